@@ -1,0 +1,39 @@
+"""Where builds keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds the reply store, the images and the versions.
+
+    replies.sqlite          every model reply, by content address
+    images/ab/abcdef…       image files by sha256 of their bytes
+    imports/FINGERPRINT/    questions already imported from a source, with their import decisions
+    versions/NAME/vN/       dataset versions, immutable; a folder without manifest.json is not a version
+    """
+
+    path: Path
+
+    @classmethod
+    def locate(cls, path: Path | None = None) -> "Home":
+        """The home at `path`, else at $OVT_HOME, else ./ovt-home (made when first written to)."""
+        return cls((path or Path(os.environ.get("OVT_HOME", "ovt-home"))).absolute())
+
+    @property
+    def replies(self) -> Path:
+        return self.path / "replies.sqlite"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def imports(self) -> Path:
+        return self.path / "imports"
+
+    @property
+    def versions(self) -> Path:
+        return self.path / "versions"

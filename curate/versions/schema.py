@@ -1,0 +1,82 @@
+"""The four flat tables of a build, joined by id and never by position.
+
+Every question and every sample ends in exactly one row of `DECISIONS`, so that at each stage
+*rows in = rows kept + Σ rows dropped by reason* can be derived and nothing is ever lost in silence.
+"""
+
+import polars as pl
+
+# A question: one source row with its image(s) and its known answer.
+#   question_id  first 16 hex digits of sha256 over image ids, question, choices and gold (see sources/)
+#   images       image ids (sha256 of the stored bytes, hex) in the order of the question's image slots
+#   choices      option texts in order, null for a free-form question
+#   source       the name of the source in the recipe; source_id the row's own id (or number) there
+QUESTIONS = pl.Schema(
+    {
+        "question_id": pl.String,
+        "images": pl.List(pl.String),
+        "question": pl.String,
+        "gold": pl.String,
+        "choices": pl.List(pl.String),
+        "source": pl.String,
+        "source_id": pl.String,
+    }
+)
+
+# A sample: one reply of a model to a question, exactly as it came (edits happen in the version's data, not here).
+#   sample_id      "{question_id}-{stage}-{index}", stage being "caption" or "reason"
+#   text           null when the request failed; then `error` says why
+#   finish_reason  as the server gave it: "stop", "length" (cut off: data, not an error), …
+#   reply_key      the reply's address in the reply store, which also knows latency and the URL that answered
+SAMPLES = pl.Schema(
+    {
+        "sample_id": pl.String,
+        "question_id": pl.String,
+        "stage": pl.String,
+        "index": pl.Int32,
+        "text": pl.String,
+        "finish_reason": pl.String,
+        "prompt_tokens": pl.Int64,
+        "completion_tokens": pl.Int64,
+        "cost_usd": pl.Float64,
+        "model": pl.String,
+        "endpoint": pl.String,
+        "error": pl.String,
+        "reply_key": pl.String,
+    }
+)
+
+# A verdict on one "reason" sample; the fields of `ovt.verifiers.Verdict`.
+VERDICTS = pl.Schema(
+    {
+        "sample_id": pl.String,
+        "question_id": pl.String,
+        "outcome": pl.String,
+        "kind": pl.String,
+        "reason": pl.String,
+        "extracted": pl.String,
+        "normalized_prediction": pl.String,
+        "normalized_gold": pl.String,
+        "explanation": pl.String,
+    }
+)
+
+# What became of a question or a sample: the one stage where it ended, and why.
+#   level     "question" or "sample"; id is the question_id or the sample_id
+#   stage     one of STAGES
+#   decision  "kept" or "dropped"
+#   reason    a short code in snake_case, for counting; detail is for people, and may be null
+DECISIONS = pl.Schema(
+    {
+        "level": pl.String,
+        "id": pl.String,
+        "question_id": pl.String,
+        "stage": pl.String,
+        "decision": pl.String,
+        "reason": pl.String,
+        "detail": pl.String,
+    }
+)
+
+# The order of the work; rows that reach "version" are in the version's data.
+STAGES = ("import", "caption", "reason", "verify", "select", "filter", "version")
