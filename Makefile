@@ -1,0 +1,29 @@
+# Everything runs in one environment, .venv, from the versions locked in constraints.txt.
+PYTHON ?= python3
+VENV ?= .venv
+OVT = $(VENV)/bin/ovt
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/installed        ## caption → reason → verify → select → filter, with the embedded model
+	$(OVT) curate build recipes/pocket.toml
+
+test: $(VENV)/installed        ## the whole suite: offline, no GPU
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/installed       ## what pre-commit runs: format, lint, types
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ty check
+
+# torch goes first and by its exact version, so that pip may take a CPU build where one is offered.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ovt needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $$(grep '^torch==' constraints.txt)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
