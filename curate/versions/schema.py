@@ -80,3 +80,42 @@ DECISIONS = pl.Schema(
 
 # The order of the work; rows that reach "version" are in the version's data.
 STAGES = ("import", "caption", "reason", "verify", "select", "filter", "version")
+
+# A kept row, flat: what the builder hands to the writer; `data.py` nests it into the columns that trainers read.
+# Rows come in the order of their questions (and, with select = "all", of their samples); a question is in one split only.
+#   split            "sft" (a chosen sample) or "rl" (answered, but no sample correct)
+#   prompt           the user's turn as text: question, lettered options, instruction of the response format
+#   completion       the assistant's turn as trained on, after the filters' edits; null in rl
+#   sample_id        the sample that `completion` came from; null in rl
+#   answer           the gold answer; caption is null where the model saw the image
+#   pass_rate        n_correct / n_samples of the question (null when no sample has a verdict of correct or wrong)
+#   difficulty       the bucket: "easy", "medium", "hard" …
+#   response_words   words of `completion`; behaviour_* count its cues of each family (paper, figure on behaviours);
+#                    all null in rl
+ROWS = pl.Schema(
+    {
+        "split": pl.String,
+        "question_id": pl.String,
+        "sample_id": pl.String,
+        "images": pl.List(pl.String),
+        "prompt": pl.String,
+        "completion": pl.String,
+        "answer": pl.String,
+        "choices": pl.List(pl.String),
+        "question": pl.String,
+        "source": pl.String,
+        "caption": pl.String,
+        "pass_rate": pl.Float64,
+        "n_samples": pl.Int32,
+        "n_correct": pl.Int32,
+        "difficulty": pl.String,
+        "response_words": pl.Int32,
+        "behaviour_visual": pl.Int32,
+        "behaviour_digest": pl.Int32,
+        "behaviour_plan": pl.Int32,
+        "behaviour_reflection": pl.Int32,
+        "behaviour_alternate": pl.Int32,
+    }
+)
+
+SPLITS = ("sft", "rl")
