@@ -1,0 +1,83 @@
+"""What a recipe says of a source of questions: where it is, what its columns mean, how large its images may be."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from ovt.curate.section import Section
+
+# What a source's columns can be mapped to.
+OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")
+
+
+class SourceSection(Section):
+    """One `[[sources]]` of a recipe.
+
+    name          how the source is called in tables and on the card; default: from the path
+    path          hf://OWNER/NAME, a file, a glob, a folder, package:PACKAGE/FILE or pocket:figures (docs/sources.md)
+    split         of a Hub dataset or a folder with splits; "a+b" takes both; default: the only one, else "train"
+    config        configuration of a Hub dataset
+    revision      branch, tag or commit of a Hub dataset
+    columns       ours -> theirs: question, gold, choices, image or images, id. A number is a position in a list row;
+                  a list of columns joins texts, or gathers images. Default: well-known names
+    gold_is       how a gold names one of the choices: its letter, its text, its index from 0, or auto
+    limit         at most this many rows are read (for pocket:figures: how many are drawn)
+    shuffle_seed  take the rows in a random order, the same for the same seed; default: in the source's order
+    license       of the source, free text, for the card
+    image_root    folder where relative image paths start and that no path may leave; default: the file's own folder
+    image_pattern makes an image path of the image column's value, e.g. "images/{image}.png"
+    max_pixels    larger images are scaled down to this many pixels (262,144: the paper's)
+    min_pixels    smaller images are scaled up to this many pixels; 0 leaves them
+    seed          pocket:figures: seed of the generator
+    families      pocket:figures: which families of figures; default: all
+    """
+
+    name: str = Field(default="", max_length=100)
+    path: str = Field(min_length=1)
+    split: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    columns: dict[str, str | int | tuple[str | int, ...]] = {}
+    gold_is: Literal["auto", "letter", "text", "index"] = "auto"
+    limit: PositiveInt | None = None
+    shuffle_seed: int | None = None
+    license: str = ""
+    image_root: str | None = None
+    image_pattern: str | None = None
+    max_pixels: PositiveInt = 262_144
+    min_pixels: int = Field(default=0, ge=0)
+    seed: int = 0
+    families: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_from_path(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("name") and isinstance(data.get("path"), str):
+            return {**data, "name": name_from(data["path"])}
+        return data
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict) -> dict:
+        unknown = [ours for ours in columns if ours not in OUR_COLUMNS]
+        if unknown:
+            raise ValueError(f"unknown column {unknown[0]!r}; expected one of {', '.join(OUR_COLUMNS)}")
+        return columns
+
+    @model_validator(mode="after")
+    def _pixels_in_order(self) -> "SourceSection":
+        if self.min_pixels > self.max_pixels:
+            raise ValueError(f"min_pixels {self.min_pixels} is above max_pixels {self.max_pixels}")
+        return self
+
+
+def name_from(path: str) -> str:
+    """A source's name from its path: hf://a/MathVista -> MathVista, data/geo.jsonl -> geo, package:p/x.json -> p."""
+    kind, _, rest = path.rpartition(":")
+    parts = [part for part in PurePosixPath(rest.replace("\\", "/")).parts if not re.search(r"[*?\[/]", part)]
+    if not parts:
+        return "source"
+    last = parts[0] if kind == "package" else parts[-1]
+    return re.sub(r"\.(parquet|jsonl|json|csv|tsv)$", "", last) or "source"
