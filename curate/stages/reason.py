@@ -1,0 +1,86 @@
+"""k chains of reasoning per question, over its caption or, from the second iteration on, its images (paper, step 2).
+
+sample_id                  question_id       text                                          finish_reason
+1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  <think>\\nThe bar …\\n</think>\\n…<answer>12…  stop
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import polars as pl
+from pydantic import PositiveInt, model_validator
+
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.section import Section
+from ovt.curate.stages import prompt
+
+# The response format of the paper; also the end of the prompt that models are trained on.
+INSTRUCTION = """\
+Think step by step between <think> and </think>. Then give a short solution, and finish with the final answer alone \
+between <answer> and </answer>."""
+
+OVER_CAPTION = f"""\
+What an image shows:
+{{caption}}
+
+Question about the image: {{question}}
+{{choices}}
+
+{INSTRUCTION}
+Reason as if you were looking at the image yourself, and do not speak of a description or a caption."""
+
+OVER_IMAGE = f"""\
+{{question}}
+{{choices}}
+
+{INSTRUCTION}"""
+
+
+class ReasonSampling(SamplingSection):
+    """As `SamplingSection`; the paper's temperature and top-p, and its response length in tokens."""
+
+    temperature: float | None = 0.6
+    top_p: float | None = 0.95
+    max_tokens: int | None = 2048
+
+
+class ReasonSection(Section):
+    """Who reasons, over what, and how often.
+
+    endpoint: a name under [endpoints]. k: samples per question. see: "caption" (text only) or "image".
+    prompt: a template that may hold {question}, {choices} and, where see = "caption", {caption}; empty: the default.
+    """
+
+    endpoint: str
+    k: PositiveInt = 4
+    see: Literal["caption", "image"] = "caption"
+    prompt: str = ""
+    sampling: ReasonSampling = ReasonSampling()
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> "ReasonSection":
+        known = ("question", "choices", "caption") if self.see == "caption" else ("question", "choices")
+        prompt.check_template(self.template, known, "reason.prompt")
+        return self
+
+    @property
+    def template(self) -> str:
+        """The prompt that is used."""
+        return self.prompt or (OVER_CAPTION if self.see == "caption" else OVER_IMAGE)
+
+
+def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: ReasonSection) -> Iterator[ChatRequest]:
+    """One request (n = k) per question, in order. `captions` (question_id, caption) has every question where
+    `section.see` is "caption"; else it is None."""
+    raise NotImplementedError
+
+
+def training_prompt(question: str, choices: list[str] | None) -> str:
+    """The user's turn of a dataset row: question, lettered options and the response format. Images stand beside it."""
+    return prompt.render(OVER_IMAGE, {"question": question, "choices": prompt.options(choices)})
+
+
+def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Questions and their reason samples -> (samples with a text; decisions on the rest and on questions without any)."""
+    raise NotImplementedError

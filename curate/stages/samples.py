@@ -1,0 +1,61 @@
+"""Replies of a model as rows of the samples table, and the two ways in which a reply can be none.
+
+sample_id                  question_id       stage   index  text                 finish_reason  error
+1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  reason  0      <think>\\nThe bar …  stop           null
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import polars as pl
+
+from ovt.curate.endpoints.chat import Reply
+from ovt.curate.versions.schema import SAMPLES
+
+NO_REPLY = Reply(text=None, error="no reply was stored")
+
+# Why an unanswered sample is dropped; null for one that has a text.
+unanswered = (
+    pl.when(pl.col("text").is_null())
+    .then(pl.lit("request_failed"))
+    .when(pl.col("text").str.strip_chars() == "")
+    .then(pl.lit("empty_reply"))
+)
+
+
+def table(
+    questions: pl.DataFrame,
+    stage: Literal["caption", "reason"],
+    keys: Sequence[Sequence[str]],
+    replies: Mapping[str, Reply],
+    endpoint: str,
+) -> pl.DataFrame:
+    """SAMPLES rows by (question, index).
+
+    keys: for each question, the reply keys of its indexes, in order (`Endpoint.keys`). replies: by key, failures too;
+    a key without a reply is a failed one. endpoint: its name in the recipe.
+    """
+    rows = [
+        _row(question_id, stage, index, key, replies.get(key, NO_REPLY), endpoint)
+        for question_id, of_question in zip(questions["question_id"], keys, strict=True)
+        for index, key in enumerate(of_question)
+    ]
+    return pl.DataFrame(rows, schema=SAMPLES, orient="row")
+
+
+def _row(question_id: str, stage: str, index: int, key: str, reply: Reply, endpoint: str) -> tuple:
+    return (
+        f"{question_id}-{stage}-{index}",
+        question_id,
+        stage,
+        index,
+        reply.text,
+        reply.finish_reason,
+        reply.prompt_tokens,
+        reply.completion_tokens,
+        reply.cost_usd,
+        reply.model,
+        endpoint,
+        reply.error,
+        key,
+    )
