@@ -3,13 +3,19 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from ovt.curate.pocket import bars, easy
+from ovt.curate.pocket import bars, diagrams, easy, geometry, icons, lines, shapes, tables
 from ovt.curate.pocket.figure import Figure, FigureQuestion
 
 __all__ = ["FAMILIES", "Figure", "FigureQuestion", "draw", "questions"]
 
 FAMILIES: dict[str, Callable[[random.Random], Figure]] = {
     "bars": bars.draw,
+    "lines": lines.draw,
+    "tables": tables.draw,
+    "shapes": shapes.draw,
+    "geometry": geometry.draw,
+    "icons": icons.draw,
+    "diagrams": diagrams.draw,
     "easy": easy.draw,
 }
 

@@ -2,6 +2,7 @@
 
 import random
 
+from ovt.curate.pocket import arithmetic
 from ovt.curate.pocket.canvas import BLACK, CELL, COLORS, SIZE, blank, box, write_in_cell
 from ovt.curate.pocket.figure import Figure, FigureQuestion, Solve, Table, pose, yes_no
 
@@ -38,12 +39,12 @@ def _questions(bars: Bars, rng: random.Random) -> tuple[FigureQuestion, ...]:
     level = rng.randint(2, 8)
     asked = (
         (f"Is the {suspect} bar the highest?", _is_highest(suspect)),
-        (f"Is the {one} bar higher than the {two} bar?", _is_higher(one, two)),
-        (f"What is the value of the {one} bar?", lambda t: (str(t[one]), [_fact(one, t)])),
-        (f"How much higher is the {high} bar than the {low} bar?", _difference(high, low)),
-        (f"Which bar is the {end}?", _which(end)),
+        (f"Is the {one} bar higher than the {two} bar?", arithmetic.is_more(_fact, one, two)),
+        (f"What is the value of the {one} bar?", arithmetic.value(_fact, one)),
+        (f"How much higher is the {high} bar than the {low} bar?", arithmetic.difference(_fact, high, low)),
+        (f"Which bar is the {end}?", arithmetic.extreme(_fact, end)),
         (f"How many bars are higher than {level}?", _above(level)),
-        (f"What is the sum of the {one} bar and the {two} bar?", _sum(one, two)),
+        (f"What is the sum of the {one} bar and the {two} bar?", arithmetic.total(_fact, (one, two))),
     )
     return tuple(pose(text, solve, bars, rng) for text, solve in asked)
 
@@ -54,40 +55,6 @@ def _is_highest(color: str) -> Solve:
         yes = top == color
         verdict = f"So the {color} bar is {'' if yes else 'not '}the highest."
         return yes_no(yes), [*(_fact(c, t) for c in t), f"The highest is {top} with {t[top]}.", verdict]
-
-    return solve
-
-
-def _is_higher(one: str, two: str) -> Solve:
-    def solve(t: Table):
-        yes = t[one] > t[two]
-        verdict = f"{t[one]} is {'more' if yes else 'not more'} than {t[two]}."
-        return yes_no(yes), [_fact(one, t), _fact(two, t), verdict]
-
-    return solve
-
-
-def _difference(high: str, low: str) -> Solve:
-    def solve(t: Table):
-        least, most = sorted((t[high], t[low]))
-        gap = most - least
-        return str(gap), [_fact(high, t), _fact(low, t), f"{most} - {least} = {gap}."]
-
-    return solve
-
-
-def _sum(one: str, two: str) -> Solve:
-    def solve(t: Table):
-        total = t[one] + t[two]
-        return str(total), [_fact(one, t), _fact(two, t), f"{t[one]} + {t[two]} = {total}."]
-
-    return solve
-
-
-def _which(end: str) -> Solve:
-    def solve(t: Table):
-        color = (max if end == "highest" else min)(t, key=lambda c: t[c])
-        return color, [*(_fact(c, t) for c in t), f"The {end} is {color} with {t[color]}."]
 
     return solve
 
