@@ -116,12 +116,12 @@ def _chain_questions(chain: list[str], eats: dict[str, str], rng: random.Random)
         (f"Does the {third} eat the {food}?", _does_eat(third, food), None),
         (f"Which one does the {another} eat?", lambda t: (t[another], [_meal(another, t)]), options(eats[another], chain, rng)),
     )
-    return tuple(pose(text, solve, eats, rng, choices, misread_swap) for text, solve, choices in asked)
+    return tuple(pose(text, solve, eats, rng, choices, _misread) for text, solve, choices in asked)
 
 
 def _eater(food: str) -> Solve:
     def solve(t: Table):
-        eater = next(e for e in t if t[e] == food)
+        eater = next((e for e in t if t[e] == food), next(iter(t)))
         return eater, [_meal(eater, t), f"So it is the {eater}."]
 
     return solve
@@ -133,3 +133,12 @@ def _does_eat(eater: str, food: str) -> Solve:
         return yes_no(same), [_meal(eater, t), f"The {t[eater]} is {'' if same else 'not '}the {food}."]
 
     return solve
+
+
+def _misread(eats: Table, rng: random.Random) -> Table:
+    """One animal's food taken for another animal's, or for a like one that is not in the picture."""
+    if rng.random() < 0.5:
+        return misread_swap(eats, rng)
+    eater = rng.choice(sorted(eats))
+    level = next(names for names in _LEVELS if eats[eater] in names)
+    return {**eats, eater: rng.choice(level)}

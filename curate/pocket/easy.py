@@ -77,7 +77,7 @@ def _existence(seen: Table, key: str, rng: random.Random) -> tuple[str, Solve]:
 
     def solve(t: Table):
         there = t[key] == value
-        steps = [f"The {key} is {t[key]}.", f"{t[key]} is {'' if there else 'not '}{value}."]
+        steps = [f"The {key} is {t[key]}.", f"It is {'' if there else 'not '}{value}."]
         steps.append(f"So there is {'a' if there else 'no'} {what}.")
         if negated:
             steps.append(f"The question asks if there is not a {what}.")

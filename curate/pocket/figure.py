@@ -77,7 +77,7 @@ def pose(
     right = _solved(text, solve, table, choices)
     if right is None:
         raise ValueError(f"the answer to {text!r} is not among {choices}")
-    for _ in range(3):
+    for _ in range(6):
         wrong = _solved(text, solve, misread(table, rng), choices)
         if wrong is not None and wrong.gold != right.gold:
             return FigureQuestion(text, right.gold, right.choices, right.steps, wrong)

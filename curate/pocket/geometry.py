@@ -40,13 +40,14 @@ def _triangle_questions(angles: dict[str, int], missing: str, rng: random.Random
     one, two = rng.sample(list(angles), 2)
     third = 180 - sum(angles.values())
     level = third + (-10 if rng.random() < 0.5 else 10) * rng.randint(1, 3)
-    asked = (
+    asked = [
         ("What is the unknown angle?", _third),
         (f"What is the {missing} angle?", _third),
         (f"Is the unknown angle more than {max(level, 0)}?", _third_above(max(level, 0))),
         ("What is the sum of the two given angles?", arithmetic.total(_angle, tuple(angles))),
-        (f"Is the {one} angle more than the {two} angle?", arithmetic.is_more(_angle, one, two)),
-    )
+    ]
+    if angles[one] != angles[two]:
+        asked.append((f"Is the {one} angle more than the {two} angle?", arithmetic.is_more(_angle, one, two)))
     return tuple(pose(text, solve, angles, rng, misread=_misread_angle) for text, solve in asked)
 
 
@@ -98,12 +99,13 @@ def _rectangle_questions(sides: dict[str, int], rng: random.Random) -> tuple[Fig
     area = sides["width"] * sides["height"]
     level = max(1, area + rng.choice((-1, 1)) * rng.randint(1, 9))
     one, two = rng.sample(list(sides), 2)
-    asked = (
+    asked = [
         ("What is the area of the rectangle?", _area),
         ("What is the perimeter of the rectangle?", _perimeter),
         (f"Is the area more than {level}?", _area_above(level)),
-        (f"Is the {one} more than the {two}?", arithmetic.is_more(_side, one, two)),
-    )
+    ]
+    if sides[one] != sides[two]:
+        asked.append((f"Is the {one} more than the {two}?", arithmetic.is_more(_side, one, two)))
     return tuple(pose(text, solve, sides, rng) for text, solve in asked)
 
 
@@ -141,9 +143,9 @@ def _segment(rng: random.Random) -> Figure:
         box(image, x - 1, 46, 3, 20, BLACK)
         write(image, letter, x - 5, 70)
     box(image, 14, 55, 85, 3, BLACK)
-    write(image, str(first), 30, 35)
-    write(image, str(parts.get("BC", "?")), 72, 35)
-    write(image, str(parts.get("AC", "?")), 51, 91)
+    write_in_cell(image, str(first), 1, 1)
+    write_in_cell(image, str(parts.get("BC", "?")), 2, 1)
+    write_in_cell(image, str(parts.get("AC", "?")), 2, 3)
     facts = ("A segment.", *(_length(name, parts) for name in parts))
     return Figure("geometry", image, facts, _segment_questions(parts, rng))
 
@@ -157,8 +159,9 @@ def _segment_questions(parts: dict[str, int], rng: random.Random) -> tuple[Figur
         one, two = rng.sample(("AB", "BC"), 2)
         asked = [
             ("What is the length of AC?", arithmetic.total(_length, ("AB", "BC"))),
-            (f"Is {one} more than {two}?", arithmetic.is_more(_length, one, two)),
         ]
+        if parts[one] != parts[two]:
+            asked.append((f"Is {one} more than {two}?", arithmetic.is_more(_length, one, two)))
     else:
         asked = [("What is the length of BC?", arithmetic.difference(_length, "AC", "AB"))]
     return tuple(pose(text, solve, parts, rng) for text, solve in asked)

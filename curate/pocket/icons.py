@@ -70,9 +70,9 @@ def _row_questions(counts: dict[str, int], rng: random.Random) -> tuple[FigureQu
         (f"How many {first} and {second} are there?", arithmetic.total(_fact, (one, two)), None),
         (f"How many {first} and {second} are there?", arithmetic.total(_fact, (one, two)), number_options(both, rng)),
         ("How many icons are there in total?", arithmetic.total(_fact, tuple(counts)), None),
-        (f"Are there more {first} than {second}?", arithmetic.is_more(_fact, one, two), None),
     ]
     if difference:
+        asked.append((f"Are there more {first} than {second}?", arithmetic.is_more(_fact, one, two), None))
         few, many = sorted((one, two), key=lambda name: counts[name])
         text = f"How many more {plural(many)} than {plural(few)} are there?"
         asked.append((text, arithmetic.difference(_fact, many, few), number_options(difference, rng)))

@@ -1,6 +1,7 @@
 """Scenes after CLEVR: two rows of coloured shapes to count and compare."""
 
 import random
+from itertools import permutations
 
 from PIL import Image
 
@@ -55,7 +56,7 @@ def _questions(
     things = [thing for row in rows.values() for thing in row]
     word = rng.choice([*paints, *kinds])
     another = rng.choice([*paints, *kinds])
-    one, two = rng.sample(kinds if rng.random() < 0.5 else paints, 2)
+    one, two = _uneven(rows, [paints, kinds], rng)
     count = _count(another)(rows)[0]
     missing = [(p, k) for p in PAINTS for k in KINDS if (p, k) not in things]
     sought = " ".join(rng.choice(things if rng.random() < 0.5 else missing))
@@ -74,6 +75,14 @@ def _questions(
     return tuple(pose(text, solve, rows, rng, choices, _misread) for text, solve, choices in asked)
 
 
+def _uneven(rows: Table, groups: list[list[str]], rng: random.Random) -> tuple[str, str]:
+    """Two colors or two kinds, of different counts where there are any: a tie would always mean "no"."""
+    rng.shuffle(groups)
+    pairs = [pair for words in groups for pair in permutations(words, 2)]
+    uneven = [(one, two) for one, two in pairs if _tally(one, rows)[0] != _tally(two, rows)[0]]
+    return rng.choice(uneven or pairs)
+
+
 def _tally(word: str, rows: Table) -> tuple[int, list[str]]:
     """How many shapes match, and one step per row that counts them aloud."""
     count, steps = 0, []
@@ -90,7 +99,7 @@ def _tally(word: str, rows: Table) -> tuple[int, list[str]]:
 def _count(word: str) -> Solve:
     def solve(t: Table):
         count, steps = _tally(word, t)
-        return str(count), [*steps, f"That makes {count} {_plural(word)}."]
+        return str(count), [*steps, f"That makes {count}."]
 
     return solve
 
@@ -100,7 +109,7 @@ def _is_more(one: str, two: str) -> Solve:
         (first, steps), (second, more_steps) = _tally(one, t), _tally(two, t)
         more = first > second
         verdict = f"{first} is {'' if more else 'not '}more than {second}."
-        steps = [*steps, f"That makes {first} {_plural(one)}.", *more_steps, f"That makes {second} {_plural(two)}."]
+        steps = [f"Count the {_plural(one)}.", *steps, f"Count the {_plural(two)}.", *more_steps]
         return yes_no(more), [*steps, verdict]
 
     return solve

@@ -8,7 +8,7 @@ DIRECT_PROMPT = "{question}\nAnswer directly."
 
 
 def ask(question: str, choices: Sequence[str] | None = None) -> str:
-    """The question, with its options as lettered lines below it: "(A) star"."""
+    """The question, with its options as lettered lines below it: "A. star"."""
     if not choices:
         return question
-    return "\n".join([question, *(f"({chr(65 + i)}) {choice}" for i, choice in enumerate(choices))])
+    return "\n".join([question, *(f"{chr(65 + i)}. {choice}" for i, choice in enumerate(choices))])
