@@ -4,7 +4,7 @@ import random
 
 from PIL import Image
 
-from ovt.curate.pocket.canvas import COLORS, SIZE, place, shape_mask
+from ovt.curate.pocket.canvas import COLORS, SIZE, place, smooth_shape_mask
 from ovt.curate.pocket.figure import Figure, FigureQuestion, Solve, Table, pose, yes_no
 
 SHAPES = ("circle", "rectangle", "triangle")
@@ -54,7 +54,7 @@ def _picture(seen: Table, rng: random.Random) -> Image.Image:
     else:
         height = rng.randint(10, 33)
     x, y = rng.randint(0, SOURCE_SIZE - width), rng.randint(0, SOURCE_SIZE - height)
-    place(image, shape_mask(seen["shape"], width, height), x, y, COLORS[seen["color"]])
+    place(image, smooth_shape_mask(seen["shape"], width, height), x, y, COLORS[seen["color"]])
     return image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
 
 

@@ -28,8 +28,7 @@ def draw(rng: random.Random) -> Figure:
 def icon(name: str) -> tuple[Image.Image, Color]:
     """The icon's mask (24×24 px) and color."""
     color, *rows = ICONS[name]
-    mask = Image.new("L", (8, 8), 0)
-    mask.putdata([255 if dot == "#" else 0 for row in rows for dot in row])
+    mask = Image.frombytes("L", (8, 8), bytes(255 * (dot == "#") for row in rows for dot in row))
     return mask.resize((24, 24), Image.Resampling.NEAREST), COLORS[color]
 
 

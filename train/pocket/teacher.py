@@ -99,7 +99,7 @@ def _open(question: FigureQuestion, rng: random.Random) -> list[str]:
     if roll < 0.25:
         return [f"The question asks: {question.question}"]
     if roll < 0.33 and question.slip:
-        return [f"Maybe it is {question.slip.gold}, let me see."]
+        return [f"Maybe it is {rng.choice((question.gold, question.slip.gold))}, let me see."]
     if roll < 0.43:
         return []
     return [rng.choice(_OPENERS)]
