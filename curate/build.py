@@ -1,0 +1,256 @@
+"""A build: a recipe's questions, through the stages, into a version.
+
+    import → caption → reason      ask models; every reply goes to the reply store as it arrives
+    verify → select → filter       read the replies back, chunk by chunk, and decide
+    version                        write what was kept and why the rest was not
+
+The first half can be stopped at any moment; the second half depends on the stored replies alone, so a resumed build
+writes the bytes of an undisturbed one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import polars as pl
+
+from ovt import __version__
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.endpoints.tally import Tally
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.curate.recipe import Recipe
+from ovt.curate.sources.images import image_bytes
+from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.stages import behaviours, caption, decisions, difficulty, filter, reason, rows, samples, select, verify
+from ovt.curate.versions.manifest import Input, ModelUse, Provenance
+from ovt.curate.versions.read import Version
+from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.versions.write import VersionWriter
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+CHUNK = 2_000  # questions that go through the deciding stages at once; bounds the memory
+NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A chunk of questions, decided: tables of the schemas of the same names."""
+
+    questions: pl.DataFrame
+    samples: pl.DataFrame
+    verdicts: pl.DataFrame
+    decisions: pl.DataFrame
+    rows: pl.DataFrame
+
+
+async def build(
+    recipe: Recipe,
+    home: Home,
+    *,
+    budget: Budget,
+    progress: Progress,
+    rebuild: str,
+    limit: int | None = None,
+    git_commit: str | None = None,
+    embedded: Embedded | None = None,
+) -> Version:
+    """Build a version of `recipe.name`, asking only for replies that are not stored yet.
+
+    limit: questions at most. rebuild: the command that makes this version again, for its card. embedded: makes the
+    models of "embedded:…" endpoints. Raises BudgetReached and OvtError; whatever was answered until then is kept.
+    """
+    imported = import_questions(recipe, home, progress, limit)
+    with ReplyStore(home.replies) as store:
+        async with AsyncExitStack() as stack:
+            endpoints = await open_endpoints(recipe, embedded, stack)
+            await ask(recipe, imported.questions, endpoints, store, home, budget, progress)
+        provenance = provenance_of(recipe, imported, endpoints, rebuild, git_commit)
+        return write(recipe, imported, endpoints, store, home, progress, provenance)
+
+
+def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int | None) -> Imported:
+    tally = progress.begin("import")
+
+    def count(rows: int) -> None:
+        tally.done = rows
+
+    imported = import_sources(recipe.sources, home, limit, count)
+    tally.total = tally.done = sum(imported.rows_in.values())
+    return imported
+
+
+async def open_endpoints(recipe: Recipe, embedded: Embedded | None, stack: AsyncExitStack) -> dict[str, Endpoint]:
+    """The endpoints that stages of the recipe use, by name; `stack` closes them."""
+    used = {section.endpoint for section in (recipe.caption, recipe.reason) if section}
+    return {
+        name: await stack.enter_async_context(open_endpoint(name, recipe.endpoints[name], embedded))
+        for name in sorted(used)
+    }
+
+
+async def ask(
+    recipe: Recipe,
+    questions: pl.DataFrame,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+    home: Home,
+    budget: Budget,
+    progress: Progress,
+) -> None:
+    """The part that costs: see that every caption and every chain of reasoning is in the store, or its failure is."""
+    images = partial(image_bytes, home)
+    if recipe.caption:
+        tally = progress.begin("caption", len(questions))
+        endpoint = endpoints[recipe.caption.endpoint]
+        await fill(caption.requests(questions, recipe.caption), endpoint, store, budget, tally, images)
+    tally = progress.begin("reason", len(questions) * recipe.reason.k)
+    requests = reason_requests(recipe, questions, endpoints, store, tally)
+    await fill(requests, endpoints[recipe.reason.endpoint], store, budget, tally, images)
+
+
+def reason_requests(
+    recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore, tally: Tally
+) -> Iterator[ChatRequest]:
+    """The requests of every question that can be asked; the tally's total comes down by those that cannot."""
+    for chunk in chunks(questions):
+        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        tally.total -= (len(chunk) - len(captioned)) * recipe.reason.k
+        yield from reason.requests(captioned, captions, recipe.reason)
+
+
+def chunks(questions: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return questions.iter_slices(CHUNK)
+
+
+def describe(
+    recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore
+) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame, pl.DataFrame]:
+    """(questions that can be asked, their captions, caption samples, decisions); no captions where images are seen."""
+    if recipe.caption is None:
+        return questions, None, SAMPLES.to_frame(), DECISIONS.to_frame()
+    requests = caption.requests(questions, recipe.caption)
+    described = replies(questions, "caption", requests, endpoints[recipe.caption.endpoint], store)
+    captions, fates = caption.run(questions, described)
+    return questions.join(captions, on="question_id", how="semi", maintain_order="left"), captions, described, fates
+
+
+def replies(
+    questions: pl.DataFrame,
+    stage: Literal["caption", "reason"],
+    requests: Iterable[ChatRequest],
+    endpoint: Endpoint,
+    store: ReplyStore,
+) -> pl.DataFrame:
+    """The stored replies and failures to `requests`, as SAMPLES rows."""
+    keys = [endpoint.keys(request) for request in requests]
+    wanted = [key for of_question in keys for key in of_question]
+    found = store.get_many(wanted)
+    failures = store.get_failures(key for key in wanted if key not in found)
+    return samples.table(questions, stage, keys, failures | found, endpoint.name)
+
+
+def decide(recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore) -> Tables:
+    """One chunk through verify, select and filter: a pure function of the recipe and the stored replies."""
+    captioned, captions, described, lost = describe(recipe, questions, endpoints, store)
+    requests = reason.requests(captioned, captions, recipe.reason)
+    reasoned = replies(captioned, "reason", requests, endpoints[recipe.reason.endpoint], store)
+    answered, unanswered = reason.run(captioned, reasoned)
+    verdicts = verify.judge(answered, captioned, recipe.verify)
+    correct, wrong = verify.run(answered, verdicts)
+    selected, not_selected = select.run(correct, recipe.select)
+    filtered, filtered_out = filter.run(selected, recipe.filter)
+    kept = decisions.kept(filtered, "sample", "kept", pl.col("edit"))
+    decided = pl.concat([lost, unanswered, wrong, not_selected, filtered_out, kept])
+    decided = pl.concat([decided, decisions.settle(questions, filtered, decided)])
+    return Tables(
+        questions=questions,
+        samples=pl.concat([described, reasoned]),
+        verdicts=verdicts,
+        decisions=decided,
+        rows=rows.run(
+            questions,
+            captions if captions is not None else NO_CAPTIONS,
+            behaviours.run(filtered),
+            difficulty.run(verdicts, recipe.difficulty),
+            decided,
+            recipe.data,
+        ),
+    )
+
+
+def import_drops(imported: Imported) -> Tables:
+    """What the import left out, as a chunk of its own."""
+    return Tables(
+        questions=QUESTIONS.to_frame(),
+        samples=SAMPLES.to_frame(),
+        verdicts=VERDICTS.to_frame(),
+        decisions=imported.decisions,
+        rows=ROWS.to_frame(),
+    )
+
+
+def write(
+    recipe: Recipe,
+    imported: Imported,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+    home: Home,
+    progress: Progress,
+    provenance: Provenance,
+) -> Version:
+    """Decide chunk by chunk and write the version."""
+    tally = progress.begin("verify → version", len(imported.questions))
+    with VersionWriter(home, recipe.name) as writer:
+        writer.append(**vars(import_drops(imported)))
+        for chunk in chunks(imported.questions):
+            writer.append(**vars(decide(recipe, chunk, endpoints, store)))
+            tally.done += len(chunk)
+        return writer.finish(provenance)
+
+
+def prompts(recipe: Recipe) -> dict[str, str]:
+    """The prompt template of each stage that asks a model."""
+    captioner = {"caption": recipe.caption.prompt} if recipe.caption else {}
+    return captioner | {"reason": recipe.reason.template}
+
+
+def provenance_of(
+    recipe: Recipe, imported: Imported, endpoints: Mapping[str, Endpoint], rebuild: str, git_commit: str | None
+) -> Provenance:
+    """Where the version comes from, for its manifest and its card."""
+    return Provenance(
+        recipe=recipe.model_dump(mode="json"),
+        inputs=tuple(
+            Input(
+                source=source.name,
+                location=source.path,
+                fingerprint=imported.fingerprint,
+                rows=imported.rows_in[source.name],
+                license=source.license or None,
+            )
+            for source in recipe.sources
+        ),
+        models=tuple(
+            ModelUse(
+                stage=stage,
+                endpoint=endpoint.name,
+                model=endpoint.model,
+                revision=endpoint.revision,
+                prompt=template,
+                sampling=getattr(recipe, stage).sampling.asked(),
+            )
+            for stage, template in prompts(recipe).items()
+            for endpoint in [endpoints[getattr(recipe, stage).endpoint]]
+        ),
+        git_commit=git_commit,
+        ovt_version=__version__,
+        verifier_version=VERIFIER_VERSION,
+        rebuild=rebuild,
+    )

@@ -1,0 +1,96 @@
+"""What `ovt doctor` looks at: versions, key, GPU, disk, and, with a recipe, every endpoint by a round trip.
+
+    status  check     found                        what to do
+    ok      python    3.11.7
+    warn    hub       HF_TOKEN is not set          set it to publish, or to read private data
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from typing import Literal
+
+from ovt.curate.home import Home
+
+LOW_DISK = 5  # GB free below which a build of real size may not end well
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: `ok`, `warn` (works, but), or `fail` (will not work); `advice` says what to do about it."""
+
+    check: str
+    status: Literal["ok", "warn", "fail"]
+    found: str
+    advice: str = ""
+
+
+def examine(home: Home, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """Everything that can be said without a recipe."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield from examine_packages(requires("ovt") or [])
+    yield examine_home(home)
+    yield examine_gpu()
+    yield examine_hub(environ)
+
+
+def examine_packages(requirements: Iterable[str]) -> Iterator[Finding]:
+    """The installed version of each requirement against what ovt asks for; extras may be missing."""
+    from packaging.requirements import Requirement
+
+    found, missing = [], {}
+    for requirement in map(Requirement, requirements):
+        extra = str(requirement.marker).partition("==")[2].strip(' "') if requirement.marker else ""
+        try:
+            installed = version(requirement.name)
+        except PackageNotFoundError:
+            missing.setdefault(extra, []).append(requirement.name)
+            continue
+        if requirement.specifier.contains(installed, prereleases=True):
+            found.append(f"{requirement.name} {installed}")
+        else:
+            advice = f"pip install '{requirement.name}{requirement.specifier}'"
+            yield Finding("packages", "fail", f"{requirement.name} {installed}", advice)
+    yield Finding("packages", "ok", ", ".join(found))
+    for extra, names in missing.items():
+        advice = f"pip install 'ovt[{extra}]' where you need it" if extra else "pip install ovt again"
+        yield Finding(extra or "packages", "warn" if extra else "fail", f"not installed: {', '.join(names)}", advice)
+
+
+def examine_home(home: Home) -> Finding:
+    """Can the home be written to, and is there room?"""
+    folder = next(place for place in (home.path, *home.path.parents) if place.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    if not os.access(folder, os.W_OK):
+        return Finding("home", "fail", f"{home.path} cannot be written to", "choose another with --home or OVT_HOME")
+    if free < LOW_DISK:
+        return Finding("home", "warn", f"{home.path}, {free:.1f} GB free", "make room, or choose another with --home")
+    return Finding("home", "ok", f"{home.path}, {free:,.0f} GB free")
+
+
+def examine_gpu() -> Finding:
+    """The GPUs that the driver knows, and whether torch would use them."""
+    driver = shutil.which("nvidia-smi")
+    if driver is None:
+        return Finding("gpu", "ok", "none: the embedded model runs on the CPU", "")
+    query = [driver, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    seen = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    if seen.returncode:
+        return Finding("gpu", "warn", f"nvidia-smi: {seen.stderr.strip() or seen.stdout.strip()}", "mend the driver")
+    return Finding("gpu", "ok", "; ".join(seen.stdout.strip().splitlines()))
+
+
+def examine_hub(environ: Mapping[str, str]) -> Finding:
+    if find_spec("huggingface_hub"):
+        from huggingface_hub import get_token
+
+        if get_token():
+            return Finding("hub", "ok", "a token is set")
+    if environ.get("HF_HUB_OFFLINE"):
+        return Finding("hub", "warn", "HF_HUB_OFFLINE is set", "unset it to read hf:// sources")
+    return Finding("hub", "warn", "no token", "set HF_TOKEN to publish, or to read gated and private data")
