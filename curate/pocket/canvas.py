@@ -1,6 +1,6 @@
 """Crisp drawing that gives the same bytes everywhere: own glyphs and shapes, no fonts, no antialiasing.
 
-The picture is 112×112 px: 4×4 cells of 28 px, one cell for each visual token of a Qwen2.5-VL (14-px patches merged 2×2).
+The picture is 112×112 px: 4×4 cells of 28 px, a cell for each visual token of a Qwen2.5-VL (14-px patches, merged 2×2).
 """
 
 from collections.abc import Callable
@@ -78,7 +78,9 @@ def box(image: Image.Image, x: int, y: int, width: int, height: int, color: Colo
     image.paste(color, (x, y, x + width, y + height))
 
 
-def line(image: Image.Image, start: tuple[int, int], end: tuple[int, int], color: Color = BLACK, width: int = 3) -> None:
+def line(
+    image: Image.Image, start: tuple[int, int], end: tuple[int, int], color: Color = BLACK, width: int = 3
+) -> None:
     """A straight stroke of square dots from start to end."""
     (x0, y0), (x1, y1) = start, end
     steps = max(abs(x1 - x0), abs(y1 - y0), 1)

@@ -69,7 +69,10 @@ def _label_questions(labels: dict[str, str], rng: random.Random) -> tuple[Figure
 def _part(letter: str) -> Solve:
     def solve(t: Table):
         part = next(p for p in t if t[p] == letter)
-        return part, [*(f"The {p} is {t[p]}{', yes' if p == part else ', no'}." for p in t), f"So {letter} is the {part}."]
+        return part, [
+            *(f"The {p} is {t[p]}{', yes' if p == part else ', no'}." for p in t),
+            f"So {letter} is the {part}.",
+        ]
 
     return solve
 
@@ -107,14 +110,20 @@ def _meal(eater: str, eats: Table) -> str:
 
 def _chain_questions(chain: list[str], eats: dict[str, str], rng: random.Random) -> tuple[FigureQuestion, ...]:
     eater, another, third = (rng.choice(list(eats)) for _ in range(3))
-    food = eats[third] if rng.random() < 0.5 else rng.choice([name for name in chain if name not in (third, eats[third])])
+    food = (
+        eats[third] if rng.random() < 0.5 else rng.choice([name for name in chain if name not in (third, eats[third])])
+    )
     middle = rng.choice(chain[1:3])
     asked = (
         (f"What does the {eater} eat?", lambda t: (t[eater], [_meal(eater, t)]), None),
         (f"What eats the {eats[another]}?", _eater(eats[another]), options(another, chain, rng)),
         (f"What eats the {middle}?", _eater(middle), None),
         (f"Does the {third} eat the {food}?", _does_eat(third, food), None),
-        (f"Which one does the {another} eat?", lambda t: (t[another], [_meal(another, t)]), options(eats[another], chain, rng)),
+        (
+            f"Which one does the {another} eat?",
+            lambda t: (t[another], [_meal(another, t)]),
+            options(eats[another], chain, rng),
+        ),
     )
     return tuple(pose(text, solve, eats, rng, choices, _misread) for text, solve, choices in asked)
 

@@ -87,7 +87,10 @@ def _existence(seen: Table, key: str, rng: random.Random) -> tuple[str, Solve]:
 
 
 def _look_up(key: str) -> Solve:
-    return lambda t: (t[key], [f"The color is {t['color']}.", f"The shape is {t['shape']}."][:: 1 if key == "shape" else -1])
+    return lambda t: (
+        t[key],
+        [f"The color is {t['color']}.", f"The shape is {t['shape']}."][:: 1 if key == "shape" else -1],
+    )
 
 
 def _misread(seen: Table, rng: random.Random) -> Table:

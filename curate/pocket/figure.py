@@ -109,5 +109,5 @@ def number_options(answer: int, rng: random.Random, n: int = 4) -> tuple[str, ..
 
 
 def yes_no(truth: bool) -> str:
-    """"yes" or "no"."""
+    """ "yes" or "no"."""
     return "yes" if truth else "no"

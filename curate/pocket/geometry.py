@@ -2,10 +2,8 @@
 
 import random
 
-from PIL import Image
-
 from ovt.curate.pocket import arithmetic
-from ovt.curate.pocket.canvas import BLACK, CELL, blank, box, line, write, write_in_cell
+from ovt.curate.pocket.canvas import BLACK, blank, box, line, write, write_in_cell
 from ovt.curate.pocket.figure import Figure, FigureQuestion, Solve, Table, pose, yes_no
 
 

@@ -117,7 +117,7 @@ def _next(period: int) -> Solve:
         seen = list(t.values())
         return seen[len(seen) - period], [
             f"The part {', '.join(seen[:period])} repeats.",
-            f"The last icons are {', '.join(seen[len(seen) - len(seen) % period - period:])}.",
+            f"The last icons are {', '.join(seen[len(seen) - len(seen) % period - period :])}.",
             f"Next comes {seen[len(seen) - period]}.",
         ]
 

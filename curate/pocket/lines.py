@@ -1,6 +1,7 @@
 """Line charts after FigureQA: three or four months, each point's value printed above it."""
 
 import random
+from itertools import pairwise
 
 from PIL import Image
 
@@ -29,7 +30,7 @@ def _picture(points: dict[str, int], color: Color) -> Image.Image:
         write_in_cell(image, str(value), column, 0)
         write_in_cell(image, month, column, 3, scale=1)
         at.append((CELL * column + CELL // 2, 3 * CELL - 2 - 6 * value + 2))
-    for start, end in zip(at, at[1:], strict=False):
+    for start, end in pairwise(at):
         line(image, start, end, color)
     for x, y in at:
         box(image, x - 3, y - 3, 7, 7, BLACK)

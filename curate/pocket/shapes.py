@@ -71,7 +71,9 @@ def _questions(
     end = rng.choice(("first", "last"))
     thing = rows[name][0 if end == "first" else -1]
     others = [" ".join(t) for t in missing[:4] + things]
-    asked.append((f"Which shape is the {end} in the {name} row?", _at(end, name), options(" ".join(thing), others, rng)))
+    asked.append(
+        (f"Which shape is the {end} in the {name} row?", _at(end, name), options(" ".join(thing), others, rng))
+    )
     return tuple(pose(text, solve, rows, rng, choices, _misread) for text, solve, choices in asked)
 
 
