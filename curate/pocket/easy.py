@@ -87,10 +87,9 @@ def _existence(seen: Table, key: str, rng: random.Random) -> tuple[str, Solve]:
 
 
 def _look_up(key: str) -> Solve:
-    return lambda t: (
-        t[key],
-        [f"The color is {t['color']}.", f"The shape is {t['shape']}."][:: 1 if key == "shape" else -1],
-    )
+    """The other fact first: it says which shape is meant."""
+    other = "color" if key == "shape" else "shape"
+    return lambda t: (t[key], [f"The {other} is {t[other]}.", f"The {key} is {t[key]}."])
 
 
 def _misread(seen: Table, rng: random.Random) -> Table:

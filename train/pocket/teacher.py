@@ -126,7 +126,7 @@ def _check(steps: Sequence[str], rng: random.Random) -> list[str]:
 
 
 def _stumble(question: FigureQuestion, slip: FigureQuestion, rng: random.Random) -> list[str]:
-    """The slip's steps up to the first wrong one, or to their end; then the right ones from there, or from the start."""
+    """The slip's steps up to the first wrong one, or all; then the right ones from there, or from the start."""
     pairs = zip(question.steps, slip.steps, strict=False)
     wrong = next((i for i, (right, other) in enumerate(pairs) if right != other), len(question.steps) - 1)
     if rng.random() < 0.6:

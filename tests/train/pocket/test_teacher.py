@@ -2,6 +2,8 @@
 
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -98,3 +100,8 @@ def test_options_are_lettered_lines_below_the_question():
     assert ask("How many?", None) == "How many?"
     prompt = REASON_PROMPT.format(caption="A triangle.", question=ask("What?", ("1", "2")))
     assert prompt == "Figure: A triangle.\nQuestion: What?\nA. 1\nB. 2\nThink step by step."
+
+
+def test_figures_and_teacher_load_without_torch():
+    imports = "import sys, ovt.curate.pocket, ovt.train.pocket.teacher, ovt.train.pocket.prompts"
+    subprocess.run([sys.executable, "-c", f"{imports}; assert 'torch' not in sys.modules"], check=True)
