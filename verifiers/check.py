@@ -1,0 +1,119 @@
+"""The way in: one prediction and one gold become one verdict. Every path (curation, reward, evaluation) calls this.
+
+The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as it stands and, where
+it is a sentence rather than a bare answer, the one answer that the sentence settles on.
+"""
+
+from collections.abc import Sequence
+
+from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
+from ovt.verifiers.extract import split_response
+from ovt.verifiers.guard import MAX_ANSWER_CHARS
+from ovt.verifiers.kinds import Gold, check_gold, read_gold
+from ovt.verifiers.sentence import settle
+from ovt.verifiers.verdict import KINDS, Finding, Verdict
+
+_REASONS = {
+    "equal": "the prediction and the gold are equal",
+    "identical": "the prediction is the gold, letter for letter",
+    "same_choice": "both name the same option",
+    "different": "the prediction and the gold differ",
+    "other_choice": "the prediction names another option",
+    "no_answer": "there is no answer to judge",
+    "no_choice": "the prediction names no option",
+    "no_such_option": "the prediction is none of the options",
+    "several_choices": "the prediction names more than one option",
+    "several_answers": "the prediction gives more than one answer",
+    "ambiguous_option": "the prediction fits more than one option",
+    "letter_and_text_differ": "the prediction's letter and text are different options",
+    "hedged": "the prediction has it both ways",
+    "not_yes_or_no": "the prediction is neither yes nor no",
+    "unit_conflict": "the units differ",
+    "unclosed_answer": "the answer tag is never closed: the response was cut off",
+    "unclosed_thinking": "the thinking is never closed: the response was cut off",
+    "empty_gold": "the gold is empty",
+    "too_long": "the text is longer than any answer",
+    "too_nested": "the text is nested deeper than any answer",
+    "too_large": "the number is larger than any answer",
+    "unparseable": "the prediction cannot be read as this kind of answer",
+    "timeout": "the comparison ran out of time",
+}
+
+
+def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+    """Judge a bare answer, or a sentence that gives one.
+
+    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `KINDS`, where the caller knows better than
+    the gold's look. Never raises on any text and takes two seconds at most.
+    """
+    options = tuple(map(str, choices)) if choices else None
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
+    return _verify(str(prediction or ""), str(gold or ""), options, kind)
+
+
+def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+    """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
+    parts = split_response(str(response or ""))
+    if not parts.answer:
+        return _verdict("", gold, kind if kind != "auto" else "text", Finding("wrong", parts.problem or "no_answer"))
+    return verify(parts.answer, gold, choices=choices, kind=kind)
+
+
+def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
+    if not gold.strip():
+        return _verdict(prediction, gold, "text", Finding("wrong", "empty_gold"))
+    if not prediction.strip():
+        return _verdict("", gold, "text", Finding("wrong", "no_answer", "", gold))
+    if len(gold) > MAX_ANSWER_CHARS or (len(prediction) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip()):
+        same = prediction.strip() == gold.strip()
+        finding = Finding("correct", "identical") if same else Finding("wrong", "different")
+        return _verdict(prediction, gold, "text", finding)
+    if choices and kind in ("auto", "choice"):
+        options = read_options(choices)
+        index = gold_index(gold, options)
+        if index is not None:
+            return _verify_choice(prediction, gold, index, options)
+    return _verify_kind(prediction, read_gold(gold, kind))
+
+
+def _verify_choice(prediction: str, gold: str, index: int, options: Options) -> Verdict:
+    finding = check_choice(_whole(prediction), index, options, _compare_texts)
+    if finding.outcome != "correct" and finding.reason in ("no_such_option", "no_choice"):
+        answer = settle(prediction, "choice")
+        if answer and answer != prediction:
+            finding = check_choice(answer, index, options, _compare_texts)
+            return _verdict(answer, gold, "choice", finding)
+    return _verdict(prediction, gold, "choice", finding)
+
+
+def _compare_texts(prediction: str, text: str) -> Finding:
+    return check_gold(prediction, read_gold(text, "auto"))
+
+
+def _whole(prediction: str) -> str:
+    """A prediction too long to be a bare answer is not tried as one."""
+    return prediction if len(prediction) <= MAX_ANSWER_CHARS else ""
+
+
+def _verify_kind(prediction: str, gold: Gold) -> Verdict:
+    finding = check_gold(_whole(prediction), gold)
+    if finding.outcome == "correct":
+        return _verdict(prediction, gold.text, gold.kind, finding)
+    answer = settle(prediction, gold.kind)
+    if answer and answer != prediction:
+        return _verdict(answer, gold.text, gold.kind, check_gold(answer, gold))
+    return _verdict(prediction, gold.text, gold.kind, finding)
+
+
+def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:
+    left, right = finding.prediction or extracted, finding.gold or gold
+    why = _REASONS.get(finding.reason, finding.reason.replace("_", " "))
+    explanation = f"{kind}: {_shorten(left)!r} against {_shorten(right)!r}: {why}"
+    return Verdict(
+        finding.outcome, kind, finding.reason, _shorten(extracted, 500), left[:500], right[:500], explanation
+    )
+
+
+def _shorten(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 20]}… ({len(text)} characters)"

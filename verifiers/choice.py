@@ -1,0 +1,209 @@
+"""Multiple choice: a letter and its option's text are the same answer, in both directions and in every dressing.
+
+    choices ["55°", "60°"]:  "B", "(b)", "B) 60°", "\\\\text{(B)}", "60", "60 degrees"  are one answer.
+
+A letter that disagrees with the text beside it is wrong, and so is more than one letter. Where the choices are
+themselves letters, the letter is the answer.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from ovt.verifiers.dressing import plain, undress
+from ovt.verifiers.number import read_number, same_number
+from ovt.verifiers.text import normalize_text
+from ovt.verifiers.verdict import Finding
+
+_NAMED = (
+    r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|alternative|statement|选项)\s*(?:is\s+)?[:#]?\s*)?"
+)
+_LONE = re.compile(
+    _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
+)
+_WITH_TEXT = re.compile(
+    _NAMED + r"(?:\(\s*([a-zA-Z])\s*\)|\[\s*([a-zA-Z])\s*\]|([a-zA-Z])\s*[):]|([A-Z])\s*[.,;]|([A-Z])\s+(?:-+|=)(?=\s)"
+    r"|([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\()))\s*[:.\-]*\s*(.+)$",
+    re.DOTALL,
+)
+_LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
+_ANOTHER_LETTER = re.compile(
+    r"^(?:and|or|&|/|,|\+|\s)*\(?([A-Z])\)?(?=$|[\s,.;:/)&]+(?:$|(?:and|or)\b|\(?[A-Z]\)?(?:$|[\s,.;:/)])))"
+)
+_SEVERAL = re.compile(
+    r"\(?([A-Za-z])\)?(?:\s*(?:,|;|/|&|\+|\band\b|\bor\b|\s)+\s*\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE
+)
+_MENTION = re.compile(
+    r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?"
+    r"(?=$|[\s.,;:!)](?!\w*[a-z]{3}))|(?:^|\s)\(?([A-Z])\)?[.!]?$"
+)
+_NEGATED = re.compile(
+    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate)\s+(?:be\s+|option\s+|choice\s+|\()*$",
+    re.IGNORECASE,
+)
+
+
+class Options(NamedTuple):
+    """The options' texts without their labels, and the same in the form texts are compared in."""
+
+    texts: tuple[str, ...]
+    normal: tuple[str, ...]
+    letters: bool
+
+
+@lru_cache(maxsize=2048)
+def read_options(choices: tuple[str, ...]) -> Options:
+    """Strip `A.`, `(B)`, `c)` labels where all choices carry them in order, and hold text after them."""
+    texts = tuple(str(choice) for choice in choices)
+    labels = [_LABEL.match(text) for text in texts]
+    in_order = all(
+        match and (match[1] or match[2] or match[3]).upper() == chr(65 + index) for index, match in enumerate(labels)
+    )
+    if in_order and all(match and match[4].strip() for match in labels):
+        texts = tuple(match[4].strip() for match in labels if match)
+    normal = tuple(normalize_text(text) for text in texts)
+    lone = [lone_letter(text) for text in texts]
+    return Options(texts, normal, all(letter == chr(65 + index) for index, letter in enumerate(lone)))
+
+
+def lone_letter(text: str) -> str | None:
+    """The capital of the letter that is all of the answer, whatever its dressing: `(c)`, `C.`, `\\\\text{C}`, `Option C`."""
+    match = _LONE.match(plain(text))
+    return _first(match).upper() if match else None
+
+
+def _first(match: re.Match[str], count: int | None = None) -> str:
+    groups = match.groups()[:count] if count else match.groups()
+    return next((group for group in groups if group), "")
+
+
+def labelled(text: str) -> tuple[str, str] | None:
+    """(letter, text) of an answer such as `B) 12` or `D, since it cannot be A`."""
+    match = _WITH_TEXT.match(plain(text))
+    return (_first(match, 6).upper(), match[7].strip()) if match else None
+
+
+def several_letters(text: str) -> list[str]:
+    """The letters of an answer that is a list of them (`A, B`, `A or C`); [] where it is not."""
+    text = plain(text)
+    if not _SEVERAL.match(text):
+        return []
+    return [letter.upper() for letter in re.findall(r"(?<![A-Za-z])([A-Za-z])(?![A-Za-z])", text)]
+
+
+def mentioned_letter(text: str) -> str | None:
+    """The last letter that a sentence settles on ("it's not A, therefore it's B"); None where it settles on none."""
+    text = plain(text)
+    found = None
+    for match in _MENTION.finditer(text):
+        if not _NEGATED.search(text[: match.start() + len(match[0]) - len(match[0].lstrip())][-40:]):
+            found = _first(match).upper()
+    return found
+
+
+def check_letter(prediction: str, gold: str) -> Finding:
+    """Compare with a gold letter where no options are known: a letter, or a letter with text, is accepted."""
+    letter = lone_letter(prediction)
+    if letter is None and len(several_letters(prediction)) > 1:
+        return Finding("wrong", "several_choices", plain(prediction), gold)
+    if letter is None and (pair := labelled(prediction)):
+        if _ANOTHER_LETTER.match(pair[1]):
+            return Finding("wrong", "several_choices", plain(prediction), gold)
+        letter = pair[0]
+    if letter is None:
+        letter = mentioned_letter(prediction)
+    if letter is None:
+        return Finding("wrong", "no_choice", plain(prediction), gold)
+    return Finding(
+        "correct" if letter == gold else "wrong", "same_choice" if letter == gold else "other_choice", letter, gold
+    )
+
+
+def gold_index(gold: str, options: Options) -> int | None:
+    """Which option the gold is: by its letter, by its text, or by its value."""
+    letter = lone_letter(gold)
+    exact = _exact(gold, options)
+    if letter and ord(letter) - 65 < len(options.texts):
+        # A gold that is both a letter and another option's text was written as the text only in sets of letters.
+        return ord(letter) - 65
+    if exact is not None:
+        return exact
+    if pair := labelled(gold):
+        index = ord(pair[0]) - 65
+        if index < len(options.texts) and _matches(pair[1], options, index):
+            return index
+    by_value = [index for index in range(len(options.texts)) if _matches(gold, options, index)]
+    return by_value[0] if len(by_value) == 1 else None
+
+
+def _exact(text: str, options: Options) -> int | None:
+    normal = normalize_text(text)
+    if options.normal.count(normal) == 1:
+        return options.normal.index(normal)
+    bare = undress(text)
+    same = [index for index, option in enumerate(options.texts) if undress(option) == bare]
+    return same[0] if len(same) == 1 else None
+
+
+def _matches(text: str, options: Options, index: int) -> bool:
+    """Whether a text is an option by its words or its value as a number, no symbolic work."""
+    if normalize_text(text) == options.normal[index]:
+        return True
+    left, right = read_number(text), read_number(options.texts[index])
+    return bool(left and right and same_number(left, right))
+
+
+Compare = Callable[[str, str], Finding]
+
+
+def check_choice(prediction: str, gold: int, options: Options, compare: Compare) -> Finding:
+    """Compare with the option `gold`; `compare(prediction, text)` decides whether a text says what an option says."""
+    index, reason = pick(prediction, options, compare)
+    gold_letter = chr(65 + gold)
+    if index is None:
+        return Finding("wrong", reason, plain(prediction), gold_letter)
+    if index == gold:
+        return Finding("correct", "same_choice", chr(65 + index), gold_letter)
+    return Finding("wrong", reason or "other_choice", chr(65 + index), gold_letter)
+
+
+def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | None, str]:
+    """(option, reason): the one option that a prediction names; (None, why) where it names none or more than one."""
+    exact = _exact(prediction, options)
+    letter = lone_letter(prediction)
+    by_letter = ord(letter) - 65 if letter and ord(letter) - 65 < len(options.texts) else None
+    if by_letter is not None:
+        return by_letter, ""
+    if exact is not None:
+        return exact, ""
+    if letter:
+        return None, "no_such_option"
+    if len(several_letters(prediction)) > 1:
+        return None, "several_choices"
+    if pair := labelled(prediction):
+        return _pick_labelled(*pair, options, compare)
+    return _pick_by_value(prediction, options, compare)
+
+
+def _pick_labelled(letter: str, text: str, options: Options, compare: Compare) -> tuple[int | None, str]:
+    index = ord(letter) - 65
+    if index >= len(options.texts):
+        return None, "no_such_option"
+    if _matches(text, options, index):
+        return index, ""
+    if _ANOTHER_LETTER.match(text):
+        return None, "several_choices"
+    if any(_matches(text, options, other) for other in range(len(options.texts))):
+        return None, "letter_and_text_differ"
+    by_value, _ = _pick_by_value(text, options, compare) if len(text) <= 80 else (None, "")
+    if by_value is not None and by_value != index:
+        return None, "letter_and_text_differ"
+    return index, ""
+
+
+def _pick_by_value(text: str, options: Options, compare: Compare) -> tuple[int | None, str]:
+    same = [index for index, option in enumerate(options.texts) if compare(text, option).outcome == "correct"]
+    if len(same) == 1:
+        return same[0], ""
+    return None, "ambiguous_option" if same else "no_such_option"

@@ -1,0 +1,175 @@
+"""Take the dressing off an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
+
+    undress("**The answer is $\\\\boxed{\\\\text{(C)}}$.**") == "(C)"
+
+Dressing never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
+dressing, and an answer spelt with them is another answer.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_FOLD = {
+    **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e"), ""),
+    **dict.fromkeys(
+        map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
+    ),
+    **dict.fromkeys(map(ord, "−‒–—―‐‑﹣"), "-"),
+    **dict.fromkeys(map(ord, "‘’‛′`´"), "'"),
+    **dict.fromkeys(map(ord, "“”„‟″"), '"'),
+    **dict.fromkeys(map(ord, "∶："), ":"),
+    **dict.fromkeys(map(ord, "⁄∕"), "/"),
+    **dict.fromkeys(map(ord, "º˚"), "°"),
+    ord("℃"): "°C",
+    ord("℉"): "°F",
+    ord("。"): ".",
+    ord("、"): ",",
+    ord("√"): "\\sqrt ",
+    ord("…"): "...",
+}
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
+_SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUBSCRIPT_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+_VULGAR = re.compile("(?<=[0-9]) ?([¼½¾⅐-⅞])|([¼½¾⅐-⅞])")
+
+
+@lru_cache(maxsize=4096)
+def fold(text: str) -> str:
+    """One way to write each character: ASCII digits, signs, quotes and spaces; `²` as `^{2}`, `½` as `1/2`."""
+    if text.isascii():
+        return text
+    text = _VULGAR.sub(_spell_fraction, text)
+    text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
+    text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
+    text = text.translate(_FOLD)
+    return "".join(_fold_char(char) for char in text)
+
+
+def _spell_fraction(match: re.Match[str]) -> str:
+    spelt = unicodedata.normalize("NFKC", match[1] or match[2]).replace("\u2044", "/")
+    return (" " if match[1] else "") + spelt
+
+
+def _fold_char(char: str) -> str:
+    if char.isascii():
+        return char
+    digit = unicodedata.decimal(char, None)
+    if digit is not None:
+        return str(digit)
+    # Full-width and compatibility forms of ASCII only: never a letter of another alphabet.
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if plain.isascii() else char
+
+
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed)\s*\{")
+_WRAPPER = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mathnormal|mbox|hbox|"
+    r"operatorname|bf|rm|underline|emph|bm|boldsymbol|displaystyle|boxed|fbox|beginboxed)\s*\{"
+)
+_SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
+_PAIRS = (
+    ("$$", "$$"),
+    ("$", "$"),
+    ("\\(", "\\)"),
+    ("\\[", "\\]"),
+    ("***", "***"),
+    ("**", "**"),
+    ("__", "__"),
+    ("*", "*"),
+    ('"', '"'),
+    ("'", "'"),
+    ("``", "''"),
+    ("`", "`"),
+    ("```", "```"),
+    ("<b>", "</b>"),
+    ("<i>", "</i>"),
+    ("<strong>", "</strong>"),
+    ("<answer>", "</answer>"),
+)
+_LEAD_IN = re.compile(
+    r"^(?:so|thus|hence|therefore|then|and so|in conclusion|finally|ok|okay|well)?[,:]?\s*"
+    r"(?:i (?:think|believe)(?: that)?\s+)?"
+    r"(?:(?:my|the|our|your)\s+)?(?:(?:final|correct|right|best|exact|numerical|overall)\s+)*"
+    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+(?:the|this)\s+(?:question|problem))?\s*"
+    r"(?:(?:is|are|would be|should be|must be|equals)(?:\s*:)?|[:=：])\s*(?:that\s+)?"
+    r"(?:(?:simply|just|therefore|thus|clearly|for sure|definitely|approximately|about|given by|exactly)\s+)?",
+    re.IGNORECASE,
+)
+DIGITS_AND_CLOSERS = frozenset("0123456789)}")
+_HASHES = re.compile(r"^#{1,6}\s*|^(?:[-*•>]\s+)+")
+
+
+def balanced(text: str, start: int) -> int:
+    """The index just after the `}` that closes the `{` at `start - 1`; len(text) where none does."""
+    depth = 1
+    for index in range(start, len(text)):
+        char = text[index]
+        if char == "{" and text[index - 1] != "\\":
+            depth += 1
+        elif char == "}" and text[index - 1] != "\\":
+            depth -= 1
+            if not depth:
+                return index + 1
+    return len(text)
+
+
+def unwrap(text: str, opener: re.Pattern[str] = _WRAPPER) -> str:
+    """Replace `\\\\text{…}`, `\\\\mathrm{…}`, `\\\\boxed{…}` and their like by their content, wherever they stand."""
+    parts, position = [], 0
+    while match := opener.search(text, position):
+        end = balanced(text, match.end())
+        inner = text[match.end() : end - 1] if text[end - 1 : end] == "}" else text[match.end() : end]
+        parts.append(text[position : match.start()])
+        text = inner + text[end:]
+        position = 0
+    return "".join(parts) + text[position:]
+
+
+def strip_pairs(text: str) -> str:
+    """Strip one pair of quotes, markdown marks or math delimiters that encloses the whole text."""
+    for left, right in _PAIRS:
+        inner = text[len(left) : len(text) - len(right)]
+        if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right) and left not in inner:
+            return inner.strip()
+    return text
+
+
+def _unbox_whole(text: str) -> str:
+    match = _BOX.match(text)
+    if match and balanced(text, match.end()) == len(text) and text.endswith("}"):
+        return text[match.end() : -1].strip()
+    return text
+
+
+def _strip_end(text: str) -> str:
+    stripped = text.rstrip(" \t\r\n.,;!?:")
+    following = text[len(stripped) : len(stripped) + 1]
+    # `\\;` is one LaTeX command, and `5!` is a factorial: neither ends with punctuation.
+    if stripped.endswith("\\") or (following == "!" and stripped[-1:] in DIGITS_AND_CLOSERS):
+        stripped += following
+    return stripped
+
+
+@lru_cache(maxsize=16384)
+def undress(text: str) -> str:
+    """The bare answer: folded, without enclosing marks, boxes, lead-in ("The answer is") and final punctuation."""
+    text = fold(text).strip()
+    for _ in range(12):
+        before = text
+        text = _HASHES.sub("", text)
+        text = _LEAD_IN.sub("", text, count=1)
+        text = _unbox_whole(strip_pairs(_strip_end(text.strip())))
+        if text == before:
+            break
+    return text
+
+
+@lru_cache(maxsize=16384)
+def plain(text: str) -> str:
+    """`undress`, and LaTeX text wrappers, math delimiters and spacing commands removed inside: for words and letters."""
+    text = unwrap(undress(text))
+    text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
+    text = text.replace("**", "").replace("__", "")
+    return undress(" ".join(text.split()))

@@ -1,0 +1,180 @@
+"""Find the answer in a response.
+
+    "<think>…</think> The bar is 7 high. <answer>7</answer>"  ->  thinking "…", solution "The bar is 7 high.", answer "7"
+
+The content of the last complete `<answer>…</answer>` decides; without tags the last `\\\\boxed{…}` or the last statement
+of the answer ("The answer is …"), whichever stands later; without either the text itself where it is short. Nothing
+inside `<think>…</think>` is looked at, and chat templates that prefill the opening tag are understood: a response that
+holds only `</think>` starts with its thinking.
+"""
+
+import re
+from dataclasses import dataclass
+
+from ovt.verifiers.dressing import balanced, fold
+from ovt.verifiers.guard import MAX_RESPONSE_CHARS
+
+_THINK_OPEN = re.compile(r"<\s*think(?:ing)?\s*>", re.IGNORECASE)
+_THINK_CLOSE = re.compile(r"<\s*/\s*think(?:ing)?\s*>", re.IGNORECASE)
+_THINK_TAG = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
+_ANSWER = re.compile(r"<\s*answer\s*>((?:(?!<\s*answer\s*>).)*?)<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL)
+_ANSWER_OPEN = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
+_BOX = re.compile(r"\\(?:boxed|fbox|beginboxed)\s*(?:\{|(?=\s*[0-9A-Za-z]))")
+_STATEMENT = re.compile(
+    r"(?:\b(?:final|correct|right|best|exact|closest|only|possible|my|the|our|your)\s+(?:possible\s+)?answers?"
+    r"(?:\s+(?:here|choice|option))?"
+    r"|\banswers?(?=\s*(?:[:：=]|is\b))"
+    r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s+(?:option|choice|one|statement|alternative))"
+    r"(?:\s+(?:to|of|for)\s+(?:the|this)\s+(?:\w+\s+)?(?:question|problem|exercise|puzzle))?"
+    r"\s*\**\s*"
+    r"(?:(?:is|are|would be|will be|should be|must be|appears to be|seems to be|equals)\b"
+    r"(?:\s+(?:therefore|thus|simply|just|then|for sure|clearly|definitely|approximately|about))?\s*[:：]?|[:：=])"
+    r"\s*\**\s*",
+    re.IGNORECASE,
+)
+_BETWEEN_BOXES = re.compile(
+    r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or|,)?\s*\}|and\b|or\b|"
+    r"\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
+)
+_SENTENCE_END = re.compile(r"(?<!\b[AaPp])(?<!\b[AaPp]\.[Mm])(?<!\betc)(?<!\bvs)[.!?](?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
+
+
+MAX_CLAUSE_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseParts:
+    """A response taken apart.
+
+    thinking: the text inside `<think>` ("" without one). solution: what follows the thinking, without the answer tag.
+    answer: the answer's text as it stands, "" where none was found. found_by: "tag", "box", "statement", "text" or "".
+    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`, `several_answers`.
+    """
+
+    thinking: str
+    solution: str
+    answer: str
+    found_by: str
+    problem: str = ""
+
+
+def split_response(text: str) -> ResponseParts:
+    """Take a response apart into its thinking, its solution and its answer."""
+    thinking, visible, closed = split_thinking(text)
+    answer, found_by, problem = find_answer(visible)
+    if not closed and not answer:
+        problem = "unclosed_thinking"
+    return ResponseParts(thinking.strip(), _without_answer_tags(visible), answer, found_by, problem)
+
+
+def split_thinking(text: str) -> tuple[str, str, bool]:
+    """(thinking, everything else, whether the last `<think>` was closed). Linear in the text's length."""
+    thinking: list[str] = []
+    visible: list[str] = []
+    inside, position = False, 0
+    for tag in _THINK_TAG.finditer(text):
+        piece = text[position : tag.start()]
+        position = tag.end()
+        if tag[1]:
+            # A closing tag without an opening one: the template prefilled it, so all before is thinking.
+            thinking += [piece] if inside else [*visible, piece]
+            visible = visible if inside else []
+            inside = False
+        else:
+            (thinking if inside else visible).append(piece)
+            inside = True
+    (thinking if inside else visible).append(text[position:])
+    return "".join(thinking), "".join(visible), not inside
+
+
+def _without_answer_tags(visible: str) -> str:
+    found = None
+    for found in _ANSWER.finditer(visible):
+        pass
+    if found is None:
+        return visible.strip()
+    return (visible[: found.start()] + visible[found.end() :]).strip()
+
+
+def find_answer(visible: str) -> tuple[str, str, str]:
+    """(answer, how it was found, problem) in the text outside the thinking."""
+    visible = visible[-MAX_RESPONSE_CHARS:]
+    tagged = list(_ANSWER.finditer(visible))
+    if tagged:
+        return _tagged_answer(visible, tagged)
+    if _ANSWER_OPEN.search(visible):
+        return "", "", "unclosed_answer"
+    return untagged_answer(visible)
+
+
+def _tagged_answer(visible: str, tagged: list[re.Match[str]]) -> tuple[str, str, str]:
+    """The last tag's content, unless it is one of several different answers given in one breath."""
+    last = tagged[-1][1].strip()
+    for before, after in zip(tagged[:-1], tagged[1:], strict=True):
+        gap = visible[before.end() : after.start()].strip(" \t\r\n,;./|*").lower()
+        if gap in ("", "or", "and", "or maybe", "maybe", "alternatively") and fold(before[1].strip()) != fold(last):
+            return "", "", "several_answers"
+    return last, "tag", "" if last else "no_answer"
+
+
+def untagged_answer(text: str) -> tuple[str, str, str]:
+    """(answer, how it was found, problem): the last box or the last statement of the answer, else a short text."""
+    box = _last_boxes(text)
+    statement = _last_statement(text)
+    if box and (statement is None or statement[0] < box[0]):
+        return box[1], "box", ""
+    if statement:
+        return statement[1], "statement", ""
+    closing = text.strip()
+    if not closing:
+        return "", "", "no_answer"
+    return closing, "text", ""
+
+
+def _last_boxes(text: str) -> tuple[int, str] | None:
+    """(position, content) of the last box, or of the last row of boxes joined by nothing but commas and conjunctions."""
+    boxes: list[tuple[int, int, str]] = []
+    for match in _BOX.finditer(text):
+        if boxes and match.start() < boxes[-1][1]:
+            continue
+        if text[match.end() - 1] == "{":
+            end = balanced(text, match.end())
+            content = text[match.end() : end - 1] if text[end - 1] == "}" else text[match.end() : end].split("\n")[0]
+        else:
+            end = match.end() + 1
+            content = text[match.end() : end]
+        boxes.append((match.start(), end, content.strip().rstrip("$")))
+    if not boxes:
+        return None
+    row = [boxes[-1]]
+    for earlier in reversed(boxes[:-1]):
+        if not _BETWEEN_BOXES.match(text[earlier[1] : row[0][0]][:200]):
+            break
+        row.insert(0, earlier)
+    contents = list(dict.fromkeys(content for _, _, content in row))
+    return row[-1][0], ", ".join(contents)
+
+
+def _last_statement(text: str) -> tuple[int, str] | None:
+    """(position, what is said to be the answer) of the last "the answer is …"."""
+    found = None
+    for match in _STATEMENT.finditer(text):
+        content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
+        if content:
+            found = (match.end(), content)
+    return found
+
+
+def _clause(text: str) -> str:
+    """The first sentence of `text`, or its first displayed formula."""
+    text = text.lstrip(" \t\r\n*:")
+    for left, right in (("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)")):
+        if text.startswith(left) and right in text[len(left) :]:
+            end = text.index(right, len(left)) + len(right)
+            return text[:end] + _sentence(text[end:])
+    return _sentence(text)
+
+
+def _sentence(text: str) -> str:
+    match = _SENTENCE_END.search(text)
+    return (text[: match.start()] if match else text).strip()

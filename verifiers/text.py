@@ -1,0 +1,52 @@
+"""Free text: the whole of it must match. Case, punctuation around it, quotes, a leading article and accents are dressing.
+
+    normalize_text("**The** capital of France is Paris.") == "capital of france is paris"
+
+There is no credit for a part: "blue or red" is not "blue", and "oddd" is not "odd".
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from ovt.verifiers.dressing import plain
+from ovt.verifiers.verdict import Finding, equal_or_not
+
+_ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
+_INITIALS = re.compile(r"(?<![a-z])([a-z])\.(?=\s?[a-z]\b|\s|$|,)")
+_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
+_SPACED_DASH = re.compile(r"\s*-\s*(?=\d)|(?<=\d)\s*-\s*")
+_SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
+_IT_IS = re.compile(r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are)\s+(?=\S)")
+
+
+@lru_cache(maxsize=16384)
+def normalize_text(text: str) -> str:
+    """The form in which two texts are compared."""
+    text = _without_accents(plain(text)).casefold()
+    text = _IT_IS.sub("", text)
+    text = _HYPHEN.sub(" ", _INITIALS.sub(r"\1", text))
+    text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
+    text = " ".join(text.split()).strip(" .,;:!?'\"*_`$")
+    if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
+        text = text[1:-1].strip()
+    return _ARTICLE.sub("", text)
+
+
+def _without_accents(text: str) -> str:
+    """Drop the accents of Latin letters (`Cézanne` is `Cezanne`); other alphabets keep their marks."""
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    for char in unicodedata.normalize("NFD", text):
+        if not (unicodedata.combining(char) and kept and kept[-1].isascii()):
+            kept.append(char)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def check_text(prediction: str, gold: str) -> Finding:
+    """Whether the two are the same text."""
+    left, right = normalize_text(prediction), normalize_text(gold)
+    if not left:
+        return Finding("wrong", "no_answer", left, right)
+    return equal_or_not(left == right, left, right)
