@@ -1,26 +1,39 @@
-"""The paper's five families of reasoning behaviour, counted by their cues.
+"""The paper's five families of reasoning behaviour, counted by their cues (whole words, in any letter case).
 
-behaviour_visual  behaviour_digest  behaviour_plan  behaviour_reflection  behaviour_alternate
-1                 2                 1               0                     0
+    behaviour_visual  behaviour_digest  behaviour_plan  behaviour_reflection  behaviour_alternate
+    1                 2                 1               0                     0
+
+The first cues of each family are the paper's (figure on behaviours), the others are ours.
 """
 
 import polars as pl
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "visual": ("identify", "recall"),
-    "digest": ("given", "provided"),
-    "plan": ("first",),
-    "reflection": ("wait", "check"),
-    "alternate": ("maybe",),
+    "visual": ("identify", "recall", "observe", "notice", "look at", "looking at"),
+    "digest": ("given", "provided", "according to", "stated"),
+    "plan": ("first", "to begin", "next, i", "step by step"),
+    "reflection": ("wait", "check", "hmm", "verify"),
+    "alternate": ("maybe", "perhaps", "alternatively", "another way"),
 }
 COLUMNS = tuple(f"behaviour_{family}" for family in FAMILIES)
 
 
+def pattern(cues: tuple[str, ...]) -> str:
+    """A regular expression for any of `cues` (ASCII words) between word boundaries."""
+    return rf"(?i-u:\b(?:{'|'.join(cues)})\b)"
+
+
 def run(samples: pl.DataFrame, column: str = "response") -> pl.DataFrame:
-    """`samples` with one count per family (COLUMNS, UInt32): how often its cues stand in `column`."""
-    raise NotImplementedError
+    """`samples` with one count per family (COLUMNS, Int32): how often its cues stand in `column`."""
+    text = pl.col(column).str
+    counts = [
+        text.count_matches(pattern(cues)).cast(pl.Int32).alias(name)
+        for name, cues in zip(COLUMNS, FAMILIES.values(), strict=True)
+    ]
+    return samples.lazy().with_columns(counts).collect()
 
 
-def per_thousand_words(family: str, words: str = "response_words") -> pl.Expr:
-    """The rate of a counted family per 1,000 words over all rows of a table (Float64; null without words)."""
-    return pl.col(f"behaviour_{family}").sum() * 1000 / pl.col(words).sum()
+def per_thousand_words(words: str = "response_words") -> list[pl.Expr]:
+    """For each of COLUMNS, the cues per 1,000 words over all rows of a table (Float64; null without words)."""
+    total = pl.col(words).sum()
+    return [pl.when(total > 0).then(pl.col(name).sum() * 1000 / total).alias(name) for name in COLUMNS]

@@ -13,6 +13,8 @@ from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.section import Section
 from ovt.curate.stages import prompt
+from ovt.curate.stages.decisions import dropped, kept
+from ovt.curate.stages.samples import unanswered
 
 KNOWN = ("question", "choices")
 
@@ -44,12 +46,15 @@ class CaptionSection(Section):
     @field_validator("prompt")
     @classmethod
     def _placeholders(cls, template: str) -> str:
-        return prompt.check_template(template, KNOWN, "caption.prompt")
+        return prompt.check_template(template, KNOWN)
 
 
 def requests(questions: pl.DataFrame, section: CaptionSection) -> Iterator[ChatRequest]:
     """One request per question, in order, with all its images."""
-    raise NotImplementedError
+    sampling = section.sampling.asked()
+    for row in questions.iter_rows(named=True):
+        text = prompt.render(section.prompt, {"question": row["question"], "choices": prompt.options(row["choices"])})
+        yield ChatRequest(({"role": "user", "content": prompt.content(text, row["images"])},), sampling)
 
 
 def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -57,4 +62,15 @@ def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, p
 
     Every caption sample gets its decision here. A caption that was cut off is used, and its decision says so.
     """
-    raise NotImplementedError
+    judged = samples.with_columns(drop=unanswered)
+    used = judged.filter(pl.col("drop").is_null())
+    failed = judged.filter(pl.col("drop").is_not_null())
+    blind = questions.join(used, on="question_id", how="anti", maintain_order="left")
+    cut = pl.when(pl.col("finish_reason") == "length").then(pl.lit("cut off at max_tokens"))
+    decisions = [
+        kept(used, "sample", "used", cut),
+        dropped(failed, "sample", "caption", pl.col("drop"), pl.col("error")),
+        dropped(blind, "question", "caption", "no_caption"),
+    ]
+    captions = used.select("question_id", caption=pl.col("text").str.strip_chars())
+    return captions, pl.concat(decisions)

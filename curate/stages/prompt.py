@@ -10,20 +10,16 @@ Values are never looked into: a question that says "{caption}" stays as it is.
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from ovt.curate.errors import RecipeError
-
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
-def check_template(template: str, known: Collection[str], where: str) -> str:
-    """`template` itself, or a RecipeError naming what it cannot hold; `where` is its key in the recipe."""
+def check_template(template: str, known: Collection[str]) -> str:
+    """`template` itself, or a ValueError that names the placeholders it may hold (pydantic adds the key)."""
     for _, name in PLACEHOLDER.findall(template):
         if name and name not in known:
             names = ", ".join(f"{{{one}}}" for one in known)
-            raise RecipeError(
-                f"{where} has {{{name}}}, expected only {names}; for the text itself write {{{{{name}}}}}"
-            )
+            raise ValueError(f"found {{{name}}}, expected {names}; write {{{{{name}}}}} where the text itself is meant")
     return template
 
 
@@ -53,6 +49,35 @@ def question_text(question: str, choices: Sequence[str] | None) -> str:
 def content(text: str, images: Sequence[str]) -> list[dict[str, str]]:
     """Content parts of a user message: each image at its `<image>` tag, those without a tag before the text.
 
-    `<image>` takes the next image, `<image 2>` (or `<image2>`) the second. A tag that has no image left stays text.
+    `<image>` takes the next image, `<image 2>` (or `<image2>`) the second. A tag that finds no image left stays text.
     """
-    raise NotImplementedError
+    pieces = IMAGE_TAG.split(text)  # text, number or None, text, number or None, …, text
+    taken = _images_of_tags(pieces[1::2], len(images))
+    parts = [_image(image) for index, image in enumerate(images) if index not in taken]
+    tags = [match[0] for match in IMAGE_TAG.finditer(text)]
+    words = pieces[0]
+    for tag, index, piece in zip(tags, taken, pieces[2::2], strict=True):
+        if index is None:
+            words += tag + piece
+            continue
+        parts += [*_text(words), _image(images[index])]
+        words = piece
+    return parts + _text(words)
+
+
+def _images_of_tags(numbers: Sequence[str | None], count: int) -> list[int | None]:
+    """For each tag the index of its image, or None. Numbered tags choose first, the others share what is left."""
+    taken: list[int | None] = [None] * len(numbers)
+    for place, number in enumerate(numbers):
+        if number and 0 < int(number) <= count and int(number) - 1 not in taken:
+            taken[place] = int(number) - 1
+    left = iter([index for index in range(count) if index not in taken])
+    return [next(left, None) if number is None else index for number, index in zip(numbers, taken, strict=True)]
+
+
+def _image(image: str) -> dict[str, str]:
+    return {"type": "image", "image": image}
+
+
+def _text(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text.strip()}] if text.strip() else []

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt, ValidationInfo, field_validator
 
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.section import Section
 from ovt.curate.stages import prompt
+from ovt.curate.stages.decisions import dropped
+from ovt.curate.stages.samples import unanswered
+
+KNOWN = ("question", "choices")
 
 # The response format of the paper; also the end of the prompt that models are trained on.
 INSTRUCTION = """\
@@ -58,11 +62,11 @@ class ReasonSection(Section):
     prompt: str = ""
     sampling: ReasonSampling = ReasonSampling()
 
-    @model_validator(mode="after")
-    def _placeholders(self) -> "ReasonSection":
-        known = ("question", "choices", "caption") if self.see == "caption" else ("question", "choices")
-        prompt.check_template(self.template, known, "reason.prompt")
-        return self
+    @field_validator("prompt")
+    @classmethod
+    def _placeholders(cls, template: str, info: ValidationInfo) -> str:
+        sees_caption = info.data.get("see") == "caption"
+        return prompt.check_template(template, ("question", "choices", "caption") if sees_caption else KNOWN)
 
     @property
     def template(self) -> str:
@@ -71,16 +75,29 @@ class ReasonSection(Section):
 
 
 def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: ReasonSection) -> Iterator[ChatRequest]:
-    """One request (n = k) per question, in order. `captions` (question_id, caption) has every question where
-    `section.see` is "caption"; else it is None."""
-    raise NotImplementedError
+    """One request (n = k) per question, in order.
 
-
-def training_prompt(question: str, choices: list[str] | None) -> str:
-    """The user's turn of a dataset row: question, lettered options and the response format. Images stand beside it."""
-    return prompt.render(OVER_IMAGE, {"question": question, "choices": prompt.options(choices)})
+    `captions` (question_id, caption) holds every question where `section.see` is "caption"; else it is None.
+    """
+    sampling = section.sampling.asked()
+    described = {} if captions is None else dict(captions.select("question_id", "caption").iter_rows())
+    for row in questions.iter_rows(named=True):
+        values = {"question": row["question"], "choices": prompt.options(row["choices"])}
+        if section.see == "caption":
+            content = prompt.render(section.template, values | {"caption": described[row["question_id"]]})
+        else:
+            content = prompt.content(prompt.render(section.template, values), row["images"])
+        yield ChatRequest(({"role": "user", "content": content},), sampling, n=section.k)
 
 
 def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Questions and their reason samples -> (samples with a text; decisions on the rest and on questions without any)."""
-    raise NotImplementedError
+    """Questions and their reason samples -> (samples with a text; decisions on the rest, and on mute questions)."""
+    judged = samples.with_columns(drop=unanswered)
+    answered = judged.filter(pl.col("drop").is_null()).drop("drop")
+    failed = judged.filter(pl.col("drop").is_not_null())
+    silent = questions.join(answered, on="question_id", how="anti", maintain_order="left")
+    decisions = [
+        dropped(failed, "sample", "reason", pl.col("drop"), pl.col("error")),
+        dropped(silent, "question", "reason", "no_reply"),
+    ]
+    return answered, pl.concat(decisions)

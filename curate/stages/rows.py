@@ -32,7 +32,7 @@ class DataSection(Section):
     @field_validator("prompt")
     @classmethod
     def _placeholders(cls, template: str) -> str:
-        return prompt.check_template(template, KNOWN, "data.prompt")
+        return prompt.check_template(template, KNOWN)
 
 
 def run(

@@ -3,28 +3,82 @@
     sample_id                  outcome  kind    reason  extracted  normalized_prediction  normalized_gold
     1f0c2d3e4a5b6c7d-reason-0  correct  number  equal   12         12                     12
 
-The verifier is the one that RL and evaluation use (`ovt.verifiers`). A sample it cannot judge abstains: that is the
-gold's trouble, not the model's, so such a question is dropped here and never reaches the RL pool as "unsolved".
+The verifier is the one that RL and evaluation use (`ovt.verifiers`). Its many reasons are counted under five:
+
+    truncated        not correct, and cut off at max_tokens (or inside a tag)
+    no_answer        nothing in it is an answer
+    several_answers  it has it more than one way
+    wrong            any other answer that is not the gold
+    abstain          no rule could decide; not the model's fault, so it counts in no pass rate
 """
 
-from typing import Literal
+from dataclasses import astuple
 
 import polars as pl
+from pydantic import field_validator
 
 from ovt.curate.section import Section
+from ovt.curate.stages.decisions import dropped
+from ovt.curate.versions.schema import VERDICTS
+from ovt.verifiers import KINDS, verify_many
+
+CUT = ("unclosed_answer", "unclosed_thinking")
+SEVERAL = ("several_answers", "several_choices", "hedged", "ambiguous_option", "letter_and_text_differ")
 
 
 class VerifySection(Section):
-    """How answers are compared with the gold."""
+    """How answers are compared with the gold. kind: one of `ovt.verifiers.KINDS`; "auto" reads it off each gold."""
 
-    kind: Literal["auto"] = "auto"
+    kind: str = "auto"
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"expected one of {', '.join(KINDS)}")
+        return kind
 
 
 def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection) -> pl.DataFrame:
     """The VERDICTS row of each answered sample, in the order of `samples`."""
-    raise NotImplementedError
+    golds = {
+        question_id: truth for question_id, *truth in questions.select("question_id", "gold", "choices").iter_rows()
+    }
+    told = samples.select("sample_id", "question_id", "text").rows()
+    verdicts = verify_many(
+        ((text, *golds[question_id]) for _, question_id, text in told), responses=True, kind=section.kind
+    )
+    rows = [(*ids, *astuple(verdict)) for (*ids, _), verdict in zip(told, verdicts, strict=True)]
+    return pl.DataFrame(rows, schema=VERDICTS, orient="row")
+
+
+def reason() -> pl.Expr:
+    """The code under which a verdict that is not "correct" is counted."""
+    cut = (pl.col("finish_reason") == "length").fill_null(False) | pl.col("reason").is_in(CUT)
+    return (
+        pl.when(pl.col("outcome") == "abstain")
+        .then(pl.lit("abstain"))
+        .when(cut)
+        .then(pl.lit("truncated"))
+        .when(pl.col("reason") == "no_answer")
+        .then(pl.lit("no_answer"))
+        .when(pl.col("reason").is_in(SEVERAL))
+        .then(pl.lit("several_answers"))
+        .otherwise(pl.lit("wrong"))
+    )
 
 
 def run(samples: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Answered samples and their verdicts -> (correct samples, decisions on the others and on abstained questions)."""
-    raise NotImplementedError
+    """Answered samples and their verdicts -> (correct samples; decisions on the others and on undecidable questions).
+
+    A question of which every sample abstained is dropped: it is no unsolved one, and RL could not reward it either.
+    """
+    judged = samples.join(verdicts.drop("question_id"), on="sample_id", maintain_order="left")
+    right = pl.col("outcome") == "correct"
+    undecided = judged.group_by("question_id", maintain_order=True).agg(pl.col("outcome").unique())
+    undecided = undecided.filter(pl.col("outcome") == ["abstain"])
+    decisions = [
+        dropped(judged.filter(~right), "sample", "verify", reason(), pl.col("explanation")),
+        dropped(undecided, "question", "verify", "abstain"),
+    ]
+    return judged.filter(right).select(samples.columns), pl.concat(decisions)
