@@ -3,14 +3,20 @@
 Nothing here tells the time: a build that was killed and resumed writes the same bytes as an undisturbed one.
 """
 
+import hashlib
 import json
+import math
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from ovt.curate.errors import OvtError
 from ovt.curate.section import Section
 
 FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+CARD = "README.md"
 
 
 class Input(Section):
@@ -33,9 +39,14 @@ class ModelUse(Section):
     prompt: str
     sampling: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def prompt_hash(self) -> str:
+        """The sha256 of the template, hex."""
+        return hashlib.sha256(self.prompt.encode()).hexdigest()
+
 
 class Provenance(Section):
-    """All that the builder knows and the tables do not; `finish` of the writer puts it into the manifest.
+    """All that the builder knows and the tables do not; the writer's `finish` puts it into the manifest.
 
     `recipe` is the resolved recipe (it names environment variables, never their values); `parent` the version that this
     one was made from ("name@HASHPREFIX"), if any; `rebuild` the command that makes the version again.
@@ -51,14 +62,124 @@ class Provenance(Section):
     rebuild: str
 
 
+class FileEntry(Section):
+    """A file of the version: sha256 of its bytes (hex), size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class ReasonCount(Section):
+    """How many rows ended with one reason."""
+
+    reason: str
+    rows: int
+
+
+class FunnelRow(Section):
+    """A row of `ledger.funnel`: `rows_in` is `rows_out` plus the dropped rows, by reason."""
+
+    level: str
+    stage: str
+    rows_in: int
+    rows_out: int
+    dropped: tuple[ReasonCount, ...]
+    kept_as: tuple[ReasonCount, ...]
+
+
+class Usage(Section):
+    """What the samples of one stage took; `cost_usd` is null where no reply had a price."""
+
+    stage: str
+    samples: int
+    failed: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+
+
 class Manifest(Section):
-    """`manifest.json`."""
+    """`manifest.json`: `rows` counts the rows of each split and ledger table, `files` has all but the manifest itself.
+
+    `content_hash` covers the data and the ledger, not the card: a version is what it says about its questions.
+    """
 
     name: str
-    format_version: int
+    format_version: int = FORMAT_VERSION
     content_hash: str
+    recipe_hash: str
+    rows: dict[str, int]
+    funnel: tuple[FunnelRow, ...]
+    usage: tuple[Usage, ...]
+    provenance: Provenance
+    files: dict[str, FileEntry]
 
 
-def canonical_json(value: object) -> bytes:
-    """`value` as JSON that is the same bytes for the same value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+def canonical_json(value: object, where: str = "value") -> bytes:
+    """`value` as JSON with the same bytes for the same value: sorted keys, no spaces, UTF-8.
+
+    Takes None, booleans, whole and finite numbers, text, lists, tuples and dicts with text keys; raises OvtError naming
+    the place (below `where`) of anything else: NaN, sets, dates, bytes and objects have no one way to be written.
+    """
+    _refuse_ambiguous(value, where)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def canonical_hash(value: object, where: str = "value") -> str:
+    """The sha256 (hex) of `canonical_json`."""
+    return hashlib.sha256(canonical_json(value, where)).hexdigest()
+
+
+def _refuse_ambiguous(value: object, where: str) -> None:
+    match value:
+        case None | bool() | int():
+            return
+        case float() if math.isfinite(value):
+            return
+        case str() if not any("\ud800" <= letter <= "\udfff" for letter in value):
+            return
+        case list() | tuple():
+            for number, item in enumerate(value):
+                _refuse_ambiguous(item, f"{where}[{number}]")
+        case dict() if all(isinstance(key, str) for key in value):
+            for key, item in value.items():
+                _refuse_ambiguous(key, f"{where} (a key)")
+                _refuse_ambiguous(item, f"{where}.{key}")
+        case _:
+            raise OvtError(
+                f"{where} is {ascii(value)[:60]} ({type(value).__name__}): only text, finite numbers, true or false, "
+                "lists and tables with text keys can be written down for good; use one of these"
+            )
+
+
+def content_hash(files: dict[str, FileEntry]) -> str:
+    """The address of a version: a hash over the hashes of its data and ledger files."""
+    return canonical_hash({path: entry.sha256 for path, entry in files.items() if path != CARD})
+
+
+def hash_file(path: Path) -> FileEntry:
+    """Reads a whole file."""
+    with path.open("rb") as file:
+        return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a version folder; OvtError where there is none or it cannot be read."""
+    path = folder / MANIFEST
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise OvtError(
+            f"{folder} is not a complete version: it has no {MANIFEST}, which is written last; run its build again"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise OvtError(f"{path} cannot be read ({error}): restore it, or build the version again") from None
+    found = data.get("format_version") if isinstance(data, dict) else None
+    if found != FORMAT_VERSION:
+        raise OvtError(f"{path} has format {found!r}, this ovt reads {FORMAT_VERSION}: use the ovt that wrote it")
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise OvtError(f"{path} was edited: {place}: {first['msg']}; restore it, or build the version again") from None

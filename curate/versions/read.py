@@ -1,17 +1,26 @@
 """Finding a version and reading its tables."""
 
+import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.versions.manifest import Manifest
+from ovt.curate.versions.data import SCHEMA
+from ovt.curate.versions.ledger import TABLES
+from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
+from ovt.curate.versions.schema import SPLITS
+
+SHORTEST_HASH = 6
 
 
 @dataclass(frozen=True)
 class Version:
-    """A complete version folder; `ordinal` is N of vN, or None for a folder outside a home."""
+    """A complete version folder; `ordinal` is the N of vN, or None for a folder that was named by its path."""
 
     path: Path
     ordinal: int | None
@@ -22,22 +31,130 @@ class Version:
         """How commands name it: "name@v3", or the folder's path."""
         return f"{self.manifest.name}@v{self.ordinal}" if self.ordinal is not None else str(self.path)
 
+    @property
+    def hash_ref(self) -> str:
+        """What names this content anywhere, whatever its ordinal there: "name@1f0c2d3e4a5b"."""
+        return f"{self.manifest.name}@{self.manifest.content_hash[:12]}"
+
 
 def open_version(ref: str, home: Home) -> Version:
-    """The version that `ref` names: "name" (latest), "name@v3", "name@HASHPREFIX" or a folder's path."""
-    raise NotImplementedError
+    """The version that `ref` names: "name" (latest), "name@v3" or "name@3", "name@HASHPREFIX", or a folder's path."""
+    if "/" in ref or ref in (".", ".."):
+        return Version(Path(ref), None, read_manifest(_existing(Path(ref))))
+    name, _, which = ref.partition("@")
+    folders = _named_folders(name, home)
+    if not which:
+        ordinal = max(folders)
+    elif re.fullmatch(r"v?\d{1,5}", which):
+        ordinal = int(which.removeprefix("v"))
+    else:
+        return _by_hash(name, which, folders)
+    if ordinal not in folders:
+        raise OvtError(f"{name} has no v{ordinal}, only {_ordinals(folders)}: choose one of these")
+    return Version(folders[ordinal], ordinal, read_manifest(folders[ordinal]))
 
 
-def list_versions(home: Home) -> list[Version]:
-    """Every complete version of `home`, by name and ordinal."""
-    raise NotImplementedError
+def list_versions(home: Home) -> tuple[list[Version], list[str]]:
+    """Every version of `home`, by name and ordinal, and one line for each folder that should be one and is not."""
+    versions, broken = [], []
+    for name in _names(home):
+        for ordinal, folder in ordinal_folders(home, name).items():
+            try:
+                versions.append(Version(folder, ordinal, read_manifest(folder)))
+            except OvtError as error:
+                broken.append(str(error))
+    return versions, broken
+
+
+def ordinal_folders(home: Home, name: str) -> dict[int, Path]:
+    """The folders v1, v2, … of a name, in order, complete or not."""
+    found = (home.versions / name).glob("v*")
+    folders = {int(path.name[1:]): path for path in found if re.fullmatch(r"v[1-9]\d{0,8}", path.name)}
+    return dict(sorted(folders.items()))
 
 
 def scan(version: Version, table: str) -> pl.LazyFrame:
     """A ledger table ("questions", "samples", "verdicts", "decisions") or the data of a split ("sft", "rl"), lazily."""
-    raise NotImplementedError
+    return scan_folder(version.path, table)
+
+
+def scan_folder(folder: Path, table: str) -> pl.LazyFrame:
+    """As `scan`, for a version that is still being written."""
+    if table in TABLES:
+        return pl.scan_parquet(folder / "ledger" / f"{table}.parquet", glob=False)
+    files = sorted((folder / "data").glob(f"{table}-*.parquet"))
+    if table in SPLITS and files:
+        return pl.scan_parquet(files, glob=False)
+    return pl.LazyFrame(pl.from_arrow(SCHEMA.empty_table()))
+
+
+def scan_rows(folder: Path, columns: Iterable[str | pl.Expr]) -> pl.LazyFrame:
+    """The data of all splits, with `split` as first column; leave out `images` where they are not needed."""
+    return pl.concat([scan_folder(folder, split).select(pl.lit(split).alias("split"), *columns) for split in SPLITS])
 
 
 def verify_files(version: Version) -> None:
-    """Raises OvtError naming the files that are missing, extra or not as the manifest says."""
-    raise NotImplementedError
+    """Raises OvtError naming the files that are missing, unknown or not what the manifest says."""
+    manifest = version.manifest
+    wrong = [f"{name} is missing" for name in manifest.files if not (version.path / name).is_file()]
+    for path in sorted(path for path in version.path.rglob("*") if path.is_file()):
+        name = path.relative_to(version.path).as_posix()
+        if name == MANIFEST:
+            continue
+        if name not in manifest.files:
+            wrong.append(f"{name!a} is not of this version")
+        elif hash_file(path) != manifest.files[name]:
+            wrong.append(f"{name} was changed")
+    if content_hash(manifest.files) != manifest.content_hash:
+        wrong.append(f"{MANIFEST} was changed")
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise OvtError(f"{version.path} is not as it was written: {'; '.join(wrong[:5])}{more}; build it again")
+
+
+def is_whole(version: Version) -> bool:
+    """Whether every file is there with its size: what can be told without reading them."""
+    paths = {version.path / name: entry.size for name, entry in version.manifest.files.items()}
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise OvtError(f"{folder} is not a folder; give a version's folder, or a name such as pocket or pocket@v1")
+    return folder
+
+
+def _names(home: Home) -> list[str]:
+    found = home.versions.iterdir() if home.versions.is_dir() else ()
+    return sorted(path.name for path in found if path.is_dir() and ordinal_folders(home, path.name))
+
+
+def _named_folders(name: str, home: Home) -> dict[int, Path]:
+    names = _names(home)
+    if name in names:
+        return ordinal_folders(home, name)
+    if not names:
+        raise OvtError(f"there are no versions under {home.path}: run `ovt curate build RECIPE`, or give --home")
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names[:10])}"
+    raise OvtError(f"no version is named {name[:80]!r} under {home.path}; {hint}")
+
+
+def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_HASH},64}}", prefix):
+        raise OvtError(
+            f"{name}@{prefix[:80]} names nothing: after @ comes v and a number ({_ordinals(folders)}), or at least "
+            f"{SHORTEST_HASH} letters of the content hash"
+        )
+    versions = [Version(path, ordinal, read_manifest(path)) for ordinal, path in folders.items()]
+    matching = [version for version in versions if version.manifest.content_hash.startswith(prefix)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise OvtError(f"{name}@{prefix} is {' and '.join(one.ref for one in matching)}: give more of the hash")
+    known = ", ".join(f"{one.ref} = @{one.manifest.content_hash[:12]}" for one in versions[-5:])
+    raise OvtError(f"{name} has no version whose content hash starts with {prefix}; there are {known}")
+
+
+def _ordinals(folders: dict[int, Path]) -> str:
+    return ", ".join(f"v{ordinal}" for ordinal in list(folders)[-10:])

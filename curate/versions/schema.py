@@ -82,16 +82,15 @@ DECISIONS = pl.Schema(
 STAGES = ("import", "caption", "reason", "verify", "select", "filter", "version")
 
 # A kept row, flat: what the builder hands to the writer; `data.py` nests it into the columns that trainers read.
-# Rows come in the order of their questions (and, with select = "all", of their samples); a question is in one split only.
+# Rows come in the order of their questions (and, with select = "all", of their samples); a question is in one split.
 #   split            "sft" (a chosen sample) or "rl" (answered, but no sample correct)
 #   prompt           the user's turn as text: question, lettered options, instruction of the response format
 #   completion       the assistant's turn as trained on, after the filters' edits; null in rl
 #   sample_id        the sample that `completion` came from; null in rl
 #   answer           the gold answer; caption is null where the model saw the image
-#   pass_rate        n_correct / n_samples of the question (null when no sample has a verdict of correct or wrong)
+#   pass_rate        n_correct / n_samples of the question
 #   difficulty       the bucket: "easy", "medium", "hard" …
-#   response_words   words of `completion`; behaviour_* count its cues of each family (paper, figure on behaviours);
-#                    all null in rl
+#   response_words   words of `completion`; behaviour_* count the cues of each family in it; all null in rl
 ROWS = pl.Schema(
     {
         "split": pl.String,
@@ -119,3 +118,17 @@ ROWS = pl.Schema(
 )
 
 SPLITS = ("sft", "rl")
+
+
+# What each stage got, dropped and passed on (`ledger.funnel`); the counts are rows.
+_COUNTS = pl.List(pl.Struct({"reason": pl.String, "rows": pl.Int64}))
+FUNNEL = pl.Schema(
+    {
+        "level": pl.String,
+        "stage": pl.String,
+        "rows_in": pl.Int64,
+        "rows_out": pl.Int64,
+        "dropped": _COUNTS,
+        "kept_as": _COUNTS,
+    }
+)

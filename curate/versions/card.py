@@ -1,0 +1,115 @@
+"""The data card: README.md of a version, from data_cards/card.md.j2. The same version gives the same card.
+
+Names, prompts and reasons come from data sets and models, so all that is put into the template is made harmless first:
+text cannot end a table, a fence or the metadata, nor become HTML, an image or a link with a text of its own.
+"""
+
+import html
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from ovt.curate.versions.data import COLUMNS, feature_yaml
+from ovt.curate.versions.manifest import Manifest, ReasonCount
+from ovt.curate.versions.plain import plain
+from ovt.curate.versions.read import scan_rows
+from ovt.curate.versions.schema import SPLITS
+from ovt.curate.versions.stats import NEEDED, summarise
+
+LONGEST_TEXT = 500
+LONGEST_FENCED = 20_000
+SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+
+HUB_LICENSES = """
+afl-3.0 apache-2.0 bsd-2-clause bsd-3-clause bsl-1.0 cc-by-3.0 cc-by-4.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-4.0
+cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 gfdl gpl-2.0 gpl-3.0 isc lgpl-3.0 mit
+mpl-2.0 odbl odc-by openrail other pddl unknown unlicense
+"""
+
+
+class Markdown(str):
+    """Text that is Markdown of our own making, to be printed as it is."""
+
+
+def render_card(manifest: Manifest, folder: Path) -> str:
+    """The card of the version in `folder`; its manifest need not be written yet."""
+    source = files("ovt.data_cards").joinpath("card.md.j2").read_text(encoding="utf-8")
+    environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
+    )
+    environment.globals |= {
+        "fence": fence,
+        "histogram": histogram,
+        "reasons": reasons,
+        "to_json": lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False),
+        "dollars": lambda cost: "unknown" if cost is None else f"{cost:.4f}",
+    }
+    levels = {row.level: None for row in manifest.funnel}
+    card = environment.from_string(source).render(
+        manifest=manifest,
+        made=manifest.provenance,
+        metadata=metadata(manifest),
+        funnel=[(level, [row for row in manifest.funnel if row.level == level]) for level in levels],
+        stats=summarise(scan_rows(folder, NEEDED)),
+    )
+    return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def harmless(value: Any) -> Any:
+    """What a template may print: our own Markdown as it is, text as one line of inert Markdown."""
+    if isinstance(value, Markdown) or not isinstance(value, str):
+        return value
+    line = " ".join(plain(value[: LONGEST_TEXT + 1]).split())
+    line = line if len(line) <= LONGEST_TEXT else line[:LONGEST_TEXT] + "…"
+    return Markdown(re.sub(r"([\\`*\[\]|~$#!]|(?<!\w)_|_(?!\w))", r"\\\1", html.escape(line, quote=False)))
+
+
+def fence(text: str, language: str = "") -> Markdown:
+    """A code block that nothing inside can end, cut after LONGEST_FENCED characters."""
+    text = plain(text[:LONGEST_FENCED]) + ("\n…" if len(text) > LONGEST_FENCED else "")
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return Markdown(f"{ticks}{language}\n{text}\n{ticks}")
+
+
+def histogram(bins: list[dict]) -> str:
+    """One line per bin: "  40-49 words  ████████  12"."""
+    most = max(one["rows"] for one in bins)
+    labels = [f"{one['from']}-{one['to']} words" for one in bins]
+    width = max(map(len, labels))
+    bars = ["█" * round(40 * one["rows"] / most) for one in bins]
+    return "\n".join(
+        f"{label:>{width}}  {bar:<40} {one['rows']}" for label, bar, one in zip(labels, bars, bins, strict=True)
+    )
+
+
+def reasons(counts: tuple[ReasonCount, ...]) -> str:
+    """ "wrong 12, abstain 3"."""
+    return ", ".join(f"{count.reason} {count.rows}" for count in counts)
+
+
+def metadata(manifest: Manifest) -> Markdown:
+    """The YAML head that the Hub and `datasets` read; splits without rows are left out, as they have no file."""
+    splits = [split for split in SPLITS if manifest.rows[split]]
+    data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in splits] or "data/*.parquet"
+    rows = sum(manifest.rows[split] for split in SPLITS)
+    fields = {
+        "license": licenses(manifest),
+        "task_categories": ["visual-question-answering", "image-text-to-text"],
+        "tags": ["reasoning", "chain-of-thought", "vision-language", "ovt"],
+        "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>10M")],
+        "configs": [{"config_name": "default", "data_files": data_files}],
+        "dataset_info": {"config_name": "default", "features": [feature_yaml(*column) for column in COLUMNS.items()]},
+    }
+    return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def licenses(manifest: Manifest) -> list[str]:
+    """The sources' licenses as the Hub spells them: "other" for one it has no name for, "unknown" where none is given."""
+    given = [(one.license or "unknown").strip().lower().replace(" ", "-") for one in manifest.provenance.inputs]
+    return sorted({name if name in HUB_LICENSES.split() else "other" for name in given}) or ["unknown"]

@@ -1,0 +1,153 @@
+"""The kept rows as trainers read them: images with their bytes, prompt and completion as chat turns.
+
+    images                 prompt                             completion                               answer
+    [{bytes, path: null}]  [{role: user, content: Which …}]  [{role: assistant, content: <think>…}]  B
+
+There is no `messages` column: TRL refuses completion-only loss on images beside one. `completion` is empty in rl.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ovt.curate.versions.parquet import open_parquet, to_arrow
+from ovt.curate.versions.schema import ROWS, SPLITS
+
+# A row group holds about as much as the Hub's viewer likes to load at once; a file is cut at the next group.
+GROUP_ROWS = 256
+GROUP_BYTES = 32 << 20
+FILE_BYTES = 256 << 20
+
+_IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+_TURN = pa.struct({"role": pa.string(), "content": pa.string()})
+_NESTED = {"images": pa.list_(_IMAGE), "prompt": pa.list_(_TURN), "completion": pa.list_(_TURN)}
+_TEXTS = pl.List(pl.String)
+_PLAIN = {pl.String: pa.string(), pl.Float64: pa.float64(), pl.Int32: pa.int32(), _TEXTS: pa.list_(pa.string())}
+_ORDER = ["images", "prompt", "completion", "answer", "choices", "question", "question_id", "sample_id", "source"]
+
+COLUMNS = {
+    name: _NESTED.get(name) or _PLAIN[ROWS[name]]
+    for name in [*_ORDER, *(name for name in ROWS if name not in _ORDER and name != "split")]
+}
+
+
+def feature(kind: pa.DataType) -> dict:
+    """What `datasets` calls a column of this Arrow type."""
+    if kind == _IMAGE:
+        return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        return {"feature": feature(kind.value_type), "_type": "List"}
+    if pa.types.is_struct(kind):
+        return {field.name: feature(field.type) for field in kind}
+    return {"dtype": {"double": "float64"}.get(str(kind), str(kind)), "_type": "Value"}
+
+
+def feature_yaml(name: str, kind: pa.DataType) -> dict:
+    """The same as `feature`, in the form that a card's `dataset_info` has."""
+    if not pa.types.is_list(kind):
+        return {"name": name, "dtype": feature(kind)["dtype"]}
+    if kind.value_type == _IMAGE:
+        return {"name": name, "list": "image"}
+    if pa.types.is_struct(kind.value_type):
+        return {"name": name, "list": [feature_yaml(field.name, field.type) for field in kind.value_type]}
+    return {"name": name, "list": feature(kind.value_type)["dtype"]}
+
+
+# With this note in the files, `datasets.load_dataset` gives images instead of structs.
+_NOTE = json.dumps({"info": {"features": {name: feature(kind) for name, kind in COLUMNS.items()}}})
+SCHEMA = pa.schema(COLUMNS, metadata={"huggingface": _NOTE})
+
+
+def nest(rows: pl.DataFrame, images: list[list[bytes]]) -> pa.Table:
+    """Flat rows (schema ROWS) and the bytes of their images -> a table of SCHEMA."""
+    turns = rows.with_columns(_turn("user", "prompt"), _turn("assistant", "completion"))
+    table = to_arrow(turns.drop("images", "split"))
+    stored = [[{"bytes": content, "path": None} for content in row] for row in images]
+    return table.append_column("images", pa.array(stored, COLUMNS["images"])).select(SCHEMA.names).cast(SCHEMA)
+
+
+def _turn(role: str, column: str) -> pl.Expr:
+    turn = pl.concat_list(pl.struct(pl.lit(role).alias("role"), pl.col(column).alias("content")))
+    none = pl.lit([], dtype=pl.List(pl.Struct({"role": pl.String, "content": pl.String})))
+    return pl.when(pl.col(column).is_not_null()).then(turn).otherwise(none).alias(column)
+
+
+class Split:
+    """The data files of one split being written: data/sft-00000-of-00002.parquet, …
+
+    Rows go out in groups that are cut by count and by image bytes, so memory stays bounded and chunks leave no trace.
+    """
+
+    def __init__(self, folder: Path, split: str, image_bytes: Callable[[str], bytes]) -> None:
+        self.rows = 0
+        self._folder = folder
+        self._split = split
+        self._image_bytes = image_bytes
+        self._files: list[Path] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._frames: list[pl.DataFrame] = []
+        self._images: list[list[bytes]] = []
+        self._group_bytes = 0
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Adds rows of this split (schema ROWS); reads their images."""
+        start = 0
+        for number, ids in enumerate(rows["images"].to_list(), start=1):
+            contents = [self._image_bytes(image) for image in ids]
+            self._images.append(contents)
+            self._group_bytes += sum(map(len, contents))
+            if len(self._images) == GROUP_ROWS or self._group_bytes >= GROUP_BYTES:
+                self._frames.append(rows[start:number])
+                self._write_group()
+                start = number
+        self._frames.append(rows[start:])
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Writes what is left and gives the files their names.
+
+        A split without rows has no file: `load_dataset` fails on an empty one, whatever its form (datasets 5.2).
+        """
+        if self._images:
+            self._write_group()
+        self._close_file()
+        for number, path in enumerate(self._files):
+            path.rename(self._folder / f"{self._split}-{number:05}-of-{len(self._files):05}.parquet")
+
+    def _write_group(self) -> None:
+        if self._writer is None:
+            self._files.append(self._folder / f"{self._split}-{len(self._files):05}.parquet")
+            self._writer = open_parquet(self._files[-1], SCHEMA)
+        self._writer.write_table(nest(pl.concat(self._frames), self._images))
+        self._frames, self._images, self._group_bytes = [], [], 0
+        if self._files[-1].stat().st_size >= FILE_BYTES:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class Data:
+    """All splits being written into one folder."""
+
+    def __init__(self, folder: Path, image_bytes: Callable[[str], bytes]) -> None:
+        folder.mkdir()
+        self._splits = {split: Split(folder, split, image_bytes) for split in SPLITS}
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Adds rows (schema ROWS), each to its split."""
+        rows = rows.select(ROWS.names()).cast(dict(ROWS))
+        for name, split in self._splits.items():
+            split.append(rows.filter(pl.col("split") == name))
+
+    def close(self) -> dict[str, int]:
+        """Ends the files and gives the rows of each split."""
+        for split in self._splits.values():
+            split.close()
+        return {name: split.rows for name, split in self._splits.items()}

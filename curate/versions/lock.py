@@ -1,0 +1,50 @@
+"""Locks on files that end with the process that holds them: what a killed build left can be told from a live one."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCK = ".lock"
+
+
+def take_lock(path: Path, wait: bool) -> int | None:
+    """Locks a file (made if need be) for this process: the open descriptor, whose closing unlocks; None when it is held
+    by another and `wait` is false."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Holds a folder's lock for the length of the block; waits for it."""
+    descriptor = take_lock(folder / LOCK, wait=True)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    """A new folder PREFIX1, PREFIX2, … in `parent`, and the descriptor of its lock. Removes those that nobody holds."""
+    with locked(parent):
+        for left in parent.glob(f"{prefix}*"):
+            _remove_unheld(left)
+        number = next(number for number in range(1, 10**6) if not (parent / f"{prefix}{number}").exists())
+        folder = parent / f"{prefix}{number}"
+        folder.mkdir()
+        return folder, take_lock(folder / LOCK, wait=True)
+
+
+def _remove_unheld(folder: Path) -> None:
+    descriptor = take_lock(folder / LOCK, wait=False)
+    if descriptor is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)

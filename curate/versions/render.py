@@ -1,0 +1,190 @@
+"""What the data commands print: plain data of `show.py`, `why.py` and `ledger.py` as rich renderables.
+
+Texts come from models and data sets. They are only ever shown as `Text`, so that no markup in them is obeyed, and
+without control characters, so that none moves the cursor.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ovt.curate.versions.plain import plain
+
+LONGEST = 4_000
+STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red", "abstain": "yellow"}
+
+
+def shown(value: Any, style: str = "", longest: int = LONGEST) -> Text:
+    """Any value as harmless text, cut after `longest` characters."""
+    text = plain("" if value is None else str(value)[: longest + 1])
+    return Text(text if len(text) <= longest else f"{text[:longest]}…", style=style)
+
+
+def short(value: Any, longest: int = 60) -> Text:
+    """A value on one line."""
+    return shown(" ".join(str("" if value is None else value)[: 4 * longest].split()), longest=longest)
+
+
+def version_list(outlines: list[dict[str, Any]], broken: Iterable[str] = ()) -> RenderableType:
+    """`show.outline` of several versions, and a line for each folder that is none."""
+    table = Table("version", "hash", "parent", box=None, header_style="bold", pad_edge=False)
+    for name in ("sft", "rl", "questions", "size", "US$"):
+        table.add_column(name, justify="right")
+    for one in outlines:
+        cost = "" if one["cost_usd"] is None else f"{one['cost_usd']:.2f}"
+        counts = [f"{one[name]:,}" for name in ("sft", "rl", "questions")]
+        cells = [one["ref"], one["content_hash"][:12], one["parent"] or "", *counts, size(one["bytes"]), cost]
+        table.add_row(*(short(cell) for cell in cells))
+    return Group(table, *(shown(line, "red") for line in broken))
+
+
+def funnel_table(funnel: pl.DataFrame | list[dict[str, Any]]) -> RenderableType:
+    """`ledger.funnel`: in, dropped and out by stage, and why."""
+    rows = funnel.to_dicts() if isinstance(funnel, pl.DataFrame) else funnel
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    table.add_column("stage")
+    for name in ("in", "dropped", "out"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    level = None
+    for row in rows:
+        table.add_row(
+            shown("" if row["level"] == level else f"{row['level']}s"),
+            shown(row["stage"]),
+            f"{row['rows_in']:,}",
+            f"{row['rows_in'] - row['rows_out']:,}",
+            f"{row['rows_out']:,}",
+            short(reasons(row["dropped"] or row["kept_as"]), 200),
+        )
+        level = row["level"]
+    return table
+
+
+def reasons(counts: list[dict[str, Any]]) -> str:
+    """ "wrong 12, abstain 3"."""
+    return ", ".join(f"{count['reason']} {count['rows']:,}" for count in counts)
+
+
+def description(about: dict[str, Any]) -> RenderableType:
+    """`show.describe` of a version."""
+    made = about["provenance"]
+    facts = {
+        "version": f"{about['ref']}  @{about['content_hash'][:12]}",
+        "folder": about["path"],
+        "parent": made["parent"],
+        "rows": f"sft {about['sft']:,}, rl {about['rl']:,}",
+        "sources": ", ".join(f"{one['source']} ({one['rows']:,})" for one in made["inputs"]),
+        "models": ", ".join(f"{one['stage']}: {one['model']}" for one in made["models"]),
+        "words": words_line(about["stats"]["words"]),
+        "behaviours": ", ".join(f"{name} {rate}" for name, rate in about["stats"]["behaviours"].items()),
+        "difficulty": ", ".join(f"{one['value']} {one['sft'] + one['rl']:,}" for one in about["stats"]["difficulty"]),
+        "made by": f"ovt {made['ovt_version']}, verifier {made['verifier_version']}, commit {made['git_commit']}",
+        "rebuild": made["rebuild"],
+    }
+    return Group(fact_table(facts), Text(), funnel_table(about["funnel"]))
+
+
+def words_line(words: dict[str, Any] | None) -> str | None:
+    """The lengths of the responses, in words."""
+    return words and "mean {mean}, median {median}, 95th percentile {p95}, longest {max}".format(**words)
+
+
+def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
+    """`show.head`: one panel per row."""
+    return Group(*(row_panel(row) for row in rows)) if rows else Text("no rows were kept")
+
+
+def row_panel(row: dict[str, Any]) -> RenderableType:
+    """A kept row: what it is, its prompt and its completion."""
+    rate = f"{row['n_correct']} of {row['n_samples']} samples correct ({row['difficulty']})"
+    facts = {"source": row["source"], "answer": row["answer"], "pass rate": rate, "images": images_line(row["images"])}
+    parts = [fact_table(facts), block("prompt", row["prompt"])]
+    if row["completion"] is not None:
+        parts.append(block("completion", row["completion"]))
+    return Panel(
+        Group(*parts), title=shown(f"{row['split']} {row['sample_id'] or row['question_id']}"), title_align="left"
+    )
+
+
+def story_told(story: dict[str, Any]) -> RenderableType:
+    """`why.story`, from the question to the data."""
+    parts: list[RenderableType] = [ending(f"{story['level']} {story['id']}", story["decision"])]
+    if question := story["question"]:
+        choices = "; ".join(question["choices"]) if question["choices"] else None
+        facts = {"source": f"{question['source']} {question['source_id']}", "question": question["question"]}
+        facts |= {"choices": choices, "gold": question["gold"], "images": images_line(question["images"])}
+        parts.append(fact_table(facts))
+    for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
+        parts += [block(f"{stage} prompt", message_text(message)) for message in story["prompts"].get(stage, [])]
+        parts += [sample_told(sample) for sample in said]
+    for row in story["rows"]:
+        parts.append(
+            block(f"in the data, split {row['split']}", "".join(turn["content"] for turn in row["completion"]))
+        )
+    return Group(*parts)
+
+
+def sample_told(sample: dict[str, Any]) -> RenderableType:
+    """A sample: its end, its text or error, its verdict."""
+    parts: list[RenderableType] = [Text(), ending(sample["sample_id"], sample["decision"])]
+    cut = ", cut off" if sample["finish_reason"] == "length" else ""
+    parts.append(Padding(shown(f"{sample['model']}, {sample['completion_tokens']} tokens{cut}", "dim"), (0, 0, 0, 2)))
+    if verdict := sample["verdict"]:
+        line = Text.assemble("verdict ", (verdict["outcome"], STYLES.get(verdict["outcome"], "")), ": ")
+        parts.append(Padding(line + shown(f"{verdict['reason']} ({verdict['explanation']})"), (0, 0, 0, 2)))
+    parts.append(block(None, sample["text"] if sample["text"] is not None else f"no reply: {sample['error']}"))
+    return Group(*parts)
+
+
+def ending(what: str, decision: dict[str, Any]) -> Text:
+    """ "sample 1f0c…-reason-2: dropped at verify, wrong (12 against 14)"."""
+    detail = f" ({decision['detail']})" if decision["detail"] else ""
+    line = shown(f"{what}: ", "bold") + Text(decision["decision"], STYLES.get(decision["decision"], ""))
+    return line + shown(f" at {decision['stage']}, {decision['reason']}{detail}")
+
+
+def message_text(message: dict[str, Any]) -> str:
+    """A chat message as text, its images by id."""
+    if isinstance(message["content"], str):
+        return message["content"]
+    parts = (part["text"] if part["type"] == "text" else f"[image {part['image'][:12]}]" for part in message["content"])
+    return "\n".join(parts)
+
+
+def block(title: str | None, text: str) -> RenderableType:
+    """A text of any length, set in under its title."""
+    body = Padding(shown(text), (0, 0, 0, 4))
+    return Group(shown(f"  {title}", "cyan"), body) if title else body
+
+
+def fact_table(facts: dict[str, Any]) -> RenderableType:
+    """Names and values; those without a value are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value not in (None, ""):
+            table.add_row(name, shown(value))
+    return table
+
+
+def images_line(images: list[str] | None) -> str:
+    """Image ids, short."""
+    return ", ".join(image[:12] for image in images or ())
+
+
+def size(count: int) -> str:
+    """Bytes for people: "3.2 MB"."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,53 @@
+"""What `ovt data list`, `show` and `head` report, as plain data for `--json` and for `render.py`."""
+
+from typing import Any
+
+import polars as pl
+
+from ovt.curate.versions.data import COLUMNS
+from ovt.curate.versions.read import Version, scan, scan_rows
+from ovt.curate.versions.schema import SPLITS
+from ovt.curate.versions.stats import NEEDED, summarise
+
+TURNS = ("prompt", "completion")
+FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
+
+
+def outline(version: Version) -> dict[str, Any]:
+    """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes, cost_usd."""
+    manifest = version.manifest
+    costs = [use.cost_usd for use in manifest.usage if use.cost_usd is not None]
+    return {
+        "ref": version.ref,
+        "content_hash": manifest.content_hash,
+        "parent": manifest.provenance.parent,
+        "path": str(version.path),
+        **{split: manifest.rows[split] for split in SPLITS},
+        "questions": manifest.rows["questions"],
+        "bytes": sum(entry.size for entry in manifest.files.values()),
+        "cost_usd": sum(costs) if costs else None,
+    }
+
+
+def describe(version: Version) -> dict[str, Any]:
+    """Everything about a version but its rows: `outline`, the manifest's records and `stats.summarise`."""
+    manifest = version.manifest.model_dump(mode="json")
+    return {
+        **outline(version),
+        "tables": manifest["rows"],
+        "funnel": manifest["funnel"],
+        "usage": manifest["usage"],
+        "provenance": manifest["provenance"],
+        "stats": summarise(scan_rows(version.path, NEEDED)),
+    }
+
+
+def head(version: Version, split: str | None = None, rows: int = 5) -> list[dict[str, Any]]:
+    """The first rows of the data (of one split): flat columns, the texts of prompt and completion, image ids."""
+    texts = [pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn) for turn in TURNS]
+    kept = scan_rows(version.path, [*FLAT, *texts])
+    if split:
+        kept = kept.filter(pl.col("split") == split)
+    first = kept.head(rows).collect()
+    images = scan(version, "questions").select("question_id", "images")
+    return first.lazy().join(images, on="question_id", how="left", maintain_order="left").collect().to_dicts()

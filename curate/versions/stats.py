@@ -1,0 +1,69 @@
+"""Numbers about a version's rows, for its card and for `ovt data show`: plain dicts and lists, the same every time."""
+
+import polars as pl
+
+from ovt.curate.versions.schema import ROWS
+
+BEHAVIOURS = tuple(name for name in ROWS if name.startswith("behaviour_"))
+NEEDED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
+BINS = 10
+
+
+def summarise(rows: pl.LazyFrame) -> dict:
+    """The statistics of kept rows (columns `split` and NEEDED).
+
+    words        of the completions in sft: rows, mean, median, p95, max; `histogram` of equal bins (`from`, `to`, rows)
+    behaviours   cues per 1,000 words of the completions in sft, by family
+    pass_rates   rows by split and pass rate; difficulty and sources: rows by split and value
+    """
+    table = rows.select("split", *NEEDED).collect()
+    answered = table.filter(pl.col("response_words").is_not_null())
+    return {
+        "words": _words(answered["response_words"]),
+        "behaviours": _behaviours(answered),
+        "pass_rates": _count(table.with_columns(pl.col("pass_rate").round(3)), "pass_rate"),
+        "difficulty": _count(table, "difficulty"),
+        "sources": _count(table, "source"),
+    }
+
+
+def _words(words: pl.Series) -> dict | None:
+    if not len(words):
+        return None
+    return {
+        "rows": len(words),
+        "mean": round(words.sum() / len(words), 1),
+        "median": words.quantile(0.5, "nearest"),
+        "p95": words.quantile(0.95, "nearest"),
+        "max": words.max(),
+        "histogram": _histogram(words),
+    }
+
+
+def _histogram(words: pl.Series) -> list[dict]:
+    """At most BINS equal bins from 0, as wide as a round number of words allows."""
+    longest = max(words.to_list())
+    width = _round_up(max(1, longest) / BINS)
+    counts = dict((words // width).value_counts().iter_rows())
+    return [
+        {"from": number * width, "to": (number + 1) * width - 1, "rows": counts.get(number, 0)}
+        for number in range(longest // width + 1)
+    ]
+
+
+def _round_up(width: float) -> int:
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
+
+
+def _behaviours(rows: pl.DataFrame) -> dict[str, float]:
+    words = int(rows["response_words"].sum())
+    counts = {name.removeprefix("behaviour_"): int(rows[name].sum()) for name in BEHAVIOURS}
+    return {family: round(1000 * count / words, 2) if words else 0.0 for family, count in counts.items()}
+
+
+def _count(rows: pl.DataFrame, column: str) -> list[dict]:
+    """Rows by value of a column, in all and by split, in the values' order (nulls last)."""
+    counted = rows.group_by(column).agg(
+        sft=(pl.col("split") == "sft").sum().cast(pl.Int64), rl=(pl.col("split") == "rl").sum().cast(pl.Int64)
+    )
+    return counted.sort(column, nulls_last=True).rename({column: "value"}).to_dicts()
