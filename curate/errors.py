@@ -1,7 +1,7 @@
 """The one exception tree.
 
-A user's mistake is an `OvtError`: one line saying what was found, what was expected and what to do. A model's failure is
-a row with a reason, never an exception. Anything else that is raised is a bug and shows its traceback.
+A user's mistake is an `OvtError`: one line saying what was found, what was expected and what to do. A model's failure
+is a row with a reason, never an exception. Anything else that is raised is a bug and shows its traceback.
 """
 
 

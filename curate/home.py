@@ -1,7 +1,7 @@
 """Where builds keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -16,6 +16,11 @@ class Home:
     """
 
     path: Path
+    versions: Path = field(default=Path())  # below `path` unless given
+
+    def __post_init__(self) -> None:
+        if self.versions == Path():
+            object.__setattr__(self, "versions", self.path / "versions")
 
     @classmethod
     def locate(cls, path: Path | None = None) -> "Home":
@@ -33,7 +38,3 @@ class Home:
     @property
     def imports(self) -> Path:
         return self.path / "imports"
-
-    @property
-    def versions(self) -> Path:
-        return self.path / "versions"

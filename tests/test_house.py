@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("verifiers", "curate", "train", "cli")  # each may import those to its left
-OUTER = {"verifiers": {"torch", "transformers", "trl", "polars", "datasets", "openai"}, "curate": {"torch", "transformers", "trl"}}
+OUTER = {
+    "verifiers": {"torch", "transformers", "trl", "polars", "datasets", "openai"},
+    "curate": {"torch", "transformers", "trl"},
+}
 
 
 def modules() -> list[Path]:
@@ -43,7 +46,18 @@ def test_imports_run_one_way(path):
 
 
 def test_help_loads_nothing_heavy():
-    heavy = {"torch", "transformers", "trl", "datasets", "sympy", "math_verify", "polars", "openai", "pydantic", "pyarrow"}
+    heavy = {
+        "torch",
+        "transformers",
+        "trl",
+        "datasets",
+        "sympy",
+        "math_verify",
+        "polars",
+        "openai",
+        "pydantic",
+        "pyarrow",
+    }
     code = f"import sys, ovt.cli; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -76,7 +90,9 @@ def wheel(tmp_path_factory) -> set[str]:
 def test_the_wheel_holds_the_source_and_nothing_else(wheel):
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     homes = ("curate/", "train/", "verifiers/", "recipes/", "data_cards/")
-    source = {f"ovt/{name}" for name in tracked if name.startswith(homes) or name in ("cli.py", "__init__.py", "py.typed")}
+    source = {
+        f"ovt/{name}" for name in tracked if name.startswith(homes) or name in ("cli.py", "__init__.py", "py.typed")
+    }
     shipped = {name for name in wheel if ".dist-info/" not in name}
     assert shipped == {name for name in source if (ROOT / name.removeprefix("ovt/")).exists()}
 

@@ -1,0 +1,72 @@
+"""What a build would ask and what it may cost, without asking: `ovt curate build --dry-run`.
+
+stage    rows  replies  answered  calls  prompt tokens  completion tokens  usd
+caption   200      200       120     80         24,000             12,800  0.01
+reason    200      800         0    200         61,000            256,000  0.17
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import polars as pl
+
+from ovt.curate.build import chunks, describe, import_questions, open_endpoints
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.endpoint import Embedded, Endpoint
+from ovt.curate.endpoints.expect import Expected, expected
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.curate.recipe import Recipe
+from ovt.curate.sources.images import image_bytes
+from ovt.curate.stages import caption, reason
+
+CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long as it may be
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage that asks a model: how many questions it has, and what it would send (upper estimates)."""
+
+    stage: str
+    endpoint: str
+    rows: int
+    expected: Expected
+
+    def as_dict(self) -> dict[str, object]:
+        """The plan as one flat row."""
+        return {"stage": self.stage, "endpoint": self.endpoint, "rows": self.rows, **dataclasses.asdict(self.expected)}
+
+
+async def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded | None) -> list[StagePlan]:
+    """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
+    questions = import_questions(recipe, home, Progress(), limit).questions
+    images = partial(image_bytes, home)
+    with ReplyStore(home.replies) as store:
+        async with AsyncExitStack() as stack:
+            endpoints = await open_endpoints(recipe, embedded, stack)
+            requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
+            if recipe.caption:
+                requests = {"caption": caption.requests(questions, recipe.caption)} | requests
+            plans = []
+            for stage, wanted in requests.items():
+                endpoint = endpoints[getattr(recipe, stage).endpoint]
+                plans.append(StagePlan(stage, endpoint.name, len(questions), expected(wanted, endpoint, store, images)))
+            return plans
+
+
+def requests_to_reason(
+    recipe: Recipe, questions: pl.DataFrame, endpoints: dict[str, Endpoint], store: ReplyStore
+) -> Iterator[ChatRequest]:
+    """The reason requests; where a caption is not written yet, one of the greatest length stands in for it."""
+    for chunk in chunks(questions):
+        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        yield from reason.requests(captioned, captions, recipe.reason)
+        if recipe.caption:
+            longest = "x" * CHARS_PER_TOKEN * (recipe.caption.sampling.max_tokens or 1024)
+            unwritten = chunk.join(captioned, on="question_id", how="anti", maintain_order="left")
+            stand_ins = unwritten.select("question_id", caption=pl.lit(longest))
+            yield from reason.requests(unwritten, stand_ins, recipe.reason)
