@@ -42,22 +42,15 @@ def render_card(manifest: Manifest, folder: Path) -> str:
     environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
     )
-    environment.globals |= {
-        "fence": fence,
-        "histogram": histogram,
-        "reasons": reasons,
-        "to_json": lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False),
-        "dollars": lambda cost: "unknown" if cost is None else f"{cost:.4f}",
-    }
-    levels = {row.level: None for row in manifest.funnel}
-    card = environment.from_string(source).render(
+    levels = list(dict.fromkeys(row.level for row in manifest.funnel))
+    return environment.from_string(source).render(
         manifest=manifest,
         made=manifest.provenance,
         metadata=metadata(manifest),
         funnel=[(level, [row for row in manifest.funnel if row.level == level]) for level in levels],
         stats=summarise(scan_rows(folder, NEEDED)),
+        **{show.__name__: show for show in (fence, histogram, reasons, to_json, dollars, percent)},
     )
-    return re.sub(r"\n{3,}", "\n\n", card)
 
 
 def harmless(value: Any) -> Any:
@@ -93,6 +86,21 @@ def reasons(counts: tuple[ReasonCount, ...]) -> str:
     return ", ".join(f"{count.reason} {count.rows}" for count in counts)
 
 
+def to_json(value: Any) -> str:
+    """Indented, keys in order."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def dollars(cost: float | None) -> str:
+    """US dollars to a hundredth of a cent."""
+    return "unknown" if cost is None else f"{cost:.4f}"
+
+
+def percent(rate: float | None) -> str:
+    """A rate from 0 to 1 as a percentage."""
+    return "none" if rate is None else f"{rate:.0%}"
+
+
 def metadata(manifest: Manifest) -> Markdown:
     """The YAML head that the Hub and `datasets` read; splits without rows are left out, as they have no file."""
     splits = [split for split in SPLITS if manifest.rows[split]]
@@ -110,6 +118,6 @@ def metadata(manifest: Manifest) -> Markdown:
 
 
 def licenses(manifest: Manifest) -> list[str]:
-    """The sources' licenses as the Hub spells them: "other" for one it has no name for, "unknown" where none is given."""
+    """The sources' licenses as the Hub spells them: "other" for one it does not know, "unknown" where none is given."""
     given = [(one.license or "unknown").strip().lower().replace(" ", "-") for one in manifest.provenance.inputs]
     return sorted({name if name in HUB_LICENSES.split() else "other" for name in given}) or ["unknown"]

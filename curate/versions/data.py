@@ -9,6 +9,7 @@ There is no `messages` column: TRL refuses completion-only loss on images beside
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -25,8 +26,12 @@ FILE_BYTES = 256 << 20
 _IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _TURN = pa.struct({"role": pa.string(), "content": pa.string()})
 _NESTED = {"images": pa.list_(_IMAGE), "prompt": pa.list_(_TURN), "completion": pa.list_(_TURN)}
-_TEXTS = pl.List(pl.String)
-_PLAIN = {pl.String: pa.string(), pl.Float64: pa.float64(), pl.Int32: pa.int32(), _TEXTS: pa.list_(pa.string())}
+_PLAIN: dict[Any, pa.DataType] = {
+    pl.String: pa.string(),
+    pl.Float64: pa.float64(),
+    pl.Int32: pa.int32(),
+    pl.List(pl.String): pa.list_(pa.string()),
+}
 _ORDER = ["images", "prompt", "completion", "answer", "choices", "question", "question_id", "sample_id", "source"]
 
 COLUMNS = {

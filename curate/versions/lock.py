@@ -10,12 +10,18 @@ from pathlib import Path
 LOCK = ".lock"
 
 
-def take_lock(path: Path, wait: bool) -> int | None:
-    """Locks a file (made if need be) for this process: the open descriptor, whose closing unlocks; None when it is held
-    by another and `wait` is false."""
+def take_lock(path: Path) -> int:
+    """Locks a file (made if need be), waiting for it: the open descriptor; closing it unlocks, as does our end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def try_lock(path: Path) -> int | None:
+    """As `take_lock`, but None at once where another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
@@ -24,8 +30,8 @@ def take_lock(path: Path, wait: bool) -> int | None:
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Holds a folder's lock for the length of the block; waits for it."""
-    descriptor = take_lock(folder / LOCK, wait=True)
+    """Holds a folder's lock for the length of the block."""
+    descriptor = take_lock(folder / LOCK)
     try:
         yield
     finally:
@@ -40,11 +46,11 @@ def make_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
         number = next(number for number in range(1, 10**6) if not (parent / f"{prefix}{number}").exists())
         folder = parent / f"{prefix}{number}"
         folder.mkdir()
-        return folder, take_lock(folder / LOCK, wait=True)
+        return folder, take_lock(folder / LOCK)
 
 
 def _remove_unheld(folder: Path) -> None:
-    descriptor = take_lock(folder / LOCK, wait=False)
+    descriptor = try_lock(folder / LOCK)
     if descriptor is not None:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)

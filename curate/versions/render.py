@@ -93,7 +93,7 @@ def description(about: dict[str, Any]) -> RenderableType:
 
 def words_line(words: dict[str, Any] | None) -> str | None:
     """The lengths of the responses, in words."""
-    return words and "mean {mean}, median {median}, 95th percentile {p95}, longest {max}".format(**words)
+    return "mean {mean}, median {median}, 95th percentile {p95}, longest {max}".format(**words) if words else None
 
 
 def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
