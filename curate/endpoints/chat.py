@@ -8,7 +8,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ ImageBytes = Callable[[str], bytes]
 class ChatRequest:
     """One prompt, wanted `n` times (indexes 0 … n-1).
 
-    messages   {"role", "content"}; content is text, or parts {"type": "text", "text"} and {"type": "image", "image": ID},
-               ID being what the `image_bytes` callable given to `fill` understands
+    messages   {"role", "content"}; content is text, or parts {"type": "text", "text"} and {"type": "image", "image":
+               ID}, ID being what the `images` callable given to `fill` turns into bytes
     sampling   OpenAI's and vLLM's names: temperature, top_p, max_tokens, seed, …
     """
 
@@ -61,11 +61,11 @@ def reply_keys(
     revision: str | None,
     messages: Sequence[Message],
     sampling: Mapping[str, Any],
-    indexes: Sequence[int],
+    indexes: Iterable[int],
 ) -> list[str]:
     """`reply_key` for each of `indexes`, at the price of reading the messages once."""
-    shape = canonical_json({"messages": list(messages), "model": model, "revision": revision, "sampling": sampling})
-    common = hashlib.sha256(shape)
+    shape = {"messages": list(messages), "model": model, "revision": revision, "sampling": spell(sampling)}
+    common = hashlib.sha256(canonical_json(shape))
     keys = []
     for index in indexes:
         digest = common.copy()
@@ -74,8 +74,59 @@ def reply_keys(
     return keys
 
 
+def spell(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """Sampling parameters in one spelling: what is unset (None) left out, 1.0 written as 1."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in sampling.items()
+        if value is not None
+    }
+
+
 def canonical_json(value: Any) -> bytes:
     """The one spelling of `value` in JSON: sorted keys, no spaces, UTF-8; NaN and infinities are refused."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=dict
-    ).encode("utf-8", "surrogatepass")
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=dict)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def request_body(
+    model: str, messages: Iterable[Message], sampling: Mapping[str, Any], n: int, images: ImageBytes
+) -> dict[str, Any]:
+    """The body of a chat-completions request; image ids become data URLs, so build it only to send it."""
+    body = {"model": model, "messages": [with_data_urls(message, images) for message in messages], **sampling}
+    return {**body, "n": n} if n > 1 else body
+
+
+def with_data_urls(message: Message, images: ImageBytes) -> dict[str, Any]:
+    """`message` as OpenAI-compatible servers read it."""
+    content = message["content"]
+    if isinstance(content, str):
+        return dict(message)
+    return {**message, "content": [image_url(part, images) if part["type"] == "image" else part for part in content]}
+
+
+def image_url(part: Mapping[str, Any], images: ImageBytes) -> dict[str, Any]:
+    """The part {"type": "image", "image": ID} with the image's bytes in it."""
+    return {"type": "image_url", "image_url": {"url": data_url(images(part["image"]))}}
+
+
+def data_url(image: bytes) -> str:
+    """An image file's bytes as a data URL, its type read from its first bytes."""
+    return f"data:{mime_type(image)};base64,{base64.b64encode(image).decode('ascii')}"
+
+
+def mime_type(image: bytes) -> str:
+    """The media type of an image file, from its signature; application/octet-stream where it has none we know."""
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return "image/webp"
+    return next((mime for start, mime in SIGNATURES.items() if image.startswith(start)), "application/octet-stream")
+
+
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+    b"II*\x00": "image/tiff",
+    b"MM\x00*": "image/tiff",
+}

@@ -1,12 +1,30 @@
-"""`fill`: the one road on which every model call of a build goes."""
+"""`fill`: the one road on which every model call of a build goes.
 
-from collections.abc import Iterable
+requests → jobs (what the store lacks) → workers: budget, limits, a URL, the call, again where it failed → store
+"""
 
-from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
+import asyncio
+import math
+import random
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ovt.curate.endpoints import estimate
+from ovt.curate.endpoints.budget import Budget, Spending
+from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, Reply
 from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
+from ovt.curate.endpoints.replies import Usage, read_replies, read_usage
+from ovt.curate.endpoints.stops import stop_if_hopeless, stop_if_unbounded, stopped
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.endpoints.tally import Tally
+from ovt.curate.endpoints.transport import CallError
+from ovt.curate.endpoints.urls import Url
+from ovt.curate.errors import BudgetReached
+
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 30.0
 
 
 async def fill(
@@ -19,7 +37,201 @@ async def fill(
 ) -> None:
     """Sees to it that every (request, index) has a reply in `store`, or a recorded failure; resumes by itself.
 
-    `requests` is consumed lazily. Raises BudgetReached when the next request would overspend, OvtError where going on
-    is pointless (wrong URL, missing key, unknown model, full disk); all that was answered is kept.
+    `requests` is consumed as there is room for more. Raises BudgetReached when the next request could overspend,
+    OvtError where going on is pointless (wrong URL, missing key, unknown model, full disk). All that was answered by
+    then is kept.
     """
-    raise NotImplementedError
+    work = Work(endpoint, store, budget, tally, images)
+    jobs = missing_jobs(requests, work)
+    workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(endpoint.urls.slots)]
+    try:
+        finished, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    for worker in finished:
+        worker.result()
+    store.flush()
+
+
+async def work_off(jobs: Iterator[Job | None], work: Work) -> None:
+    """One of many workers: takes the next job until there are none."""
+    for job in jobs:
+        if job is None:
+            await asyncio.sleep(0)
+        else:
+            await answer(job, work)
+
+
+async def answer(job: Job, work: Work) -> bool:
+    """Gets `job` its replies, or records why it has none; whether there were any."""
+    try:
+        replies = await call(job, work)
+    except CallError as error:
+        if error.kind == "refused" and len(job.keys) > 1:
+            return await answer_singly(job, work)
+        give_up(job, error, work)
+        return False
+    singles = job.singles()
+    answered = list(zip(singles, replies, strict=False))
+    # Whatever has come is kept before anything else is asked.
+    for single, reply in answered:
+        if not is_empty(reply):
+            keep(single, reply, work)
+    for single, reply in answered:
+        if is_empty(reply):
+            keep(single, await second_try(single, reply, work), work)
+    if len(answered) < len(singles):
+        work.endpoint.honours_n = False
+    for single in singles[len(answered) :]:
+        await answer(single, work)
+    return True
+
+
+async def answer_singly(job: Job, work: Work) -> bool:
+    """After a refusal of n > 1: the first sample alone tells whether it was the n that was refused."""
+    first, *others = job.singles()
+    if not await answer(first, work):
+        error = CallError("refused", f"as sample {job.first} of the same request")
+        give_up(replace(job, first=job.first + 1, keys=job.keys[1:]), error, work)
+        return False
+    work.endpoint.honours_n = False
+    for single in others:
+        await answer(single, work)
+    return True
+
+
+async def second_try(job: Job, empty: Reply, work: Work) -> Reply:
+    """An empty reply may be an accident: asks once more, and adds what the first try cost to the reply."""
+    try:
+        (reply,) = await call(job, work)
+    except (CallError, BudgetReached):
+        return empty
+    return replace(
+        reply,
+        prompt_tokens=reply.prompt_tokens + empty.prompt_tokens,
+        completion_tokens=reply.completion_tokens + empty.completion_tokens,
+        cost_usd=reply.cost_usd + empty.cost_usd,
+    )
+
+
+def is_empty(reply: Reply) -> bool:
+    """Whether a reply that was not cut off says nothing."""
+    return not (reply.text or "").strip() and reply.finish_reason in ("stop", None)
+
+
+def keep(job: Job, reply: Reply, work: Work) -> None:
+    """Stores the reply to a single sample and counts it."""
+    (key,) = job.keys
+    work.store.put(key, reply)
+    work.claimed.discard(key)
+    work.tally.done += 1
+    work.tally.prompt_tokens += reply.prompt_tokens
+    work.tally.completion_tokens += reply.completion_tokens
+    work.tally.cost_usd += reply.cost_usd
+    work.endpoint.answered += 1
+    work.endpoint.failed_in_a_row = 0
+
+
+def give_up(job: Job, error: CallError, work: Work) -> None:
+    """Records a failure for each sample of `job`; OvtError where nothing but failures comes any more."""
+    for key in job.keys:
+        work.store.put(key, Reply(None, model=work.endpoint.model, error=error.reason))
+        work.claimed.discard(key)
+    work.tally.failed += len(job.keys)
+    work.endpoint.failed_in_a_row += 1
+    stop_if_hopeless(error, work.endpoint)
+
+
+async def call(job: Job, work: Work) -> list[Reply]:
+    """The replies to `job`, one or more, after as many tries as it takes; CallError when they are used up."""
+    tries = 0
+    while True:
+        try:
+            return await attempt(job, work)
+        except CallError as error:
+            # Out of reach nothing was tried: the URL rests, and the endpoint's patience ends it.
+            tries += error.kind != "unreachable"
+            if error.kind == "refused" or tries > work.endpoint.section.max_retries:
+                raise
+            await asyncio.sleep(backoff_s(error, tries))
+
+
+def backoff_s(error: CallError, tries: int) -> float:
+    """Seconds before try number `tries` + 1: doubled each time, and scattered so that retries do not come at once.
+
+    None where it is the URL that rests: the next try waits for it, or goes to another.
+    """
+    if error.kind == "unreachable" or (error.kind == "limited" and error.retry_after is not None):
+        return 0.0
+    longest = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** (tries - 1))
+    return max(error.retry_after or 0.0, longest * random.uniform(0.5, 1.0))
+
+
+async def attempt(job: Job, work: Work) -> list[Reply]:
+    """One try: reserves its worst case, waits for the limits and a URL, and settles what it came to."""
+    endpoint, budget = work.endpoint, work.budget
+    worst, real = worst_case(job, work), Spending()
+    await budget.reserve(worst)
+    try:
+        await endpoint.requests_pace.admit()
+        await endpoint.tokens_pace.admit(worst.tokens)
+        url = await endpoint.urls.take()
+        work.tally.in_flight += 1
+        try:
+            replies, real = await exchange(job, url, worst, work)
+        except CallError as error:
+            real = worst if error.billed else real
+            raise
+        finally:
+            work.tally.in_flight -= 1
+            endpoint.urls.give_back(url)
+    finally:
+        budget.settle(worst, real)
+        endpoint.tokens_pace.refund(worst.tokens - real.tokens)
+    return replies
+
+
+async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[list[Reply], Spending]:
+    """One call at `url`: its replies and what it really cost; CallError (the URL's record kept), or OvtError."""
+    endpoint = work.endpoint
+    body = endpoint.body(job.request, job.first, len(job.keys), work.images)
+    began = time.monotonic()
+    try:
+        response = await url.transport.send(body)
+        replies = read_replies(response, len(job.keys), endpoint.section, url.name, time.monotonic() - began)
+    except CallError as error:
+        endpoint.urls.failed(url, error)
+        raise stopped(error, url, endpoint) from None
+    endpoint.urls.succeeded(url)
+    usage = read_usage(response)
+    if usage is None:
+        return replies, worst
+    learn_scale(job, usage, work)
+    cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
+    return replies, Spending(cost, usage.prompt_tokens + usage.completion_tokens)
+
+
+def worst_case(job: Job, work: Work) -> Spending:
+    """The most that one try of `job` may cost; nothing is worked out where nothing is limited.
+
+    OvtError where a budget is set and the request has no bound, or its price is not known.
+    """
+    section, limited = work.endpoint.section, work.budget.limited
+    if not limited and section.tokens_per_minute is None:
+        return Spending()
+    bound = estimate.completion_bound(work.endpoint.sampling(job.request))
+    if limited:
+        stop_if_unbounded(bound, work.budget, work.endpoint)
+    guess = estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
+    prompt = math.ceil(guess * work.endpoint.prompt_scale)
+    completion = (bound or 0) * len(job.keys)
+    return Spending(section.cost_usd(prompt, completion), prompt + completion)
+
+
+def learn_scale(job: Job, usage: Usage, work: Work) -> None:
+    """Makes later estimates larger where the server counted more prompt tokens than were estimated."""
+    if work.budget.limited:
+        guess = estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
+        work.endpoint.prompt_scale = max(work.endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))

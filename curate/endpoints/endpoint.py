@@ -1,51 +1,136 @@
-"""A live endpoint: a model behind URLs, with what was learned about it."""
+"""A live endpoint: a model behind URLs, its limits, and what was learned about it on the way."""
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from pathlib import PurePath
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.section import EndpointSection
-
-
-class Transport(Protocol):
-    """Takes an OpenAI chat-completions request body to a model, and brings the response body back.
-
-    `revision` identifies the weights where they are known (a hash, for an embedded model).
-    """
-
-    revision: str | None
-
-    async def send(self, body: dict[str, Any]) -> dict[str, Any]: ...
-
-    async def close(self) -> None: ...
-
+from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
+from ovt.curate.endpoints.limits import Pace
+from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
+from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
+from ovt.curate.endpoints.urls import Urls
+from ovt.curate.errors import OvtError
 
 Embedded = Callable[[str], Transport]
 
+# Where a key is always needed, and the variable it usually is in.
+PROVIDERS = {
+    "api.openai.com": "OPENAI_API_KEY",
+    "openrouter.ai": "OPENROUTER_API_KEY",
+    "api.deepseek.com": "DEEPSEEK_API_KEY",
+    "api.together.xyz": "TOGETHER_API_KEY",
+    "api.fireworks.ai": "FIREWORKS_API_KEY",
+    "api.groq.com": "GROQ_API_KEY",
+    "api.mistral.ai": "MISTRAL_API_KEY",
+    "api.anthropic.com": "ANTHROPIC_API_KEY",
+    "generativelanguage.googleapis.com": "GEMINI_API_KEY",
+    "dashscope-intl.aliyuncs.com": "DASHSCOPE_API_KEY",
+    "router.huggingface.co": "HF_TOKEN",
+}
+
 
 class Endpoint:
-    """`async with open_endpoint(…) as endpoint`: one per [endpoints.NAME] and build."""
+    """What `open_endpoint` opens; `async with` around the work closes its connections.
 
-    name: str
-    section: EndpointSection
-    model: str
-    revision: str | None
+    honours_n      false once the server was seen to answer n > 1 with fewer choices
+    prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1
+    answered       replies so far; failed_in_a_row: requests given up since the last one
+    """
+
+    def __init__(self, name: str, section: EndpointSection, urls: Urls, missing_key: str | None) -> None:
+        self.name = name
+        self.section = section
+        self.urls = urls
+        self.model = section.model or PurePath(section.embedded or "").name
+        self.revision = section.revision or urls.all[0].transport.revision
+        self.requests_pace = Pace(section.requests_per_minute)
+        self.tokens_pace = Pace(section.tokens_per_minute)
+        self.honours_n = True
+        self.prompt_scale = 1.0
+        self.answered = 0
+        self.failed_in_a_row = 0
+        self._missing_key = missing_key
+
+    @property
+    def own_machine(self) -> bool:
+        """Whether the model runs in this process or on this machine, where nobody sends a bill."""
+        return self.section.embedded is not None or hosts(self.section) <= LOOPBACK
+
+    def sampling(self, request: ChatRequest) -> dict[str, Any]:
+        """The parameters that shape `request`'s replies: the endpoint's `extra_body`, then the request's own."""
+        return {**self.section.extra_body, **request.sampling}
 
     def keys(self, request: ChatRequest) -> list[str]:
         """The addresses of `request`'s replies, index 0 … n-1."""
-        raise NotImplementedError
+        return reply_keys(self.model, self.revision, request.messages, self.sampling(request), range(request.n))
+
+    def body(self, request: ChatRequest, first: int, n: int, images: ImageBytes) -> dict[str, Any]:
+        """The request body for the samples `first` … `first + n - 1`.
+
+        A seed is shifted by the index, as vLLM does within one call of n, so that sample i is the same however asked.
+        """
+        sampling = {name: value for name, value in self.sampling(request).items() if value is not None}
+        if "seed" in sampling:
+            sampling["seed"] += first
+        return request_body(self.model, request.messages, sampling, n, images)
 
     async def __aenter__(self) -> Self:
+        if self._missing_key:
+            raise OvtError(
+                f'endpoint "{self.name}": {self.section.urls[0]} needs a key and ${self._missing_key} is not set: '
+                f"set it, or name another variable as api_key_env in [endpoints.{self.name}]"
+            )
+        # Locks and connections belong to the event loop that runs now.
+        self.requests_pace.enter_loop()
+        self.tokens_pace.enter_loop()
         return self
 
-    async def __aexit__(self, *raised: object) -> None: ...
+    async def __aexit__(self, *raised: object) -> None:
+        for url in self.urls.all:
+            await url.transport.close()
 
 
 def open_endpoint(
-    name: str, section: EndpointSection, embedded: Embedded | None = None, environ: Mapping[str, str] | None = None
+    name: str, section: EndpointSection, embedded: Embedded | None = None, environ: Mapping[str, str] = os.environ
 ) -> Endpoint:
-    """The endpoint `name` of a recipe, ready for `fill`.
+    """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet.
 
-    `embedded` makes the transport of "embedded:WHAT" from WHAT; `environ` (os.environ) is where keys come from.
+    `embedded` makes the transport of "embedded:WHAT" from WHAT; keys come from `environ`.
     """
-    raise NotImplementedError
+    if section.embedded is not None:
+        if embedded is None:
+            raise OvtError(f'endpoint "{name}": no embedded model can run here, so base_url needs to be an http(s) URL')
+        transport = embedded(section.embedded)
+        return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency), None)
+    variable = key_variable(section)
+    key = environ.get(variable, "").strip() if variable else ""
+    needed = any(provider(url) for url in section.urls) or (section.api_key_env and not hosts(section) <= LOOPBACK)
+    transports = [
+        (url, HttpTransport(url, key or None, section.timeout, section.max_concurrency)) for url in section.urls
+    ]
+    missing = variable if needed and not key else None
+    return Endpoint(name, section, Urls(transports, section.max_concurrency), missing)
+
+
+def key_variable(section: EndpointSection) -> str | None:
+    """The environment variable with the endpoint's key. A key goes only where it was meant to go: without
+    `api_key_env`, a known provider gets the one that bears its name, and any other URL gets none."""
+    if section.api_key_env:
+        return section.api_key_env
+    known = {provider(url) for url in section.urls}
+    return known.pop() if len(known) == 1 else None
+
+
+def hosts(section: EndpointSection) -> set[str | None]:
+    """The hosts behind the endpoint's URLs."""
+    return {urlsplit(url).hostname for url in section.urls}
+
+
+def provider(url: str) -> str | None:
+    """The key variable of the provider at `url`; None for one we do not know, such as one's own server."""
+    host = urlsplit(url).hostname or ""
+    return next(
+        (variable for known, variable in PROVIDERS.items() if host == known or host.endswith(f".{known}")), None
+    )

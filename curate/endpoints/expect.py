@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ovt.curate.endpoints import estimate
+from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
 from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.jobs import Work, missing_jobs
 from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.endpoints.tally import Tally
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Replies `wanted`, already `answered`, the `calls` to send; tokens and US dollars are upper estimates."""
+    """Replies `wanted`, how many of them are `answered`, `calls` to send for the others, and what those may cost.
+
+    Tokens and US dollars are upper estimates: each reply as long as max_tokens allows, which `bounded` says is known.
+    """
 
     wanted: int
     answered: int
@@ -18,8 +25,23 @@ class Expected:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
+    bounded: bool
 
 
 def expected(requests: Iterable[ChatRequest], endpoint: Endpoint, store: ReplyStore, images: ImageBytes) -> Expected:
-    """What `fill` would send, without sending it."""
-    raise NotImplementedError
+    """What `fill` would send, without sending it; equal requests are counted once."""
+    work = Work(endpoint, store, Budget(), Tally(), images)
+    asked = calls = prompt_tokens = completion_tokens = 0
+    bounded = True
+    for job in missing_jobs(requests, work):
+        if job is None:
+            continue
+        calls += 1
+        asked += len(job.keys)
+        bound = estimate.completion_bound(endpoint.sampling(job.request))
+        bounded = bounded and bound is not None
+        prompt_tokens += estimate.prompt_tokens(job.request.messages, images, work.image_sizes)
+        completion_tokens += (bound or 0) * len(job.keys)
+    cost = endpoint.section.cost_usd(prompt_tokens, completion_tokens)
+    answered = work.tally.cached
+    return Expected(answered + asked, answered, calls, prompt_tokens, completion_tokens, cost, bounded)

@@ -1,14 +1,26 @@
-"""`[endpoints.NAME]`: a model behind URLs; and the sampling parameters that a stage asks of it."""
+"""`[endpoints.NAME]`: a model behind URLs; `[STAGE.sampling]`: what a stage asks of it."""
 
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from ovt.curate.section import Section
 
+EMBEDDED = "embedded:"
+RESERVED = {"model", "messages", "n", "stream"}
+
 
 class SamplingSection(Section):
-    """`[STAGE.sampling]`: names and meanings are OpenAI's and vLLM's. Only what is set is sent; the server defaults the rest.
+    """`[STAGE.sampling]`: names and meanings are OpenAI's and vLLM's; what is unset is not sent.
 
     `max_tokens` bounds one reply, in tokens. With `seed`, sample number i is asked with seed + i.
     """
@@ -34,16 +46,17 @@ class SamplingSection(Section):
 class EndpointSection(Section):
     """`[endpoints.NAME]`: where a model answers.
 
-    base_url                 one OpenAI-compatible URL (".../v1"), several, or "embedded:NAME_OR_FOLDER" (in process)
-    model                    the name the server knows it by; may stay empty with an embedded one
-    revision                 the weights behind the name, where you know them: part of a reply's address
-    api_key_env              the environment variable that holds the key (never the key itself)
-    max_concurrency          requests under way at once, per URL
-    requests_per_minute, tokens_per_minute   limits of the endpoint as a whole; unset: none
-    timeout                  seconds one request may take
-    max_retries              tries after the first one
-    usd_per_million_*        prices; unset: nothing is counted
-    extra_body               further keys of every request's body; they are part of a reply's address
+    base_url             an OpenAI-compatible URL (".../v1"), several, or "embedded:NAME_OR_FOLDER" (in this process)
+    model                the name the server knows it by; an embedded one needs none
+    revision             which weights stand behind the name, where you know it: part of a reply's address
+    api_key_env          the environment variable that holds the key; unset: the provider's usual one, none for others
+    max_concurrency      requests under way at once, per URL
+    requests_per_minute  limits of the endpoint as a whole, kept by pacing; unset: no limit
+    tokens_per_minute
+    timeout              seconds that one request may take (an embedded model takes the time it takes)
+    max_retries          further tries after the first, for what may pass: 429, 5xx, dropped connections, time-outs, …
+    usd_per_million_…    prices in US dollars; unset: spending is not counted
+    extra_body           further keys of every request's body; part of a reply's address
     """
 
     base_url: str | list[str]
@@ -57,4 +70,59 @@ class EndpointSection(Section):
     max_retries: NonNegativeInt = 8
     usd_per_million_prompt_tokens: NonNegativeFloat | None = None
     usd_per_million_completion_tokens: NonNegativeFloat | None = None
-    extra_body: dict[str, Any] = {}
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs, always as a list."""
+        return [self.base_url] if isinstance(self.base_url, str) else self.base_url
+
+    @property
+    def embedded(self) -> str | None:
+        """NAME_OR_FOLDER where the model runs in this process."""
+        first = self.urls[0]
+        return first.removeprefix(EMBEDDED) if first.startswith(EMBEDDED) else None
+
+    def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """The price of so many tokens, in US dollars."""
+        prompt_price = self.usd_per_million_prompt_tokens or 0.0
+        completion_price = self.usd_per_million_completion_tokens or 0.0
+        return (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6
+
+    @field_validator("base_url")
+    @classmethod
+    def check_urls(cls, base_url: str | list[str]) -> str | list[str]:
+        urls = [base_url] if isinstance(base_url, str) else base_url
+        if not urls or len(set(urls)) < len(urls):
+            raise ValueError("expected one or more different URLs")
+        if len(urls) > 1 and any(url.startswith(EMBEDDED) for url in urls):
+            raise ValueError('"embedded:…" stands alone: it cannot be one of several URLs')
+        for url in urls:
+            check_url(url)
+        return base_url
+
+    @field_validator("extra_body")
+    @classmethod
+    def check_extra_body(cls, extra_body: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(RESERVED & extra_body.keys()):
+            raise ValueError(f"{', '.join(taken)} cannot be set here: ovt sets it for each request")
+        return extra_body
+
+    @model_validator(mode="after")
+    def check_model(self) -> Self:
+        if not self.model and self.embedded is None:
+            raise ValueError("`model` is missing: the name the server at base_url knows its model by")
+        return self
+
+
+def check_url(url: str) -> None:
+    """ValueError for what can't be a base_url; a URL with a password in it would end up in manifests."""
+    if url.startswith(EMBEDDED):
+        if not url.removeprefix(EMBEDDED):
+            raise ValueError('expected "embedded:NAME_OR_FOLDER"')
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'{url!r} is not a URL: expected "http://HOST:PORT/v1" or "embedded:NAME_OR_FOLDER"')
+    if parts.username or parts.password or parts.query:
+        raise ValueError("a base_url holds no user, password or query: put the key into the variable of api_key_env")

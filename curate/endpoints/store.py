@@ -1,43 +1,214 @@
 """Every model reply under its address, in one SQLite file: the reason why nothing is paid for twice."""
 
-from collections.abc import Iterable
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ovt.curate.endpoints.chat import Reply
+from ovt.curate.errors import OvtError
+
+FORMAT = 1
+KEYS_PER_QUERY = 1000
+
+# Rows are appended in the order of arrival and found through the index, so a commit touches few pages.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS replies (key BLOB NOT NULL UNIQUE, text TEXT NOT NULL, finish_reason TEXT,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency_s REAL, url TEXT, model TEXT);
+CREATE TABLE IF NOT EXISTS failures (key BLOB PRIMARY KEY, error TEXT NOT NULL, url TEXT, model TEXT) WITHOUT ROWID;
+"""
+INSERT_REPLY = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
+FORGET_FAILURE = "DELETE FROM failures WHERE key = ?"
 
 
 class ReplyStore:
-    """Replies and the latest failure by `reply_key`; a context manager. Safe for two processes, and for kill -9."""
+    """Replies, and the latest failure of what has no reply, by `reply_key`; a context manager.
+
+    One thread writes, and commits whatever has arrived while the last commit ran: a reply is on its way to the disk
+    the moment it is put. Several processes may use one file; after kill -9 all that was committed is there.
+    OvtError where the file cannot be used or written (not ours, locked for a minute, disk full).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._under_way: dict[str, Reply] = {}
+        self._arrived: queue.SimpleQueue[tuple[str, Reply] | threading.Event | None] = queue.SimpleQueue()
+        self._failure: OvtError | None = None
+        self._turn = threading.Lock()
+        self._reader = open_database(path)
+        self._writer = threading.Thread(target=self._write, name="reply store", daemon=True)
+        self._writer.start()
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The replies that are there, by key; failures are not among them."""
-        raise NotImplementedError
+        """The replies that are there, by key, in no particular order; failures are not among them."""
+        found: dict[str, Reply] = {}
+        for chunk in chunks(keys):
+            found.update((key, reply) for key in chunk if (reply := self._on_its_way(key)))
+            sql = f"SELECT * FROM replies WHERE key IN ({marks(chunk)})"  # noqa: S608 (only question marks)
+            for key, text, finish, *numbers, url, model in self._read(sql, chunk):
+                found[key.hex()] = Reply(text, finish, *numbers, url, model)
+        return found
+
+    def known(self, keys: Iterable[str]) -> set[str]:
+        """Those of `keys` that have a reply: what `get_many` finds, without reading the texts."""
+        found: set[str] = set()
+        for chunk in chunks(keys):
+            found.update(key for key in chunk if self._on_its_way(key))
+            sql = f"SELECT key FROM replies WHERE key IN ({marks(chunk)})"  # noqa: S608
+            found.update(key.hex() for (key,) in self._read(sql, chunk))
+        return found
 
     def get_failures(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The latest failure of each key that has one (`text` None, `error` set), and no reply since."""
-        raise NotImplementedError
+        """The latest failure of each key that has one and has had no reply since (`text` None, `error` set)."""
+        self.flush()
+        found: dict[str, Reply] = {}
+        for chunk in chunks(keys):
+            sql = f"SELECT * FROM failures WHERE key IN ({marks(chunk)})"  # noqa: S608
+            for key, error, url, model in self._read(sql, chunk):
+                found[key.hex()] = Reply(None, url=url, model=model, error=error)
+        return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Keeps `reply`; returns at once, the commit follows within milliseconds. The first reply of a key stays.
+        """Keeps `reply` (or, where it has an `error`, the failure); the first reply of a key stays.
 
-        A reply with an `error` is kept apart as the key's latest failure.
+        Returns at once, the commit follows within milliseconds. OvtError where an earlier commit failed.
         """
-        raise NotImplementedError
+        if self._failure is not None:
+            raise self._failure
+        with self._turn:
+            if self._on_its_way(key) is None:
+                self._under_way[key] = reply
+        self._arrived.put((key, reply))
 
     def flush(self) -> None:
-        """Returns when everything put so far is committed; OvtError where it could not be (a full disk)."""
-        raise NotImplementedError
+        """Returns when everything put so far is committed; OvtError where it could not be."""
+        done = threading.Event()
+        self._arrived.put(done)
+        while self._writer.is_alive() and not done.wait(timeout=0.1):
+            pass
+        if self._failure is not None:
+            raise self._failure
 
     def close(self) -> None:
-        raise NotImplementedError
+        """Commits what is left and closes the file; closing twice is fine."""
+        if self._writer.is_alive():
+            self._arrived.put(None)
+            self._writer.join()
+        self._reader.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+        if kind is None and self._failure is not None:
+            raise self._failure
+
+    def _on_its_way(self, key: str) -> Reply | None:
+        """The reply (not the failure) that was put under `key` and is not committed yet."""
+        reply = self._under_way.get(key)
+        return reply if reply is not None and reply.error is None else None
+
+    def _read(self, sql: str, keys: list[str]) -> list[tuple]:
+        with self._turn:
+            return self._reader.execute(sql, [bytes.fromhex(key) for key in keys]).fetchall()
+
+    def _write(self) -> None:
+        """The writer thread: one transaction for all that arrived while the last one was committed."""
+        with closing(open_database(self.path)) as database:
+            batch: list[tuple[str, Reply] | threading.Event | None] = []
+            while None not in batch:
+                batch = [self._arrived.get()]
+                while not self._arrived.empty():
+                    batch.append(self._arrived.get())
+                self._commit(database, [item for item in batch if isinstance(item, tuple)])
+                for item in batch:
+                    if isinstance(item, threading.Event):
+                        item.set()
+
+    def _commit(self, database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
+        if not arrived or self._failure is not None:
+            return
+        try:
+            insert(database, arrived)
+        except (sqlite3.Error, UnicodeError) as error:
+            # The thread that puts or flushes next raises it; the transaction has left no trace.
+            self._failure = OvtError(f"cannot write {self.path}: {error}; {remedy(error)}")
+            return
+        with self._turn:
+            for key, reply in arrived:
+                if self._under_way.get(key) is reply:
+                    del self._under_way[key]
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection to the store at `path`, made where there is none; statements wait a minute for other processes."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
+        # Two or three replies to a page; at the default of 4096 bytes half of each page would stay empty.
+        database.execute("PRAGMA page_size = 8192")
+        database.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode NORMAL survives any crash of a process, and never corrupts; it spares a disk sync per commit.
+        database.execute("PRAGMA synchronous = NORMAL")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+    except (sqlite3.Error, OSError) as error:
+        raise OvtError(f"cannot open the reply store {path}: {error}; {remedy(error)}") from error
+    if version not in (0, FORMAT):
+        database.close()
+        raise OvtError(f"{path} has format {version}, this ovt reads {FORMAT}: use another --home, or another ovt")
+    return database
+
+
+def insert(database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
+    """Writes replies and failures in one transaction: all of it, or (on sqlite3.Error) nothing."""
+    replies = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is None]
+    failures = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is not None]
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.executemany(INSERT_REPLY, [(key, *columns(reply)) for key, reply in replies])
+        database.executemany(FORGET_FAILURE, [(key,) for key, _ in replies])
+        database.executemany(INSERT_FAILURE, [(key, reply.error, reply.url, reply.model) for key, reply in failures])
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def columns(reply: Reply) -> tuple:
+    """A reply's row in the table `replies`, without its key."""
+    tokens = (reply.prompt_tokens, reply.completion_tokens)
+    return (reply.text, reply.finish_reason, *tokens, reply.cost_usd, reply.latency_s, reply.url, reply.model)
+
+
+def remedy(error: Exception) -> str:
+    """What to do about a store that cannot be opened or written."""
+    text = str(error)
+    if "full" in text or "I/O" in text or "No space" in text:
+        return "make room on its disk and run the same command again, nothing that was committed is lost"
+    if "locked" in text:
+        return "another process has held it for a minute: wait for that one, or use another --home"
+    if "not a database" in text or "malformed" in text:
+        return "it is damaged or not ours: move it away, or use another --home"
+    return "check the folder and its permissions, or use another --home"
+
+
+def chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    """`keys` in lists of as many as one query takes."""
+    left = iter(keys)
+    while chunk := list(islice(left, KEYS_PER_QUERY)):
+        yield chunk
+
+
+def marks(chunk: list[str]) -> str:
+    """As many question marks as there are keys."""
+    return ",".join("?" * len(chunk))

@@ -1,0 +1,84 @@
+"""From the requests of a stage to the calls that are still to be made."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
+from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.endpoints.tally import Tally
+
+LOOKAHEAD = 256  # requests whose keys are looked up together
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a fill works with; `claimed` are the keys being asked for, so that equal requests are sent once."""
+
+    endpoint: Endpoint
+    store: ReplyStore
+    budget: Budget
+    tally: Tally
+    images: ImageBytes
+    claimed: set[str] = field(default_factory=set)
+    image_sizes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call to make: the samples `first` … of `request`, one for each of their `keys`."""
+
+    request: ChatRequest
+    first: int
+    keys: tuple[str, ...]
+
+    def singles(self) -> list["Job"]:
+        """The same samples, a call for each."""
+        return [Job(self.request, self.first + i, (key,)) for i, key in enumerate(self.keys)]
+
+
+def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | None]:
+    """The calls to make for what the store lacks, in the order of the requests.
+
+    None after each batch of look-ups: the event loop's turn, since a whole build may turn out to be answered.
+    """
+    left = iter(requests)
+    while batch := list(islice(left, LOOKAHEAD)):
+        for request, indexes, keys in lacking(batch, work):
+            for job in calls_for(request, indexes, keys, work.endpoint):
+                yield from [job] if work.endpoint.honours_n else job.singles()
+        yield None
+
+
+def lacking(batch: list[ChatRequest], work: Work) -> Iterator[tuple[ChatRequest, list[int], list[str]]]:
+    """Of each request the indexes, with their keys, that are neither in the store nor being asked for."""
+    keyed = [(request, work.endpoint.keys(request)) for request in batch]
+    new = {key for _, keys in keyed for key in keys} - work.claimed
+    # Claimed before the look-up: a reply that arrives between the two is then found in the store.
+    work.claimed.update(new)
+    found = work.store.known(new)
+    work.claimed.difference_update(found)
+    new -= found
+    for request, keys in keyed:
+        indexes = [index for index, key in enumerate(keys) if key in new]
+        new.difference_update(keys)
+        work.tally.cached += len(keys) - len(indexes)
+        if indexes:
+            yield request, indexes, [keys[index] for index in indexes]
+
+
+def calls_for(request: ChatRequest, indexes: list[int], keys: list[str], endpoint: Endpoint) -> Iterator[Job]:
+    """The jobs that ask for `indexes`: one, or with a seed one for each unbroken run of them.
+
+    Without a seed nothing tells samples apart, and any missing ones can be asked for together.
+    """
+    if endpoint.sampling(request).get("seed") is None:
+        yield Job(request, indexes[0], tuple(keys))
+        return
+    start = 0
+    for end in range(1, len(indexes) + 1):
+        if end == len(indexes) or indexes[end] != indexes[end - 1] + 1:
+            yield Job(request, indexes[start], tuple(keys[start:end]))
+            start = end

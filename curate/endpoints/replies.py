@@ -1,0 +1,107 @@
+"""From the body of a chat-completions response to replies. Nothing in it is taken on trust."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ovt.curate.endpoints.chat import Reply
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.transport import CallError
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one call, as its server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def read_replies(
+    response: Mapping[str, Any], wanted: int, section: EndpointSection, url: str = "", latency_s: float = 0.0
+) -> list[Reply]:
+    """The first `wanted` choices of a response, by their index, its usage shared out among them.
+
+    CallError ("broken") where there is no choice to be read.
+    """
+    choices = response.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise CallError("broken", "the answer has no choices", billed=True)
+    if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
+        raise CallError("broken", "the answer has a choice without a message", billed=True)
+    choices = sorted(choices, key=lambda choice: whole(choice.get("index")))[:wanted]
+    finishes = [plain(choice.get("finish_reason")) for choice in choices]
+    texts = [read_text(choice["message"], finish) for choice, finish in zip(choices, finishes, strict=True)]
+    usage = read_usage(response) or Usage(0, 0)
+    model = plain(response.get("model")) or section.model
+    shares = zip(
+        texts,
+        finishes,
+        share(usage.prompt_tokens, [1] * len(texts)),
+        share(usage.completion_tokens, [len(text) + 1 for text in texts]),
+        strict=True,
+    )
+    return [
+        Reply(text, finish, prompt, completion, section.cost_usd(prompt, completion), latency_s, url, model)
+        for text, finish, prompt, completion in shares
+    ]
+
+
+def read_usage(response: Mapping[str, Any]) -> Usage | None:
+    """The tokens a response says it took; None where it does not say."""
+    usage = response.get("usage")
+    if not isinstance(usage, dict) or "completion_tokens" not in usage:
+        return None
+    return Usage(whole(usage.get("prompt_tokens")), whole(usage.get("completion_tokens")))
+
+
+def read_text(message: Mapping[str, Any], finish_reason: str | None) -> str:
+    """The text of a choice's message, with the thinking that some servers move out of it put back before it.
+
+    A chain that was cut off while it was thinking gets no closing tag: the model wrote none.
+    """
+    content = joined(message.get("content")) or joined(message.get("refusal"))
+    thinking = joined(message.get("reasoning_content")) or joined(message.get("reasoning"))
+    if not thinking or content.lstrip().startswith("<think>"):
+        return content
+    if not content and finish_reason == "length":
+        return f"<think>{thinking}"
+    return f"<think>{thinking}</think>{content}"
+
+
+def joined(content: Any) -> str:
+    """The text of a content that is text, a list of parts, or null."""
+    if isinstance(content, list):
+        return "".join(joined(part.get("text")) for part in content if isinstance(part, dict))
+    return plain(content) or ""
+
+
+def plain(text: Any) -> str | None:
+    """`text` where it is text, half surrogate pairs replaced: neither SQLite nor Parquet can hold them."""
+    if not isinstance(text, str):
+        return None
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
+
+
+def has_surrogates(text: str) -> bool:
+    """Whether `text` holds code points that UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def whole(number: Any) -> int:
+    """`number` where it is a count, else 0."""
+    return number if type(number) is int and 0 <= number < 2**53 else 0
+
+
+def share(total: int, weights: list[int]) -> list[int]:
+    """`total` split in proportion to `weights`; the shares add up to it."""
+    marks, so_far, whole_weight = [0], 0, sum(weights)
+    for weight in weights:
+        so_far += weight
+        marks.append(total * so_far // whole_weight)
+    return [after - before for before, after in pairwise(marks)]

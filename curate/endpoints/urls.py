@@ -1,0 +1,116 @@
+"""Which of an endpoint's URLs takes the next call: the least loaded of those that are well."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ovt.curate.endpoints.transport import CallError, Transport
+
+STRIKES = 5  # failures in a row after which a URL rests
+LONGEST_REST_S = 60.0
+PATIENCE_S = 120.0  # how long an endpoint that has worked may be out of reach before the build stops
+
+
+@dataclass
+class Url:
+    """One URL, and how it has been doing.
+
+    width         calls it may have under way: halved when it answers 429, widened by each reply
+    strikes       failures since its last reply
+    rests_until   monotonic seconds; it takes no call before
+    on_trial      it has rested: one call at a time, until a server answers
+    silent_since  when it was first found out of reach, since it last answered anything
+    reached, answered   whether it has ever answered anything; with a reply
+    """
+
+    name: str
+    transport: Transport
+    width: float
+    in_flight: int = 0
+    sent: int = 0
+    strikes: int = 0
+    rests_until: float = -math.inf
+    on_trial: bool = False
+    narrowed_at: float = -math.inf
+    silent_since: float | None = None
+    reached: bool = False
+    answered: bool = False
+
+
+class Urls:
+    """The URLs of one endpoint: load balancing, circuit breaker, and a width that follows the server's 429s."""
+
+    def __init__(self, urls: Iterable[tuple[str, Transport]], max_concurrency: int) -> None:
+        self.max_concurrency = max_concurrency
+        self.all = [Url(name, transport, float(max_concurrency)) for name, transport in urls]
+        self.patience_s = PATIENCE_S
+
+    @property
+    def slots(self) -> int:
+        """Calls that may be under way at once, over all URLs."""
+        return self.max_concurrency * len(self.all)
+
+    async def take(self) -> Url:
+        """The URL for the next call, counted as its load until `give_back`; waits while all are busy or rest."""
+        # Only under a server's limits or failures is there anything to wait for, so polling costs nothing.
+        while (url := self._free()) is None:  # noqa: ASYNC110 (rests end by the clock)
+            await asyncio.sleep(0.02)
+        url.in_flight += 1
+        url.sent += 1
+        return url
+
+    def give_back(self, url: Url) -> None:
+        url.in_flight -= 1
+
+    def succeeded(self, url: Url) -> None:
+        """A reply came: the URL is well, and gets a little wider where it had been narrowed."""
+        url.strikes, url.silent_since, url.on_trial = 0, None, False
+        url.reached = url.answered = True
+        url.width = min(float(self.max_concurrency), url.width + 1.0 / url.width)
+
+    def failed(self, url: Url, error: CallError) -> None:
+        """A call failed: decides whether, and for how long, the URL rests."""
+        now = time.monotonic()
+        if error.kind == "unreachable":
+            url.strikes += 1
+            url.silent_since = now if url.silent_since is None else url.silent_since
+            url.rests_until, url.on_trial = now + rest_s(url.strikes), True
+            return
+        url.reached, url.silent_since = True, None
+        if error.kind == "limited":
+            self._narrow(url, now)
+            url.rests_until = max(url.rests_until, now + (error.retry_after or 0.0))
+        elif error.kind == "broken":
+            url.strikes += 1
+            # The last URL standing does not rest: each request's own backoff is pause enough.
+            if url.strikes >= STRIKES and any(other.rests_until <= now for other in self.all if other is not url):
+                url.rests_until, url.on_trial = now + rest_s(url.strikes - STRIKES + 1), True
+        else:
+            url.strikes, url.on_trial = 0, False
+
+    def out_of_reach(self) -> bool:
+        """Whether going on is pointless: no URL was ever reached, or none for `patience_s`."""
+        now = time.monotonic()
+        silences = [url.silent_since for url in self.all if url.silent_since is not None]
+        if len(silences) < len(self.all):
+            return False
+        return not any(url.reached for url in self.all) or now - max(silences) > self.patience_s
+
+    def _free(self) -> Url | None:
+        now = time.monotonic()
+        rooms = [(url, 1 if url.on_trial else max(1, int(url.width))) for url in self.all if url.rests_until <= now]
+        free = [url for url, room in rooms if url.in_flight < room]
+        return min(free, key=lambda url: (url.in_flight, url.sent), default=None)
+
+    def _narrow(self, url: Url, now: float) -> None:
+        # A burst of 429s is one message, not one for each call.
+        if now - url.narrowed_at > 1.0:
+            url.width = max(1.0, min(url.width, url.in_flight) / 2)
+            url.narrowed_at = now
+
+
+def rest_s(times: int) -> float:
+    """Seconds of the rest number `times` in a row: 1, 2, 4, …"""
+    return min(LONGEST_REST_S, 2.0 ** (times - 1))
