@@ -1,8 +1,10 @@
 """The way in: questions with images and known answers, from wherever they are, as one table.
 
 section.py     what a recipe says of a source
-readers.py     files, folders, Hub datasets and packages -> rows
-rows.py        one row -> a question, or a reason why not
+readers.py     its path -> parts: files (parts.py), Parquet, saved and Hub datasets (tables.py), of a split (splits.py)
+columns.py     which columns are which
+rows.py        one row -> a question, or a reason why not: texts.py, choices.py, image_cells.py
 images.py      any image -> a fitting PNG or JPEG, stored once by content
-importing.py   all of it: `import_sources`
+lint.py        what is wrong with rows, alone and beside the others
+importing.py   all of it: `import_sources`; cache.py keeps it for the next build
 """

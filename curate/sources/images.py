@@ -1,10 +1,27 @@
-"""Images: any mode or format that Pillow reads, as a fitting RGB PNG or JPEG, stored once by content."""
+"""Images: any mode or format that Pillow reads, as a fitting RGB PNG or JPEG, stored once by content.
 
+A plain RGB PNG or JPEG that fits is stored as it is. All else is turned upright, laid on white, made RGB and scaled,
+and stored as a JPEG where it came as one, else as a PNG. Metadata (which may tell where a photo was taken) is left
+behind.
+"""
+
+import hashlib
+import io
+import math
+import os
 import re
+import threading
+from functools import cache
 from pathlib import Path
+from typing import cast
+
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.curate.sources.lint import Unfit
+
+_METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "photoshop", "comment")
 
 
 def image_path(home: Home, image_id: str) -> Path:
@@ -21,3 +38,137 @@ def image_bytes(home: Home, image_id: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise OvtError(f"image {image_id[:12]}… is not in {home.images}: build again to import it anew") from None
+
+
+def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> str:
+    """The id of an image, fitted and stored under `home.images`; two processes may store the same one at once.
+
+    Raises Unfit("unreadable_image").
+    """
+    data = fit_image(content, max_pixels, min_pixels)
+    image_id = hashlib.sha256(data).hexdigest()
+    path = image_path(home, image_id)
+    if not path.exists():
+        _write(path, data)
+    return image_id
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OvtError(
+            f"cannot write {path.parent}: {error.strerror}; free some space or choose another --home"
+        ) from None
+
+
+def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> bytes:
+    """An image as the bytes that are stored: the same on every run, with at most `max_pixels`.
+
+    Smaller images are scaled up to `min_pixels` if that is above 0. Raises Unfit("unreadable_image").
+    """
+    try:
+        image = open_image(content) if isinstance(content, bytes) else content
+        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise Unfit("unreadable_image", f"{image.width}×{image.height} pixels, a decompression bomb?")
+        size = fitting_size(image.size, max_pixels, min_pixels)
+        if size == image.size and isinstance(content, bytes) and is_plain(image, content):
+            image.load()
+            return content
+        source = image.format
+        image.draft(None, size)  # a JPEG decodes faster at half or a quarter of its size
+        image = to_rgb(ImageOps.exif_transpose(image))
+        size = fitting_size(image.size, max_pixels, min_pixels)
+        return encode(image if size == image.size else image.resize(size, Image.Resampling.LANCZOS), source)
+    except Unfit:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
+        raise Unfit("unreadable_image", _explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    """The same words on every run: Pillow's own name the address of a buffer."""
+    if isinstance(error, UnidentifiedImageError):
+        return "not in an image format that Pillow reads"
+    return re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")[:200]
+
+
+def open_image(data: bytes) -> Image.Image:
+    """An image of any format but those that Pillow gives to another program (EPS goes to Ghostscript)."""
+    return Image.open(io.BytesIO(data), formats=_formats())
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name != "EPS")
+
+
+def is_plain(image: Image.Image, data: bytes) -> bool:
+    """Whether a file can be stored as it is: a still RGB PNG or JPEG without metadata, and not padded with data."""
+    return (
+        image.format in ("PNG", "JPEG")
+        and image.mode == "RGB"
+        and getattr(image, "n_frames", 1) == 1
+        and "transparency" not in image.info
+        and len(data) <= 4 * image.width * image.height + 65_536
+        and not image.getexif()
+        and not any(key in image.info for key in _METADATA)
+    )
+
+
+def fitting_size(size: tuple[int, int], max_pixels: int, min_pixels: int) -> tuple[int, int]:
+    """(width, height) of the same shape with at most `max_pixels`, and at least `min_pixels` where that is possible."""
+    width, height = size
+    pixels = width * height
+    if pixels > max_pixels:
+        scale = math.sqrt(max_pixels / pixels)
+        width = max(1, int(width * scale))
+        height = max(1, min(int(height * scale), max_pixels // width))
+        return min(width, max_pixels // height), height
+    if pixels < min_pixels:
+        scale = math.sqrt(min_pixels / pixels)
+        grown = math.ceil(width * scale), math.ceil(height * scale)
+        return grown if grown[0] * grown[1] <= max_pixels else (int(width * scale), int(height * scale))
+    return size
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB: transparency on white, high bit depths scaled down, L*a*b* through its colour profile."""
+    if image.mode.startswith("I;16"):
+        image = image.convert("I")
+        return image.point(lambda level: level * (1 / 257)).convert("L").convert("RGB")
+    if image.mode in ("I", "F"):
+        return _levels_to_rgb(image)
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        image = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _levels_to_rgb(image: Image.Image) -> Image.Image:
+    """Levels of an unknown range: 0-1, 0-255 or 0-65,535 where they fit, else from the lowest to the highest."""
+    low, high = cast(tuple[float, float], image.getextrema())
+    ends = (1, 255, 65_535) if image.mode == "F" else (255, 65_535)
+    bottom = min(low, 0)
+    top = high if low < 0 else next((end for end in ends if high <= end), high)
+    scale = 255 / ((top - bottom) or 1)
+    return image.point(lambda level: level * scale - bottom * scale).convert("L").convert("RGB")
+
+
+def encode(image: Image.Image, source: str | None) -> bytes:
+    """A JPEG for what came as one (a photo as PNG is several times larger), a PNG for all else."""
+    image.info.clear()
+    out = io.BytesIO()
+    if source in ("JPEG", "MPO"):
+        image.save(out, "JPEG", quality=95, subsampling=0)
+    else:
+        image.save(out, "PNG", compress_level=4)
+    return out.getvalue()

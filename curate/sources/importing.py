@@ -1,42 +1,246 @@
 """`import_sources`: every source of a recipe -> one table of questions, and one decision per row left out."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+import os
+import random
+import warnings
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.home import Home
+from ovt.curate.sources import cache
+from ovt.curate.sources.columns import Columns, describe, match_columns
+from ovt.curate.sources.image_cells import Places
+from ovt.curate.sources.images import store_image
+from ovt.curate.sources.lint import mark_readings, mark_repeats
+from ovt.curate.sources.parts import Part
+from ovt.curate.sources.readers import Opened, open_source
+from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
+from ovt.curate.versions.schema import DECISIONS, QUESTIONS
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+IMPORTER_VERSION = 1  # changes with what an import makes of the same rows
+CHUNK = 5_000  # rows that become a table at once; bounds the memory
+
+NO_ROWS = ROWS.to_frame().drop("files")
+
+OnRow = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Imported:
     """What came in.
 
-    questions    QUESTIONS, in the order of the sources and of their rows
-    decisions    DECISIONS, stage "import", one per row left out
-    rows_in      rows read, by source name; for each, rows_in = its questions + its decisions
-    fingerprint  hex sha256 over the sources' settings and their contents
-    notes        lines for people: which columns and splits were guessed
+    questions     QUESTIONS, in the order of the sources and of their rows
+    decisions     DECISIONS, stage "import", one per row left out
+    rows_in       rows read, by source name; for each, rows_in = its questions + its decisions
+    fingerprints  hex sha256 over a source's settings and content, by source name
+    notes         lines for people: which columns and splits were guessed
     """
 
     questions: pl.DataFrame
     decisions: pl.DataFrame
     rows_in: dict[str, int]
-    fingerprint: str
+    fingerprints: dict[str, str]
     notes: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash for all sources."""
+        return _hash(self.fingerprints)
 
 
 def import_sources(
-    sections: Sequence[SourceSection],
-    home: Home,
-    limit: int | None = None,
-    on_row: Callable[[int], None] | None = None,
+    sections: Sequence[SourceSection], home: Home, limit: int | None = None, on_row: OnRow | None = None
 ) -> Imported:
     """Reads every source, stores its images under `home.images` and lints its golds.
 
     `limit` is the most rows to read in all, dealt evenly over the sources; `on_row(n)` hears how many rows are done.
     A source that was imported before, with the same settings and contents, is not read again.
-    Raises OvtError for what the user can mend: a missing file or column, an unknown format, no rows.
+    Raises OvtError for what the user can mend: a missing file or column, an unknown format, no usable row.
     """
-    raise NotImplementedError
+    _check_names(sections)
+    tables: dict[str, pl.DataFrame] = {}
+    prints: dict[str, str] = {}
+    notes: list[str] = []
+    for section, most in zip(sections, shares(sections, limit), strict=True):
+        done = sum(map(len, tables.values()))
+        heard = partial(_report, on_row, done) if on_row else None
+        rows, fingerprint, noted = import_source(section, home, most, heard) if most else (NO_ROWS, "", ())
+        tables[section.name], prints[section.name] = rows, fingerprint
+        notes += noted
+    rows = mark_repeats(pl.concat(tables.values()))
+    questions, decisions = part_rows(rows)
+    if questions.is_empty():
+        raise OvtError(_nothing_left(rows))
+    return Imported(questions, decisions, {name: len(rows) for name, rows in tables.items()}, prints, tuple(notes))
+
+
+def _check_names(sections: Sequence[SourceSection]) -> None:
+    names = [section.name for section in sections]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecipeError(f"two sources are called {name!r}: give each a name of its own")
+
+
+def _report(on_row: OnRow, done: int, rows: int) -> None:
+    on_row(done + rows)
+
+
+def shares(sections: Sequence[SourceSection], limit: int | None) -> list[int | None]:
+    """The most rows of each source: its own limit, and an even share of the limit for all (0: none of its rows)."""
+    count = len(sections)
+    dealt = [None if limit is None else limit // count + (at < limit % count) for at in range(count)]
+    return [
+        min((most for most in (section.limit, share) if most is not None), default=None)
+        for section, share in zip(sections, dealt, strict=True)
+    ]
+
+
+def import_source(
+    section: SourceSection, home: Home, most: int | None, on_row: OnRow | None
+) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
+    """(ROWS without "files", fingerprint, notes) of one source, from the cache where nothing changed."""
+    opened = open_source(section, most)
+    total = sum(part.count for part in opened.parts)
+    if not total:
+        raise OvtError(f"source {section.name}: {section.path} has no rows, expected at least one")
+    found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
+    images = tuple(dict.fromkeys(name for part in opened.parts for name in part.image_columns))
+    columns = match_columns(section, found, images)
+    notes = (*opened.notes, *filter(None, [describe(columns, section)]))
+    settings = _settings(section, most, opened)
+    fingerprint = _hash(settings)
+    roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
+    rows = cache.load(home.imports / fingerprint, home, roots)
+    if rows is None:
+        rows = _read(opened, section, columns, home, choose_rows(total, most, section.shuffle_seed), on_row)
+        cache.save(home.imports / fingerprint, rows, roots, settings)
+        rows = rows.drop("files")
+    elif on_row:
+        on_row(len(rows))
+    return mark_readings(rows, section.name), fingerprint, notes
+
+
+def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[str, Any]:
+    """What an import depends on."""
+    return {
+        "importer": IMPORTER_VERSION,
+        "verifier": VERIFIER_VERSION,
+        "source": section.model_dump(mode="json", exclude={"license", "limit"}),
+        "most": most,
+        "content": opened.fingerprint,
+    }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Sequence[int]:
+    """The numbers of the rows to read, in the order in which their questions shall be."""
+    count = total if most is None else min(most, total)
+    return range(count) if shuffle_seed is None else random.Random(shuffle_seed).sample(range(total), count)
+
+
+def places(part: Part, section: SourceSection) -> Places:
+    """Where the image files of a part may be."""
+    if section.image_root is None:
+        return Places(part.root, part.allowed, section.image_pattern)
+    root = Path(section.image_root).expanduser().absolute()
+    own = () if part.root else part.allowed  # the Hub's cache, where images lie that datasets itself has put there
+    return Places(root, (root, *own), section.image_pattern)
+
+
+def _read(
+    opened: Opened, section: SourceSection, columns: Columns, home: Home, order: Sequence[int], on_row: OnRow | None
+) -> pl.DataFrame:
+    """ROWS in the given order. Rows are read from first to last, whatever the order, and images as they come."""
+    wanted = order if isinstance(order, range) else frozenset(order)
+    store = partial(store_image, home, max_pixels=section.max_pixels, min_pixels=section.min_pixels)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
+        records = _counted(_stored(_texts(opened, section, columns, wanted), store), on_row)
+        tables = [ROWS.to_frame()]
+        while chunk := list(islice(records, CHUNK)):
+            tables.append(pl.DataFrame(chunk, ROWS))
+    rows = pl.concat(tables)
+    if isinstance(order, range):
+        return rows
+    place = pl.DataFrame({"row": order, "place": range(len(order))}, {"row": pl.Int64, "place": pl.Int64})
+    return rows.join(place, on="row").sort("place").drop("place")
+
+
+def _texts(
+    opened: Opened, section: SourceSection, columns: Columns, wanted: Collection[int]
+) -> Iterator[tuple[dict[str, Any], Places]]:
+    start = 0
+    for part in opened.parts:
+        inside, where = within(wanted, start, part.count), places(part, section)
+        names = [name for name in columns.top() if name in part.columns]
+        for number, row in part.rows(names, inside) if inside else ():
+            yield read_texts(row, start + number, section, columns), where
+        start += part.count
+
+
+def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
+    """The wanted rows of a part, numbered from its own first row."""
+    if isinstance(wanted, range):
+        return range(max(wanted.start - start, 0), min(wanted.stop - start, count))
+    return frozenset(number - start for number in wanted if start <= number < start + count)
+
+
+def _stored(texts: Iterable[tuple[dict[str, Any], Places]], store: Callable[..., str]) -> Iterator[dict[str, Any]]:
+    """The records with their images stored, in order; a few at once, since Pillow works outside Python's lock."""
+    workers = min(os.cpu_count() or 1, 16)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[dict[str, Any]]] = deque()
+        for record, where in texts:
+            waiting.append(pool.submit(read_images, record, where, store))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _counted(records: Iterable[dict[str, Any]], on_row: OnRow | None) -> Iterator[dict[str, Any]]:
+    for count, record in enumerate(records, 1):
+        yield record
+        if on_row:
+            on_row(count)
+
+
+def part_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(QUESTIONS, DECISIONS): the fit rows, and why each other row was left out."""
+    questions = rows.filter(pl.col("reason").is_null()).select(QUESTIONS.names())
+    dropped = rows.filter(pl.col("reason").is_not_null())
+    where = pl.format("{} {}", "source", "source_id")
+    decisions = dropped.select(
+        level=pl.lit("question"),
+        id="row_id",
+        question_id="row_id",
+        stage=pl.lit("import"),
+        decision=pl.lit("dropped"),
+        reason="reason",
+        detail=pl.concat_str(where, "detail", separator=": ", ignore_nulls=True),
+    )
+    return questions, decisions.match_to_schema(DECISIONS)
+
+
+def _nothing_left(rows: pl.DataFrame) -> str:
+    reasons = rows["reason"].value_counts(sort=True).head(3).rows()
+    counted = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
+    first = rows.row(0, named=True)
+    example = f"{first['source']} {first['source_id']}: {first['detail'] or first['reason']}"
+    return f"none of {len(rows):,} rows can be used ({counted}); the first is {example[:300]}"

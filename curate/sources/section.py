@@ -39,8 +39,8 @@ class SourceSection(Section):
     split: str | None = None
     config: str | None = None
     revision: str | None = None
-    columns: dict[str, str | int | tuple[str | int, ...]] = {}
-    gold_is: Literal["auto", "letter", "text", "index"] = "auto"
+    columns: dict[str, str | int | tuple[str | int, ...]] = Field(default_factory=dict)
+    gold_is: Literal["auto", "letter", "text", "index", "number"] = "auto"
     limit: PositiveInt | None = None
     shuffle_seed: int | None = None
     license: str = ""
@@ -65,6 +65,19 @@ class SourceSection(Section):
         if unknown:
             raise ValueError(f"unknown column {unknown[0]!r}; expected one of {', '.join(OUR_COLUMNS)}")
         return columns
+
+    @field_validator("image_pattern")
+    @classmethod
+    def _pattern_has_image(cls, pattern: str | None) -> str | None:
+        if pattern is not None and "{image}" not in pattern:
+            raise ValueError(f"image_pattern {pattern!r} has no {{image}}; expected e.g. 'images/{{image}}.png'")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way_to_name_images(self) -> "SourceSection":
+        if "image" in self.columns and "images" in self.columns:
+            raise ValueError("columns has both image and images; they mean the same, give one")
+        return self
 
     @model_validator(mode="after")
     def _pixels_in_order(self) -> "SourceSection":

@@ -1,0 +1,131 @@
+"""From a cell to the bytes of an image: bytes, base64, {"bytes", "path"}, Pillow images, paths, and lists of these.
+
+Paths come from data and are hostile: none leaves the folders it may be in. Nothing is fetched from the network.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ovt.curate.sources.lint import Unfit
+from ovt.curate.sources.texts import plain_text
+
+MAX_FILE_BYTES = 256 * 2**20
+MAX_IMAGES = 256  # in one list; longer ones are pixels
+# How base64 of JPEG, PNG, GIF, WebP, BMP and TIFF begins: what tells it from a path.
+_BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]{60,}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where image files may be.
+
+    start    folder that relative paths start in, None where only the image's bytes are given
+    allowed  folders that no path may leave (symbolic links inside them are followed: who made the folder made them)
+    pattern  makes a path of a value, "images/{image}.png"
+    """
+
+    start: Path | None
+    allowed: tuple[Path, ...] = ()
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as found: its bytes or Pillow image, and the file it was read from, if any."""
+
+    content: bytes | Image.Image
+    path: Path | None = None
+
+
+def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
+    """The image cells of a row in order: lists opened (also a JSON list in a text), empty cells left out."""
+    flat = []
+    for cell in cells:
+        if isinstance(cell, str) and cell.lstrip().startswith('["'):
+            with suppress(ValueError, RecursionError):
+                cell = json.loads(cell)
+        if isinstance(cell, list | tuple):
+            flat += flatten(cell, depth - 1) if depth and len(cell) <= MAX_IMAGES else [cell]
+        elif not _is_empty(cell):
+            flat.append(cell)
+    return flat
+
+
+def _is_empty(cell: Any) -> bool:
+    if isinstance(cell, Mapping):
+        return all(value is None for value in cell.values())
+    return cell is None or cell == b"" or (isinstance(cell, float | str) and plain_text(cell) is None)
+
+
+def read_picture(cell: Any, places: Places) -> Picture:
+    """The image of one cell. Raises Unfit: missing_image, remote_image, image_outside_root, unreadable_image."""
+    if isinstance(cell, bytes | bytearray | Image.Image):
+        return Picture(bytes(cell) if isinstance(cell, bytearray) else cell)
+    if isinstance(cell, Mapping):
+        inner = next((cell[key] for key in ("bytes", "path", "url", "image_url", "image") if cell.get(key)), None)
+        if inner is None or isinstance(inner, Mapping):
+            raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
+        return read_picture(inner, Places(places.start, places.allowed))
+    text = plain_text(cell)
+    if text is None:
+        raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
+    if text.startswith("data:") or _BASE64.match(text):
+        return Picture(_decode(text))
+    if places.pattern:
+        text = places.pattern.replace("{image}", text)
+    if _URL.match(text):
+        raise Unfit("remote_image", f"{text[:200]}: images are not fetched, download it and give its path")
+    return _read_file(locate(text, places), text)
+
+
+def _decode(text: str) -> bytes:
+    if text.startswith("data:"):
+        header, _, text = text.partition(",")
+        if not header.endswith(";base64"):
+            raise Unfit("unreadable_image", f"found {header[:80]!r}, expected a base64 data URL")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unfit("unreadable_image", f"not base64: {error}") from None
+
+
+def locate(text: str, places: Places) -> Path:
+    """The file that a path from the data means. Raises Unfit("image_outside_root"), or missing_image for no path."""
+    if places.start is None and not os.path.isabs(text):  # noqa: PTH117 - a path that may not even be one
+        raise Unfit("missing_image", f"{text[:200]}: a relative path, set image_root")
+    if "\0" in text or len(text) > 4_000:
+        raise Unfit("missing_image", f"{text[:200]!r} is no path")
+    path = Path(os.path.normpath((places.start or Path()) / text))  # before symbolic links, so that ".." stays visible
+    if not any(path.is_relative_to(folder) for folder in places.allowed):
+        raise Unfit("image_outside_root", f"{text[:200]} leaves its source's folder: set image_root if that is meant")
+    return path
+
+
+def _read_file(path: Path, text: str) -> Picture:
+    try:
+        if not path.is_file():
+            raise MissingFile(path, text)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise Unfit("unreadable_image", f"{text[:200]}: more than {MAX_FILE_BYTES // 2**20} MiB")
+        return Picture(path.read_bytes(), path)
+    except OSError as error:
+        raise Unfit("unreadable_image", f"{text[:200]}: {error.strerror}") from None
+
+
+class MissingFile(Unfit):
+    """An image file that is not there: it may come, so its path is remembered."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__("missing_image", f"{text[:200]} is not there")
+        self.path = path

@@ -1,0 +1,105 @@
+"""What is wrong with a row, in reason codes; and which questions were asked before.
+
+A row that passes here has a question, images, and a gold that the verifier can hold against an answer.
+"""
+
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from ovt.curate.errors import OvtError
+from ovt.verifiers import lint_gold
+from ovt.verifiers.guard import MAX_GOLD_CHARS
+
+IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
+
+
+class Unfit(Exception):
+    """A row that cannot become a question: `reason` is a code, for counting; `detail` is for people."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def check_texts(question: str, gold: str, choices: Sequence[str] | None) -> None:
+    """Raises Unfit("empty_question"), or for what the verifier has against the gold."""
+    if not question:
+        raise Unfit("empty_question")
+    if reason := lint_gold(gold, choices):
+        raise Unfit(reason, f"gold {gold[:80]!r}")
+
+
+def check_length(gold: str) -> None:
+    """Raises Unfit("gold_too_long"): such a gold is an essay, and no parser shall see it."""
+    if len(gold) > MAX_GOLD_CHARS:
+        raise Unfit("gold_too_long", f"{len(gold):,} characters, at most {MAX_GOLD_CHARS:,}; begins {gold[:40]!r}")
+
+
+def check_tags(question: str, images: int) -> None:
+    """Raises Unfit where the question's `<image>` tags are not as many as its images, or name one that is not there."""
+    tags = [match[1] for match in IMAGE_TAG.finditer(question)]
+    plain = tags.count(None)
+    if plain and plain != images:
+        raise Unfit("image_tags_mismatch", f"{plain} <image> tags, {images} images")
+    for number in tags:
+        if number and not 1 <= int(number) <= images:
+            raise Unfit("image_tags_mismatch", f"<image {number}>, {images} images")
+
+
+def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Judges golds that are bare numbers by the other golds of the same source (read_as of `choices.Gold`).
+
+    A source counts its choices, or names them, not both: where it names some, a gold that only fits as an index is
+    ambiguous_gold; where it counts some, so is one that fits both ways. Raises OvtError where it counts from 1.
+    """
+    seen = set(rows["read_as"].drop_nulls())
+    if "beyond" in seen and not ((pl.Series(rows["read_as"]) == "index") & (rows["gold_key"] == "0")).any():
+        raise OvtError(
+            f"source {source}: its golds look like numbers counted from 1, expected letters, texts or indexes from 0: "
+            'set gold_is = "number" (from 1) or gold_is = "index" (from 0)'
+        )
+    doubtful = {"index"} if "text" in seen else {"either"} if "index" in seen else set()
+    return rows.with_columns(
+        reason=pl.when(pl.col("read_as").is_in(doubtful))
+        .then(pl.lit("ambiguous_gold"))
+        .when(pl.col("read_as") == "beyond")
+        .then(pl.lit("gold_not_in_choices"))
+        .otherwise("reason"),
+        detail=pl.when(pl.col("read_as").is_in({*doubtful, "beyond"}))
+        .then(pl.format("gold {}: an index or a text? set gold_is", "gold"))
+        .otherwise("detail"),
+    )
+
+
+def mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds a reason and a detail to the fit rows of a table (reason is null) that ask what another row asks.
+
+    Columns used: asked (images, question and choices, as a hash), gold_key, question_id, reason, detail. Where golds
+    contradict each other none can be trusted: all of them go (conflicting_gold). Else the first row stays and the
+    others are duplicate_question.
+    """
+    fit = pl.col("reason").is_null()
+    rows = rows.with_columns(
+        _golds=pl.col("gold_key").filter(fit).n_unique().over("asked"),
+        _nth=fit.cum_sum().over("asked"),
+        _first=pl.col("question_id").filter(fit).first().over("asked"),
+        _sample=pl.col("gold").filter(fit).unique(maintain_order=True).head(3).implode().over("asked"),
+    )
+    conflict = fit & (pl.col("_golds") > 1)
+    repeat = fit & ~conflict & (pl.col("_nth") > 1)
+    said = pl.format("golds {} for one question", pl.col("_sample").list.join(" | ").str.slice(0, 200))
+    return rows.with_columns(
+        reason=pl.when(conflict)
+        .then(pl.lit("conflicting_gold"))
+        .when(repeat)
+        .then(pl.lit("duplicate_question"))
+        .otherwise("reason"),
+        detail=pl.when(conflict)
+        .then(said)
+        .when(repeat)
+        .then(pl.format("same as question {}", "_first"))
+        .otherwise("detail"),
+    ).drop("_golds", "_nth", "_first", "_sample")

@@ -1,0 +1,146 @@
+"""Parquet files, datasets saved to disk and datasets of the Hub: all are Arrow, and read in small batches."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ovt.curate.errors import OvtError
+from ovt.curate.sources.columns import Name
+from ovt.curate.sources.parts import Part, Row
+from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.splits import pick_split
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BATCH = 64  # rows; with their images they must fit into memory
+
+
+def parquet_part(path: Path) -> Part:
+    """A Parquet file, whose images are bytes, {"bytes", "path"} or paths."""
+    try:
+        file = pq.ParquetFile(path)
+        schema, count = file.schema_arrow, file.metadata.num_rows
+        file.close()
+    except (pa.ArrowException, OSError) as error:
+        raise OvtError(f"{path} is not a Parquet file that can be read ({_first_line(error)})") from None
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            yield from arrow_rows(file.iter_batches(BATCH, columns=list(names)), schema, wanted)
+
+    return Part(tuple(schema.names), count, rows, path.parent, (path.parent,), image_columns(schema))
+
+
+def arrow_rows(
+    batches: Iterable[pa.RecordBatch | pa.Table], schema: pa.Schema, wanted: Collection[int]
+) -> Iterator[tuple[int, Row | None]]:
+    """The wanted rows of consecutive batches, with class labels by name; stops after the last one."""
+    labels, start, last = class_labels(schema), 0, max(wanted, default=-1)
+    for batch in batches:
+        if start > last:
+            return
+        local = [at for at in range(len(batch)) if start + at in wanted]
+        picked = batch if len(local) == len(batch) else batch.take(pa.array(local, pa.int64()))
+        for at, row in zip(local, picked.to_pylist(), strict=True):
+            yield start + at, {name: _named(cell, labels.get(name)) for name, cell in row.items()}
+        start += len(batch)
+
+
+def _named(cell: Any, labels: list[str] | None) -> Any:
+    if labels is None or not isinstance(cell, int):
+        return cell
+    return labels[cell] if 0 <= cell < len(labels) else None  # -1: not labelled
+
+
+def _features(schema: pa.Schema) -> dict[str, Any]:
+    """What `datasets` notes in a schema: column -> feature."""
+    try:
+        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = noted["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def class_labels(schema: pa.Schema) -> dict[str, list[str]]:
+    """The names of the classes, by column."""
+    return {
+        name: [str(label) for label in feature["names"]]
+        for name, feature in _features(schema).items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
+    }
+
+
+def image_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """The columns declared to hold an image or a list of images."""
+
+    def holds_images(feature: Any) -> bool:
+        if isinstance(feature, list):
+            return any(holds_images(inner) for inner in feature)
+        return isinstance(feature, dict) and (feature.get("_type") == "Image" or holds_images(feature.get("feature")))
+
+    return tuple(name for name, feature in _features(schema).items() if name in schema.names and holds_images(feature))
+
+
+def dataset_part(dataset: "Dataset", root: Path | None, allowed: tuple[Path, ...]) -> Part:
+    """A `datasets.Dataset`; its images are not decoded."""
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+        batches = dataset.select_columns([str(name) for name in names]).with_format("arrow").iter(BATCH)
+        return arrow_rows(batches, schema, wanted)
+
+    schema = dataset.features.arrow_schema
+    return Part(tuple(dataset.column_names), len(dataset), rows, root, allowed, image_columns(schema))
+
+
+def open_saved(folder: Path) -> Part:
+    """A split that `save_to_disk` wrote."""
+    from datasets import Dataset
+
+    try:
+        return dataset_part(Dataset.load_from_disk(str(folder)), folder, (folder,))
+    except Exception as error:  # noqa: BLE001 - datasets raises whatever its many layers raise
+        raise OvtError(f"{folder} cannot be read as a saved dataset ({_first_line(error)})") from None
+
+
+def open_hub(section: SourceSection) -> tuple[Part, str, str]:
+    """(part, fingerprint, split) of hf://OWNER/NAME, downloaded unless cached. No code of the dataset is run."""
+    import datasets
+    from datasets.config import DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    name = section.path.removeprefix("hf://").strip("/")
+    if name.count("/") > 1 or not name:
+        raise OvtError(f"source {section.name}: path {section.path!r} is not hf://OWNER/NAME")
+    try:
+        split = section.split or _only_split(name, section)
+        dataset = datasets.load_dataset(name, section.config, split=split, revision=section.revision)
+    except OvtError:
+        raise
+    except Exception as error:  # noqa: BLE001 - datasets raises whatever its many layers raise
+        raise OvtError(
+            f"source {section.name}: {section.path} cannot be loaded ({_first_line(error)}); check its name, config, "
+            "split and revision, the network, and HF_TOKEN if it is gated"
+        ) from None
+    cache = (HF_HUB_CACHE, DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH)
+    part = dataset_part(dataset, None, tuple(Path(folder).absolute() for folder in cache))
+    return part, dataset._fingerprint, split
+
+
+def _only_split(name: str, section: SourceSection) -> str:
+    import datasets
+
+    builder = datasets.load_dataset_builder(name, section.config, revision=section.revision)
+    known = list(builder.info.splits or ())
+    splits = known or datasets.get_dataset_split_names(name, section.config, revision=section.revision)
+    return pick_split(splits, section)[0]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]
