@@ -3,21 +3,21 @@
     text      The bar …</think>So it is \\boxed{12}.
     response  <think>\\nThe bar …\\n</think>\\n\\nSo it is \\boxed{12}.\\n<answer>12</answer>
 
-Every mode cuts a response into head + thinking + tail, so that later filters edit the thinking and nothing else: the
-solution and the answer that were verified stay as they are, character for character.
+In every mode a response is cut into head + thinking + tail, so that later filters edit the thinking and nothing else:
+the solution and the answer that were verified stay as they are, character for character.
 """
 
-from typing import Literal
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import polars as pl
 
 from ovt.curate.section import Section
 from ovt.verifiers import split_response
 
-TAGS = r"(?i)<\s*/?\s*(?:think(?:ing)?|answer)\s*>"
-WHOLE = r"(?s)\A\s*(?:<think>)?(?<thinking>.*)</think>(?<solution>.*)<answer>(?<answer>.*)</answer>\s*\z"
-ONE_THINKING = r"(?is)\A(?<head>.*<\s*think(?:ing)?\s*>|)(?<thinking>.*)(?<tail><\s*/\s*think(?:ing)?\s*>.*)\z"
-PARTS = pl.Struct({"thinking": pl.String, "solution": pl.String, "answer": pl.String})
+THINK = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
+ANSWER_TAG = re.compile(r"<\s*answer\s*>.*<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL)
 
 
 class FormatSection(Section):
@@ -31,73 +31,62 @@ class FormatSection(Section):
     mode: Literal["rewrite", "require", "off"] = "rewrite"
 
 
-def apply(frame: pl.LazyFrame, section: FormatSection) -> pl.LazyFrame:
-    """Cuts `text` into head, thinking and tail, and adds drop (a reason or null), why and format_edit.
+class Cut(NamedTuple):
+    """A response in three parts that make it up; all null where it has not exactly one thinking, and none is edited.
 
-    Unless it is rewritten, a text that has not exactly one thinking keeps null parts, and no filter edits it.
+    drop: a reason, or null. format_edit: what was done to it, or null.
     """
-    tags = pl.col("text").str.extract_all(TAGS).list.join("").str.replace_all(r"\s", "").str.to_lowercase()
-    tagged = frame.with_columns(tags=tags.str.replace_all("thinking", "think", literal=True))
-    if section.mode == "rewrite":
-        return rewrite(tagged).drop("tags")
-    drop = missing_tag(pl.col("tags")) if section.mode == "require" else pl.lit(None, pl.String)
-    return (
-        cut(tagged)
-        .with_columns(drop=drop, why=pl.lit(None, pl.String), format_edit=pl.lit(None, pl.String))
-        .drop("tags")
-    )
+
+    head: str | None = None
+    thinking: str | None = None
+    tail: str | None = None
+    drop: str | None = None
+    format_edit: str | None = None
 
 
-def rewrite(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The parts in the paper's format: of plain texts by one expression, of all others as the verifier reads them."""
-    plain = pl.col("tags").is_in(["<think></think><answer></answer>", "</think><answer></answer>"])
-    quick = pl.when(plain).then(pl.col("text")).str.extract_groups(WHOLE)
-    odd = pl.when(pl.col("quick").struct.field("answer").is_null()).then(pl.col("text"))
-    slow = odd.map_elements(take_apart, return_dtype=PARTS, skip_nulls=True)
-    thinking, solution, answer = (
-        pl.coalesce(pl.col("quick").struct.field(name), pl.col("slow").struct.field(name)).str.strip_chars()
-        for name in ("thinking", "solution", "answer")
-    )
-    gap = pl.when(solution != "").then(pl.lit("\n")).otherwise(pl.lit(""))
-    edited = pl.col("slow").struct.field("answer").is_not_null() | ~pl.col("tags").str.starts_with("<think>")
-    drop = pl.when(thinking == "").then(pl.lit("no_think")).when(answer == "").then(pl.lit("no_answer"))
-    return (
-        frame.with_columns(quick=quick)
-        .with_columns(slow=slow)
-        .with_columns(
-            head=pl.lit("<think>\n"),
-            thinking=thinking,
-            tail=pl.concat_str(
-                pl.lit("\n</think>\n\n"), solution, gap, pl.lit("<answer>"), answer, pl.lit("</answer>")
-            ),
-            drop=drop,
-            why=pl.lit(None, pl.String),
-            format_edit=pl.when(edited).then(pl.lit("put into the format")),
-        )
-        .drop("quick", "slow")
-    )
+def apply(frame: pl.LazyFrame, section: FormatSection) -> pl.LazyFrame:
+    """Cuts `text` into head, thinking and tail; adds drop, why and format_edit."""
+    of_mode: dict[str, Callable[[str], Cut]] = {"rewrite": rewrite, "require": require, "off": leave}
+    schema = pl.Schema(dict.fromkeys(Cut._fields, pl.String))
+
+    def cut(texts: pl.Series) -> pl.Series:
+        return pl.DataFrame([of_mode[section.mode](text) for text in texts], schema, orient="row").to_struct("cut")
+
+    parts = pl.col("text").map_batches(cut, return_dtype=pl.Struct(schema), is_elementwise=True)
+    return frame.with_columns(cut=parts, why=pl.lit(None, pl.String)).unnest("cut")
 
 
-def take_apart(text: str) -> dict[str, str]:
-    """The PARTS of any response; answer is "" where the verifier would read another one off the rewritten text."""
+def rewrite(text: str) -> Cut:
+    """The response in the paper's format, its parts as the verifier reads them."""
     parts = split_response(text)
-    solution = "" if parts.found_by == "text" else parts.solution  # the text is the answer: do not say it twice
-    rewritten = f"<think>\n{parts.thinking}\n</think>\n\n{solution}\n<answer>{parts.answer}</answer>"
-    again = split_response(rewritten)
-    same = (again.thinking, again.answer) == (parts.thinking, parts.answer)
-    return {"thinking": parts.thinking, "solution": solution, "answer": parts.answer if same else ""}
+    if not parts.thinking:
+        return Cut(drop="no_think")
+    said = "" if parts.found_by == "text" else parts.solution  # a bare text is the answer: do not say it twice
+    solution = said + "\n" if said else ""
+    head, tail = "<think>\n", f"\n</think>\n\n{solution}<answer>{parts.answer}</answer>"
+    rewritten = head + parts.thinking + tail
+    if rewritten == text.strip():
+        return Cut(head, parts.thinking, tail)
+    again = split_response(rewritten)  # hostile text could hold tags that only now become whole
+    if not parts.answer or (again.thinking, again.answer) != (parts.thinking, parts.answer):
+        return Cut(drop="no_answer")
+    return Cut(head, parts.thinking, tail, format_edit="put into the format")
 
 
-def cut(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Head, thinking and tail of the text as it stands, where it has exactly one thinking."""
-    once = pl.col("tags").str.replace_all(r"</?answer>", "").is_in(["<think></think>", "</think>"])
-    parts = pl.when(once).then(pl.col("text")).str.extract_groups(ONE_THINKING)
-    return frame.with_columns(parts=parts).with_columns(pl.col("parts").struct.unnest()).drop("parts")
+def leave(text: str) -> Cut:
+    """The response as it stands, cut around its one thinking; the opening tag may have been the chat template's."""
+    tags = list(THINK.finditer(text))
+    closing = [bool(tag[1]) for tag in tags]
+    if closing not in ([True], [False, True]):
+        return Cut()
+    start = 0 if closing[0] else tags[0].end()
+    end = tags[-1].start()
+    return Cut(text[:start], text[start:end], text[end:])
 
 
-def missing_tag(tags: pl.Expr) -> pl.Expr:
-    """The reason to drop a response, from its tags in order; null where it has all of them."""
-    thinks = tags.str.replace_all(r"</?answer>", "").str.contains("<think></think>", literal=True)
-    after = tags.str.split("</think>").list.last()
-    answers = after.str.contains("<answer></answer>", literal=True)
-    return pl.when(~thinks).then(pl.lit("no_think")).when(~answers).then(pl.lit("no_answer_tag"))
+def require(text: str) -> Cut:
+    """As `leave`; dropped where it has not one thinking in tags, with an answer in tags after it."""
+    parts = leave(text)
+    if not parts.head:
+        return Cut(drop="no_think")
+    return parts if ANSWER_TAG.search(parts.tail or "") else Cut(drop="no_answer_tag")

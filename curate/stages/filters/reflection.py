@@ -79,21 +79,20 @@ def apply(frame: pl.LazyFrame, section: ReflectionSection) -> pl.LazyFrame:
 
 
 def truncate(frame: pl.LazyFrame, cues: tuple[str, ...]) -> pl.LazyFrame:
-    """`thinking` up to the last whole sentence before the first cue."""
-    at = pl.col("thinking").str.find(at_sentence_start(cues))
-    thinking = pl.col("thinking").cast(pl.Binary)
-    before = thinking.bin.slice(0, pl.col("at")).cast(pl.String)
-    end = thinking.bin.slice(pl.col("at"), None).cast(pl.String).str.extract(rf"\A({END})")
-    cut = pl.col("at").is_not_null()
-    kept = pl.concat_str(before, end.fill_null("")).str.strip_chars_end()
-    empty = cut & (pl.col("thinking") == "")
+    """`thinking` up to the end of the last sentence before the first cue."""
+    thinking, at = pl.col("thinking").cast(pl.Binary), pl.col("at")  # `find` gives bytes
+    before = thinking.bin.slice(0, at).cast(pl.String)
+    end = thinking.bin.slice(at, None).cast(pl.String).str.extract(rf"\A({END})")
+    kept = pl.when(at.is_not_null()).then(pl.concat_str(before, end.fill_null("")).str.strip_chars_end())
+    words = count_words("kept")  # null where nothing was cut
     return (
-        frame.with_columns(at=at)
-        .with_columns(thinking=pl.when(cut).then(kept).otherwise("thinking"))
+        frame.with_columns(at=pl.col("thinking").str.find(at_sentence_start(cues)))
+        .with_columns(kept=kept)
         .with_columns(
-            drop=pl.when(empty).then(pl.lit("empty_thinking")),
-            why=pl.when(empty).then(pl.lit("the thinking starts with a reflection cue")),
-            reflection_edit=pl.when(cut).then(pl.format("reflection cut after {} words", count_words("thinking"))),
+            thinking=pl.coalesce("kept", "thinking"),
+            drop=pl.when(words == 0).then(pl.lit("empty_thinking")),
+            why=pl.when(words == 0).then(pl.lit("the thinking starts with a reflection cue")),
+            reflection_edit=pl.format("reflection cut after {} words", words),
         )
-        .drop("at")
+        .drop("at", "kept")
     )

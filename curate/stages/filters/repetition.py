@@ -63,8 +63,9 @@ def measure(frame: pl.LazyFrame) -> pl.LazyFrame:
         .agg(times=pl.len())
         .with_columns(inside=long.map_elements(share_said_before, return_dtype=pl.Float64))
     )
-    said_before = pl.col("times") - 1 + pl.col("inside").fill_null(0.0)
-    share = (pl.col("chars") * said_before).sum() / (pl.col("chars") * pl.col("times")).sum()
+    inside = (pl.col("chars") * pl.col("inside").fill_null(0.0)).round().cast(pl.Int64)
+    said_before = pl.col("chars") * (pl.col("times") - 1) + inside  # whole numbers: the order of a sum cannot show
+    share = said_before.sum() / (pl.col("chars") * pl.col("times")).sum()
     return sentences.group_by("row").agg(most=pl.col("times").max(), share=share)
 
 
