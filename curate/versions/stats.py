@@ -33,9 +33,9 @@ def _words(words: pl.Series) -> dict | None:
     return {
         "rows": len(words),
         "mean": round(words.sum() / len(words), 1),
-        "median": words.quantile(0.5, "nearest"),
-        "p95": words.quantile(0.95, "nearest"),
-        "max": words.max(),
+        "median": int(words.quantile(0.5, "nearest") or 0),
+        "p95": int(words.quantile(0.95, "nearest") or 0),
+        "max": max(words.to_list()),
         "histogram": _histogram(words),
     }
 

@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -208,3 +211,29 @@ def _row(question: dict, split: str, text: str) -> dict:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@pytest.fixture(name="make_build")
+def _make_build(home: Home) -> Callable[..., Build]:
+    """`make_build(count, first=0, text="")` for the test's home."""
+    return lambda count, **options: make_build(home, count, **options)
+
+
+@pytest.fixture(name="provenance")
+def _provenance() -> Callable[..., Provenance]:
+    return provenance
+
+
+@pytest.fixture
+def start(home: Home) -> Callable[[str], subprocess.Popen]:
+    """Starts Python in a process of its own, with `home` and all names of this file at hand."""
+    preamble = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from conftest import *; import os\n"
+    preamble += f"home = Home(Path({str(home.path)!r}))\n"
+
+    def run(code: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", preamble + code]
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    return run

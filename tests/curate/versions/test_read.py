@@ -1,0 +1,118 @@
+"""Finding versions by name, ordinal, hash and folder; and finding out what was done to one."""
+
+import json
+
+import polars as pl
+import pytest
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
+
+
+@pytest.fixture
+def three(home, make_build):
+    return [make_build(5).write(home), make_build(6).write(home), make_build(5).write(home, name="other")]
+
+
+def test_every_way_to_name_a_version(home, three):
+    first, second, _ = three
+    assert open_version("tiny", home) == second
+    assert open_version("tiny@v1", home) == open_version("tiny@1", home) == first
+    assert open_version(first.hash_ref, home) == open_version(f"tiny@{first.manifest.content_hash}", home) == first
+    assert open_version(str(first.path), home).manifest == first.manifest
+
+
+@pytest.mark.parametrize(
+    ("ref", "line"),
+    [
+        ("tinny", "no version is named 'tinny' .* did you mean tiny"),
+        ("zzz", "there are: other, tiny"),
+        ("tiny@v9", "tiny has no v9, only v1, v2"),
+        ("tiny@ffffffffff", "no version whose content hash starts with ffffffffff; there are tiny@v1 = @"),
+        ("tiny@what", "after @ comes v and a number"),
+        ("./nowhere", "nowhere is not a folder"),
+        ("../..", "is not a"),
+    ],
+)
+def test_what_cannot_be_found_is_one_line(home, three, ref, line):
+    with pytest.raises(OvtError, match=line) as error:
+        open_version(ref, home)
+    assert "\n" not in str(error.value)
+
+
+def test_empty_home(home):
+    assert list_versions(home) == ([], [])
+    with pytest.raises(OvtError, match="there are no versions under"):
+        open_version("tiny", home)
+
+
+def test_list_shows_the_whole_and_names_the_broken(home, three):
+    (three[0].path / "manifest.json").unlink()
+    versions, broken = list_versions(home)
+    assert [version.ref for version in versions] == ["other@v1", "tiny@v2"]
+    assert "tiny/v1 is not a complete version" in broken[0]
+
+
+def damage(version, how):
+    path = version.path / "manifest.json"
+    path.chmod(0o644)
+    path.write_text(how(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        (lambda text: text[:100], "cannot be read"),
+        (lambda text: "[]", "has format None, this ovt reads 1"),
+        (lambda text: text.replace('"format_version": 1', '"format_version": 99'), "has format 99"),
+        (lambda text: text.replace('"recipe_hash"', '"recipe_sum"'), "was edited: "),
+    ],
+)
+def test_unreadable_manifest_is_one_line(home, three, how, line):
+    damage(three[1], how)
+    with pytest.raises(OvtError, match=line) as error:
+        open_version("tiny", home)
+    assert "\n" not in str(error.value)
+
+
+def test_changed_files_are_named(home, three):
+    version = three[0]
+    verify_files(version)
+    samples = version.path / "ledger" / "samples.parquet"
+    samples.chmod(0o644)
+    samples.write_bytes(samples.read_bytes()[:-1] + b"!")
+    (version.path / "README.md").unlink()
+    (version.path / "notes.txt").write_text("mine")
+    with pytest.raises(OvtError) as error:
+        verify_files(version)
+    assert "README.md is missing; ledger/samples.parquet was changed; 'notes.txt' is not of this version" in str(
+        error.value
+    )
+
+
+def test_changed_manifest_is_named(home, three):
+    entry = json.loads((three[0].path / "manifest.json").read_text())["files"]["ledger/samples.parquet"]["sha256"]
+    damage(three[0], lambda text: text.replace(entry, "0" * 64))
+    with pytest.raises(OvtError, match=r"samples.parquet was changed; manifest.json was changed"):
+        verify_files(open_version("tiny@v1", home))
+
+
+def test_tables_come_back_as_they_were_written(home, make_build):
+    build = make_build(8)
+    version = build.write(home, chunk=3)
+    for table, frame in build.frames().items():
+        if table != "rows":
+            read = scan(version, table).collect()
+            assert read.schema == frame.schema
+            assert read.sort(pl.all()).equals(frame.sort(pl.all())) if table != "questions" else read.equals(frame)
+
+
+def test_home_with_letters_that_globs_know(tmp_path, make_build):
+    home = Home(tmp_path / "a[1]*")
+    (tmp_path / "home" / "images").mkdir(parents=True)
+    home.path.mkdir()
+    build = make_build(5)
+    (home.path / "images").symlink_to(tmp_path / "home" / "images")
+    version = build.write(home)
+    assert len(scan(version, "sft").collect()) == version.manifest.rows["sft"] == 2

@@ -1,0 +1,213 @@
+"""Writing versions: complete or not there at all, the same bytes for the same content, safe beside other builds."""
+
+import json
+import os
+import stat
+
+import pytest
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.versions.check import BrokenLedger
+from ovt.curate.versions.manifest import hash_file
+from ovt.curate.versions.read import open_version, verify_files
+from ovt.curate.versions.write import VersionWriter
+
+
+def hashes(version):
+    return {path.relative_to(version.path): hash_file(path) for path in version.path.rglob("*") if path.is_file()}
+
+
+def names(home, name="tiny"):
+    return sorted(path.name for path in (home.versions / name).iterdir() if path.name != ".lock")
+
+
+def test_writes_a_complete_folder(home, make_build):
+    version = make_build(10).write(home)
+    assert version.ref == "tiny@v1"
+    assert [str(path) for path in sorted(hashes(version))] == [
+        "README.md",
+        "data/rl-00000-of-00001.parquet",
+        "data/sft-00000-of-00001.parquet",
+        "ledger/decisions.parquet",
+        "ledger/questions.parquet",
+        "ledger/samples.parquet",
+        "ledger/verdicts.parquet",
+        "manifest.json",
+    ]
+    assert version.manifest.rows == {
+        "sft": 4, "rl": 2, "questions": 10, "samples": 34, "verdicts": 24, "decisions": 45
+    }  # fmt: skip
+    verify_files(version)
+    assert names(home) == ["v1"]
+
+
+def test_files_cannot_be_written_to(home, make_build):
+    version = make_build(5).write(home)
+    assert all(
+        not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) for path in version.path.rglob("*.*")
+    )
+
+
+def test_manifest_reports_usage_by_stage_and_the_funnel(home, make_build):
+    manifest = make_build(10).write(home).manifest
+    caption, reason = manifest.usage
+    assert (caption.stage, caption.samples, caption.failed, caption.prompt_tokens) == ("caption", 10, 2, 88)
+    assert (reason.stage, reason.samples, reason.completion_tokens) == ("reason", 24, 168)
+    assert reason.cost_usd == pytest.approx(0.024)
+    ends = {(row.level, row.stage): row for row in manifest.funnel}
+    assert ends["question", "import"].rows_in == 11
+    assert [(count.reason, count.rows) for count in ends["question", "version"].kept_as] == [("sft", 4), ("rl", 2)]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+def test_bytes_do_not_depend_on_chunks_or_home(home, tmp_path, make_build, chunk):
+    build = make_build(12)
+    first = build.write(home)
+    other = Home(tmp_path / "other")
+    (other.path).mkdir()
+    (other.path / "images").symlink_to(home.images)
+    assert hashes(build.write(other, chunk=chunk)) == hashes(first)
+
+
+def test_same_content_is_the_same_version(home, make_build):
+    build = make_build(6)
+    first = build.write(home)
+    again = build.write(home, git_commit="another")
+    assert again == first
+    assert names(home) == ["v1"]
+
+
+def test_writer_says_whether_it_made_a_version(home, make_build, provenance):
+    build = make_build(3)
+    for expected in (True, False):
+        with VersionWriter(home, "tiny") as writer:
+            writer.append(**build.frames())
+            writer.finish(provenance())
+        assert writer.is_new is expected
+
+
+def test_other_content_is_the_next_version(home, make_build):
+    assert make_build(6).write(home).ref == "tiny@v1"
+    assert make_build(7).write(home).ref == "tiny@v2"
+    assert make_build(7).write(home, name="other").ref == "other@v1"
+
+
+def test_damaged_version_is_neither_reused_nor_in_the_way(home, make_build):
+    build = make_build(6)
+    (build.write(home).path / "ledger" / "samples.parquet").unlink()
+    make_build(7).write(home)
+    (home.versions / "tiny" / "v2" / "manifest.json").unlink()
+    assert build.write(home).ref == "tiny@v3"
+
+
+def test_two_builds_at_once_with_the_same_content(home, make_build, start):
+    make_build(6)
+    code = """
+build = make_build(home, 6)
+with VersionWriter(home, "tiny") as writer:
+    writer.append(**build.frames())
+    print("appended", flush=True)
+    sys.stdin.readline()
+    print(writer.finish(provenance()).ref, writer.is_new)
+"""
+    builds = [start(code) for _ in range(2)]
+    assert [build.stdout.readline() for build in builds] == ["appended\n"] * 2
+    assert names(home) == [".writing-1", ".writing-2"]
+    said = [build.communicate("go\n", timeout=60)[0] for build in builds]
+    assert sorted(said) == ["tiny@v1 False\n", "tiny@v1 True\n"]
+    assert names(home) == ["v1"]
+
+
+def test_two_builds_at_once_with_other_content(home, start):
+    builds = [start(f"print(make_build(home, {count}).write(home).ref)") for count in (6, 7)]
+    said = [build.communicate(timeout=60) for build in builds]
+    assert sorted(out for out, _ in said) == ["tiny@v1\n", "tiny@v2\n"], said
+    for ordinal in (1, 2):
+        verify_files(open_version(f"tiny@v{ordinal}", home))
+
+
+def test_killed_build_leaves_no_version_and_its_folder_goes(home, make_build, start):
+    killed = start("""
+build = make_build(home, 6)
+writer = VersionWriter(home, "tiny").__enter__()
+writer.append(**build.frames())
+print("appended", flush=True)
+sys.stdin.readline()
+""")
+    assert killed.stdout.readline() == "appended\n"
+    killed.kill()
+    killed.wait()
+    assert names(home) == [".writing-1"]
+    with pytest.raises(OvtError, match="there are no versions under"):
+        open_version("tiny", home)
+    assert make_build(6).write(home).ref == "tiny@v1"
+    assert names(home) == ["v1"]
+
+
+def test_error_in_a_build_leaves_nothing(home, make_build):
+    frames = make_build(6).frames()
+    with pytest.raises(KeyboardInterrupt), VersionWriter(home, "tiny") as writer:  # noqa: PT012
+        writer.append(**frames)
+        raise KeyboardInterrupt
+    assert names(home) == []
+
+
+def test_broken_ledger_leaves_no_version(home, make_build):
+    build = make_build(6)
+    build.decisions.pop()
+    with pytest.raises(BrokenLedger):
+        build.write(home)
+    assert names(home) == []
+
+
+def test_full_disk_is_one_line(home, make_build, start):
+    full = start("""
+import resource
+from ovt.curate.errors import OvtError
+build = make_build(home, 20, text=os.urandom(4000).hex())
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))  # what the kernel refuses, as it does on a full disk
+try:
+    build.write(home)
+except OvtError as error:
+    print(error)
+""")
+    out, err = full.communicate(timeout=60)
+    assert "make room" in out, err
+    assert out.count("\n") == 1
+    assert names(home) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_home_is_one_line(home, make_build):
+    build = make_build(2)
+    home.path.chmod(0o500)
+    with pytest.raises(OvtError, match="Permission denied"):
+        build.write(home)
+
+
+def test_missing_image_is_one_line(home, make_build):
+    build = make_build(2)
+    build.rows[0]["images"] = ["0" * 64]
+    with pytest.raises(OvtError, match="image 000000000000… is not in"):
+        build.write(home)
+
+
+@pytest.mark.parametrize("name", ["", "Big", "a/b", "..", ".hidden", "a@v1", "x" * 65, "a b"])
+def test_bad_name_is_refused(home, name):
+    with pytest.raises(OvtError, match="cannot name a version"):
+        VersionWriter(home, name)
+
+
+def test_nothing_to_write_is_still_a_version(home, make_build):
+    build = make_build(0)
+    version = build.write(home)
+    assert version.manifest.rows["decisions"] == 1
+    assert version.manifest.rows["sft"] == version.manifest.rows["rl"] == 0
+    verify_files(version)
+
+
+def test_manifest_tells_no_time(home, make_build):
+    text = (make_build(3).write(home).path / "manifest.json").read_text()
+    assert not {"time", "date", "created"} & set(json.loads(text))
+    assert str(home.path) not in text
