@@ -1,5 +1,6 @@
 """The `ovt` command: parses, calls one function, prints. Whatever is heavy is imported inside the commands."""
 
+import errno
 import shlex
 import sys
 from collections.abc import Generator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ovt.curate.recipe import Recipe
     from ovt.curate.versions.read import Version
 
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 INTERRUPTED = 130  # exit code of a stopped command that can be resumed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -351,3 +353,9 @@ def main() -> None:
     except OvtError as error:
         print(f"ovt: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in DISK_TROUBLE:
+            raise
+        print(f"ovt: cannot write {error.filename or ''}: {error.strerror}; make room or mend it, "
+              "or choose another place with --home", file=sys.stderr)  # fmt: skip
+        sys.exit(1)

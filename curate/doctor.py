@@ -1,8 +1,8 @@
 """What `ovt doctor` looks at: versions, key, GPU, disk, and, with a recipe, every endpoint by a round trip.
 
-    status  check     found                        what to do
-    ok      python    3.11.7
-    warn    hub       HF_TOKEN is not set          set it to publish, or to read private data
+status  check     found                        what to do
+ok      python    3.11.7
+warn    hub       HF_TOKEN is not set          set it to publish, or to read private data
 """
 
 import os
@@ -15,7 +15,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import Literal
 
+from ovt.curate.endpoints.endpoint import Embedded, open_endpoint
+from ovt.curate.endpoints.probe import Probe, probe
+from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.curate.recipe import Recipe
 
 LOW_DISK = 5  # GB free below which a build of real size may not end well
 
@@ -58,8 +62,11 @@ def examine_packages(requirements: Iterable[str]) -> Iterator[Finding]:
             yield Finding("packages", "fail", f"{requirement.name} {installed}", advice)
     yield Finding("packages", "ok", ", ".join(found))
     for extra, names in missing.items():
-        advice = f"pip install 'ovt[{extra}]' where you need it" if extra else "pip install ovt again"
-        yield Finding(extra or "packages", "warn" if extra else "fail", f"not installed: {', '.join(names)}", advice)
+        if extra:
+            advice = f"pip install 'ovt[{extra}]', in an environment that needs it"
+            yield Finding(f"extra {extra}", "ok", f"not installed: {', '.join(names)}", advice)
+        else:
+            yield Finding("packages", "fail", f"not installed: {', '.join(names)}", "install ovt again")
 
 
 def examine_home(home: Home) -> Finding:
@@ -94,3 +101,37 @@ def examine_hub(environ: Mapping[str, str]) -> Finding:
     if environ.get("HF_HUB_OFFLINE"):
         return Finding("hub", "warn", "HF_HUB_OFFLINE is set", "unset it to read hf:// sources")
     return Finding("hub", "warn", "no token", "set HF_TOKEN to publish, or to read gated and private data")
+
+
+async def examine_endpoints(recipe: Recipe, embedded: Embedded | None) -> list[Finding]:
+    """A round trip with an image to every URL of every endpoint of the recipe; nothing is stored."""
+    findings = []
+    for name, section in recipe.endpoints.items():
+        try:
+            async with open_endpoint(name, section, embedded) as endpoint:
+                needs_images = name in seeing_endpoints(recipe)
+                findings += [judge_probe(name, found, needs_images) for found in await probe(endpoint)]
+        except OvtError as error:
+            findings.append(Finding(f"endpoint {name}", "fail", str(error)))
+    return findings
+
+
+def seeing_endpoints(recipe: Recipe) -> set[str]:
+    """The endpoints that the recipe sends images to."""
+    captioner = {recipe.caption.endpoint} if recipe.caption else set()
+    return captioner | ({recipe.reason.endpoint} if recipe.reason.see == "image" else set())
+
+
+def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
+    """What a probe means for the recipe."""
+    check = f"endpoint {name}"
+    if found.error:
+        return Finding(check, "fail", f"{found.url}: {found.error}", "check base_url, model and the key")
+    if found.model_listed is False:
+        listed = ", ".join(found.models or []) or "nothing"
+        return Finding(check, "warn", f"{found.url} answers, but lists {listed}", "check the endpoint's model")
+    if needs_images and not found.accepts_images:
+        return Finding(check, "fail", f"{found.url} refuses images", "serve a vision-language model there")
+    asked_once = "k samples in one call" if found.honours_n else "one call per sample"
+    seeing = ", sees images" if found.accepts_images else ""
+    return Finding(check, "ok", f"{found.url} answered in {found.latency_s:.2f} s{seeing}, {asked_once}")

@@ -20,31 +20,15 @@ LINE_EVERY = 10.0  # seconds between lines where there is no terminal
 COLUMNS = ("done", "cached", "failed", "rate", "tokens/s", "spent", "left")
 
 
-class Clock:
-    """When each stage was first seen and how long it took: the tallies themselves know no time."""
-
-    def __init__(self) -> None:
-        self.started: dict[str, float] = {}
-        self.ended: dict[str, float] = {}
-
-    def seconds(self, stage: str, over: bool, now: float) -> float:
-        """Seconds that `stage` has been running, or took."""
-        started = self.started.setdefault(stage, now)
-        if over:
-            self.ended.setdefault(stage, now)
-        return max(self.ended.get(stage, now) - started, 1e-6)
-
-
 @contextmanager
 def live_panel(progress: Progress, console: Console) -> Generator[None]:
     """Shows `progress` on `console` until the block ends, and its last state then."""
-    clock = Clock()
     if console.is_terminal:
-        with Live(console=console, get_renderable=lambda: table(progress, clock), refresh_per_second=5):
+        with Live(console=console, get_renderable=lambda: table(progress), refresh_per_second=5):
             yield
         return
     stop = threading.Event()
-    printer = threading.Thread(target=print_lines, args=(progress, console, clock, stop), daemon=True)
+    printer = threading.Thread(target=print_lines, args=(progress, console, stop), daemon=True)
     printer.start()
     try:
         yield
@@ -53,14 +37,14 @@ def live_panel(progress: Progress, console: Console) -> Generator[None]:
         printer.join()
 
 
-def print_lines(progress: Progress, console: Console, clock: Clock, stop: threading.Event) -> None:
+def print_lines(progress: Progress, console: Console, stop: threading.Event) -> None:
     """One line per running stage every LINE_EVERY seconds, and one per stage at its end."""
     finished: set[str] = set()
     next_line = time.monotonic() + LINE_EVERY
     while True:
         last_round = stop.wait(0.2)
         due = time.monotonic() >= next_line
-        for stage, over, cells in rows(progress, clock):
+        for stage, over, cells in rows(progress):
             if stage not in finished and (due or over or last_round):
                 shown = ", ".join(f"{cell} {name}" if name != "rate" else cell for name, cell in cells.items() if cell)
                 console.print(f"{stage}: {shown}", highlight=False, soft_wrap=True)
@@ -72,25 +56,25 @@ def print_lines(progress: Progress, console: Console, clock: Clock, stop: thread
             return
 
 
-def table(progress: Progress, clock: Clock) -> Table:
+def table(progress: Progress) -> Table:
     """The panel's table as of now."""
     view = Table(box=None, pad_edge=False, header_style="dim")
     view.add_column("stage")
     for name in COLUMNS:
         view.add_column(name, justify="right", min_width=8)
-    for stage, over, cells in rows(progress, clock):
+    for stage, over, cells in rows(progress):
         view.add_row(stage, *cells.values(), style="dim" if over else None)
     return view
 
 
-def rows(progress: Progress, clock: Clock) -> list[tuple[str, bool, dict[str, str]]]:
+def rows(progress: Progress) -> list[tuple[str, bool, dict[str, str]]]:
     """(stage, is it over?, cells by COLUMNS) for every stage that has begun."""
-    now = time.monotonic()
     stages = list(progress.stages.items())
+    ends = [*list(progress.began.values())[1 : len(stages)], time.monotonic()]
     lines = []
-    for place, (stage, tally) in enumerate(stages):
+    for place, ((stage, tally), end) in enumerate(zip(stages, ends, strict=False)):
         over = place < len(stages) - 1 or (tally.total > 0 and settled(tally) >= tally.total)
-        lines.append((stage, over, cells(tally, clock.seconds(stage, over, now))))
+        lines.append((stage, over, cells(tally, max(end - progress.began[stage], 1e-3))))
     return lines
 
 

@@ -1,0 +1,109 @@
+"""Whole commands, as a user types them, against a real server on this machine."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from PIL import Image
+
+OVT = Path(sys.executable).with_name("ovt")
+
+RECIPE = """
+name = "small"
+[[sources]]
+path = "{folder}/questions.jsonl"
+license = "CC0"
+[endpoints.server]
+base_url = "{url}"
+model = "test-model"
+max_concurrency = 8
+[caption]
+endpoint = "server"
+prompt = "Describe."
+[reason]
+endpoint = "server"
+k = 4
+prompt = "{{caption}} | {{question}}"
+"""
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder with a recipe, and a home of its own."""
+
+    folder: Path
+    recipe: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    def start(self, *arguments: str, home: Path | None = None, **environ: str) -> subprocess.Popen[str]:
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "OVT_HOME": str(home or self.home), "COLUMNS": "120"}
+        return subprocess.Popen(
+            [OVT, *arguments],
+            cwd=self.folder,
+            env=env | environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *arguments: str, home: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, home=home, **environ)
+        out, err = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def build(self, *options: str, home: Path | None = None, **environ: str) -> dict:
+        """`ovt curate build … --json` that has to work; the outline of the version."""
+        done = self.run("curate", "build", str(self.recipe), "--json", *options, home=home, **environ)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def answer(body: dict, choice: int) -> str:
+    """Captions name the picture's question number; chains answer question i right for choices below i modulo 5."""
+    text = next(part["text"] for part in content(body["messages"][0]) if part["type"] == "text")
+    number = re.search(r"number (\d+)", text)
+    if number is None:
+        return f"A picture with {len(content(body['messages'][0])) - 1} image."
+    asked = int(number[1])
+    given = asked if choice + body.get("seed", 0) < asked % 5 else asked + 1
+    words = " and".join(f" step {step}" for step in range(choice + 1))
+    return f"<think>Let me see{words}.</think>\nIt is {given}.\n<answer>{given}</answer>"
+
+
+def content(message: dict) -> list[dict]:
+    parts = message["content"]
+    return [{"type": "text", "text": parts}] if isinstance(parts, str) else parts
+
+
+def write_questions(folder: Path, count: int) -> None:
+    """`count` questions with a picture each; the gold of "number i" is i."""
+    rows = []
+    for i in range(count):
+        Image.new("RGB", (56, 56), (i % 256, i // 256, 90)).save(folder / f"{i}.png")
+        rows.append({"image": f"{i}.png", "question": f"What is number {i}?", "answer": str(i)})
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def shell(tmp_path, loopback) -> Shell:
+    """20 questions, and a server that captions them and answers four in five, at least sometimes."""
+    loopback.reply = answer
+    write_questions(tmp_path, 20)
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(RECIPE.format(folder=tmp_path, url=loopback.url))
+    return Shell(tmp_path, recipe)
+
+
+@pytest.fixture
+def table() -> Callable[[dict, str], pl.DataFrame]:
+    """A ledger table of a built version."""
+    return lambda built, name: pl.read_parquet(Path(built["path"]) / "ledger" / f"{name}.parquet")
