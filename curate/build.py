@@ -231,7 +231,7 @@ def provenance_of(
             Input(
                 source=source.name,
                 location=source.path,
-                fingerprint=imported.fingerprint,
+                fingerprint=imported.fingerprints[source.name],
                 rows=imported.rows_in[source.name],
                 license=source.license or None,
             )
