@@ -48,7 +48,8 @@ class Transport(Protocol):
     a failure of the model. `close` lets go of what belongs to the running event loop; a later `send` opens it again.
     """
 
-    revision: str | None
+    @property
+    def revision(self) -> str | None: ...
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]: ...
 

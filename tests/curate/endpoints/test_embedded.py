@@ -1,0 +1,67 @@
+"""An embedded model is an endpoint like any other: same path, same store."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.probe import probe
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.endpoints.tally import Tally
+
+
+class Parrot:
+    """The smallest model: answers with its prompt, in this process."""
+
+    def __init__(self, what: str) -> None:
+        self.revision = f"weights of {what}"
+        self.closed = 0
+
+    async def send(self, body: dict[str, Any]) -> dict[str, Any]:
+        said = body["messages"][-1]["content"]
+        choices = [
+            {"index": i, "message": {"content": f"{said} {i}"}, "finish_reason": "stop"} for i in range(body["n"])
+        ]
+        return {"choices": choices, "model": body["model"], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def test_an_embedded_model_answers_in_each_event_loop(tmp_path: Path) -> None:
+    endpoint = open_endpoint("near", EndpointSection(base_url="embedded:models/parrot"), embedded=Parrot)
+    assert (endpoint.model, endpoint.revision) == ("parrot", "weights of models/parrot")
+    requests = [ChatRequest(({"role": "user", "content": f"hi {i}"},), {}, 2) for i in range(5)]
+
+    async def run(count: int, store: ReplyStore) -> Tally:
+        tally = Tally()
+        async with endpoint:
+            await fill(requests[:count], endpoint, store, Budget(max_usd=1.0), tally, lambda image: b"")
+        return tally
+
+    requests = [ChatRequest(request.messages, {"max_tokens": 4}, 2) for request in requests]
+    with ReplyStore(tmp_path / "replies.sqlite") as store:
+        assert asyncio.run(run(3, store)).done == 6
+        assert asyncio.run(run(5, store)).done == 4
+        assert store.get_many(endpoint.keys(requests[4]))[endpoint.keys(requests[4])[1]].text == "hi 4 1"
+    assert endpoint.urls.all[0].name == "embedded:models/parrot"
+
+
+def test_other_weights_are_other_replies() -> None:
+    request = ChatRequest(({"role": "user", "content": "hi"},))
+    first = open_endpoint("a", EndpointSection(base_url="embedded:x", model="m"), embedded=Parrot)
+    second = open_endpoint("a", EndpointSection(base_url="embedded:y", model="m"), embedded=Parrot)
+    assert first.keys(request) != second.keys(request)
+
+
+def test_an_embedded_model_can_be_probed() -> None:
+    async def run() -> Any:
+        async with open_endpoint("near", EndpointSection(base_url="embedded:parrot"), embedded=Parrot) as endpoint:
+            return await probe(endpoint)
+
+    (found,) = asyncio.run(run())
+    assert (found.error, found.models, found.honours_n) == (None, None, True)

@@ -1,0 +1,52 @@
+"""Requests and tokens per minute are never passed, and given-back tokens are used."""
+
+import asyncio
+import time
+
+from ovt.curate.endpoints.limits import Pace
+
+
+def admissions(pace: Pace, costs: list[float], refund: float = 0.0) -> list[float]:
+    """Seconds from the start at which each cost was admitted."""
+
+    async def run() -> list[float]:
+        pace.enter_loop()
+        began = time.monotonic()
+
+        async def one(cost: float) -> float:
+            await pace.admit(cost)
+            pace.refund(refund)
+            return time.monotonic() - began
+
+        return await asyncio.gather(*map(one, costs))
+
+    return asyncio.run(run())
+
+
+def test_requests_are_spread_over_the_minute() -> None:
+    times = admissions(Pace(1200), [1.0] * 11)  # one every 50 ms
+    assert times == sorted(times)
+    assert all(time >= 0.05 * number - 0.001 for number, time in enumerate(times))
+    assert times[-1] < 1.5
+
+
+def test_a_large_request_makes_the_next_one_wait_longer() -> None:
+    first, second, third = admissions(Pace(60_000), [300, 100, 100])
+    assert first < 0.1
+    assert second >= 0.299
+    assert third - second >= 0.099
+
+
+def test_what_was_not_used_is_given_back() -> None:
+    times = admissions(Pace(60_000), [10_000.0] * 5, refund=9_990.0)
+    assert times[-1] < 2.0
+
+
+def test_no_limit_never_waits() -> None:
+    assert admissions(Pace(None), [1e9] * 100)[-1] < 0.5
+
+
+def test_a_pace_outlives_its_event_loop() -> None:
+    pace = Pace(1200)
+    admissions(pace, [1.0] * 3)
+    assert admissions(pace, [1.0] * 3)[-1] >= 0.099

@@ -1,0 +1,80 @@
+"""What a recipe may say about endpoints and sampling."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ovt.curate.endpoints.endpoint import key_variable, open_endpoint
+from ovt.curate.endpoints.section import EndpointSection, SamplingSection
+from ovt.curate.errors import OvtError
+
+
+def test_only_what_is_set_is_sent() -> None:
+    assert SamplingSection().asked() == {}
+    assert SamplingSection(temperature=0, max_tokens=10).asked() == {"temperature": 0.0, "max_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"base_url": "localhost:8000"}, "is not a URL"),
+        ({"base_url": "ftp://h/v1"}, "is not a URL"),
+        ({"base_url": []}, "one or more"),
+        ({"base_url": ["http://a/v1", "http://a/v1"]}, "different"),
+        ({"base_url": ["embedded:x", "http://a/v1"]}, "stands alone"),
+        ({"base_url": "embedded:"}, "NAME_OR_FOLDER"),
+        ({"base_url": "https://me:sk-123@host/v1"}, "api_key_env"),
+        ({"base_url": "http://a/v1", "model": ""}, "`model` is missing"),
+        ({"base_url": "http://a/v1", "extra_body": {"n": 3}}, "n cannot be set here"),
+        ({"base_url": "http://a/v1", "max_concurrency": 0}, "greater than 0"),
+    ],
+)
+def test_mistakes_are_refused(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        EndpointSection.model_validate({"model": "m", **section})
+
+
+def test_a_key_goes_only_where_it_was_meant_to_go() -> None:
+    def variable(url: str, **more: Any) -> str | None:
+        return key_variable(EndpointSection(base_url=url, model="m", **more))
+
+    assert variable("https://api.openai.com/v1") == "OPENAI_API_KEY"
+    assert variable("https://openrouter.ai/api/v1") == "OPENROUTER_API_KEY"
+    assert variable("http://127.0.0.1:8000/v1") is None
+    assert variable("https://evil-api.openai.com.example/v1") is None
+    assert variable("https://gpu7:8000/v1", api_key_env="MINE") == "MINE"
+
+
+@pytest.mark.parametrize(
+    ("section", "variable"),
+    [
+        ({"base_url": "https://api.openai.com/v1"}, "OPENAI_API_KEY"),
+        ({"base_url": "https://models.example.org/v1", "api_key_env": "MINE"}, "MINE"),
+    ],
+)
+def test_a_missing_key_is_told_before_anything_is_sent(section: dict[str, Any], variable: str) -> None:
+    import asyncio
+
+    endpoint = open_endpoint("far", EndpointSection(model="m", **section), environ={})
+
+    async def enter() -> None:
+        async with endpoint:
+            pass
+
+    with pytest.raises(OvtError, match=rf"\${variable} is not set") as raised:
+        asyncio.run(enter())
+    assert "\n" not in str(raised.value)
+
+
+def test_without_an_embedded_model_its_url_is_refused() -> None:
+    with pytest.raises(OvtError, match="no embedded model"):
+        open_endpoint("near", EndpointSection(base_url="embedded:pocket"))
+
+
+def test_prices_are_per_million_tokens() -> None:
+    section = EndpointSection(
+        base_url="http://a/v1", model="m", usd_per_million_prompt_tokens=2, usd_per_million_completion_tokens=8
+    )
+    assert section.cost_usd(1000, 500) == pytest.approx(0.006)
+    assert EndpointSection(base_url="http://a/v1", model="m").cost_usd(1000, 500) == 0

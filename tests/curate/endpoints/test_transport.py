@@ -1,0 +1,136 @@
+"""What the failures of a round trip mean, and that no secret shows in them."""
+
+import asyncio
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from ovt.curate.endpoints.transport import CallError, HttpTransport, error_message, retry_after, scrub, status_error
+
+BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def send(url: str, key: str | None = None, timeout: float = 5.0, **body: Any) -> dict[str, Any]:
+    async def once() -> dict[str, Any]:
+        transport = HttpTransport(url, key, timeout, connections=2)
+        try:
+            return await transport.send({**BODY, **body})
+        finally:
+            await transport.close()
+
+    return asyncio.run(once())
+
+
+def failure(url: str, **arguments: Any) -> CallError:
+    with pytest.raises(CallError) as raised:
+        send(url, **arguments)
+    return raised.value
+
+
+def test_a_round_trip_brings_the_body_back(loopback: Any) -> None:
+    answer = send(loopback.url, key="k")
+    assert answer["choices"][0]["message"]["content"].startswith("<think>")
+    assert loopback.seen[0].body == BODY
+    assert loopback.seen[0].authorization == "Bearer k"
+
+
+@pytest.mark.parametrize(
+    ("kind", "meaning", "billed"),
+    [
+        ("429", "limited", False),
+        ("503", "limited", False),
+        ("500", "broken", False),
+        ("drop", "broken", True),
+        ("cut", "broken", True),
+        ("truncated", "broken", True),
+        ("html", "misplaced", True),
+    ],
+)
+def test_failures_are_told_apart(loopback: Any, kind: str, meaning: str, billed: bool) -> None:
+    loopback.chaos = replace(loopback.chaos, share=1.0, kinds=(kind,))
+    error = failure(loopback.url)
+    assert (error.kind, error.billed) == (meaning, billed)
+    assert "\n" not in error.reason
+    assert (error.retry_after == 0.05) == (meaning == "limited")
+
+
+def test_a_slow_answer_ends_in_time(loopback: Any) -> None:
+    loopback.latency_s = 5.0
+    error = failure(loopback.url, timeout=0.1)
+    assert (error.kind, error.reason) == ("broken", "no answer within 0.1 s")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://no-such-host.invalid/v1", "https://127.0.0.1:9/v1"])
+def test_nobody_there(url: str) -> None:
+    error = failure(url)
+    assert error.kind == "unreachable"
+    assert error.reason
+
+
+def test_an_error_in_a_good_status_is_an_error(loopback: Any) -> None:
+    loopback.status = lambda body: (200, {"error": {"code": 429, "message": "upstream is busy"}})
+    error = failure(loopback.url)
+    assert (error.kind, error.reason) == ("limited", "HTTP 429: upstream is busy")
+
+
+def test_a_server_that_repeats_the_key_does_not_get_it_into_the_error(loopback: Any) -> None:
+    loopback.api_key = "another"
+    error = failure(loopback.url, key="sk-very-secret-1234")
+    assert error.kind == "denied"
+    assert "very-secret" not in str(error)
+    assert "[key]" in error.reason
+
+
+def test_scrub_leaves_one_line_without_anything_like_a_key() -> None:
+    said = scrub("bad\nkey sk-proj-abcdef123456 or Bearer abc.def or plain-key\n" + "x" * 500, "plain-key")
+    assert said.startswith("bad key [key] or Bearer [key] or [key] xxx")
+    assert len(said) == 300
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (400, "too long", "refused"),
+        (413, "", "refused"),
+        (422, "", "refused"),
+        (401, "", "denied"),
+        (402, "no credit", "denied"),
+        (429, "You exceeded your current quota (insufficient_quota)", "denied"),
+        (429, "slow down", "limited"),
+        (403, "", "misplaced"),
+        (404, "", "misplaced"),
+        (408, "", "broken"),
+        (409, "", "broken"),
+        (503, "", "broken"),
+        (529, "", "broken"),
+    ],
+)
+def test_meaning_of_a_status(status: int, said: str, kind: str) -> None:
+    assert status_error(status, said, {}, now=0.0).kind == kind
+
+
+def test_retry_after_is_seconds_milliseconds_or_a_date() -> None:
+    now = 1_700_000_000.0
+    assert retry_after({}, now) is None
+    assert retry_after({"retry-after": "1.5"}, now) == 1.5
+    assert retry_after({"retry-after": "-4"}, now) == 0
+    assert retry_after({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
+    assert retry_after({"retry-after": formatdate(now + 30, usegmt=True)}, now) == 30
+    assert retry_after({"retry-after": "soon"}, now) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"error": {"message": "no", "code": "bad"}}', "no (bad)"),
+        ('{"object": "error", "message": "no", "code": 404}', "no"),
+        ('{"detail": [{"loc": ["body"]}]}', '[{"loc": ["body"]}]'),
+        ('{"detail": "Not Found"}', "Not Found"),
+        ("<html>", "<html>"),
+        ("[1]", "[1]"),
+    ],
+)
+def test_the_message_within_an_error(text: str, message: str) -> None:
+    assert error_message(text) == message

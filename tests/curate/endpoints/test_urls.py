@@ -1,0 +1,125 @@
+"""Several URLs: the load is shared, a dead one rests and comes back, and a server's 429s narrow the stream."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ovt.curate.endpoints.transport import CallError
+from ovt.curate.endpoints.urls import Urls, rest_s
+from ovt.curate.errors import OvtError
+
+
+class Nowhere:
+    """A transport that is never sent anything."""
+
+    revision = None
+
+    async def send(self, body: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def close(self) -> None: ...
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_urls_share_the_load(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    loopback.latency_s = 0.02
+    with type(loopback)(latency_s=0.02) as other:
+        filled = fill_all(questions(60), base_url=[loopback.url, other.url], max_concurrency=4)
+        assert filled.tally.done == 60
+        assert min(len(loopback.seen), len(other.seen)) >= 20
+        assert max(loopback.most_at_once, other.most_at_once) <= 4
+
+
+def test_a_dead_url_costs_nothing_but_a_rest(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    dead = f"http://127.0.0.1:{unused_port()}/v1"
+    began = time.monotonic()
+    filled = fill_all(questions(100), base_url=[dead, loopback.url])
+    assert filled.tally.done == 100
+    assert filled.tally.failed == 0
+    assert time.monotonic() - began < 5
+    assert filled.endpoint.urls.all[0].sent <= 20
+
+
+def test_a_failing_url_rests_while_another_is_well(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    loopback.latency_s = 0.01
+    with type(loopback)(latency_s=0.01) as ill:
+        ill.chaos = replace(ill.chaos, share=1.0, kinds=("500",))
+        filled = fill_all(questions(200), base_url=[ill.url, loopback.url], max_concurrency=4)
+        assert filled.tally.done == 200
+        assert len(ill.seen) < 20
+
+
+def test_a_url_that_rested_is_used_again(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    port = unused_port()
+    loopback.latency_s = 0.1
+    late = type(loopback)(port=port, latency_s=0.1)
+    timer = threading.Timer(0.5, late.__enter__)
+    timer.start()
+    try:
+        filled = fill_all(questions(100), base_url=[f"http://127.0.0.1:{port}/v1", loopback.url], max_concurrency=2)
+        assert filled.tally.done == 100
+        assert len(late.seen) >= 10
+    finally:
+        timer.join()
+        late.__exit__()
+
+
+def test_nobody_listening_stops_the_build_at_once(fill_all: Callable, questions: Callable) -> None:
+    url = f"http://127.0.0.1:{unused_port()}/v1"
+    began = time.monotonic()
+    with pytest.raises(OvtError, match=rf"nobody answers at {url}.*start the server, or mend base_url") as raised:
+        fill_all(questions(20), base_url=url)
+    assert time.monotonic() - began < 3
+    assert "\n" not in str(raised.value)
+
+
+def test_a_server_that_goes_away_is_waited_for_and_then_stops_the_build(
+    loopback: Any, fill_all: Callable, questions: Callable
+) -> None:
+    loopback.latency_s = 0.02
+    timer = threading.Timer(0.3, loopback.__exit__)
+    timer.start()
+    with pytest.raises(OvtError, match=r"nobody answers.*the same command goes on from here"):
+        fill_all(questions(2000), max_concurrency=2, patience_s=1.0)
+    timer.join()
+
+
+def test_a_server_that_restarts_is_found_again(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    loopback.latency_s = 0.01
+
+    def restart() -> None:
+        loopback.__exit__()
+        time.sleep(0.5)
+        loopback.__enter__()
+
+    timer = threading.Timer(0.2, restart)
+    timer.start()
+    filled = fill_all(questions(100), max_concurrency=2)
+    timer.join()
+    assert (filled.tally.done, filled.tally.failed) == (100, 0)
+
+
+def test_429s_narrow_the_stream_and_replies_widen_it() -> None:
+    urls = Urls([("u", Nowhere())], 64)
+    url = urls.all[0]
+    url.in_flight = 64
+    for _ in range(64):  # a burst counts once
+        urls.failed(url, CallError("limited", "HTTP 429"))
+    assert url.width == 32
+    for _ in range(2000):
+        urls.succeeded(url)
+    assert url.width == 64
+
+
+def test_rests_double_up_to_a_minute() -> None:
+    assert [rest_s(times) for times in (1, 2, 3, 20)] == [1, 2, 4, 60]
