@@ -21,7 +21,7 @@ MAX_LITERAL = 20_000  # characters; longer texts are not parsed as a list
 
 _PARENTHESISED = re.compile(r"\(([A-Za-z])\)")
 _LINE_START = re.compile(r"^[ \t]*([A-Za-z])[.):](?=\s)", re.MULTILINE)
-_INLINE = re.compile(r"(?<=[\s:?])([A-Z])[.)](?=\s)")
+_INLINE = re.compile(r"(?<![^\s:?;,])([A-Z])[.)](?=\s)")
 _HEADER = re.compile(r"\s*\b(?:answer )?(?:choices|options)\s*(?:are)?\s*:?\s*$", re.IGNORECASE)
 _LETTER_AND_TEXT = re.compile(r"\(?([A-Za-z])(?:\)|[.:])\s*(\S.*)", re.DOTALL)
 
@@ -31,14 +31,18 @@ def read_choices(cell: Any) -> tuple[str, ...] | None:
     found = _options(cell)
     if found is None:
         return None
-    texts = [plain_text(option) for option in found]
-    while texts and texts[-1] is None:  # a fixed number of option columns, not all of them in use
-        texts.pop()
-    if not texts:
+    while found and _is_blank(found[-1]):  # a fixed number of options, not all of them in use
+        found = found[:-1]
+    if not found:
         return None
+    texts = [plain_text(option) for option in found]
     if len(texts) < 2 or len(texts) > len(LETTERS) or not all(texts):
         raise Unfit("unparseable_choices", f"{len(texts)} options in {str(cell)[:80]!r}")
     return strip_letters([text for text in texts if text])
+
+
+def _is_blank(option: Any) -> bool:
+    return option is None or (isinstance(option, str | float) and plain_text(option) is None)
 
 
 def _options(cell: Any) -> list[Any] | None:

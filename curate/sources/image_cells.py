@@ -114,7 +114,7 @@ def locate(text: str, places: Places) -> Path:
 
 def _read_file(path: Path, text: str) -> Picture:
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where a name is too long
             raise MissingFile(path, text)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise Unfit("unreadable_image", f"{text[:200]}: more than {MAX_FILE_BYTES // 2**20} MiB")

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -60,7 +61,8 @@ def _write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise OvtError(
             f"cannot write {path.parent}: {error.strerror}; free some space or choose another --home"
         ) from None

@@ -77,7 +77,7 @@ def import_sources(
     for section, most in zip(sections, shares(sections, limit), strict=True):
         done = sum(map(len, tables.values()))
         heard = partial(_report, on_row, done) if on_row else None
-        rows, fingerprint, noted = import_source(section, home, most, heard) if most else (NO_ROWS, "", ())
+        rows, fingerprint, noted = import_source(section, home, most, heard) if most != 0 else (NO_ROWS, "", ())
         tables[section.name], prints[section.name] = rows, fingerprint
         notes += noted
     rows = mark_repeats(pl.concat(tables.values()))

@@ -117,6 +117,8 @@ def open_hub(section: SourceSection) -> tuple[Part, str, str]:
     name = section.path.removeprefix("hf://").strip("/")
     if name.count("/") > 1 or not name:
         raise OvtError(f"source {section.name}: path {section.path!r} is not hf://OWNER/NAME")
+    if Path(name).exists():  # datasets would silently read this one
+        raise OvtError(f"source {section.name}: a local {name!r} hides {section.path}: give its path, or run elsewhere")
     try:
         split = section.split or _only_split(name, section)
         dataset = datasets.load_dataset(name, section.config, split=split, revision=section.revision)

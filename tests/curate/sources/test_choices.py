@@ -1,0 +1,165 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovt.curate.sources.choices import LETTERS, read_choices, read_gold, split_question
+from ovt.curate.sources.lint import Unfit
+from ovt.verifiers import verify
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ["3", "4", "5"],
+        ("3", "4", "5"),
+        [3, 4.0, "5 "],
+        "['3', '4', '5']",
+        '["3", "4", "5"]',
+        "[3, 4, 5]",
+        {"A": "3", "B": "4", "C": "5"},
+        {"B": "4", "C": "5", "A": "3", "D": None},
+        '{"A": "3", "B": "4", "C": "5"}',
+        {"label": ["A", "B", "C"], "text": ["3", "4", "5"]},
+        "A. 3\nB. 4\nC. 5",
+        "(A) 3 (B) 4 (C) 5",
+        "A) 3; B) 4; C) 5",
+        "3\n4\n5",
+        ["A. 3", "B. 4", "C. 5"],
+        ["3", "4", "5", None, None],
+    ],
+)
+def test_every_shape_of_choices(cell: Any) -> None:
+    assert read_choices(cell) == ("3", "4", "5")
+
+
+@pytest.mark.parametrize("cell", [None, "", "  ", [], "[]", {}, [None, None]])
+def test_no_choices(cell: Any) -> None:
+    assert read_choices(cell) is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "one, two",
+        ["only one"],
+        ["a", None, "b"],
+        ["a", ""],
+        [str(n) for n in range(27)],
+        "['a' 'b']",  # as numpy prints; Python would join the two
+        "__import__('os').system('true')",
+        "[" * 5_000 + "]" * 5_000,
+        "(" * 100_000,
+        "[" + "-" * 15_000 + "1]",
+        7,
+        [["a", "b"], ["c"]],
+    ],
+)
+def test_what_cannot_be_choices(cell: Any) -> None:
+    with pytest.raises(Unfit) as unfit:
+        read_choices(cell)
+    assert unfit.value.reason == "unparseable_choices"
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "question", "choices"),
+    [
+        ("How many? (A) 3 (B) 4", "B", "How many?", ("3", "4")),
+        ("How many?\nA. 3\nB. 4", "4", "How many?", ("3", "4")),
+        ("How many?\nOptions:\nA. three cats\nB. 4", "A", "How many?", ("three cats", "4")),
+        ("Find x. Choices: (A) 3 (B) 4", "A", "Find x.", ("3", "4")),
+        ("Find x.\n(a) 3\n(b) 4", "b", "Find x.", ("3", "4")),
+        ("How many? A. 3 B. 4 C. 5", "C", "How many?", ("3", "4", "5")),
+        (
+            "How many?\nA. 3\nB. 4\nAnswer with the letter.",
+            "A",
+            "How many?\nAnswer with the letter.",
+            ("3", "4"),
+        ),
+    ],
+)
+def test_choices_inside_the_question(text: str, gold: str, question: str, choices: tuple[str, ...]) -> None:
+    assert split_question(text, gold) == (question, choices)
+
+
+@pytest.mark.parametrize(
+    ("text", "gold"),
+    [
+        ("Do (A) and (B) touch?", "yes"),
+        ("Points (A) and (B) lie on a line; which is higher?", "A"),
+        ("How many? (A) 3 (B) 4", "17 cats"),
+        ("Mr. A. Smith met B. Jones: who?", "Jones"),
+        ("(A) 3 (B) 4", "A"),
+        ("Plan A. Then plan C. What next?", "A"),
+        ("How many? (A) 3 (B) 4", None),
+    ],
+)
+def test_a_question_that_only_looks_like_it_has_choices_stays_whole(text: str, gold: str | None) -> None:
+    assert split_question(text, gold) == (text, None)
+
+
+@pytest.mark.parametrize(
+    ("gold", "gold_is", "text", "position"),
+    [
+        ("B", "auto", "B", 1),
+        ("(b)", "auto", "(b)", 1),
+        ("60°", "auto", "60°", 1),
+        ("B. 60°", "auto", "B. 60°", 1),
+        ("1", "index", "B", 1),
+        ("2", "number", "B", 1),
+        ("60°", "text", "60°", 1),
+        ("1", "auto", "B", 1),
+    ],
+)
+def test_golds_by_letter_text_and_index(gold: str, gold_is: str, text: str, position: int) -> None:
+    found = read_gold(gold, ("55°", "60°", "65°"), gold_is)
+    assert (found.text, found.position) == (text, position)
+
+
+@pytest.mark.parametrize(
+    ("gold", "gold_is", "choices"),
+    [
+        ("D", "auto", ("55", "60")),
+        ("70", "auto", ("55", "60")),
+        ("3", "index", ("55", "60", "65")),
+        ("0", "number", ("55", "60", "65")),
+        ("-1", "index", ("55", "60", "65")),
+        ("55", "letter", ("55", "60")),
+        ("B", "text", ("55", "60")),
+    ],
+)
+def test_a_gold_that_is_no_choice(gold: str, gold_is: str, choices: tuple[str, ...]) -> None:
+    with pytest.raises(Unfit) as unfit:
+        read_gold(gold, choices, gold_is)
+    assert unfit.value.reason == "gold_not_in_choices"
+
+
+def test_a_letter_that_is_also_the_text_of_another_choice_is_ambiguous() -> None:
+    with pytest.raises(Unfit) as unfit:
+        read_gold("A", ("B", "A"), "auto")
+    assert unfit.value.reason == "ambiguous_gold"
+    assert read_gold("A", ("B", "A"), "text").text == "B"  # the letter of the choice "A"
+    assert read_gold("A", ("B", "A"), "letter").position == 0
+
+
+@given(
+    choices=st.lists(st.from_regex(r"[a-z0-9.°-]{1,6}", fullmatch=True), min_size=2, max_size=8, unique=True),
+    data=st.data(),
+)
+def test_the_verifier_reads_the_stored_gold_as_the_same_choice(choices: list[str], data: st.DataObject) -> None:
+    position = data.draw(st.integers(0, len(choices) - 1))
+    gold = read_gold(str(position), choices, "index")
+    assert gold.position == position
+    assert verify(LETTERS[position], gold.text, choices=choices).outcome == "correct"
+
+
+@given(st.text(alphabet="AaBb(). \n?:<image>1", max_size=200), st.text(max_size=5))
+def test_splitting_never_fails(text: str, gold: str) -> None:
+    question, choices = split_question(text, gold)
+    assert choices is None or (len(choices) >= 2 and all(choices) and question)
+
+
+@pytest.mark.parametrize("text", [" " * 100_000 + "x", "(A) " * 20_000, "\n" * 100_000, "A. " * 30_000, "(" * 100_000])
+def test_hostile_questions_take_linear_time(text: str) -> None:
+    split_question("Q? " + text + " (A) 1 (B) 2", "A")
