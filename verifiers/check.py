@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
 from ovt.verifiers.extract import split_response
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
-from ovt.verifiers.kinds import Gold, check_gold, read_gold
+from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
 from ovt.verifiers.verdict import KINDS, Finding, Verdict
 
@@ -78,17 +78,13 @@ def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: s
 
 
 def _verify_choice(prediction: str, gold: str, index: int, options: Options) -> Verdict:
-    finding = check_choice(_whole(prediction), index, options, _compare_texts)
+    finding = check_choice(_whole(prediction), index, options, compare_texts)
     if finding.outcome != "correct" and finding.reason in ("no_such_option", "no_choice"):
         answer = settle(prediction, "choice")
         if answer and answer != prediction:
-            finding = check_choice(answer, index, options, _compare_texts)
+            finding = check_choice(answer, index, options, compare_texts)
             return _verdict(answer, gold, "choice", finding)
     return _verdict(prediction, gold, "choice", finding)
-
-
-def _compare_texts(prediction: str, text: str) -> Finding:
-    return check_gold(prediction, read_gold(text, "auto"))
 
 
 def _whole(prediction: str) -> str:

@@ -4,10 +4,22 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ovt.verifiers.choice import check_letter, lone_letter
+from ovt.verifiers.choice import check_letter, lone_letter, several_letters
+from ovt.verifiers.collection import check_collection, read_collection, read_number_list
+from ovt.verifiers.dash_range import check_range, read_range_gold
+from ovt.verifiers.dates import check_date, read_date
 from ovt.verifiers.dressing import undress
-from ovt.verifiers.number import check_number, read_number
+from ovt.verifiers.equation import check_equation, read_equation, value_of
+from ovt.verifiers.expression import check_expression, read_expression
+from ovt.verifiers.guard import refuse
+from ovt.verifiers.inequality import check_inequality, read_inequality
+from ovt.verifiers.interval import check_intervals, read_interval_gold, read_intervals
+from ovt.verifiers.matrix import check_matrix, read_matrix
+from ovt.verifiers.number import Number, check_number, read_number
+from ovt.verifiers.quantity import Quantity, check_quantity, read_quantity_gold
+from ovt.verifiers.ratio import check_ratio, read_ratio_gold
 from ovt.verifiers.text import check_text
+from ovt.verifiers.time import check_time, read_time_gold
 from ovt.verifiers.verdict import Finding
 from ovt.verifiers.yes_no import check_yes_no, read_yes_no
 
@@ -20,29 +32,69 @@ class Gold(NamedTuple):
     parsed: Any
 
 
+def _read_plain_number(text: str) -> Number | None:
+    number = read_number(text)
+    return number if number and not number.decimal_comma else None
+
+
+def _as_text(text: str) -> str:
+    return text
+
+
 _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | None]]] = {
     "choice": (lone_letter, check_letter),
     "yes_no": (read_yes_no, check_yes_no),
-    "number": (read_number, check_number),
-    "text": (lambda text: text, check_text),
+    "number": (_read_plain_number, lambda prediction, gold: check_quantity(prediction, Quantity("", gold, None))),
+    "time": (read_time_gold, check_time),
+    "date": (read_date, check_date),
+    "range": (read_range_gold, check_range),
+    "ratio": (read_ratio_gold, check_ratio),
+    "quantity": (read_quantity_gold, check_quantity),
+    "matrix": (read_matrix, lambda prediction, gold: check_matrix(prediction, gold, compare_texts)),
+    "interval": (read_interval_gold, check_intervals),
+    "equation": (read_equation, lambda prediction, gold: check_equation(prediction, gold, compare_texts)),
+    "list": (read_number_list, lambda prediction, gold: check_collection(prediction, gold, compare_texts)),
+    "inequality": (read_inequality, check_inequality),
+    "expression": (read_expression, check_expression),
+    "text": (_as_text, check_text),
 }
 
 
 @lru_cache(maxsize=8192)
 def read_gold(gold: str, kind: str = "auto") -> Gold:
     """The gold's kind and what that kind reads in it; free text where no other kind can read it."""
-    for name in _READERS if kind == "auto" else (kind, "text"):
-        parsed = _READERS[name][0](gold) if name in _READERS else None
+    wanted = {"set": "list", "tuple": "list"}.get(kind, kind)
+    for name in _READERS if kind == "auto" else (wanted,):
+        parsed = None if refuse(gold) else _READERS[name][0](gold)
         if parsed is not None:
-            return Gold(name, gold, parsed)
+            return Gold(_name_of(name, parsed), gold, parsed)
     return Gold("text", gold, gold)
+
+
+def _name_of(kind: str, parsed: Any) -> str:
+    if kind == "list":
+        return {"": "list", "()": "tuple", "[]": "tuple"}.get(parsed.brackets, "set")
+    return kind
+
+
+def compare_texts(prediction: str, gold: str) -> Finding:
+    """Compare two texts, the second taken for the gold: how members, entries and options are compared."""
+    return check_gold(prediction, read_gold(gold, "auto"))
 
 
 def check_gold(prediction: str, gold: Gold) -> Finding:
     """Compare a bare answer with a gold that was read."""
     if not prediction.strip():
         return Finding("wrong", "no_answer", "", gold.text)
-    if undress(prediction) == undress(gold.text):
-        return Finding("correct", "identical", undress(prediction), undress(gold.text))
-    finding = _READERS[gold.kind][1](prediction, gold.parsed)
-    return finding or Finding("wrong", "unparseable", undress(prediction), undress(gold.text))
+    bare = undress(prediction)
+    if bare == undress(gold.text):
+        return Finding("correct", "identical", bare, bare)
+    if refuse(bare):
+        return Finding("wrong", refuse(bare) or "", bare, gold.text)
+    check = _READERS[{"set": "list", "tuple": "list"}.get(gold.kind, gold.kind)][1]
+    finding = check(prediction, gold.parsed)
+    if finding is None and gold.kind not in ("text", "equation"):
+        # `x = 5`, `6 * 7 = 42`: what an equation says is its value.
+        value = value_of(prediction)
+        finding = check(value, gold.parsed) if value and value != prediction else None
+    return finding or Finding("wrong", "unparseable", bare, undress(gold.text))

@@ -56,6 +56,7 @@ _SLASH_FRACTION = re.compile(
     r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)$"
 )
 _PERCENT = re.compile(r"\s*(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
+_AND_A_HALF = re.compile(r"(\w+) and (?:a|one) half$", re.IGNORECASE)
 _OUTER = re.compile(r"\(([^()]*)\)$|\{([^{}]*)\}$|\\left\(([^()]*)\\right\)$")
 
 
@@ -100,8 +101,14 @@ def _read_unsigned(text: str) -> Number | None:
     if not text:
         return None
     if text[0].isdigit() or text[0] in ".\\":
-        return _read_decimal(text) or _read_scientific(text) or _read_fraction(text)
-    return _read_words(text)
+        return _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_and_a_half(text)
+    return _read_words(text) or _read_and_a_half(text)
+
+
+def _read_and_a_half(text: str) -> Number | None:
+    match = _AND_A_HALF.match(text)
+    number = _read_signed(match[1]) if match else None
+    return Number(number.value + Fraction(1, 2)) if number and number.value.denominator == 1 else None
 
 
 def _read_decimal(text: str) -> Number | None:
@@ -168,10 +175,21 @@ def _read_fraction(text: str) -> Number | None:
     return Number(value)
 
 
-_SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_WORDS = {word: n for n, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS = {word: n for n, word in enumerate(_SMALL.split())} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NUMERAL = re.compile(rf"(?:(?:minus|negative)\s+)?(?:\b(?:{'|'.join([*_WORDS, *SCALES])}|hundred)\b[\s-]*(?:and\s+)?)+", re.IGNORECASE)
+
+
+def read_leading_words(text: str) -> tuple[Number, str] | None:
+    """The numeral that a text begins with, in words, and what follows it: `two red apples`."""
+    match = _NUMERAL.match(text)
+    number = _read_words(re.sub(r"[\s-]+(?:and\s*)?$", "", match[0])) if match else None
+    return (number, text[match.end() :].strip()) if match and number else None
 
 
 def _read_words(text: str) -> Number | None:
@@ -196,14 +214,14 @@ def _read_words(text: str) -> Number | None:
 
 
 def _add_word(total: int, group: int, word: str, previous: str) -> tuple[int, int] | None:
-    if word in _SCALES and group:
-        return total + group * _SCALES[word], 0
+    if word in SCALES and group:
+        return total + group * SCALES[word], 0
     if word == "hundred" and 0 < group < 10:
         return total, group * 100
     value = _WORDS.get(word)
     if value is None:
         return None
-    fits = not previous or previous == "hundred" or previous in _SCALES or (previous in _TENS and 0 < value < 10)
+    fits = not previous or previous == "hundred" or previous in SCALES or (previous in _TENS.split() and 0 < value < 10)
     return (total, group + value) if fits else None
 
 

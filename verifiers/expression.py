@@ -1,0 +1,106 @@
+"""Expressions: equal in value wherever they have one. `\\\\frac{1}{\\\\sqrt2}` is `\\\\frac{\\\\sqrt2}{2}`, `(x+1)^2` is `x^2+2x+1`.
+
+Three steps, each only where the one before could not tell: the same text; the same exact value (`exact.py`, in this process);
+the same value to sixty digits (`numeric.py`, in a worker). What our reader does not know goes to math-verify, in a worker.
+"""
+
+import re
+from functools import lru_cache
+
+from ovt.verifiers import pool
+from ovt.verifiers.exact import compare_exactly
+from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
+from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.verdict import Finding
+
+_BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial|nabla|dot|ddot|mathcal|log|ln|sin|cos|tan)(?![a-z])")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_COMMAND = re.compile(r"\\[A-Za-z]+\*?")
+_KNOWN_WORDS = frozenset(
+    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asin acos atan sinh cosh tanh coth sin cos tan cot sec "
+    "csc log exp sqrt cbrt abs floor ceil gcd lcm max min mod".split()
+)  # fmt: skip
+_PLAIN = re.compile(r"[A-Za-z\s'\-]+")
+
+
+def looks_symbolic(text: str) -> bool:
+    """Whether a gold is mathematics rather than words: no word in it that mathematics does not know."""
+    source = math_source(text)
+    words = _WORD.findall(source)
+    if any(word not in _KNOWN_WORDS for word in words):
+        return False
+    # Two letters side by side may be a word, a name or a product: only math dressing says which.
+    return not _PLAIN.fullmatch(source) or "$" in text or "\\" in text
+
+
+def read_expression(text: str) -> str | None:
+    """The source of a gold that is an expression."""
+    if not looks_symbolic(text):
+        return None
+    source = math_source(text)
+    try:
+        parse(source)
+    except Unreadable:
+        return source if _BEYOND_US.search(source) and _relation_free(source) else None
+    return source
+
+
+def _relation_free(source: str) -> bool:
+    return not re.search(r"[=<>≤≥≠,;:]", _COMMAND.sub("", re.sub(r"_\{[^{}]*\}", "", source)))
+
+
+def check_expression(prediction: str, gold: str) -> Finding | None:
+    """Compare with a gold's source; None where the prediction is no expression."""
+    source = math_source(prediction)
+    word = compare_sources(source, gold)
+    if word == "unreadable":
+        return None
+    return finding_of(word, source, gold)
+
+
+def finding_of(word: str, prediction: str, gold: str) -> Finding:
+    """A comparison's word ("equal", "different", "unknown", "timeout", "lost") as a finding."""
+    if word == "equal":
+        return Finding("correct", "equal", prediction, gold)
+    if word == "different":
+        return Finding("wrong", "different", prediction, gold)
+    return Finding("abstain", {"unknown": "undecided", "lost": "worker_lost"}.get(word, word), prediction, gold)
+
+
+@lru_cache(maxsize=16384)
+def compare_sources(left: str, right: str) -> str:
+    """How two expressions compare: "equal", "different", "unknown", "timeout", "lost", or "unreadable"."""
+    if left.replace(" ", "") == right.replace(" ", ""):
+        return "equal"
+    try:
+        trees = parse(left), parse(right)
+    except Unreadable:
+        return _compare_beyond(left, right)
+    exactly = compare_exactly(*trees)
+    if exactly is not None and not (exactly is False and _is_decimal(left) != _is_decimal(right)):
+        return "equal" if exactly else "different"
+    for decimal, other in ((left, right), (right, left)):
+        number = _written_decimal(decimal)
+        if number:
+            return pool.call("compare", decimal, other, number.places)
+    return pool.call("compare", left, right)
+
+
+def _is_decimal(source: str) -> bool:
+    return _written_decimal(source) is not None
+
+
+def _written_decimal(source: str) -> Number | None:
+    """The number that a source is, where it is a decimal of enough digits to stand for an irrational value."""
+    number = read_number(source)
+    return number if number and number.places and number.digits >= MIN_ROUNDED_DIGITS else None
+
+
+def _compare_beyond(left: str, right: str) -> str:
+    """math-verify's word where both sides are mathematics and at least one is beyond our reader."""
+    if not (_BEYOND_US.search(left) or _BEYOND_US.search(right)):
+        return "unreadable"
+    for source in (left, right):
+        if any(word not in _KNOWN_WORDS for word in _WORD.findall(source)) or not _relation_free(source):
+            return "unreadable"
+    return pool.call("math_verify", left, right, needs="math_verify")

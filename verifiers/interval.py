@@ -1,0 +1,236 @@
+"""Intervals and their unions, written with brackets or with inequalities. Open and closed ends matter.
+
+    `0 \\\\le x < 1` is `[0,1)`;  `[1,2] \\\\cup [2,3]` is `[1,3]`;  `x \\\\ne 3` is `(-∞,3) ∪ (3,∞)`;  `ℝ` is `(-∞,∞)`
+"""
+
+import re
+from typing import NamedTuple
+
+from ovt.verifiers import pool
+from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
+from ovt.verifiers.expression import compare_sources, finding_of
+from ovt.verifiers.structure import Relation, enclosing, inside, is_name, members, read_relation, split_top
+from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.verdict import Finding
+
+_UNION = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*")
+_UNION_OR_COMMA = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*|\s*,\s*")
+_MEMBERSHIP = re.compile(r"^(?:[A-Za-z]\w*(?:\s*\([a-z]\))?|\\[a-z]+)\s*(?:∈|=)\s*")
+_ALL_REALS = re.compile(r"(?:x ∈ )?(?:ℝ|all real(?: number)?s|(?:the )?(?:set of )?(?:all )?real numbers)$", re.IGNORECASE)
+_WITHOUT = re.compile(r"^(?:ℝ|\(\s*-\s*∞\s*,\s*\+?\s*∞\s*\))\s*(?:∖|-|except)\s*(?=\\?\{)")
+_BUILDER = re.compile(r"^\\?\{\s*([A-Za-z])\s*(?:∈\s*ℝ\s*)?[|:]\s*(.*?)\\?\}$")
+MAX_PIECES = 20
+
+
+class Piece(NamedTuple):
+    """An interval: its ends as sources (`-∞` and `∞` included) and whether each belongs to it."""
+
+    low: str
+    low_closed: bool
+    high: str
+    high_closed: bool
+
+    def __str__(self) -> str:
+        return f"{'[' if self.low_closed else '('}{self.low}, {self.high}{']' if self.high_closed else ')'}"
+
+
+Pieces = tuple[Piece, ...]
+
+
+def read_intervals(text: str) -> Pieces | None:
+    """The union of intervals that a text is, by brackets or by inequalities in one variable."""
+    source = math_source(text).strip(" .")
+    if _ALL_REALS.match(source):
+        return (Piece("-∞", False, "∞", False),)
+    if match := _BUILDER.match(source):
+        source = match[2].strip()
+    if match := _MEMBERSHIP.match(source):
+        source = source[match.end() :]
+        if _ALL_REALS.match(source):
+            return (Piece("-∞", False, "∞", False),)
+    if match := _WITHOUT.match(source):
+        return _holes(source[match.end() :])
+    pieces: list[Piece] = []
+    for part in split_top(source, _UNION):
+        found = _bracketed(part) or _from_inequality(part)
+        if found is None:
+            return None
+        pieces += found
+    return tuple(pieces) if 0 < len(pieces) <= MAX_PIECES else None
+
+
+def read_interval_gold(text: str) -> Pieces | None:
+    """A gold that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
+    source = math_source(text)
+    pieces = read_intervals(text)
+    if pieces is None or read_relation(source) and "∈" not in source and not _BUILDER.match(source):
+        return None
+    if len(pieces) > 1 or "∞" in source or "ℝ" in source or enclosing(re.sub(r"^.*?∈\s*", "", source)) in ("(]", "[)"):
+        return pieces
+    return pieces if "∪" in source or "∈" in source or _ALL_REALS.match(source) else None
+
+
+def _bracketed(source: str) -> list[Piece] | None:
+    brackets = enclosing(source)
+    if not brackets:
+        return None
+    ends = members(inside(source, brackets), bare=False)
+    if brackets in ("\\{\\}", "{}"):
+        return [Piece(end, True, end, True) for end in ends] or None
+    if len(ends) != 2:
+        return None
+    low, high = (re.sub(r"^\+\s*", "", end) for end in ends)
+    return [Piece(low.replace("- ∞", "-∞"), brackets[0] == "[", high, brackets[-1] == "]")]
+
+
+def _holes(source: str) -> Pieces | None:
+    """The real line without the points of a set."""
+    brackets = enclosing(source)
+    points = members(inside(source, brackets), bare=False) if brackets in ("\\{\\}", "{}") else []
+    ends = ["-∞", *(_sorted(points) or points), "∞"]
+    if not points or len(points) > MAX_PIECES:
+        return None
+    return tuple(Piece(low, False, high, False) for low, high in zip(ends[:-1], ends[1:], strict=True))
+
+
+def _sorted(points: list[str]) -> list[str] | None:
+    result: list[str] = []
+    for point in points:
+        position = 0
+        while position < len(result):
+            word = order(point, result[position])
+            if word == "unknown":
+                return None
+            if word == "less":
+                break
+            position += 1
+        result.insert(position, point)
+    return result
+
+
+def _from_inequality(source: str) -> list[Piece] | None:
+    relation = read_relation(source)
+    if relation is None or not set(relation.signs) <= set("<>≤≥≠"):
+        return None
+    if len(relation.members) == 3:
+        return _from_chain(relation)
+    if len(relation.members) != 2:
+        return None
+    (left, right), sign = relation.members, relation.signs[0]
+    if _is_bound(left) and is_name(right):
+        left, right, sign = right, left, {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}.get(sign, sign)
+    if not (is_name(left) and _is_bound(right)):
+        return None
+    if sign == "≠":
+        return [Piece("-∞", False, right, False), Piece(right, False, "∞", False)]
+    closed = sign in "≤≥"
+    return [Piece("-∞", False, right, closed) if sign in "<≤" else Piece(right, closed, "∞", False)]
+
+
+def _from_chain(relation: Relation) -> list[Piece] | None:
+    low, name, high = relation.members
+    signs = relation.signs
+    if set(signs) <= set(">≥"):
+        low, high, signs = high, low, (signs[1].replace(">", "<").replace("≥", "≤"), signs[0].replace(">", "<").replace("≥", "≤"))
+    if not set(signs) <= set("<≤") or not is_name(name) or not (_is_bound(low) and _is_bound(high)):
+        return None
+    return [Piece(low, signs[0] == "≤", high, signs[1] == "≤")]
+
+
+def _is_bound(source: str) -> bool:
+    """Whether a source is a constant (or an infinity), something a variable can be compared with."""
+    if source.replace(" ", "").lstrip("+-") == "∞":
+        return True
+    try:
+        return exact_value(parse(source)).level != 1
+    except (Unreadable, TooLarge, ZeroDivisionError, RecursionError):
+        return False
+
+
+def order(left: str, right: str) -> str:
+    """How two ends compare: "less", "equal", "greater" or "unknown"."""
+    ranks = [{"-∞": -1, "∞": 1, "+∞": 1}.get(end.replace(" ", ""), 0) for end in (left, right)]
+    if ranks != [0, 0]:
+        return "less" if ranks[0] < ranks[1] else "greater" if ranks[0] > ranks[1] else "equal"
+    try:
+        values = [exact_value(parse(end)) for end in (left, right)]
+    except (Unreadable, TooLarge, ZeroDivisionError, RecursionError):
+        return "unknown"
+    if all(value.level == CONSTANT for value in values):
+        a, b = values[0].number, values[1].number
+        return "less" if a < b else "greater" if a > b else "equal"
+    word = pool.call("order", left, right)
+    return word if word in ("less", "equal", "greater") else "unknown"
+
+
+def merge(pieces: Pieces) -> Pieces | None:
+    """The pieces in order, those that touch or overlap made one; None where their ends cannot be ordered."""
+    result: list[Piece] = []
+    for piece in _sorted_pieces(pieces) or ():
+        if not result:
+            result.append(piece)
+            continue
+        last = result[-1]
+        word = order(piece.low, last.high)
+        if word == "unknown":
+            return None
+        if word == "less" or (word == "equal" and (piece.low_closed or last.high_closed)):
+            result[-1] = _join(last, piece)
+        else:
+            result.append(piece)
+    return tuple(result) if result else None
+
+
+def _sorted_pieces(pieces: Pieces) -> list[Piece] | None:
+    result: list[Piece] = []
+    for piece in pieces:
+        position = 0
+        while position < len(result):
+            word = order(piece.low, result[position].low)
+            if word == "unknown":
+                return None
+            if word == "less" or (word == "equal" and piece.low_closed and not result[position].low_closed):
+                break
+            position += 1
+        result.insert(position, piece)
+    return result
+
+
+def _join(first: Piece, second: Piece) -> Piece:
+    word = order(first.high, second.high)
+    if word == "greater":
+        return first
+    closed = second.high_closed or (word == "equal" and first.high_closed)
+    return Piece(first.low, first.low_closed, second.high, closed)
+
+
+def check_intervals(prediction: str, gold: Pieces) -> Finding | None:
+    """Compare with a union of intervals; None where the prediction is none."""
+    found = read_intervals(prediction) or _comma_union(prediction)
+    if found is None:
+        return None
+    shown = tuple(" ∪ ".join(map(str, pieces)) for pieces in (found, gold))
+    left, right = merge(found) or found, merge(gold) or gold
+    if len(left) != len(right):
+        return Finding("wrong", "different", *shown)
+    for a, b in zip(left, right, strict=True):
+        if (a.low_closed, a.high_closed) != (b.low_closed, b.high_closed):
+            return Finding("wrong", "other_ends", *shown)
+        for end, gold_end in ((a.low, b.low), (a.high, b.high)):
+            word = _compare_ends(end, gold_end)
+            if word != "equal":
+                return finding_of(word, *shown)
+    return Finding("correct", "equal", *shown)
+
+
+def _compare_ends(left: str, right: str) -> str:
+    if "∞" in left + right:
+        return "equal" if order(left, right) == "equal" else "different"
+    word = compare_sources(left, right)
+    return "different" if word == "unreadable" else word
+
+
+def _comma_union(prediction: str) -> Pieces | None:
+    """`(-∞,-8), (8,∞)` for a union."""
+    pieces = [_bracketed(part) for part in split_top(math_source(prediction), _UNION_OR_COMMA)]
+    return tuple(piece for found in pieces if found for piece in found) if len(pieces) > 1 and all(pieces) else None

@@ -1,0 +1,194 @@
+"""Quantities: a number or an expression with a unit or a currency. The unit is optional; two that conflict are wrong.
+
+    `21 cm` is `21` and `0.21 m`, not `21 m`;  `$7` is `7` and `7 dollars`;  `2 hours and 45 minutes` is `165 min`
+"""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from ovt.verifiers.dressing import plain
+from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
+from ovt.verifiers.guard import refuse
+from ovt.verifiers.number import SCALES, Number, read_leading_words, read_number, same_number, show_fraction
+from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.units import Unit, convert, read_unit, times
+from ovt.verifiers.verdict import Finding, equal_or_not
+
+
+class Quantity(NamedTuple):
+    """How much of what. number: where the magnitude is a plain number; source: the magnitude's `math_source` text."""
+
+    source: str
+    number: Number | None
+    unit: Unit | None
+
+    def __str__(self) -> str:
+        return f"{self.number or self.source}{f' {self.unit}' if self.unit else ''}"
+
+
+_CURRENCY = re.compile(
+    r"(?P<sign>[-+]?)\s*(?P<symbol>(?:US|AU|CA|NZ|HK|A|C|S)?\s?\$|€|£|¥|₹|₩|USD|EUR|GBP|RMB|Rs\.?)\s*(?P<rest>[-+]?[\d.\\(].*)$",
+    re.DOTALL,
+)
+_SPLIT = re.compile(r"(?<=[0-9})\]|.°%π!])\s*(?=[^\W\d_]|[°$€£¥¢₹₩])|(?<=\\pi)\s+(?=[^\W\d_])|(?<=[0-9)])\s*\*\s*(?=[^\W\d_])")
+_SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
+_SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
+_COMPOUND = re.compile(r"\s*(?:,|\band\b|\s)\s*(?=\d)")
+_VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
+
+
+@lru_cache(maxsize=16384)
+def read_quantity(text: str) -> Quantity | None:
+    """The quantity that the whole of a text is, with or without a unit; None where it is none."""
+    number = read_number(text)
+    if number:
+        return Quantity(math_source(text), number, None)
+    if refuse(text):
+        return None
+    currency = _CURRENCY.match(plain(text))
+    if currency and not (currency["symbol"] == "$" and "$" in currency["rest"]):
+        return _read_currency(currency)
+    source = math_source(text)
+    return _read_compound(source) or _read_single(source, text)
+
+
+def _read_currency(match: re.Match[str]) -> Quantity | None:
+    rest = match["sign"] + math_source(match["rest"])
+    symbol = match["symbol"].replace(" ", "")
+    unit = read_unit("$" if symbol in ("$", "US$") else symbol)
+    inner = _read_single(rest, rest) or _magnitude(rest, None)
+    if inner is None or unit is None:
+        return None
+    if inner.unit and not inner.unit.noun and inner.unit.dims != unit.dims:
+        # "$18 per pound" is a price; "$18 pounds" is nothing.
+        return inner._replace(unit=times(unit, inner.unit)) if min(inner.unit.dims, key=_power)[1] < 0 else None
+    # "$5 dollars" says it twice; "$5 each" says what it is for.
+    return inner._replace(unit=unit)
+
+
+def _power(dimension: tuple[str, int]) -> int:
+    return dimension[1]
+
+
+def _magnitude(text: str, unit: Unit | None) -> Quantity | None:
+    number = read_number(text)
+    if number:
+        return Quantity(text, number, unit)
+    if not looks_symbolic(text):
+        return None
+    try:
+        node = parse(text)
+    except Unreadable:
+        return None
+    return Quantity(text, None, unit) if node.op != "sym" else None
+
+
+def _read_single(source: str, raw: str) -> Quantity | None:
+    """Try each place where a unit may begin, the longest unit first."""
+    words = read_leading_words(source)
+    if words:
+        number, rest = words
+        unit = read_unit(rest)
+        return Quantity(show_fraction(number.value), number, unit) if unit else None
+    for match in _SPLIT.finditer(source):
+        magnitude, tail = source[: match.start()].strip(), source[match.end() :].strip()
+        scale, tail = _take_scale(tail)
+        unit = read_unit(tail) if tail else None
+        if (tail and unit is None) or (not tail and scale == 1):
+            continue
+        if unit and len(tail) == 1 and tail.isalpha() and _is_variable(raw):
+            return None
+        if unit and unit.noun and read_number(magnitude) is None:
+            continue
+        quantity = _magnitude(magnitude, unit)
+        if quantity:
+            return _scaled(quantity, scale)
+    return None
+
+
+def _take_scale(tail: str) -> tuple[int, str]:
+    match = _SCALE.match(tail)
+    if not match:
+        return 1, tail
+    word = match[1].lower()
+    rest = tail[match.end() :]
+    if len(word) <= 2 and (word in ("m", "b") or rest or tail[:1] == "m"):
+        return 1, tail
+    return SCALES.get(word) or _SHORT_SCALES[word], rest
+
+
+def _scaled(quantity: Quantity, scale: int) -> Quantity | None:
+    if scale == 1:
+        return quantity
+    if quantity.number is None:
+        return None
+    number = replace(quantity.number, value=quantity.number.value * scale, places=None)
+    return quantity._replace(number=number, source=show_fraction(number.value))
+
+
+def _is_variable(raw: str) -> bool:
+    """Whether a single letter after a number is a variable: in math, not set upright and not set apart."""
+    return bool(_VARIABLE_IN_MATH.search(raw)) and not re.search(r"\\(?:text|mathrm|mbox|rm)", raw)
+
+
+def _read_compound(source: str) -> Quantity | None:
+    """`2 hours and 45 minutes`, `5 ft 6 in`, `3 km 200 m`: parts of one dimension, each of its own unit."""
+    parts = _COMPOUND.split(source)
+    if not 2 <= len(parts) <= 4:
+        return None
+    read = [_read_single(part, part) for part in parts]
+    if not all(part and part.number and part.unit and part.unit.dims and not part.unit.noun for part in read):
+        return None
+    total = Fraction(0)
+    for part in read:
+        factor = convert(part.unit, read[0].unit)  # type: ignore[union-attr]
+        if factor is None:
+            return None
+        total += part.number.value * factor  # type: ignore[union-attr]
+    units = [part.unit for part in read]  # type: ignore[union-attr]
+    if len(set(units)) != len(units):
+        return None
+    return Quantity(show_fraction(total), Number(total), units[0]._replace(noun=""))  # type: ignore[union-attr]
+
+
+def read_quantity_gold(text: str) -> Quantity | None:
+    """A gold that is a quantity with a unit (a bare number is a number)."""
+    quantity = read_quantity(text)
+    return quantity if quantity and quantity.unit else None
+
+
+def check_quantity(prediction: str, gold: Quantity) -> Finding | None:
+    """Compare with a quantity or a number; None where the prediction is neither."""
+    quantity = read_quantity(prediction) or _bare_expression(prediction)
+    if quantity is None:
+        return None
+    factor = convert(quantity.unit, gold.unit)
+    if factor is None:
+        if _angle_and_radian(quantity, gold):
+            return _compare_angles(quantity, gold)
+        return Finding("wrong", "unit_conflict", str(quantity), str(gold))
+    if quantity.number and gold.number:
+        number = quantity.number if factor == 1 else replace(quantity.number, value=quantity.number.value * factor)
+        return equal_or_not(same_number(number, gold.number), str(quantity), str(gold))
+    left = quantity.source if factor == 1 else f"({quantity.source})*({show_fraction(factor)})"
+    return finding_of(compare_sources(left, gold.source), str(quantity), str(gold))
+
+
+def _bare_expression(text: str) -> Quantity | None:
+    return _magnitude(math_source(text), None)
+
+
+def _angle_and_radian(left: Quantity, right: Quantity) -> bool:
+    dims = {unit.dims[0][0] for unit in (left.unit, right.unit) if unit and unit.dims}
+    return dims == {"angle", "radian"}
+
+
+def _compare_angles(left: Quantity, right: Quantity) -> Finding:
+    sources = [
+        f"({quantity.source})°" if quantity.unit and quantity.unit.dims[0][0] == "angle" else quantity.source
+        for quantity in (left, right)
+    ]
+    return finding_of(compare_sources(*sources), str(left), str(right))
