@@ -30,9 +30,9 @@ from ovt.curate.versions.schema import SAMPLES
 CHUNK = 2_000  # questions, as in curate/build.py
 K = 4
 MAX_WORDS = 500
-TEXT = """the bar chart shows that red blue green tallest value is of and so we need angle side equal sum total count two
-three four twelve objects compare larger smaller because triangle table row column price given first then each label
-axis reaches about half difference between answer therefore follows left right image"""
+TEXT = """the bar chart shows that red blue green tallest value is of and so we need angle side equal sum total count
+two three four twelve objects compare larger smaller because triangle table row column price given first then each
+label axis reaches about half difference between answer therefore follows left right image"""
 WORDS = TEXT.split()
 CUES = ("Wait, ", "But wait, ", "Hmm, ", "Let me check: ", "Maybe ", "First, ", "According to the caption, ")
 ENDS = (".", ".", ".", "?", " × 60° = π.")

@@ -27,7 +27,7 @@ def render(template: str, values: Mapping[str, str]) -> str:
     """Fill a template in one pass. A line that holds nothing but a placeholder with an empty value goes away."""
     for name, value in values.items():
         if not value:
-            template = template.replace(f"\n{{{name}}}\n", "\n")
+            template = template.replace(f"\n\n{{{name}}}\n\n", "\n\n").replace(f"\n{{{name}}}\n", "\n")
     return PLACEHOLDER.sub(lambda match: f"{{{match[1]}}}" if match[1] else values[match[2]], template).strip()
 
 

@@ -80,13 +80,15 @@ def leave(text: str) -> Cut:
     if closing not in ([True], [False, True]):
         return Cut()
     start = 0 if closing[0] else tags[0].end()
-    end = tags[-1].start()
+    inside = text[start : tags[-1].start()]
+    start += len(inside) - len(inside.lstrip())
+    end = start + len(inside.strip())
     return Cut(text[:start], text[start:end], text[end:])
 
 
 def require(text: str) -> Cut:
     """As `leave`; dropped where it has not one thinking in tags, with an answer in tags after it."""
     parts = leave(text)
-    if not parts.head:
+    if not (parts.head or "").strip():
         return Cut(drop="no_think")
     return parts if ANSWER_TAG.search(parts.tail or "") else Cut(drop="no_answer_tag")

@@ -1,0 +1,37 @@
+from ovt.curate.endpoints.chat import Reply
+from ovt.curate.stages import samples
+from ovt.curate.versions.schema import SAMPLES
+
+
+def test_replies_become_rows_by_question_and_index(questions_of):
+    replies = {
+        "k1": Reply("one", "stop", 5, 7, 0.25, model="m"),
+        "k2": Reply(None, error="HTTP 500"),
+        "k3": Reply("three", "length"),
+    }
+    table = samples.table(
+        questions_of({"question_id": "a"}, {"question_id": "b"}), "reason", [["k1", "k2"], ["k3", "k4"]], replies, "r1"
+    )
+    assert table.schema == SAMPLES
+    assert table["sample_id"].to_list() == ["a-reason-0", "a-reason-1", "b-reason-0", "b-reason-1"]
+    assert table["text"].to_list() == ["one", None, "three", None]
+    assert table["error"].to_list() == [None, "HTTP 500", None, "no reply was stored"]
+    assert table.row(0, named=True) == {
+        "sample_id": "a-reason-0",
+        "question_id": "a",
+        "stage": "reason",
+        "index": 0,
+        "text": "one",
+        "finish_reason": "stop",
+        "prompt_tokens": 5,
+        "completion_tokens": 7,
+        "cost_usd": 0.25,
+        "model": "m",
+        "endpoint": "r1",
+        "error": None,
+        "reply_key": "k1",
+    }
+
+
+def test_no_questions_make_no_rows(questions_of):
+    assert samples.table(questions_of(), "caption", [], {}, "r1").schema == SAMPLES
