@@ -84,6 +84,21 @@ def labelled(text: str) -> tuple[str, str] | None:
     return (_first(match, 6).upper(), match[7].strip()) if match else None
 
 
+class Letter(NamedTuple):
+    """A gold letter, and the text beside it where there is one: `(D) Alina`."""
+
+    letter: str
+    text: str = ""
+
+
+def read_letter(gold: str) -> Letter | None:
+    """The gold that is a letter, alone or as the label of its text."""
+    if letter := lone_letter(gold):
+        return Letter(letter)
+    match = re.match(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:])\s*(\S.*)$", plain(gold), re.DOTALL)
+    return Letter(match[1] or match[2] or match[3], match[4].strip()) if match else None
+
+
 def several_letters(text: str) -> list[str]:
     """The letters of an answer that is a list of them (`A, B`, `A or C`); [] where it is not."""
     text = plain(text)
@@ -102,22 +117,32 @@ def mentioned_letter(text: str) -> str | None:
     return found
 
 
-def check_letter(prediction: str, gold: str) -> Finding:
+def check_letter(prediction: str, gold: Letter) -> Finding:
     """Compare with a gold letter where no options are known: a letter, or a letter with text, is accepted."""
-    letter = lone_letter(prediction)
-    if letter is None and len(several_letters(prediction)) > 1:
-        return Finding("wrong", "several_choices", plain(prediction), gold)
-    if letter is None and (pair := labelled(prediction)):
-        if _ANOTHER_LETTER.match(pair[1]):
-            return Finding("wrong", "several_choices", plain(prediction), gold)
-        letter = pair[0]
+    letter, text, reason = read_pick(prediction)
+    shown = plain(prediction)
+    if gold.text and normalize_text(prediction) == normalize_text(gold.text):
+        return Finding("correct", "same_choice", shown, gold.letter)
     if letter is None:
-        letter = mentioned_letter(prediction)
-    if letter is None:
-        return Finding("wrong", "no_choice", plain(prediction), gold)
+        return Finding("wrong", reason, shown, gold.letter)
     return Finding(
-        "correct" if letter == gold else "wrong", "same_choice" if letter == gold else "other_choice", letter, gold
+        "correct" if letter == gold.letter else "wrong",
+        "same_choice" if letter == gold.letter else "other_choice",
+        letter,
+        gold.letter,
     )
+
+
+def read_pick(prediction: str) -> tuple[str | None, str, str]:
+    """(letter, the text beside it, why there is none) of an answer to a question whose options are not known."""
+    if letter := lone_letter(prediction):
+        return letter, "", ""
+    if len(several_letters(prediction)) > 1:
+        return None, "", "several_choices"
+    if pair := labelled(prediction):
+        return (None, "", "several_choices") if _ANOTHER_LETTER.match(pair[1]) else (*pair, "")
+    letter = mentioned_letter(prediction)
+    return letter, "", "" if letter else "no_choice"
 
 
 def gold_index(gold: str, options: Options) -> int | None:
@@ -179,9 +204,12 @@ def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | Non
         return exact, ""
     if letter:
         return None, "no_such_option"
+    pair = labelled(prediction)
+    if pair and pair[0] <= chr(64 + len(options.texts)) and _matches(pair[1], options, ord(pair[0]) - 65):
+        return ord(pair[0]) - 65, ""
     if len(several_letters(prediction)) > 1:
         return None, "several_choices"
-    if pair := labelled(prediction):
+    if pair:
         return _pick_labelled(*pair, options, compare)
     return _pick_by_value(prediction, options, compare)
 
@@ -190,8 +218,6 @@ def _pick_labelled(letter: str, text: str, options: Options, compare: Compare) -
     index = ord(letter) - 65
     if index >= len(options.texts):
         return None, "no_such_option"
-    if _matches(text, options, index):
-        return index, ""
     if _ANOTHER_LETTER.match(text):
         return None, "several_choices"
     if any(_matches(text, options, other) for other in range(len(options.texts))):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ovt.verifiers.interval import check_intervals, read_intervals
 from ovt.verifiers.number import read_number, same_number
 from ovt.verifiers.structure import clauses, enclosing, expand_signs, inside, is_name, members, read_relation
 from ovt.verifiers.syntax import math_source
@@ -37,7 +38,7 @@ Compare = Callable[[str, str], Finding]
 
 def read_collection(text: str) -> Collection | None:
     """The collection that a text is; None for a single thing. Unions and inequalities are intervals, not collections."""
-    source = math_source(text).strip(" .")
+    source = math_source(text).rstrip(" .")
     if source in _EMPTY:
         return Collection((), (), "\\{\\}")
     if _INTERVAL_SIGNS.search(source):
@@ -97,7 +98,7 @@ def _named(parts: list[str], brackets: str) -> Collection:
     return Collection(tuple(values), tuple(names), brackets)
 
 
-def read_number_list(text: str) -> Collection | None:
+def read_collection_gold(text: str) -> Collection | None:
     """A gold that is a collection, and not a number with separators in it."""
     number = read_number(text)
     if number and not number.decimal_comma:
@@ -112,6 +113,9 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     """Compare member by member; `compare(text, text)` decides for a pair of members."""
     found = read_collection(prediction)
     shown = str(gold)
+    if found is None and gold.brackets in _ORDERED and len(gold.members) == 2 and _INTERVAL_SIGNS.search(math_source(prediction)):
+        pieces = read_intervals(shown)
+        return check_intervals(prediction, pieces) if pieces else None
     if found is None:
         return _single(prediction, gold, compare)
     if not _brackets_agree(found, gold):

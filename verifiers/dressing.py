@@ -69,6 +69,7 @@ _WRAPPER = re.compile(
     r"operatorname|bf|rm|underline|emph|bm|boldsymbol|displaystyle|boxed|fbox|beginboxed)\s*\{"
 )
 _SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
+_NEGATIVE_SPACE = re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\!")
 _INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
 _PAIRS = (
     ("$$", "$$"),
@@ -170,7 +171,7 @@ def undress(text: str) -> str:
 @lru_cache(maxsize=16384)
 def plain(text: str) -> str:
     """`undress`, and LaTeX text wrappers, math delimiters and spacing commands removed inside: for words and letters."""
-    text = _INLINE_MATH.sub(r"\1", unwrap(undress(text)).replace("\\!", ""))
+    text = _INLINE_MATH.sub(r"\1", _NEGATIVE_SPACE.sub("", unwrap(undress(text))))
     text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
     text = text.replace("**", "").replace("__", "")
     return undress(" ".join(text.split()))

@@ -35,6 +35,8 @@ def read_equation(text: str) -> Equation | None:
         return None
     sides = _before_approximation(relation.members, relation.signs)
     first, last = sides[0], sides[-1]
+    if len(sides) == 1:
+        return Equation("=", first, first)
     if is_name(first):
         return Equation(first, first, last)
     if len(sides) == 2 and is_name(last) and not re.match(r"[a-zA-Z]{3,}", last):
@@ -49,7 +51,7 @@ def _before_approximation(sides: tuple[str, ...], signs: tuple[str, ...]) -> tup
     while len(sides) > 2 and signs[-1] == "≈":
         sides, signs = sides[:-1], signs[:-1]
     if len(sides) == 2 and signs[0] == "≈" and not is_name(sides[0]):
-        return ("=", sides[0])
+        return sides[:1]
     return sides
 
 

@@ -10,24 +10,17 @@ from functools import lru_cache
 from ovt.verifiers import pool
 from ovt.verifiers.exact import compare_exactly
 from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import Unreadable, has_words, math_source, parse
 from ovt.verifiers.verdict import Finding
 
-_BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial|nabla|dot|ddot|mathcal|log|ln|sin|cos|tan)(?![a-z])")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
-_COMMAND = re.compile(r"\\[A-Za-z]+\*?")
-_KNOWN_WORDS = frozenset(
-    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asin acos atan sinh cosh tanh coth sin cos tan cot sec "
-    "csc log exp sqrt cbrt abs floor ceil gcd lcm max min mod".split()
-)  # fmt: skip
+_BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
 _PLAIN = re.compile(r"[A-Za-z\s'\-]+")
 
 
 def looks_symbolic(text: str) -> bool:
     """Whether a gold is mathematics rather than words: no word in it that mathematics does not know."""
     source = math_source(text)
-    words = _WORD.findall(source)
-    if any(word not in _KNOWN_WORDS for word in words):
+    if has_words(source):
         return False
     # Two letters side by side may be a word, a name or a product: only math dressing says which.
     return not _PLAIN.fullmatch(source) or "$" in text or "\\" in text
@@ -46,7 +39,7 @@ def read_expression(text: str) -> str | None:
 
 
 def _relation_free(source: str) -> bool:
-    return not re.search(r"[=<>≤≥≠,;:]", _COMMAND.sub("", re.sub(r"_\{[^{}]*\}", "", source)))
+    return not re.search(r"[=<>≤≥≠,;:]", re.sub(r"_\{[^{}]*\}", "", source))
 
 
 def check_expression(prediction: str, gold: str) -> Finding | None:
@@ -101,6 +94,6 @@ def _compare_beyond(left: str, right: str) -> str:
     if not (_BEYOND_US.search(left) or _BEYOND_US.search(right)):
         return "unreadable"
     for source in (left, right):
-        if any(word not in _KNOWN_WORDS for word in _WORD.findall(source)) or not _relation_free(source):
+        if has_words(source) or not _relation_free(source):
             return "unreadable"
     return pool.call("math_verify", left, right, needs="math_verify")

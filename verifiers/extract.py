@@ -178,3 +178,8 @@ def _clause(text: str) -> str:
 def _sentence(text: str) -> str:
     match = _SENTENCE_END.search(text)
     return (text[: match.start()] if match else text).strip()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text."""
+    return [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip()]

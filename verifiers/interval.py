@@ -39,7 +39,7 @@ Pieces = tuple[Piece, ...]
 
 def read_intervals(text: str) -> Pieces | None:
     """The union of intervals that a text is, by brackets or by inequalities in one variable."""
-    source = math_source(text).strip(" .")
+    source = math_source(text).rstrip(" .")
     if _ALL_REALS.match(source):
         return (Piece("-∞", False, "∞", False),)
     if match := _BUILDER.match(source):
@@ -64,6 +64,8 @@ def read_interval_gold(text: str) -> Pieces | None:
     source = math_source(text)
     pieces = read_intervals(text)
     if pieces is None or read_relation(source) and "∈" not in source and not _BUILDER.match(source):
+        return None
+    if "∪" not in source and all(piece.low == piece.high for piece in pieces):
         return None
     if len(pieces) > 1 or "∞" in source or "ℝ" in source or enclosing(re.sub(r"^.*?∈\s*", "", source)) in ("(]", "[)"):
         return pieces

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ovt.verifiers.choice import check_letter, lone_letter, several_letters
-from ovt.verifiers.collection import check_collection, read_collection, read_number_list
+from ovt.verifiers.choice import check_letter, read_letter
+from ovt.verifiers.collection import check_collection, read_collection_gold
 from ovt.verifiers.dash_range import check_range, read_range_gold
 from ovt.verifiers.dates import check_date, read_date
 from ovt.verifiers.dressing import undress
 from ovt.verifiers.equation import check_equation, read_equation, value_of
+from ovt.verifiers.extract import untagged_answer
 from ovt.verifiers.expression import check_expression, read_expression
 from ovt.verifiers.guard import refuse
 from ovt.verifiers.inequality import check_inequality, read_inequality
-from ovt.verifiers.interval import check_intervals, read_interval_gold, read_intervals
+from ovt.verifiers.interval import check_intervals, read_interval_gold
 from ovt.verifiers.matrix import check_matrix, read_matrix
-from ovt.verifiers.number import Number, check_number, read_number
-from ovt.verifiers.quantity import Quantity, check_quantity, read_quantity_gold
+from ovt.verifiers.quantity import check_quantity, read_number_gold, read_quantity_gold
 from ovt.verifiers.ratio import check_ratio, read_ratio_gold
 from ovt.verifiers.text import check_text
 from ovt.verifiers.time import check_time, read_time_gold
@@ -32,19 +32,14 @@ class Gold(NamedTuple):
     parsed: Any
 
 
-def _read_plain_number(text: str) -> Number | None:
-    number = read_number(text)
-    return number if number and not number.decimal_comma else None
-
-
 def _as_text(text: str) -> str:
     return text
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | None]]] = {
-    "choice": (lone_letter, check_letter),
+    "choice": (read_letter, check_letter),
     "yes_no": (read_yes_no, check_yes_no),
-    "number": (_read_plain_number, lambda prediction, gold: check_quantity(prediction, Quantity("", gold, None))),
+    "number": (read_number_gold, check_quantity),
     "time": (read_time_gold, check_time),
     "date": (read_date, check_date),
     "range": (read_range_gold, check_range),
@@ -53,7 +48,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | N
     "matrix": (read_matrix, lambda prediction, gold: check_matrix(prediction, gold, compare_texts)),
     "interval": (read_interval_gold, check_intervals),
     "equation": (read_equation, lambda prediction, gold: check_equation(prediction, gold, compare_texts)),
-    "list": (read_number_list, lambda prediction, gold: check_collection(prediction, gold, compare_texts)),
+    "list": (read_collection_gold, lambda prediction, gold: check_collection(prediction, gold, compare_texts)),
     "inequality": (read_inequality, check_inequality),
     "expression": (read_expression, check_expression),
     "text": (_as_text, check_text),
@@ -63,6 +58,8 @@ _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | N
 @lru_cache(maxsize=8192)
 def read_gold(gold: str, kind: str = "auto") -> Gold:
     """The gold's kind and what that kind reads in it; free text where no other kind can read it."""
+    if "\\boxed" in gold:
+        gold = untagged_answer(gold)[0] or gold
     wanted = {"set": "list", "tuple": "list"}.get(kind, kind)
     for name in _READERS if kind == "auto" else (wanted,):
         parsed = None if refuse(gold) else _READERS[name][0](gold)

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
-from ovt.verifiers.verdict import Finding, equal_or_not
 
 MIN_ROUNDED_DIGITS = 6
 NOISE_DIGITS = 15
@@ -39,7 +38,7 @@ class Number:
 
 _INTEGER = re.compile(r"\d+$")
 _DECIMAL = re.compile(r"(\d*)\.(\d*)$")
-_COMMA_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?$|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?$")
+_COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?$")
 _SPACE_GROUPS = re.compile(r"\d{1,3}(?:[ '_]\d{3})+(?:[.,]\d+)?$")
 _DOT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+$|\d{1,3}(?:\.\d{3}){2,}$")
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)$")
@@ -262,11 +261,3 @@ def is_written_out_value(decimal: Number, value: Fraction) -> bool:
 def _is_written_out(number: Number) -> bool:
     """Whether all of the number's digits were written: an integer or a finite decimal, not a fraction."""
     return number.digits > 0 or number.value == 0
-
-
-def check_number(prediction: str, gold: Number) -> Finding | None:
-    """Compare with a prediction that is a bare number; None where it is not one."""
-    number = read_number(prediction)
-    if number is None:
-        return None
-    return equal_or_not(same_number(number, gold), str(number), str(gold))

@@ -154,6 +154,12 @@ def _read_compound(source: str) -> Quantity | None:
     return Quantity(show_fraction(total), Number(total), units[0]._replace(noun=""))  # type: ignore[union-attr]
 
 
+def read_number_gold(text: str) -> Quantity | None:
+    """A gold that is a bare number; not `1,22`, which may also be a list."""
+    number = read_number(text)
+    return Quantity(math_source(text), number, None) if number and not number.decimal_comma else None
+
+
 def read_quantity_gold(text: str) -> Quantity | None:
     """A gold that is a quantity with a unit (a bare number is a number)."""
     quantity = read_quantity(text)

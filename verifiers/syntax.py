@@ -28,6 +28,7 @@ class Node(NamedTuple):
 
 _REPLACEMENTS = [
     (re.compile(r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits|mathstrut)(?![A-Za-z])\.?"), ""),
+    (re.compile(r"(?<=,)\s*\\!\s*(?=\d)"), ""),
     (re.compile(r"\\(?:!|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\})"), ""),
     (re.compile(r"\\q?quad|\\[,;: ]|(?<!\\)~|\\enspace|\\thinspace"), " "),
     (re.compile(r"\{,\}"), ","),
@@ -90,10 +91,21 @@ _SAME_LETTER = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
 _ACCENTS = ("overline", "vec", "hat", "bar", "widehat", "overrightarrow", "angle", "triangle", "mathcal", "mathbb", "tilde")
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)|(?P<command>\\[A-Za-z]+|\\[{}|&])|"
-    r"(?P<word>(?:" + "|".join(_FUNCTIONS) + r"|pi)(?![a-z]))|(?P<letter>[A-Za-zα-ωΑ-Ωπℓ])|"
+    r"(?P<word>(?:" + "|".join(_FUNCTIONS) + r"|pi)(?=$|[^a-z]|[a-z](?![a-z])))|(?P<letter>[A-Za-zα-ωΑ-Ωπℓ])|"
     r"(?P<sign>[-+*/^_!()\[\]{}|=%°',<≤≥>≠∞ℝ])|(?P<space>\s+)"
 )
 _STARTERS = frozenset(["number", "letter", "word", "command"])
+
+
+_WORD = re.compile(
+    r"(?:^|(?<=\s))(?!(?:" + "|".join(_FUNCTIONS) + r")[a-z]?(?![A-Za-z]))[A-Za-z]{3,}|"
+    r"(?:^|(?<=\s))(?:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
+)
+
+
+def has_words(source: str) -> bool:
+    """Whether a source holds plain words: text with a number in it is no formula."""
+    return bool(_WORD.search(source))
 
 
 class Token(NamedTuple):
@@ -124,8 +136,8 @@ def tokenize(source: str) -> list[Token]:
 @lru_cache(maxsize=16384)
 def parse(source: str) -> Node:
     """The tree of an expression given as `math_source` text. Linear time; nesting is bounded by the guards."""
-    if refuse(source):
-        raise Unreadable("too long or too nested")
+    if refuse(source) or has_words(source):
+        raise Unreadable("too long, too nested, or words")
     parser = _Parser(tokenize(source))
     try:
         node = parser.sum()

@@ -150,6 +150,11 @@ VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
 _POWER_WORDS = re.compile(r"([^\W\d]+)\s+(squared|cubed)\b", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
 _FACTOR = re.compile(r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*")
+_NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_FUNCTION_WORDS = frozenset(
+    "and or to than if not no plus minus is was are were be been this that these those it its because since so thus but which "
+    "who what where when solves proves wrong incorrect correct right answer here there have has had i you we they".split()
+)  # fmt: skip
 _QUALIFIERS = frozenset(
     "long tall wide high deep old away apart total altogether left remaining more each in_total approximately thick "
     "heavy longer taller older faster ago later".split()
@@ -219,9 +224,9 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
 
 def _counted(text: str) -> Unit | None:
     words = text.lower().split()
-    if not 1 <= len(words) <= 5 or words[0] in _NOT_COUNTED or not all(re.fullmatch(r"[^\W\d_][\w'’-]*", w) for w in words):
+    if not 1 <= len(words) <= 4 or words[0] in _NOT_COUNTED or not all(_NOUN.fullmatch(word) for word in words):
         return None
-    if any(word in ("and", "or", "to", "than", "if", "not", "plus", "minus") for word in words) or len(words[-1]) < 2:
+    if not _FUNCTION_WORDS.isdisjoint(words) or len(words[-1]) < 2:
         return None
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 
