@@ -14,12 +14,15 @@ PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
-def check_template(template: str, known: Collection[str]) -> str:
-    """`template` itself, or a ValueError that names the placeholders it may hold (pydantic adds the key)."""
-    for _, name in PLACEHOLDER.findall(template):
-        if name and name not in known:
-            names = ", ".join(f"{{{one}}}" for one in known)
-            raise ValueError(f"found {{{name}}}, expected {names}; write {{{{{name}}}}} where the text itself is meant")
+def check_template(template: str, known: Collection[str], needed: Collection[str] = ()) -> str:
+    """`template` itself, or a ValueError (pydantic adds the key) about a placeholder it cannot hold or must."""
+    found = {name for _, name in PLACEHOLDER.findall(template) if name}
+    for name in sorted(found - set(known)):
+        names = ", ".join(f"{{{one}}}" for one in known)
+        raise ValueError(f"found {{{name}}}, expected {names}; write {{{{{name}}}}} where the text itself is meant")
+    for name in needed:
+        if name not in found:
+            raise ValueError(f"{{{name}}} is missing, so the model would not see the {name}; add it")
     return template
 
 

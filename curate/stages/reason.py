@@ -1,7 +1,9 @@
 """k chains of reasoning per question, over its caption or, from the second iteration on, its images (paper, step 2).
 
-sample_id                  question_id       text                                          finish_reason
-1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  <think>\\nThe bar …\\n</think>\\n…<answer>12…  stop
+    sample_id                  question_id       text                                          finish_reason
+    1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  <think>\\nThe bar …\\n</think>\\n…<answer>12…  stop
+
+A reply that was cut off is a sample like any other: its verdict will say what it is worth.
 """
 
 from collections.abc import Iterator
@@ -65,8 +67,9 @@ class ReasonSection(Section):
     @field_validator("prompt")
     @classmethod
     def _placeholders(cls, template: str, info: ValidationInfo) -> str:
-        sees_caption = info.data.get("see") == "caption"
-        return prompt.check_template(template, ("question", "choices", "caption") if sees_caption else KNOWN)
+        if info.data.get("see") == "caption":
+            return prompt.check_template(template, (*KNOWN, "caption"), ("question", "caption") if template else ())
+        return prompt.check_template(template, KNOWN, ("question",) if template else ())
 
     @property
     def template(self) -> str:

@@ -17,7 +17,7 @@ from ovt.curate.section import Section
 from ovt.verifiers import split_response
 
 THINK = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
-ANSWER_TAG = re.compile(r"<\s*answer\s*>.*<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL)
+ANSWER = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
 
 
 class FormatSection(Section):
@@ -91,4 +91,6 @@ def require(text: str) -> Cut:
     parts = leave(text)
     if not (parts.head or "").strip():
         return Cut(drop="no_think")
-    return parts if ANSWER_TAG.search(parts.tail or "") else Cut(drop="no_answer_tag")
+    closing = [bool(tag[1]) for tag in ANSWER.finditer(parts.tail or "")]
+    answered = False in closing and True in closing[closing.index(False) :]
+    return parts if answered else Cut(drop="no_answer_tag")

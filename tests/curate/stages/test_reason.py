@@ -36,6 +36,12 @@ def test_a_caption_placeholder_belongs_to_see_caption():
         reason.ReasonSection(endpoint="llm", see="image", prompt="{caption} {question}")
 
 
+@pytest.mark.parametrize(("see", "prompt"), [("caption", "{question}"), ("caption", "{caption}"), ("image", "Look.")])
+def test_a_prompt_that_leaves_out_what_is_asked_is_refused(see, prompt):
+    with pytest.raises(ValidationError, match="would not see the"):
+        reason.ReasonSection(endpoint="llm", see=see, prompt=prompt)
+
+
 def test_samples_without_text_and_questions_without_samples_are_dropped(questions_of, samples_of):
     questions = questions_of(*({"question_id": question_id} for question_id in "abc"))
     failed = {"text": None, "error": "timed out after 600 s"}
