@@ -1,9 +1,12 @@
 """Recipes: what is refused, and how it is said."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from ovt.curate.errors import RecipeError
-from ovt.curate.recipe import load_recipe
+from ovt.curate.recipe import Recipe, load_recipe
 
 SMALL = """
 name = "small"
@@ -99,3 +102,18 @@ def test_bad_toml_is_named(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(RecipeError, match="bad.toml is not valid TOML: "):
         load_recipe(tmp_path / "bad.toml")
+
+
+DOC = Path(__file__).parents[2] / "docs" / "recipes.md"
+
+
+def test_the_documented_recipe_loads_and_shows_the_defaults(recipe, tmp_path):
+    text = DOC.read_text().split("```toml\n")[1].split("```")[0]
+    (tmp_path / "whole.toml").write_text(text)
+    documented = load_recipe(tmp_path / "whole.toml")
+    defaults = load_recipe(recipe, ["filter.length.max_words=500"])
+    for stage in ("verify", "difficulty", "select", "filter", "data"):
+        assert getattr(documented, stage) == getattr(defaults, stage)
+    assert documented.reason.sampling == defaults.reason.sampling
+    assert documented.caption.sampling == defaults.caption.sampling
+    assert set(tomllib.loads(text)) == set(Recipe.model_fields)

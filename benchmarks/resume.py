@@ -1,0 +1,85 @@
+"""How long a finished build of 100,000 samples takes when it is run again, and what of that is reading the store.
+
+    python benchmarks/resume.py [--questions 25000]
+
+A loopback server (tests/loopback.py, a process of its own) answers 25,000 questions four times each. Then the same
+`ovt curate build` runs again, as a whole process: it imports, finds every reply, decides everything anew and comes to
+the version that is there. Beside it, as the limit: a bare script that reads every reply out of the same SQLite file.
+"""
+
+import argparse
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+OVT = str(Path(sys.executable).with_name("ovt"))
+RECIPE = """
+name = "resume"
+[[sources]]
+path = "{folder}/questions.jsonl"
+[endpoints.server]
+base_url = "{url}"
+model = "test-model"
+max_concurrency = 128
+[reason]
+endpoint = "server"
+see = "image"
+k = 4
+"""
+
+
+def write_questions(folder: Path, count: int) -> None:
+    """`count` questions about one picture."""
+    Image.new("RGB", (56, 56), (200, 30, 90)).save(folder / "one.png")
+    rows = ({"image": "one.png", "question": f"Is it {i}?", "answer": "yes"} for i in range(count))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def timed_build(folder: Path) -> tuple[float, dict]:
+    """Wall seconds of a whole `ovt curate build`, and its outline."""
+    start = time.perf_counter()
+    command = [OVT, "curate", "build", str(folder / "recipe.toml"), "--home", str(folder / "home"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, json.loads(done.stdout)
+
+
+def read_store(path: Path) -> tuple[float, int]:
+    """Seconds to read every row of every table of a SQLite file, and how many there were."""
+    start = time.perf_counter()
+    with sqlite3.connect(path) as store:
+        tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = sum(len(store.execute(f"SELECT * FROM {table}").fetchall()) for table in tables)
+    return time.perf_counter() - start, rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=25_000)
+    count = parser.parse_args().questions
+    server = subprocess.Popen([sys.executable, ROOT / "tests/loopback.py"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_questions(folder, count)
+            (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, url=server.stdout.readline().strip()))
+            first, built = timed_build(folder)
+            again, same = timed_build(folder)
+            assert same == built
+            bare, rows = read_store(folder / "home" / "replies.sqlite")
+        print(f"first build of {4 * count:,} samples   {first:7.1f} s")
+        print(f"the same command again         {again:7.1f} s   ({4 * count / again:,.0f} samples/s)")
+        print(f"reading the store's {rows:,} rows  {bare:5.1f} s   (the limit)")
+    finally:
+        server.kill()
+
+
+if __name__ == "__main__":
+    main()
