@@ -15,7 +15,7 @@ def open_parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     Pages are cut by content, so that the Hub stores what two versions share only once.
     """
     return pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=3, version="2.6", use_content_defined_chunking=True
+        path, schema, compression="zstd", compression_level=1, version="2.6", use_content_defined_chunking=True
     )
 
 

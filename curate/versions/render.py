@@ -125,9 +125,8 @@ def story_told(story: dict[str, Any]) -> RenderableType:
         parts += [block(f"{stage} prompt", message_text(message)) for message in story["prompts"].get(stage, [])]
         parts += [sample_told(sample) for sample in said]
     for row in story["rows"]:
-        parts.append(
-            block(f"in the data, split {row['split']}", "".join(turn["content"] for turn in row["completion"]))
-        )
+        turns = [f"[{turn['role']}] {turn['content']}" for turn in row["prompt"] + row["completion"]]
+        parts += [Text(), block(f"in the data, split {row['split']}", "\n".join(turns))]
     return Group(*parts)
 
 
@@ -144,10 +143,11 @@ def sample_told(sample: dict[str, Any]) -> RenderableType:
 
 
 def ending(what: str, decision: dict[str, Any]) -> Text:
-    """ "sample 1f0c…-reason-2: dropped at verify, wrong (12 against 14)"."""
+    """ "1f0c…-reason-2: dropped at verify, wrong (12 against 14)"; "question 1f0c…: kept at version, sft"."""
+    reason = "" if decision["reason"] == "kept" else f", {decision['reason']}"
     detail = f" ({decision['detail']})" if decision["detail"] else ""
     line = shown(f"{what}: ", "bold") + Text(decision["decision"], STYLES.get(decision["decision"], ""))
-    return line + shown(f" at {decision['stage']}, {decision['reason']}{detail}")
+    return line + shown(f" at {decision['stage']}{reason}{detail}")
 
 
 def message_text(message: dict[str, Any]) -> str:

@@ -163,7 +163,7 @@ def seal(path: Path) -> FileEntry:
     entry = hash_file(path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    path.chmod(0o444)
+    path.chmod(path.stat().st_mode & ~0o222)
     return entry
 
 
