@@ -1,6 +1,7 @@
 """Parquet files, datasets saved to disk and datasets of the Hub: all are Arrow, and read in small batches."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ovt.curate.sources.splits import pick_split
 if TYPE_CHECKING:
     from datasets import Dataset
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 BATCH = 64  # rows; with their images they must fit into memory
 
 
@@ -109,7 +111,10 @@ def open_saved(folder: Path) -> Part:
 
 
 def open_hub(section: SourceSection) -> tuple[Part, str, str]:
-    """(part, fingerprint, split) of hf://OWNER/NAME, downloaded unless cached. No code of the dataset is run."""
+    """(part, content, split) of hf://OWNER/NAME, downloaded unless cached; the commit and the split are its content.
+
+    No code of the dataset is run, and a path in its rows cannot leave the Hub's cache.
+    """
     import datasets
     from datasets.config import DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -120,6 +125,7 @@ def open_hub(section: SourceSection) -> tuple[Part, str, str]:
     if Path(name).exists():  # datasets would silently read this one
         raise OvtError(f"source {section.name}: a local {name!r} hides {section.path}: give its path, or run elsewhere")
     try:
+        commit = _commit_online(name, section.revision)
         split = section.split or _only_split(name, section)
         dataset = datasets.load_dataset(name, section.config, split=split, revision=section.revision)
     except OvtError:
@@ -129,9 +135,43 @@ def open_hub(section: SourceSection) -> tuple[Part, str, str]:
             f"source {section.name}: {section.path} cannot be loaded ({_first_line(error)}); check its name, config, "
             "split and revision, the network, and HF_TOKEN if it is gated"
         ) from None
+    content = f"{_check_commit(dataset, commit, section)} {section.config} {split}"
     cache = (HF_HUB_CACHE, DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH)
     part = dataset_part(dataset, None, tuple(Path(folder).absolute() for folder in cache))
-    return part, dataset._fingerprint, split
+    return part, content, split
+
+
+def _commit_online(name: str, revision: str | None) -> str | None:
+    """The commit that a revision of a Hub dataset means now; None where the Hub cannot be asked."""
+    from huggingface_hub import HfApi
+
+    try:
+        return HfApi().dataset_info(name, revision=revision).sha
+    except Exception:  # noqa: BLE001 - offline, or not there: then loading says so
+        return None
+
+
+def _check_commit(dataset: "Dataset", commit: str | None, section: SourceSection) -> str:
+    """The commit that a dataset was prepared from: `datasets` names the folder in its cache by it.
+
+    Offline it takes the newest copy in its cache, whatever the revision. Raises OvtError where that may be another one.
+    """
+    places = {Path(file["filename"]).parent for file in dataset.cache_files}
+    place = next((place for place in places if _COMMIT.fullmatch(place.name)), None)
+    if place is None:
+        return commit or dataset._fingerprint
+    if commit:
+        sure = place.name == commit
+    elif section.revision:
+        sure = place.name.startswith(section.revision)
+    else:
+        sure = sum(bool(_COMMIT.fullmatch(other.name)) for other in place.parent.iterdir()) == 1
+    if not sure:
+        raise OvtError(
+            f"source {section.name}: offline, datasets reads its newest copy of {section.path}, which is of commit "
+            f'{place.name}, not surely the one that is meant: go online, or set revision = "{place.name}"'
+        )
+    return place.name
 
 
 def _only_split(name: str, section: SourceSection) -> str:
