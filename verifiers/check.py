@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
 from ovt.verifiers.extract import split_response
-from ovt.verifiers.guard import MAX_ANSWER_CHARS
+from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
 from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
 from ovt.verifiers.verdict import KINDS, Finding, Verdict
@@ -55,20 +55,19 @@ def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, 
 def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
     """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
     parts = split_response(str(response or ""))
-    if not parts.answer:
-        return _verdict("", gold, kind if kind != "auto" else "text", Finding("wrong", parts.problem or "no_answer"))
-    return verify(parts.answer, gold, choices=choices, kind=kind)
+    verdict = verify(parts.answer, gold, choices=choices, kind=kind)
+    if parts.answer:
+        return verdict
+    return _verdict("", gold, verdict.kind, Finding("wrong", parts.problem or "no_answer"))
 
 
 def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
     if not gold.strip():
         return _verdict(prediction, gold, "text", Finding("wrong", "empty_gold"))
-    if not prediction.strip():
-        return _verdict("", gold, "text", Finding("wrong", "no_answer", "", gold))
-    if len(gold) > MAX_ANSWER_CHARS or (len(prediction) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip()):
-        same = prediction.strip() == gold.strip()
-        finding = Finding("correct", "identical") if same else Finding("wrong", "different")
-        return _verdict(prediction, gold, "text", finding)
+    if max(len(gold), len(prediction)) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip():
+        return _verdict(prediction, gold, "text", Finding("correct", "identical"))
+    if len(gold) > MAX_GOLD_CHARS:
+        return _verdict(prediction, gold, "text", Finding("wrong", "different"))
     if choices and kind in ("auto", "choice"):
         options = read_options(choices)
         index = gold_index(gold, options)
@@ -78,6 +77,8 @@ def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: s
 
 
 def _verify_choice(prediction: str, gold: str, index: int, options: Options) -> Verdict:
+    if not prediction.strip():
+        return _verdict("", gold, "choice", Finding("wrong", "no_answer"))
     finding = check_choice(_whole(prediction), index, options, compare_texts)
     if finding.outcome != "correct" and finding.reason in ("no_such_option", "no_choice"):
         answer = settle(prediction, "choice")

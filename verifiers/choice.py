@@ -36,7 +36,7 @@ _SEVERAL = re.compile(
 )
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?"
-    r"(?=$|[\s.,;:!)](?!\w*[a-z]{3}))|(?:^|\s)\(?([A-Z])\)?[.!]?$"
+    r"(?=$|[\s.,;:!)](?!\w*[a-z]{3}))|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
     r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate)\s+(?:be\s+|option\s+|choice\s+|\()*$",
@@ -95,7 +95,7 @@ def read_letter(gold: str) -> Letter | None:
     """The gold that is a letter, alone or as the label of its text."""
     if letter := lone_letter(gold):
         return Letter(letter)
-    match = re.match(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:])\s*(\S.*)$", plain(gold), re.DOTALL)
+    match = re.match(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:](?=\s))\s*(\S.*)$", plain(gold), re.DOTALL)
     return Letter(match[1] or match[2] or match[3], match[4].strip()) if match else None
 
 

@@ -48,6 +48,7 @@ def read_collection(text: str) -> Collection | None:
         inner = read_collection(source[match.end() :])
         if inner:
             return inner
+    source = re.sub(r"^[A-Z](?:_?\d)?'?\s*(?=\([^()]*\)$)", "", source)
     brackets = enclosing(source)
     if brackets:
         content = inside(source, brackets)
@@ -113,7 +114,7 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     """Compare member by member; `compare(text, text)` decides for a pair of members."""
     found = read_collection(prediction)
     shown = str(gold)
-    if found is None and gold.brackets in _ORDERED and len(gold.members) == 2 and _INTERVAL_SIGNS.search(math_source(prediction)):
+    if found is None and gold.brackets and _INTERVAL_SIGNS.search(math_source(prediction)):
         pieces = read_intervals(shown)
         return check_intervals(prediction, pieces) if pieces else None
     if found is None:

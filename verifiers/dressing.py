@@ -100,7 +100,9 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 DIGITS_AND_CLOSERS = frozenset("0123456789)}")
-_HASHES = re.compile(r"^#{1,6}\s*|^(?:[-*•>]\s+)+")
+_ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
+_LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
+_HASHES = re.compile(r"^#{1,6}\s*|^(?:[*•>]\s+|-\s+(?!\d))+")
 
 
 def balanced(text: str, start: int) -> int:
@@ -161,7 +163,8 @@ def undress(text: str) -> str:
     for _ in range(12):
         before = text
         text = _HASHES.sub("", text)
-        text = _LEAD_IN.sub("", text, count=1)
+        text = _ABOUT.sub("", text)
+        text = _LEAD_IN_CHINESE.sub("", _LEAD_IN.sub("", text, count=1))
         text = _unbox_whole(strip_pairs(_strip_end(text.strip())))
         if text == before:
             break

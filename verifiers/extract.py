@@ -36,7 +36,7 @@ _BETWEEN_BOXES = re.compile(
     r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or|,)?\s*\}|and\b|or\b|"
     r"\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[AaPp])(?<!\b[AaPp]\.[Mm])(?<!\betc)(?<!\bvs)[.!?](?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
+_SENTENCE_END = re.compile(r"(?<!\b[AaPp])(?<!\b[AaPp]\.[Mm])(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
 
 
 MAX_CLAUSE_CHARS = 1_000

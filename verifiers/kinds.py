@@ -16,7 +16,7 @@ from ovt.verifiers.guard import refuse
 from ovt.verifiers.inequality import check_inequality, read_inequality
 from ovt.verifiers.interval import check_intervals, read_interval_gold
 from ovt.verifiers.matrix import check_matrix, read_matrix
-from ovt.verifiers.quantity import check_quantity, read_number_gold, read_quantity_gold
+from ovt.verifiers.quantity import Quantity, check_quantity, read_number_gold, read_quantity, read_quantity_gold
 from ovt.verifiers.ratio import check_ratio, read_ratio_gold
 from ovt.verifiers.text import check_text
 from ovt.verifiers.time import check_time, read_time_gold
@@ -30,6 +30,15 @@ class Gold(NamedTuple):
     kind: str
     text: str
     parsed: Any
+
+
+def _check_expression(prediction: str, gold: str) -> Finding | None:
+    """As an expression; or, where the prediction has a unit, without it."""
+    finding = check_expression(prediction, gold)
+    if finding and finding.outcome == "correct":
+        return finding
+    quantity = read_quantity(prediction)
+    return check_quantity(prediction, Quantity(gold, None, None)) if quantity and quantity.unit else finding
 
 
 def _as_text(text: str) -> str:
@@ -50,7 +59,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | N
     "equation": (read_equation, lambda prediction, gold: check_equation(prediction, gold, compare_texts)),
     "list": (read_collection_gold, lambda prediction, gold: check_collection(prediction, gold, compare_texts)),
     "inequality": (read_inequality, check_inequality),
-    "expression": (read_expression, check_expression),
+    "expression": (read_expression, _check_expression),
     "text": (_as_text, check_text),
 }
 

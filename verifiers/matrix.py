@@ -30,6 +30,7 @@ class Matrix(NamedTuple):
 def read_matrix(text: str) -> Matrix | None:
     """The matrix that a text is, or that a sum or product of matrices in it makes."""
     source = math_source(text.replace("\\\\", "\\row ")).rstrip(" .")
+    source = re.sub(r"^[A-Za-z][\w^'{}-]{0,12}\s*=\s*(?=[(\[|]?\s*\\begin)", "", source)
     while (enclosed := re.match(r"\(\s*(\\begin.*\\end\{\w+\})\s*\)$", source, re.DOTALL)) and source.count("\\begin") == 1:
         source = enclosed[1]
     matches = list(_MATRIX.finditer(source))

@@ -9,10 +9,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from ovt.verifiers.dash_range import read_range
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
 from ovt.verifiers.guard import refuse
 from ovt.verifiers.number import SCALES, Number, read_leading_words, read_number, same_number, show_fraction
+from ovt.verifiers.structure import enclosing
 from ovt.verifiers.syntax import Unreadable, math_source, parse
 from ovt.verifiers.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
@@ -101,7 +103,7 @@ def _read_single(source: str, raw: str) -> Quantity | None:
             continue
         if unit and len(tail) == 1 and tail.isalpha() and _is_variable(raw):
             return None
-        if unit and unit.noun and read_number(magnitude) is None:
+        if unit and unit.noun and (read_number(magnitude) is None or source[match.start()] not in " *"):
             continue
         quantity = _magnitude(magnitude, unit)
         if quantity:
@@ -184,7 +186,11 @@ def check_quantity(prediction: str, gold: Quantity) -> Finding | None:
 
 
 def _bare_expression(text: str) -> Quantity | None:
-    return _magnitude(math_source(text), None)
+    """An expression without a unit; neither a list of one (`[7]`) nor a range (`10-3`), which is never arithmetic."""
+    source = math_source(text)
+    if enclosing(source) in ("[]", "\\{\\}", "{}") or read_range(text):
+        return None
+    return _magnitude(source, None)
 
 
 def _angle_and_radian(left: Quantity, right: Quantity) -> bool:

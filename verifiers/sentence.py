@@ -10,24 +10,33 @@ from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, severa
 from ovt.verifiers.dressing import fold, plain, undress
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.quantity import read_quantity
+from ovt.verifiers.units import read_unit
 from ovt.verifiers.yes_no import read_polarity
 
 MAX_SENTENCE_CHARS = 600
 
+_HAS_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}|\n|[^\W\d_a-zA-Zα-ωΑ-Ω]")
 _CUE = re.compile(
     r"\b(?:is|are|was|were|equals?|be|it's|its|gives?|get|got|to|of|has|have|had|needs?|find|makes?|spent|costs?|as|about|"
     r"approximately|roughly|around|exactly|only|then|there)\b|[=≈:]|\\approx",
     re.IGNORECASE,
 )
-_AFTERTHOUGHT = re.compile(r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|and not|not|rather than|instead of)\b.*$", re.IGNORECASE | re.DOTALL)
+_AFTERTHOUGHT = re.compile(r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$|,\s*(?:and |but )?not\b.*$", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(
-    r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
-    r"(?:\s?(?:%|°|[€£¥$]))?(?![\w/^]|[.,]\d)"
+    r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)"
+    r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
 )
+_BOUND_BEFORE = re.compile(
+    r"\b(?:not|isn't|never|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|over|under|above|below|up to|"
+    r"almost|nearly)\W*$",
+    re.IGNORECASE,
+)
+_BOUND_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:or|and)\s+(?:more|less|fewer|above|below|higher|lower|greater|over|under|so)\b|\s?\+", re.IGNORECASE)
+_LETTERS = re.compile(r"[^\W\d_]+")
 _ATTACHED_UNIT = re.compile(r"\s?(?:[^\W\d_]+(?:\^\{?-?\d\}?)?(?:/[^\W\d_]+(?:\^\{?-?\d\}?)?)?)(?:\s(?:per\s)?[^\W\d_]+)?")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]+)\$", re.DOTALL)
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]\.?m\b\.?", re.IGNORECASE)
-_SAYS = re.compile(r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:)\s*(.+)$", re.IGNORECASE | re.DOTALL)
+_SAYS = re.compile(r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:\s)\s*(.+)$", re.IGNORECASE | re.DOTALL)
 _MATH_KINDS = frozenset(["expression", "equation", "inequality", "matrix", "interval", "list", "set", "tuple", "ratio"])
 
 
@@ -36,6 +45,8 @@ def settle(prediction: str, kind: str) -> str:
     answer, found_by, _ = untagged_answer(prediction)
     if found_by == "box" or not answer:
         return answer
+    if found_by == "text" and not _HAS_WORDS.search(answer):
+        return ""
     if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
         return answer
     if kind in ("number", "quantity"):
@@ -71,7 +82,7 @@ def _settle_number(text: str) -> str:
         if segments and not _NUMBER.search(_MATH.sub(" ", sentence)):
             return segments[-1] if len(set(segments)) == 1 or _ends_with(sentence, segments[-1]) else ""
         sentence = plain(sentence)
-        numbers = list(_NUMBER.finditer(sentence))
+        numbers = [number for number in _NUMBER.finditer(sentence) if _stands_alone(number)]
         if numbers:
             return _number_in(sentence, numbers)
     return ""
@@ -81,12 +92,21 @@ def _ends_with(sentence: str, segment: str) -> bool:
     return len(sentence.rsplit(segment, 1)[-1].strip(" $\\)].")) <= 3
 
 
+def _stands_alone(number: re.Match[str]) -> bool:
+    """Whether nothing is glued to the number but a unit: `3D` and `2A` are names."""
+    glued = _LETTERS.match(number.string, number.end())
+    if not glued:
+        return True
+    unit = read_unit(glued[0])
+    return bool(unit and not unit.noun and (len(glued[0]) > 1 or number.string[glued.end() : glued.end() + 1] == "^"))
+
+
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
     cues = [cue.end() for cue in _CUE.finditer(sentence) if cue.end() <= numbers[-1].start()]
     tail_start = cues[-1] if cues else 0
     tail = [number for number in numbers if number.start() >= tail_start]
     values = {number[0].strip() for number in tail}
-    if len(values) != 1 or re.search(r"\b(?:not|isn't|never)\W*$", sentence[: tail[0].start()]):
+    if len(values) != 1 or _BOUND_BEFORE.search(sentence[: tail[0].start()]) or _BOUND_AFTER.match(sentence, tail[0].end()):
         return ""
     whole = sentence[tail_start:].strip(" ,.;*")
     if read_quantity(whole):

@@ -115,9 +115,10 @@ def is_name(source: str) -> bool:
 
 
 def expand_signs(source: str) -> list[str]:
-    """`1±2` as `1+2` and `1-2`; any other source alone."""
+    """`1±2` as `(1+2)` and `(1-2)`, in brackets because a bare `1-2` is a range; any other source alone."""
     if "±" not in source:
         return [source]
-    plus = source.replace("±", "+").replace("∓", "-")
-    minus = source.replace("±", "-").replace("∓", "+")
-    return [plus.removeprefix("+"), minus]
+    name, equals, value = source.rpartition("=")
+    plus = value.replace("±", "+").replace("∓", "-").strip()
+    minus = value.replace("±", "-").replace("∓", "+").strip()
+    return [f"{name}{equals}({side.removeprefix('+').strip()})" for side in (plus, minus)]

@@ -1,0 +1,28 @@
+"""Tables of cases: (prediction, gold, outcome, why). `check_table` runs one and names every row that went wrong."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+
+from ovt.verifiers import verify
+
+Case = tuple[str, str, str, str]
+CheckTable = Callable[..., None]
+
+
+@pytest.fixture
+def check_table() -> CheckTable:
+    """The function that runs a table."""
+    return _check_table
+
+
+def _check_table(cases: Iterable[Case], choices: Sequence[str] | None = None, kind: str | None = None) -> None:
+    """Every row's outcome is the one written down ("right" for correct, "wrong" for not correct)."""
+    failed = []
+    for prediction, gold, outcome, why in cases:
+        verdict = verify(prediction, gold, choices=choices)
+        if bool(verdict) != (outcome == "right"):
+            failed.append(f"{prediction!r} against {gold!r} should be {outcome} ({why}): {verdict.explanation}")
+        if kind and verdict.kind != kind:
+            failed.append(f"{gold!r} was read as {verdict.kind}, not {kind}")
+    assert not failed, "\n" + "\n".join(failed)
