@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -154,18 +154,28 @@ def with_datasets(folder: Path, samples: int) -> int:
     return len(kept)
 
 
-def measure(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
-    """(result, wall seconds, peak GB) of `work` in a process of its own."""
+class Measured(NamedTuple):
+    """What a piece of work gave, the wall and CPU seconds it took, and the peak memory of its process in GB."""
+
+    result: Any
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measure(work: Callable[..., Any], *arguments: Any) -> Measured:
+    """`work` in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(_measured, work, *arguments).result()
 
 
-def _measured(work: Callable[..., Any], folder: Path, samples: int, *options: Any) -> tuple[Any, float, float]:
+def _measured(work: Callable[..., Any], folder: Path, samples: int, *options: Any) -> Measured:
     if work is not generate:
         work(folder, 100, *options)  # imports, once
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     result = work(folder, samples, *options)
-    return result, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return Measured(result, time.perf_counter() - start, time.process_time() - cpu, peak)
 
 
 def main() -> None:
@@ -182,22 +192,26 @@ def main() -> None:
         report(folder, options.samples, options.slice)
 
 
+def line(name: str, samples: int, kept: int, measured: Measured) -> str:
+    rate = samples / measured.seconds
+    return (
+        f"{name:<17} {samples:,} samples, {kept:,} kept: {measured.seconds:.1f} s ({rate:,.0f} samples/s), "
+        f"CPU {measured.cpu:.1f} s, peak {measured.peak:.2f} GB"
+    )
+
+
 def report(folder: Path, samples: int, few: int) -> None:
     for strategy in ("shortest_correct", "all_correct"):
-        (spent, kept), seconds, peak = measure(decide, folder, samples, strategy)
-        parts = ", ".join(f"{part} {time:.1f}" for part, time in spent.items())
-        print(
-            f"{strategy:<17} {samples:,} samples, {kept:,} kept: {seconds:.1f} s ({samples / seconds:,.0f} rows/s), "
-            f"peak {peak:.2f} GB; seconds: {parts}"
-        )
-    works = {"ovt": ours, "pandas": with_pandas, "datasets": with_datasets}
-    measured = {name: measure(work, folder, few) for name, work in works.items()}
-    for name, (kept, seconds, peak) in measured.items():
-        ratio = seconds / measured["ovt"][1]
-        print(
-            f"{name:<17} {few:,} samples, {kept:,} kept: {seconds:.2f} s ({few / seconds:,.0f} rows/s), "
-            f"{ratio:.1f} × ovt, peak {peak:.2f} GB"
-        )
+        measured = measure(decide, folder, samples, strategy)
+        spent, kept = measured.result
+        parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in spent.items())
+        print(line(strategy, samples, kept, measured) + f"; seconds: {parts}", flush=True)
+    ovt = measure(ours, folder, few)
+    print(line("ovt, small part", few, ovt.result, ovt), flush=True)
+    for work in (with_pandas, with_datasets):
+        peer = measure(work, folder, few)
+        ratio = f"; {peer.seconds / ovt.seconds:.1f} × ovt's time, {peer.cpu / ovt.cpu:.1f} × its CPU"
+        print(line(work.__name__.replace("_", " "), few, peer.result, peer) + ratio, flush=True)
 
 
 if __name__ == "__main__":

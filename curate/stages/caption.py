@@ -1,7 +1,9 @@
 """A description of each question's images, in place of the images, for a reasoner that reads only text (paper, step 1).
 
-question_id       caption
-1f0c2d3e4a5b6c7d  The image is a bar chart with four bars. The first bar is red and reaches 12 …
+    question_id       caption
+    1f0c2d3e4a5b6c7d  The image is a bar chart with four bars. The first bar is red and reaches 12 …
+
+A question without a caption ends here. Images are sent together, so one caption speaks of all of a question's images.
 """
 
 from collections.abc import Iterator

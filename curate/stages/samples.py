@@ -1,7 +1,9 @@
 """Replies of a model as rows of the samples table, and the two ways in which a reply can be none.
 
-sample_id                  question_id       stage   index  text                 finish_reason  error
-1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  reason  0      <think>\\nThe bar …  stop           null
+    sample_id                  question_id       stage   index  text                 finish_reason  error
+    1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  reason  0      <think>\\nThe bar …  stop           null
+
+A failed request is a row too, without a text and with its error.
 """
 
 from collections.abc import Mapping, Sequence
