@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 
 import pytest
@@ -10,7 +11,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.versions.check import BrokenLedger
 from ovt.curate.versions.manifest import hash_file
-from ovt.curate.versions.read import open_version, verify_files
+from ovt.curate.versions.read import open_version, scan, verify_files
 from ovt.curate.versions.write import VersionWriter
 
 
@@ -119,12 +120,13 @@ with VersionWriter(home, "tiny") as writer:
     assert names(home) == ["v1"]
 
 
-def test_two_builds_at_once_with_other_content(home, start):
-    builds = [start(f"print(make_build(home, {count}).write(home).ref)") for count in (6, 7)]
-    said = [build.communicate(timeout=60) for build in builds]
-    assert sorted(out for out, _ in said) == ["tiny@v1\n", "tiny@v2\n"], said
-    for ordinal in (1, 2):
-        verify_files(open_version(f"tiny@v{ordinal}", home))
+def test_two_builds_at_once_with_other_content(home, make_build, provenance):
+    with VersionWriter(home, "tiny") as one, VersionWriter(home, "tiny") as other:
+        one.append(**make_build(6).frames())
+        other.append(**make_build(7).frames())
+        assert names(home) == [".writing-1", ".writing-2"]
+        assert [writer.finish(provenance()).ref for writer in (other, one)] == ["tiny@v1", "tiny@v2"]
+    assert [len(scan(open_version(f"tiny@v{number}", home), "questions").collect()) for number in (1, 2)] == [7, 6]
 
 
 def test_killed_build_leaves_no_version_and_its_folder_goes(home, make_build, start):
@@ -161,20 +163,16 @@ def test_broken_ledger_leaves_no_version(home, make_build):
     assert names(home) == []
 
 
-def test_full_disk_is_one_line(home, make_build, start):
-    full = start("""
-import resource
-from ovt.curate.errors import OvtError
-build = make_build(home, 20, text=os.urandom(4000).hex())
-resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))  # what the kernel refuses, as it does on a full disk
-try:
-    build.write(home)
-except OvtError as error:
-    print(error)
-""")
-    out, err = full.communicate(timeout=60)
-    assert "make room" in out, err
-    assert out.count("\n") == 1
+def test_full_disk_is_one_line(home, make_build):
+    build = make_build(20)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))  # larger files are refused, as all are on a full disk
+    try:
+        with pytest.raises(OvtError, match="make room") as error:
+            build.write(home)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(error.value)
     assert names(home) == []
 
 
