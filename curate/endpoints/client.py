@@ -76,12 +76,10 @@ async def answer(job: Job, work: Work) -> bool:
     singles = job.singles()
     answered = list(zip(singles, replies, strict=False))
     # Whatever has come is kept before anything else is asked.
-    for single, reply in answered:
-        if not is_empty(reply):
-            keep(single, reply, work)
+    keep([(single, reply) for single, reply in answered if not is_empty(reply)], work)
     for single, reply in answered:
         if is_empty(reply):
-            keep(single, await second_try(single, reply, work), work)
+            keep([(single, await second_try(single, reply, work))], work)
     if len(answered) < len(singles):
         work.endpoint.honours_n = False
     for single in singles[len(answered) :]:
@@ -121,24 +119,24 @@ def is_empty(reply: Reply) -> bool:
     return not (reply.text or "").strip() and reply.finish_reason in ("stop", None)
 
 
-def keep(job: Job, reply: Reply, work: Work) -> None:
-    """Stores the reply to a single sample and counts it."""
-    (key,) = job.keys
-    work.store.put(key, reply)
-    work.claimed.discard(key)
-    work.tally.done += 1
-    work.tally.prompt_tokens += reply.prompt_tokens
-    work.tally.completion_tokens += reply.completion_tokens
-    work.tally.cost_usd += reply.cost_usd
-    work.endpoint.answered += 1
+def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
+    """Stores the replies to jobs of one sample each, together, and counts them."""
+    work.store.put_many({job.keys[0]: reply for job, reply in answered})
+    tally = work.tally
+    for job, reply in answered:
+        work.claimed.discard(job.keys[0])
+        tally.done += 1
+        tally.prompt_tokens += reply.prompt_tokens
+        tally.completion_tokens += reply.completion_tokens
+        tally.cost_usd += reply.cost_usd
+    work.endpoint.answered += len(answered)
     work.endpoint.failed_in_a_row = 0
 
 
 def give_up(job: Job, error: CallError, work: Work) -> None:
     """Records a failure for each sample of `job`; OvtError where nothing but failures comes any more."""
-    for key in job.keys:
-        work.store.put(key, Reply(None, model=work.endpoint.model, error=error.reason))
-        work.claimed.discard(key)
+    work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
+    work.claimed.difference_update(job.keys)
     work.tally.failed += len(job.keys)
     work.endpoint.failed_in_a_row += 1
     stop_if_hopeless(error, work.endpoint)

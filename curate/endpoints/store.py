@@ -3,7 +3,7 @@
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -23,8 +23,8 @@ CREATE TABLE IF NOT EXISTS replies (key BLOB NOT NULL UNIQUE, text TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS failures (key BLOB PRIMARY KEY, error TEXT NOT NULL, url TEXT, model TEXT) WITHOUT ROWID;
 """
 INSERT_REPLY = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+NO_REPLY_SINCE = "NOT EXISTS (SELECT 1 FROM replies r WHERE r.key = f.key)"
 INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
-FORGET_FAILURE = "DELETE FROM failures WHERE key = ?"
 
 
 class ReplyStore:
@@ -38,7 +38,7 @@ class ReplyStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._under_way: dict[str, Reply] = {}
-        self._arrived: queue.SimpleQueue[tuple[str, Reply] | threading.Event | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[Mapping[str, Reply] | threading.Event | None] = queue.SimpleQueue()
         self._failure: OvtError | None = None
         self._turn = threading.Lock()
         self._reader = open_database(path)
@@ -69,22 +69,28 @@ class ReplyStore:
         self.flush()
         found: dict[str, Reply] = {}
         for chunk in chunks(keys):
-            sql = f"SELECT * FROM failures WHERE key IN ({marks(chunk)})"  # noqa: S608
+            sql = f"SELECT * FROM failures f WHERE key IN ({marks(chunk)}) AND {NO_REPLY_SINCE}"  # noqa: S608
             for key, error, url, model in self._read(sql, chunk):
                 found[key.hex()] = Reply(None, url=url, model=model, error=error)
         return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Keeps `reply` (or, where it has an `error`, the failure); the first reply of a key stays.
+        """`put_many` of one reply."""
+        self.put_many({key: reply})
 
-        Returns at once, the commit follows within milliseconds. OvtError where an earlier commit failed.
+    def put_many(self, replies: Mapping[str, Reply]) -> None:
+        """Keeps `replies` by key, all of them or (when killed) none; those with an `error` as their key's failure.
+
+        The first reply of a key stays. Returns at once, the commit follows within milliseconds. OvtError where an
+        earlier commit failed.
         """
         if self._failure is not None:
             raise self._failure
         with self._turn:
-            if self._on_its_way(key) is None:
-                self._under_way[key] = reply
-        self._arrived.put((key, reply))
+            for key, reply in replies.items():
+                if self._on_its_way(key) is None:
+                    self._under_way[key] = reply
+        self._arrived.put(replies)
 
     def flush(self) -> None:
         """Returns when everything put so far is committed; OvtError where it could not be."""
@@ -122,12 +128,12 @@ class ReplyStore:
     def _write(self) -> None:
         """The writer thread: one transaction for all that arrived while the last one was committed."""
         with closing(open_database(self.path)) as database:
-            batch: list[tuple[str, Reply] | threading.Event | None] = []
+            batch: list[Mapping[str, Reply] | threading.Event | None] = []
             while None not in batch:
                 batch = [self._arrived.get()]
                 while not self._arrived.empty():
                     batch.append(self._arrived.get())
-                self._commit(database, [item for item in batch if isinstance(item, tuple)])
+                self._commit(database, [pair for item in batch if isinstance(item, Mapping) for pair in item.items()])
                 for item in batch:
                     if isinstance(item, threading.Event):
                         item.set()
@@ -175,7 +181,6 @@ def insert(database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> No
     database.execute("BEGIN IMMEDIATE")
     try:
         database.executemany(INSERT_REPLY, [(key, *columns(reply)) for key, reply in replies])
-        database.executemany(FORGET_FAILURE, [(key,) for key, _ in replies])
         database.executemany(INSERT_FAILURE, [(key, reply.error, reply.url, reply.model) for key, reply in failures])
         database.execute("COMMIT")
     except BaseException:

@@ -19,6 +19,7 @@ class Url:
 
     width         calls it may have under way: halved when it answers 429, widened by each reply
     strikes       failures since its last reply
+    rests         how often it has rested since then
     rests_until   monotonic seconds; it takes no call before
     on_trial      it has rested: one call at a time, until a server answers
     silent_since  when it was first found out of reach, since it last answered anything
@@ -31,6 +32,7 @@ class Url:
     in_flight: int = 0
     sent: int = 0
     strikes: int = 0
+    rests: int = 0
     rests_until: float = -math.inf
     on_trial: bool = False
     narrowed_at: float = -math.inf
@@ -66,17 +68,17 @@ class Urls:
 
     def succeeded(self, url: Url) -> None:
         """A reply came: the URL is well, and gets a little wider where it had been narrowed."""
-        url.strikes, url.silent_since, url.on_trial = 0, None, False
         url.reached = url.answered = True
+        url.silent_since = None
+        self._is_well(url)
         url.width = min(float(self.max_concurrency), url.width + 1.0 / url.width)
 
     def failed(self, url: Url, error: CallError) -> None:
         """A call failed: decides whether, and for how long, the URL rests."""
         now = time.monotonic()
         if error.kind == "unreachable":
-            url.strikes += 1
             url.silent_since = now if url.silent_since is None else url.silent_since
-            url.rests_until, url.on_trial = now + rest_s(url.strikes), True
+            self._rest(url, now)
             return
         url.reached, url.silent_since = True, None
         if error.kind == "limited":
@@ -86,9 +88,9 @@ class Urls:
             url.strikes += 1
             # The last URL standing does not rest: each request's own backoff is pause enough.
             if url.strikes >= STRIKES and any(other.rests_until <= now for other in self.all if other is not url):
-                url.rests_until, url.on_trial = now + rest_s(url.strikes - STRIKES + 1), True
+                self._rest(url, now)
         else:
-            url.strikes, url.on_trial = 0, False
+            self._is_well(url)
 
     def out_of_reach(self) -> bool:
         """Whether going on is pointless: no URL was ever reached, or none for `patience_s`."""
@@ -103,6 +105,15 @@ class Urls:
         rooms = [(url, 1 if url.on_trial else max(1, int(url.width))) for url in self.all if url.rests_until <= now]
         free = [url for url, room in rooms if url.in_flight < room]
         return min(free, key=lambda url: (url.in_flight, url.sent), default=None)
+
+    def _rest(self, url: Url, now: float) -> None:
+        # What was under way when the rest began fails too, and says nothing new.
+        if url.rests_until <= now:
+            url.rests += 1
+            url.rests_until, url.on_trial = now + rest_s(url.rests), True
+
+    def _is_well(self, url: Url) -> None:
+        url.strikes, url.rests, url.on_trial = 0, 0, False
 
     def _narrow(self, url: Url, now: float) -> None:
         # A burst of 429s is one message, not one for each call.

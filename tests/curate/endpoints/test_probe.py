@@ -20,7 +20,7 @@ def test_a_server_that_does_it_all(loopback: Any) -> None:
     (found,) = probes(loopback.url)
     assert found.error is None
     assert (found.model_listed, found.honours_n, found.accepts_images) == (True, True, True)
-    assert 0 < found.latency_s < 5
+    assert found.latency_s > 0
     assert loopback.seen[0].body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png")
 
 
