@@ -6,6 +6,7 @@ it is a sentence rather than a bare answer, the one answer that the sentence set
 
 from collections.abc import Sequence
 
+from ovt.verifiers import pool
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
 from ovt.verifiers.extract import split_response
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
@@ -62,6 +63,7 @@ def verify_response(response: str, gold: str, *, choices: Sequence[str] | None =
 
 
 def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
+    pool.fresh_budget()
     if not gold.strip():
         return _verdict(prediction, gold, "text", Finding("wrong", "empty_gold"))
     if max(len(gold), len(prediction)) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip():

@@ -11,6 +11,7 @@ import atexit
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -21,14 +22,22 @@ from typing import Any
 START_LIMIT_S = 30.0
 """For a worker to start; not part of any answer's time."""
 
-WALL_LIMIT_S = 1.2
-"""After which a worker that has not replied is killed. The worker itself stops earlier, by its CPU time."""
+WALL_LIMIT_S = 8.0
+"""After which a worker that has not replied is killed. Workers stop themselves far earlier, by their CPU time, so that a
+verdict does not depend on how busy the machine is; this is for one that no longer runs at all."""
+
+BUDGET_S = 0.7
+"""CPU time for all the jobs of one verdict together."""
 
 MAX_WORKERS = max(1, min(8, os.cpu_count() or 1))
 
 
 class Lost(Exception):
-    """The worker ended, or had to be ended, before it replied."""
+    """The worker ended before it replied."""
+
+
+class Late(Exception):
+    """The worker did not reply in time; it will be ended."""
 
 
 class Worker:
@@ -57,7 +66,7 @@ class Worker:
             raise Lost from error
 
     def reply(self, limit_s: float) -> Any:
-        """The next line, as JSON. Raises Lost at the limit or at the end of the process."""
+        """The next line, as JSON. Raises Late at the limit, Lost at the end of the process."""
         deadline = time.monotonic() + limit_s
         stdout = self.process.stdout.fileno()  # type: ignore[union-attr]
         poll = select.poll()
@@ -65,7 +74,7 @@ class Worker:
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
-                raise TimeoutError
+                raise Late
             chunk = os.read(stdout, 1 << 16)
             if not chunk:
                 raise Lost
@@ -73,12 +82,20 @@ class Worker:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def load(self, library: str) -> None:
-        """Import a library ahead of the job that needs it, so that its import is not part of the job's time."""
-        if library not in self.loaded:
-            self.ask("load", library)
-            self.reply(START_LIMIT_S)
-            self.loaded.add(library)
+    def prepare(self, library: str = "") -> None:
+        """Wait until the process serves and has imported `library`: neither is part of a job's time."""
+        for name in ("ready", library):
+            if name and name not in self.loaded:
+                self.ask("load", name)
+                self.reply(START_LIMIT_S)
+                self.loaded.add(name)
+
+    def ran_out_of_time(self) -> bool:
+        """Whether the process ended by its own hard limit of CPU time."""
+        try:
+            return self.process.wait(1) == -signal.SIGVTALRM
+        except subprocess.TimeoutExpired:
+            return False
 
     def end(self) -> None:
         self.process.kill()
@@ -111,8 +128,12 @@ class Pool:
         with self.changed:
             while not self.idle and len(self.all) >= MAX_WORKERS:
                 self.changed.wait()
-            if self.idle:
-                return self.idle.pop()
+            while self.idle:
+                worker = self.idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                self.all.remove(worker)
+                worker.end()
             worker = Worker()
             self.all.append(worker)
             return worker
@@ -139,42 +160,65 @@ _local: Any = None
 """Inside a worker: the function that does a job on the spot (a worker starts no workers)."""
 
 
+_budget = threading.local()
+
+
+def fresh_budget() -> None:
+    """Start the clock of one verdict, in this thread."""
+    _budget.left = BUDGET_S
+
+
 def call(job: str, *args: Any, needs: str = "") -> str:
     """Do one job in a worker; "timeout" where it ran out of time, "lost" where two workers died of it."""
+    left = getattr(_budget, "left", BUDGET_S)
+    if left <= 0:
+        return "timeout"
     if _local is not None:
-        return _local(job, *args)
+        started = time.process_time()
+        result = _local(job, *args)
+        _budget.left = left - (time.process_time() - started)
+        return result
     for _ in range(2):
+        result, spent_s = _ask_a_worker(job, args, needs)
+        if result != "lost":
+            break
+    _budget.left = left - spent_s
+    return result
+
+
+def _ask_a_worker(job: str, args: tuple[Any, ...], needs: str) -> tuple[str, float]:
+    """(result, CPU seconds it took)."""
+    try:
         worker = _pool.borrow()
-        usable = False
-        try:
-            if "ready" not in worker.loaded:
-                worker.load("ready")
-            if needs:
-                worker.load(needs)
-            worker.ask(job, *args)
-            result = worker.reply(WALL_LIMIT_S)
-            usable = True
-            return result
-        except TimeoutError:
-            return "timeout"
-        except Lost:
-            continue
-        finally:
-            _pool.give_back(worker, usable)
-    return "lost"
+    except OSError:
+        # No process to be had: what only a worker can decide stays undecided.
+        return "lost", 0.0
+    usable = False
+    try:
+        worker.prepare(needs)
+        worker.ask(job, *args)
+        result, spent_s = worker.reply(WALL_LIMIT_S)
+        usable = True
+    except Late:
+        return "timeout", BUDGET_S
+    except Lost:
+        return ("timeout", BUDGET_S) if worker.ran_out_of_time() else ("lost", 0.0)
+    finally:
+        _pool.give_back(worker, usable)
+    return result, spent_s
 
 
 def stream(job: str, rows: Sequence[Any], *args: Any) -> Iterator[Any]:
-    """Send many rows to one worker and yield a reply for each; stops early where the worker is lost."""
+    """Send many rows to one worker and yield a reply for each; stops early where the worker is lost or late."""
     worker = _pool.borrow()
     usable = False
     try:
-        worker.load("ready")
+        worker.prepare()
         worker.ask(job, rows, *args)
         for _ in rows:
-            yield worker.reply(2 * WALL_LIMIT_S)
+            yield worker.reply(WALL_LIMIT_S)
         usable = True
-    except (Lost, TimeoutError):
+    except (Lost, Late):
         return
     finally:
         _pool.give_back(worker, usable)

@@ -1,6 +1,5 @@
 """The jobs of the worker processes: numeric comparison of trees to many digits, and math-verify for what we cannot read."""
 
-import logging
 from collections.abc import Callable
 
 from ovt.verifiers.numeric import compare_numerically, evaluate, proportional
@@ -47,6 +46,8 @@ def order(left: str, right: str) -> str:
 
 def ask_math_verify(left: str, right: str) -> str:
     """What math-verify says of two LaTeX expressions that our reader does not know (integrals, limits, …)."""
+    import logging
+
     import math_verify
 
     logging.disable(logging.CRITICAL)

@@ -8,11 +8,17 @@ import os
 import resource
 import signal
 import sys
+import time
 from typing import Any
 
 from ovt.verifiers import pool
 
-CPU_LIMIT_S = 0.7
+CPU_LIMIT_S = 0.4
+"""After which a job is stopped and answered "timeout"."""
+
+CPU_HARD_LIMIT_S = 0.6
+"""After which the process is ended by the kernel: for a job stuck inside one step of C code."""
+
 MEMORY_LIMIT = 4 << 30
 
 
@@ -46,7 +52,9 @@ def _serve(job: str, args: list[Any]) -> Any:
     elif job == "rows":
         yield from _judge_rows(*args)
     else:
-        yield do(job, *args)
+        started = time.process_time()
+        result = do(job, *args)
+        yield result, time.process_time() - started
 
 
 def _load(library: str) -> str:
@@ -59,6 +67,7 @@ def do(job: str, *args: Any) -> str:
     """One job on the spot, under the CPU limit: "timeout" where it meets it, "unknown" where it fails."""
     from ovt.verifiers.symbolic import JOBS
 
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_HARD_LIMIT_S)
     signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
     try:
         result = JOBS[job](*args)
@@ -68,6 +77,7 @@ def do(job: str, *args: Any) -> str:
         return "unknown"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return result
 
 

@@ -1,0 +1,71 @@
+"""Many rows give the verdicts that one row at a time gives, in order, whoever judges them."""
+
+import os
+import signal
+import threading
+import time
+
+import polars as pl
+import pytest
+
+from ovt.verifiers import batch, pool, verify, verify_many, verify_response
+
+ROWS = [
+    ("B", "B", None),
+    ("B", "55", ["45", "55"]),
+    ("\\sqrt{8}", "2\\sqrt{2}", None),
+    ("\\sqrt{8}", "2\\sqrt{3}", None),
+    ("", "7", None),
+    ("12 or 13", "12", []),
+]
+
+
+def test_in_order_and_as_one_at_a_time() -> None:
+    rows = ROWS * 3
+    assert verify_many(rows) == [verify(text, gold, choices=choices) for text, gold, choices in rows]
+
+
+def test_whole_responses() -> None:
+    rows = [("<think>7</think> <answer>8</answer>", "8"), ("<think>8</think> <answer>7</answer>", "8")]
+    assert verify_many(rows, responses=True) == [verify_response(*row) for row in rows]
+    assert [bool(verdict) for verdict in verify_many(iter(rows), responses=True)] == [True, False]
+
+
+def test_rows_of_a_polars_frame() -> None:
+    frame = pl.DataFrame({"response": ["B", "A", None], "gold": ["B", "B", "B"], "choices": [["x", "y"], None, ["x", "y"]]})
+    verdicts = verify_many(frame.select("response", "gold", "choices").iter_rows())
+    frame = frame.with_columns(outcome=pl.Series([verdict.outcome for verdict in verdicts]))
+    assert frame["outcome"].to_list() == ["correct", "wrong", "wrong"]
+
+
+@pytest.fixture
+def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "MAX_WORKERS", 2)
+    monkeypatch.setattr(batch, "SPREAD_FROM", 1)
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_spread_over_processes_gives_the_same() -> None:
+    rows = [(f"{n}", f"{n - n % 3}", None) for n in range(500)] + ROWS
+    assert verify_many(rows) == [verify(text, gold, choices=choices) for text, gold, choices in rows]
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_spread_survives_killed_workers() -> None:
+    rows = [(f"\\sqrt{{{n}}}", f"\\sqrt{{{n}}}+0", None) for n in range(2, 900)]
+
+    def kill() -> None:
+        for _ in range(3):
+            time.sleep(0.15)
+            for worker in list(pool._pool.all):
+                os.kill(worker.process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    verdicts = verify_many(rows)
+    killer.join()
+    assert all(verdicts)
+
+
+def test_no_rows() -> None:
+    assert verify_many([]) == []

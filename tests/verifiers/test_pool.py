@@ -1,0 +1,139 @@
+"""The same verdict in a thread, in processes, in asyncio and in a fork; a hard limit on time; a lost worker is replaced."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ovt.verifiers import pool, verify
+
+PAIRS = [
+    ("\\sqrt{8}", "2\\sqrt{2}"),
+    ("\\sqrt{8}", "2\\sqrt{3}"),
+    ("\\sin^2 x + \\cos^2 x", "1"),
+    ("\\frac{1}{\\sqrt{2}}", "\\frac{\\sqrt{2}}{2}"),
+    ("2x+4y=6", "x+2y-3=0"),
+    ("x > 5", "-x < -5"),
+    ("42", "42"),
+    ("B", "C"),
+]
+OUTCOMES = ["correct", "wrong", "correct", "correct", "correct", "correct", "correct", "wrong"]
+
+
+def patience() -> float:
+    """Two seconds, and more where other work keeps the machine busy: the limits are of CPU time."""
+    return 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def outcomes() -> list[str]:
+    return [verify(prediction, gold).outcome for prediction, gold in PAIRS]
+
+
+def test_the_same_in_this_thread_and_in_many() -> None:
+    assert outcomes() == OUTCOMES
+    with ThreadPoolExecutor(8) as threads:
+        assert [run.result() for run in [threads.submit(outcomes) for _ in range(16)]] == [OUTCOMES] * 16
+
+
+def test_the_same_in_asyncio() -> None:
+    async def run() -> list[list[str]]:
+        return await asyncio.gather(*(asyncio.to_thread(outcomes) for _ in range(8)))
+
+    assert asyncio.run(run()) == [OUTCOMES] * 8
+
+
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_same_in_four_processes(method: str) -> None:
+    """Pool workers are daemonic, as a data-loader's are, and forked ones inherit our workers' pipes."""
+    assert outcomes() == OUTCOMES
+    with multiprocessing.get_context(method).Pool(4) as processes:
+        assert processes.starmap(outcomes, [()] * 8) == [OUTCOMES] * 8
+    assert outcomes() == OUTCOMES
+
+
+def test_a_killed_worker_is_replaced() -> None:
+    assert verify("\\sqrt{18}", "3\\sqrt{2}")
+    for worker in list(pool._pool.all):
+        os.kill(worker.process.pid, signal.SIGKILL)
+    assert verify("\\sqrt{50}", "5\\sqrt{2}")
+    assert not verify("\\sqrt{50}", "5\\sqrt{3}")
+
+
+def test_a_job_that_runs_away_is_stopped() -> None:
+    hard = "\\sum_{a=1}^{1999}\\sum_{b=1}^{1999}\\sum_{c=1}^{1999} \\sin(abc)"
+    verify("\\sqrt{8}", "2\\sqrt{2}")
+    started = time.monotonic()
+    verdict = verify(hard, "\\sqrt{17}")
+    assert (verdict.outcome, verdict.reason) == ("abstain", "timeout")
+    assert time.monotonic() - started < patience()
+    assert verify("\\sqrt{8}", "2\\sqrt{2}")
+
+
+def test_many_hard_members_share_one_budget() -> None:
+    hard = ", ".join(f"\\sum_{{a=1}}^{{1999}}\\sum_{{b=1}}^{{1999}} \\sin(ab+{n})" for n in range(12))
+    started = time.monotonic()
+    assert not verify(hard, ", ".join(f"\\sqrt{{{n}}}" for n in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)))
+    assert time.monotonic() - started < patience()
+
+
+def test_a_script_without_a_main_guard_works_and_leaves_no_process() -> None:
+    script = (
+        "from ovt.verifiers import verify, pool\n"
+        "print(verify(r'\\sqrt{8}', r'2\\sqrt{2}').outcome, pool._pool.all[0].process.pid)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    outcome, pid = run.stdout.split()
+    assert outcome == "correct"
+    assert not _is_alive(int(pid))
+
+
+def test_a_worker_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import os, signal\nfrom ovt.verifiers import verify, pool\nverify(r'\\sqrt{8}', r'2\\sqrt{2}')\n"
+        "print(pool._pool.all[0].process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    pid = int(run.stdout)
+    deadline = time.monotonic() + 10
+    while _is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_the_workers_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    worker = pool.Worker()
+    try:
+        worker.prepare()
+        with open(f"/proc/{worker.process.pid}/environ") as environ:
+            assert "sk-secret" not in environ.read()
+    finally:
+        worker.end()
+
+
+def test_a_fast_verdict_starts_no_process() -> None:
+    script = (
+        "import sys\nfrom ovt.verifiers import verify, pool\n"
+        "for p, g, c in [('B', 'B', None), ('yes', 'Yes', None), ('7,000.0', '7000', None), ('a cat', 'cat', None), ('55', 'C', ['1', '2', '55'])]:\n"
+        "    assert verify(p, g, choices=c)\n"
+        "    assert not verify('17', g, choices=c)\n"
+        "print(len(pool._pool.all), any(name in sys.modules for name in ('sympy', 'mpmath', 'math_verify', 'polars')))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.split() == ["0", "False"]
