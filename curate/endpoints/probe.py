@@ -1,5 +1,6 @@
 """`ovt doctor`: a round trip to each URL of an endpoint, with a small image."""
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from ovt.curate.endpoints.transport import CallError, HttpTransport
 from ovt.curate.endpoints.urls import Url
 
 SIDE = 112  # pixels of the probe's image
+LONGEST_S = 60.0  # for one of the questions asked
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,18 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
     for image, n in ((True, 2), (True, 1), (False, 1)):
         began = time.monotonic()
         try:
-            response = await url.transport.send(probe_body(endpoint, image, n))
+            async with asyncio.timeout(LONGEST_S):
+                response = await url.transport.send(probe_body(endpoint, image, n))
             replies = read_replies(response, n, endpoint.section)
         except CallError as error:
             found = replace(found, error=error.reason)
-            continue
-        seconds = time.monotonic() - began
+            if error.status in (400, 413, 422) or (error.status or 0) >= 500:
+                continue
+            return found
+        except TimeoutError:
+            return replace(found, error=f"no answer within {LONGEST_S:.0f} s")
+        seconds, text = time.monotonic() - began, (replies[0].text or "")[:80]
         honours = len(replies) == 2
-        text = (replies[0].text or "")[:80]
         return replace(found, error=None, latency_s=seconds, honours_n=honours, accepts_images=image, reply=text)
     return found
 

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS replies (key BLOB NOT NULL UNIQUE, text TEXT NOT NULL
     prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency_s REAL, url TEXT, model TEXT);
 CREATE TABLE IF NOT EXISTS failures (key BLOB PRIMARY KEY, error TEXT NOT NULL, url TEXT, model TEXT) WITHOUT ROWID;
 """
-INSERT_REPLY = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_REPLY = "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 NO_REPLY_SINCE = "NOT EXISTS (SELECT 1 FROM replies r WHERE r.key = f.key)"
 INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
 

@@ -20,7 +20,7 @@ Kind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "deni
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
 # What keys look like, should a server repeat one that is not ours.
-KEY_LOOK = re.compile(r"\b(?:sk|pk|hf|gsk|xai|key)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
+KEY_LOOK = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
 
 
 class CallError(Exception):
@@ -111,7 +111,8 @@ class HttpTransport:
         import httpx2
         import openai
 
-        limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=None, keepalive_expiry=30)
+        # Shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed.
+        limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=None, keepalive_expiry=4)
         # A proxy from the environment is never the way to one's own machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
         timeout = httpx2.Timeout(None, connect=CONNECT_S)
