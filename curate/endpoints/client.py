@@ -64,15 +64,15 @@ async def work_off(jobs: Iterator[Job | None], work: Work) -> None:
             await answer(job, work)
 
 
-async def answer(job: Job, work: Work) -> bool:
-    """Gets `job` its replies, or records why it has none; whether there were any."""
+async def answer(job: Job, work: Work) -> CallError | None:
+    """Gets `job` its replies, or records why it has none, which is also what it returns."""
     try:
         replies = await call(job, work)
     except CallError as error:
         if error.kind == "refused" and len(job.keys) > 1:
             return await answer_singly(job, work)
         give_up(job, error, work)
-        return False
+        return error
     singles = job.singles()
     answered = list(zip(singles, replies, strict=False))
     # Whatever has come is kept before anything else is asked.
@@ -84,20 +84,19 @@ async def answer(job: Job, work: Work) -> bool:
         work.endpoint.honours_n = False
     for single in singles[len(answered) :]:
         await answer(single, work)
-    return True
+    return None
 
 
-async def answer_singly(job: Job, work: Work) -> bool:
+async def answer_singly(job: Job, work: Work) -> CallError | None:
     """After a refusal of n > 1: the first sample alone tells whether it was the n that was refused."""
     first, *others = job.singles()
-    if not await answer(first, work):
-        error = CallError("refused", f"as sample {job.first} of the same request")
+    if error := await answer(first, work):
         give_up(replace(job, first=job.first + 1, keys=job.keys[1:]), error, work)
-        return False
+        return error
     work.endpoint.honours_n = False
     for single in others:
         await answer(single, work)
-    return True
+    return None
 
 
 async def second_try(job: Job, empty: Reply, work: Work) -> Reply:

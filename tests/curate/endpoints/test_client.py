@@ -152,7 +152,7 @@ def test_a_refused_request_is_its_own_failure(loopback: Any, fill_all: Callable,
     filled = fill_all(questions(10, n=2))
     assert (filled.tally.done, filled.tally.failed) == (18, 2)
     assert [reply.text for reply in filled.replies[3]] == [None, None]
-    assert filled.replies[3][0].error == "HTTP 400: too long"
+    assert [reply.error for reply in filled.replies[3]] == ["HTTP 400: too long"] * 2
     assert filled.endpoint.honours_n
     loopback.status = lambda body: None
     again = fill_all(questions(10, n=2))  # a failure is tried again by the next build
