@@ -1,7 +1,7 @@
 """Many verdicts at once: equal rows are judged once, and long tables are spread over the worker processes.
 
-    verdicts = verify_many(df.select("response", "gold", "choices").iter_rows(), responses=True)
-    df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]), reason=pl.Series([v.reason for v in verdicts]))
+verdicts = verify_many(df.select("response", "gold", "choices").iter_rows(), responses=True)
+df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]), reason=pl.Series([v.reason for v in verdicts]))
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,11 @@ def _spread(keys: list[Key], responses: bool, kind: str) -> list[Verdict]:
     """Each thread feeds one worker process, chunk by chunk."""
     chunks = [keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK)]
     with ThreadPoolExecutor(pool.MAX_WORKERS) as threads:
-        return [verdict for verdicts in threads.map(lambda chunk: _judge_chunk(chunk, responses, kind), chunks) for verdict in verdicts]
+        return [
+            verdict
+            for verdicts in threads.map(lambda chunk: _judge_chunk(chunk, responses, kind), chunks)
+            for verdict in verdicts
+        ]
 
 
 def _judge_chunk(keys: list[Key], responses: bool, kind: str) -> list[Verdict]:

@@ -23,7 +23,8 @@ _LONE = re.compile(
     _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
 )
 _WITH_TEXT = re.compile(
-    _NAMED + r"(?:\(\s*([a-zA-Z])\s*\)|\[\s*([a-zA-Z])\s*\]|([a-zA-Z])\s*[):]|([A-Z])\s*[.,;]|([A-Z])\s+(?:-+|=)(?=\s)"
+    _NAMED
+    + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]|([A-Z])\s*[.,;]|([A-Z])\s+(?:-+|=)(?=\s)"
     r"|([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\()))\s*[:.\-]*\s*(.+)$",
     re.DOTALL,
 )
@@ -39,8 +40,8 @@ _MENTION = re.compile(
     r"(?=$|[\s.,;:!)](?!\w*[a-z]{3}))|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
-    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate)\s+(?:be\s+|option\s+|choice\s+|\()*$",
-    re.IGNORECASE,
+    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay|\bcan|\bmaybe|"
+    r"\bperhaps|\bpossibly|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
 )
 
 
@@ -112,8 +113,8 @@ def mentioned_letter(text: str) -> str | None:
     text = plain(text)
     found = None
     for match in _MENTION.finditer(text):
-        if not _NEGATED.search(text[: match.start() + len(match[0]) - len(match[0].lstrip())][-40:]):
-            found = _first(match).upper()
+        before = text[: match.start() + len(match[0]) - len(match[0].lstrip())]
+        found = None if _NEGATED.search(before[-40:]) else _first(match).upper()
     return found
 
 

@@ -1,6 +1,6 @@
 """Lists, sets and tuples. `2, 3` and `{2, 3}` have no order; `(3, 4)` and `[3, 4]` have one. Every member counts once.
 
-    `x = 1 or x = 2` is `{2, 1}`;  `1 ± 2` is `{3, -1}`;  `(3;4)` is `(3, 4)`;  `p=5, q=2; p=7, q=2` is `(5,2), (7,2)`
+`x = 1 or x = 2` is `{2, 1}`;  `1 ± 2` is `{3, -1}`;  `(3;4)` is `(3, 4)`;  `p=5, q=2; p=7, q=2` is `(5,2), (7,2)`
 """
 
 import re

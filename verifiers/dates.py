@@ -1,6 +1,6 @@
 """Dates: strings, never arithmetic. A month by name, ISO order and leading zeros do not matter; a day does.
 
-    `January 15, 2020` is `15 Jan 2020` and `2020-01-15`;  `04/02/2005` is `4/2/2005`, and is no other date
+`January 15, 2020` is `15 Jan 2020` and `2020-01-15`;  `04/02/2005` is `4/2/2005`, and is no other date
 """
 
 import re
@@ -9,8 +9,10 @@ from typing import NamedTuple
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.verdict import Finding, equal_or_not
 
-_MONTHS = "january february march april may june july august september october november december".split()
-_NAMES = {name: n for n, name in enumerate(_MONTHS, 1)} | {name[:3]: n for n, name in enumerate(_MONTHS, 1)} | {"sept": 9}
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_NAMES = (
+    {name: n for n, name in enumerate(_MONTHS, 1)} | {name[:3]: n for n, name in enumerate(_MONTHS, 1)} | {"sept": 9}
+)
 _MONTH = rf"(?P<month>{'|'.join(sorted(_NAMES, key=len, reverse=True))})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4}|'\d{2})"

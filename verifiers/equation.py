@@ -1,15 +1,14 @@
 """Equations: an assignment is worth its value (`x = 5` is `5`), any other equation is compared up to scaling.
 
-    `z = 1 + 1 = 2` is `2`;  `2x+4y-3=0` is `y=-x/2+3/4`;  `a+3z=0` is not `0`
+`z = 1 + 1 = 2` is `2`;  `2x+4y-3=0` is `y=-x/2+3/4`;  `a+3z=0` is not `0`
 """
 
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ovt.verifiers import pool
 from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
-from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
+from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic, ratio_of_sources
 from ovt.verifiers.structure import is_name, members, read_relation
 from ovt.verifiers.syntax import Unreadable, math_source, parse
 from ovt.verifiers.verdict import Finding
@@ -102,11 +101,13 @@ def _compare_sides(found: Equation, gold: Equation) -> Finding:
     """Whether one equation is a multiple of the other."""
     if "=" in (found.name, gold.name):
         return Finding("wrong", "different", _show(found), _show(gold))
-    if all(_same(found[side], gold[side]) for side in (1, 2)) or all(_same(found[side], gold[3 - side]) for side in (1, 2)):
+    if all(_same(found[side], gold[side]) for side in (1, 2)) or all(
+        _same(found[side], gold[3 - side]) for side in (1, 2)
+    ):
         return Finding("correct", "equal", _show(found), _show(gold))
     if gold.name and found.name and _is_constant(gold.right):
         return Finding("wrong", "different", _show(found), _show(gold))
-    word = pool.call("ratio", _difference(found), _difference(gold))
+    word = ratio_of_sources(_difference(found), _difference(gold))
     if word in ("positive", "negative"):
         word = "equal"
     elif word == "none":

@@ -49,6 +49,18 @@ def compare_exactly(left: Node, right: Node) -> bool | None:
     return None
 
 
+def exact_ratio(left: Node, right: Node) -> Fraction | None:
+    """The constant that `left` is of `right`, 0 where it is none; None where rational arithmetic cannot tell."""
+    try:
+        pairs = [(exact_value(left, seed), exact_value(right, seed)) for seed in (1, 2, 3)]
+        ratios = {a.number / b.number for a, b in pairs}
+    except (TooLarge, ZeroDivisionError, RecursionError):
+        return None
+    if len(ratios) == 1:
+        return ratios.pop()
+    return None if any(max(a.level, b.level) == OPAQUE for a, b in pairs) else Fraction(0)
+
+
 def _check(number: Fraction, level: int) -> Value:
     if number.numerator.bit_length() + number.denominator.bit_length() > MAX_POWER_BITS:
         raise TooLarge

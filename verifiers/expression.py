@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from ovt.verifiers import pool
-from ovt.verifiers.exact import compare_exactly
+from ovt.verifiers.exact import compare_exactly, exact_ratio
 from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
 from ovt.verifiers.syntax import Unreadable, has_words, math_source, parse
 from ovt.verifiers.verdict import Finding
@@ -77,6 +77,18 @@ def compare_sources(left: str, right: str) -> str:
         if number:
             return pool.call("compare", decimal, other, number.places)
     return pool.call("compare", left, right)
+
+
+@lru_cache(maxsize=4096)
+def ratio_of_sources(left: str, right: str) -> str:
+    """How one expression is a constant multiple of another: "positive", "negative", "none", "unknown", "timeout", "lost"."""
+    try:
+        ratio = exact_ratio(parse(left), parse(right))
+    except Unreadable:
+        return "unknown"
+    if ratio is None:
+        return pool.call("ratio", left, right)
+    return "none" if ratio == 0 else "positive" if ratio > 0 else "negative"
 
 
 def _is_decimal(source: str) -> bool:

@@ -36,7 +36,7 @@ _BETWEEN_BOXES = re.compile(
     r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or|,)?\s*\}|and\b|or\b|"
     r"\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[AaPp])(?<!\b[AaPp]\.[Mm])(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
+_SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
 
 
 MAX_CLAUSE_CHARS = 1_000
@@ -157,12 +157,11 @@ def _last_boxes(text: str) -> tuple[int, str] | None:
 
 def _last_statement(text: str) -> tuple[int, str] | None:
     """(position, what is said to be the answer) of the last "the answer is …"."""
-    found = None
-    for match in _STATEMENT.finditer(text):
+    for match in reversed(list(_STATEMENT.finditer(text))):
         content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
         if content:
-            found = (match.end(), content)
-    return found
+            return match.end(), content
+    return None
 
 
 def _clause(text: str) -> str:

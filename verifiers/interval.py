@@ -1,6 +1,6 @@
 """Intervals and their unions, written with brackets or with inequalities. Open and closed ends matter.
 
-    `0 \\\\le x < 1` is `[0,1)`;  `[1,2] \\\\cup [2,3]` is `[1,3]`;  `x \\\\ne 3` is `(-∞,3) ∪ (3,∞)`;  `ℝ` is `(-∞,∞)`
+`0 \\\\le x < 1` is `[0,1)`;  `[1,2] \\\\cup [2,3]` is `[1,3]`;  `x \\\\ne 3` is `(-∞,3) ∪ (3,∞)`;  `ℝ` is `(-∞,∞)`
 """
 
 import re
@@ -16,7 +16,9 @@ from ovt.verifiers.verdict import Finding
 _UNION = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*")
 _UNION_OR_COMMA = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*|\s*,\s*")
 _MEMBERSHIP = re.compile(r"^(?:[A-Za-z]\w*(?:\s*\([a-z]\))?|\\[a-z]+)\s*(?:∈|=)\s*")
-_ALL_REALS = re.compile(r"(?:x ∈ )?(?:ℝ|all real(?: number)?s|(?:the )?(?:set of )?(?:all )?real numbers)$", re.IGNORECASE)
+_ALL_REALS = re.compile(
+    r"(?:x ∈ )?(?:ℝ|all real(?: number)?s|(?:the )?(?:set of )?(?:all )?real numbers)$", re.IGNORECASE
+)
 _WITHOUT = re.compile(r"^(?:ℝ|\(\s*-\s*∞\s*,\s*\+?\s*∞\s*\))\s*(?:∖|-|except)\s*(?=\\?\{)")
 _BUILDER = re.compile(r"^\\?\{\s*([A-Za-z])\s*(?:∈\s*ℝ\s*)?[|:]\s*(.*?)\\?\}$")
 MAX_PIECES = 20
@@ -50,20 +52,23 @@ def read_intervals(text: str) -> Pieces | None:
             return (Piece("-∞", False, "∞", False),)
     if match := _WITHOUT.match(source):
         return _holes(source[match.end() :])
+    parts = split_top(source, _UNION)
+    if len(parts) > MAX_PIECES:
+        return None
     pieces: list[Piece] = []
-    for part in split_top(source, _UNION):
+    for part in parts:
         found = _bracketed(part) or _from_inequality(part)
         if found is None:
             return None
         pieces += found
-    return tuple(pieces) if 0 < len(pieces) <= MAX_PIECES else None
+    return tuple(pieces) or None
 
 
 def read_interval_gold(text: str) -> Pieces | None:
     """A gold that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
     source = math_source(text)
     pieces = read_intervals(text)
-    if pieces is None or read_relation(source) and "∈" not in source and not _BUILDER.match(source):
+    if pieces is None or (read_relation(source) and "∈" not in source and not _BUILDER.match(source)):
         return None
     if "∪" not in source and all(piece.low == piece.high for piece in pieces):
         return None
@@ -133,7 +138,11 @@ def _from_chain(relation: Relation) -> list[Piece] | None:
     low, name, high = relation.members
     signs = relation.signs
     if set(signs) <= set(">≥"):
-        low, high, signs = high, low, (signs[1].replace(">", "<").replace("≥", "≤"), signs[0].replace(">", "<").replace("≥", "≤"))
+        low, high, signs = (
+            high,
+            low,
+            (signs[1].replace(">", "<").replace("≥", "≤"), signs[0].replace(">", "<").replace("≥", "≤")),
+        )
     if not set(signs) <= set("<≤") or not is_name(name) or not (_is_bound(low) and _is_bound(high)):
         return None
     return [Piece(low, signs[0] == "≤", high, signs[1] == "≤")]
@@ -234,5 +243,8 @@ def _compare_ends(left: str, right: str) -> str:
 
 def _comma_union(prediction: str) -> Pieces | None:
     """`(-∞,-8), (8,∞)` for a union."""
-    pieces = [_bracketed(part) for part in split_top(math_source(prediction), _UNION_OR_COMMA)]
+    parts = split_top(math_source(prediction), _UNION_OR_COMMA)
+    if len(parts) > MAX_PIECES:
+        return None
+    pieces = [_bracketed(part) for part in parts]
     return tuple(piece for found in pieces if found for piece in found) if len(pieces) > 1 and all(pieces) else None

@@ -10,8 +10,8 @@ from ovt.verifiers.dash_range import check_range, read_range_gold
 from ovt.verifiers.dates import check_date, read_date
 from ovt.verifiers.dressing import undress
 from ovt.verifiers.equation import check_equation, read_equation, value_of
-from ovt.verifiers.extract import untagged_answer
 from ovt.verifiers.expression import check_expression, read_expression
+from ovt.verifiers.extract import untagged_answer
 from ovt.verifiers.guard import refuse
 from ovt.verifiers.inequality import check_inequality, read_inequality
 from ovt.verifiers.interval import check_intervals, read_interval_gold
@@ -93,7 +93,7 @@ def check_gold(prediction: str, gold: Gold) -> Finding:
     if not prediction.strip():
         return Finding("wrong", "no_answer", "", gold.text)
     bare = undress(prediction)
-    if bare == undress(gold.text):
+    if bare == undress(gold.text) and (bare or prediction.strip() == gold.text.strip()):
         return Finding("correct", "identical", bare, bare)
     if refuse(bare):
         return Finding("wrong", refuse(bare) or "", bare, gold.text)

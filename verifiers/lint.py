@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ovt.verifiers.check import verify
 from ovt.verifiers.choice import gold_index, read_options
 from ovt.verifiers.guard import MAX_GOLD_CHARS, refuse
+from ovt.verifiers.text import normalize_text
 
 
 def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto") -> str | None:
@@ -26,10 +27,11 @@ def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto
     if choices and kind in ("auto", "choice"):
         options = read_options(tuple(map(str, choices)))
         index = gold_index(gold, options)
+        text = normalize_text(gold) if index is None else options.normal[index]
+        if text and options.normal.count(text) > 1:
+            return "duplicate_choices"
         if index is None:
             return "gold_not_in_choices"
-        if options.normal[index] and options.normal.count(options.normal[index]) > 1:
-            return "duplicate_choices"
     verdict = verify(gold, gold, choices=choices, kind=kind)
     if kind not in ("auto", verdict.kind):
         return "unparseable_gold"

@@ -31,7 +31,9 @@ def read_matrix(text: str) -> Matrix | None:
     """The matrix that a text is, or that a sum or product of matrices in it makes."""
     source = math_source(text.replace("\\\\", "\\row ")).rstrip(" .")
     source = re.sub(r"^[A-Za-z][\w^'{}-]{0,12}\s*=\s*(?=[(\[|]?\s*\\begin)", "", source)
-    while (enclosed := re.match(r"\(\s*(\\begin.*\\end\{\w+\})\s*\)$", source, re.DOTALL)) and source.count("\\begin") == 1:
+    while (enclosed := re.match(r"\(\s*(\\begin.*\\end\{\w+\})\s*\)$", source, re.DOTALL)) and source.count(
+        "\\begin"
+    ) == 1:
         source = enclosed[1]
     matches = list(_MATRIX.finditer(source))
     if not matches or matches[0].start() or matches[-1].end() != len(source):
@@ -62,11 +64,15 @@ def _combine(left: Rows, right: Rows | None, sign: str) -> Rows | None:
     if sign in ("+", "-"):
         if (len(left), len(left[0])) != (len(right), len(right[0])):
             return None
-        return tuple(tuple(f"({a}){sign}({b})" for a, b in zip(*rows, strict=True)) for rows in zip(left, right, strict=True))
+        return tuple(
+            tuple(f"({a}){sign}({b})" for a, b in zip(*rows, strict=True)) for rows in zip(left, right, strict=True)
+        )
     if len(left[0]) != len(right):
         return None
     columns = list(zip(*right, strict=True))
-    return tuple(tuple("+".join(f"({a})*({b})" for a, b in zip(row, column, strict=True)) for column in columns) for row in left)
+    return tuple(
+        tuple("+".join(f"({a})*({b})" for a, b in zip(row, column, strict=True)) for column in columns) for row in left
+    )
 
 
 def check_matrix(prediction: str, gold: Matrix, compare: Compare) -> Finding | None:

@@ -181,7 +181,9 @@ _SMALL = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: n for n, word in enumerate(_SMALL.split())} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_NUMERAL = re.compile(rf"(?:(?:minus|negative)\s+)?(?:\b(?:{'|'.join([*_WORDS, *SCALES])}|hundred)\b[\s-]*(?:and\s+)?)+", re.IGNORECASE)
+_NUMERAL = re.compile(
+    rf"(?:(?:minus|negative)\s+)?(?:\b(?:{'|'.join([*_WORDS, *SCALES])}|hundred)\b[\s-]*(?:and\s+)?)+", re.IGNORECASE
+)
 
 
 def read_leading_words(text: str) -> tuple[Number, str] | None:

@@ -267,9 +267,7 @@ def _series(node: Node, scope: dict[str, Any]) -> Any:
     bounds = [_rational(start), _rational(end)]
     if None in bounds or any(bound.denominator != 1 for bound in bounds) or bounds[1] - bounds[0] > MAX_TERMS:
         raise Undefined("no finite number of terms")
-    terms = [
-        _evaluate(body, {**scope, name: mpmath.mpf(k)}) for k in range(int(bounds[0]), int(bounds[1]) + 1)
-    ]
+    terms = [_evaluate(body, {**scope, name: mpmath.mpf(k)}) for k in range(int(bounds[0]), int(bounds[1]) + 1)]
     return mpmath.fsum(terms) if node.op == "sum" else mpmath.fprod(terms)
 
 

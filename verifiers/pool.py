@@ -46,7 +46,7 @@ class Worker:
     def __init__(self) -> None:
         paths = [path for path in sys.path if path]
         env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
-        self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+        self.process = subprocess.Popen(
             [sys.executable, "-P", "-X", "utf8", "-m", "ovt.verifiers.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

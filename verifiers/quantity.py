@@ -1,6 +1,6 @@
 """Quantities: a number or an expression with a unit or a currency. The unit is optional; two that conflict are wrong.
 
-    `21 cm` is `21` and `0.21 m`, not `21 m`;  `$7` is `7` and `7 dollars`;  `2 hours and 45 minutes` is `165 min`
+`21 cm` is `21` and `0.21 m`, not `21 m`;  `$7` is `7` and `7 dollars`;  `2 hours and 45 minutes` is `165 min`
 """
 
 import re
@@ -19,6 +19,8 @@ from ovt.verifiers.syntax import Unreadable, math_source, parse
 from ovt.verifiers.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
 
+MAX_QUANTITY_CHARS = 300
+
 
 class Quantity(NamedTuple):
     """How much of what. number: where the magnitude is a plain number; source: the magnitude's `math_source` text."""
@@ -35,7 +37,9 @@ _CURRENCY = re.compile(
     r"(?P<sign>[-+]?)\s*(?P<symbol>(?:US|AU|CA|NZ|HK|A|C|S)?\s?\$|€|£|¥|₹|₩|USD|EUR|GBP|RMB|Rs\.?)\s*(?P<rest>[-+]?[\d.\\(].*)$",
     re.DOTALL,
 )
-_SPLIT = re.compile(r"(?<=[0-9})\]|.°%π!])\s*(?=[^\W\d_]|[°$€£¥¢₹₩])|(?<=\\pi)\s+(?=[^\W\d_])|(?<=[0-9)])\s*\*\s*(?=[^\W\d_])")
+_SPLIT = re.compile(
+    r"(?<=[0-9})\]|.°%π!])\s*(?=[^\W\d_]|[°$€£¥¢₹₩])|(?<=\\pi)\s+(?=[^\W\d_])|(?<=[0-9)])\s*\*\s*(?=[^\W\d_])"
+)
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
 _COMPOUND = re.compile(r"\s*(?:,|\band\b|\s)\s*(?=\d)")
@@ -48,7 +52,7 @@ def read_quantity(text: str) -> Quantity | None:
     number = read_number(text)
     if number:
         return Quantity(math_source(text), number, None)
-    if refuse(text):
+    if len(text) > MAX_QUANTITY_CHARS or refuse(text):
         return None
     currency = _CURRENCY.match(plain(text))
     if currency and not (currency["symbol"] == "$" and "$" in currency["rest"]):

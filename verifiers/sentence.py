@@ -1,7 +1,7 @@
 """The one answer that a sentence settles on, for a gold of a given kind: its box, its statement, its last word.
 
-    settle("so the value is 1000", "number") == "1000"
-    settle("12 or 13", "number") == ""      two answers are none
+settle("so the value is 1000", "number") == "1000"
+settle("12 or 13", "number") == ""      two answers are none
 """
 
 import re
@@ -21,7 +21,10 @@ _CUE = re.compile(
     r"approximately|roughly|around|exactly|only|then|there)\b|[=≈:]|\\approx",
     re.IGNORECASE,
 )
-_AFTERTHOUGHT = re.compile(r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$|,\s*(?:and |but )?not\b.*$", re.IGNORECASE | re.DOTALL)
+_AFTERTHOUGHT = re.compile(
+    r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$|,\s*(?:and |but )?not\b.*$",
+    re.IGNORECASE | re.DOTALL,
+)
 _NUMBER = re.compile(
     r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)"
     r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
@@ -31,12 +34,20 @@ _BOUND_BEFORE = re.compile(
     r"almost|nearly)\W*$",
     re.IGNORECASE,
 )
-_BOUND_AFTER = re.compile(r"\s*(?:\w+\s+)?(?:or|and)\s+(?:more|less|fewer|above|below|higher|lower|greater|over|under|so)\b|\s?\+", re.IGNORECASE)
+_BOUND_AFTER = re.compile(
+    r"\s*(?:\w+\s+)?(?:or|and)\s+(?:more|less|fewer|above|below|higher|lower|greater|over|under|so)\b|\s?\+",
+    re.IGNORECASE,
+)
 _LETTERS = re.compile(r"[^\W\d_]+")
-_ATTACHED_UNIT = re.compile(r"\s?(?:[^\W\d_]+(?:\^\{?-?\d\}?)?(?:/[^\W\d_]+(?:\^\{?-?\d\}?)?)?)(?:\s(?:per\s)?[^\W\d_]+)?")
+_ATTACHED_UNIT = re.compile(
+    r"\s?(?:[^\W\d_]+(?:\^\{?-?\d\}?)?(?:/[^\W\d_]+(?:\^\{?-?\d\}?)?)?)(?:\s(?:per\s)?[^\W\d_]+)?"
+)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]+)\$", re.DOTALL)
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]\.?m\b\.?", re.IGNORECASE)
-_SAYS = re.compile(r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:\s)\s*(.+)$", re.IGNORECASE | re.DOTALL)
+_SAYS = re.compile(
+    r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:\s)\s*(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
 _MATH_KINDS = frozenset(["expression", "equation", "inequality", "matrix", "interval", "list", "set", "tuple", "ratio"])
 
 
@@ -106,7 +117,11 @@ def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
     tail_start = cues[-1] if cues else 0
     tail = [number for number in numbers if number.start() >= tail_start]
     values = {number[0].strip() for number in tail}
-    if len(values) != 1 or _BOUND_BEFORE.search(sentence[: tail[0].start()]) or _BOUND_AFTER.match(sentence, tail[0].end()):
+    if (
+        len(values) != 1
+        or _BOUND_BEFORE.search(sentence[: tail[0].start()])
+        or _BOUND_AFTER.match(sentence, tail[0].end())
+    ):
         return ""
     whole = sentence[tail_start:].strip(" ,.;*")
     if read_quantity(whole):

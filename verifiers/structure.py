@@ -16,7 +16,9 @@ _GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?!\d)")
 _LETTER = r"(?:[A-Za-z]|\\(?!sin|cos|tan|sec|csc|cot|ln|log|frac|sqrt|pi|exp)[A-Za-z]+)"
 _SYMBOL = rf"{_LETTER}(?:'|_\{{[^{{}}]*\}}|_\w)*"
 _CALL = rf"{_SYMBOL}\s*\(\s*{_SYMBOL}(?:\s*,\s*{_SYMBOL})*\s*\)"
-_SEGMENT = r"(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
+_SEGMENT = (
+    r"(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
+)
 _SIMPLE = rf"(?:{_CALL}|{_SEGMENT}|{_SYMBOL})"
 _PHRASE = r"[A-Za-z][A-Za-z' ]{2,40}"
 NAME = re.compile(
@@ -76,9 +78,9 @@ def members(source: str, bare: bool) -> list[str]:
     if spaced or (bare and _GROUPED.search(source) and ";" in source):
         source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)
     parts: list[str] = []
-    for part in split_top(source, _CONJUNCTION):
-        parts += [piece for piece in split_top(part, _COMMA) if piece]
-    return parts
+    for part in split_top(source.strip(" ,;"), _CONJUNCTION):
+        parts += split_top(part, _COMMA)
+    return parts if all(parts) else []
 
 
 def clauses(source: str) -> list[str]:

@@ -34,7 +34,7 @@ def ratio(left: str, right: str) -> str:
 
 
 def order(left: str, right: str) -> str:
-    """"less", "equal", "greater" or "unknown" for two constant expressions."""
+    """ "less", "equal", "greater" or "unknown" for two constant expressions."""
     try:
         difference = evaluate(parse(f"({left})-({right})"), 0)
     except (Unreadable, ArithmeticError, ValueError, TypeError):
@@ -62,4 +62,9 @@ def ask_math_verify(left: str, right: str) -> str:
     return _word(math_verify.verify(trees[1], trees[0], timeout_seconds=None))
 
 
-JOBS: dict[str, Callable[..., str]] = {"compare": compare, "ratio": ratio, "order": order, "math_verify": ask_math_verify}
+JOBS: dict[str, Callable[..., str]] = {
+    "compare": compare,
+    "ratio": ratio,
+    "order": order,
+    "math_verify": ask_math_verify,
+}

@@ -74,21 +74,26 @@ def math_source(text: str) -> str:
     return " ".join(source.split())
 
 
-_FUNCTIONS = (
-    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asin acos atan sinh cosh tanh coth sin cos tan cot sec csc "
-    "ln lg log exp sqrt cbrt abs floor ceil gcd lcm max min"
-).split()
-_GREEK = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau upsilon phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar"
-).split()
+_FUNCTIONS = ["arcsin", "arccos", "arctan", "arccot", "arcsec", "arccsc", "arsinh", "arcosh", "artanh", "asin", "acos", "atan", "sinh", "cosh", "tanh", "coth", "sin", "cos", "tan", "cot", "sec", "csc", "ln", "lg", "log", "exp", "sqrt", "cbrt", "abs", "floor", "ceil", "gcd", "lcm", "max", "min"]
+_GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar"]
 _GREEK_LETTERS = dict(
     zip("αβγδεζηθικλμνξρστυφχψωΓΔΘΛΞΠΣΦΨΩℓ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
-        "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell".split(), strict=True)
+        ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega", "ell"], strict=True)
 )  # fmt: skip
 _SAME_LETTER = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
-_ACCENTS = ("overline", "vec", "hat", "bar", "widehat", "overrightarrow", "angle", "triangle", "mathcal", "mathbb", "tilde")
+_ACCENTS = (
+    "overline",
+    "vec",
+    "hat",
+    "bar",
+    "widehat",
+    "overrightarrow",
+    "angle",
+    "triangle",
+    "mathcal",
+    "mathbb",
+    "tilde",
+)
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)|(?P<command>\\[A-Za-z]+|\\[{}|&])|"
     r"(?P<word>(?:" + "|".join(_FUNCTIONS) + r"|pi)(?=$|[^a-z]|[a-z](?![a-z])))|(?P<letter>[A-Za-zα-ωΑ-Ωπℓ])|"
@@ -219,7 +224,17 @@ class _Parser:
     def starts_factor(self) -> bool:
         token = self.peek()
         if token.kind in _STARTERS:
-            return token.text not in ("\\}", "\\rfloor", "\\rceil", "\\rangle", "\\choose", "\\to", "\\mod", "\\pmod", "\\bmod")
+            return token.text not in (
+                "\\}",
+                "\\rfloor",
+                "\\rceil",
+                "\\rangle",
+                "\\choose",
+                "\\to",
+                "\\mod",
+                "\\pmod",
+                "\\bmod",
+            )
         return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
 
     def signed(self) -> Node:

@@ -26,7 +26,9 @@ class Time(NamedTuple):
     half: str
 
     def __str__(self) -> str:
-        return f"{self.hour}:{self.minute:02}" + (f":{self.second:02}" if self.second else "") + f" {self.half}".rstrip()
+        return (
+            f"{self.hour}:{self.minute:02}" + (f":{self.second:02}" if self.second else "") + f" {self.half}".rstrip()
+        )
 
 
 def read_time(text: str) -> Time | None:

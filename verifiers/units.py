@@ -1,6 +1,6 @@
 """Units: names and symbols, their dimensions and their size in base units, and how two of them compare.
 
-    read_unit("km/h") -> dims (("m", 1), ("s", -1)), factor 5/18;   read_unit("apples") -> a noun that is counted
+read_unit("km/h") -> dims (("m", 1), ("s", -1)), factor 5/18;   read_unit("apples") -> a noun that is counted
 """
 
 import re
@@ -143,25 +143,26 @@ _PREFIXES = {
 }
 _UNITS = _table()
 _ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) > 2} | {
-    name: _UNITS[name] for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr") if name in _UNITS
+    name: _UNITS[name]
+    for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr")
+    if name in _UNITS
 }
 AREA_WORDS = re.compile(r"\b(?:square|sq\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
 VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
 _POWER_WORDS = re.compile(r"([^\W\d]+)\s+(squared|cubed)\b", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
-_FACTOR = re.compile(r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*")
+_FACTOR = re.compile(
+    r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
+)
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _FUNCTION_WORDS = frozenset(
-    "and or to than if not no plus minus is was are were be been this that these those it its because since so thus but which "
-    "who what where when solves proves wrong incorrect correct right answer here there have has had i you we they".split()
+    ["and", "or", "to", "than", "if", "not", "no", "plus", "minus", "is", "was", "are", "were", "be", "been", "this", "that", "these", "those", "it", "its", "because", "since", "so", "thus", "but", "which", "who", "what", "where", "when", "solves", "proves", "wrong", "incorrect", "correct", "right", "answer", "here", "there", "have", "has", "had", "i", "you", "we", "they"]
 )  # fmt: skip
 _QUALIFIERS = frozenset(
-    "long tall wide high deep old away apart total altogether left remaining more each in_total approximately thick "
-    "heavy longer taller older faster ago later".split()
+    ["long", "tall", "wide", "high", "deep", "old", "away", "apart", "total", "altogether", "left", "remaining", "more", "each", "in_total", "approximately", "thick", "heavy", "longer", "taller", "older", "faster", "ago", "later"]
 )  # fmt: skip
 _NOT_COUNTED = frozenset(
-    "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st nd rd th "
-    "remainder r is are not if when for but percent times x equals through until versus vs".split()
+    ["and", "or", "to", "of", "out", "plus", "minus", "times", "over", "by", "from", "half", "halves", "third", "thirds", "quarters", "fourth", "fifth", "more", "less", "fewer", "st", "nd", "rd", "th", "remainder", "r", "is", "are", "not", "if", "when", "for", "but", "percent", "times", "x", "equals", "through", "until", "versus", "vs"]
 )  # fmt: skip
 
 
@@ -235,8 +236,17 @@ def _singular(word: str) -> str:
     for ending, replacement in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement
-    irregular = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
-    return irregular.get(word) or (word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word)
+    irregular = {
+        "people": "person",
+        "children": "child",
+        "men": "man",
+        "women": "woman",
+        "feet": "foot",
+        "mice": "mouse",
+    }
+    return irregular.get(word) or (
+        word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+    )
 
 
 def convert(left: Unit | None, right: Unit | None) -> Fraction | None:

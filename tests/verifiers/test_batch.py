@@ -32,7 +32,9 @@ def test_whole_responses() -> None:
 
 
 def test_rows_of_a_polars_frame() -> None:
-    frame = pl.DataFrame({"response": ["B", "A", None], "gold": ["B", "B", "B"], "choices": [["x", "y"], None, ["x", "y"]]})
+    frame = pl.DataFrame(
+        {"response": ["B", "A", None], "gold": ["B", "B", "B"], "choices": [["x", "y"], None, ["x", "y"]]}
+    )
     verdicts = verify_many(frame.select("response", "gold", "choices").iter_rows())
     frame = frame.with_columns(outcome=pl.Series([verdict.outcome for verdict in verdicts]))
     assert frame["outcome"].to_list() == ["correct", "wrong", "wrong"]

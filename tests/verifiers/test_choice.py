@@ -72,7 +72,9 @@ def test_labelled_options(check_table: Callable[..., None]) -> None:
     choices = ["A. 30°", "B. 45°", "C. 55°", "D. 65°"]
     check_table(WITH_ANGLES, choices, kind="choice")
     check_table([("C", "C. 55°", "right", "a labelled gold"), ("B", "C. 55°", "wrong", "a labelled gold")], choices)
-    check_table([("C", "55°", "right", "round labels"), ("55", "C", "right", "round labels")], ["(A) 30°", "(B) 45°", "(C) 55°"])
+    check_table(
+        [("C", "55°", "right", "round labels"), ("55", "C", "right", "round labels")], ["(A) 30°", "(B) 45°", "(C) 55°"]
+    )
 
 
 def test_options_that_contain_one_another(check_table: Callable[..., None]) -> None:
@@ -90,9 +92,13 @@ def test_options_that_contain_one_another(check_table: Callable[..., None]) -> N
 
 def test_options_that_are_letters(check_table: Callable[..., None]) -> None:
     check_table(
-        [("B", "B", "right", "identity"), ("(B)", "B", "right", "identity"), ("A", "B", "wrong", "another")], ["A", "B", "C", "D", "E"]
+        [("B", "B", "right", "identity"), ("(B)", "B", "right", "identity"), ("A", "B", "wrong", "another")],
+        ["A", "B", "C", "D", "E"],
     )
-    check_table([("R", "B", "right", "the text of B"), ("B", "B", "right", "the letter"), ("P", "B", "wrong", "A's text")], ["P", "R", "I", "S"])
+    check_table(
+        [("R", "B", "right", "the text of B"), ("B", "B", "right", "the letter"), ("P", "B", "wrong", "A's text")],
+        ["P", "R", "I", "S"],
+    )
 
 
 def test_options_that_differ_in_the_unit_only(check_table: Callable[..., None]) -> None:

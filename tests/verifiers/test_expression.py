@@ -99,7 +99,24 @@ def test_table(check_table: Callable[..., None]) -> None:
     check_table(CASES)
 
 
-@pytest.mark.parametrize("text", ["", "(", "3(*", "x+", "\\frac{1}", "\\unknown{x}", "the answer", "5 is", "a b c d'e f (", "1 2", "^2", "\\sqrt", ")("])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "(",
+        "3(*",
+        "x+",
+        "\\frac{1}",
+        "\\unknown{x}",
+        "the answer",
+        "5 is",
+        "a b c d'e f (",
+        "1 2",
+        "^2",
+        "\\sqrt",
+        ")(",
+    ],
+)
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         parse(math_source(text))

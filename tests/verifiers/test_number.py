@@ -127,7 +127,9 @@ def test_table(check_table: Callable[..., None]) -> None:
     check_table(CASES)
 
 
-@pytest.mark.parametrize("text", ["", " ", "abc", "1,2,3", "1-2", "1//2", "1/0", "--", "e5", "1e999999999", "½½", "-", "."])
+@pytest.mark.parametrize(
+    "text", ["", " ", "abc", "1,2,3", "1-2", "1//2", "1/0", "--", "e5", "1e999999999", "½½", "-", "."]
+)
 def test_what_is_no_number_reads_as_none(text: str) -> None:
     assert read_number(text) is None
 

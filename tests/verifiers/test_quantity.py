@@ -112,7 +112,14 @@ def test_table(check_table: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "factor"),
-    [("km", "m", 1000), ("cm^2", "mm^2", 100), ("hour", "minutes", 60), ("kg", "g", 1000), ("dollars", "cents", 100), ("m/s", "m s^-1", 1)],
+    [
+        ("km", "m", 1000),
+        ("cm^2", "mm^2", 100),
+        ("hour", "minutes", 60),
+        ("kg", "g", 1000),
+        ("dollars", "cents", 100),
+        ("m/s", "m s^-1", 1),
+    ],
 )
 def test_conversion(left: str, right: str, factor: int) -> None:
     assert convert(read_unit(left), read_unit(right)) == factor
