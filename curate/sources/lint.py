@@ -56,7 +56,8 @@ def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     ambiguous_gold; where it counts some, so is one that fits both ways. Raises OvtError where it counts from 1.
     """
     seen = set(rows["read_as"].drop_nulls())
-    if "beyond" in seen and not ((pl.Series(rows["read_as"]) == "index") & (rows["gold_key"] == "0")).any():
+    counts_from_0 = ((rows["read_as"] == "index") & (rows["gold_key"] == "0")).any()
+    if "beyond" in seen and "text" not in seen and not counts_from_0:
         raise OvtError(
             f"source {source}: its golds look like numbers counted from 1, expected letters, texts or indexes from 0: "
             'set gold_is = "number" (from 1) or gold_is = "index" (from 0)'
@@ -81,16 +82,20 @@ def mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
     contradict each other none can be trusted: all of them go (conflicting_gold). Else the first row stays and the
     others are duplicate_question.
     """
-    fit = pl.col("reason").is_null()
-    rows = rows.with_columns(
-        _golds=pl.col("gold_key").filter(fit).n_unique().over("asked"),
-        _nth=fit.cum_sum().over("asked"),
-        _first=pl.col("question_id").filter(fit).first().over("asked"),
-        _sample=pl.col("gold").filter(fit).unique(maintain_order=True).head(3).implode().over("asked"),
+    rows = rows.with_columns(_asked=pl.when(pl.col("reason").is_null()).then("asked"))
+    again = (
+        rows.filter(pl.col("_asked").is_not_null() & pl.col("_asked").is_duplicated())
+        .group_by("_asked")
+        .agg(
+            _golds=pl.col("gold_key").n_unique(),
+            _first=pl.col("question_id").first(),
+            _said=pl.col("gold").unique(maintain_order=True).head(3),
+        )
     )
-    conflict = fit & (pl.col("_golds") > 1)
-    repeat = fit & ~conflict & (pl.col("_nth") > 1)
-    said = pl.format("golds {} for one question", pl.col("_sample").list.join(" | ").str.slice(0, 200))
+    rows = rows.join(again, on="_asked", how="left", maintain_order="left")
+    conflict = pl.col("_golds") > 1
+    repeat = (pl.col("_golds") == 1) & ~pl.col("_asked").is_first_distinct()
+    said = pl.format("golds {} for one question", pl.col("_said").list.join(" | ").str.slice(0, 200))
     return rows.with_columns(
         reason=pl.when(conflict)
         .then(pl.lit("conflicting_gold"))
@@ -102,4 +107,4 @@ def mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
         .when(repeat)
         .then(pl.format("same as question {}", "_first"))
         .otherwise("detail"),
-    ).drop("_golds", "_nth", "_first", "_sample")
+    ).drop("_asked", "_golds", "_first", "_said")

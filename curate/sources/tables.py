@@ -47,8 +47,10 @@ def arrow_rows(
         if start > last:
             return
         local = [at for at in range(len(batch)) if start + at in wanted]
-        picked = batch if len(local) == len(batch) else batch.take(pa.array(local, pa.int64()))
-        for at, row in zip(local, picked.to_pylist(), strict=True):
+        # One by one: `take` would need an Arrow array, and making one imports pandas (0.3 s).
+        whole = len(local) == len(batch)
+        picked = batch.to_pylist() if whole else [batch.slice(at, 1).to_pylist()[0] for at in local]
+        for at, row in zip(local, picked, strict=True):
             yield start + at, {name: _named(cell, labels.get(name)) for name, cell in row.items()}
         start += len(batch)
 

@@ -116,6 +116,7 @@ def test_golds_counted_from_one_are_noticed(load, jsonl) -> None:
         load(jsonl(options(1, 2, 3)))
     assert load(jsonl(options(1, 2, 3)), gold_is="number").questions["gold"].to_list() == ["A", "B", "C"]
     assert reasons(load(jsonl(options(0, 2, 3)))) == ["gold_not_in_choices"]
+    assert reasons(load(jsonl(options("cat", "B", 3)))) == ["gold_not_in_choices"]
 
 
 def test_a_number_among_letters_is_ambiguous(load, jsonl) -> None:
