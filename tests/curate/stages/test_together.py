@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ovt.curate.stages import behaviours, decisions, difficulty, filter, reason, select, verify
 from ovt.verifiers import split_response, verify_response
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = (
     "The bar is 12.",
@@ -99,7 +99,7 @@ def test_rows_in_are_rows_kept_and_rows_dropped_at_every_stage(rows, strategy, s
     assert made["reason"].str.contains(r"^[a-z_]+$").all()
 
 
-@few
+@settings(few, max_examples=12)
 @given(rows=tables, strategy=strategies, sections=filters)
 def test_chunks_leave_no_trace(rows, strategy, sections, table_of):
     questions, raw = table_of(rows)
