@@ -5,12 +5,15 @@ masks are constants. Rows are padded on the right, where causal attention needs 
 against transformers' own forward.
 """
 
+from functools import cache, partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 GRID = 8  # patches along a side of a picture
+Rotation = tuple[Tensor, Tensor]
 
 
 def to_patches(pixels: Tensor) -> Tensor:
@@ -95,6 +98,23 @@ def image_positions(start: int, length: int) -> Tensor:
     return torch.cat((before, picture, after), 1)
 
 
+def text_rotation(model: Qwen2_5_VLForConditionalGeneration, length: int, picture_at: int | None) -> Rotation:
+    """cos and sin (length, 1, size) of a row of text, with its picture at `picture_at` where it has one."""
+    positions = torch.arange(length).expand(3, -1) if picture_at is None else image_positions(picture_at, length)
+    cos, sin = model.model.language_model.rotary_emb(torch.zeros(1), positions[:, None])
+    return cos[0, :, None].bfloat16(), sin[0, :, None].bfloat16()
+
+
+def vision_rotation(model: Qwen2_5_VLForConditionalGeneration) -> Rotation:
+    """cos and sin (64, 1, size) of a picture's patches, in the order of `to_patches`."""
+    cells = torch.arange(GRID).view(GRID // 2, 2)
+    blocks = (GRID // 2, GRID // 2, 2, 2)
+    rows, columns = cells[:, None, :, None].expand(blocks), cells[None, :, None, :].expand(blocks)
+    places = torch.stack((rows.flatten(), columns.flatten()), 1)
+    cos, sin = model.model.visual.rotary_pos_emb(torch.zeros(1), places)
+    return cos[:, None].bfloat16(), sin[:, None].bfloat16()
+
+
 class Net:
     """A Qwen2.5-VL model seen as its training loss. Holds no weights of its own: gradients land on the model."""
 
@@ -102,29 +122,15 @@ class Net:
         wrap = (lambda f: torch.compile(f, dynamic=True)) if compiled else (lambda f: f)
         self.text_layer, self.vision_layer, self.cross_entropy = map(wrap, (text_layer, vision_layer, cross_entropy))
         self.model = model
-        self.rotations: dict[tuple[int, int | None], tuple[Tensor, Tensor]] = {}
-
-    def text_rotation(self, length: int, picture_at: int | None) -> tuple[Tensor, Tensor]:
-        key = (length, picture_at)
-        if key not in self.rotations:
-            positions = torch.arange(length).expand(3, -1) if picture_at is None else image_positions(picture_at, length)
-            cos, sin = self.model.model.language_model.rotary_emb(torch.zeros(1), positions[:, None])
-            self.rotations[key] = (cos[0, :, None].bfloat16(), sin[0, :, None].bfloat16())
-        return self.rotations[key]
-
-    def vision_rotation(self) -> tuple[Tensor, Tensor]:
-        if (-1, None) not in self.rotations:
-            cells = torch.arange(GRID).view(GRID // 2, 2)
-            rows = cells[:, None, :, None].expand(GRID // 2, GRID // 2, 2, 2).flatten()
-            columns = cells[None, :, None, :].expand(GRID // 2, GRID // 2, 2, 2).flatten()
-            cos, sin = self.model.model.visual.rotary_pos_emb(torch.zeros(1), torch.stack((rows, columns), 1))
-            self.rotations[(-1, None)] = (cos[:, None].bfloat16(), sin[:, None].bfloat16())
-        return self.rotations[(-1, None)]
+        self.parameters = list(model.parameters())
+        self.text_parameters = list(model.model.language_model.parameters())
+        self.text_rotation = cache(partial(text_rotation, model))
+        self.vision_rotation = vision_rotation(model)
 
     def see(self, pixels: Tensor) -> Tensor:
         """(n, 112, 112, 3) uint8 -> (n, 16, width) visual tokens."""
         visual = self.model.model.visual
-        cos, sin = self.vision_rotation()
+        cos, sin = self.vision_rotation
         kernel = visual.patch_embed.proj.weight.sum(2).flatten(1)  # both time steps of a still are equal
         x = linear(to_patches(pixels).bfloat16(), kernel).float()
         for block in visual.blocks:
@@ -143,4 +149,6 @@ class Net:
         cos, sin = self.text_rotation(x.shape[1], picture_at)
         for layer in text.layers:
             x = self.text_layer(x, cos, sin, text.config.num_attention_heads, text_weights(layer))
-        return self.cross_entropy(x[:, skip:], text.norm.weight, text.embed_tokens.weight, ids[:, 1 + skip :], weights[:, skip:])
+        return self.cross_entropy(
+            x[:, skip:], text.norm.weight, text.embed_tokens.weight, ids[:, 1 + skip :], weights[:, skip:]
+        )

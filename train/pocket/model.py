@@ -7,6 +7,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -65,15 +66,17 @@ class ImageProcessor(Qwen2_5_VLProcessor):
         return None if argument is None else super().check_argument_for_proper_class(argument_name, argument)
 
 
-def make_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2_5_VLConfig:
+def make_config(
+    tokenizer: PreTrainedTokenizerBase, text: dict[str, Any] = TEXT, vision: dict[str, Any] = VISION
+) -> Qwen2_5_VLConfig:
     """Pocket's configuration for this tokenizer: its special ids and its size, rounded up to a multiple of 16."""
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in
            ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")}  # fmt: skip
-    text = TEXT | {"vocab_size": -(-len(tokenizer) // 16) * 16, "tie_word_embeddings": True, "bos_token_id": None,
+    sizes = {"vocab_size": -(-len(tokenizer) // 16) * 16, "tie_word_embeddings": True, "bos_token_id": None,
                    "eos_token_id": ids["im_end"], "pad_token_id": ids["endoftext"]}  # fmt: skip
     return Qwen2_5_VLConfig(
-        text_config=text,
-        vision_config=VISION,
+        text_config=text | sizes,
+        vision_config=vision,
         image_token_id=ids["image_pad"],
         video_token_id=ids["video_pad"],
         vision_start_token_id=ids["vision_start"],
@@ -139,8 +142,8 @@ def save_processor(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(image_settings(), indent=2) + "\n")
     end, pad = (tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", "<|endoftext|>"))
-    GenerationConfig(do_sample=True, temperature=0.7, top_p=1.0, max_length=1024, eos_token_id=[end, pad], pad_token_id=pad
-                     ).save_pretrained(folder)  # fmt: skip
+    ends = {"eos_token_id": [end, pad], "pad_token_id": pad}
+    GenerationConfig(do_sample=True, temperature=0.7, max_new_tokens=512, **ends).save_pretrained(folder)
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, folder: Path, processor_from: Path | None = None) -> None:

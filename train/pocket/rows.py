@@ -7,6 +7,7 @@ Figures are drawn from seeds at and above FIRST_SEED only: everything below is h
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -26,11 +27,15 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 
 @dataclass(frozen=True)
 class Plan:
-    """How many rows of a kind a step has, in how many batches."""
+    """How many rows of a kind a step has, in how many batches.
+
+    more: families that are drawn more often, named once for each further share.
+    """
 
     kind: str  # caption | reason | direct
     rows: int
     batches: int
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,16 +99,26 @@ def make_batch(kind: str, rows: Sequence[Row], step: int = 16) -> Batch:
 
 
 def group_batches(
-    plans: Sequence[Plan], seed: int, group: int, families: Sequence[str], tokenizer: PreTrainedTokenizerBase
+    plans: Sequence[Plan],
+    seed: int,
+    group: int,
+    families: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    first: int = 0,
 ) -> list[list[Batch]]:
-    """The batches of GROUP consecutive steps: rows sorted by length, each step with short and long ones."""
+    """The batches of GROUP consecutive steps: rows sorted by length, each step with short and long ones.
+
+    Rows are counted from `first`.
+    """
     steps: list[list[Batch]] = [[] for _ in range(GROUP)]
     for plan in plans:
         n = plan.rows * GROUP
-        rows = make_rows(seed, plan.kind, range(group * n, (group + 1) * n), families, tokenizer)
+        rows = make_rows(
+            seed, plan.kind, range(first + group * n, first + (group + 1) * n), [*families, *plan.more], tokenizer
+        )
         rows.sort(key=lambda row: len(row.ids))
-        size = plan.rows // plan.batches
-        batches = [make_batch(plan.kind, rows[at : at + size]) for at in range(0, n, size)]
+        cuts = [n * i // (plan.batches * GROUP) for i in range(plan.batches * GROUP + 1)]
+        batches = [make_batch(plan.kind, rows[at:end]) for at, end in pairwise(cuts)]
         for i in range(plan.batches):
             layer = batches[i * GROUP : (i + 1) * GROUP]
             for step, batch in zip(steps, layer if i % 2 == 0 else reversed(layer), strict=True):

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
            "<|video_pad|>")  # fmt: skip
+END, PAD = "<|im_end|>", "<|endoftext|>"
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 WORDS = Regex(r" ?[A-Za-z]+| ?[0-9]| ?[^\sA-Za-z0-9]|\s")
@@ -56,9 +57,9 @@ def train_tokenizer(texts: Iterable[str], size: int = 896) -> PreTrainedTokenize
     bpe.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in TAGS])
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        extra_special_tokens=[token for token in SPECIAL if token not in ("<|im_end|>", "<|endoftext|>")],
+        eos_token=END,
+        pad_token=PAD,
+        extra_special_tokens=[token for token in SPECIAL if token not in (END, PAD)],
         padding_side="left",
         model_max_length=4096,
         clean_up_tokenization_spaces=False,

@@ -1,0 +1,172 @@
+"""The embedded endpoint: a local Qwen2.5-VL that behaves like an OpenAI server, in this process.
+
+`load("pocket")` is the model shipped with ovt, `load("some/folder")` any Qwen2.5-VL on disk. Requests that wait at the
+same moment are answered together, by one worker thread, so the event loop stays free.
+"""
+
+import asyncio
+import hashlib
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ovt.curate.errors import OvtError
+from ovt.train.pocket.generate import Row, generate
+from ovt.train.pocket.model import WEIGHTS, load_model, load_processor
+from ovt.train.pocket.request import Asked, read_request
+
+BATCH = 128  # replies written at once
+PATIENCE_S = 0.01  # how long a batch that is not full waits for more requests
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request on its way: what is asked, and where the response goes."""
+
+    asked: Asked
+    answer: Future
+
+    @property
+    def pictures(self) -> bool:
+        return self.asked.prompt.grids is not None
+
+
+def load(name: str) -> "Engine":
+    """The engine of "pocket", or of the Qwen2.5-VL in a local folder. OvtError where there is none."""
+    folder = WEIGHTS if name == "pocket" else Path(name).expanduser()
+    if not folder.is_dir():
+        raise OvtError(f'embedded model "{name}" not found: expected "pocket" or a folder with a Qwen2.5-VL')
+    return Engine(folder, name)
+
+
+def weights_revision(folder: Path) -> str:
+    """sha256 (hex) over the weights and everything else in the folder that shapes a reply."""
+    digest = hashlib.sha256()
+    names = ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
+    for path in [*sorted(folder.glob("*.safetensors")), *(folder / name for name in names)]:
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class Engine:
+    """An endpoint's transport, served by a model in this process. A later `send` reopens what `close` closed."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.revision: str | None = weights_revision(folder)
+        self._name = name
+        self._model = load_model(folder)
+        self._processor = load_processor(folder)
+        ends = self._model.generation_config.eos_token_id
+        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
+        self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._worker: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._threads = torch.get_num_threads()
+
+    async def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The response to a chat-completions request body; CallError("refused", …) where it cannot be answered."""
+        context = self._model.config.text_config.max_position_embeddings
+        asked = await asyncio.to_thread(read_request, body, self._processor, context)
+        with self._lock:
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="ovt-engine", daemon=True)
+                self._worker.start()
+        answer: Future = Future()
+        self._waiting.put(Waiting(asked, answer))
+        return await asyncio.wrap_future(answer)
+
+    async def close(self) -> None:
+        """Let the worker finish what waits, and end it."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            self._waiting.put(None)
+            await asyncio.to_thread(worker.join)
+
+    def _work(self) -> None:
+        """The worker thread: answers what waits, batch by batch, until the end is asked for and nothing waits."""
+        torch.set_num_threads(self._threads)  # torch keeps this number per thread
+        backlog: list[Waiting] = []
+        closing = False
+        while not closing or backlog:
+            closing = collect(self._waiting, backlog, block=not closing) or closing
+            if backlog:
+                batch = [w for w in take_batch(backlog) if w.answer.set_running_or_notify_cancel()]
+                try:
+                    self._run(batch) if batch else None
+                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next batch may do
+                    for waiting in batch:
+                        if not waiting.answer.done():
+                            waiting.answer.set_exception(error)
+
+    def _run(self, batch: Sequence[Waiting]) -> None:
+        rows = [[replace(row, prompt=i) for row in waiting.asked.rows] for i, waiting in enumerate(batch)]
+        owner = {id(row): i for i, of_one in enumerate(rows) for row in of_one}
+        left = [len(of_one) for of_one in rows]
+
+        def finished(row: Row) -> None:
+            i = owner[id(row)]
+            left[i] -= 1
+            if not left[i]:
+                batch[i].answer.set_result(self._response(batch[i].asked, rows[i]))
+
+        prompts = [waiting.asked.prompt for waiting in batch]
+        generate(self._model, prompts, [row for of_one in rows for row in of_one], self._ends, self._decode, finished)
+
+    def _decode(self, ids: list[int]) -> str:
+        return self._processor.tokenizer.decode(ids, skip_special_tokens=True)
+
+    def _response(self, asked: Asked, rows: Sequence[Row]) -> dict[str, Any]:
+        """The body of the response, as OpenAI writes it."""
+        choices = [
+            {
+                "index": index,
+                "message": {"role": "assistant", "content": cut(self._decode(row.ids), row.stops)},
+                "finish_reason": row.finish,
+            }
+            for index, row in enumerate(rows)
+        ]
+        read, written = len(asked.prompt.ids), sum(len(row.ids) for row in rows)
+        usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        return {"object": "chat.completion", "model": self._name, "choices": choices, "usage": usage}
+
+
+def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting], block: bool) -> bool:
+    """Move what waits to the backlog; whether the end was asked for. Waits for a first request if there is none."""
+    timeout = None if block and not backlog else PATIENCE_S
+    while True:
+        try:
+            item = waiting.get(timeout=timeout)
+        except queue.Empty:
+            return False
+        if item is None:
+            return True
+        backlog.append(item)
+        timeout = PATIENCE_S if sum(len(w.asked.rows) for w in backlog) < BATCH else 0
+
+
+def take_batch(backlog: list[Waiting]) -> list[Waiting]:
+    """Take the oldest request out of the backlog, and those most like it in length, up to BATCH replies."""
+    first = backlog[0]
+    alike = [w for w in backlog if w.pictures == first.pictures]
+    alike.sort(key=lambda w: abs(len(w.asked.prompt.ids) - len(first.asked.prompt.ids)))
+    batch: list[Waiting] = []
+    for waiting in alike:
+        if batch and sum(len(w.asked.rows) for w in batch) + len(waiting.asked.rows) > BATCH:
+            break
+        batch.append(waiting)
+    chosen = {id(waiting) for waiting in batch}
+    backlog[:] = [waiting for waiting in backlog if id(waiting) not in chosen]
+    return batch
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first of the stops in it."""
+    return text[: min((text.index(stop) for stop in stops if stop in text), default=len(text))]
