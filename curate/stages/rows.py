@@ -57,7 +57,7 @@ def run(
         .join(captions, on="question_id", how="left", maintain_order="left")
         .join(difficulty, on="question_id", how="left", maintain_order="left")
     )
-    chosen = samples.select("question_id", "sample_id", "response_words", *COLUMNS, completion="response")
+    chosen = samples.select("question_id", "sample_id", "mentions", "response_words", *COLUMNS, completion="response")
     rows = known.join(chosen, on="question_id", how="left", maintain_order="left_right")
     return rows.select(pl.col(name).cast(dtype) for name, dtype in ROWS.items())
 

@@ -30,6 +30,7 @@ _PLAIN: dict[Any, pa.DataType] = {
     pl.String: pa.string(),
     pl.Float64: pa.float64(),
     pl.Int32: pa.int32(),
+    pl.Boolean: pa.bool_(),
     pl.List(pl.String): pa.list_(pa.string()),
 }
 _ORDER = ["images", "prompt", "completion", "answer", "choices", "question", "question_id", "sample_id", "source"]

@@ -90,6 +90,7 @@ STAGES = ("import", "caption", "reason", "verify", "select", "filter", "version"
 #   answer           the gold answer; caption is null where the model saw the image
 #   pass_rate        n_correct / n_samples of the question
 #   difficulty       the bucket: "easy", "medium", "hard" …
+#   mentions         whether `completion` speaks of the caption (filter.mentions marks it); null where nobody looked
 #   response_words   words of `completion`; behaviour_* count the cues of each family in it; all null in rl
 ROWS = pl.Schema(
     {
@@ -108,6 +109,7 @@ ROWS = pl.Schema(
         "n_samples": pl.Int32,
         "n_correct": pl.Int32,
         "difficulty": pl.String,
+        "mentions": pl.Boolean,
         "response_words": pl.Int32,
         "behaviour_visual": pl.Int32,
         "behaviour_digest": pl.Int32,

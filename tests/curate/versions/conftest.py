@@ -203,6 +203,7 @@ def _row(question: dict, split: str, text: str) -> dict:
         "n_samples": K,
         "n_correct": 2 if answered else 0,
         "difficulty": "medium" if answered else "unsolved",
+        "mentions": len(text) % 2 == 0 if answered else None,
         "response_words": 20 + len(question["question_id"]) if answered else None,
         **counts,
     }
