@@ -4,6 +4,7 @@ import csv
 import json
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from datasets import Image as ImageFeature
@@ -11,7 +12,8 @@ from datasets import Image as ImageFeature
 from ovt.curate.errors import OvtError
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported
-from ovt.curate.versions.schema import QUESTIONS
+from ovt.curate.versions.data import nest
+from ovt.curate.versions.schema import QUESTIONS, ROWS
 
 
 def asked(imported: Imported) -> list[tuple]:
@@ -248,28 +250,28 @@ def test_chat_rows_for_rl_with_a_gold_of_their_own(load, folder, picture) -> Non
     assert asked(imported) == [("How many?", "4", None, 1)]
 
 
-def test_a_version_folder_gives_back_its_questions(load, folder, home, picture) -> None:
-    """The columns of a version's data; its ledger lies beside it and is not read."""
+def test_a_version_folder_gives_back_its_questions(load, folder, home) -> None:
+    """The same questions with the same ids; the ledger beside the data is not read."""
+    imported = load("pocket:figures", limit=12, seed=5).questions
+    rows = imported.with_columns(
+        prompt=pl.col("question") + "\nThink step by step.",
+        completion=pl.lit("<think> … </think>"),
+        answer="gold",
+        split=pl.lit("sft"),
+    )
+    rows = pl.concat([ROWS.to_frame(), rows.drop("gold", "source_id")], how="diagonal")
+    images = [[image_bytes(home, image) for image in row] for row in rows["images"]]
     place = folder / "version"
     (place / "data").mkdir(parents=True)
     (place / "ledger").mkdir()
-    row = {
-        "images": [{"bytes": picture(1), "path": None}],
-        "prompt": [{"role": "user", "content": "How many?\nA. 3\nB. 4\nThink step by step."}],
-        "completion": [{"role": "assistant", "content": "<think>…</think>"}],
-        "answer": "B",
-        "choices": ["3", "4"],
-        "question": "How many?",
-        "question_id": "0123456789abcdef",
-    }
-    pl.DataFrame([row]).write_parquet(place / "data" / "sft-00000.parquet")
-    pl.DataFrame([{**row, "question": "And now?"}]).write_parquet(place / "data" / "rl-00000.parquet")
+    pq.write_table(nest(rows[:8], images[:8]), place / "data" / "sft-00000-of-00001.parquet")
+    pq.write_table(nest(rows[8:], images[8:]), place / "data" / "rl-00000-of-00001.parquet")
     pl.DataFrame({"question": ["no"]}).write_parquet(place / "ledger" / "questions.parquet")
     (place / "manifest.json").write_text("{}")
-    assert asked(load(place, split="rl")) == [("And now?", "B", ["3", "4"], 1)]
-    both = load(place, split="sft+rl")
-    assert [row[0] for row in asked(both)] == ["How many?", "And now?"]
-    assert image_bytes(home, both.questions["images"][0][0]) == picture(1)
+    assert len(load(place, split="rl").questions) == 4
+    again = load(place, split="sft+rl")
+    assert again.questions["question_id"].to_list() == imported["question_id"].to_list()
+    assert again.questions["source_id"].to_list() == again.questions["question_id"].to_list()
 
 
 def test_easy_vqa_from_its_package(load) -> None:
