@@ -3,7 +3,7 @@
     python benchmarks/client.py [--requests 2000] [--concurrency 128] [--repeats 5]
 
 One server, in a process of its own, answers every request after 100 ms. Four clients take turns, `--repeats` times, and
-the medians are compared: bare aiohttp (the limit of what is possible), `AsyncOpenAI` at its leanest (aiohttp transport,
+rounds are compared: bare aiohttp (the limit of what is possible), `AsyncOpenAI` at its leanest (aiohttp transport,
 raw responses), `AsyncOpenAI` as it comes, and `ovt`, which also stores every reply.
 """
 
@@ -128,10 +128,11 @@ async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
         raise RuntimeError(f"expected {requests * n} replies, got {tally}")
 
 
+LEAN, DEFAULT = "AsyncOpenAI, lean", "AsyncOpenAI, default"
 CLIENTS = {
     "bare aiohttp": with_aiohttp,
-    "AsyncOpenAI, lean": with_lean_openai,
-    "AsyncOpenAI, default": with_openai,
+    LEAN: with_lean_openai,
+    DEFAULT: with_openai,
     "ovt, every reply stored": with_ovt,
 }
 
@@ -171,14 +172,18 @@ def main() -> None:
 
 
 def report(runs: dict[str, list[tuple[float, float]]], requests: int) -> None:
-    """Prints the table; ratios are of requests per second, within this run."""
-    seconds = {name: statistics.median(wall for wall, _ in taken) for name, taken in runs.items()}
-    lean, default = seconds["AsyncOpenAI, lean"], seconds["AsyncOpenAI, default"]
+    """Prints the table; a ratio is the median over the rounds of what two clients did in the same round."""
     print(f"{'':24} {'requests/s':>10} {'CPU ms each':>12} {'to lean':>8} {'to default':>11}")
     for name, taken in runs.items():
+        rate = requests / statistics.median(wall for wall, _ in taken)
         cpu = statistics.median(used for _, used in taken) / requests * 1e3
-        wall = seconds[name]
-        print(f"{name:24} {requests / wall:10.0f} {cpu:12.2f} {lean / wall:8.2f} {default / wall:11.2f}")
+        to_lean, to_default = (speed_ratio(taken, runs[other]) for other in (LEAN, DEFAULT))
+        print(f"{name:24} {rate:10.0f} {cpu:12.2f} {to_lean:8.2f} {to_default:11.2f}")
+
+
+def speed_ratio(taken: list[tuple[float, float]], other: list[tuple[float, float]]) -> float:
+    """How many times as fast as `other`, round by round."""
+    return statistics.median(theirs / ours for (ours, _), (theirs, _) in zip(taken, other, strict=True))
 
 
 if __name__ == "__main__":
