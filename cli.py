@@ -83,6 +83,8 @@ def build(
                 embedded=embedded,
             )
         )
+    for note in progress.notes:
+        console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
     print_built(version, json)
 
 

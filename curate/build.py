@@ -83,6 +83,7 @@ def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int 
 
     imported = import_sources(recipe.sources, home, limit, count)
     tally.total = tally.done = sum(imported.rows_in.values())
+    progress.notes += imported.notes
     return imported
 
 
