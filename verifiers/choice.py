@@ -24,8 +24,8 @@ _LONE = re.compile(
 )
 _WITH_TEXT = re.compile(
     _NAMED
-    + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]|([A-Z])\s*[.,;]|([A-Z])\s+(?:-+|=)(?=\s)"
-    r"|([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\()))\s*[:.\-]*\s*(.+)$",
+    + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]|([A-Z])\s*(?:\.|[,;](?=\s*[a-z]))|([A-Z])\s+(?:-+|=)(?=\s)"
+    r"|([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\()))\s*[:.]*\s*(?:-\s+)?(.+)$",
     re.DOTALL,
 )
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
@@ -41,7 +41,7 @@ _MENTION = re.compile(
 )
 _NEGATED = re.compile(
     r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay|\bcan|\bmaybe|"
-    r"\bperhaps|\bpossibly|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
+    r"\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
 )
 
 
@@ -126,6 +126,8 @@ def check_letter(prediction: str, gold: Letter) -> Finding:
         return Finding("correct", "same_choice", shown, gold.letter)
     if letter is None:
         return Finding("wrong", reason, shown, gold.letter)
+    if gold.text and re.match(re.escape(gold.text) + r"\s*(?:,|/|\bor\b|\band\b)\s*\S", text, re.IGNORECASE):
+        return Finding("wrong", "several_choices", shown, gold.letter)
     return Finding(
         "correct" if letter == gold.letter else "wrong",
         "same_choice" if letter == gold.letter else "other_choice",

@@ -80,7 +80,8 @@ def _bare(source: str) -> Collection | None:
 
 
 def _are_assignments(groups: list[list[str]]) -> bool:
-    return all("=" in part for group in groups for part in group)
+    relations = [read_relation(part) for group in groups for part in group]
+    return all(relation and set(relation.signs) == {"="} and is_name(relation.members[0]) for relation in relations)
 
 
 def _value(part: str) -> str:

@@ -100,6 +100,16 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 DIGITS_AND_CLOSERS = frozenset("0123456789)}")
+_BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
+_CLAIM = re.compile(
+    r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"
+    r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)\s*:?\s+(?=\S)",
+    re.IGNORECASE,
+)
+_CLAIM_END = re.compile(
+    r"(?<=\S)\s+(?:is|would\s+be|seems)\s+(?:(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice|one))?|(?:the|my|our)\s+(?:final\s+)?answer)$",
+    re.IGNORECASE,
+)
 _ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
 _LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
 _HASHES = re.compile(r"^#{1,6}\s*|^(?:[*•>]\s+|-\s+(?!\d))+")
@@ -162,7 +172,8 @@ def undress(text: str) -> str:
     text = fold(text).strip()
     for _ in range(12):
         before = text
-        text = _HASHES.sub("", text)
+        text = _BOLD_LABEL.sub(r"\1", _HASHES.sub("", text))
+        text = _CLAIM_END.sub("", _CLAIM.sub("", text))
         text = _ABOUT.sub("", text)
         text = _LEAD_IN_CHINESE.sub("", _LEAD_IN.sub("", text, count=1))
         text = _unbox_whole(strip_pairs(_strip_end(text.strip())))

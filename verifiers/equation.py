@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
 from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic, ratio_of_sources
 from ovt.verifiers.structure import is_name, members, read_relation
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import Unreadable, has_words, math_source, parse
 from ovt.verifiers.verdict import Finding
 
 
@@ -40,6 +40,8 @@ def read_equation(text: str) -> Equation | None:
         return Equation(first, first, last)
     if len(sides) == 2 and is_name(last) and not re.match(r"[a-zA-Z]{3,}", last):
         return Equation(last, last, first)
+    if has_words(first):
+        return None
     if len(sides) > 2 or (_is_constant(first) and _is_constant(last)):
         return Equation("=", first, last)
     return Equation("", first, last) if looks_symbolic(first) and looks_symbolic(last) else None

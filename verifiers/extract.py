@@ -39,6 +39,8 @@ _BETWEEN_BOXES = re.compile(
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
 
 
+_BEFORE_NO_ANSWER = re.compile(r"\b(?:not|isn't|or|nor|neither|either)[\s$\\(\[]*$", re.IGNORECASE)
+_AFTER_NO_ANSWER = re.compile(r"[\s$\\)\].]*\b(?:or|nor)\b", re.IGNORECASE)
 MAX_CLAUSE_CHARS = 1_000
 
 
@@ -122,7 +124,9 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
     box = _last_boxes(text)
     statement = _last_statement(text)
     if box and (statement is None or statement[0] < box[0]):
-        return box[1], "box", ""
+        if _BEFORE_NO_ANSWER.search(text[max(0, box[0] - 40) : box[0]]) or _AFTER_NO_ANSWER.match(text, box[1]):
+            return "", "", "several_answers"
+        return box[2], "box", ""
     if statement:
         return statement[1], "statement", ""
     closing = text.strip()
@@ -131,8 +135,8 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
     return closing, "text", ""
 
 
-def _last_boxes(text: str) -> tuple[int, str] | None:
-    """(position, content) of the last box, or of the last row of boxes joined by nothing but commas and conjunctions."""
+def _last_boxes(text: str) -> tuple[int, int, str] | None:
+    """(start, end, content) of the last box, or of the last row of boxes joined by nothing but commas and conjunctions."""
     boxes: list[tuple[int, int, str]] = []
     for match in _BOX.finditer(text):
         if boxes and match.start() < boxes[-1][1]:
@@ -152,7 +156,7 @@ def _last_boxes(text: str) -> tuple[int, str] | None:
             break
         row.insert(0, earlier)
     contents = list(dict.fromkeys(content for _, _, content in row))
-    return row[-1][0], ", ".join(contents)
+    return row[-1][0], row[-1][1], ", ".join(contents)
 
 
 def _last_statement(text: str) -> tuple[int, str] | None:

@@ -7,7 +7,7 @@ settle("12 or 13", "number") == ""      two answers are none
 import re
 
 from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, several_letters
-from ovt.verifiers.dressing import fold, plain, undress
+from ovt.verifiers.dressing import fold, plain, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.quantity import read_quantity
 from ovt.verifiers.units import read_unit
@@ -30,12 +30,13 @@ _NUMBER = re.compile(
     r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
 )
 _BOUND_BEFORE = re.compile(
-    r"\b(?:not|isn't|never|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|over|under|above|below|up to|"
-    r"almost|nearly)\W*$",
+    r"\b(?:not|isn't|never|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be|over|under|above|below|up to|"
+    r"(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|almost|nearly|between|except|but)[\s$\\(\[]*$|"
+    r"(?<!so)(?<!thus)(?<!hence)(?<!fore)(?<!then)(?<!total)(?<!all)(?<!finally)(?<!answer)[,/&][\s$\\(\[]*$",
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"\s*(?:\w+\s+)?(?:or|and)\s+(?:more|less|fewer|above|below|higher|lower|greater|over|under|so)\b|\s?\+",
+    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i)\b))\b|[+/&]|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
     re.IGNORECASE,
 )
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -55,7 +56,7 @@ def settle(prediction: str, kind: str) -> str:
     """The bare answer inside a sentence or a longer text, "" where there is none or more than one."""
     answer, found_by, _ = untagged_answer(prediction)
     if found_by == "box" or not answer:
-        return answer
+        return (settle(answer, kind) if found_by and _HAS_WORDS.search(plain(answer)) else "") or answer
     if found_by == "text" and not _HAS_WORDS.search(answer):
         return ""
     if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
@@ -63,7 +64,7 @@ def settle(prediction: str, kind: str) -> str:
     if kind in ("number", "quantity"):
         return _settle_number(answer)
     if kind == "time":
-        return _only(_TIME.findall(_last_sentence(answer)))
+        return _settle_time(answer)
     if kind == "yes_no":
         return _settle_yes_no(answer)
     if kind in _MATH_KINDS:
@@ -81,26 +82,27 @@ def _last_sentence(text: str) -> str:
     return found[-1][-MAX_SENTENCE_CHARS:] if found else ""
 
 
-def _only(found: list[str]) -> str:
-    return found[0] if len({undress(text).lower() for text in found}) == 1 else ""
+def _settle_time(text: str) -> str:
+    """The one time of day that the last sentence names."""
+    sentence = plain(_last_sentence(text))
+    times = list(_TIME.finditer(sentence))
+    if len({time[0].lower() for time in times}) != 1 or _is_one_of_several(sentence, times[0].start(), times[-1].end()):
+        return ""
+    return times[0][0]
 
 
 def _settle_number(text: str) -> str:
     """The number of the last sentence that has one: after its last "is" or "=", or alone in it."""
     for sentence in reversed(sentences(text[-4 * MAX_SENTENCE_CHARS :])):
         sentence = _AFTERTHOUGHT.sub("", fold(sentence[-MAX_SENTENCE_CHARS:]).strip())
-        segments = _segments(sentence)
-        if segments and not _NUMBER.search(_MATH.sub(" ", sentence)):
-            return segments[-1] if len(set(segments)) == 1 or _ends_with(sentence, segments[-1]) else ""
+        formulas = list(_MATH.finditer(sentence))
+        if formulas and not _NUMBER.search(_MATH.sub(" ", sentence)):
+            return _formula(formulas)
         sentence = plain(sentence)
         numbers = [number for number in _NUMBER.finditer(sentence) if _stands_alone(number)]
         if numbers:
             return _number_in(sentence, numbers)
     return ""
-
-
-def _ends_with(sentence: str, segment: str) -> bool:
-    return len(sentence.rsplit(segment, 1)[-1].strip(" $\\)].")) <= 3
 
 
 def _stands_alone(number: re.Match[str]) -> bool:
@@ -109,7 +111,7 @@ def _stands_alone(number: re.Match[str]) -> bool:
     if not glued:
         return True
     unit = read_unit(glued[0])
-    return bool(unit and not unit.noun and (len(glued[0]) > 1 or number.string[glued.end() : glued.end() + 1] == "^"))
+    return bool(unit and not unit.noun and (len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"))
 
 
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
@@ -129,6 +131,11 @@ def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
     return _with_unit(sentence, tail[0])
 
 
+def _is_one_of_several(sentence: str, start: int, end: int) -> bool:
+    """Whether what stands there is negated, a bound, or only one of the answers that the sentence offers."""
+    return bool(_BOUND_BEFORE.search(sentence[:start]) or _BOUND_AFTER.match(sentence, end))
+
+
 def _with_unit(sentence: str, number: re.Match[str]) -> str:
     """The number and the unit that follows it, as far as it is one."""
     unit = _ATTACHED_UNIT.match(sentence, number.end())
@@ -144,18 +151,45 @@ def _with_unit(sentence: str, number: re.Match[str]) -> str:
     return number[0].strip()
 
 
-def _segments(text: str) -> list[str]:
-    """The formulas between math delimiters."""
-    return [next(group for group in match if group).strip() for match in _MATH.findall(text)]
-
-
 def _settle_math(text: str) -> str:
     """The last formula of the last sentence that has one, else what stands after its last "is" or colon."""
-    segments = _segments(text[-4 * MAX_SENTENCE_CHARS :])
-    if segments:
-        return segments[-1]
-    match = _SAYS.match(plain(_AFTERTHOUGHT.sub("", _last_sentence(text))))
-    return match[1] if match else ""
+    found = list(_MATH.finditer(text[-4 * MAX_SENTENCE_CHARS :]))
+    if found:
+        return _formula(found)
+    sentence = plain(_AFTERTHOUGHT.sub("", _last_sentence(text)))
+    match = _SAYS.match(sentence)
+    if not match or _is_one_of_several(sentence, match.start(1), match.end(1)):
+        return ""
+    return match[1]
+
+
+def _formula(found: list[re.Match[str]]) -> str:
+    """The last of the formulas between math delimiters, unless it is one of several."""
+    last = found[-1]
+    line = last.string[last.end() :].split("\n", 1)[0]
+    if _is_one_of_several(last.string, last.start(), last.end()) and line.strip(" .$"):
+        return ""
+    if _BOUND_BEFORE.search(last.string[: last.start()]):
+        return _row(found)
+    return _content(last)
+
+
+def _row(found: list[re.Match[str]]) -> str:
+    """Formulas joined by commas and conjunctions are one list: `$x=2$ and $x=3$`."""
+    contents, first = [_content(found[-1])], found[-1]
+    for before, after in zip(found[-2::-1], found[:0:-1], strict=False):
+        joint = after.string[before.end() : after.start()].strip().lower()
+        if joint not in (",", "and", ", and", ";"):
+            break
+        contents.insert(0, _content(before))
+        first = before
+    if len(contents) == 1 or _BOUND_BEFORE.search(first.string[: first.start()]):
+        return ""
+    return ", ".join(contents)
+
+
+def _content(formula: re.Match[str]) -> str:
+    return next(group for group in formula.groups() if group).strip()
 
 
 def _settle_yes_no(text: str) -> str:

@@ -20,7 +20,7 @@ _SEGMENT = (
     r"(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
 )
 _SIMPLE = rf"(?:{_CALL}|{_SEGMENT}|{_SYMBOL})"
-_PHRASE = r"[A-Za-z][A-Za-z' ]{2,40}"
+_PHRASE = r"(?!.*\b(?:not|nor|or|and|neither|either|maybe|if|than|isn't|never)\b)[A-Za-z][A-Za-z' ]{2,40}"
 NAME = re.compile(
     rf"(?:{_SIMPLE}|\|\s*{_SIMPLE}\s*\||{_SIMPLE}\s*:\s*{_SIMPLE}|\\frac\s*\{{\s*{_SIMPLE}\s*\}}\s*\{{\s*{_SIMPLE}\s*\}}|"
     rf"\(\s*{_SYMBOL}(?:\s*[,;]\s*{_SYMBOL})+\s*\)|{_PHRASE})\s*$"

@@ -10,10 +10,11 @@ import unicodedata
 from functools import lru_cache
 
 from ovt.verifiers.dressing import plain
+from ovt.verifiers.structure import enclosing, inside
 from ovt.verifiers.verdict import Finding, equal_or_not
 
 _ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
-_INITIALS = re.compile(r"(?<![a-z])([a-z])\.(?=\s?[a-z]\b|\s|$|,)")
+_INITIALS = re.compile(r"(?<![a-z.])[a-z](?:\.[a-z])+\b\.?")
 _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _SPACED_DASH = re.compile(r"\s*-\s*(?=\d)|(?<=\d)\s*-\s*")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
@@ -24,13 +25,12 @@ _IT_IS = re.compile(r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|thes
 def normalize_text(text: str) -> str:
     """The form in which two texts are compared."""
     text = _without_accents(plain(text)).casefold()
-    text = _IT_IS.sub("", text)
-    text = _HYPHEN.sub(" ", _INITIALS.sub(r"\1", text))
+    # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
+    text = _ARTICLE.sub("", _IT_IS.sub("", text))
+    text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
     text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
     text = " ".join(text.split()).strip(" .,;:!?'\"*_`$")
-    if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
-        text = text[1:-1].strip()
-    return _ARTICLE.sub("", text)
+    return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text
 
 
 def _without_accents(text: str) -> str:

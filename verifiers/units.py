@@ -155,15 +155,22 @@ _FACTOR = re.compile(
     r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
 )
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_FUNCTION_WORDS = frozenset(
-    ["and", "or", "to", "than", "if", "not", "no", "plus", "minus", "is", "was", "are", "were", "be", "been", "this", "that", "these", "those", "it", "its", "because", "since", "so", "thus", "but", "which", "who", "what", "where", "when", "solves", "proves", "wrong", "incorrect", "correct", "right", "answer", "here", "there", "have", "has", "had", "i", "you", "we", "they"]
-)  # fmt: skip
-_QUALIFIERS = frozenset(
-    ["long", "tall", "wide", "high", "deep", "old", "away", "apart", "total", "altogether", "left", "remaining", "more", "each", "in_total", "approximately", "thick", "heavy", "longer", "taller", "older", "faster", "ago", "later"]
-)  # fmt: skip
-_NOT_COUNTED = frozenset(
-    ["and", "or", "to", "of", "out", "plus", "minus", "times", "over", "by", "from", "half", "halves", "third", "thirds", "quarters", "fourth", "fifth", "more", "less", "fewer", "st", "nd", "rd", "th", "remainder", "r", "is", "are", "not", "if", "when", "for", "but", "percent", "times", "x", "equals", "through", "until", "versus", "vs"]
-)  # fmt: skip
+_FUNCTION_WORDS = (
+    "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its because "
+    "since so thus but which who what where when solves proves wrong incorrect correct right answer here there have has had i "
+    "you we they"
+)
+_QUALIFIERS = (
+    "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy longer taller "
+    "older faster ago later"
+)
+_NOT_COUNTED = (
+    "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st nd rd th "
+    "remainder r is are not if when for but percent times x equals through until versus vs"
+)
+_NEVER_IN_NOUN = frozenset(_FUNCTION_WORDS.split())
+_NEVER_FIRST = frozenset(_NOT_COUNTED.split())
+_TRAILING = frozenset(_QUALIFIERS.split())
 
 
 @lru_cache(maxsize=4096)
@@ -177,7 +184,7 @@ def read_unit(text: str) -> Unit | None:
 
 def _without_qualifiers(text: str) -> str:
     words = text.split()
-    while len(words) > 1 and words[-1].lower() in _QUALIFIERS:
+    while len(words) > 1 and words[-1].lower() in _TRAILING:
         words.pop()
     if "of" in words[1:]:
         words = words[: words.index("of")]
@@ -225,9 +232,9 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
 
 def _counted(text: str) -> Unit | None:
     words = text.lower().split()
-    if not 1 <= len(words) <= 4 or words[0] in _NOT_COUNTED or not all(_NOUN.fullmatch(word) for word in words):
+    if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(_NOUN.fullmatch(word) for word in words):
         return None
-    if not _FUNCTION_WORDS.isdisjoint(words) or len(words[-1]) < 2:
+    if not _NEVER_IN_NOUN.isdisjoint(words) or len(words[-1]) < 2:
         return None
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 
