@@ -63,6 +63,8 @@ class Engine:
         self._name = name
         self._model = load_model(folder)
         self._processor = load_processor(folder)
+        text: Any = self._model.config.text_config
+        self._context: int = text.max_position_embeddings
         ends = self._model.generation_config.eos_token_id
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -72,8 +74,7 @@ class Engine:
 
     async def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The response to a chat-completions request body; CallError("refused", …) where it cannot be answered."""
-        context = self._model.config.text_config.max_position_embeddings
-        asked = await asyncio.to_thread(read_request, body, self._processor, context)
+        asked = await asyncio.to_thread(read_request, body, self._processor, self._context)
         with self._lock:
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="ovt-engine", daemon=True)

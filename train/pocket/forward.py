@@ -144,7 +144,7 @@ class Net:
         """Weighted sum of the losses of ids[:, 1:]; `weights` belongs to the targets; no target lies before `skip`."""
         text = self.model.model.language_model
         x = text.embed_tokens(ids[:, :-1])
-        if pixels is not None:
+        if pixels is not None and picture_at is not None:
             x = torch.cat((x[:, :picture_at], self.see(pixels).float(), x[:, picture_at + 16 :]), 1)
         cos, sin = self.text_rotation(x.shape[1], picture_at)
         for layer in text.layers:

@@ -6,6 +6,7 @@ are padded on the left; a prompt that is wanted n times is read once; finished r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,8 @@ def positions_of(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, mask: T
     if grids is None:
         return (mask.cumsum(-1) - 1).clamp(min=0).expand(3, -1, -1)
     pictures = (ids == model.config.image_token_id).int()
-    return model.model.get_rope_index(ids, pictures, image_grid_thw=grids, attention_mask=mask)[0]
+    qwen: Any = model.model  # it names tensors by dtype, as type checkers cannot
+    return qwen.get_rope_index(ids, pictures, image_grid_thw=grids, attention_mask=mask)[0]
 
 
 def prefill(
@@ -64,7 +66,7 @@ def prefill(
     patches = [prompt.patches for prompt in prompts if prompt.patches is not None]
     seen = {"pixel_values": torch.cat(patches), "image_grid_thw": torch.cat(grids)} if grids else {}
     positions = positions_of(model, ids, mask, torch.cat(grids) if grids else None)
-    cache = DynamicCache(config=model.config.text_config)
+    cache = DynamicCache(config=model.config.get_text_config())
     out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True,
                 logits_to_keep=1, **seen)  # fmt: skip
     return out.logits[:, -1], mask, positions.amax((0, 2)) + 1, cache

@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from ovt.curate.errors import OvtError
+from ovt.train.pocket.tokenizer import END, PAD
 
 WEIGHTS = Path(__file__).parent / "weights"
 SIDE = 112  # px: 8x8 patches of 14 px, 4x4 visual tokens
@@ -69,21 +70,20 @@ class ImageProcessor(Qwen2_5_VLProcessor):
 def make_config(
     tokenizer: PreTrainedTokenizerBase, text: dict[str, Any] = TEXT, vision: dict[str, Any] = VISION
 ) -> Qwen2_5_VLConfig:
-    """Pocket's configuration for this tokenizer: its special ids and its size, rounded up to a multiple of 16."""
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in
-           ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")}  # fmt: skip
-    sizes = {"vocab_size": -(-len(tokenizer) // 16) * 16, "tie_word_embeddings": True, "bos_token_id": None,
-                   "eos_token_id": ids["im_end"], "pad_token_id": ids["endoftext"]}  # fmt: skip
+    """Pocket's configuration for this tokenizer: its special ids and its size."""
+    ids = tokenizer.get_vocab()
+    ends: dict[str, Any] = {"eos_token_id": ids[END], "pad_token_id": ids[PAD]}
+    # A multiple of 16 rows suits the matrix units.
+    sizes = {"vocab_size": -(-len(tokenizer) // 16) * 16, "tie_word_embeddings": True, "bos_token_id": None}
     return Qwen2_5_VLConfig(
-        text_config=text | sizes,
+        text_config=text | sizes | ends,
         vision_config=vision,
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"],
-        vision_end_token_id=ids["vision_end"],
-        eos_token_id=ids["im_end"],
-        pad_token_id=ids["endoftext"],
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=True,
+        **ends,
     )
 
 
@@ -91,6 +91,8 @@ def build(config: Qwen2_5_VLConfig, seed: int) -> Qwen2_5_VLForConditionalGenera
     """A fresh model: matrices scaled by their fan-in, matrices that write to the residual stream at zero."""
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(config)
+    ends = {"eos_token_id": [config.eos_token_id, config.pad_token_id], "pad_token_id": config.pad_token_id}
+    model.generation_config = GenerationConfig(do_sample=True, temperature=0.7, max_new_tokens=512, **ends)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim < 2:
@@ -116,7 +118,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
 
 def load_processor(folder: Path) -> ImageProcessor:
     """The processor in a local folder; works with and without torchvision, for pictures and text."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     pictures = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     return ImageProcessor(image_processor=pictures, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
 
@@ -141,9 +143,12 @@ def save_processor(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(image_settings(), indent=2) + "\n")
-    end, pad = (tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", "<|endoftext|>"))
-    ends = {"eos_token_id": [end, pad], "pad_token_id": pad}
-    GenerationConfig(do_sample=True, temperature=0.7, max_new_tokens=512, **ends).save_pretrained(folder)
+    # Older releases of transformers, vLLM's among them, know neither the class name nor the key that this one writes;
+    # tokenizer.json says by itself which tokens are special.
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    settings.pop("extra_special_tokens", None)
+    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, folder: Path, processor_from: Path | None = None) -> None:
@@ -152,7 +157,9 @@ def save(model: Qwen2_5_VLForConditionalGeneration, folder: Path, processor_from
     half = Qwen2_5_VLForConditionalGeneration(model.config).to(torch.bfloat16)
     half.load_state_dict(model.state_dict())
     half.config.dtype = torch.bfloat16
+    half.generation_config = model.generation_config
     half.save_pretrained(folder)
-    for name in PROCESSOR_FILES if processor_from else ():
-        if (source := processor_from / name).is_file():
-            shutil.copyfile(source, folder / name)
+    sources = [processor_from / name for name in PROCESSOR_FILES] if processor_from else []
+    for source in sources:
+        if source.is_file():
+            shutil.copyfile(source, folder / source.name)

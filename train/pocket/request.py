@@ -83,9 +83,15 @@ def read_messages(messages: Any, special: Sequence[str]) -> tuple[list[dict[str,
     return plain, pictures
 
 
+def control_tokens(processor: ImageProcessor) -> list[str]:
+    """The texts that the tokenizer reads as control tokens."""
+    added: Any = processor.tokenizer
+    return [token.content for token in added.added_tokens_decoder.values() if token.special]
+
+
 def defuse(text: str, special: Sequence[str]) -> str:
     """The text with a space inside each control token."""
-    for token in special if "<|" in text else ():
+    for token in special:
         text = text.replace(token, f"{token[:1]} {token[1:]}")
     return text.encode("utf-8", "replace").decode()
 
@@ -112,7 +118,7 @@ def make_random(prompt: Prompt, seed: int | None, index: int) -> np.random.Gener
 
 def read_request(body: Mapping[str, Any], processor: ImageProcessor, context: int) -> Asked:
     """Prompt and rows of a request body; CallError("refused") where it makes no sense or does not fit `context`."""
-    plain, pictures = read_messages(body.get("messages"), processor.tokenizer.all_special_tokens)
+    plain, pictures = read_messages(body.get("messages"), control_tokens(processor))
     prompt = make_prompt(processor, plain, pictures)
     if len(prompt.ids) >= context:
         raise refuse(f"the prompt has {len(prompt.ids)} tokens and the model reads at most {context}")

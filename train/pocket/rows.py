@@ -94,7 +94,8 @@ def make_batch(kind: str, rows: Sequence[Row], step: int = 16) -> Batch:
     for i, row in enumerate(rows):
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         weights[i, row.start - 1 : len(row.ids) - 1] = 1.0
-    pixels = None if rows[0].picture is None else torch.from_numpy(np.stack([row.picture for row in rows]))
+    pictures = [row.picture for row in rows if row.picture is not None]
+    pixels = torch.from_numpy(np.stack(pictures)) if pictures else None
     return Batch(kind, ids, weights, pixels, (min(row.start for row in rows) - 1) // step * step)
 
 

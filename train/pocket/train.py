@@ -33,6 +33,7 @@ PHASES = (
     (0, (rows.Plan("caption", 48, 2), rows.Plan("reason", 48, 4), rows.Plan("direct", 24, 2))),
     (752, (rows.Plan("caption", 24, 1), rows.Plan("reason", 80, 6), rows.Plan("direct", 8, 1))),
     (1120, (rows.Plan("caption", 64, 2, HARD), rows.Plan("reason", 48, 4), rows.Plan("direct", 8, 1))),
+    (1460, (rows.Plan("caption", 16, 1, HARD), rows.Plan("reason", 96, 6), rows.Plan("direct", 8, 1))),
 )
 
 

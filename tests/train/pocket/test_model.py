@@ -55,6 +55,7 @@ def test_training_rows_are_what_the_processor_makes(tokenizer, tiny_folder):
     processor, model = load_processor(tiny_folder), load_model(tiny_folder)
     for kind in ("caption", "direct"):
         row = make_rows(1, kind, [5], FAMILIES, tokenizer)[0]
+        assert row.picture is not None
         text = tokenizer.decode(row.ids[: row.start]).replace("<|image_pad|>" * VISUAL_TOKENS, "<|image_pad|>")
         seen = processor(images=[Image.fromarray(row.picture)], text=[text], return_tensors="pt")
         assert seen["input_ids"][0].tolist() == row.ids[: row.start]
