@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(recipe, override, line):
 
 
 def test_a_reasoner_over_captions_needs_captions(recipe):
-    recipe.write_text(SMALL.replace("[caption]\nendpoint = \"reasoner\"\n", ""))
+    recipe.write_text(SMALL.replace('[caption]\nendpoint = "reasoner"\n', ""))
     with pytest.raises(RecipeError, match=r'add it, or set reason.see = "image"'):
         load_recipe(recipe)
     assert load_recipe(recipe, ["reason.see=image"]).caption is None
