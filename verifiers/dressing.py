@@ -68,6 +68,7 @@ _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mathnormal|mbox|hbox|"
     r"operatorname|bf|rm|underline|emph|bm|boldsymbol|displaystyle|boxed|fbox|beginboxed)\s*\{"
 )
+_WRAPPER_OR_BRACE = re.compile(_WRAPPER.pattern + r"|\\[{}]|[{}]")
 _SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
 _NEGATIVE_SPACE = re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\!")
 _INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
@@ -129,15 +130,24 @@ def balanced(text: str, start: int) -> int:
     return len(text)
 
 
-def unwrap(text: str, opener: re.Pattern[str] = _WRAPPER) -> str:
-    """Replace `\\\\text{…}`, `\\\\mathrm{…}`, `\\\\boxed{…}` and their like by their content, wherever they stand."""
-    parts, position = [], 0
-    while match := opener.search(text, position):
-        end = balanced(text, match.end())
-        inner = text[match.end() : end - 1] if text[end - 1 : end] == "}" else text[match.end() : end]
+def unwrap(text: str) -> str:
+    """Replace `\\\\text{…}`, `\\\\mathrm{…}`, `\\\\boxed{…}` and their like by their content, wherever they stand. Linear."""
+    parts: list[str] = []
+    closers: list[str] = []
+    position = 0
+    for match in _WRAPPER_OR_BRACE.finditer(text):
         parts.append(text[position : match.start()])
-        text = inner + text[end:]
-        position = 0
+        position = match.end()
+        token = match[0]
+        if token == "{":
+            closers.append("}")
+            parts.append(token)
+        elif token == "}":
+            parts.append(closers.pop() if closers else token)
+        elif token in ("\\{", "\\}"):
+            parts.append(token)
+        else:
+            closers.append("")
     return "".join(parts) + text[position:]
 
 

@@ -9,6 +9,7 @@ import re
 from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, several_letters
 from ovt.verifiers.dressing import fold, plain, plain
 from ovt.verifiers.extract import sentences, untagged_answer
+from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.quantity import read_quantity
 from ovt.verifiers.units import read_unit
 from ovt.verifiers.yes_no import read_polarity
@@ -56,7 +57,8 @@ def settle(prediction: str, kind: str) -> str:
     """The bare answer inside a sentence or a longer text, "" where there is none or more than one."""
     answer, found_by, _ = untagged_answer(prediction)
     if found_by == "box" or not answer:
-        return (settle(answer, kind) if found_by and _HAS_WORDS.search(plain(answer)) else "") or answer
+        wordy = len(answer) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(answer))
+        return (settle(answer, kind) if found_by and wordy else "") or answer
     if found_by == "text" and not _HAS_WORDS.search(answer):
         return ""
     if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
