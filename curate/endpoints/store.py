@@ -42,7 +42,8 @@ class ReplyStore:
         self._failure: OvtError | None = None
         self._turn = threading.Lock()
         self._reader = open_database(path)
-        self._writer = threading.Thread(target=self._write, name="reply store", daemon=True)
+        database = open_database(path)
+        self._writer = threading.Thread(target=self._write, args=(database,), name="reply store", daemon=True)
         self._writer.start()
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
@@ -100,6 +101,8 @@ class ReplyStore:
             pass
         if self._failure is not None:
             raise self._failure
+        if not done.is_set():
+            raise RuntimeError(f"the writer of {self.path} has died")
 
     def close(self) -> None:
         """Commits what is left and closes the file; closing twice is fine."""
@@ -122,12 +125,15 @@ class ReplyStore:
         return reply if reply is not None and reply.error is None else None
 
     def _read(self, sql: str, keys: list[str]) -> list[tuple]:
-        with self._turn:
-            return self._reader.execute(sql, [bytes.fromhex(key) for key in keys]).fetchall()
+        try:
+            with self._turn:
+                return self._reader.execute(sql, [bytes.fromhex(key) for key in keys]).fetchall()
+        except sqlite3.Error as error:
+            raise OvtError(f"cannot read {self.path}: {error}; {remedy(error)}") from error
 
-    def _write(self) -> None:
+    def _write(self, database: sqlite3.Connection) -> None:
         """The writer thread: one transaction for all that arrived while the last one was committed."""
-        with closing(open_database(self.path)) as database:
+        with closing(database):
             batch: list[Mapping[str, Reply] | threading.Event | None] = []
             while None not in batch:
                 batch = [self._arrived.get()]
@@ -139,12 +145,12 @@ class ReplyStore:
                         item.set()
 
     def _commit(self, database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
+        """Writes what arrived; where that fails, whoever puts or flushes next is told, and no trace is left."""
         if not arrived or self._failure is not None:
             return
         try:
             insert(database, arrived)
         except (sqlite3.Error, UnicodeError) as error:
-            # The thread that puts or flushes next raises it; the transaction has left no trace.
             self._failure = OvtError(f"cannot write {self.path}: {error}; {remedy(error)}")
             return
         with self._turn:

@@ -159,6 +159,18 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
         ReplyStore(tmp_path / "replies.sqlite")
 
 
+def test_a_damaged_store_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    with ReplyStore(path) as store:
+        for number in range(200):
+            store.put(key(number), reply("x" * 500))
+    damaged = bytearray(path.read_bytes())
+    damaged[8192:] = bytes(len(damaged) - 8192)  # all pages but the first
+    path.write_bytes(damaged)
+    with pytest.raises(OvtError, match="damaged or not ours"), ReplyStore(path) as store:
+        store.get_many(map(key, range(200)))
+
+
 def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "replies.sqlite") as database:
         database.execute("PRAGMA user_version = 7")
