@@ -199,6 +199,8 @@ def check_choice(prediction: str, gold: int, options: Options, compare: Compare)
 def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | None, str]:
     """(option, reason): the one option that a prediction names; (None, why) where it names none or more than one."""
     exact = _exact(prediction, options)
+    if reason := _spaced_label(prediction, exact, options):
+        return None, reason
     letter = lone_letter(prediction)
     by_letter = ord(letter) - 65 if letter and ord(letter) - 65 < len(options.texts) else None
     if by_letter is not None:
@@ -208,13 +210,27 @@ def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | Non
     if letter:
         return None, "no_such_option"
     pair = labelled(prediction)
-    if pair and pair[0] <= chr(64 + len(options.texts)) and _matches(pair[1], options, ord(pair[0]) - 65):
-        return ord(pair[0]) - 65, ""
+    for letter, text in filter(None, (pair, _spaced_pair(prediction))):
+        if letter <= chr(64 + len(options.texts)) and _matches(text, options, ord(letter) - 65):
+            return ord(letter) - 65, ""
     if len(several_letters(prediction)) > 1:
         return None, "several_choices"
     if pair:
         return _pick_labelled(*pair, options, compare)
     return _pick_by_value(prediction, options, compare)
+
+
+def _spaced_pair(prediction: str) -> tuple[str, str] | None:
+    """`B red`: a label without a mark, which counts only where the text is its own option's."""
+    match = re.match(r"([A-Z])\s+(.+)$", plain(prediction))
+    return (match[1], match[2]) if match else None
+
+
+def _spaced_label(prediction: str, exact: int | None, options: Options) -> str:
+    """Why `A red` is no answer where red is option B: nobody can say whether the A is a letter or an article."""
+    text = plain(prediction)
+    as_written = any(text.lower() == plain(option).lower() for option in options.texts)
+    return "letter_and_text_differ" if text.startswith("A ") and exact and not as_written else ""
 
 
 def _pick_labelled(letter: str, text: str, options: Options, compare: Compare) -> tuple[int | None, str]:

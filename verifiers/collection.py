@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ovt.verifiers.choice import lone_letter
+from ovt.verifiers.dressing import plain
 from ovt.verifiers.interval import check_intervals, read_intervals
 from ovt.verifiers.number import read_number, same_number
 from ovt.verifiers.structure import clauses, enclosing, expand_signs, inside, is_name, members, read_relation
@@ -113,7 +115,7 @@ def read_collection_gold(text: str) -> Collection | None:
 
 def check_collection(prediction: str, gold: Collection, compare: Compare) -> Finding | None:
     """Compare member by member; `compare(text, text)` decides for a pair of members."""
-    found = read_collection(prediction)
+    found = read_collection(prediction) or _run_of_letters(prediction, gold)
     shown = str(gold)
     if found is None and gold.brackets and _INTERVAL_SIGNS.search(math_source(prediction)):
         pieces = read_intervals(shown)
@@ -127,6 +129,14 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     if _is_ordered(found, gold):
         return _compare_in_order(found, gold, compare)
     return _compare_as_sets(found, gold, compare)
+
+
+def _run_of_letters(prediction: str, gold: Collection) -> Collection | None:
+    """`AC` where the gold is a list of letters."""
+    run = plain(prediction).upper()
+    if not re.fullmatch(r"[A-Z]{2,10}", run) or not all(lone_letter(member) for member in gold.members):
+        return None
+    return Collection(tuple(run), ("",) * len(run), "")
 
 
 def _single(prediction: str, gold: Collection, compare: Compare) -> Finding | None:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from ovt.verifiers.dressing import balanced, fold
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
 
-_THINK_OPEN = re.compile(r"<\s*think(?:ing)?\s*>", re.IGNORECASE)
-_THINK_CLOSE = re.compile(r"<\s*/\s*think(?:ing)?\s*>", re.IGNORECASE)
 _THINK_TAG = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
 _ANSWER = re.compile(r"<\s*answer\s*>((?:(?!<\s*answer\s*>).)*?)<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL)
 _ANSWER_OPEN = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
@@ -63,7 +61,7 @@ class ResponseParts:
 def split_response(text: str) -> ResponseParts:
     """Take a response apart into its thinking, its solution and its answer."""
     thinking, visible, closed = split_thinking(text)
-    answer, found_by, problem = find_answer(visible)
+    answer, found_by, problem = find_answer(_after_thinking(text))
     if not closed and not answer:
         problem = "unclosed_thinking"
     return ResponseParts(thinking.strip(), _without_answer_tags(visible), answer, found_by, problem)
@@ -89,13 +87,19 @@ def split_thinking(text: str) -> tuple[str, str, bool]:
     return "".join(thinking), "".join(visible), not inside
 
 
+def _after_thinking(text: str) -> str:
+    """What follows the last `</think>`, up to a `<think>` that is never closed; the whole text without such tags."""
+    tags = list(_THINK_TAG.finditer(text))
+    start = max((tag.end() for tag in tags if tag[1]), default=0)
+    end = min((tag.start() for tag in tags if not tag[1] and tag.start() >= start), default=len(text))
+    return text[start:end]
+
+
 def _without_answer_tags(visible: str) -> str:
-    found = None
-    for found in _ANSWER.finditer(visible):
-        pass
-    if found is None:
+    found = list(_ANSWER.finditer(visible))
+    if not found:
         return visible.strip()
-    return (visible[: found.start()] + visible[found.end() :]).strip()
+    return (visible[: found[-1].start()] + visible[found[-1].end() :]).strip()
 
 
 def find_answer(visible: str) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from ovt.verifiers.matrix import check_matrix, read_matrix
 from ovt.verifiers.quantity import Quantity, check_quantity, read_number_gold, read_quantity, read_quantity_gold
 from ovt.verifiers.ratio import check_ratio, read_ratio_gold
 from ovt.verifiers.text import check_text
-from ovt.verifiers.time import check_time, read_time_gold
+from ovt.verifiers.time import check_time, read_time
 from ovt.verifiers.verdict import Finding
 from ovt.verifiers.yes_no import check_yes_no, read_yes_no
 
@@ -41,6 +41,12 @@ def _check_expression(prediction: str, gold: str) -> Finding | None:
     return check_quantity(prediction, Quantity(gold, None, None)) if quantity and quantity.unit else finding
 
 
+def _ratio_as_quotient(prediction: str) -> str:
+    """`3 : 4` as `(3)/(4)`, for golds that are one number; a time of day is left alone."""
+    terms = read_ratio_gold(prediction) if ":" in prediction and not read_time(prediction) else None
+    return f"({terms[0]})/({terms[1]})" if terms and len(terms) == 2 else prediction
+
+
 def _as_text(text: str) -> str:
     return text
 
@@ -49,7 +55,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | N
     "choice": (read_letter, check_letter),
     "yes_no": (read_yes_no, check_yes_no),
     "number": (read_number_gold, check_quantity),
-    "time": (read_time_gold, check_time),
+    "time": (read_time, check_time),
     "date": (read_date, check_date),
     "range": (read_range_gold, check_range),
     "ratio": (read_ratio_gold, check_ratio),
@@ -98,7 +104,9 @@ def check_gold(prediction: str, gold: Gold) -> Finding:
     if refuse(bare):
         return Finding("wrong", refuse(bare) or "", bare, gold.text)
     check = _READERS[{"set": "list", "tuple": "list"}.get(gold.kind, gold.kind)][1]
-    finding = check(prediction, gold.parsed)
+    finding = check(
+        _ratio_as_quotient(prediction) if gold.kind in ("number", "expression") else prediction, gold.parsed
+    )
     if finding is None and gold.kind not in ("text", "equation"):
         # `x = 5`, `6 * 7 = 42`: what an equation says is its value.
         value = value_of(prediction)

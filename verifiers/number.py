@@ -15,7 +15,12 @@ from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
 
 MIN_ROUNDED_DIGITS = 6
-NOISE_DIGITS = 15
+"""A decimal of fewer significant digits than this stands for itself only."""
+
+NOISE_DIGITS = 6
+"""How many digits longer a decimal must be than another for their difference to be noise: `2.9999999999` is 3."""
+
+TOLERANCE = Fraction(1, 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +251,9 @@ def _close(a: Number, b: Number) -> bool:
     error = abs(a.value - b.value) / max(abs(a.value), abs(b.value))
     written = [number for number in (a, b) if _is_written_out(number)]
     if len(written) == 2:
-        # Both were written to the last digit: only the noise of floating point is forgiven.
-        longest = max(a.digits if a.places else 0, b.digits if b.places else 0)
-        return longest >= NOISE_DIGITS and error < Fraction(1, 10**12)
+        # Both were written to the last digit: only the noise in the tail of a long decimal is forgiven.
+        longer, shorter = (a, b) if a.digits > b.digits else (b, a)
+        return bool(longer.places) and longer.digits - shorter.digits >= NOISE_DIGITS and error <= TOLERANCE
     return len(written) == 1 and is_written_out_value(written[0], (b if written[0] is a else a).value)
 
 

@@ -113,7 +113,11 @@ def _stands_alone(number: re.Match[str]) -> bool:
     if not glued:
         return True
     unit = read_unit(glued[0])
-    return bool(unit and not unit.noun and (len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"))
+    return bool(
+        unit
+        and not unit.noun
+        and (len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^")
+    )
 
 
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
@@ -158,7 +162,12 @@ def _settle_math(text: str) -> str:
     found = list(_MATH.finditer(text[-4 * MAX_SENTENCE_CHARS :]))
     if found:
         return _formula(found)
-    sentence = plain(_AFTERTHOUGHT.sub("", _last_sentence(text)))
+    return _said(_last_sentence(text))
+
+
+def _said(sentence: str) -> str:
+    """What stands after the last "is" or colon of a sentence, unless it is negated or hedged."""
+    sentence = plain(_AFTERTHOUGHT.sub("", sentence))
     match = _SAYS.match(sentence)
     if not match or _is_one_of_several(sentence, match.start(1), match.end(1)):
         return ""
@@ -208,7 +217,7 @@ def _settle_choice(text: str) -> str:
             return sentence
         if letter := mentioned_letter(sentence):
             return letter
-    return ""
+    return _said(_last_sentence(text))
 
 
 def _settle_line(text: str) -> str:

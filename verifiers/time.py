@@ -50,11 +50,6 @@ def read_time(text: str) -> Time | None:
     return Time(hour, minute, second, {"noon": "pm", "midnight": "am", "oclock": ""}.get(half, half))
 
 
-def read_time_gold(text: str) -> Time | None:
-    """A gold that is a time of day: `10:30`, `4:05 P.M.`, but not `3:4` nor `40:60`, which are ratios."""
-    return read_time(text)
-
-
 def _hours(time: Time) -> set[int]:
     """The hours of the day that a time may mean."""
     if time.half:

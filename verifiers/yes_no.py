@@ -18,7 +18,8 @@ _CLOSING = re.compile(
     r"(?:^|\b(?:is|be|say|answer|answered|hence|so|therefore|thus|think)[:,]?\s+)(yes|no|true|false)$", re.IGNORECASE
 )
 _BOTH_WAYS = re.compile(
-    r"\b(?:yes|no|true|false)\b\W*(?:\b(?:and|or|but|also|maybe|perhaps|then|wait|actually|rather)\b\W*){0,3}\b(?:yes|no|true|false)\b",
+    r"\b(?:yes|no|true|false)\b\W*(?:\b(?:and|or|but|also|maybe|perhaps|then|wait|actually|rather)\b\W*){0,3}"
+    r"\b(?:yes|no|true|false)\b(?=\W*$|\s*[,.;:!?)])",
     re.IGNORECASE,
 )
 _OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"}
