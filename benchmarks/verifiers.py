@@ -2,11 +2,12 @@
 
     python benchmarks/verifiers.py [--cases FOLDER]
 
-The folder holds answers.jsonl (gold, pred, choices, expected, kind) and responses.jsonl (response in place of pred). One
-process, one core; speeds leave the hostile kinds out, are taken after a warm-up, and count each case once.
+The folder holds answers.jsonl (gold, pred, choices, expected, kind) and responses.jsonl (response in place of pred).
+One process, one core; speeds leave the hostile kinds out, are taken after a warm-up, and count each case once.
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 import logging
@@ -43,11 +44,12 @@ def math_verify_judge(wrap_gold: bool) -> Judge:
 
 
 def mathruler_judge() -> Judge:
-    from mathruler.grader import extract_boxed_content, grade_answer
+    # Optional: not among our dependencies.
+    grader = importlib.import_module("mathruler.grader")
 
     def judge(row: dict) -> bool:
-        text = extract_boxed_content(row["response"]) if "response" in row else row["pred"]
-        return bool(grade_answer(text, row["gold"]))
+        text = grader.extract_boxed_content(row["response"]) if "response" in row else row["pred"]
+        return bool(grader.grade_answer(text, row["gold"]))
 
     return judge
 
@@ -84,7 +86,9 @@ def print_table(name: str, rows: list[dict], results: dict[str, tuple[list[bool]
     print(f"\n| {name} | cases |" + "".join(f" {judge} |" for judge in results))
     print("| --- | ---: |" + " ---: |" * len(results))
     for kind, indexes in [*sorted(kinds.items()), ("**core**", core), ("**all**", list(range(len(rows))))]:
-        shares = [sum(verdicts[i] == rows[i]["expected"] for i in indexes) / len(indexes) for verdicts, _ in results.values()]
+        shares = [
+            sum(verdicts[i] == rows[i]["expected"] for i in indexes) / len(indexes) for verdicts, _ in results.values()
+        ]
         print(f"| {kind} | {len(indexes)} |" + "".join(f" {share:.1%} |" for share in shares))
     wrong = [sum(verdicts[i] and not row["expected"] for i, row in enumerate(rows)) for verdicts, _ in results.values()]
     print("| false positives | |" + "".join(f" {count} |" for count in wrong))

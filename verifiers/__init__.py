@@ -1,6 +1,6 @@
-"""Decide whether an answer is right: the one verdict that curation, the RL reward and evaluation share.
+r"""Decide whether an answer is right: the one verdict that curation, the RL reward and evaluation share.
 
-    >>> verify("the answer is \\\\boxed{\\\\frac12}", "0.5").outcome
+    >>> verify("the answer is \boxed{\frac12}", "0.5").outcome
     'correct'
 
 Imports fast: sympy and math-verify are loaded only in worker processes, and only when a symbolic check needs them.

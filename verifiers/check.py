@@ -1,7 +1,7 @@
 """The way in: one prediction and one gold become one verdict. Every path (curation, reward, evaluation) calls this.
 
-The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as it stands and, where
-it is a sentence rather than a bare answer, the one answer that the sentence settles on.
+The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as it stands and,
+where it is a sentence rather than a bare answer, the one answer that the sentence settles on.
 """
 
 from collections.abc import Sequence

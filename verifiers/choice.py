@@ -1,6 +1,6 @@
-"""Multiple choice: a letter and its option's text are the same answer, in both directions and in every dressing.
+r"""Multiple choice: a letter and its option's text are the same answer, in both directions and in every dressing.
 
-    choices ["55°", "60°"]:  "B", "(b)", "B) 60°", "\\\\text{(B)}", "60", "60 degrees"  are one answer.
+    choices ["55°", "60°"]:  "B", "(b)", "B) 60°", "\text{(B)}", "60", "60 degrees"  are one answer.
 
 A letter that disagrees with the text beside it is wrong, and so is more than one letter. Where the choices are
 themselves letters, the letter is the answer.
@@ -22,10 +22,13 @@ _NAMED = (
 _LONE = re.compile(
     _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
 )
+_BEFORE_REASON = r"([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\())"
 _WITH_TEXT = re.compile(
     _NAMED
-    + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]|([A-Z])\s*(?:\.|[,;](?=\s*[a-z]))|([A-Z])\s+(?:-+|=)(?=\s)"
-    r"|([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\()))\s*[:.]*\s*(?:-\s+)?(.+)$",
+    + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]"
+    + r"|([A-Z])\s*(?:\.|[,;](?=\s*[a-z]))|([A-Z])\s+(?:-+|=)(?=\s)|"
+    + _BEFORE_REASON
+    + r")\s*[:.]*\s*(?:-\s+)?(.+)$",
     re.DOTALL,
 )
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
@@ -36,13 +39,17 @@ _SEVERAL = re.compile(
     r"\(?([A-Za-z])\)?(?:\s*(?:,|;|/|&|\+|\band\b|\bor\b|\s)+\s*\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE
 )
 _MENTION = re.compile(
-    r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?"
-    r"(?=$|[\s.,;:!)](?!\w*[a-z]{3}))|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
+    r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
+    r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
+    r"|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
-    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay|\bcan|\bmaybe|"
-    r"\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
+    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay"
+    r"|\bcan|\bmaybe|\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
 )
+
+
+Compare = Callable[[str, str], Finding]
 
 
 class Options(NamedTuple):
@@ -50,7 +57,6 @@ class Options(NamedTuple):
 
     texts: tuple[str, ...]
     normal: tuple[str, ...]
-    letters: bool
 
 
 @lru_cache(maxsize=2048)
@@ -63,13 +69,11 @@ def read_options(choices: tuple[str, ...]) -> Options:
     )
     if in_order and all(match and match[4].strip() for match in labels):
         texts = tuple(match[4].strip() for match in labels if match)
-    normal = tuple(normalize_text(text) for text in texts)
-    lone = [lone_letter(text) for text in texts]
-    return Options(texts, normal, all(letter == chr(65 + index) for index, letter in enumerate(lone)))
+    return Options(texts, tuple(normalize_text(text) for text in texts))
 
 
 def lone_letter(text: str) -> str | None:
-    """The capital of the letter that is all of the answer, whatever its dressing: `(c)`, `C.`, `\\\\text{C}`, `Option C`."""
+    r"""The capital of the letter that is the whole answer, in any dressing: `(c)`, `C.`, `\text{C}`, `Option C`."""
     match = _LONE.match(plain(text))
     return _first(match).upper() if match else None
 
@@ -128,12 +132,9 @@ def check_letter(prediction: str, gold: Letter) -> Finding:
         return Finding("wrong", reason, shown, gold.letter)
     if gold.text and re.match(re.escape(gold.text) + r"\s*(?:,|/|\bor\b|\band\b)\s*\S", text, re.IGNORECASE):
         return Finding("wrong", "several_choices", shown, gold.letter)
-    return Finding(
-        "correct" if letter == gold.letter else "wrong",
-        "same_choice" if letter == gold.letter else "other_choice",
-        letter,
-        gold.letter,
-    )
+    if letter != gold.letter:
+        return Finding("wrong", "other_choice", letter, gold.letter)
+    return Finding("correct", "same_choice", letter, gold.letter)
 
 
 def read_pick(prediction: str) -> tuple[str | None, str, str]:
@@ -167,7 +168,7 @@ def gold_index(gold: str, options: Options) -> int | None:
 
 def _exact(text: str, options: Options) -> int | None:
     normal = normalize_text(text)
-    if options.normal.count(normal) == 1:
+    if normal and options.normal.count(normal) == 1:
         return options.normal.index(normal)
     bare = undress(text)
     same = [index for index, option in enumerate(options.texts) if undress(option) == bare]
@@ -176,13 +177,10 @@ def _exact(text: str, options: Options) -> int | None:
 
 def _matches(text: str, options: Options, index: int) -> bool:
     """Whether a text is an option by its words or its value as a number, no symbolic work."""
-    if normalize_text(text) == options.normal[index]:
+    if options.normal[index] and normalize_text(text) == options.normal[index]:
         return True
     left, right = read_number(text), read_number(options.texts[index])
     return bool(left and right and same_number(left, right))
-
-
-Compare = Callable[[str, str], Finding]
 
 
 def check_choice(prediction: str, gold: int, options: Options, compare: Compare) -> Finding:

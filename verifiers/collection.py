@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ovt.verifiers.choice import lone_letter
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.interval import check_intervals, read_intervals
+from ovt.verifiers.notation import math_source
 from ovt.verifiers.number import read_number, same_number
 from ovt.verifiers.structure import clauses, enclosing, expand_signs, inside, is_name, members, read_relation
-from ovt.verifiers.syntax import math_source
 from ovt.verifiers.verdict import Finding, equal_or_not
 
 MAX_MEMBERS = 40
@@ -39,7 +39,7 @@ Compare = Callable[[str, str], Finding]
 
 
 def read_collection(text: str) -> Collection | None:
-    """The collection that a text is; None for a single thing. Unions and inequalities are intervals, not collections."""
+    """The collection that a text is; None for a single thing. Unions and inequalities are intervals instead."""
     source = math_source(text).rstrip(" .")
     if source in _EMPTY:
         return Collection((), (), "\\{\\}")
@@ -92,7 +92,7 @@ def _value(part: str) -> str:
 
 
 def _named(parts: list[str], brackets: str) -> Collection:
-    """Take the names off the members: `x = 1`. One name at the head of a bare list is the whole list's (`n = 1, 2, 3`)."""
+    """Take the names off the members: `x = 1`. One name at a bare list's head is the whole list's (`n = 1, 2, 3`)."""
     values, names = [], []
     for part in parts:
         relation = read_relation(part)

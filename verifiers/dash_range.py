@@ -1,4 +1,4 @@
-"""Ranges with a dash: `2010-2011`, `0-5`, `$10-$20`. They are strings, never arithmetic; the look of the dash is dressing."""
+"""Ranges with a dash: `2010-2011`, `0-5`, `$10-$20`. They are strings, never arithmetic; any dash will do."""
 
 import re
 

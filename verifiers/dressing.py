@@ -1,6 +1,6 @@
-"""Take the dressing off an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
+r"""Take the dressing off an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
 
-    undress("**The answer is $\\\\boxed{\\\\text{(C)}}$.**") == "(C)"
+    undress("**The answer is $\boxed{\text{(C)}}$.**") == "(C)"
 
 Dressing never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
 dressing, and an answer spelt with them is another answer.
@@ -63,12 +63,12 @@ def _fold_char(char: str) -> str:
     return plain if plain.isascii() else char
 
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed)\s*\{")
-_WRAPPER = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathtt|mathnormal|mbox|hbox|"
-    r"operatorname|bf|rm|underline|emph|bm|boldsymbol|displaystyle|boxed|fbox|beginboxed)\s*\{"
+_TEXT_COMMANDS = (
+    "text textbf textit textrm textnormal textsf texttt mathrm mathbf mathit mathsf mathtt mathnormal mbox hbox "
+    "operatorname bf rm underline emph bm boldsymbol displaystyle boxed fbox beginboxed"
 )
-_WRAPPER_OR_BRACE = re.compile(_WRAPPER.pattern + r"|\\[{}]|[{}]")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed)\s*\{")
+_WRAPPER_OR_BRACE = re.compile(rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\[{{}}]|[{{}}]")
 _SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
 _NEGATIVE_SPACE = re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\!")
 _INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
@@ -83,14 +83,15 @@ _PAIRS = (
     ("*", "*"),
     ('"', '"'),
     ("'", "'"),
-    ("``", "''"),
-    ("`", "`"),
     ("```", "```"),
+    ("`", "`"),
     ("<b>", "</b>"),
     ("<i>", "</i>"),
     ("<strong>", "</strong>"),
     ("<answer>", "</answer>"),
 )
+_BULLET = re.compile(r"^#{1,6}\s*|^(?:[*•>]\s+|-\s+(?!\d))+")
+_BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
 _LEAD_IN = re.compile(
     r"^(?:so|thus|hence|therefore|then|and so|in conclusion|finally|ok|okay|well)?[,:]?\s*"
     r"(?:i (?:think|believe)(?: that)?\s+)?"
@@ -100,20 +101,19 @@ _LEAD_IN = re.compile(
     r"(?:(?:simply|just|therefore|thus|clearly|for sure|definitely|approximately|about|given by|exactly)\s+)?",
     re.IGNORECASE,
 )
-DIGITS_AND_CLOSERS = frozenset("0123456789)}")
-_BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
+_LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
+_ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
 _CLAIM = re.compile(
     r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"
     r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)\s*:?\s+(?=\S)",
     re.IGNORECASE,
 )
 _CLAIM_END = re.compile(
-    r"(?<=\S)\s+(?:is|would\s+be|seems)\s+(?:(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice|one))?|(?:the|my|our)\s+(?:final\s+)?answer)$",
+    r"(?<=\S)\s+(?:is|would\s+be|seems)\s+(?:(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice|one))?"
+    r"|(?:the|my|our)\s+(?:final\s+)?answer)$",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
-_LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
-_HASHES = re.compile(r"^#{1,6}\s*|^(?:[*•>]\s+|-\s+(?!\d))+")
+_ENDS_A_VALUE = frozenset("0123456789)}")
 
 
 def balanced(text: str, start: int) -> int:
@@ -131,21 +131,21 @@ def balanced(text: str, start: int) -> int:
 
 
 def unwrap(text: str) -> str:
-    """Replace `\\\\text{…}`, `\\\\mathrm{…}`, `\\\\boxed{…}` and their like by their content, wherever they stand. Linear."""
+    r"""Replace `\text{…}`, `\mathrm{…}`, `\boxed{…}` and their like by their content, wherever they stand. Linear."""
     parts: list[str] = []
     closers: list[str] = []
     position = 0
     for match in _WRAPPER_OR_BRACE.finditer(text):
         parts.append(text[position : match.start()])
         position = match.end()
-        token = match[0]
-        if token == "{":
+        mark = match[0]
+        if mark == "{":
             closers.append("}")
-            parts.append(token)
-        elif token == "}":
-            parts.append(closers.pop() if closers else token)
-        elif token in ("\\{", "\\}"):
-            parts.append(token)
+            parts.append(mark)
+        elif mark == "}":
+            parts.append(closers.pop() if closers else mark)
+        elif mark in ("\\{", "\\}"):
+            parts.append(mark)
         else:
             closers.append("")
     return "".join(parts) + text[position:]
@@ -170,8 +170,8 @@ def _unbox_whole(text: str) -> str:
 def _strip_end(text: str) -> str:
     stripped = text.rstrip(" \t\r\n.,;!?:")
     following = text[len(stripped) : len(stripped) + 1]
-    # `\\;` is one LaTeX command, and `5!` is a factorial: neither ends with punctuation.
-    if stripped.endswith("\\") or (following == "!" and stripped[-1:] in DIGITS_AND_CLOSERS):
+    # `\;` is one LaTeX command, and `5!` is a factorial: neither ends with punctuation.
+    if stripped.endswith("\\") or (following == "!" and stripped[-1:] in _ENDS_A_VALUE):
         stripped += following
     return stripped
 
@@ -182,7 +182,7 @@ def undress(text: str) -> str:
     text = fold(text).strip()
     for _ in range(12):
         before = text
-        text = _BOLD_LABEL.sub(r"\1", _HASHES.sub("", text))
+        text = _BOLD_LABEL.sub(r"\1", _BULLET.sub("", text))
         text = _CLAIM_END.sub("", _CLAIM.sub("", text))
         text = _ABOUT.sub("", text)
         text = _LEAD_IN_CHINESE.sub("", _LEAD_IN.sub("", text, count=1))
@@ -194,7 +194,7 @@ def undress(text: str) -> str:
 
 @lru_cache(maxsize=16384)
 def plain(text: str) -> str:
-    """`undress`, and LaTeX text wrappers, math delimiters and spacing commands removed inside: for words and letters."""
+    """`undress`, and the LaTeX wrappers, math delimiters and spacing inside gone too: for words, letters, numbers."""
     text = _INLINE_MATH.sub(r"\1", _NEGATIVE_SPACE.sub("", unwrap(undress(text))))
     text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
     text = text.replace("**", "").replace("__", "")

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
 from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic, ratio_of_sources
+from ovt.verifiers.notation import Unreadable, has_words, math_source
 from ovt.verifiers.structure import is_name, members, read_relation
-from ovt.verifiers.syntax import Unreadable, has_words, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 

@@ -1,8 +1,8 @@
-"""The exact value of a tree, in this process, without symbols: rational arithmetic with random stand-ins.
+r"""The exact value of a tree, in this process, without symbols: rational arithmetic with random stand-ins.
 
-Each variable, and each thing that is not rational (`\\\\sqrt 3`, `\\\\sin x`, `\\\\pi`), is given a random fraction that depends on
-nothing but what it is; so two trees of equal value are equal as expressions, whatever their order and shape. Trees of
-unequal value are surely different only where nothing but variables had a stand-in.
+Each variable, and each thing that is not rational (`\sqrt 3`, `\sin x`, `\pi`), is given a random fraction that depends
+on nothing but what it is; so two trees of equal value are equal as expressions, whatever their order and shape. Trees
+of unequal value are surely different only where nothing but variables had a stand-in.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
-"""Expressions: equal in value wherever they have one. `\\\\frac{1}{\\\\sqrt2}` is `\\\\frac{\\\\sqrt2}{2}`, `(x+1)^2` is `x^2+2x+1`.
+r"""Expressions: equal in value wherever they have one. `1/\sqrt2` is `\frac{\sqrt2}{2}`, `(x+1)^2` is `x^2+2x+1`.
 
-Three steps, each only where the one before could not tell: the same text; the same exact value (`exact.py`, in this process);
-the same value to sixty digits (`numeric.py`, in a worker). What our reader does not know goes to math-verify, in a worker.
+Three steps, each only where the one before could not tell: the same text; the same exact value (`exact.py`, in this
+process); the same value to sixty digits (`numeric.py`, in a worker). What our reader does not know goes to math-verify,
+in a worker too.
 """
 
 import re
@@ -9,8 +10,9 @@ from functools import lru_cache
 
 from ovt.verifiers import pool
 from ovt.verifiers.exact import compare_exactly, exact_ratio
+from ovt.verifiers.notation import Unreadable, has_words, math_source
 from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
-from ovt.verifiers.syntax import Unreadable, has_words, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
@@ -81,7 +83,7 @@ def compare_sources(left: str, right: str) -> str:
 
 @lru_cache(maxsize=4096)
 def ratio_of_sources(left: str, right: str) -> str:
-    """How one expression is a constant multiple of another: "positive", "negative", "none", "unknown", "timeout", "lost"."""
+    """How one expression is a constant multiple of another: "positive", "negative", "none", or why nobody knows."""
     try:
         ratio = exact_ratio(parse(left), parse(right))
     except Unreadable:

@@ -1,8 +1,8 @@
-"""Find the answer in a response.
+r"""Find the answer in a response.
 
-    "<think>…</think> The bar is 7 high. <answer>7</answer>"  ->  thinking "…", solution "The bar is 7 high.", answer "7"
+    "<think>…</think> It is 7 high. <answer>7</answer>"  ->  thinking "…", solution "It is 7 high.", answer "7"
 
-The content of the last complete `<answer>…</answer>` decides; without tags the last `\\\\boxed{…}` or the last statement
+The content of the last complete `<answer>…</answer>` decides; without tags the last `\boxed{…}` or the last statement
 of the answer ("The answer is …"), whichever stands later; without either the text itself where it is short. Nothing
 inside `<think>…</think>` is looked at, and chat templates that prefill the opening tag are understood: a response that
 holds only `</think>` starts with its thinking.
@@ -10,6 +10,7 @@ holds only `</think>` starts with its thinking.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ovt.verifiers.dressing import balanced, fold
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
@@ -31,12 +32,10 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN_BOXES = re.compile(
-    r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or|,)?\s*\}|and\b|or\b|"
-    r"\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
+    r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
+    r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
-
-
 _BEFORE_NO_ANSWER = re.compile(r"\b(?:not|isn't|or|nor|neither|either)[\s$\\(\[]*$", re.IGNORECASE)
 _AFTER_NO_ANSWER = re.compile(r"[\s$\\)\].]*\b(?:or|nor)\b", re.IGNORECASE)
 MAX_CLAUSE_CHARS = 1_000
@@ -116,7 +115,7 @@ def find_answer(visible: str) -> tuple[str, str, str]:
 def _tagged_answer(visible: str, tagged: list[re.Match[str]]) -> tuple[str, str, str]:
     """The last tag's content, unless it is one of several different answers given in one breath."""
     last = tagged[-1][1].strip()
-    for before, after in zip(tagged[:-1], tagged[1:], strict=True):
+    for before, after in pairwise(tagged):
         gap = visible[before.end() : after.start()].strip(" \t\r\n,;./|*").lower()
         if gap in ("", "or", "and", "or maybe", "maybe", "alternatively") and fold(before[1].strip()) != fold(last):
             return "", "", "several_answers"
@@ -140,18 +139,11 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
 
 
 def _last_boxes(text: str) -> tuple[int, int, str] | None:
-    """(start, end, content) of the last box, or of the last row of boxes joined by nothing but commas and conjunctions."""
+    """(start, end, content) of the last box, or of the last row of boxes that only commas and conjunctions join."""
     boxes: list[tuple[int, int, str]] = []
     for match in _BOX.finditer(text):
-        if boxes and match.start() < boxes[-1][1]:
-            continue
-        if text[match.end() - 1] == "{":
-            end = balanced(text, match.end())
-            content = text[match.end() : end - 1] if text[end - 1] == "}" else text[match.end() : end].split("\n")[0]
-        else:
-            end = match.end() + 1
-            content = text[match.end() : end]
-        boxes.append((match.start(), end, content.strip().rstrip("$")))
+        if not boxes or match.start() >= boxes[-1][1]:
+            boxes.append((match.start(), *_box_content(text, match.end())))
     if not boxes:
         return None
     row = [boxes[-1]]
@@ -161,6 +153,15 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
         row.insert(0, earlier)
     contents = list(dict.fromkeys(content for _, _, content in row))
     return row[-1][0], row[-1][1], ", ".join(contents)
+
+
+def _box_content(text: str, start: int) -> tuple[int, str]:
+    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; to the line's end where none closes it."""
+    if text[start - 1] != "{":
+        return start + 1, text[start : start + 1]
+    end = balanced(text, start)
+    content = text[start : end - 1] if text[end - 1] == "}" else text[start:end].split("\n")[0]
+    return end, content.strip().rstrip("$")
 
 
 def _last_statement(text: str) -> tuple[int, str] | None:

@@ -1,9 +1,10 @@
-"""Inequalities: `x \\\\ge 5` is `5 \\\\le x` and `[5, ∞)`; `-x > -1` is `x < 1`; the sign and the side matter."""
+r"""Inequalities: `x \ge 5` is `5 \le x` and `[5, ∞)`; `-x > -1` is `x < 1`; the sign and the side matter."""
 
 from ovt.verifiers.expression import compare_sources, finding_of, ratio_of_sources
 from ovt.verifiers.interval import Pieces, check_intervals, read_intervals
+from ovt.verifiers.notation import Unreadable, math_source
 from ovt.verifiers.structure import Relation, read_relation
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
@@ -62,7 +63,7 @@ def _compare_chains(found: Relation, gold: Relation) -> Finding:
 
 
 def _compare_pair(found: Relation, gold: Relation) -> Finding:
-    """Whether `left - right` of one is a multiple of the other's, positive with the same sign or negative with the other."""
+    """Whether `left - right` of one is a multiple of the other's: positive, or negative and the sign turned."""
     word = ratio_of_sources(*(f"({relation.members[0]})-({relation.members[1]})" for relation in (found, gold)))
     if word in ("positive", "negative"):
         sign = found.signs[0] if word == "positive" else _FLIPPED[found.signs[0]]

@@ -1,16 +1,18 @@
-"""Intervals and their unions, written with brackets or with inequalities. Open and closed ends matter.
+r"""Intervals and their unions, written with brackets or with inequalities. Open and closed ends matter.
 
-`0 \\\\le x < 1` is `[0,1)`;  `[1,2] \\\\cup [2,3]` is `[1,3]`;  `x \\\\ne 3` is `(-∞,3) ∪ (3,∞)`;  `ℝ` is `(-∞,∞)`
+`0 \le x < 1` is `[0,1)`;  `[1,2] \cup [2,3]` is `[1,3]`;  `x \ne 3` is `(-∞,3) ∪ (3,∞)`;  `ℝ` is `(-∞,∞)`
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from ovt.verifiers import pool
 from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
 from ovt.verifiers.expression import compare_sources, finding_of
+from ovt.verifiers.notation import Unreadable, math_source
 from ovt.verifiers.structure import Relation, enclosing, inside, is_name, members, read_relation, split_top
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _UNION = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*")
@@ -97,7 +99,7 @@ def _holes(source: str) -> Pieces | None:
     ends = ["-∞", *(_sorted(points) or points), "∞"]
     if not points or len(points) > MAX_PIECES:
         return None
-    return tuple(Piece(low, False, high, False) for low, high in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(Piece(low, False, high, False) for low, high in pairwise(ends))
 
 
 def _sorted(points: list[str]) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Which kind a gold is, and the check that goes with it. The order of `_READERS` is the order in which kinds are tried."""
+"""Which kind a gold is, and the check that goes with it. Kinds are tried in the order of `_READERS`."""
 
 from collections.abc import Callable
 from functools import lru_cache

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from ovt.verifiers.collection import read_collection
-from ovt.verifiers.syntax import math_source
+from ovt.verifiers.notation import math_source
 from ovt.verifiers.verdict import Finding
 
 _MATRIX = re.compile(
@@ -39,7 +40,7 @@ def read_matrix(text: str) -> Matrix | None:
     if not matches or matches[0].start() or matches[-1].end() != len(source):
         return None
     result = _rows(matches[0])
-    for before, match in zip(matches[:-1], matches[1:], strict=True):
+    for before, match in pairwise(matches):
         sign = source[before.end() : match.start()].strip()
         if result is None or len(matches) > 4 or sign not in ("+", "-", "*", ""):
             return None

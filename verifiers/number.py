@@ -1,9 +1,9 @@
-"""Numbers: integers of any size exactly, decimals, fractions, mixed numbers, percent, scientific, separators, words.
+r"""Numbers: integers of any size exactly, decimals, fractions, mixed numbers, percent, scientific, separators, words.
 
-    read_number("-7,425,000") , read_number("\\\\frac{10}{9}"), read_number("1.5 \\\\times 10^{3}"), read_number("50%")
+    read_number("-7,425,000") , read_number("\frac{10}{9}"), read_number("1.5 \times 10^{3}"), read_number("50%")
 
-Two numbers are equal where they are exactly equal, or where a decimal is the other's exact value written out to at least
-six significant digits (`0.333333` is 1/3, `0.33` is not). A percent sign is optional: `50%` is 50 and is 0.5.
+Two numbers are equal where they are exactly equal, or where a decimal is the other's exact value written out to at
+least six significant digits (`0.333333` is 1/3, `0.33` is not). A percent sign is optional: `50%` is 50 and is 0.5.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""The value of a tree to many digits, by mpmath. Runs in a worker process only: see `pool.py`.
+r"""The value of a tree to many digits, by mpmath. Runs in a worker process only: see `pool.py`.
 
-Two expressions are equal where they agree to sixty digits at every test point at which both are real (at any point, where
-the imaginary unit is written). Points have positive and negative coordinates, so `\\\\sqrt{x^2}` is not `x`.
+Two expressions are equal where they agree to sixty digits at every test point at which both are real (at any point,
+where the imaginary unit is written). Points have positive and negative coordinates, so `\sqrt{x^2}` is not `x`.
 """
 
 import hashlib
@@ -86,7 +86,8 @@ def _both(left: Node, right: Node, point: int) -> tuple[Any, Any] | None:
         except Oversized:
             values.append(Oversized)
             continue
-        except (Undefined, ZeroDivisionError, OverflowError, ValueError, TypeError, mpmath.libmp.NoConvergence):
+        except (ArithmeticError, ValueError, TypeError):
+            # mpmath has no value here: a pole, an order of complex numbers, no convergence (a ValueError too).
             value = None
         if value is not None and not mpmath.isfinite(value):
             value = None
@@ -264,10 +265,10 @@ def _base(node: Node, scope: dict[str, Any]) -> Any:
 
 def _series(node: Node, scope: dict[str, Any]) -> Any:
     name, start, end, body = node.args
-    bounds = [_rational(start), _rational(end)]
-    if None in bounds or any(bound.denominator != 1 for bound in bounds) or bounds[1] - bounds[0] > MAX_TERMS:
+    first, last = _rational(start), _rational(end)
+    if first is None or last is None or first.denominator * last.denominator != 1 or last - first > MAX_TERMS:
         raise Undefined("no finite number of terms")
-    terms = [_evaluate(body, {**scope, name: mpmath.mpf(k)}) for k in range(int(bounds[0]), int(bounds[1]) + 1)]
+    terms = [_evaluate(body, {**scope, name: mpmath.mpf(k)}) for k in range(int(first), int(last) + 1)]
     return mpmath.fsum(terms) if node.op == "sum" else mpmath.fprod(terms)
 
 

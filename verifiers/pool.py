@@ -1,6 +1,6 @@
-"""Worker processes for work that could run away: a hard time limit, and a new worker where one was lost.
+r"""Worker processes for work that could run away: a hard time limit, and a new worker where one was lost.
 
-    call("compare", "\\\\sqrt{8}", "2\\\\sqrt{2}")  ->  "equal", "different", "unknown", "timeout" or "lost"
+    call("compare", "\sqrt{8}", "2\sqrt{2}")  ->  "equal", "different", "unknown", "timeout" or "lost"
 
 Workers are plain `python -m ovt.verifiers.worker` processes that speak JSON lines over pipes. They start when first
 needed, never import the caller's `__main__`, and may be started by daemonic data-loader workers; a fork forgets its
@@ -8,6 +8,7 @@ parent's workers and starts its own. Any number of threads may call; each call h
 """
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -23,8 +24,8 @@ START_LIMIT_S = 30.0
 """For a worker to start; not part of any answer's time."""
 
 WALL_LIMIT_S = 8.0
-"""After which a worker that has not replied is killed. Workers stop themselves far earlier, by their CPU time, so that a
-verdict does not depend on how busy the machine is; this is for one that no longer runs at all."""
+"""After which a worker that has not replied is killed. Workers stop themselves far earlier, by their CPU time, so that
+a verdict does not depend on how busy the machine is; this is for one that no longer runs at all."""
 
 BUDGET_S = 0.7
 """CPU time for all the jobs of one verdict together."""
@@ -41,11 +42,12 @@ class Late(Exception):
 
 
 class Worker:
-    """One process; `ask` sends a job, `replies` reads what comes back."""
+    """One process; `ask` sends a job, `reply` waits for what comes back."""
 
     def __init__(self) -> None:
         paths = [path for path in sys.path if path]
         env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        # Our own interpreter and module, and none of our environment's secrets.
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-X", "utf8", "-m", "ovt.verifiers.worker"],
             stdin=subprocess.PIPE,
@@ -54,28 +56,30 @@ class Worker:
             env=env,
             start_new_session=True,
         )
+        if self.process.stdin is None or self.process.stdout is None:
+            raise OSError("a worker without pipes")
+        self.jobs, self.replies = self.process.stdin, self.process.stdout
         self.buffer = b""
         self.loaded: set[str] = set()
 
     def ask(self, job: str, *args: Any) -> None:
-        stdin = self.process.stdin
+        """Send a job. Raises Lost where nobody is there to take it."""
         try:
-            stdin.write(json.dumps([job, *args]).encode() + b"\n")  # type: ignore[union-attr]
-            stdin.flush()  # type: ignore[union-attr]
+            self.jobs.write(json.dumps([job, *args]).encode() + b"\n")
+            self.jobs.flush()
         except OSError as error:
             raise Lost from error
 
     def reply(self, limit_s: float) -> Any:
         """The next line, as JSON. Raises Late at the limit, Lost at the end of the process."""
         deadline = time.monotonic() + limit_s
-        stdout = self.process.stdout.fileno()  # type: ignore[union-attr]
         poll = select.poll()
-        poll.register(stdout, select.POLLIN | select.POLLHUP)
+        poll.register(self.replies, select.POLLIN | select.POLLHUP)
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
                 raise Late
-            chunk = os.read(stdout, 1 << 16)
+            chunk = os.read(self.replies.fileno(), 1 << 16)
             if not chunk:
                 raise Lost
             self.buffer += chunk
@@ -98,21 +102,21 @@ class Worker:
             return False
 
     def end(self) -> None:
+        """Kill the process and let go of it."""
         self.process.kill()
         self.process.wait()
-        self.close_pipes()
-
-    def close_pipes(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            try:
-                pipe.close()  # type: ignore[union-attr]
-            except OSError:
-                continue
+        for pipe in (self.jobs, self.replies):
+            with contextlib.suppress(OSError):
+                pipe.close()
 
     def forget(self) -> None:
-        """In a forked child: let go of the parent's process without touching it."""
+        """In a forked child: let go of the parent's process without touching it, nor what is left in its pipe."""
         self.process.returncode = 0
-        self.close_pipes()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for pipe in (self.jobs, self.replies):
+            os.dup2(nowhere, pipe.fileno())
+            pipe.close()
+        os.close(nowhere)
 
 
 class Pool:

@@ -13,9 +13,10 @@ from ovt.verifiers.dash_range import read_range
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
 from ovt.verifiers.guard import refuse
+from ovt.verifiers.notation import Unreadable, math_source
 from ovt.verifiers.number import SCALES, Number, read_leading_words, read_number, same_number, show_fraction
 from ovt.verifiers.structure import enclosing
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -145,19 +146,17 @@ def _read_compound(source: str) -> Quantity | None:
     parts = _COMPOUND.split(source)
     if not 2 <= len(parts) <= 4:
         return None
-    read = [_read_single(part, part) for part in parts]
-    if not all(part and part.number and part.unit and part.unit.dims and not part.unit.noun for part in read):
-        return None
-    total = Fraction(0)
-    for part in read:
-        factor = convert(part.unit, read[0].unit)  # type: ignore[union-attr]
+    total, units = Fraction(0), []
+    for part in parts:
+        quantity = _read_single(part, part)
+        if not quantity or not quantity.number or not quantity.unit or not quantity.unit.dims or quantity.unit.noun:
+            return None
+        units.append(quantity.unit)
+        factor = convert(quantity.unit, units[0])
         if factor is None:
             return None
-        total += part.number.value * factor  # type: ignore[union-attr]
-    units = [part.unit for part in read]  # type: ignore[union-attr]
-    if len(set(units)) != len(units):
-        return None
-    return Quantity(show_fraction(total), Number(total), units[0]._replace(noun=""))  # type: ignore[union-attr]
+        total += quantity.number.value * factor
+    return Quantity(show_fraction(total), Number(total), units[0]) if len(set(units)) == len(units) else None
 
 
 def read_number_gold(text: str) -> Quantity | None:

@@ -4,9 +4,10 @@ import re
 from functools import lru_cache
 
 from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
+from ovt.verifiers.notation import Unreadable, math_source
 from ovt.verifiers.number import read_number
 from ovt.verifiers.structure import split_top
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _COLON = re.compile(r"\s*:\s*")

@@ -7,7 +7,7 @@ settle("12 or 13", "number") == ""      two answers are none
 import re
 
 from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, several_letters
-from ovt.verifiers.dressing import fold, plain, plain
+from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.quantity import read_quantity
@@ -18,32 +18,39 @@ MAX_SENTENCE_CHARS = 600
 
 _HAS_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}|\n|[^\W\d_a-zA-Zα-ωΑ-Ω]")
 _CUE = re.compile(
-    r"\b(?:is|are|was|were|equals?|be|it's|its|gives?|get|got|to|of|has|have|had|needs?|find|makes?|spent|costs?|as|about|"
-    r"approximately|roughly|around|exactly|only|then|there)\b|[=≈:]|\\approx",
+    r"\b(?:is|are|was|were|equals?|be|it's|its|gives?|get|got|to|of|has|have|had|needs?|find|makes?|spent|costs?|as|about"
+    r"|approximately|roughly|around|exactly|only|then|there)\b|[=≈:]|\\approx",
     re.IGNORECASE,
 )
 _AFTERTHOUGHT = re.compile(
-    r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$|,\s*(?:and |but )?not\b.*$",
+    r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$"
+    r"|,\s*(?:and |but )?not\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)"
+    r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?"
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)"
     r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
 )
+_NEGATION_OR_BOUND = (
+    r"not|isn't|never|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be|over|under|above"
+    r"|below|up to|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|almost|nearly|between"
+    r"|except|but"
+)
+_LEADS_IN = "so thus hence therefore then total all finally answer"
+_NO_LEAD_IN = "".join(rf"(?<!{word})" for word in _LEADS_IN.split())
 _BOUND_BEFORE = re.compile(
-    r"\b(?:not|isn't|never|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be|over|under|above|below|up to|"
-    r"(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|almost|nearly|between|except|but)[\s$\\(\[]*$|"
-    r"(?<!so)(?<!thus)(?<!hence)(?<!fore)(?<!then)(?<!total)(?<!all)(?<!finally)(?<!answer)[,/&][\s$\\(\[]*$",
+    rf"(?:\b(?:{_NEGATION_OR_BOUND})|{_NO_LEAD_IN}[,/&])[\s$\\(\[]*$",
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i)\b))\b|[+/&]|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
+    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i)\b))\b|[+/&]"
+    r"|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
     re.IGNORECASE,
 )
 _LETTERS = re.compile(r"[^\W\d_]+")
-_ATTACHED_UNIT = re.compile(
-    r"\s?(?:[^\W\d_]+(?:\^\{?-?\d\}?)?(?:/[^\W\d_]+(?:\^\{?-?\d\}?)?)?)(?:\s(?:per\s)?[^\W\d_]+)?"
-)
+_ONE_UNIT = r"[^\W\d_]+(?:\^\{?-?\d\}?)?"
+_ATTACHED_UNIT = re.compile(rf"\s?(?:{_ONE_UNIT}(?:/{_ONE_UNIT})?)(?:\s(?:per\s)?[^\W\d_]+)?")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]+)\$", re.DOTALL)
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]\.?m\b\.?", re.IGNORECASE)
 _SAYS = re.compile(
@@ -56,22 +63,32 @@ _MATH_KINDS = frozenset(["expression", "equation", "inequality", "matrix", "inte
 def settle(prediction: str, kind: str) -> str:
     """The bare answer inside a sentence or a longer text, "" where there is none or more than one."""
     answer, found_by, _ = untagged_answer(prediction)
-    if found_by == "box" or not answer:
-        wordy = len(answer) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(answer))
-        return (settle(answer, kind) if found_by and wordy else "") or answer
+    if not answer:
+        return ""
+    if found_by == "box":
+        return _settle_box(answer, kind)
     if found_by == "text" and not _HAS_WORDS.search(answer):
         return ""
     if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
         return answer
-    if kind in ("number", "quantity"):
-        return _settle_number(answer)
-    if kind == "time":
-        return _settle_time(answer)
-    if kind == "yes_no":
-        return _settle_yes_no(answer)
     if kind in _MATH_KINDS:
         return _settle_math(answer)
-    return answer if found_by == "statement" else _settle_choice(answer) if kind == "choice" else _settle_line(answer)
+    reader = {
+        "number": _settle_number,
+        "quantity": _settle_number,
+        "time": _settle_time,
+        "yes_no": _settle_yes_no,
+        "choice": _settle_choice,
+    }.get(kind)
+    if reader:
+        return reader(answer)
+    return answer if found_by == "statement" else _settle_line(answer)
+
+
+def _settle_box(content: str, kind: str) -> str:
+    """A box's content, or what it settles on where it holds a sentence."""
+    wordy = len(content) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(content))
+    return (settle(content, kind) if wordy else "") or content
 
 
 def _is_bare(answer: str, kind: str) -> bool:
@@ -113,11 +130,8 @@ def _stands_alone(number: re.Match[str]) -> bool:
     if not glued:
         return True
     unit = read_unit(glued[0])
-    return bool(
-        unit
-        and not unit.noun
-        and (len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^")
-    )
+    long_enough = len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"
+    return bool(unit and not unit.noun and long_enough)
 
 
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
@@ -125,11 +139,7 @@ def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
     tail_start = cues[-1] if cues else 0
     tail = [number for number in numbers if number.start() >= tail_start]
     values = {number[0].strip() for number in tail}
-    if (
-        len(values) != 1
-        or _BOUND_BEFORE.search(sentence[: tail[0].start()])
-        or _BOUND_AFTER.match(sentence, tail[0].end())
-    ):
+    if len(values) != 1 or _is_one_of_several(sentence, tail[0].start(), tail[0].end()):
         return ""
     whole = sentence[tail_start:].strip(" ,.;*")
     if read_quantity(whole):
@@ -143,18 +153,18 @@ def _is_one_of_several(sentence: str, start: int, end: int) -> bool:
 
 
 def _with_unit(sentence: str, number: re.Match[str]) -> str:
-    """The number and the unit that follows it, as far as it is one."""
+    """The number and the unit that follows it, as far as it is one: two words of a physical unit, or one noun."""
+    bare = number[0].strip()
     unit = _ATTACHED_UNIT.match(sentence, number.end())
-    if unit:
-        for end in (unit.end(), number.end() + len(unit[0].split(" ", 2 if unit[0].startswith(" ") else 1)[0])):
-            text = sentence[number.start() : end].strip()
-            quantity = read_quantity(text)
-            if quantity and quantity.unit and not quantity.unit.noun:
-                return text
-        first = sentence[number.start() : number.end()] + " " + unit[0].split()[0]
-        if read_quantity(first):
-            return first
-    return number[0].strip()
+    if not unit:
+        return bare
+    words = unit[0].split()
+    gap = " " if unit[0].startswith(" ") else ""
+    for text in (bare + unit[0], bare + gap + words[0]):
+        quantity = read_quantity(text)
+        if quantity and quantity.unit and not quantity.unit.noun:
+            return text
+    return f"{bare} {words[0]}" if read_quantity(f"{bare} {words[0]}") else bare
 
 
 def _settle_math(text: str) -> str:

@@ -25,7 +25,7 @@ NAME = re.compile(
     rf"(?:{_SIMPLE}|\|\s*{_SIMPLE}\s*\||{_SIMPLE}\s*:\s*{_SIMPLE}|\\frac\s*\{{\s*{_SIMPLE}\s*\}}\s*\{{\s*{_SIMPLE}\s*\}}|"
     rf"\(\s*{_SYMBOL}(?:\s*[,;]\s*{_SYMBOL})+\s*\)|{_PHRASE})\s*$"
 )
-"""What an answer may be assigned to: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\\angle ABC`, `A:B`, `(p,q)`, `total area`."""
+r"""What an answer may be assigned to: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `total area`."""
 
 
 def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
@@ -49,7 +49,7 @@ def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
 
 
 def enclosing(source: str) -> str:
-    """The pair of brackets around the whole source: "()", "[)", "\\\\{\\\\}" …; "" where there is none."""
+    r"""The pair of brackets around the whole source: "()", "[)", "\{\}" …; "" where there is none."""
     opener = next((mark for mark in _OPENERS if source.startswith(mark)), "")
     closer = next((mark for mark in _CLOSERS if source.endswith(mark)), "")
     if not opener or not closer or len(source) < len(opener) + len(closer):
@@ -73,7 +73,7 @@ def inside(source: str, brackets: str) -> str:
 
 
 def members(source: str, bare: bool) -> list[str]:
-    """The members of a list at the outermost level. A comma in `1,000, 2,000` groups digits; in `(1,234)` it separates."""
+    """The members of a list at the outermost level. A comma in `1,000, 2,000` groups digits; in `(1,234)` it parts."""
     spaced = re.search(r",\s", source)
     if spaced or (bare and _GROUPED.search(source) and ";" in source):
         source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)

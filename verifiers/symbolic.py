@@ -1,9 +1,11 @@
-"""The jobs of the worker processes: numeric comparison of trees to many digits, and math-verify for what we cannot read."""
+"""The jobs of the worker processes: numeric comparison to many digits, and math-verify for what we cannot read."""
 
 from collections.abc import Callable
+from typing import Any
 
+from ovt.verifiers.notation import Unreadable
 from ovt.verifiers.numeric import compare_numerically, evaluate, proportional
-from ovt.verifiers.syntax import Unreadable, parse
+from ovt.verifiers.syntax import parse
 
 
 def compare(left: str, right: str, decimal_places: int | None = None) -> str:
@@ -51,11 +53,8 @@ def ask_math_verify(left: str, right: str) -> str:
     import math_verify
 
     logging.disable(logging.CRITICAL)
-    config = [math_verify.LatexExtractionConfig()]
-    trees = [
-        math_verify.parse(f"${source}$", extraction_config=config, parsing_timeout=None, raise_on_error=False)
-        for source in (left, right)
-    ]
+    latex_only: Any = [math_verify.LatexExtractionConfig()]
+    trees = [math_verify.parse(f"${source}$", latex_only, parsing_timeout=None) for source in (left, right)]
     # The second entry is the text it fell back to; without a first there was nothing it could read.
     if any(len(tree) < 2 for tree in trees):
         return "unknown"

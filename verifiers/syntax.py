@@ -1,22 +1,17 @@
-"""Mathematics as text becomes a tree: our own small reader of LaTeX and of plain notation. It never evaluates anything.
+r"""Mathematics as tokens becomes a tree: our own small reader of LaTeX and plain notation. It evaluates nothing.
 
-    parse("\\\\frac12 x^2") == Node("mul", (Node("div", (1, 2)), Node("pow", (x, 2))))
+    parse("\frac12 x^2") == Node("mul", (Node("div", (1, 2)), Node("pow", (x, 2))))
 
-The reader knows arithmetic, powers, roots, the usual functions, factorials, binomials, absolute values, floors, sums and
-products, subscripts, bases (`204_5`) and degrees. What it does not know it refuses with `Unreadable`; nothing is guessed.
+It knows arithmetic, powers, roots, the usual functions, factorials, binomials, absolute values, floors, sums and
+products, subscripts, bases (`204_5`) and degrees. What it does not know it refuses (`Unreadable`); nothing is guessed.
 """
 
-import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ovt.verifiers.dressing import undress, unwrap
 from ovt.verifiers.guard import MAX_NESTING, refuse
-
-
-class Unreadable(ValueError):
-    """The text is not mathematics that this reader knows."""
+from ovt.verifiers.notation import FUNCTIONS, GREEK, SYMBOL_COMMANDS, Token, Unreadable, has_words, tokenize
 
 
 class Node(NamedTuple):
@@ -26,191 +21,10 @@ class Node(NamedTuple):
     args: tuple[Any, ...]
 
 
-_REPLACEMENTS = [
-    (re.compile(r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits|mathstrut)(?![A-Za-z])\.?"), ""),
-    (re.compile(r"(?<=,)\s*\\!\s*(?=\d)"), ""),
-    (re.compile(r"\\(?:!|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\})"), ""),
-    (re.compile(r"\\q?quad|\\[,;: ]|(?<!\\)~|\\enspace|\\thinspace"), " "),
-    (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\[dtc]frac"), r"\\frac"),
-    (re.compile(r"\\[dt]binom"), r"\\binom"),
-    (re.compile(r"\\(?:cdot|times|ast|bullet)(?![A-Za-z])|[×·⋅∙]"), "*"),
-    (re.compile(r"\*\*"), "^"),
-    (re.compile(r"\\div(?![A-Za-z])|÷"), "/"),
-    (re.compile(r"\\?%|\\percent"), "%"),
-    (re.compile(r"\s*\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\}|°|o(?![A-Za-z]))|\\(?:degrees?|circ)(?![A-Za-z])|\{\s*degrees?\s*\}"), "°"),
-    (re.compile(r"\\(?:leqslant|leq|le)(?![A-Za-z])|<=|=<|≦|⩽"), "≤"),
-    (re.compile(r"\\(?:geqslant|geq|ge)(?![A-Za-z])|>=|≧|⩾"), "≥"),
-    (re.compile(r"\\(?:neq|ne)(?![A-Za-z])|!=|\\not\s*=|<>"), "≠"),
-    (re.compile(r"\\lt(?![A-Za-z])|&lt;"), "<"),
-    (re.compile(r"\\gt(?![A-Za-z])|&gt;"), ">"),
-    (re.compile(r"\\(?:approx|simeq|thickapprox|doteq)(?![A-Za-z])|≃|≅"), "≈"),
-    (re.compile(r"\\pm(?![A-Za-z])|\+/-|\+-"), "±"),
-    (re.compile(r"\\mp(?![A-Za-z])"), "∓"),
-    (re.compile(r"\\infty(?![A-Za-z])|\b[Ii]nfinity\b|\binf\b|\boo\b"), "∞"),
-    (re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]}])\s*[Uu]\s*(?=[(\[{\\])"), "∪"),
-    (re.compile(r"\\cap(?![A-Za-z])"), "∩"),
-    (re.compile(r"\\in(?![A-Za-z])"), "∈"),
-    (re.compile(r"\\(?:setminus|backslash)(?![A-Za-z])"), "∖"),
-    (re.compile(r"\\(?:emptyset|varnothing)(?![A-Za-z])|\\O(?![A-Za-z])"), "∅"),
-    (re.compile(r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])|\\Reals?(?![A-Za-z])"), "ℝ"),
-    (re.compile(r"\\(?:mid|vert|lvert|rvert|Vert)(?![A-Za-z])|\\\|"), "|"),
-    (re.compile(r"\\(?:lbrace)(?![A-Za-z])"), r"\\{"),
-    (re.compile(r"\\(?:rbrace)(?![A-Za-z])"), r"\\}"),
-    (re.compile(r"\\(?:lbrack)(?![A-Za-z])"), "["),
-    (re.compile(r"\\(?:rbrack)(?![A-Za-z])"), "]"),
-    (re.compile(r"\\colon(?![A-Za-z])"), ":"),
-    (re.compile(r"\$|\\[()]|\\displaystyle"), " "),
-]  # fmt: skip
-_WORDS = {"π": "\\pi ", "∞": "∞"}
-
-
-@lru_cache(maxsize=16384)
-def math_source(text: str) -> str:
-    """One spelling for each sign and command, without wrappers and spacing; the ground all symbolic kinds stand on."""
-    source = unwrap(undress(text))
-    for pattern, replacement in _REPLACEMENTS:
-        source = pattern.sub(replacement, source)
-    return " ".join(source.split())
-
-
-_FUNCTIONS = [
-    "arcsin",
-    "arccos",
-    "arctan",
-    "arccot",
-    "arcsec",
-    "arccsc",
-    "arsinh",
-    "arcosh",
-    "artanh",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "coth",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "ln",
-    "lg",
-    "log",
-    "exp",
-    "sqrt",
-    "cbrt",
-    "abs",
-    "floor",
-    "ceil",
-    "gcd",
-    "lcm",
-    "max",
-    "min",
-]
-_GREEK = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "varepsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "vartheta",
-    "iota",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "rho",
-    "sigma",
-    "tau",
-    "upsilon",
-    "phi",
-    "varphi",
-    "chi",
-    "psi",
-    "omega",
-    "Gamma",
-    "Delta",
-    "Theta",
-    "Lambda",
-    "Xi",
-    "Pi",
-    "Sigma",
-    "Upsilon",
-    "Phi",
-    "Psi",
-    "Omega",
-    "ell",
-    "hbar",
-]
-_GREEK_LETTERS = dict(
-    zip("αβγδεζηθικλμνξρστυφχψωΓΔΘΛΞΠΣΦΨΩℓ",
-        ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega", "ell"], strict=True)
-)  # fmt: skip
-_SAME_LETTER = {"varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi"}
-_ACCENTS = (
-    "overline",
-    "vec",
-    "hat",
-    "bar",
-    "widehat",
-    "overrightarrow",
-    "angle",
-    "triangle",
-    "mathcal",
-    "mathbb",
-    "tilde",
-)
-_TOKEN = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)|(?P<command>\\[A-Za-z]+|\\[{}|&])|"
-    r"(?P<word>(?:" + "|".join(_FUNCTIONS) + r"|pi)(?=$|[^a-z]|[a-z](?![a-z])))|(?P<letter>[A-Za-zα-ωΑ-Ωπℓ])|"
-    r"(?P<sign>[-+*/^_!()\[\]{}|=%°',<≤≥>≠∞ℝ])|(?P<space>\s+)"
-)
 _STARTERS = frozenset(["number", "letter", "word", "command"])
-
-
-_WORD = re.compile(
-    r"(?:^|(?<=\s))(?!(?:" + "|".join(_FUNCTIONS) + r")[a-z]?(?![A-Za-z]))[A-Za-z]{3,}|"
-    r"(?:^|(?<=\s))(?:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
+_ACCENTS = frozenset(
+    ["overline", "vec", "hat", "bar", "widehat", "overrightarrow", "angle", "triangle", "mathcal", "mathbb", "tilde"]
 )
-
-
-def has_words(source: str) -> bool:
-    """Whether a source holds plain words: text with a number in it is no formula."""
-    return bool(_WORD.search(source))
-
-
-class Token(NamedTuple):
-    """A lexeme: `kind` is number, command, word, letter or sign; `spaced` says that white space stood before it."""
-
-    kind: str
-    text: str
-    spaced: bool
-
-
-def tokenize(source: str) -> list[Token]:
-    """The tokens of `math_source`'s text; `Unreadable` on any character that is none."""
-    tokens, position, spaced = [], 0, False
-    while position < len(source):
-        match = _TOKEN.match(source, position)
-        if not match:
-            raise Unreadable(f"cannot read {source[position : position + 12]!r}")
-        position = match.end()
-        kind = match.lastgroup or ""
-        if kind == "space":
-            spaced = True
-            continue
-        tokens.append(Token(kind, match[0], spaced))
-        spaced = False
-    return tokens
 
 
 @lru_cache(maxsize=16384)
@@ -285,7 +99,7 @@ class _Parser:
                 return node
 
     def juxtapose(self, left: Node) -> Node:
-        """`2x` is a product, `2\\frac12` is two and a half, `2 3` is nothing."""
+        r"""`2x` is a product, `2\frac12` is two and a half, `2 3` is nothing."""
         number_next = self.peek().kind == "number"
         right = self.power()
         if left.op == "num" and _is_proper_fraction(right) and left.args[0].denominator == 1 and not number_next:
@@ -395,7 +209,7 @@ class _Parser:
         return node
 
     def single(self) -> Node:
-        """One argument without braces: `\\frac12` takes digits, `\\sqrt x` a letter, `2^\\pi` a command."""
+        r"""One argument without braces: `\frac12` takes digits, `\sqrt x` a letter, `2^\pi` a command."""
         token = self.peek()
         if token.kind == "number" and len(token.text) > 1 and token.text.isdigit() and self._splits_digits:
             self.tokens[self.position] = Token("number", token.text[1:], False)
@@ -427,7 +241,7 @@ class _Parser:
         return self.bracketed(token.text)
 
     def name(self, text: str) -> Node:
-        text = _GREEK_LETTERS.get(text, text)
+        text = GREEK.get(text, text)
         if text == "π":
             return Node("const", ("pi",))
         if text in ("f", "g") and self.peek().text == "(" and not self.peek().spaced:
@@ -466,18 +280,18 @@ class _Parser:
             return self.series(name)
         if name == "pi":
             return Node("const", ("pi",))
-        if name in _FUNCTIONS:
+        if name in FUNCTIONS:
             return self.function(name, latex=True)
         if name in _ACCENTS:
             return Node("sym", (f"{name} {self.raw_group() if self.peek().text == '{' else self.letters()}",))
-        if name in _GREEK:
-            return Node("sym", (_SAME_LETTER.get(name, name),))
+        if name in SYMBOL_COMMANDS:
+            return Node("sym", (SYMBOL_COMMANDS[name],))
         if name in ("{", "|"):
             return self.bracketed("\\{" if name == "{" else "|")
         raise Unreadable(f"unknown command {name}")
 
     def letters(self) -> str:
-        """A run of letters, as after `\\angle`."""
+        r"""A run of letters, as after `\angle`."""
         run = self.take().text
         while self.peek().kind == "letter":
             run += self.take().text
@@ -530,7 +344,7 @@ class _Parser:
         return Node("call", (name, argument))
 
     def function_argument(self) -> Node:
-        """`(x)`, `{x}`, or the product that follows up to the next function, sum or quotient: `\\sin 2x \\cos y`."""
+        r"""`(x)`, `{x}`, or the product that follows up to the next function, sum or quotient: `\sin 2x \cos y`."""
         if self.peek().text in ("(", "{", "["):
             return self.bracketed(self.take().text)
         node = self.signed()
@@ -540,10 +354,10 @@ class _Parser:
 
     def starts_function(self) -> bool:
         token = self.peek()
-        return token.text in ("(", "[") or (token.kind in ("word", "command") and token.text.lstrip("\\") in _FUNCTIONS)
+        return token.text in ("(", "[") or (token.kind in ("word", "command") and token.text.lstrip("\\") in FUNCTIONS)
 
     def series(self, name: str) -> Node:
-        """`\\sum_{k=0}^{n} body`: the body is the product that follows."""
+        r"""`\sum_{k=0}^{n} body`: the body is the product that follows."""
         self.take("_")
         self.take("{")
         index = self.primary()

@@ -1,4 +1,4 @@
-"""Free text: the whole of it must match. Case, punctuation around it, quotes, a leading article and accents are dressing.
+"""Free text: the whole of it must match. Case, punctuation, quotes, a leading article and accents are dressing.
 
     normalize_text("**The** capital of France is Paris.") == "capital of france is paris"
 

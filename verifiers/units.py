@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """dims: base dimensions with their powers, sorted. factor: size in base units. noun: the words of what is counted."""
+    """dims: base dimensions and powers, sorted. factor: size in base units. noun: the words of what is counted."""
 
     dims: tuple[tuple[str, int], ...]
     factor: Fraction = Fraction(1)
@@ -126,7 +126,7 @@ def _table() -> dict[str, tuple[dict[str, int], Fraction]]:
     add("小时", "3600", s=1)
     add("分钟", "60", s=1)
     add("秒", "1", s=1)
-    add("unit units u", "1")
+    add("unit units", "1")
     return units
 
 
@@ -147,26 +147,28 @@ _ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) 
     for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr")
     if name in _UNITS
 }
-AREA_WORDS = re.compile(r"\b(?:square|sq\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
-VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
+_AREA_WORDS = re.compile(r"\b(?:square|sq\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
+_VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
 _POWER_WORDS = re.compile(r"([^\W\d]+)\s+(squared|cubed)\b", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
 _FACTOR = re.compile(
     r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
 )
+_IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
+_PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _FUNCTION_WORDS = (
-    "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its because "
-    "since so thus but which who what where when solves proves wrong incorrect correct right answer here there have has had i "
-    "you we they"
+    "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
+    "because since so thus but which who what where when solves proves wrong incorrect correct right answer here there "
+    "have has had i you we they"
 )
 _QUALIFIERS = (
-    "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy longer taller "
-    "older faster ago later"
+    "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy "
+    "longer taller older faster ago later"
 )
 _NOT_COUNTED = (
-    "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st nd rd th "
-    "remainder r is are not if when for but percent times x equals through until versus vs"
+    "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st "
+    "nd rd th remainder r is are not if when for but percent times x equals through until versus vs"
 )
 _NEVER_IN_NOUN = frozenset(_FUNCTION_WORDS.split())
 _NEVER_FIRST = frozenset(_NOT_COUNTED.split())
@@ -192,9 +194,9 @@ def _without_qualifiers(text: str) -> str:
 
 
 def _physical(text: str) -> Unit | None:
-    text = _TEMPERATURE.sub(lambda match: {"k": "K", "c": "°C", "f": "°F"}[match[1][0].lower().replace("c", "c")], text)
-    text = AREA_WORDS.sub(r"\1^2", text)
-    text = VOLUME_WORDS.sub(r"\1^3", text)
+    text = _TEMPERATURE.sub(lambda match: {"k": "K", "c": "°C", "f": "°F"}[match[1][0].lower()], text)
+    text = _AREA_WORDS.sub(r"\1^2", text)
+    text = _VOLUME_WORDS.sub(r"\1^3", text)
     text = _POWER_WORDS.sub(lambda match: f"{match[1]}^{2 if match[2].lower() == 'squared' else 3}", text)
     text = re.sub(r"\bper\b", "/", text)
     over, *under = text.split("/")
@@ -240,20 +242,12 @@ def _counted(text: str) -> Unit | None:
 
 
 def _singular(word: str) -> str:
-    for ending, replacement in (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x")):
+    for ending, replacement in _PLURALS:
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word[: -len(ending)] + replacement
-    irregular = {
-        "people": "person",
-        "children": "child",
-        "men": "man",
-        "women": "woman",
-        "feet": "foot",
-        "mice": "mouse",
-    }
-    return irregular.get(word) or (
-        word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
-    )
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        return word[:-1]
+    return _IRREGULAR.get(word, word)
 
 
 def convert(left: Unit | None, right: Unit | None) -> Fraction | None:

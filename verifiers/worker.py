@@ -1,6 +1,7 @@
 """The process behind `pool.py`: reads jobs as JSON lines, does them under a limit of CPU time and memory, replies.
 
-A job that meets its limit is answered "timeout" and leaves the process fit for the next. The process ends with its input.
+A job that meets its limit is answered "timeout" and leaves the process fit for the next. The process ends with its
+input.
 """
 
 import json

@@ -7,13 +7,14 @@ import pytest
 from ovt.verifiers import verify
 
 ANGLES = ["30°", "45°", "55°", "65°"]
-DRESSINGS = [
-    "{}", "({})", "[{}]", "{}.", "{})", "{}:", "({}).", "**{}**", "**({})**", "\\text{{{}}}", "\\textbf{{({})}}", "\\mathrm{{{}}}",
-    "\\boxed{{{}}}", "$\\boxed{{\\text{{({})}}}}$", "${}$", "\"{}\"", "`{}`", "Answer: {}", "answer is {}", "The answer is {}.",
-    "The correct answer is ({}).", "Option {}", "option ({})", "Choice {}", "The correct option is {}", "Therefore, the answer is {}.",
-    "<answer>{}</answer>", "Final Answer: {}", "**Answer:** {}", "**Answer: {}**", "### Answer\n\n{}", "  {}  ", "\n{}\n", "Answer:\n{}",
-    "So the answer is: **{}**", "I think it's {}", "My answer is {}", "答案：{}", "The best answer is {}.", "Correct choice: {}",
-]  # fmt: skip
+ON_ONE_LINE = """
+{}|({})|[{}]|{}.|{})|{}:|({}).|**{}**|**({})**|\\text{{{}}}|\\textbf{{({})}}|\\mathrm{{{}}}|\\boxed{{{}}}|${}$
+$\\boxed{{\\text{{({})}}}}$|"{}"|`{}`|Answer: {}|answer is {}|The answer is {}.|The correct answer is ({}).|Option {}
+option ({})|Choice {}|The correct option is {}|Therefore, the answer is {}.|<answer>{}</answer>|Final Answer: {}
+**Answer:** {}|**Answer: {}**|So the answer is: **{}**|I think it's {}|My answer is {}|答案：{}|The best answer is {}.
+Correct choice: {}|  {}  |It must be {}.|I choose {}|{} is correct.|({}) is the correct answer
+"""
+DRESSINGS = [*ON_ONE_LINE.strip().replace("\n", "|").split("|"), "\n{}\n", "Answer:\n{}", "### Answer\n\n{}"]
 
 
 @pytest.mark.parametrize("dressing", DRESSINGS)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from ovt.verifiers.exact import compare_exactly
-from ovt.verifiers.syntax import Unreadable, math_source, parse
+from ovt.verifiers.notation import Unreadable, math_source
+from ovt.verifiers.syntax import parse
 
 CASES = [
     ("\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}", "right", "a root in the denominator"),

@@ -120,15 +120,16 @@ def test_identical_huge_strings_are_equal() -> None:
 EVERYTHING = ", ".join(string.ascii_uppercase)
 
 
-@pytest.mark.parametrize(
-    "hack",
-    [
-        "", " ", ".", "A B C D", "A, B, C, D", "A/B/C/D", "(A)(B)(C)(D)", EVERYTHING, "A or B", "B or not B", "all of the above", "any of them",
-        "the correct option", "the gold", "correct", "None", "null", "nan", "True", "1", "[B]elieve", "B" * 50, "not B", "anything but B", "А", "В", "Β",
-        "ß", "ᗷ", "𝗕e", "8", "<answer>", "</answer>", "<answer>B", "<think>B</think>", "<answer>A</answer><answer>B</answer>", "\\boxed{A}\\boxed{B}",
-        "A\nB\nC\nD", "A. B. C. D.", "The answer is A. The answer is B or C.", "It could be B", "Either B or C", "Possibly A, B",
-    ],
-)  # fmt: skip
+ON_ONE_LINE = """
+A B C D|A, B, C, D|A/B/C/D|(A)(B)(C)(D)|A or B|B or not B|all of the above|any of them|the correct option|the gold|correct
+None|null|nan|True|1|[B]elieve|not B|anything but B|А|В|Β|ß|ᗷ|𝗕e|8|<answer>|</answer>|<answer>B|<think>B</think>
+<answer>A</answer><answer>B</answer>|\\boxed{A}\\boxed{B}|A. B. C. D.|The answer is A. The answer is B or C.
+It could be B|Either B or C|Possibly A, B| |.
+"""
+HACKS = [*ON_ONE_LINE.strip("\n").replace("\n", "|").split("|"), "", "A\nB\nC\nD", "B" * 50, EVERYTHING]
+
+
+@pytest.mark.parametrize("hack", HACKS)
 def test_reward_hacks_earn_nothing(hack: str) -> None:
     choices = ["red", "green", "blue", "yellow"]
     assert not verify(hack, "B", choices=choices)

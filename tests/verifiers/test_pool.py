@@ -1,4 +1,4 @@
-"""The same verdict in a thread, in processes, in asyncio and in a fork; a hard limit on time; a lost worker is replaced."""
+"""The same verdict in threads, processes, asyncio and a fork; a hard limit on time; a lost worker is replaced."""
 
 import asyncio
 import multiprocessing
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -110,8 +111,7 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
 
@@ -121,19 +121,22 @@ def test_the_workers_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = pool.Worker()
     try:
         worker.prepare()
-        with open(f"/proc/{worker.process.pid}/environ") as environ:
-            assert "sk-secret" not in environ.read()
+        assert "sk-secret" not in Path(f"/proc/{worker.process.pid}/environ").read_text()
     finally:
         worker.end()
 
 
 def test_a_fast_verdict_starts_no_process() -> None:
-    script = (
-        "import sys\nfrom ovt.verifiers import verify, pool\n"
-        "for p, g, c in [('B', 'B', None), ('yes', 'Yes', None), ('7,000.0', '7000', None), ('a cat', 'cat', None), ('55', 'C', ['1', '2', '55'])]:\n"
-        "    assert verify(p, g, choices=c)\n"
-        "    assert not verify('17', g, choices=c)\n"
-        "print(len(pool._pool.all), any(name in sys.modules for name in ('sympy', 'mpmath', 'math_verify', 'polars')))\n"
-    )
+    script = """
+import sys
+from ovt.verifiers import pool, verify
+angles = ["1", "2", "55"]
+for prediction, gold, choices in [
+    ("B", "B", None), ("yes", "Yes", None), ("7,000.0", "7000", None), ("a cat", "cat", None), ("55", "C", angles),
+]:
+    assert verify(prediction, gold, choices=choices)
+    assert not verify("17", gold, choices=choices)
+print(len(pool._pool.all), any(name in sys.modules for name in ("sympy", "mpmath", "math_verify", "polars")))
+"""
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.split() == ["0", "False"]

@@ -22,21 +22,16 @@ quantities = st.tuples(integers, units).map(" ".join)
 terms = st.sampled_from(["x", "2x", "\\sqrt{3}", "\\pi", "x^2", "\\frac{1}{2}", "\\sin x", "3", "e^x", "ab", "(x+1)^2"])
 expressions = st.lists(terms, min_size=1, max_size=3).map(" + ".join)
 lists = st.lists(st.integers(-99, 99).map(str), min_size=2, max_size=5, unique=True)
-golds = st.one_of(
-    numbers,
-    phrases,
-    letters,
-    quantities,
-    expressions,
-    lists.map(", ".join),
-    lists.map(lambda members: f"({', '.join(members)})"),
-)
-anything = st.one_of(golds, st.text(max_size=60), st.text("0123456789+-*/^_=<>()[]{}\\., $%|!&;:abxyz\n", max_size=60))
+tuples = lists.map(lambda members: f"({', '.join(members)})")
+golds = st.one_of(numbers, phrases, letters, quantities, expressions, lists.map(", ".join), tuples)
+formulas = st.text("0123456789+-*/^_=<>()[]{}\\., $%|!&;:abxyz\n", max_size=60)
+anything = st.one_of(golds, st.text(max_size=60), formulas)
 
-DRESSINGS = [
-    "{}", " {} ", "{}.", "**{}**", "\\boxed{{{}}}", "$\\boxed{{{}}}$", "The answer is {}", "The final answer is {}.", "Answer: {}",
-    "**Answer:** {}", "So the answer is {}.", "<answer>{}</answer>", "`{}`", '"{}"', "Final Answer: {}",
-]  # fmt: skip
+ON_ONE_LINE = """
+{}| {} |{}.|**{}**|\\boxed{{{}}}|$\\boxed{{{}}}$|The answer is {}|The final answer is {}.|Answer: {}|**Answer:** {}
+So the answer is {}.|<answer>{}</answer>|`{}`|"{}"|Final Answer: {}
+"""
+DRESSINGS = ON_ONE_LINE.strip("\n").replace("\n", "|").split("|")
 
 
 @given(golds)

@@ -2,11 +2,12 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ovt.verifiers import verify, verify_many, verify_response
+from ovt.verifiers import Verdict, verify, verify_many, verify_response
 
 FOLDER = Path(__file__).parents[3] / "shared" / "verifier_cases"
 
@@ -20,7 +21,7 @@ def read(name: str) -> list[dict]:
 @pytest.mark.parametrize(
     ("name", "column", "judge"), [("answers", "pred", verify), ("responses", "response", verify_response)]
 )
-def test_accuracy(name: str, column: str, judge: type(verify)) -> None:
+def test_accuracy(name: str, column: str, judge: Callable[..., Verdict]) -> None:
     """At least 98% of the core cases right, at most 3 false positives, nothing above two seconds."""
     rows = read(name)
     verify("\\sqrt{8}", "2\\sqrt{2}")
