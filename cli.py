@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ovt.curate.errors import BudgetReached, OvtError
+from ovt.curate.errors import BudgetReached, GateFailed, OvtError
 from ovt.curate.home import Home
 
 if TYPE_CHECKING:
@@ -23,11 +24,24 @@ if TYPE_CHECKING:
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 INTERRUPTED = 130  # exit code of a stopped command that can be resumed
 
+
+class AnswerGroup(TyperGroup):
+    """`ovt verify PREDICTION GOLD` is `ovt verify answer PREDICTION GOLD`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = not args or args[0] in self.commands or args[0] == "--help"
+        return super().parse_args(ctx, args if named else ["answer", *args])
+
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 curate = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
 data = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
 app.add_typer(curate, name="curate")
 app.add_typer(data, name="data")
+verify_help = "Compare PREDICTION with GOLD (after -- if one begins with a dash), or look after the verifier."
+verify_usage = "PREDICTION GOLD | COMMAND [ARGS]..."
+verify = typer.Typer(cls=AnswerGroup, no_args_is_help=True, subcommand_metavar=verify_usage, help=verify_help)
+app.add_typer(verify, name="verify")
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key.")]
@@ -35,6 +49,7 @@ HomePath = Annotated[
     Path | None, typer.Option("--home", help="Where replies, images and versions are [$OVT_HOME, else ./ovt-home].")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take at most this many questions.")]
+MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many samples at most.")]
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this in this run (then exit code 3).")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run.")]
 Ref = Annotated[str, typer.Argument(metavar="NAME", help="name, name@v3, name@HASH or a folder.")]
@@ -182,8 +197,8 @@ def funnel(ref: Ref, home: HomePath = None, json: Json = False) -> None:
     print_json(rows) if json else console().print(funnel_table(rows))
 
 
-@app.command()
-def verify(
+@verify.command()
+def answer(
     prediction: Annotated[str, typer.Argument(help="A bare answer, or with --response a whole response.")],
     gold: Annotated[str, typer.Argument(help="The known answer.")],
     choices: Annotated[list[str] | None, typer.Option("--choices", help="An option; give it once per option.")] = None,
@@ -202,6 +217,77 @@ def verify(
     else:
         print_pairs(dataclasses.asdict(verdict))
     raise typer.Exit(0 if verdict else 1)
+
+
+@verify.command()
+def attack(json: Json = False) -> None:
+    """Try a suite of reward hacks on the verifier (exit code 4 where one is accepted)."""
+    from ovt.curate.grading.attack import attack as run_attack
+    from ovt.curate.grading.render import attack_report
+
+    report = run_attack()
+    print_json(report.as_dict()) if json else console().print(attack_report(report))
+    if report.accepted:
+        raise GateFailed(f"{report.accepted} of {report.tried} hacks were accepted, and none may be")
+
+
+@verify.command()
+def audit(
+    ref: Ref,
+    limit: MaxSamples = None,
+    out: Annotated[Path | None, typer.Option(help="Write the disagreements to this JSONL file, to label.")] = None,
+    judge_recipe: Annotated[Path | None, typer.Option(metavar="RECIPE", help="Ask its [verify.judge], too.")] = None,
+    overrides: Overrides = None,
+    max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Hold the verdicts on a version's answers against other graders', and show where they disagree."""
+    from ovt.curate.endpoints.budget import Budget
+    from ovt.curate.grading.audit import as_dict, run
+    from ovt.curate.grading.labels import write_disputed
+    from ovt.curate.grading.render import audit_report
+
+    recipe = load(judge_recipe, overrides) if judge_recipe else None
+    with resumable():
+        audited = run(ref, Home.locate(home), limit, recipe, Budget(max_usd, max_tokens), embedded)
+    about = as_dict(audited)
+    print_json(about) if json else console().print(audit_report(about))
+    if out:
+        print(f"{write_disputed(audited, out)} to label: {out}, then `ovt verify labels {out}`", file=sys.stderr)
+
+
+@verify.command()
+def labels(
+    file: Annotated[Path, typer.Argument(help="What `ovt verify audit --out` wrote, with labels in it.")],
+    cases: Annotated[Path, typer.Option(help="The regression cases to add them to.")] = Path("regressions.jsonl"),
+    json: Json = False,
+) -> None:
+    """Make regression cases of labelled disagreements, and say which of them the rules get wrong."""
+    from ovt.curate.grading.labels import adopt
+    from ovt.curate.grading.render import labels_report
+
+    adopted = adopt(file, cases)
+    print_json(adopted.as_dict()) if json else console().print(labels_report(adopted))
+
+
+@verify.command()
+def parity(
+    ref: Ref,
+    limit: MaxSamples = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Judge a version's samples as curation, the RL reward and evaluation do (exit code 4 where they differ)."""
+    from ovt.curate.grading.parity import as_dict, check_parity
+    from ovt.curate.grading.render import parity_report
+    from ovt.curate.versions.read import open_version
+
+    report = check_parity(open_version(ref, Home.locate(home)), limit)
+    print_json(as_dict(report)) if json else console().print(parity_report(report))
+    if report.differences:
+        raise GateFailed(f"{len(report.differences)} verdicts differ between the paths, and none may")
 
 
 @app.command()

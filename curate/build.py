@@ -28,7 +28,22 @@ from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
-from ovt.curate.stages import behaviours, caption, decisions, difficulty, filter, reason, rows, samples, select, verify
+from ovt.curate.stages import (
+    behaviours,
+    caption,
+    decisions,
+    difficulty,
+    filter,
+    judge,
+    reason,
+    rows,
+    samples,
+    select,
+    verify,
+)
+from ovt.curate.stages.caption import CaptionSection
+from ovt.curate.stages.judge import JudgeSection
+from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
 from ovt.curate.versions.read import Version
 from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
@@ -89,7 +104,7 @@ def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int 
 
 async def open_endpoints(recipe: Recipe, embedded: Embedded | None, stack: AsyncExitStack) -> dict[str, Endpoint]:
     """The endpoints that stages of the recipe use, by name; `stack` closes them."""
-    used = {section.endpoint for section in (recipe.caption, recipe.reason) if section}
+    used = {section.endpoint for section in (recipe.caption, recipe.reason, recipe.verify.judge) if section}
     return {
         name: await stack.enter_async_context(open_endpoint(name, recipe.endpoints[name], embedded))
         for name in sorted(used)
@@ -114,6 +129,10 @@ async def ask(
     tally = progress.begin("reason", len(questions) * recipe.reason.k)
     requests = reason_requests(recipe, questions, endpoints, store, tally)
     await fill(requests, endpoints[recipe.reason.endpoint], store, budget, tally, images)
+    if recipe.verify.judge:
+        tally = progress.begin("judge")
+        requests = judge_requests(recipe, recipe.verify.judge, questions, endpoints, store, tally)
+        await fill(requests, endpoints[recipe.verify.judge.endpoint], store, budget, tally, images)
 
 
 def reason_requests(
@@ -124,6 +143,24 @@ def reason_requests(
         captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
         tally.total -= (len(chunk) - len(captioned)) * recipe.reason.k
         yield from reason.requests(captioned, captions, recipe.reason)
+
+
+def judge_requests(
+    recipe: Recipe,
+    section: JudgeSection,
+    questions: pl.DataFrame,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+    tally: Tally,
+) -> Iterator[ChatRequest]:
+    """The requests about what the rules leave open; the tally's total grows as they are found."""
+    for chunk in chunks(questions):
+        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        answered, _ = reason.run(captioned, reasoned(recipe, captioned, captions, endpoints, store))
+        verdicts = verify.judge(answered, captioned, recipe.verify)
+        for request in judge.requests(captioned, verdicts, section):
+            tally.total += 1
+            yield request
 
 
 def chunks(questions: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -157,13 +194,41 @@ def replies(
     return samples.table(questions, stage, keys, failures | found, endpoint.name)
 
 
+def reasoned(
+    recipe: Recipe,
+    captioned: pl.DataFrame,
+    captions: pl.DataFrame | None,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+) -> pl.DataFrame:
+    """The samples of the questions that can be asked."""
+    requests = reason.requests(captioned, captions, recipe.reason)
+    return replies(captioned, "reason", requests, endpoints[recipe.reason.endpoint], store)
+
+
+def judged(
+    recipe: Recipe,
+    answered: pl.DataFrame,
+    questions: pl.DataFrame,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+) -> pl.DataFrame:
+    """The rules' verdicts and, where they abstain and the recipe wants one, a model's."""
+    verdicts = verify.judge(answered, questions, recipe.verify)
+    section = recipe.verify.judge
+    if section is None:
+        return verdicts
+    endpoint = endpoints[section.endpoint]
+    keys = [endpoint.keys(request)[0] for request in judge.requests(questions, verdicts, section)]
+    return judge.run(verdicts, keys, store.get_many(keys), section, endpoint.model)
+
+
 def decide(recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore) -> Tables:
     """One chunk through verify, select and filter: a pure function of the recipe and the stored replies."""
     captioned, captions, described, lost = describe(recipe, questions, endpoints, store)
-    requests = reason.requests(captioned, captions, recipe.reason)
-    reasoned = replies(captioned, "reason", requests, endpoints[recipe.reason.endpoint], store)
-    answered, unanswered = reason.run(captioned, reasoned)
-    verdicts = verify.judge(answered, captioned, recipe.verify)
+    said = reasoned(recipe, captioned, captions, endpoints, store)
+    answered, unanswered = reason.run(captioned, said)
+    verdicts = judged(recipe, answered, captioned, endpoints, store)
     correct, wrong = verify.run(answered, verdicts)
     selected, not_selected = select.run(correct, recipe.select)
     filtered, filtered_out = filter.run(selected, recipe.filter)
@@ -172,7 +237,7 @@ def decide(recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endp
     decided = pl.concat([decided, decisions.settle(questions, filtered, decided)])
     return Tables(
         questions=questions,
-        samples=pl.concat([described, reasoned]),
+        samples=pl.concat([described, said]),
         verdicts=verdicts,
         decisions=decided,
         rows=rows.run(
@@ -216,10 +281,13 @@ def write(
         return writer.finish(provenance)
 
 
-def prompts(recipe: Recipe) -> dict[str, str]:
-    """The prompt template of each stage that asks a model."""
-    captioner = {"caption": recipe.caption.prompt} if recipe.caption else {}
-    return captioner | {"reason": recipe.reason.template}
+def asking(recipe: Recipe) -> Iterator[tuple[str, CaptionSection | ReasonSection | JudgeSection, str]]:
+    """(stage, section, prompt template) of each stage that asks a model."""
+    if recipe.caption:
+        yield "caption", recipe.caption, recipe.caption.prompt
+    yield "reason", recipe.reason, recipe.reason.template
+    if recipe.verify.judge:
+        yield "judge", recipe.verify.judge, recipe.verify.judge.prompt
 
 
 def provenance_of(
@@ -245,10 +313,10 @@ def provenance_of(
                 model=endpoint.model,
                 revision=endpoint.revision,
                 prompt=template,
-                sampling=getattr(recipe, stage).sampling.asked(),
+                sampling=section.sampling.asked(),
             )
-            for stage, template in prompts(recipe).items()
-            for endpoint in [endpoints[getattr(recipe, stage).endpoint]]
+            for stage, section, template in asking(recipe)
+            for endpoint in [endpoints[section.endpoint]]
         ),
         git_commit=git_commit,
         ovt_version=__version__,

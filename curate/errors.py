@@ -21,3 +21,9 @@ class BudgetReached(OvtError):
     """The next request would overspend `--max-usd` or `--max-tokens`; everything answered is kept (resumable)."""
 
     exit_code = 3
+
+
+class GateFailed(OvtError):
+    """A check that was asked for did not pass; what it found is printed before."""
+
+    exit_code = 4

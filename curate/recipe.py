@@ -47,7 +47,8 @@ class Recipe(Section):
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":
         """Endpoints that stages name must exist; a reasoner that reads captions needs the caption stage."""
-        for stage, section in (("caption", self.caption), ("reason", self.reason)):
+        asking = (("caption", self.caption), ("reason", self.reason), ("verify.judge", self.verify.judge))
+        for stage, section in asking:
             if section and section.endpoint not in self.endpoints:
                 raise ValueError(
                     f"{stage}.endpoint is {section.endpoint!r}, which is not under [endpoints]"

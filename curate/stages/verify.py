@@ -19,6 +19,7 @@ from pydantic import field_validator
 
 from ovt.curate.section import Section
 from ovt.curate.stages.decisions import dropped
+from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.versions.schema import VERDICTS
 from ovt.verifiers import KINDS, verify_many
 
@@ -27,9 +28,13 @@ SEVERAL = ("several_answers", "several_choices", "hedged", "ambiguous_option", "
 
 
 class VerifySection(Section):
-    """How answers are compared with the gold. kind: one of `ovt.verifiers.KINDS`; "auto" reads it off each gold."""
+    """How answers are compared with the gold.
+
+    kind: one of `ovt.verifiers.KINDS`; "auto" reads it off each gold. judge: a model for what the rules leave open.
+    """
 
     kind: str = "auto"
+    judge: JudgeSection | None = None
 
     @field_validator("kind")
     @classmethod
@@ -40,7 +45,7 @@ class VerifySection(Section):
 
 
 def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection) -> pl.DataFrame:
-    """The VERDICTS row of each answered sample, in the order of `samples`."""
+    """The rules' VERDICTS row for each answered sample, in the order of `samples`; `judge.py` has the model's."""
     golds = {
         question_id: truth for question_id, *truth in questions.select("question_id", "gold", "choices").iter_rows()
     }

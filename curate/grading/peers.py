@@ -1,0 +1,100 @@
+"""Other graders, each in a process of its own, so that none can hang, crash or change ours.
+
+with Peer("math-verify") as peer:
+    peer.judge("3:1", "3:7")  ->  "correct", "wrong", "error" or "timeout"
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+PEERS = {"math-verify": "math_verify", "mathruler": "mathruler"}
+"""Name in reports -> module."""
+
+START_LIMIT_S = 60.0
+LIMIT_S = 5.0
+"""Seconds that one answer may take (wall clock) before the process is killed and the answer counted as "timeout"."""
+
+WORKER = Path(__file__).with_name("peer_worker.py")
+
+
+def installed() -> dict[str, bool]:
+    """Which peers can be asked here."""
+    return {name: find_spec(module) is not None for name, module in PEERS.items()}
+
+
+class Peer:
+    """A grader in a process that starts when first asked and is replaced where it hung or died; a context manager."""
+
+    def __init__(self, name: str, limit_s: float = LIMIT_S) -> None:
+        self.name = name
+        self.limit_s = limit_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+
+    def judge(self, answer: str, gold: str) -> str:
+        """ "correct" or "wrong"; "error" where the grader raised or its process died, "timeout" where it hung."""
+        try:
+            process = self._process or self._start()
+            line = json.dumps([answer, gold]).encode() + b"\n"
+            accepted = self._exchange(process, line, self.limit_s)
+        except TimeoutError:
+            self.close()
+            return "timeout"
+        except OSError:
+            self.close()
+            return "error"
+        return {True: "correct", False: "wrong"}.get(accepted, "error")
+
+    def close(self) -> None:
+        """Ends the process; the next question starts another."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        self._process, self._buffer = None, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self._process = subprocess.Popen(  # noqa: S603 (the grader's name is one of PEERS)
+            [sys.executable, "-P", "-X", "utf8", str(WORKER), PEERS[self.name]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
+            start_new_session=True,
+        )
+        self._exchange(self._process, b"", START_LIMIT_S)
+        return self._process
+
+    def _exchange(self, process: subprocess.Popen[bytes], line: bytes, limit_s: float) -> Any:
+        """Send a line and read one back. TimeoutError at the limit, OSError where the process has ended."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if line:
+            process.stdin.write(line)
+            process.stdin.flush()
+        deadline = time.monotonic() + limit_s
+        poll = select.poll()
+        poll.register(process.stdout, select.POLLIN | select.POLLHUP)
+        while b"\n" not in self._buffer:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError
+            chunk = os.read(process.stdout.fileno(), 1 << 16)
+            if not chunk:
+                raise BrokenPipeError
+            self._buffer += chunk
+        reply, self._buffer = self._buffer.split(b"\n", 1)
+        return json.loads(reply)

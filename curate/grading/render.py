@@ -1,0 +1,116 @@
+"""What the `ovt verify` commands print. All texts are other people's: shown as plain text, never obeyed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ovt.curate.grading import parity
+from ovt.curate.grading.attack import Report as AttackReport
+from ovt.curate.grading.labels import Adopted
+from ovt.curate.versions.render import short, shown
+
+EXAMPLES = 10
+
+
+def attack_report(report: AttackReport) -> RenderableType:
+    """The hacks, what was accepted, and some of it."""
+    rows = [
+        (one.hack.replace("_", " "), one.tried, len(one.accepted), f"{one.slowest_s:.3f}", one.what)
+        for one in report.outcomes
+    ]
+    accepted = [one for outcome in report.outcomes for one in outcome.accepted[:2]]
+    examples = [{"response": one.response, "gold": one.gold, "choices": choices(one.choices)} for one in accepted]
+    line = f"false-accept rate {report.false_accept_rate:.3%}: {report.accepted:,} of {report.tried:,} hacks accepted"
+    return Group(
+        table(("hack", "tried", "accepted", "slowest s", "what"), rows),
+        *(titled("accepted, two of each hack:", examples) if examples else ()),
+        Text(f"\n{line}", "red" if report.accepted else "green"),
+    )
+
+
+def audit_report(about: Mapping[str, Any]) -> RenderableType:
+    """`audit.as_dict`: the counts by kind, and the first disagreements."""
+    counts = about["by_kind"]
+    rows = [tuple(row.values()) for row in counts]
+    verdicts = [
+        {
+            "answer": one["answer"],
+            "gold": one["gold"],
+            "choices": choices(one["choices"]),
+            "kind": one["kind"],
+            "verdicts": ", ".join(f"{name} {verdict}" for name, verdict in one["verdicts"].items()),
+        }
+        for one in about["examples"][:EXAMPLES]
+    ]
+    parts: list[RenderableType] = []
+    if counts:
+        parts.append(table(tuple(counts[0]), rows))
+    if verdicts:
+        parts += titled("disagreements, the most frequent first:", verdicts)
+    parts.append(Text())
+    if about["not_installed"]:
+        parts.append(Text(f"not installed, so not asked: {', '.join(about['not_installed'])}"))
+    parts.append(
+        Text(
+            f"{about['samples']:,} samples of {about['version']} ({about['without_answer']:,} without an answer): "
+            f"{about['answers']:,} different answers, {about['disagreements']:,} disputed"
+        )
+    )
+    return Group(*parts)
+
+
+def parity_report(report: parity.Report) -> RenderableType:
+    """The paths, and where they differ."""
+    rows = [
+        {
+            "sample": one.sample_id,
+            "path": one.path,
+            "gold": one.gold,
+            "differs": "; ".join(f"{name}: {here!r}, not {there!r}" for name, (here, there) in one.fields.items()),
+        }
+        for one in report.differences[:EXAMPLES]
+    ]
+    parts: list[RenderableType] = list(titled("differences from curation:", rows)) if rows else []
+    if report.stored_version != report.verifier:
+        parts.append(
+            Text(
+                f"the ledger's verdicts are of verifier {report.stored_version}, this is {report.verifier}: "
+                f"they were not compared; {report.changed:,} would be others today",
+                "yellow",
+            )
+        )
+    if report.judged:
+        parts.append(Text(f"{report.judged:,} verdicts were given by a model: there the rules have to abstain"))
+    line = f"{report.samples:,} samples on {len(report.paths)} paths ({'; '.join(report.paths)})"
+    parts.append(Text(f"{line}: {len(report.differences):,} differences", "red" if report.differences else "green"))
+    return Group(*parts)
+
+
+def labels_report(adopted: Adopted) -> RenderableType:
+    """What became of a file of labels."""
+    failing = [{"answer": one.answer, "gold": one.gold, "label": one.label} for one in adopted.failing[:EXAMPLES]]
+    counts = f"{adopted.added:,} added, {adopted.known:,} known already, {adopted.unlabelled:,} without a label"
+    parts = titled("the rules get these wrong:", failing) if failing else []
+    return Group(*parts, Text(f"{counts}; the rules get {len(adopted.failing):,} of them wrong"))
+
+
+def choices(options: Sequence[str] | None) -> str:
+    return " | ".join(options or ())
+
+
+def titled(title: str, rows: Sequence[Mapping[str, Any]]) -> list[RenderableType]:
+    """A heading and a table of rows with the same names."""
+    return [Text(f"\n{title}", "bold"), table(tuple(rows[0]), (tuple(row.values()) for row in rows))]
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Numbers to the right, texts on one line each."""
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        view.add_column(name, overflow="ellipsis")
+    for row in rows:
+        view.add_row(*(shown(f"{cell:,}") if isinstance(cell, int) else short(cell, 70) for cell in row))
+    return view

@@ -1,0 +1,129 @@
+"""`ovt verify`: one answer, and looking after the verifier over a built version."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+OPEN = "\\int_0^1 \\sin(x^x) dx"  # against π/3: no rule decides it in time
+GOLD = "\\frac{\\pi}{3}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["x = 1/2", "0.5"], 0),
+        (["7", "8"], 1),
+        (["--", "-5", "-5"], 0),
+        (["--", "-5", "5"], 1),
+        (["answer", "A", "red", "--choices", "red", "--choices", "blue"], 0),
+        (["--choices", "red", "--choices", "blue", "B", "red"], 1),
+        (["--response", "<think>8</think><answer>7</answer>", "7"], 0),
+        (["--", "audit", "audit"], 0),
+        (["7"], 2),
+    ],
+)
+def test_one_answer_with_or_without_the_commands_name(shell, arguments, code):
+    done = shell.run("verify", *arguments)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_attack_passes_or_names_what_was_accepted(shell):
+    done = shell.run("verify", "attack", "--json")
+    told = json.loads(done.stdout)
+    assert told["tried"] > 10_000
+    assert done.returncode == (4 if told["accepted"] else 0)
+    assert bool(told["accepted"]) == ("hacks were accepted" in done.stderr)
+
+
+def test_parity_holds_on_a_fresh_version_and_not_on_a_changed_one(shell):
+    built = shell.build()
+    done = shell.run("verify", "parity", "small", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["samples"] == 80
+    assert told["paths"] == ["curation", "evaluation", "reward", "reward, forked", "reward, spawned", "stored"]
+    change_verdict(Path(built["path"]), 7)
+    done = shell.run("verify", "parity", "small")
+    assert done.returncode == 4
+    assert "1 verdicts differ" in done.stderr
+    assert "stored" in done.stdout
+    assert shell.run("verify", "parity", "small", "--limit", "7").returncode == 0
+
+
+def change_verdict(version: Path, place: int) -> None:
+    """Turn one stored verdict around."""
+    path = version / "ledger" / "verdicts.parquet"
+    verdicts = pl.read_parquet(path)
+    path.chmod(0o644)
+    other = "wrong" if verdicts["outcome"][place] == "correct" else "correct"
+    turned = pl.when(pl.int_range(pl.len()) == place).then(pl.lit(other)).otherwise("outcome")
+    verdicts.with_columns(outcome=turned).write_parquet(path)
+
+
+def write_question(shell, gold: str, *answers: str):
+    """One question in the recipe's source; the server gives the answers in turn, and judges say CORRECT."""
+    row = {"image": "0.png", "question": "What is number 0?", "answer": gold}
+    (shell.folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
+    with shell.recipe.open("a") as recipe:
+        recipe.write('\n[verify.judge]\nendpoint = "server"\nkinds = ["expression", "number"]\n')
+
+    def reply(body: dict, choice: int) -> str:
+        if "Answer to judge" in str(body):
+            return "They are the same.\nCORRECT"
+        return f"<think>Hm, step {choice}.</think>\n<answer>{answers[choice % len(answers)]}</answer>"
+
+    return reply
+
+
+def test_an_audit_writes_disagreements_and_takes_labels_back(shell, loopback):
+    loopback.reply = write_question(shell, "9:45", "9:45", "5 + 4", "9:45 am")
+    shell.build()
+    out, cases = shell.folder / "label.jsonl", shell.folder / "regressions.jsonl"
+    done = shell.run("verify", "audit", "small", "--json", "--out", str(out), "--judge-recipe", str(shell.recipe))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["samples"], told["answers"], told["without_answer"]) == (4, 3, 0)
+    assert {row["grader"] for row in told["by_kind"]} >= {"math-verify", "judge"}
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    (disputed,) = [row for row in rows if row["answer"] == "5 + 4"]
+    assert disputed["verdicts"] == disputed["verdicts"] | {"ovt": "wrong", "judge": "correct"}
+    out.write_text(json.dumps(disputed | {"label": "wrong"}) + "\n")
+    done = shell.run("verify", "labels", str(out), "--cases", str(cases), "--json")
+    assert json.loads(done.stdout) == {"added": 1, "known": 0, "unlabelled": 0, "failing": []}
+    assert json.loads(cases.read_text())["label"] == "wrong"
+    asked = len(loopback.answered)
+    done = shell.run("verify", "audit", "small", "--judge-recipe", str(shell.recipe))
+    assert len(loopback.answered) == asked  # its judgements were kept
+    assert "disputed" in done.stdout
+
+
+def test_a_judge_gives_verdicts_where_the_rules_abstain(shell, loopback, table):
+    loopback.reply = write_question(shell, GOLD, OPEN, GOLD)
+    options = ["--set", "reason.k=2"]
+    built = shell.build(*options)
+    verdicts = table(built, "verdicts")
+    assert verdicts["outcome"].to_list() == ["correct", "correct"]
+    assert verdicts["reason"][0] == "judge"
+    assert verdicts["explanation"][0].startswith("judge test-model (prompt ")
+    manifest = json.loads((Path(built["path"]) / "manifest.json").read_text())
+    assert [use["stage"] for use in manifest["provenance"]["models"]] == ["caption", "reason", "judge"]
+    assert len(loopback.answered) == 3
+    done = shell.run("verify", "parity", "small", "--json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["judged"] == 1
+
+
+def test_a_judge_that_no_endpoint_answers_for_is_refused(shell):
+    done = shell.run("curate", "build", str(shell.recipe), "--set", 'verify.judge.endpoint="gpt"')
+    assert done.returncode == 2
+    assert "verify.judge.endpoint is 'gpt', which is not under [endpoints]" in done.stderr
+
+
+def test_an_audit_needs_a_judge_where_it_is_told_to_ask_one(shell):
+    shell.build("--limit", "1")
+    done = shell.run("verify", "audit", "small", "--judge-recipe", str(shell.recipe))
+    assert done.returncode == 1
+    assert "has no [verify.judge]" in done.stderr
