@@ -36,7 +36,7 @@ def verify_many(rows: Iterable[Row], *, responses: bool = False, kind: str = "au
 
 
 def _key(text: str | None, gold: str | None, choices: Sequence[str] | None = None) -> Key:
-    return str(text or ""), str(gold or ""), tuple(map(str, choices)) if choices is not None else ()
+    return text or "", gold or "", tuple(map(str, choices)) if choices is not None else ()
 
 
 def _judge(key: Key, responses: bool, kind: str) -> Verdict:

@@ -30,14 +30,19 @@ _REASONS = {
     "hedged": "the prediction has it both ways",
     "not_yes_or_no": "the prediction is neither yes nor no",
     "unit_conflict": "the units differ",
+    "other_name": "the same value is given to another name",
+    "different_length": "one has more members than the other",
+    "other_brackets": "the brackets mean something else",
+    "other_ends": "an end is open in one and closed in the other",
     "unclosed_answer": "the answer tag is never closed: the response was cut off",
     "unclosed_thinking": "the thinking is never closed: the response was cut off",
     "empty_gold": "the gold is empty",
     "too_long": "the text is longer than any answer",
     "too_nested": "the text is nested deeper than any answer",
-    "too_large": "the number is larger than any answer",
     "unparseable": "the prediction cannot be read as this kind of answer",
+    "undecided": "no rule could decide",
     "timeout": "the comparison ran out of time",
+    "worker_lost": "the process that compared them was lost",
 }
 
 
@@ -50,12 +55,12 @@ def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, 
     options = tuple(map(str, choices)) if choices else None
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
-    return _verify(str(prediction or ""), str(gold or ""), options, kind)
+    return _verify(prediction or "", gold or "", options, kind)
 
 
 def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
     """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
-    parts = split_response(str(response or ""))
+    parts = split_response(response or "")
     verdict = verify(parts.answer, gold, choices=choices, kind=kind)
     if parts.answer:
         return verdict
@@ -108,9 +113,15 @@ def _verify_kind(prediction: str, gold: Gold) -> Verdict:
 def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:
     left, right = finding.prediction or extracted, finding.gold or gold
     why = _REASONS.get(finding.reason, finding.reason.replace("_", " "))
-    explanation = f"{kind}: {_shorten(left)!r} against {_shorten(right)!r}: {why}"
+    explained = f"{kind}: {_shorten(left)!r} against {_shorten(right)!r}: {why}"
     return Verdict(
-        finding.outcome, kind, finding.reason, _shorten(extracted, 500), left[:500], right[:500], explanation
+        outcome=finding.outcome,
+        kind=kind,
+        reason=finding.reason,
+        extracted=_shorten(extracted, 500),
+        normalized_prediction=_shorten(left, 500),
+        normalized_gold=_shorten(right, 500),
+        explanation=explained,
     )
 
 

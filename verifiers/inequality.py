@@ -1,13 +1,15 @@
 r"""Inequalities: `x \ge 5` is `5 \le x` and `[5, ∞)`; `-x > -1` is `x < 1`; the sign and the side matter."""
 
+import re
+
 from ovt.verifiers.expression import compare_sources, finding_of, ratio_of_sources
 from ovt.verifiers.interval import Pieces, check_intervals, read_intervals
 from ovt.verifiers.notation import Unreadable, math_source
-from ovt.verifiers.structure import Relation, read_relation
+from ovt.verifiers.structure import Relation, flip, read_relation
 from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
-_FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
+_LETTER = re.compile(r"[A-Za-z]$")
 
 
 def read_inequality(text: str) -> Relation | None:
@@ -29,10 +31,11 @@ def check_inequality(prediction: str, gold: Relation) -> Finding | None:
     shown = _show(gold)
     pieces: Pieces | None = read_intervals(shown)
     found = read_inequality(prediction)
-    if pieces:
-        finding = check_intervals(prediction, pieces)
-        if finding:
-            return finding
+    finding = check_intervals(prediction, pieces) if pieces else None
+    if finding and found and _variables_differ(found, gold):
+        return Finding("wrong", "other_name", _show(found), shown)
+    if finding:
+        return finding
     if found is None:
         return None
     if len(found.members) != len(gold.members):
@@ -42,18 +45,20 @@ def check_inequality(prediction: str, gold: Relation) -> Finding | None:
     return _compare_chains(found, gold)
 
 
+def _variables_differ(found: Relation, gold: Relation) -> bool:
+    """Whether both bound one letter, and not the same one: `x > 5` and `y > 5`."""
+    letters = [[member for member in relation.members if _LETTER.match(member)] for relation in (found, gold)]
+    return len(letters[0]) == len(letters[1]) == 1 and letters[0] != letters[1]
+
+
 def _show(relation: Relation) -> str:
     signs = (*relation.signs, "")
     return "".join(f"{member} {sign} " for member, sign in zip(relation.members, signs, strict=True)).strip()
 
 
-def _flip(relation: Relation) -> Relation:
-    return Relation(relation.members[::-1], tuple(_FLIPPED[sign] for sign in reversed(relation.signs)))
-
-
 def _compare_chains(found: Relation, gold: Relation) -> Finding:
     """A chain equals itself, read from either end."""
-    for candidate in (found, _flip(found)):
+    for candidate in (found, flip(found)):
         if candidate.signs != gold.signs:
             continue
         pairs = zip(candidate.members, gold.members, strict=True)
@@ -66,7 +71,7 @@ def _compare_pair(found: Relation, gold: Relation) -> Finding:
     """Whether `left - right` of one is a multiple of the other's: positive, or negative and the sign turned."""
     word = ratio_of_sources(*(f"({relation.members[0]})-({relation.members[1]})" for relation in (found, gold)))
     if word in ("positive", "negative"):
-        sign = found.signs[0] if word == "positive" else _FLIPPED[found.signs[0]]
+        sign = found.signs[0] if word == "positive" else flip(found).signs[0]
         word = "equal" if sign == gold.signs[0] else "different"
     elif word == "none":
         word = "different"

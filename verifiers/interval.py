@@ -4,14 +4,15 @@ r"""Intervals and their unions, written with brackets or with inequalities. Open
 """
 
 import re
+from functools import cmp_to_key
 from itertools import pairwise
 from typing import NamedTuple
 
 from ovt.verifiers import pool
-from ovt.verifiers.exact import CONSTANT, TooLarge, exact_value
+from ovt.verifiers.exact import CONSTANT, VARIABLE, TooLarge, exact_value
 from ovt.verifiers.expression import compare_sources, finding_of
 from ovt.verifiers.notation import Unreadable, math_source
-from ovt.verifiers.structure import Relation, enclosing, inside, is_name, members, read_relation, split_top
+from ovt.verifiers.structure import Relation, enclosing, flip, inside, is_name, members, read_relation, split_top
 from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
@@ -24,6 +25,7 @@ _ALL_REALS = re.compile(
 _WITHOUT = re.compile(r"^(?:ℝ|\(\s*-\s*∞\s*,\s*\+?\s*∞\s*\))\s*(?:∖|-|except)\s*(?=\\?\{)")
 _BUILDER = re.compile(r"^\\?\{\s*([A-Za-z])\s*(?:∈\s*ℝ\s*)?[|:]\s*(.*?)\\?\}$")
 MAX_PIECES = 20
+_ORDERS = {"less": -1, "equal": 0, "greater": 1}
 
 
 class Piece(NamedTuple):
@@ -39,6 +41,10 @@ class Piece(NamedTuple):
 
 
 Pieces = tuple[Piece, ...]
+
+
+class Unordered(Exception):
+    """Two ends of which nobody can say which is greater."""
 
 
 def read_intervals(text: str) -> Pieces | None:
@@ -96,25 +102,13 @@ def _holes(source: str) -> Pieces | None:
     """The real line without the points of a set."""
     brackets = enclosing(source)
     points = members(inside(source, brackets), bare=False) if brackets in ("\\{\\}", "{}") else []
-    ends = ["-∞", *(_sorted(points) or points), "∞"]
     if not points or len(points) > MAX_PIECES:
         return None
-    return tuple(Piece(low, False, high, False) for low, high in pairwise(ends))
-
-
-def _sorted(points: list[str]) -> list[str] | None:
-    result: list[str] = []
-    for point in points:
-        position = 0
-        while position < len(result):
-            word = order(point, result[position])
-            if word == "unknown":
-                return None
-            if word == "less":
-                break
-            position += 1
-        result.insert(position, point)
-    return result
+    try:
+        points.sort(key=cmp_to_key(order))
+    except Unordered:
+        return None
+    return tuple(Piece(low, False, high, False) for low, high in pairwise(["-∞", *points, "∞"]))
 
 
 def _from_inequality(source: str) -> list[Piece] | None:
@@ -125,9 +119,9 @@ def _from_inequality(source: str) -> list[Piece] | None:
         return _from_chain(relation)
     if len(relation.members) != 2:
         return None
+    if _is_bound(relation.members[0]) and is_name(relation.members[1]):
+        relation = flip(relation)
     (left, right), sign = relation.members, relation.signs[0]
-    if _is_bound(left) and is_name(right):
-        left, right, sign = right, left, {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}.get(sign, sign)
     if not (is_name(left) and _is_bound(right)):
         return None
     if sign == "≠":
@@ -137,14 +131,9 @@ def _from_inequality(source: str) -> list[Piece] | None:
 
 
 def _from_chain(relation: Relation) -> list[Piece] | None:
-    low, name, high = relation.members
-    signs = relation.signs
-    if set(signs) <= set(">≥"):
-        low, high, signs = (
-            high,
-            low,
-            (signs[1].replace(">", "<").replace("≥", "≤"), signs[0].replace(">", "<").replace("≥", "≤")),
-        )
+    if set(relation.signs) <= set(">≥"):
+        relation = flip(relation)
+    (low, name, high), signs = relation
     if not set(signs) <= set("<≤") or not is_name(name) or not (_is_bound(low) and _is_bound(high)):
         return None
     return [Piece(low, signs[0] == "≤", high, signs[1] == "≤")]
@@ -155,65 +144,56 @@ def _is_bound(source: str) -> bool:
     if source.replace(" ", "").lstrip("+-") == "∞":
         return True
     try:
-        return exact_value(parse(source)).level != 1
+        return exact_value(parse(source)).level != VARIABLE
     except (Unreadable, TooLarge, ZeroDivisionError, RecursionError):
         return False
 
 
-def order(left: str, right: str) -> str:
-    """How two ends compare: "less", "equal", "greater" or "unknown"."""
+def order(left: str, right: str) -> int:
+    """-1, 0 or 1 as an end is less than another, equal or greater. Raises Unordered where nobody can tell."""
     ranks = [{"-∞": -1, "∞": 1, "+∞": 1}.get(end.replace(" ", ""), 0) for end in (left, right)]
     if ranks != [0, 0]:
-        return "less" if ranks[0] < ranks[1] else "greater" if ranks[0] > ranks[1] else "equal"
+        return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
     try:
-        values = [exact_value(parse(end)) for end in (left, right)]
+        a, b = (exact_value(parse(end)) for end in (left, right))
     except (Unreadable, TooLarge, ZeroDivisionError, RecursionError):
-        return "unknown"
-    if all(value.level == CONSTANT for value in values):
-        a, b = values[0].number, values[1].number
-        return "less" if a < b else "greater" if a > b else "equal"
+        raise Unordered from None
+    if a.level == b.level == CONSTANT:
+        return (a.number > b.number) - (a.number < b.number)
     word = pool.call("order", left, right)
-    return word if word in ("less", "equal", "greater") else "unknown"
+    if word not in _ORDERS:
+        raise Unordered
+    return _ORDERS[word]
 
 
-def merge(pieces: Pieces) -> Pieces | None:
-    """The pieces in order, those that touch or overlap made one; None where their ends cannot be ordered."""
+def merge(pieces: Pieces) -> Pieces:
+    """The pieces in order, those that touch or overlap made one; as they stand where their ends cannot be ordered."""
     result: list[Piece] = []
-    for piece in _sorted_pieces(pieces) or ():
-        if not result:
-            result.append(piece)
-            continue
-        last = result[-1]
-        word = order(piece.low, last.high)
-        if word == "unknown":
-            return None
-        if word == "less" or (word == "equal" and (piece.low_closed or last.high_closed)):
-            result[-1] = _join(last, piece)
-        else:
-            result.append(piece)
-    return tuple(result) if result else None
+    try:
+        for piece in sorted(pieces, key=cmp_to_key(_order_of_starts)):
+            if result and _touch(result[-1], piece):
+                result[-1] = _join(result[-1], piece)
+            else:
+                result.append(piece)
+    except Unordered:
+        return pieces
+    return tuple(result)
 
 
-def _sorted_pieces(pieces: Pieces) -> list[Piece] | None:
-    result: list[Piece] = []
-    for piece in pieces:
-        position = 0
-        while position < len(result):
-            word = order(piece.low, result[position].low)
-            if word == "unknown":
-                return None
-            if word == "less" or (word == "equal" and piece.low_closed and not result[position].low_closed):
-                break
-            position += 1
-        result.insert(position, piece)
-    return result
+def _order_of_starts(first: Piece, second: Piece) -> int:
+    return order(first.low, second.low) or second.low_closed - first.low_closed
+
+
+def _touch(first: Piece, second: Piece) -> bool:
+    place = order(second.low, first.high)
+    return place < 0 or (place == 0 and (second.low_closed or first.high_closed))
 
 
 def _join(first: Piece, second: Piece) -> Piece:
-    word = order(first.high, second.high)
-    if word == "greater":
+    place = order(first.high, second.high)
+    if place > 0:
         return first
-    closed = second.high_closed or (word == "equal" and first.high_closed)
+    closed = second.high_closed or (place == 0 and first.high_closed)
     return Piece(first.low, first.low_closed, second.high, closed)
 
 
@@ -223,7 +203,7 @@ def check_intervals(prediction: str, gold: Pieces) -> Finding | None:
     if found is None:
         return None
     shown = tuple(" ∪ ".join(map(str, pieces)) for pieces in (found, gold))
-    left, right = merge(found) or found, merge(gold) or gold
+    left, right = merge(found), merge(gold)
     if len(left) != len(right):
         return Finding("wrong", "different", *shown)
     for a, b in zip(left, right, strict=True):
@@ -238,7 +218,7 @@ def check_intervals(prediction: str, gold: Pieces) -> Finding | None:
 
 def _compare_ends(left: str, right: str) -> str:
     if "∞" in left + right:
-        return "equal" if order(left, right) == "equal" else "different"
+        return "equal" if left.replace(" ", "").lstrip("+") == right.replace(" ", "").lstrip("+") else "different"
     word = compare_sources(left, right)
     return "different" if word == "unreadable" else word
 

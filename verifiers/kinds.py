@@ -104,9 +104,9 @@ def check_gold(prediction: str, gold: Gold) -> Finding:
     if refuse(bare):
         return Finding("wrong", refuse(bare) or "", bare, gold.text)
     check = _READERS[{"set": "list", "tuple": "list"}.get(gold.kind, gold.kind)][1]
-    finding = check(
-        _ratio_as_quotient(prediction) if gold.kind in ("number", "expression") else prediction, gold.parsed
-    )
+    if gold.kind in ("number", "expression"):
+        prediction = _ratio_as_quotient(prediction)
+    finding = check(prediction, gold.parsed)
     if finding is None and gold.kind not in ("text", "equation"):
         # `x = 5`, `6 * 7 = 42`: what an equation says is its value.
         value = value_of(prediction)

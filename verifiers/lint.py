@@ -14,8 +14,8 @@ from ovt.verifiers.text import normalize_text
 def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto") -> str | None:
     """Why a gold cannot be used (a reason code), or None where it can.
 
-    `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: the gold is two
-    options at once; `unparseable_gold`: the kind asked for cannot read it; `gold_not_accepted`: its own verifier refuses it.
+    `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: it is two options at
+    once; `unparseable_gold`: the kind asked for cannot read it; `gold_not_accepted`: its own verifier refuses it.
     """
     gold = str(gold or "").strip()
     if not gold:

@@ -111,6 +111,14 @@ def read_relation(source: str) -> Relation | None:
     return Relation(tuple(parts), tuple(signs))
 
 
+_TURNED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+
+
+def flip(relation: Relation) -> Relation:
+    """The same chain read from its other end."""
+    return Relation(relation.members[::-1], tuple(_TURNED.get(sign, sign) for sign in reversed(relation.signs)))
+
+
 def is_name(source: str) -> bool:
     """Whether a source is something that a value is assigned to."""
     return bool(NAME.match(source))

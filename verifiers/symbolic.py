@@ -1,6 +1,7 @@
 """The jobs of the worker processes: numeric comparison to many digits, and math-verify for what we cannot read."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from ovt.verifiers.notation import Unreadable
@@ -50,10 +51,10 @@ def ask_math_verify(left: str, right: str) -> str:
     """What math-verify says of two LaTeX expressions that our reader does not know (integrals, limits, …)."""
     import logging
 
-    import math_verify
-
     logging.disable(logging.CRITICAL)
-    latex_only: Any = [math_verify.LatexExtractionConfig()]
+    # Typed loosely: "no time limit of its own" is a None that its annotations do not know.
+    math_verify: Any = import_module("math_verify")
+    latex_only = [math_verify.LatexExtractionConfig()]
     trees = [math_verify.parse(f"${source}$", latex_only, parsing_timeout=None) for source in (left, right)]
     # The second entry is the text it fell back to; without a first there was nothing it could read.
     if any(len(tree) < 2 for tree in trees):

@@ -121,8 +121,8 @@ EVERYTHING = ", ".join(string.ascii_uppercase)
 
 
 ON_ONE_LINE = """
-A B C D|A, B, C, D|A/B/C/D|(A)(B)(C)(D)|A or B|B or not B|all of the above|any of them|the correct option|the gold|correct
-None|null|nan|True|1|[B]elieve|not B|anything but B|А|В|Β|ß|ᗷ|𝗕e|8|<answer>|</answer>|<answer>B|<think>B</think>
+A B C D|A, B, C, D|A/B/C/D|(A)(B)(C)(D)|A or B|B or not B|all of the above|any of them|the correct option|the gold
+correct|None|null|nan|True|1|[B]elieve|not B|anything but B|А|В|Β|ß|ᗷ|𝗕e|8|<answer>|</answer>|<answer>B|<think>B</think>
 <answer>A</answer><answer>B</answer>|\\boxed{A}\\boxed{B}|A. B. C. D.|The answer is A. The answer is B or C.
 It could be B|Either B or C|Possibly A, B| |.
 """

@@ -29,6 +29,7 @@ CASES = [
     ("x >= 5", "x > 5", "wrong", "closed"),
     ("x < 5", "x > 5", "wrong", "the other side"),
     ("x > 6", "x > 5", "wrong", "another bound"),
+    ("y > 5", "x > 5", "wrong", "another variable"),
     ("-x < -5", "x > 5", "right", "scaled by a negative"),
     ("2x > 10", "x > 5", "right", "scaled"),
     ("x = 5", "x > 5", "wrong", "an equation"),
