@@ -1,7 +1,7 @@
 """The embedded endpoint: a local Qwen2.5-VL that behaves like an OpenAI server, in this process.
 
 `load("pocket")` is the model shipped with ovt, `load("some/folder")` any Qwen2.5-VL on disk. Requests that wait at the
-same moment are answered together, by one worker thread, so the event loop stays free.
+same moment are answered together, by worker threads, so the event loop stays free.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from ovt.train.pocket.model import WEIGHTS, load_model, load_processor
 from ovt.train.pocket.request import Asked, read_request
 
 BATCH = 128  # replies written at once
+SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
 PATIENCE_S = 0.01  # how long a batch that is not full waits for more requests
 
 
@@ -55,6 +56,25 @@ def weights_revision(folder: Path) -> str:
     return digest.hexdigest()
 
 
+class Desk:
+    """Where requests wait for the workers, from the first `send` to `close`."""
+
+    def __init__(self) -> None:
+        self.new: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._backlog: list[Waiting] = []
+        self._closing = False
+        self._turn = threading.Lock()
+
+    def take(self) -> list[Waiting] | None:
+        """The next batch, as soon as there is one; None when the desk is closed and nothing waits any more."""
+        with self._turn:
+            while not (self._closing and not self._backlog):
+                self._closing = collect(self.new, self._backlog, block=not self._closing) or self._closing
+                if batch := [w for w in take_batch(self._backlog) if w.answer.set_running_or_notify_cancel()]:
+                    return batch
+            return None
+
+
 class Engine:
     """An endpoint's transport, served by a model in this process. A later `send` reopens what `close` closed."""
 
@@ -67,45 +87,42 @@ class Engine:
         self._context: int = text.max_position_embeddings
         ends = self._model.generation_config.eos_token_id
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
-        self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._threads = torch.get_num_threads()
+        cores = torch.get_num_threads()
+        small = self._model.num_parameters() < SMALL
+        self._workers, self._threads = (cores, 1) if small else (1, cores)
+        self._desk: tuple[Desk, list[threading.Thread]] | None = None
 
     async def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The response to a chat-completions request body; CallError("refused", …) where it cannot be answered."""
         asked = await asyncio.to_thread(read_request, body, self._processor, self._context)
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._work, name="ovt-engine", daemon=True)
-                self._worker.start()
+        if self._desk is None:
+            desk = Desk()
+            workers = [threading.Thread(target=self._work, args=(desk,), daemon=True) for _ in range(self._workers)]
+            self._desk = desk, workers
+            for worker in workers:
+                worker.start()
         answer: Future = Future()
-        self._waiting.put(Waiting(asked, answer))
+        self._desk[0].new.put(Waiting(asked, answer))
         return await asyncio.wrap_future(answer)
 
     async def close(self) -> None:
-        """Let the worker finish what waits, and end it."""
-        with self._lock:
-            worker, self._worker = self._worker, None
-        if worker is not None:
-            self._waiting.put(None)
-            await asyncio.to_thread(worker.join)
+        """Let the workers finish what waits, and end them."""
+        if self._desk is not None:
+            (desk, workers), self._desk = self._desk, None
+            desk.new.put(None)
+            for worker in workers:
+                await asyncio.to_thread(worker.join)
 
-    def _work(self) -> None:
-        """The worker thread: answers what waits, batch by batch, until the end is asked for and nothing waits."""
+    def _work(self, desk: Desk) -> None:
+        """A worker thread: answers batch after batch until the desk is closed."""
         torch.set_num_threads(self._threads)  # torch keeps this number per thread
-        backlog: list[Waiting] = []
-        closing = False
-        while not closing or backlog:
-            closing = collect(self._waiting, backlog, block=not closing) or closing
-            if backlog:
-                batch = [w for w in take_batch(backlog) if w.answer.set_running_or_notify_cancel()]
-                try:
-                    self._run(batch) if batch else None
-                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next batch may do
-                    for waiting in batch:
-                        if not waiting.answer.done():
-                            waiting.answer.set_exception(error)
+        while batch := desk.take():
+            try:
+                self._run(batch)
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next batch may do
+                for waiting in batch:
+                    if not waiting.answer.done():
+                        waiting.answer.set_exception(error)
 
     def _run(self, batch: Sequence[Waiting]) -> None:
         rows = [[replace(row, prompt=i) for row in waiting.asked.rows] for i, waiting in enumerate(batch)]
@@ -155,6 +172,8 @@ def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting]
 
 def take_batch(backlog: list[Waiting]) -> list[Waiting]:
     """Take the oldest request out of the backlog, and those most like it in length, up to BATCH replies."""
+    if not backlog:
+        return []
     first = backlog[0]
     alike = [w for w in backlog if w.pictures == first.pictures]
     alike.sort(key=lambda w: abs(len(w.asked.prompt.ids) - len(first.asked.prompt.ids)))
