@@ -83,9 +83,18 @@ def run(
 
     Raises BudgetReached and OvtError; what the judge answered until then is kept.
     """
+    section = judge_recipe.verify.judge if judge_recipe else None
+    if judge_recipe and section is None:
+        raise OvtError(
+            f'{judge_recipe.name} has no [verify.judge]: add one with endpoint = "…", or leave the judge out'
+        )
     version = open_version(ref, home)
     found = answers(version, limit)
-    return audit(version, found, ask_recipe(found, judge_recipe, home, budget, embedded) if judge_recipe else None)
+    if judge_recipe is None or section is None:
+        return audit(version, found)
+    endpoint = open_endpoint(section.endpoint, judge_recipe.endpoints[section.endpoint], embedded)
+    with ReplyStore(home.replies) as store:
+        return audit(version, found, asyncio.run(ask_judge(found, section, endpoint, store, budget)))
 
 
 def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] | None = None) -> Audit:
@@ -148,20 +157,6 @@ async def ask_judge(
     keys = {pair: endpoint.keys(request)[0] for pair, request in asked.items()}
     replies = store.get_many(keys.values())
     return {pair: judge.read_judgement(replies.get(key)) or "abstain" for pair, key in keys.items()}
-
-
-def ask_recipe(
-    pairs: Iterable[Pair], recipe: Recipe, home: Home, budget: Budget, embedded: Embedded | None
-) -> dict[Pair, str]:
-    """`ask_judge` with the model of a recipe's [verify.judge]; OvtError where it has none."""
-    section = recipe.verify.judge
-    if section is None:
-        raise OvtError(
-            f'recipe {recipe.name} has no [verify.judge]: add one with endpoint = "…", or leave the judge out'
-        )
-    endpoint = open_endpoint(section.endpoint, recipe.endpoints[section.endpoint], embedded)
-    with ReplyStore(home.replies) as store:
-        return asyncio.run(ask_judge(pairs, section, endpoint, store, budget))
 
 
 def no_images(image: str) -> bytes:

@@ -13,6 +13,7 @@ from ovt.curate.grading.labels import Adopted
 from ovt.curate.versions.render import short, shown
 
 EXAMPLES = 10
+NARROW = 16  # characters
 
 
 def attack_report(report: AttackReport) -> RenderableType:
@@ -21,12 +22,12 @@ def attack_report(report: AttackReport) -> RenderableType:
         (one.hack.replace("_", " "), one.tried, len(one.accepted), f"{one.slowest_s:.3f}", one.what)
         for one in report.outcomes
     ]
-    accepted = [one for outcome in report.outcomes for one in outcome.accepted[:2]]
-    examples = [{"response": one.response, "gold": one.gold, "choices": choices(one.choices)} for one in accepted]
+    accepted = [one for outcome in report.outcomes for one in (*outcome.accepted[:1], *outcome.accepted[-1:])]
+    examples = [{"response": repr(one.response), "gold": one.gold, "choices": choices(one.choices)} for one in accepted]
     line = f"false-accept rate {report.false_accept_rate:.3%}: {report.accepted:,} of {report.tried:,} hacks accepted"
     return Group(
         table(("hack", "tried", "accepted", "slowest s", "what"), rows),
-        *(titled("accepted, two of each hack:", examples) if examples else ()),
+        *(titled("accepted, the first and last of each hack:", examples) if examples else ()),
         Text(f"\n{line}", "red" if report.accepted else "green"),
     )
 
@@ -107,10 +108,12 @@ def titled(title: str, rows: Sequence[Mapping[str, Any]]) -> list[RenderableType
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Numbers to the right, texts on one line each."""
+    """Each text on a line of its own, cut where it is long; a column of short ones keeps its width."""
     view = Table(box=None, pad_edge=False, header_style="dim")
-    for name in names:
-        view.add_column(name, overflow="ellipsis")
-    for row in rows:
+    listed = list(rows)
+    for place, name in enumerate(names):
+        is_narrow = all(len(str(row[place])) <= NARROW for row in listed)
+        view.add_column(name, overflow="ellipsis", no_wrap=is_narrow)
+    for row in listed:
         view.add_row(*(shown(f"{cell:,}") if isinstance(cell, int) else short(cell, 70) for cell in row))
     return view

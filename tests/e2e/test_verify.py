@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ovt.verifiers import VERSION
+
 OPEN = "\\int_0^1 \\sin(x^x) dx"  # against π/3: no rule decides it in time
 GOLD = "\\frac{\\pi}{3}"
 
@@ -50,7 +52,13 @@ def test_parity_holds_on_a_fresh_version_and_not_on_a_changed_one(shell):
     assert done.returncode == 4
     assert "1 verdicts differ" in done.stderr
     assert "stored" in done.stdout
-    assert shell.run("verify", "parity", "small", "--limit", "7").returncode == 0
+    manifest = Path(built["path"]) / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text(manifest.read_text().replace(f'"verifier_version": "{VERSION}"', '"verifier_version": "old"'))
+    done = shell.run("verify", "parity", "small", "--json", "--limit", "8")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["samples"], told["stored_version"], told["changed"], "stored" in told["paths"]) == (8, "old", 1, False)
 
 
 def change_verdict(version: Path, place: int) -> None:
@@ -123,7 +131,6 @@ def test_a_judge_that_no_endpoint_answers_for_is_refused(shell):
 
 
 def test_an_audit_needs_a_judge_where_it_is_told_to_ask_one(shell):
-    shell.build("--limit", "1")
     done = shell.run("verify", "audit", "small", "--judge-recipe", str(shell.recipe))
     assert done.returncode == 1
     assert "has no [verify.judge]" in done.stderr
