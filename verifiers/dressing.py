@@ -90,7 +90,8 @@ _PAIRS = (
     ("<strong>", "</strong>"),
     ("<answer>", "</answer>"),
 )
-_BULLET = re.compile(r"^#{1,6}\s*|^(?:[*•>]\s+|-\s+(?!\d))+")
+# A dash or a `>` before anything but a word is a sign: `- \sqrt2`, `> 5`.
+_BULLET = re.compile(r"^#{1,6}\s*|^(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z][a-z]))+")
 _BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
 _LEAD_IN = re.compile(
     r"^(?:so|thus|hence|therefore|then|and so|in conclusion|finally|ok|okay|well)?[,:]?\s*"

@@ -16,6 +16,7 @@ from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
+_LONE_LETTERS = re.compile(r"pi|[a-z](?: [a-z])+")
 _PLAIN = re.compile(r"[A-Za-z\s'\-]+")
 
 
@@ -25,7 +26,7 @@ def looks_symbolic(text: str) -> bool:
     if has_words(source):
         return False
     # Two letters side by side may be a word, a name or a product: only math dressing says which.
-    return not _PLAIN.fullmatch(source) or "$" in text or "\\" in text
+    return not _PLAIN.fullmatch(source) or bool(_LONE_LETTERS.fullmatch(source)) or "$" in text or "\\" in text
 
 
 def read_expression(text: str) -> str | None:

@@ -78,14 +78,16 @@ def math_source(text: str) -> str:
 
 
 _FUNCTION_NAMES = (
-    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asin acos atan sinh cosh tanh coth sin cos tan cot "
-    "sec csc ln lg log exp sqrt cbrt abs floor ceil gcd lcm max min"
+    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asinh acosh atanh asin acos atan sinh cosh tanh coth "
+    "sin cos tan cot sec csc ln lg log exp sqrt cbrt abs Abs floor ceil gcd lcm max min"
 )
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
     "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell"
 )
 _GREEK_LETTERS = "αβγδεζηθικλμνξρστυφχψωΓΔΘΛΞΠΣΦΨΩℓ"
+# Greek letters that are also written out without a backslash; the shorter names would be products of letters.
+_SPELT_OUT = "alpha beta gamma delta epsilon theta lambda sigma omega phi psi rho tau"
 FUNCTIONS = tuple(_FUNCTION_NAMES.split())
 GREEK = dict(zip(_GREEK_LETTERS, _GREEK_NAMES.split(), strict=True))
 SYMBOL_COMMANDS = {name: name for name in _GREEK_NAMES.split()} | {
@@ -96,17 +98,17 @@ SYMBOL_COMMANDS = {name: name for name in _GREEK_NAMES.split()} | {
     "hbar": "hbar",
 }
 
-_ANY_FUNCTION = "|".join(FUNCTIONS)
+_ANY_NAME = "|".join([*FUNCTIONS, *_SPELT_OUT.split(), "pi"])
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+\.?\d*|\.\d+)"
     r"|(?P<command>\\[A-Za-z]+|\\[{}|&])"
-    rf"|(?P<word>(?:{_ANY_FUNCTION}|pi)(?=$|[^a-z]|[a-z](?![a-z])))"
+    rf"|(?P<word>(?:{_ANY_NAME})(?=$|[^a-z]|[a-z](?![a-z])))"
     r"|(?P<letter>[A-Za-zα-ωΑ-Ωπℓ])"
     r"|(?P<sign>[-+*/^_!()\[\]{}|=%°',<≤≥>≠∞ℝ])"
     r"|(?P<space>\s+)"
 )
 _WORD = re.compile(
-    rf"(?:^|(?<=\s))(?!(?:{_ANY_FUNCTION})[a-z]?(?![A-Za-z]))[A-Za-z]{{3,}}"
+    rf"(?:^|(?<=\s))(?!(?:{_ANY_NAME})[a-z]?(?![A-Za-z]))[A-Za-z]{{3,}}"
     r"|(?:^|(?<=\s))(?:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
 )
 

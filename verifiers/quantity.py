@@ -108,7 +108,7 @@ def _read_single(source: str, raw: str) -> Quantity | None:
             continue
         if unit and len(tail) == 1 and tail.isalpha() and _is_variable(raw):
             return None
-        if unit and unit.noun and (read_number(magnitude) is None or source[match.start()] not in " *"):
+        if unit and unit.noun and (read_number(magnitude) is None or source[match.start()] != " "):
             continue
         quantity = _magnitude(magnitude, unit)
         if quantity:

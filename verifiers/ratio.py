@@ -7,7 +7,7 @@ from ovt.verifiers.expression import compare_sources, finding_of, looks_symbolic
 from ovt.verifiers.notation import Unreadable, math_source
 from ovt.verifiers.number import read_number
 from ovt.verifiers.structure import split_top
-from ovt.verifiers.syntax import parse
+from ovt.verifiers.syntax import number_node, parse
 from ovt.verifiers.verdict import Finding
 
 _COLON = re.compile(r"\s*:\s*")
@@ -30,10 +30,11 @@ def _is_term(source: str) -> bool:
     if not looks_symbolic(f"${source}$"):
         return False
     try:
-        parse(source)
+        node = parse(source)
     except Unreadable:
         return False
-    return True
+    # With a zero in it, every ratio would be in proportion to every other.
+    return node != number_node(0)
 
 
 def read_ratio_gold(text: str) -> tuple[str, ...] | None:

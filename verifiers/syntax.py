@@ -235,10 +235,15 @@ class _Parser:
         if token.kind == "letter":
             return self.name(token.text)
         if token.kind == "word":
-            return Node("const", ("pi",)) if token.text == "pi" else self.function(token.text, latex=False)
+            return self.word(token.text)
         if token.kind == "command":
             return self.command(token.text[1:])
         return self.bracketed(token.text)
+
+    def word(self, text: str) -> Node:
+        if text == "pi":
+            return Node("const", ("pi",))
+        return Node("sym", (text,)) if text in SYMBOL_COMMANDS else self.function(text.lower(), latex=False)
 
     def name(self, text: str) -> Node:
         text = GREEK.get(text, text)

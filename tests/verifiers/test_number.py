@@ -97,6 +97,8 @@ CASES = [
     ("AZYUK2A", "2", "wrong", "a part of a word"),
     ("3D", "3", "wrong", "a name"),
     ("none", "0", "wrong", "not a number"),
+    ("- 5", "5", "wrong", "a minus sign is no bullet"),
+    ("> 5", "5", "wrong", "an inequality is no quotation"),
     ("", "0", "wrong", "nothing"),
     ("N/A", "5", "wrong", "not an answer"),
     ("10-3", "7", "wrong", "dashes are never arithmetic"),

@@ -14,6 +14,7 @@ RATIOS = [
     ("4:3", "3:4", "wrong", "turned round"),
     ("3:7", "3:4", "wrong", "another"),
     ("3", "3:4", "wrong", "a part"),
+    ("3:0", "3:4", "wrong", "nothing is in proportion to zero"),
     ("3:4:5", "3:4", "wrong", "three terms"),
     ("3:1", "3:7", "wrong", "another"),
     ("1:2:3", "2:4:6", "right", "three terms, scaled"),
