@@ -10,7 +10,7 @@ demo: $(VENV)/installed        ## caption → reason → verify → select → f
 	$(OVT) curate build recipes/pocket.toml
 
 test: $(VENV)/installed        ## the whole suite: offline, no GPU
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2
 
 check: $(VENV)/installed       ## what pre-commit runs: format, lint, types
 	$(VENV)/bin/ruff format --check .
