@@ -5,7 +5,6 @@ df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]), reason=pl
 """
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from ovt.verifiers import pool
 from ovt.verifiers.check import verify, verify_response
@@ -46,6 +45,8 @@ def _judge(key: Key, responses: bool, kind: str) -> Verdict:
 
 def _spread(keys: list[Key], responses: bool, kind: str) -> list[Verdict]:
     """Each thread feeds one worker process, chunk by chunk."""
+    from concurrent.futures import ThreadPoolExecutor
+
     chunks = [keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK)]
     with ThreadPoolExecutor(pool.MAX_WORKERS) as threads:
         return [

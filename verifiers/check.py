@@ -4,11 +4,13 @@ The gold is read first: its kind decides what counts as the same answer. Then th
 where it is a sentence rather than a bare answer, the one answer that the sentence settles on.
 """
 
+import re
 from collections.abc import Sequence
 
 from ovt.verifiers import pool
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
-from ovt.verifiers.extract import split_response
+from ovt.verifiers.dressing import plain
+from ovt.verifiers.extract import split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
 from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
@@ -25,6 +27,7 @@ _REASONS = {
     "no_such_option": "the prediction is none of the options",
     "several_choices": "the prediction names more than one option",
     "several_answers": "the prediction gives more than one answer",
+    "answer_withdrawn": "the prediction takes its answer back and gives no other",
     "ambiguous_option": "the prediction fits more than one option",
     "letter_and_text_differ": "the prediction's letter and text are different options",
     "hedged": "the prediction has it both ways",
@@ -44,6 +47,10 @@ _REASONS = {
     "timeout": "the comparison ran out of time",
     "worker_lost": "the process that compared them was lost",
 }
+
+
+_ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio", "time"])
+_FORMS = re.compile(r",? or | \(|\)$")
 
 
 def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
@@ -104,10 +111,24 @@ def _verify_kind(prediction: str, gold: Gold) -> Verdict:
     finding = check_gold(_whole(prediction), gold)
     if finding.outcome == "correct":
         return _verdict(prediction, gold.text, gold.kind, finding)
-    answer = settle(prediction, gold.kind)
-    if answer and answer != prediction:
-        return _verdict(answer, gold.text, gold.kind, check_gold(answer, gold))
-    return _verdict(prediction, gold.text, gold.kind, finding)
+    answer = settle(prediction, gold.kind) or prediction
+    if answer != prediction:
+        finding = check_gold(_whole(answer), gold)
+    if finding.outcome == "wrong" and _says_it_twice(_statement(prediction), gold):
+        finding = Finding("correct", "equal", finding.prediction, finding.gold)
+    return _verdict(answer, gold.text, gold.kind, finding)
+
+
+def _statement(prediction: str) -> str:
+    return plain(untagged_answer(prediction)[0]) if len(prediction) <= MAX_ANSWER_CHARS else ""
+
+
+def _says_it_twice(answer: str, gold: Gold) -> bool:
+    """Whether an answer is the gold in two forms: `1/4, or 25%`, `0.25 (25%)`. Every form must be right."""
+    if gold.kind not in _ONE_VALUE:
+        return False
+    forms = [form for form in _FORMS.split(answer) if form.strip()]
+    return len(forms) == 2 and all(check_gold(form, gold).outcome == "correct" for form in forms)
 
 
 def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:

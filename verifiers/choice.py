@@ -22,7 +22,9 @@ _NAMED = (
 _LONE = re.compile(
     _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
 )
-_BEFORE_REASON = r"([A-Z])(?=\s+(?:because|since|as\s|is\s|for\s|\())"
+_BEFORE_REASON = (
+    r"([A-Z])(?=\s+(?:because|since|as\s|for\s|\(|is\s+(?:the\s+|my\s+)?(?:correct|right|best|final|answer)))"
+)
 _WITH_TEXT = re.compile(
     _NAMED
     + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]"
@@ -31,6 +33,7 @@ _WITH_TEXT = re.compile(
     + r")\s*[:.]*\s*(?:-\s+)?(.+)$",
     re.DOTALL,
 )
+_LETTER_LAST = re.compile(r"([^()]*[^()\s])\s*\(([A-Z])\)$")
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
 _ANOTHER_LETTER = re.compile(
     r"^(?:and|or|&|/|,|\+|\s)*\(?([A-Z])\)?(?=$|[\s,.;:/)&]+(?:$|(?:and|or)\b|\(?[A-Z]\)?(?:$|[\s,.;:/)])))"
@@ -84,9 +87,12 @@ def _first(match: re.Match[str], count: int | None = None) -> str:
 
 
 def labelled(text: str) -> tuple[str, str] | None:
-    """(letter, text) of an answer such as `B) 12` or `D, since it cannot be A`."""
-    match = _WITH_TEXT.match(plain(text))
-    return (_first(match, 6).upper(), match[7].strip()) if match else None
+    """(letter, text) of an answer such as `B) 12`, `12 (B)` or `D, since it cannot be A`."""
+    text = plain(text)
+    if match := _WITH_TEXT.match(text):
+        return _first(match, 6).upper(), match[7].strip()
+    match = _LETTER_LAST.match(text)
+    return (match[2], match[1]) if match else None
 
 
 class Letter(NamedTuple):

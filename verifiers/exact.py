@@ -5,7 +5,6 @@ on nothing but what it is; so two trees of equal value are equal as expressions,
 of unequal value are surely different only where nothing but variables had a stand-in.
 """
 
-import hashlib
 from collections.abc import Callable
 from fractions import Fraction
 from math import comb, factorial, gcd, isqrt
@@ -68,6 +67,8 @@ def _check(number: Fraction, level: int) -> Value:
 
 
 def _stand_in(seed: int, *key: Any, level: int = OPAQUE) -> Value:
+    import hashlib
+
     name = " ".join(map(_spell, (seed, *key)))
     digest = hashlib.blake2b(name.encode(), digest_size=6).digest()
     return Value(Fraction(int.from_bytes(digest[:3], "big") + 2, int.from_bytes(digest[3:], "big") * 2 + 3), level)

@@ -38,6 +38,11 @@ _BETWEEN_BOXES = re.compile(
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
 _BEFORE_NO_ANSWER = re.compile(r"\b(?:not|isn't|or|nor|neither|either)[\s$\\(\[]*$", re.IGNORECASE)
 _AFTER_NO_ANSWER = re.compile(r"[\s$\\)\].]*\b(?:or|nor)\b", re.IGNORECASE)
+_CHANGE_OF_MIND = re.compile(
+    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:actually|wait|hold on|no|sorry)\s?[,.!:]"
+    r"|\b(?:on second thought|on reflection|scratch that|correction:|i made a mistake|i was wrong)\b",
+    re.IGNORECASE,
+)
 MAX_CLAUSE_CHARS = 1_000
 
 
@@ -47,7 +52,8 @@ class ResponseParts:
 
     thinking: the text inside `<think>` ("" without one). solution: what follows the thinking, without the answer tag.
     answer: the answer's text as it stands, "" where none was found. found_by: "tag", "box", "statement", "text" or "".
-    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`, `several_answers`.
+    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`,
+    `several_answers`, `answer_withdrawn`.
     """
 
     thinking: str
@@ -124,18 +130,21 @@ def _tagged_answer(visible: str, tagged: list[re.Match[str]]) -> tuple[str, str,
 
 def untagged_answer(text: str) -> tuple[str, str, str]:
     """(answer, how it was found, problem): the last box or the last statement of the answer, else a short text."""
-    box = _last_boxes(text)
-    statement = _last_statement(text)
+    box, statement = _last_boxes(text), _last_statement(text)
     if box and (statement is None or statement[0] < box[0]):
-        if _BEFORE_NO_ANSWER.search(text[max(0, box[0] - 40) : box[0]]) or _AFTER_NO_ANSWER.match(text, box[1]):
+        start, end, content = box
+        if _BEFORE_NO_ANSWER.search(text[max(0, start - 40) : start]) or _AFTER_NO_ANSWER.match(text, end):
             return "", "", "several_answers"
-        return box[2], "box", ""
-    if statement:
-        return statement[1], "statement", ""
-    closing = text.strip()
-    if not closing:
-        return "", "", "no_answer"
-    return closing, "text", ""
+        found_by = "box"
+    elif statement:
+        start, content, found_by = *statement, "statement"
+        end = start + len(content)
+    else:
+        closing = text.strip()
+        return (closing, "text", "") if closing else ("", "", "no_answer")
+    if _CHANGE_OF_MIND.search(text, end):
+        return "", "", "answer_withdrawn"
+    return content, found_by, ""
 
 
 def _last_boxes(text: str) -> tuple[int, int, str] | None:

@@ -78,8 +78,8 @@ def math_source(text: str) -> str:
 
 
 _FUNCTION_NAMES = (
-    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asinh acosh atanh asin acos atan sinh cosh tanh coth "
-    "sin cos tan cot sec csc ln lg log exp sqrt cbrt abs Abs floor ceil gcd lcm max min"
+    "arcsin arccos arctan arccot arcsec arccsc arsinh arcosh artanh asinh acosh atanh asin acos atan sinh cosh tanh "
+    "coth sin cos tan cot sec csc ln lg log exp sqrt cbrt abs Abs floor ceil gcd lcm max min"
 )
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "

@@ -44,7 +44,7 @@ _BOUND_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i)\b))\b|[+/&]"
+    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i|we)\b))\b|[+/&]"
     r"|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
     re.IGNORECASE,
 )

@@ -15,17 +15,14 @@ _GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?!\d)")
 
 _LETTER = r"(?:[A-Za-z]|\\(?!sin|cos|tan|sec|csc|cot|ln|log|frac|sqrt|pi|exp)[A-Za-z]+)"
 _SYMBOL = rf"{_LETTER}(?:'|_\{{[^{{}}]*\}}|_\w)*"
-_CALL = rf"{_SYMBOL}\s*\(\s*{_SYMBOL}(?:\s*,\s*{_SYMBOL})*\s*\)"
-_SEGMENT = (
-    r"(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
+_ANY_SYMBOL = re.compile(_SYMBOL)
+_SIMPLE_NAME = re.compile(
+    rf"{_SYMBOL}(?:\s*\(\s*{_SYMBOL}(?:\s*,\s*{_SYMBOL})*\s*\))?"
+    r"|(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
 )
-_SIMPLE = rf"(?:{_CALL}|{_SEGMENT}|{_SYMBOL})"
-_PHRASE = r"(?!.*\b(?:not|nor|or|and|neither|either|maybe|if|than|isn't|never)\b)[A-Za-z][A-Za-z' ]{2,40}"
-NAME = re.compile(
-    rf"(?:{_SIMPLE}|\|\s*{_SIMPLE}\s*\||{_SIMPLE}\s*:\s*{_SIMPLE}|\\frac\s*\{{\s*{_SIMPLE}\s*\}}\s*\{{\s*{_SIMPLE}\s*\}}|"
-    rf"\(\s*{_SYMBOL}(?:\s*[,;]\s*{_SYMBOL})+\s*\)|{_PHRASE})\s*$"
-)
-r"""What an answer may be assigned to: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `total area`."""
+_FRACTION_OF_NAMES = re.compile(r"\\frac\s*\{([^{}]*(?:\{[^{}]*\})?)\}\s*\{([^{}]*(?:\{[^{}]*\})?)\}")
+_NO_PHRASE = re.compile(r"\b(?:not|nor|or|and|neither|either|maybe|if|than|isn't|never)\b")
+_PHRASE = re.compile(r"[A-Za-z][A-Za-z' ]{2,40}")
 
 
 def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
@@ -120,8 +117,18 @@ def flip(relation: Relation) -> Relation:
 
 
 def is_name(source: str) -> bool:
-    """Whether a source is something that a value is assigned to."""
-    return bool(NAME.match(source))
+    r"""Whether it may have a value: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `area`."""
+    source = source.strip()
+    if _SIMPLE_NAME.fullmatch(source):
+        return True
+    if enclosing(source) == "()":
+        symbols = re.split(r"\s*[,;]\s*", inside(source, "()"))
+        return len(symbols) > 1 and all(map(_ANY_SYMBOL.fullmatch, symbols))
+    fraction = _FRACTION_OF_NAMES.fullmatch(source)
+    parts = fraction.groups() if fraction else source.split(":") if ":" in source else [source.strip("|")]
+    if len(parts) <= 2 and parts != [source] and all(_SIMPLE_NAME.fullmatch(part.strip()) for part in parts):
+        return True
+    return bool(_PHRASE.fullmatch(source)) and not _NO_PHRASE.search(source)
 
 
 def expand_signs(source: str) -> list[str]:

@@ -45,15 +45,16 @@ def texts(rng: random.Random) -> Iterator[str]:
 
 def probe(find: Callable[[str], None], check: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """Run one check; report an exception or a slow one."""
+    name = getattr(check, "__name__", "check")
     cpu, wall = time.process_time(), time.monotonic()
     try:
         result = check(*args, **options)
     except Exception as error:  # noqa: BLE001 (an exception is what is looked for)
-        find(f"{check.__name__}{args!r} raised {error!r}")
+        find(f"{name}{args!r} raised {error!r}")
         return None
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     if cpu > SLOW_S or wall > 2:
-        find(f"{check.__name__}{args!r} took {cpu:.2f} s of CPU, {wall:.2f} s in all")
+        find(f"{name}{args!r} took {cpu:.2f} s of CPU, {wall:.2f} s in all")
     return result
 
 

@@ -54,6 +54,10 @@ PROBLEMS = [
     ("<answer>4</answer><answer>5</answer>", "several_answers"),
     ("<answer>4</answer> or <answer>5</answer>", "several_answers"),
     ("<answer>A</answer><answer>B</answer><answer>C</answer><answer>D</answer>", "several_answers"),
+    ("The answer is 4. Actually, on second thought, 5", "answer_withdrawn"),
+    ("\\boxed{4}\n\nWait, that is wrong.", "answer_withdrawn"),
+    ("It is not \\boxed{4}", "several_answers"),
+    ("either \\boxed{4} or 5", "several_answers"),
 ]
 
 
@@ -102,6 +106,10 @@ RESPONSES = [
     ("The answer is: **7**", "7", True),
     ("The answer is 7 apples.", "7", True),
     ("The correct answer is not 7.", "7", False),
+    ("The answer is 1/4, or 25%.", "25%", True),
+    ("The answer is 0.25 (25%).", "0.25", True),
+    ("The answer is 1/4, or 20%.", "25%", False),
+    ("The answer is 12 (not 13).", "13", False),
 ]
 
 
@@ -121,6 +129,10 @@ CHOICE_RESPONSES = [
     ("The answer is (C) red.", False),
     ("The answer is (A).", False),
     ("The answer is A or C.", False),
+    ("A is wrong. C is right.", True),
+    ("C is wrong because it is blue.", False),
+    ("Answer: blue (C)", True),
+    ("Answer: red (C)", False),
     ("(A) red (B) green (C) blue (D) yellow", False),
     ("A. red\nB. green\nC. blue\nD. yellow", False),
     ("The options are A, B, C and D.", False),
