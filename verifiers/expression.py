@@ -6,7 +6,6 @@ in a worker too.
 """
 
 import re
-from functools import lru_cache
 
 from ovt.verifiers import pool
 from ovt.verifiers.exact import compare_exactly, exact_ratio
@@ -63,7 +62,6 @@ def finding_of(word: str, prediction: str, gold: str) -> Finding:
     return Finding("abstain", {"unknown": "undecided", "lost": "worker_lost"}.get(word, word), prediction, gold)
 
 
-@lru_cache(maxsize=16384)
 def compare_sources(left: str, right: str) -> str:
     """How two expressions compare: "equal", "different", "unknown", "timeout", "lost", or "unreadable"."""
     if left.replace(" ", "") == right.replace(" ", ""):
@@ -82,7 +80,6 @@ def compare_sources(left: str, right: str) -> str:
     return pool.call("compare", left, right)
 
 
-@lru_cache(maxsize=4096)
 def ratio_of_sources(left: str, right: str) -> str:
     """How one expression is a constant multiple of another: "positive", "negative", "none", or why nobody knows."""
     try:

@@ -143,6 +143,7 @@ class Pool:
             return worker
 
     def give_back(self, worker: Worker, usable: bool) -> None:
+        """Return a worker; one that is not usable is ended, and makes room for another."""
         with self.changed:
             if usable:
                 self.idle.append(worker)
@@ -153,6 +154,7 @@ class Pool:
             worker.end()
 
     def end(self) -> None:
+        """End all workers, at the interpreter's exit."""
         with self.changed:
             workers, self.all, self.idle = self.all, [], []
         for worker in workers:
@@ -172,22 +174,38 @@ def fresh_budget() -> None:
     _budget.left = BUDGET_S
 
 
+_decided: dict[tuple[Any, ...], str] = {}
+"""What jobs came to; not those that ran out of time or were lost, which another time may be decided."""
+
+MAX_DECIDED = 20_000
+
+
 def call(job: str, *args: Any, needs: str = "") -> str:
     """Do one job in a worker; "timeout" where it ran out of time, "lost" where two workers died of it."""
+    key = (job, *args)
+    if key in _decided:
+        return _decided[key]
     left = getattr(_budget, "left", BUDGET_S)
     if left <= 0:
         return "timeout"
-    if _local is not None:
-        started = time.process_time()
-        result = _local(job, *args)
-        _budget.left = left - (time.process_time() - started)
-        return result
-    for _ in range(2):
-        result, spent_s = _ask_a_worker(job, args, needs)
-        if result != "lost":
-            break
+    result, spent_s = _do_here(job, args) if _local is not None else _do_elsewhere(job, args, needs)
     _budget.left = left - spent_s
+    if result not in ("timeout", "lost"):
+        if len(_decided) >= MAX_DECIDED:
+            _decided.clear()
+        _decided[key] = result
     return result
+
+
+def _do_here(job: str, args: tuple[Any, ...]) -> tuple[str, float]:
+    started = time.process_time()
+    return _local(job, *args), time.process_time() - started
+
+
+def _do_elsewhere(job: str, args: tuple[Any, ...], needs: str) -> tuple[str, float]:
+    """(result, CPU seconds it took); a second worker is tried where the first was lost."""
+    result, spent_s = _ask_a_worker(job, args, needs)
+    return _ask_a_worker(job, args, needs) if result == "lost" else (result, spent_s)
 
 
 def _ask_a_worker(job: str, args: tuple[Any, ...], needs: str) -> tuple[str, float]:

@@ -52,7 +52,12 @@ _CLOSERS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 
 
 class _Parser:
-    """Recursive descent over tokens; `position` is the state."""
+    """Recursive descent over tokens; `position` is the state.
+
+    sum: product (± product)*   product: signed ((* | / | nothing) signed)*   signed: -signed | power
+    power: postfix (^ exponent)?   postfix: primary (! | ° | % | ' | _subscript)*
+    primary: number | name | function argument | command arguments | bracketed sum
+    """
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -152,7 +157,7 @@ class _Parser:
             sign = self.take().text
             node = self.exponent()
             return Node("neg", (node,)) if sign == "-" else node
-        node = self.postfix(self.single())
+        node = self.postfix(self.primary())
         if self.peek().text == "^":
             self.take()
             return Node("pow", (node, self.exponent()))
@@ -208,25 +213,15 @@ class _Parser:
         self.take("}")
         return node
 
-    def single(self) -> Node:
-        r"""One argument without braces: `\frac12` takes digits, `\sqrt x` a letter, `2^\pi` a command."""
+    def argument(self) -> Node:
+        r"""An argument of a LaTeX command: a group, or one digit (`\frac12`), letter or command."""
         token = self.peek()
-        if token.kind == "number" and len(token.text) > 1 and token.text.isdigit() and self._splits_digits:
+        if token.text == "{":
+            return self.group()
+        if token.kind == "number" and token.text.isdigit() and len(token.text) > 1:
             self.tokens[self.position] = Token("number", token.text[1:], False)
             return number_node(int(token.text[0]))
         return self.primary()
-
-    _splits_digits = False
-
-    def argument(self) -> Node:
-        """An argument of a LaTeX command: a group, or one digit, letter or command."""
-        if self.peek().text == "{":
-            return self.group()
-        self._splits_digits = True
-        try:
-            return self.single()
-        finally:
-            self._splits_digits = False
 
     def primary(self) -> Node:
         token = self.take()

@@ -20,115 +20,105 @@ class Unit(NamedTuple):
         return self.noun or "*".join(f"{name}^{power}" for name, power in self.dims)
 
 
-def _table() -> dict[str, tuple[dict[str, int], Fraction]]:
-    units: dict[str, tuple[dict[str, int], Fraction]] = {}
+_SCALED = """
+m meter meters metre metres: 1 m: k c m d u n
+g gram grams gramme grammes: 1 g: k m u
+s second seconds: 1 s: m u n
+L liter liters litre litres: 1/1000 m^3: m c d
+A ampere amperes amp amps: 1 A: m u k
+V volt volts: 1000 g m^2 s^-3 A^-1: m k
+Ω ohm ohms: 1000 g m^2 s^-3 A^-2: k
+W watt watts: 1000 g m^2 s^-3: m k M G
+J joule joules: 1000 g m^2 s^-2: m k M
+eV electronvolt electronvolts: 1 eV: k M G
+N newton newtons: 1000 g m s^-2: k m M
+Pa pascal pascals: 1000 g m^-1 s^-2: h k M G
+Hz hertz: 1 s^-1: k M G
+C coulomb coulombs: 1 A s: m u n
+F farad farads: 1/1000 A^2 s^4 g^-1 m^-2: u n m
+mol mole moles: 1 mol: m k
+"""
+"""`symbol and words: size dimensions: the prefixes they take`."""
 
-    def add(names: str, factor: str, **dims: int) -> None:
-        for name in names.split():
-            units[name] = (dims, Fraction(factor))
-
-    def add_scaled(symbol: str, words: str, factor: str, prefixes: str, **dims: int) -> None:
-        add(f"{symbol} {words}", factor, **dims)
-        for prefix in prefixes.split():
-            letter, word, size = _PREFIXES[prefix]
-            scaled = str(Fraction(factor) * size)
-            add(letter + symbol, scaled, **dims)
-            add(" ".join(word + stem for stem in words.split()), scaled, **dims)
-
-    add_scaled("m", "meter meters metre metres", "1", "k c m d u n", m=1)
-    add("μm µm micron microns micrometer micrometers", "1/1000000", m=1)
-    add("Å angstrom angstroms", "1/10000000000", m=1)
-    add("in inch inches in.", "127/5000", m=1)
-    add("ft ft. foot feet", "381/1250", m=1)
-    add("yd yds yard yards", "1143/1250", m=1)
-    add("mi mile miles", "201168/125", m=1)
-    add("nmi", "1852", m=1)
-    add_scaled("g", "gram grams gramme grammes", "1", "k m u", g=1)
-    add("kilo kilos kgs", "1000", g=1)
-    add("t ton tons tonne tonnes", "1000000", g=1)
-    add("lb lbs lb. lbs. pound pounds", "45359237/100000", g=1)
-    add("oz ounce ounces", "45359237/1600000", g=1)
-    add_scaled("s", "second seconds", "1", "m u n", s=1)
-    add("sec secs sec.", "1", s=1)
-    add("min mins min. minute minutes", "60", s=1)
-    add("h hr hrs hr. hour hours", "3600", s=1)
-    add("day days", "86400", s=1)
-    add("week weeks wk wks", "604800", s=1)
-    add("month months", "1", month=1)
-    add("year years yr yrs yr.", "12", month=1)
-    add("decade decades", "120", month=1)
-    add("century centuries", "1200", month=1)
-    add_scaled("L", "liter liters litre litres", "1/1000", "m c d", m=3)
-    add("l", "1/1000", m=3)
-    add("ml cc", "1/1000000", m=3)
-    add("cl", "1/100000", m=3)
-    add("dl", "1/10000", m=3)
-    add("gal gallon gallons", "473176473/125000000000", m=3)
-    add("qt quart quarts", "473176473/500000000000", m=3)
-    add("pt pint pints", "473176473/1000000000000", m=3)
-    add("cup cups", "473176473/2000000000000", m=3)
-    add("ha hectare hectares", "10000", m=2)
-    add("acre acres", "40468564224/10000000", m=2)
-    add("° deg degs degree degrees", "1", angle=1)
-    add("arcmin arcminute arcminutes", "1/60", angle=1)
-    add("arcsec arcsecond arcseconds", "1/3600", angle=1)
-    add("rad radian radians", "1", radian=1)
-    add("rev revolution revolutions", "360", angle=1)
-    add("°C celsius centigrade", "1", celsius=1)
-    add("°F fahrenheit", "1", fahrenheit=1)
-    add("K kelvin kelvins", "1", kelvin=1)
-    add_scaled("A", "ampere amperes amp amps", "1", "m u k", A=1)
-    add_scaled("V", "volt volts", "1000", "m k", g=1, m=2, s=-3, A=-1)
-    add_scaled("Ω", "ohm ohms", "1000", "k", g=1, m=2, s=-3, A=-2)
-    add_scaled("W", "watt watts", "1000", "m k M G", g=1, m=2, s=-3)
-    add("hp horsepower", "1", horsepower=1)
-    add_scaled("J", "joule joules", "1000", "m k M", g=1, m=2, s=-2)
-    add("Wh", "3600000", g=1, m=2, s=-2)
-    add("kWh", "3600000000", g=1, m=2, s=-2)
-    add("cal calorie calories", "4184", g=1, m=2, s=-2)
-    add("kcal", "4184000", g=1, m=2, s=-2)
-    add_scaled("eV", "electronvolt electronvolts", "1", "k M G", eV=1)
-    add_scaled("N", "newton newtons", "1000", "k m M", g=1, m=1, s=-2)
-    add_scaled("Pa", "pascal pascals", "1000", "h k M G", g=1, m=-1, s=-2)
-    add("bar", "100000000", g=1, m=-1, s=-2)
-    add("atm atmosphere atmospheres", "101325000", g=1, m=-1, s=-2)
-    add("psi", "1", psi=1)
-    add_scaled("Hz", "hertz", "1", "k M G", s=-1)
-    add_scaled("C", "coulomb coulombs", "1", "m u n", A=1, s=1)
-    add("T tesla teslas", "1000", g=1, s=-2, A=-1)
-    add_scaled("F", "farad farads", "1/1000", "u n m", A=2, s=4, g=-1, m=-2)
-    add_scaled("mol", "mole moles", "1", "m k", mol=1)
-    add("M molar", "1000", mol=1, m=-3)
-    add("mph", "1397/3125", m=1, s=-1)
-    add("kph kmh km/hr", "5/18", m=1, s=-1)
-    add("knot knots", "463/900", m=1, s=-1)
-    add("rpm", "1", rpm=1)
-    add("bit bits", "1", bit=1)
-    add("byte bytes B", "8", bit=1)
-    add("KB kB", "8000", bit=1)
-    add("MB", "8000000", bit=1)
-    add("GB", "8000000000", bit=1)
-    add("TB", "8000000000000", bit=1)
-    add("$ dollar dollars USD usd US$ buck bucks", "1", dollar=1)
-    add("cent cents ¢", "1/100", dollar=1)
-    add("€ euro euros EUR", "1", euro=1)
-    add("£ GBP sterling", "1", sterling=1)
-    add("¥ 元 yuan RMB CNY", "1", yuan=1)
-    add("yen JPY", "1", yen=1)
-    add("₹ rupee rupees Rs Rs. INR", "1", rupee=1)
-    add("₩ won KRW", "1", won=1)
-    add("米", "1", m=1)
-    add("厘米", "1/100", m=1)
-    add("千米 公里", "1000", m=1)
-    add("千克 公斤", "1000", g=1)
-    add("克", "1", g=1)
-    add("度", "1", angle=1)
-    add("小时", "3600", s=1)
-    add("分钟", "60", s=1)
-    add("秒", "1", s=1)
-    add("unit units", "1")
-    return units
-
+_UNSCALED = """
+μm µm micron microns micrometer micrometers: 1/1000000 m
+Å angstrom angstroms: 1/10000000000 m
+in inch inches in.: 127/5000 m
+ft ft. foot feet: 381/1250 m
+yd yds yard yards: 1143/1250 m
+mi mile miles: 201168/125 m
+nmi: 1852 m
+kilo kilos kgs: 1000 g
+t ton tons tonne tonnes: 1000000 g
+lb lbs lb. lbs. pound pounds: 45359237/100000 g
+oz ounce ounces: 45359237/1600000 g
+sec secs sec.: 1 s
+min mins min. minute minutes: 60 s
+h hr hrs hr. hour hours: 3600 s
+day days: 86400 s
+week weeks wk wks: 604800 s
+month months: 1 month
+year years yr yrs yr.: 12 month
+decade decades: 120 month
+century centuries: 1200 month
+l: 1/1000 m^3
+ml cc: 1/1000000 m^3
+cl: 1/100000 m^3
+dl: 1/10000 m^3
+gal gallon gallons: 473176473/125000000000 m^3
+qt quart quarts: 473176473/500000000000 m^3
+pt pint pints: 473176473/1000000000000 m^3
+cup cups: 473176473/2000000000000 m^3
+ha hectare hectares: 10000 m^2
+acre acres: 40468564224/10000000 m^2
+° deg degs degree degrees: 1 angle
+arcmin arcminute arcminutes: 1/60 angle
+arcsec arcsecond arcseconds: 1/3600 angle
+rad radian radians: 1 radian
+rev revolution revolutions: 360 angle
+°C celsius centigrade: 1 celsius
+°F fahrenheit: 1 fahrenheit
+K kelvin kelvins: 1 kelvin
+hp horsepower: 1 horsepower
+Wh: 3600000 g m^2 s^-2
+kWh: 3600000000 g m^2 s^-2
+cal calorie calories: 4184 g m^2 s^-2
+kcal: 4184000 g m^2 s^-2
+bar: 100000000 g m^-1 s^-2
+atm atmosphere atmospheres: 101325000 g m^-1 s^-2
+psi: 1 psi
+T tesla teslas: 1000 g s^-2 A^-1
+M molar: 1000 mol m^-3
+mph: 1397/3125 m s^-1
+kph kmh km/hr: 5/18 m s^-1
+knot knots: 463/900 m s^-1
+rpm: 1 rpm
+bit bits: 1 bit
+byte bytes B: 8 bit
+KB kB: 8000 bit
+MB: 8000000 bit
+GB: 8000000000 bit
+TB: 8000000000000 bit
+$ dollar dollars USD usd US$ buck bucks: 1 dollar
+cent cents ¢: 1/100 dollar
+€ euro euros EUR: 1 euro
+£ GBP sterling: 1 sterling
+¥ 元 yuan RMB CNY: 1 yuan
+yen JPY: 1 yen
+₹ rupee rupees Rs Rs. INR: 1 rupee
+₩ won KRW: 1 won
+米: 1 m
+厘米: 1/100 m
+千米 公里: 1000 m
+千克 公斤: 1000 g
+克: 1 g
+度: 1 angle
+小时: 3600 s
+分钟: 60 s
+秒: 1 s
+unit units: 1
+"""
+"""`names: size dimensions`."""
 
 _PREFIXES = {
     "k": ("k", "kilo", Fraction(1000)),
@@ -141,7 +131,30 @@ _PREFIXES = {
     "M": ("M", "mega", Fraction(10**6)),
     "G": ("G", "giga", Fraction(10**9)),
 }
-_UNITS = _table()
+
+
+Measure = tuple[dict[str, int], Fraction]
+"""Dimensions with their powers, and the size in base units."""
+
+
+def _read_table() -> dict[str, Measure]:
+    units: dict[str, Measure] = {}
+    for line in filter(None, (_SCALED + _UNSCALED).splitlines()):
+        names, _, measure = line.partition(":")
+        measure, _, prefixes = measure.partition(":")
+        size, *dimensions = measure.split()
+        powers = (dimension.partition("^") for dimension in dimensions)
+        dims: dict[str, int] = {name: int(power or 1) for name, _, power in powers}
+        for name in names.split():
+            units[name] = (dims, Fraction(size))
+        for prefix in prefixes.split():
+            letter, word, scale = _PREFIXES[prefix]
+            for place, name in enumerate(names.split()):
+                units[(word if place else letter) + name] = (dims, Fraction(size) * scale)
+    return units
+
+
+_UNITS = _read_table()
 _ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) > 2} | {
     name: _UNITS[name]
     for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr")
