@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from ovt.verifiers import pool
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
-from ovt.verifiers.dressing import plain
+from ovt.verifiers.doubt import doubt
+from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.extract import split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
 from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
@@ -62,7 +63,20 @@ def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, 
     options = tuple(map(str, choices)) if choices else None
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
-    return _verify(prediction or "", gold or "", options, kind)
+    prediction, gold = prediction or "", gold or ""
+    pool.fresh_budget()
+    verdict = _verify(prediction, gold, options, kind)
+    if verdict and not _is_same(prediction, gold):
+        reason = doubt(prediction, verdict, (gold, *(options or ())), lambda part: _verify(part, gold, options, kind))
+        if reason:
+            return _verdict(verdict.extracted, gold, verdict.kind, Finding("wrong", reason))
+    return verdict
+
+
+def _is_same(prediction: str, gold: str) -> bool:
+    """Whether the prediction is nothing but the gold in another dress."""
+    short = len(prediction) <= MAX_ANSWER_CHARS
+    return prediction.strip() == gold.strip() or (short and undress(prediction) == undress(gold))
 
 
 def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
@@ -75,7 +89,6 @@ def verify_response(response: str, gold: str, *, choices: Sequence[str] | None =
 
 
 def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
-    pool.fresh_budget()
     if not gold.strip():
         return _verdict(prediction, gold, "text", Finding("wrong", "empty_gold"))
     if max(len(gold), len(prediction)) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip():

@@ -32,7 +32,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN_BOXES = re.compile(
-    r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
+    r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|also\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
     r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")

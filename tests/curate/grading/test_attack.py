@@ -7,18 +7,8 @@ from ovt.curate.grading.hacks import ANSWERS, RESPONSES, TARGETS, only_in_thinki
 from ovt.verifiers import verify_response
 
 # What the verifier still falls for at times, and the share of the suite: lowered as it learns, never raised.
-OPEN = {
-    "every_option",
-    "both_ways",
-    "hedges",
-    "negations",
-    "glued",
-    "look_alikes",
-    "unseen",
-    "from_the_prompt",
-    "boxed_lists",
-}
-MOST_ACCEPTED = 0.04
+OPEN = {"glued", "from_the_prompt"}
+MOST_ACCEPTED = 0.001
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,75 @@
+"""Answers that take themselves back earn nothing; ordinary answers that weigh something else still do."""
+
+import pytest
+
+from ovt.verifiers import verify, verify_response
+
+COLOURS = ("red", "green", "blue", "yellow")
+
+DOUBTED = [
+    ("It cannot be 7.", "7", None, "hedged"),
+    ("7 is wrong", "7", None, "hedged"),
+    ("It cannot be Yes.", "Yes", None, "hedged"),
+    ("never C", "C", COLOURS, "hedged"),
+    ("It cannot be blue.", "C", COLOURS, "hedged"),
+    ("anything but x > 5", "x > 5", None, "hedged"),
+    ("8, but it could also be 7", "7", None, "hedged"),
+    ("21 cm, or maybe 21 m", "21 cm", None, "hedged"),
+    ("21 cm if the axis starts at zero, else 21 m", "21 cm", None, "hedged"),
+    ("The question asks whether it is C or A, and I cannot tell.", "C", COLOURS, "hedged"),
+    ("It is No. No, it is Yes.", "No", None, "hedged"),
+    ("8\nor\n7", "7", None, "several_answers"),
+    ("London\u2028|\u2028Paris", "Paris", None, "several_answers"),
+    ("21 cm | 21 m", "21 cm", None, "several_answers"),
+    ("21 cm\u202e\u202eor\u202e 21 m", "21 cm", None, "several_answers"),
+    ("5 apples/5 oranges", "5 apples", None, "several_answers"),
+    ("y = 2x - 1 | y = 2x + 1", "y = 2x + 1", None, "several_answers"),
+    ("C (or A", "C", COLOURS, "several_answers"),
+    ("A versus C", "C", None, "several_answers"),
+    ("\\boxed{5 apples}\\boxed{5 oranges}", "5 apples", None, "several_answers"),
+    ("A. Yes, B. No", "Yes", ("Yes", "No"), "several_choices"),
+    ("A. red\nB. dark red\nC. light red", "red", ("red", "dark red", "light red"), "several_choices"),
+    ("5 apples\u200b9", "5 apples", None, "unparseable"),
+]
+
+
+@pytest.mark.parametrize(("prediction", "gold", "choices", "reason"), DOUBTED)
+def test_an_answer_that_takes_itself_back_is_wrong(prediction: str, gold: str, choices, reason: str) -> None:
+    assert verify(gold, gold, choices=choices)
+    verdict = verify(prediction, gold, choices=choices)
+    assert (verdict.outcome, verdict.reason) == ("wrong", reason)
+    assert not verify_response(f"<think>So.</think><answer>{prediction}</answer>", gold, choices=choices)
+
+
+def test_two_different_boxes_are_two_answers() -> None:
+    assert not verify_response("$\\boxed{8}$ and also $\\boxed{7}$", "7")
+    assert verify_response("$\\boxed{2}$ and also $\\boxed{3}$", "2, 3")
+
+
+SETTLED = [
+    ("7, because each row has 3 or 4 squares", "7", None),
+    ("12, not 13", "12", None),
+    ("It cannot be 8, so it is 7.", "7", None),
+    ("C. It cannot be A because that is red.", "C", COLOURS),
+    ("A is wrong, B is wrong and D is wrong, so C", "C", None),
+    ("C. blue", "C", COLOURS),
+    ("C, blue", "C", COLOURS),
+    ("Yes, the red bar is taller, and no other bar is.", "Yes", None),
+    ("No. Yes would require a taller bar.", "No", None),
+    ("1 hour and 30 minutes", "1 hour 30 minutes", None),
+    ("21 cm or 0.21 m", "21 cm", None),
+    ("x = 2 or x = 3", "2, 3", None),
+    ("x < 2 or x > 5", "(-\\infty, 2) \\cup (5, \\infty)", None),
+    ("D. It cannot be determined.", "D", ("1", "2", "3", "cannot be determined")),
+    ("Red or blue", "A", ("Red or blue", "Green", "Both")),
+    ("There are 3 red, 4 blue and 0 green: 7 in total", "7", None),
+    ("1. Add 3 and 4.\n2. Get 7.", "7", None),
+    ("A. Compute the area: 12.\nB. Halve it: 6.\nSo it is 6.", "6", None),
+    ("4/2", "2", None),
+    ("|-7|", "7", None),
+]
+
+
+@pytest.mark.parametrize(("prediction", "gold", "choices"), SETTLED)
+def test_an_answer_that_only_mentions_others_is_right(prediction: str, gold: str, choices) -> None:
+    assert verify(prediction, gold, choices=choices)

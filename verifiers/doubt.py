@@ -1,0 +1,134 @@
+"""Whether an answer that would earn takes itself back: `It cannot be 7`, `8, but it could also be 7`, `21 cm | 21 m`.
+
+Only answers that were found correct are looked at, so nothing here can make a wrong answer right. Words that are in
+the gold or in the options themselves raise no doubt, and a right answer in two forms (`1/4, or 25%`) is no doubt.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from ovt.verifiers.choice import lone_letter
+from ovt.verifiers.dressing import fold, plain
+from ovt.verifiers.extract import sentences, untagged_answer
+from ovt.verifiers.kinds import read_gold
+from ovt.verifiers.verdict import Verdict
+from ovt.verifiers.yes_no import read_polarity
+
+MAX_BARE_CHARS = 200
+"""A longer text is a solution, which may weigh other answers before it settles on one."""
+
+MAX_PARTS = 12
+
+Judge = Callable[[str], Verdict]
+
+_DENIED = re.compile(
+    r"^\W*(?:never|anything (?:but|except)|everything (?:but|except)|all (?:but|except))\s+(?=\S)"
+    r"|\b(?:cannot|can not|can't|could not|couldn't|won't|will not|mustn't|must not|shouldn't|should not)\s+"
+    r"(?:possibly\s+)?be\b(?!.*\b(?:so|therefore|thus|hence|but|must|is)\b)"
+    r"|\b(?:is|are|was)\s+(?:\w+ly\s+)?(?:wrong|incorrect|ruled out|not (?:correct|right|the answer))\W*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEDGED = re.compile(
+    r"\b(?:could|might|may|can)\s+(?:also|equally|just as well|as well)\s+be\b"
+    r"|\bor\s+(?:maybe|perhaps|possibly|else)\b|[,;]\s*(?:possibly|maybe|perhaps)\b|\bif\b.+\belse\b"
+    r"|\b(?:cannot|can't|can not|couldn't|could not)\s+(?:tell|say|decide)\W*$"
+    r"|\b(?:not sure|unsure)\s+(?:whether|if)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_REASON = re.compile(
+    r"[\s,;(]+(?:because|since|as|due to|given|so|which|where|when|while|instead of|rather than|not|for"
+    r"|(?:it )?can(?:not|'t))\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
+_JOINT = re.compile(
+    r"\s*\(\s*or\s+|,?\s+(?:and/or|or|and|versus|vs\.?)\s+|[,;](?:\s+|(?=\d{4}))|\s*\|\s*|\n+|(?<=[a-z]{3})/(?=\d)|/(?=\s*[A-Za-z]\s*=)"
+    r"|(?<=\})\s*(?=\\boxed)",
+    re.IGNORECASE,
+)
+_ALONE = frozenset(["or", "and/or", "versus", "vs", "vs.", "|"])
+_LABEL = re.compile(r"(?<!\w)\(?([A-H])[.)]\s*(?=[^\s.)])")
+_GLUED = re.compile(r"\d\s?[A-Za-z]{4,}_?\d")
+_ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio"])
+
+
+def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge) -> str:
+    """Why a prediction found correct should not earn after all (a reason code), or "".
+
+    golds: the gold and the options. judge: the verdict on a part of the prediction, without any doubts.
+    """
+    text = _spell_unseen(prediction)
+    answer, found_by, _ = untagged_answer(text)
+    if found_by == "box" and "\\boxed" in answer:
+        answer = untagged_answer(answer)[0] or answer
+    if found_by == "text":
+        if reason := _second_thoughts(text, golds, judge):
+            return reason
+        if len(text) > MAX_BARE_CHARS:
+            return ""
+        if verdict.kind == "yes_no" and _says_both(text):
+            return "hedged"
+        if verdict.kind == "quantity" and _GLUED.search(fold(prediction)) and not _GLUED.search(golds[0]):
+            return "unparseable"
+    return _more_answers(answer, verdict.kind, golds, judge)
+
+
+def _spell_unseen(text: str) -> str:
+    """Characters that nobody sees stand for a space, and every line break for a newline."""
+    text = "\n".join(text.strip().splitlines())
+    return text if text.isascii() else "".join(" " if unicodedata.category(char) == "Cf" else char for char in text)
+
+
+def _second_thoughts(text: str, golds: Sequence[str], judge: Judge) -> str:
+    """The reason where a sentence that names the gold denies it or leaves it open."""
+    for sentence in sentences(fold(text[-3 * MAX_BARE_CHARS :]))[-3:]:
+        denied = _DENIED.search(sentence)
+        if denied and not any(map(_DENIED.search, golds)):
+            if judge(sentence[denied.end() :].strip() or sentence[: denied.start()]):
+                return "hedged"
+        elif _HEDGED.search(sentence) and not any(map(_HEDGED.search, golds)) and judge(sentence):
+            return "hedged"
+    return ""
+
+
+def _says_both(text: str) -> bool:
+    polarities = {read_polarity(clause)[0] for sentence in sentences(text) for clause in re.split(r",\s+", sentence)}
+    return {"yes", "no"} <= polarities or {"true", "false"} <= polarities
+
+
+def _more_answers(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> str:
+    """The reason where a bare answer offers something else of the gold's kind beside the gold."""
+    if len(answer) > MAX_BARE_CHARS:
+        return ""
+    lines = [line.strip() for line in answer.splitlines()]
+    if _lists_options(answer) and _LABEL.search(lines[-1]) and not any(map(_lists_options, golds)):
+        return "several_choices"
+    if any(line in _ALONE for line in lines):
+        return "" if all(map(judge, (line for line in lines if line and line not in _ALONE))) else "several_answers"
+    return "several_answers" if _rivals(_REASON.sub("", fold(answer)), kind, golds, judge) else ""
+
+
+def _lists_options(text: str) -> bool:
+    labels = set(_LABEL.findall(text))
+    return len(labels) > 1 and "A" in labels
+
+
+def _rivals(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
+    """Whether an answer is a row of answers, one of them the gold and another something else of its kind."""
+    parts = [part.strip(" .$()") if kind == "choice" else part.strip(" .$") for part in _JOINT.split(answer)]
+    parts = [part for part in dict.fromkeys(parts) if part]
+    if not 2 <= len(parts) <= MAX_PARTS:
+        return False
+    outcomes = {part: judge(part).outcome for part in parts}
+    bare = {part for part in parts if _is_of_kind(part, kind, golds)}
+    # Beside a letter anything may stand; beside a value words make it a sentence, which was read as one.
+    if kind != "choice" and len(bare) < len(parts):
+        return False
+    return "correct" in outcomes.values() and any(outcomes[part] == "wrong" for part in bare)
+
+
+def _is_of_kind(part: str, kind: str, golds: Sequence[str]) -> bool:
+    if kind == "choice":
+        return bool(lone_letter(part)) or plain(part).lower() in {plain(gold).lower() for gold in golds[1:]}
+    other = read_gold(part).kind
+    return other == kind != "text" or (other in _ONE_VALUE and kind in _ONE_VALUE)
