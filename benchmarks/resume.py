@@ -3,8 +3,9 @@
     python benchmarks/resume.py [--questions 25000]
 
 A loopback server (tests/loopback.py, a process of its own) answers 25,000 questions four times each. Then the same
-`ovt curate build` runs again, as a whole process: it imports, finds every reply, decides everything anew and comes to
-the version that is there. Beside it, as the limit: a bare script that reads every reply out of the same SQLite file.
+`ovt curate build` runs again, as a whole process: it finds that it was done. Under another name it finds every reply,
+decides everything anew and writes a version: what a build does that was killed after its last reply. Beside them, as
+the limit: a bare script that reads every reply out of the same SQLite file.
 """
 
 import argparse
@@ -42,10 +43,11 @@ def write_questions(folder: Path, count: int) -> None:
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def timed_build(folder: Path) -> tuple[float, dict]:
+def timed_build(folder: Path, *options: str) -> tuple[float, dict]:
     """Wall seconds of a whole `ovt curate build`, and its outline."""
     start = time.perf_counter()
     command = [OVT, "curate", "build", str(folder / "recipe.toml"), "--home", str(folder / "home"), "--json"]
+    command += options
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return time.perf_counter() - start, json.loads(done.stdout)
 
@@ -73,9 +75,11 @@ def main() -> None:
             first, built = timed_build(folder)
             again, same = timed_build(folder)
             assert same == built
+            anew, _ = timed_build(folder, "--set", "name=anew")
             bare, rows = read_store(folder / "home" / "replies.sqlite")
         print(f"first build of {4 * count:,} samples   {first:7.1f} s")
         print(f"the same command again         {again:7.1f} s   ({4 * count / again:,.0f} samples/s)")
+        print(f"all decided anew, no call     {anew:7.1f} s   ({4 * count / anew:,.0f} samples/s)")
         print(f"reading the store's {rows:,} rows  {bare:5.1f} s   (the limit)")
     finally:
         server.kill()

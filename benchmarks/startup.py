@@ -1,6 +1,6 @@
 """How long `ovt --help` takes, beside bare Python and bare Typer in the same run (median of N, whole processes).
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 import statistics

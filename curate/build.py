@@ -45,7 +45,7 @@ from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
-from ovt.curate.versions.read import Version
+from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
@@ -85,9 +85,23 @@ async def build(
     with ReplyStore(home.replies) as store:
         async with AsyncExitStack() as stack:
             endpoints = await open_endpoints(recipe, embedded, stack)
+            provenance = provenance_of(recipe, imported, endpoints, rebuild, git_commit)
+            if (built := built_before(recipe.name, provenance, home)) is not None:
+                return built
             await ask(recipe, imported.questions, endpoints, store, home, budget, progress)
-        provenance = provenance_of(recipe, imported, endpoints, rebuild, git_commit)
         return write(recipe, imported, endpoints, store, home, progress, provenance)
+
+
+def built_before(name: str, provenance: Provenance, home: Home) -> Version | None:
+    """The version that this build would come to, if it is there: same recipe, inputs, models and verifier, and no
+    request of it failed. Stored replies never change, so nothing else could come out."""
+    made = {"git_commit": None, "rebuild": ""}
+    wanted = provenance.model_copy(update=made)
+    for version in list_versions(home, name)[0]:
+        complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
+        if complete and version.manifest.provenance.model_copy(update=made) == wanted:
+            return version
+    return None
 
 
 def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int | None) -> Imported:

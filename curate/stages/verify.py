@@ -12,7 +12,8 @@ The verifier is the one that RL and evaluation use (`ovt.verifiers`). Its many r
     abstain          no rule could decide; not the model's fault, so it counts in no pass rate
 """
 
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 
 import polars as pl
 from pydantic import field_validator
@@ -21,9 +22,10 @@ from ovt.curate.section import Section
 from ovt.curate.stages.decisions import dropped
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.versions.schema import VERDICTS
-from ovt.verifiers import KINDS, verify_many
+from ovt.verifiers import KINDS, Verdict, verify_many
 
 CUT = ("unclosed_answer", "unclosed_thinking")
+in_order = attrgetter(*(field.name for field in fields(Verdict)))  # a verdict's values, as VERDICTS has them
 SEVERAL = ("several_answers", "several_choices", "hedged", "ambiguous_option", "letter_and_text_differ")
 
 
@@ -53,7 +55,7 @@ def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection
     verdicts = verify_many(
         ((text, *golds[question_id]) for _, question_id, text in told), responses=True, kind=section.kind
     )
-    rows = [(*ids, *astuple(verdict)) for (*ids, _), verdict in zip(told, verdicts, strict=True)]
+    rows = [(*ids, *in_order(verdict)) for (*ids, _), verdict in zip(told, verdicts, strict=True)]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")
 
 

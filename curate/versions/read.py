@@ -54,11 +54,12 @@ def open_version(ref: str, home: Home) -> Version:
     return Version(folders[ordinal], ordinal, read_manifest(folders[ordinal]))
 
 
-def list_versions(home: Home) -> tuple[list[Version], list[str]]:
-    """Every version of `home`, by name and ordinal, and one line for each folder that should be one and is not."""
+def list_versions(home: Home, name: str | None = None) -> tuple[list[Version], list[str]]:
+    """The versions of `home` (of one name), by name and ordinal, and a line for each folder that should be one and is
+    not."""
     versions, broken = [], []
-    for name in _names(home):
-        for ordinal, folder in ordinal_folders(home, name).items():
+    for each in _names(home) if name is None else [name]:
+        for ordinal, folder in ordinal_folders(home, each).items():
             try:
                 versions.append(Version(folder, ordinal, read_manifest(folder)))
             except OvtError as error:

@@ -115,5 +115,7 @@ def test_the_documented_recipe_loads_and_shows_the_defaults(recipe, tmp_path):
     for stage in ("verify", "difficulty", "select", "filter", "data"):
         assert getattr(documented, stage) == getattr(defaults, stage)
     assert documented.reason.sampling == defaults.reason.sampling
+    assert documented.caption is not None
+    assert defaults.caption is not None
     assert documented.caption.sampling == defaults.caption.sampling
     assert set(tomllib.loads(text)) == set(Recipe.model_fields)
