@@ -100,7 +100,7 @@ def test_no_such_recipe_names_ours(path):
 
 def test_bad_toml_is_named(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
-    with pytest.raises(RecipeError, match="bad.toml is not valid TOML: "):
+    with pytest.raises(RecipeError, match=r"bad\.toml is not valid TOML: "):
         load_recipe(tmp_path / "bad.toml")
 
 

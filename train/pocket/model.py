@@ -20,6 +20,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
 )
+from transformers.utils import logging
 
 from ovt.curate.errors import OvtError
 from ovt.train.pocket.tokenizer import END, PAD
@@ -113,6 +114,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if kind != "qwen2_5_vl":
         raise OvtError(f"{folder} holds a {kind!r} model; the embedded endpoint runs Qwen2.5-VL models only")
+    logging.disable_progress_bar()  # weights of a few MB need none, and it would run through the build's panel
     return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True).eval()
 
 
