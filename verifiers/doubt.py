@@ -23,10 +23,19 @@ MAX_PARTS = 12
 Judge = Callable[[str], Verdict]
 
 _DENIED = re.compile(
-    r"^\W*(?:never|anything (?:but|except)|everything (?:but|except)|all (?:but|except))\s+(?=\S)"
+    r"^\W*(?:never|all (?:but|except))\s+(?=\S)|\b(?:anything|everything) (?:but|except)\s+(?=\S)"
     r"|\b(?:cannot|can not|can't|could not|couldn't|won't|will not|mustn't|must not|shouldn't|should not)\s+"
     r"(?:possibly\s+)?be\b(?!.*\b(?:so|therefore|thus|hence|but|must|is)\b)"
-    r"|\b(?:is|are|was)\s+(?:\w+ly\s+)?(?:wrong|incorrect|ruled out|not (?:correct|right|the answer))\W*$",
+    r"|\b(?:not true|untrue|false|impossible|unlikely|doubtful|wrong|incorrect)\s+(?:that|to be)\b"
+    r"(?!.*\b(?:so|therefore|thus|hence|but)\b)"
+    r"|(?<!no )(?<!any )(?<!a )\bdoubt\b(?!.*\b(?:so|but)\b)|\bsome\s+(?:say|think|claim)\b"
+    r"|\b(?:instead of|rather than)\s+(?=\S)"
+    r"|\b(?:double|twice|triple|(?:half|opposite|inverse|reciprocal) of)\s+(?=\S)"
+    r"(?!.*(?:\b(?:is|are|equals?|so|gives?|makes?|becomes?|get|yields?)\b|[=:]))"
+    r"|\bnon-(?=\S)"
+    r"|\b(?:is|are|was)\s+(?:\w+ly\s+)?"
+    r"(?:wrong|incorrect|ruled out|impossible|unlikely|not (?:correct|right|the answer))\W*$"
+    r"|\bcan be (?:ruled out|excluded|eliminated|discarded)\W*$",
     re.IGNORECASE | re.DOTALL,
 )
 _HEDGED = re.compile(
@@ -46,6 +55,10 @@ _JOINT = re.compile(
     r"|(?<=\})\s*(?=\\boxed)",
     re.IGNORECASE,
 )
+_MORE_THAN_A_SUBJECT = re.compile(r"[,;:]\s+[A-Za-z]|\b(?:since|because|as|so|that)\b", re.IGNORECASE)
+_NOT = re.compile(r"\bnot\b|n't\b|\bcannot\b", re.IGNORECASE)
+_ITEM = re.compile(r"^(?:[-*•]|\d+[.)])\s+")
+_ASKED_AND_DENIED = re.compile(r"\?\s*(?:no|nope|not|wrong)\b[^?]*$", re.IGNORECASE)
 _ALONE = frozenset(["or", "and/or", "versus", "vs", "vs.", "|"])
 _LABEL = re.compile(r"(?<!\w)\(?([A-H])[.)]\s*(?=[^\s.)])")
 _GLUED = re.compile(r"\d\s?[A-Za-z]{4,}_?\d")
@@ -61,12 +74,12 @@ def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge)
     answer, found_by, _ = untagged_answer(text)
     if found_by == "box" and "\\boxed" in answer:
         answer = untagged_answer(answer)[0] or answer
+    if _second_thoughts(text, golds, judge, found_by == "text"):
+        return "hedged"
     if found_by == "text":
-        if reason := _second_thoughts(text, golds, judge):
-            return reason
         if len(text) > MAX_BARE_CHARS:
             return ""
-        if verdict.kind == "yes_no" and _says_both(text):
+        if _says_both(text) if verdict.kind == "yes_no" else _asks_and_denies(text, judge):
             return "hedged"
         if verdict.kind == "quantity" and _GLUED.search(fold(prediction)) and not _GLUED.search(golds[0]):
             return "unparseable"
@@ -79,20 +92,33 @@ def _spell_unseen(text: str) -> str:
     return text if text.isascii() else "".join(" " if unicodedata.category(char) == "Cf" else char for char in text)
 
 
-def _second_thoughts(text: str, golds: Sequence[str], judge: Judge) -> str:
-    """The reason where a sentence that names the gold denies it or leaves it open."""
+def _second_thoughts(text: str, golds: Sequence[str], judge: Judge, hedges: bool) -> bool:
+    """Whether a sentence that names the gold denies it or, with `hedges`, leaves it open."""
     for sentence in sentences(fold(text[-3 * MAX_BARE_CHARS :]))[-3:]:
         denied = _DENIED.search(sentence)
         if denied and not any(map(_DENIED.search, golds)):
-            if judge(sentence[denied.end() :].strip() or sentence[: denied.start()]):
-                return "hedged"
-        elif _HEDGED.search(sentence) and not any(map(_HEDGED.search, golds)) and judge(sentence):
-            return "hedged"
-    return ""
+            named = sentence[denied.end() :].strip(" .") or _subject(sentence[: denied.start()])
+            if named and judge(named):
+                return True
+        elif hedges and _HEDGED.search(sentence) and not any(map(_HEDGED.search, golds)) and judge(sentence):
+            return True
+    return False
+
+
+def _subject(text: str) -> str:
+    """What is said to be wrong, where it is the whole of what was said: `7`, not `No, that` or `B, since A`."""
+    return "" if _MORE_THAN_A_SUBJECT.search(text) else text
+
+
+def _asks_and_denies(text: str, judge: Judge) -> bool:
+    """`7? No.`"""
+    denied = _ASKED_AND_DENIED.search(text)
+    return bool(denied and judge(text[: denied.start()]))
 
 
 def _says_both(text: str) -> bool:
-    polarities = {read_polarity(clause)[0] for sentence in sentences(text) for clause in re.split(r",\s+", sentence)}
+    clauses = [clause for sentence in sentences(text) for clause in re.split(r",\s+", sentence)]
+    polarities = {read_polarity(clause)[0] for clause in clauses if not _NOT.search(clause)}
     return {"yes", "no"} <= polarities or {"true", "false"} <= polarities
 
 
@@ -105,6 +131,8 @@ def _more_answers(answer: str, kind: str, golds: Sequence[str], judge: Judge) ->
         return "several_choices"
     if any(line in _ALONE for line in lines):
         return "" if all(map(judge, (line for line in lines if line and line not in _ALONE))) else "several_answers"
+    if kind == "text" and len(lines) > 1 and all(map(_ITEM.match, lines)):
+        return "several_answers"
     return "several_answers" if _rivals(_REASON.sub("", fold(answer)), kind, golds, judge) else ""
 
 
@@ -116,7 +144,7 @@ def _lists_options(text: str) -> bool:
 def _rivals(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
     """Whether an answer is a row of answers, one of them the gold and another something else of its kind."""
     parts = [part.strip(" .$()") if kind == "choice" else part.strip(" .$") for part in _JOINT.split(answer)]
-    parts = [part for part in dict.fromkeys(parts) if part]
+    parts = list(dict.fromkeys(_ITEM.sub("", part) for part in parts if part))
     if not 2 <= len(parts) <= MAX_PARTS:
         return False
     outcomes = {part: judge(part).outcome for part in parts}

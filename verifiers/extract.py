@@ -36,8 +36,15 @@ _BETWEEN_BOXES = re.compile(
     r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
-_BEFORE_NO_ANSWER = re.compile(r"\b(?:not|isn't|or|nor|neither|either)[\s$\\(\[]*$", re.IGNORECASE)
-_AFTER_NO_ANSWER = re.compile(r"[\s$\\)\].]*\b(?:or|nor)\b", re.IGNORECASE)
+_BEFORE_NO_ANSWER = re.compile(
+    r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either)"
+    r"[\s$\\(\[]*$",
+    re.IGNORECASE,
+)
+_AFTER_NO_ANSWER = re.compile(
+    r"[\s$\\)\].]*\b(?:or|nor|versus|(?:is|was)\s+(?:\w+ly\s+)?(?:wrong|incorrect|impossible|not\s+(?:correct|right)))\b",
+    re.IGNORECASE,
+)
 _CHANGE_OF_MIND = re.compile(
     r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:actually|wait|hold on|no|sorry)\s?[,.!:]"
     r"|\b(?:on second thought|on reflection|scratch that|correction:|i made a mistake|i was wrong)\b",

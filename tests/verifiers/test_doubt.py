@@ -13,11 +13,21 @@ DOUBTED = [
     ("never C", "C", COLOURS, "hedged"),
     ("It cannot be blue.", "C", COLOURS, "hedged"),
     ("anything but x > 5", "x > 5", None, "hedged"),
+    ("7? No.", "7", None, "hedged"),
+    ("It is not true that it is 7", "7", None, "hedged"),
+    ("I doubt that it is 7.", "7", None, "hedged"),
+    ("It seems unlikely to be 7.", "7", None, "hedged"),
+    ("7 can be ruled out", "7", None, "hedged"),
+    ("half of 7", "7", None, "hedged"),
+    ("non-7", "7", None, "hedged"),
+    ("A instead of C", "C", COLOURS, "hedged"),
     ("8, but it could also be 7", "7", None, "hedged"),
     ("21 cm, or maybe 21 m", "21 cm", None, "hedged"),
     ("21 cm if the axis starts at zero, else 21 m", "21 cm", None, "hedged"),
     ("The question asks whether it is C or A, and I cannot tell.", "C", COLOURS, "hedged"),
     ("It is No. No, it is Yes.", "No", None, "hedged"),
+    ("1. 8\n2. 7", "7", None, "several_answers"),
+    ("- London\n- Paris", "Paris", None, "several_answers"),
     ("8\nor\n7", "7", None, "several_answers"),
     ("London\u2028|\u2028Paris", "Paris", None, "several_answers"),
     ("21 cm | 21 m", "21 cm", None, "several_answers"),
@@ -39,6 +49,11 @@ def test_an_answer_that_takes_itself_back_is_wrong(prediction: str, gold: str, c
     verdict = verify(prediction, gold, choices=choices)
     assert (verdict.outcome, verdict.reason) == ("wrong", reason)
     assert not verify_response(f"<think>So.</think><answer>{prediction}</answer>", gold, choices=choices)
+
+
+@pytest.mark.parametrize("response", ["It cannot be \\boxed{7}.", "\\boxed{7} is wrong.", "It is never \\boxed{7}"])
+def test_a_box_that_is_denied_is_no_answer(response: str) -> None:
+    assert not verify_response(response, "7")
 
 
 def test_two_different_boxes_are_two_answers() -> None:
@@ -65,6 +80,19 @@ SETTLED = [
     ("There are 3 red, 4 blue and 0 green: 7 in total", "7", None),
     ("1. Add 3 and 4.\n2. Get 7.", "7", None),
     ("A. Compute the area: 12.\nB. Halve it: 6.\nSo it is 6.", "6", None),
+    ("No doubt it is 7.", "7", None),
+    ("It cannot be No, so it is Yes.", "Yes", None),
+    ("Half of 14 is 7", "7", None),
+    ("It is 7 rather than 8.", "7", None),
+    ("It is C rather than A", "C", COLOURS),
+    ("Triple the base gives 21", "21", None),
+    ("No, that is wrong.", "No", None),
+    ("False, the statement is wrong", "False", None),
+    ("The answer is B, since A is impossible", "B", None),
+    ("B, since C and A are wrong", "B", None),
+    ("Is it 8? No, it is 7.", "7", None),
+    ("\\boxed{7}. The other reading is wrong.", "7", None),
+    ("It is false that the bars are equal, so False", "False", None),
     ("4/2", "2", None),
     ("|-7|", "7", None),
 ]
