@@ -38,8 +38,9 @@ _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*
 _ANOTHER_LETTER = re.compile(
     r"^(?:and|or|&|/|,|\+|\s)*\(?([A-Z])\)?(?=$|[\s,.;:/)&]+(?:$|(?:and|or)\b|\(?[A-Z]\)?(?:$|[\s,.;:/)])))"
 )
+# Separators are possessive (++): else n of them can be shared out in 2^n ways.
 _SEVERAL = re.compile(
-    r"\(?([A-Za-z])\)?(?:\s*(?:,|;|/|&|\+|\band\b|\bor\b|\s)+\s*\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE
+    r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b)++\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE
 )
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
