@@ -9,13 +9,13 @@ import re
 
 from ovt.verifiers import pool
 from ovt.verifiers.exact import compare_exactly, exact_ratio
-from ovt.verifiers.notation import Unreadable, has_words, math_source
+from ovt.verifiers.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source
 from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
 from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
-_LONE_LETTERS = re.compile(r"pi|[a-z](?: [a-z])+")
+_LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
 _PLAIN = re.compile(r"[A-Za-z\s'\-]+")
 
 
@@ -25,7 +25,9 @@ def looks_symbolic(text: str) -> bool:
     if has_words(source):
         return False
     # Two letters side by side may be a word, a name or a product: only math dressing says which.
-    return not _PLAIN.fullmatch(source) or bool(_LONE_LETTERS.fullmatch(source)) or "$" in text or "\\" in text
+    if not _PLAIN.fullmatch(source) or "$" in text or "\\" in text:
+        return True
+    return source == "pi" or source in SYMBOL_COMMANDS or bool(_LONE_LETTERS.fullmatch(source))
 
 
 def read_expression(text: str) -> str | None:

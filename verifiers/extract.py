@@ -15,27 +15,28 @@ from itertools import pairwise
 from ovt.verifiers.dressing import balanced, fold
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
 
-_THINK_TAG = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
-_ANSWER = re.compile(r"<\s*answer\s*>((?:(?!<\s*answer\s*>).)*?)<\s*/\s*answer\s*>", re.IGNORECASE | re.DOTALL)
-_ANSWER_OPEN = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|fbox|beginboxed)\s*(?:\{|(?=\s*[0-9A-Za-z]))")
+# White space is possessive (\s*+, \s++) wherever more could follow it: else a long run of it takes quadratic time.
+_THINK_TAG = re.compile(r"<\s*+(/?)\s*+think(?:ing)?\s*+>", re.IGNORECASE)
+_ANSWER = re.compile(r"<\s*+answer\s*+>((?:(?!<\s*+answer\s*+>).)*?)<\s*+/\s*+answer\s*+>", re.I | re.S)
+_ANSWER_OPEN = re.compile(r"<\s*+answer\s*+>", re.IGNORECASE)
+_BOX = re.compile(r"\\(?:boxed|fbox|beginboxed)\s*+(?:\{|(?=[0-9A-Za-z]))")
 _STATEMENT = re.compile(
-    r"(?:\b(?:final|correct|right|best|exact|closest|only|possible|my|the|our|your)\s+(?:possible\s+)?answers?"
-    r"(?:\s+(?:here|choice|option))?"
-    r"|\banswers?(?=\s*(?:[:：=]|is\b))"
-    r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s+(?:option|choice|one|statement|alternative))"
-    r"(?:\s+(?:to|of|for)\s+(?:the|this)\s+(?:\w+\s+)?(?:question|problem|exercise|puzzle))?"
-    r"\s*\**\s*"
+    r"(?:\b(?:final|correct|right|best|exact|closest|only|possible|my|the|our|your)\s++(?:possible\s++)?answers?"
+    r"(?:\s++(?:here|choice|option))?"
+    r"|\banswers?(?=\s*+(?:[:：=]|is\b))"
+    r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s++(?:option|choice|one|statement|alternative))"
+    r"(?:\s++(?:to|of|for)\s++(?:the|this)\s++(?:\w++\s++)?(?:question|problem|exercise|puzzle))?"
+    r"\s*+\**+\s*+"
     r"(?:(?:is|are|would be|will be|should be|must be|appears to be|seems to be|equals)\b"
-    r"(?:\s+(?:therefore|thus|simply|just|then|for sure|clearly|definitely|approximately|about))?\s*[:：]?|[:：=])"
-    r"\s*\**\s*",
+    r"(?:\s++(?:therefore|thus|simply|just|then|for sure|clearly|definitely|approximately|about))?\s*+[:：]?|[:：=])"
+    r"\s*+\**+\s*+",
     re.IGNORECASE,
 )
 _BETWEEN_BOXES = re.compile(
     r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|also\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
     r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
-_SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*\s+[^a-z\s]|\s*$)|\n")
+_SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|\n")
 _BEFORE_NO_ANSWER = re.compile(
     r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either)"
     r"[\s$\\(\[]*$",

@@ -8,6 +8,7 @@ though nothing in it looks like the gold. Prints what it finds, then one line of
 
 import argparse
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from ovt.verifiers import lint_gold, split_response, verify, verify_response
 
 SLOW_S = 0.3
+HANGS_S = 5.0
 _PIECES = """
 A B a 1 7 0 , . : ; - + * / ^ _ ! = < > | ( ) [ ] { } \\{ \\} $ $$ \\( \\) \\[ \\] % ° ± ∪ ∞ ≤ √ \\ \\\\ \\frac \\sqrt
 \\sqrt[3] \\text{ \\boxed{ \\left \\right \\pi \\pm \\sum_{k=1}^{9} \\int_0^1 \\lim_{x\\to0} \\binom \\log_2 \\sin &
@@ -43,15 +45,32 @@ def texts(rng: random.Random) -> Iterator[str]:
         yield ends[0] + unit * repeats + ends[1]
 
 
+def stretch(text: str) -> str:
+    """The text with its middle character repeated: long runs are what makes a careless pattern quadratic."""
+    middle = len(text) // 2
+    return text[:middle] + text[middle : middle + 1] * 60_000 + text[middle:]
+
+
+class Hanging(BaseException):
+    """Raised by the timer in a check that does not come back; not an Exception, so that nothing swallows it."""
+
+
+def ring(signum: int, frame: Any) -> None:
+    raise Hanging
+
+
 def probe(find: Callable[[str], None], check: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Run one check; report an exception or a slow one."""
+    """Run one check; report an exception, a slow one, one that hangs."""
     name = getattr(check, "__name__", "check")
     cpu, wall = time.process_time(), time.monotonic()
+    signal.setitimer(signal.ITIMER_PROF, HANGS_S)
     try:
         result = check(*args, **options)
-    except Exception as error:  # noqa: BLE001 (an exception is what is looked for)
+    except (Exception, Hanging) as error:  # noqa: BLE001 (an exception is what is looked for)
         find(f"{name}{args!r} raised {error!r}")
         return None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     if cpu > SLOW_S or wall > 2:
         find(f"{name}{args!r} took {cpu:.2f} s of CPU, {wall:.2f} s in all")
@@ -67,9 +86,10 @@ def attack(find: Callable[[str], None], text: str) -> int:
             find(f"{text!r} was accepted: {verdict}")
     probe(find, verify, "41", text)
     probe(find, lint_gold, text)
-    probe(find, verify_response, text * 20, "41")
-    probe(find, split_response, text * 20)
-    return len(verdicts) + 4
+    for response in (text * 20, stretch(text)):
+        probe(find, verify_response, response, "41")
+        probe(find, split_response, response)
+    return len(verdicts) + 6
 
 
 def main() -> int:
@@ -83,6 +103,7 @@ def main() -> int:
         finds.append(message)
         print(message[:300], flush=True)
 
+    signal.signal(signal.SIGPROF, ring)
     verify("\\sqrt{8}", "2\\sqrt{2}")
     checks, started = 0, time.monotonic()
     for text in texts(random.Random(args.seed)):

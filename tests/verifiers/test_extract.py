@@ -1,5 +1,7 @@
 """Which part of a response is its answer: the last tag, else the last box or statement; nothing from the thinking."""
 
+import time
+
 import pytest
 
 from ovt.verifiers import split_response, verify_response
@@ -154,26 +156,24 @@ def test_whole_responses_with_choices(response: str, right: bool) -> None:
         assert bool(verify_response(response, gold, choices=CHOICES)) is right
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "<think>",
-        "</think>",
-        "<answer>",
-        "</answer>",
-        "\\boxed{",
-        "the answer is ",
-        "<answer>a</answer>",
-        "answer: x\n",
-        "{",
-        "$",
-        "\\boxed{1}, ",
-    ],
-)
-def test_long_hostile_responses_take_linear_time(piece: str) -> None:
-    import time
+LONG = [
+    *(
+        ("", piece, "")
+        for piece in ("<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "{", "$", "\\boxed{1}, ")
+    ),
+    *(("", piece, "") for piece in ("the answer is ", "<answer>a</answer>", "answer: x\n", "not ", "Wait. ")),
+    *(
+        (start, run, end)
+        for start in ("the answer", "\\boxed", "<", "x. ")
+        for run in (" ", "\n", "*")
+        for end in ("", "?")
+    ),
+]
 
-    text = piece * (200_000 // len(piece))
+
+@pytest.mark.parametrize(("start", "run", "end"), LONG)
+def test_long_hostile_responses_take_linear_time(start: str, run: str, end: str) -> None:
+    text = start + run * (200_000 // len(run)) + end
     started = time.process_time()
     verify_response(text, "7")
     assert time.process_time() - started < 2
