@@ -1,4 +1,4 @@
-"""Where builds keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
+"""Where commands keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
 
 import os
 from dataclasses import dataclass, field
@@ -13,6 +13,9 @@ class Home:
     images/ab/abcdef…       image files by sha256 of their bytes
     imports/FINGERPRINT/    questions already imported from a source, with their import decisions
     versions/NAME/vN/       dataset versions, immutable; a folder without manifest.json is not a version
+    runs/NAME/              training runs: settings, log, checkpoints, model
+    evals/NAME/             evaluations of a model on held-out questions
+    loops/NAME/             loops: which version, run and evaluation each iteration made
     """
 
     path: Path
@@ -38,3 +41,15 @@ class Home:
     @property
     def imports(self) -> Path:
         return self.path / "imports"
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def evals(self) -> Path:
+        return self.path / "evals"
+
+    @property
+    def loops(self) -> Path:
+        return self.path / "loops"

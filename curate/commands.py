@@ -1,0 +1,150 @@
+"""`ovt curate`: build a dataset version, or look at what a build would ask."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ovt.curate.home import Home
+from ovt.curate.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath
+from ovt.curate.terminal import console, print_json, resumable
+
+if TYPE_CHECKING:
+    from ovt.curate.endpoints.endpoint import Embedded
+    from ovt.curate.recipe import Recipe
+    from ovt.curate.versions.read import Version
+
+commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
+
+
+@commands.command()
+def build(
+    context: typer.Context,
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked, and its price.")] = False,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Build a dataset version; run the same line again to resume."""
+    import asyncio
+
+    from ovt.curate.build import build as run_build
+    from ovt.curate.endpoints.budget import Budget
+    from ovt.curate.panel import live_panel
+    from ovt.curate.progress import Progress
+    from ovt.curate.recipe import load_recipe
+
+    chosen = load_recipe(recipe, overrides or ())
+    if dry_run:
+        print_plan(chosen, Home.locate(home), limit, context.obj, json)
+        return
+    progress = Progress()
+    with resumable(), live_panel(progress, console(stderr=True)):
+        version = asyncio.run(
+            run_build(
+                chosen,
+                Home.locate(home),
+                budget=Budget(max_usd, max_tokens),
+                progress=progress,
+                rebuild=rebuild_line(recipe, overrides, limit),
+                limit=limit,
+                git_commit=git_commit(),
+                embedded=context.obj,
+            )
+        )
+    for note in progress.notes:
+        console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
+    print_built(version, json)
+
+
+@commands.command()
+def preview(
+    context: typer.Context,
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    n: Annotated[int, typer.Option("--questions", "-n", min=1, help="How many questions.")] = 3,
+    max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Take three questions all the way, and show every prompt and reply."""
+    import asyncio
+
+    from ovt.curate.endpoints.budget import Budget
+    from ovt.curate.preview import preview as run_preview
+    from ovt.curate.recipe import load_recipe
+    from ovt.curate.versions.render import story_told
+
+    with resumable():
+        budget = Budget(max_usd, max_tokens)
+        stories = asyncio.run(
+            run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget, context.obj)
+        )
+    if json:
+        print_json(stories)
+        return
+    for story in stories:
+        console().rule()
+        console().print(story_told(story))
+
+
+def rebuild_line(recipe: Path, overrides: list[str] | None, limit: int | None) -> str:
+    """The command that makes the same version again, wherever it runs."""
+    options = [part for override in overrides or () for part in ("--set", override)]
+    options += ["--limit", str(limit)] if limit else []
+    return shlex.join(["ovt", "curate", "build", str(recipe), *options])
+
+
+def git_commit() -> str | None:
+    """The commit of the repository that the command runs in, if it runs in one."""
+    import subprocess
+
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def print_built(version: "Version", as_json: bool) -> None:
+    """The closing summary: the funnel, the version, and the command to go on with."""
+    from rich.padding import Padding
+
+    from ovt.curate.versions.render import funnel_table
+    from ovt.curate.versions.show import outline
+
+    about = outline(version)
+    if as_json:
+        print_json(about)
+        return
+    screen = console()
+    screen.print(Padding(funnel_table([row.model_dump() for row in version.manifest.funnel]), (1, 0)))
+    screen.print(f"[bold]{version.ref}[/]  {about['sft']:,} rows to train on, {about['rl']:,} for RL", soft_wrap=True)
+    screen.print(f"folder: {about['path']}", soft_wrap=True, markup=False)
+    screen.print(f"next:   ovt data head {version.ref}", soft_wrap=True, markup=False)
+
+
+def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embedded", as_json: bool) -> None:
+    import asyncio
+
+    from rich.table import Table
+
+    from ovt.curate.plan import plan
+
+    plans = [stage.as_dict() for stage in asyncio.run(plan(recipe, home, limit, embedded))]
+    if as_json:
+        print_json(plans)
+        return
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    for column in plans[0]:
+        view.add_column(column.replace("_", " "), justify="left" if column in ("stage", "endpoint") else "right")
+    for stage in plans:
+        view.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in stage.values()))
+    console().print(view)
+    print("Tokens and prices are upper estimates. Nothing was asked.")

@@ -1,0 +1,77 @@
+"""`ovt data`: look into dataset versions."""
+
+from typing import Annotated
+
+import typer
+
+from ovt.curate.home import Home
+from ovt.curate.options import HomePath, Json, Ref
+from ovt.curate.terminal import console, print_json
+
+commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
+
+
+@commands.command("list")
+def list_(home: HomePath = None, json: Json = False) -> None:
+    """List the versions of this home."""
+    from ovt.curate.versions.read import list_versions
+    from ovt.curate.versions.render import version_list
+    from ovt.curate.versions.show import outline
+
+    versions, broken = list_versions(Home.locate(home))
+    outlines = [outline(version) for version in versions]
+    print_json(outlines) if json else console().print(version_list(outlines, broken))
+
+
+@commands.command()
+def show(ref: Ref, home: HomePath = None, json: Json = False) -> None:
+    """Show what a version is, where it comes from and what it holds."""
+    from ovt.curate.versions.read import open_version
+    from ovt.curate.versions.render import description
+    from ovt.curate.versions.show import describe
+
+    about = describe(open_version(ref, Home.locate(home)))
+    print_json(about) if json else console().print(description(about))
+
+
+@commands.command()
+def head(
+    ref: Ref,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 3,
+    split: Annotated[str | None, typer.Option(help="sft or rl; default: both.")] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show the first rows of a version's data."""
+    from ovt.curate.versions.read import open_version
+    from ovt.curate.versions.render import rows_head
+    from ovt.curate.versions.show import head as first_rows
+
+    shown = first_rows(open_version(ref, Home.locate(home)), split, rows)
+    print_json(shown) if json else console().print(rows_head(shown))
+
+
+@commands.command()
+def why(
+    ref: Ref,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A question's or sample's id, or the start of one.")],
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Tell the story of a question or a sample, kept or dropped: prompts, replies, verdicts, decisions."""
+    from ovt.curate.versions.read import open_version
+    from ovt.curate.versions.render import story_told
+    from ovt.curate.versions.why import story
+
+    told = story(open_version(ref, Home.locate(home)), id_)
+    print_json(told) if json else console().print(story_told(told))
+
+
+@commands.command()
+def funnel(ref: Ref, home: HomePath = None, json: Json = False) -> None:
+    """Show what each stage got, dropped and passed on, and why."""
+    from ovt.curate.versions.read import open_version
+    from ovt.curate.versions.render import funnel_table
+
+    rows = [row.model_dump(mode="json") for row in open_version(ref, Home.locate(home)).manifest.funnel]
+    print_json(rows) if json else console().print(funnel_table(rows))
