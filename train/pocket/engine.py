@@ -52,7 +52,8 @@ def weights_revision(folder: Path) -> str:
     names = ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
     for path in [*sorted(folder.glob("*.safetensors")), *(folder / name for name in names)]:
         if path.is_file():
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:
+                digest.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -1,0 +1,230 @@
+"""A version's rows as trainers read them, and what each of them takes: prompt, image and completion tokens.
+
+    question_id       sample_id                  prompt_tokens  image_tokens  completion_tokens  reason
+    1f0c2d3e4a5b6c7d  1f0c2d3e4a5b6c7d-reason-3            61            16                 88  null
+    77aa01f0c2d3e4a5  77aa01f0c2d3e4a5-reason-0            58            16              4,310  too_long
+
+Lengths are those of the trainer's own collator, so a row that is measured as fitting is fed whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.versions.manifest import MANIFEST, Manifest
+from ovt.curate.versions.read import open_version
+from ovt.train.models import HUB_ID
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BATCH = 16  # rows measured at once
+IGNORED = -100  # a label that the loss leaves out
+LENGTHS = pl.Schema(
+    {
+        "question_id": pl.String,
+        "sample_id": pl.String,
+        "prompt_tokens": pl.Int64,  # image tokens included
+        "image_tokens": pl.Int64,
+        "completion_tokens": pl.Int64,
+        "reason": pl.String,  # null, or why the row is left out: too_long | image_missing | image_unreadable | …
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A split of a version: `dataset` has the columns of `versions/data.py`, images decoded as they are read."""
+
+    ref: str
+    content_hash: str
+    verifier_version: str | None
+    dataset: "Dataset"
+
+    def select(self, indexes: list[int]) -> "Dataset":
+        """These rows, in this order."""
+        return self.dataset.select(indexes)
+
+
+def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
+    """The rows of a split of a version: "name@v2", a version's folder, or a Hub id ("owner/name", "owner/name@COMMIT").
+
+    OvtError where there is no such version, or no rows in that split.
+    """
+    if HUB_ID.fullmatch(ref.partition("@")[0]) and not Path(ref).exists():
+        return load_from_hub(ref, split, home)
+    version = open_version(ref, home)
+    files = sorted((version.path / "data").glob(f"{split}-*.parquet"))
+    check_not_empty(ref, version.manifest, split)
+    made = version.manifest.provenance.verifier_version
+    return Rows(version.ref, version.manifest.content_hash, made, read_parquet(files, home))
+
+
+def check_not_empty(ref: str, manifest: Manifest, split: str) -> None:
+    """OvtError saying what the version has instead, where the split has no rows."""
+    if manifest.rows.get(split):
+        return
+    other = "rl" if split == "sft" else "sft"
+    has = f"only {manifest.rows[other]:,} in {other}" if manifest.rows.get(other) else "and none in the other split"
+    what = "verified responses to train on" if split == "sft" else "questions left for reinforcement"
+    command = " (`ovt train rl` trains on those)" if split == "sft" and manifest.rows.get("rl") else ""
+    raise OvtError(f"{ref} has no rows in {split}, {has}{command}: give a version with {what}")
+
+
+def read_parquet(files: list[Path], home: Home) -> "Dataset":
+    """The rows of parquet files, memory-mapped from a cache in the home."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    paths = [str(path) for path in files]
+    return datasets.load_dataset("parquet", data_files=paths, split="train", cache_dir=str(home.path / "datasets"))
+
+
+def load_from_hub(ref: str, split: str, home: Home) -> Rows:
+    """The rows of a version that was pushed to the Hub; its manifest says which one it is."""
+    import datasets
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    name, _, revision = ref.partition("@")
+    try:
+        path = hf_hub_download(name, MANIFEST, repo_type="dataset", revision=revision or None)
+        manifest = Manifest.model_validate_json(Path(path).read_bytes())
+        check_not_empty(ref, manifest, split)
+        rows = datasets.load_dataset(
+            name, split=split, revision=revision or None, cache_dir=str(home.path / "datasets")
+        )
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise OvtError(
+            f"cannot read {ref} from the Hub ({str(error).splitlines()[0][:200]}): give a version that "
+            "`ovt data push` put there, or one of this home"
+        ) from error
+    return Rows(ref, manifest.content_hash, manifest.provenance.verifier_version, rows)
+
+
+def make_collator(processor: Any) -> Any:
+    """What makes a batch of rows: TRL's own collator, which cuts nothing when it has no max_length."""
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
+
+    return DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
+
+
+def fed(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a row that the collator takes (it changes what it is given)."""
+    return {"images": row["images"], "prompt": row["prompt"], "completion": row["completion"]}
+
+
+def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> pl.DataFrame:
+    """What each row takes (LENGTHS, in the order of the rows), and why it has to be left out, if it has.
+
+    max_length   tokens of prompt and completion together; for rows without completion (rl), of the prompt
+    """
+    dataset = rows.dataset if isinstance(rows, Rows) else rows
+    columns = [
+        name for name in ("images", "prompt", "completion", "question_id", "sample_id") if name in dataset.features
+    ]
+    lengths: list[dict[str, Any]] = []
+    for batch in batches(dataset.select_columns(columns)):
+        lengths.extend(measure_batch(batch, processor))
+    table = pl.DataFrame(lengths, LENGTHS)
+    longer = pl.col("prompt_tokens") + pl.col("completion_tokens") > (max_length or 1 << 62)
+    return table.with_columns(pl.coalesce("reason", pl.when(longer).then(pl.lit("too_long"))).alias("reason"))
+
+
+def batches(dataset: "Dataset") -> Iterator[list[dict[str, Any]]]:
+    """The rows in groups of BATCH; a row whose image cannot be decoded comes alone, with images None."""
+    for start in range(0, len(dataset), BATCH):
+        indexes = range(start, min(start + BATCH, len(dataset)))
+        try:
+            yield [dataset[index] for index in indexes]
+        except (OSError, SyntaxError, ValueError):
+            for index in indexes:
+                yield [read_row(dataset, index)]
+
+
+def read_row(dataset: "Dataset", index: int) -> dict[str, Any]:
+    """A row, with images None where they cannot be decoded."""
+    try:
+        return dataset[index]
+    except (OSError, SyntaxError, ValueError):
+        return dataset.remove_columns("images")[index] | {"images": None}
+
+
+def measure_batch(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, Any]]:
+    """A LENGTHS row for each row of the batch."""
+    unfit = [unfitness(row) for row in batch]
+    fit = [row for row, reason in zip(batch, unfit, strict=True) if reason is None]
+    counts = iter(count(fit, processor) if fit else ())
+    none = {"prompt_tokens": None, "image_tokens": None, "completion_tokens": None}
+    ids = [{"question_id": row.get("question_id"), "sample_id": row.get("sample_id")} for row in batch]
+    return [
+        one | {"reason": reason} | (next(counts) if reason is None else none)
+        for one, reason in zip(ids, unfit, strict=True)
+    ]
+
+
+def unfitness(row: dict[str, Any]) -> str | None:
+    """Why a row cannot be fed at all, whatever its length."""
+    if row["images"] is None:
+        return "image_unreadable"
+    if not row["images"]:
+        return "image_missing"
+    if row.get("completion") and not row["completion"][0]["content"].strip():
+        return "empty_completion"
+    return None
+
+
+def count(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, int]]:
+    """Tokens of rows that can be fed: through the trainer's collator, or the prompts alone where nothing follows."""
+    if batch[0].get("completion"):
+        made = make_collator(processor)([fed(row) for row in batch])
+        labelled = (made["labels"] != IGNORED).sum(1)
+    else:
+        made, labelled = encode_prompts(batch, processor), None
+    images = image_positions(made, processor).sum(1)
+    totals = made["attention_mask"].sum(1)
+    return [
+        {
+            "prompt_tokens": int(totals[i] - (labelled[i] if labelled is not None else 0)),
+            "image_tokens": int(images[i]),
+            "completion_tokens": int(labelled[i]) if labelled is not None else 0,
+        }
+        for i in range(len(batch))
+    ]
+
+
+def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
+    """Prompts with their images, as GRPO feeds them before it generates."""
+    from trl.data_utils import prepare_multimodal_messages
+
+    turns = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in batch]
+    return processor.apply_chat_template(
+        turns,
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        processor_kwargs={"padding": True, "padding_side": "left"},
+    )
+
+
+def image_positions(made: Any, processor: Any) -> Any:
+    """Which tokens of a batch (n, length) stand for image patches."""
+    if "mm_token_type_ids" in made:
+        return made["mm_token_type_ids"] > 0
+    return made["input_ids"] == processor.image_token_id
+
+
+def describe_refused(lengths: pl.DataFrame) -> str:
+    """ "too_long 2 (1f0c2d3e4a5b6c7d, 77aa01f0c2d3e4a5), image_missing 1 (…)"; at most three ids each."""
+    refused = lengths.drop_nulls("reason").group_by("reason", maintain_order=True).agg("question_id")
+    parts = [
+        f"{reason} {len(ids):,} ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})"
+        for reason, ids in refused.iter_rows()
+    ]
+    return ", ".join(parts)

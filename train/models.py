@@ -1,0 +1,184 @@
+"""Models by name: "pocket", a training run, a folder or a Hub id; loaded with the processor that goes with them."""
+
+import difflib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.train.runs import RECORD, open_run, run_names
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, ProcessorMixin
+
+POCKET = Path(__file__).parent / "pocket" / "weights"
+ADAPTER = "adapter_config.json"
+# What others load beside the weights: the base model's own files go with every checkpoint, byte for byte.
+PROCESSOR_FILES = (
+    "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.jinja",
+    "chat_template.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
+)  # fmt: skip
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def resolve_model(ref: str, home: Home) -> str:
+    """Where a model lies: the shipped weights for "pocket", a run's model folder, a folder as it is, or a Hub id.
+
+    OvtError where `ref` is none of these, or a run that has no model yet.
+    """
+    if ref == "pocket":
+        return str(POCKET)
+    if (home.runs / ref / RECORD).is_file() and "/" not in ref:
+        run = open_run(ref, home)
+        if not run.done:
+            raise OvtError(f"run {ref} is not done: it has no model yet; go on with it first")
+        return str(run.model)
+    folder = Path(ref).expanduser()
+    if folder.is_dir():
+        if not ((folder / "config.json").is_file() or (folder / ADAPTER).is_file()):
+            raise OvtError(f"no model in {ref}: expected a folder with config.json, or a LoRA adapter's")
+        return str(folder)
+    if HUB_ID.fullmatch(ref):
+        return ref
+    near = difflib.get_close_matches(ref, ["pocket", *run_names(home)], n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise OvtError(f"no model at {ref!r}: {hint}give pocket, a run's name, a folder or a Hub id such as owner/name")
+
+
+def load_model(
+    where: str,
+    *,
+    dtype: "torch.dtype | str" = "auto",
+    attn_implementation: str | None = None,
+    trust_remote_code: bool = False,
+) -> "PreTrainedModel":
+    """The vision-language model that lies there (`resolve_model`), on the CPU; a LoRA adapter merged into its base.
+
+    OvtError where there is none, or one that reads no images.
+    """
+    from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
+
+    base = adapter_base(where)
+    logging.disable_progress_bar()
+    chosen: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            base or where, dtype=dtype, trust_remote_code=trust_remote_code, **chosen
+        )
+    except (OSError, ValueError) as error:
+        raise OvtError(f"cannot load {base or where} as a vision-language model: {first_line(error)}") from error
+    return merged(model, where) if base else model
+
+
+def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
+    """The model with the LoRA adapter of a folder added into its weights."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+
+
+def adapter_base(where: str) -> str | None:
+    """The base model that a LoRA adapter's folder names; None for a whole model."""
+    path = Path(where) / ADAPTER
+    return json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] if path.is_file() else None
+
+
+def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin":
+    """The processor of a model, for images of at most `max_pixels` (never more than the model's own limit).
+
+    AutoProcessor where torchvision is; else, for the Qwen2-VL family, one for images only, as its video part needs
+    torchvision. OvtError where there is none, or no chat template.
+    """
+    from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+    from transformers.utils import is_torchvision_available
+
+    from ovt.train.pocket.model import ImageProcessor
+
+    try:
+        if is_torchvision_available() or not is_qwen(where):
+            processor: Any = AutoProcessor.from_pretrained(where)
+        else:
+            tokenizer: Any = AutoTokenizer.from_pretrained(where)
+            pictures = AutoImageProcessor.from_pretrained(where)
+            processor = ImageProcessor(pictures, tokenizer, tokenizer.chat_template)
+    except (OSError, ValueError, ImportError) as error:
+        raise OvtError(f"cannot load the processor of {where}: {first_line(error)}") from error
+    if not getattr(processor, "image_processor", None):
+        raise OvtError(f"{where} has no image processor: ovt trains vision-language models; choose one")
+    if not processor.chat_template:
+        raise OvtError(
+            f"{where} has no chat template: add chat_template.jinja to its folder, or choose an instruct model"
+        )
+    if max_pixels is not None:
+        limit_pixels(processor, max_pixels)
+    return processor
+
+
+def limit_pixels(processor: Any, max_pixels: int) -> None:
+    """Lower what the processor shrinks images to: at most `max_pixels`, and never above its own limit."""
+    images = processor.image_processor
+    size = getattr(images, "size", None) or {}
+    longest = size.get("longest_edge") or getattr(images, "max_pixels", None)
+    shortest = size.get("shortest_edge") or getattr(images, "min_pixels", None)
+    if not longest or not shortest:
+        return  # this family has images of one size
+    most = min(max_pixels, longest)
+    images.size = {"shortest_edge": min(shortest, most), "longest_edge": most}
+    for name, value in (("max_pixels", most), ("min_pixels", min(shortest, most))):
+        if hasattr(images, name):
+            setattr(images, name, value)
+
+
+def is_qwen(where: str) -> bool:
+    """Whether the model is of the family whose video processor needs torchvision."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(adapter_base(where) or where).model_type in ("qwen2_vl", "qwen2_5_vl")
+
+
+def weights_revision(where: str) -> str | None:
+    """Which weights lie there: a hash over a folder's files, or the commit of a Hub repository (None offline)."""
+    if Path(where).is_dir():
+        from ovt.train.pocket.engine import weights_revision as hash_folder
+
+        return hash_folder(Path(where))
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return HfApi().model_info(where).sha
+    except (HfHubHTTPError, OSError):
+        return None
+
+
+def copy_processor(where: str, folder: Path) -> None:
+    """Put the base model's own processor, tokenizer and generation files beside weights, byte for byte.
+
+    What the trainer writes there itself goes: it carries this run's image limit, and class names and keys that older
+    releases of transformers (vLLM's) do not know.
+    """
+    for name in PROCESSOR_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for path in processor_paths(where):
+        shutil.copyfile(path, folder / path.name)
+
+
+def processor_paths(where: str) -> list[Path]:
+    """The processor files of a model, in its folder or in the Hub's cache."""
+    from transformers.utils import cached_file
+
+    if Path(where).is_dir():
+        return [path for name in PROCESSOR_FILES if (path := Path(where) / name).is_file()]
+    found = [cached_file(where, name, _raise_exceptions_for_missing_entries=False) for name in PROCESSOR_FILES]
+    return [Path(path) for path in found if path]
+
+
+def first_line(error: Exception) -> str:
+    """What a library says, cut to a line."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

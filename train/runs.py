@@ -1,0 +1,272 @@
+"""A training run: a folder under the home's runs/ that knows what it was made of, and goes on where it stopped.
+
+runs/NAME/run.json                     what went in (RunRecord); written first, and again when the run is done
+runs/NAME/checkpoints/checkpoint-40/   the trainer's own checkpoints; one without trainer_state.json is incomplete
+runs/NAME/model/                       the trained model; it gets its name when it is whole
+runs/NAME/log.jsonl                    a JSON object per logged step: {"step", "epoch", "time_s", …the trainer's names}
+runs/NAME/rollouts/                    what the model wrote while it was trained (rl only)
+
+Importing this stays light: `train/log.py` has the callback that writes the log.
+"""
+
+import difflib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.section import Section
+from ovt.curate.versions.lock import LOCK, try_lock
+
+RECORD = "run.json"
+STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
+COMPARED = ("kind", "model_revision", "data_hash", "parents", "settings", "seed")
+LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
+
+
+class RunRecord(Section):
+    """`run.json`: what a run was made of, and how far it came.
+
+    model          as it was given ("pocket", a run, a folder, a Hub id); model_revision says which weights these are
+    data           the version as it was given; data_hash its content
+    parents        the runs and versions that it came from, as refs
+    settings       the resolved section, paths and machine left out: what has to be equal for a run to go on
+    result         of a finished run: steps, the trainer's final metrics, train_s
+    """
+
+    name: str
+    kind: Literal["sft", "rl", "merge"]
+    model: str
+    model_revision: str | None = None
+    data: str | None = None
+    data_hash: str | None = None
+    parents: list[str] = Field(default_factory=list)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    verifier_version: str | None = None
+    ovt_version: str
+    git_commit: str | None = None
+    libraries: dict[str, str] = Field(default_factory=dict)
+    status: Literal["running", "done"] = "running"
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and its record as it was when the run was opened."""
+
+    name: str
+    path: Path
+    record: RunRecord
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def rollouts(self) -> Path:
+        return self.path / "rollouts"
+
+    @property
+    def done(self) -> bool:
+        return self.record.status == "done"
+
+
+def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
+    """The run of this record: new, under way (its last checkpoint is where to go on) or done, as it lies there.
+
+    With resume=False what lies there under the name goes. Raises OvtError where the name belongs to a run that was
+    made of something else.
+    """
+    check_name(record.name)
+    path = home.runs / record.name
+    if not resume and path.exists():
+        shutil.rmtree(path)
+    if not (path / RECORD).exists():
+        path.mkdir(parents=True, exist_ok=True)
+        write_record(path, record)
+        return Run(record.name, path, record)
+    there = read_record(path)
+    if differences := differing(there, record):
+        raise OvtError(
+            f"run {record.name} exists and was made of something else ({'; '.join(differences)}): "
+            "choose another --name, or --no-resume to replace it"
+        )
+    return Run(record.name, path, there)
+
+
+def finish(run: Run, result: dict[str, Any]) -> Run:
+    """The run as done; call it when `run.model` is in place."""
+    record = run.record.model_copy(update={"status": "done", "result": result})
+    write_record(run.path, record)
+    return Run(run.name, run.path, record)
+
+
+def open_run(ref: str, home: Home) -> Run:
+    """The run of this name. OvtError (with the nearest name) where there is none."""
+    if (home.runs / check_name(ref) / RECORD).is_file():
+        path = home.runs / ref
+        return Run(ref, path, read_record(path))
+    names = run_names(home)
+    near = difflib.get_close_matches(ref, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names[-10:]) or 'none yet'}"
+    raise OvtError(f"no run is named {ref!r} under {home.runs}; {hint}")
+
+
+def list_runs(home: Home) -> list[Run]:
+    """All runs, by name; a folder without a record that can be read is none."""
+    runs = []
+    for name in run_names(home):
+        try:
+            runs.append(Run(name, home.runs / name, read_record(home.runs / name)))
+        except OvtError:
+            continue
+    return runs
+
+
+def run_names(home: Home) -> list[str]:
+    """The names of the folders that hold a record."""
+    return sorted(path.parent.name for path in home.runs.glob(f"*/{RECORD}"))
+
+
+def last_checkpoint(run: Run) -> Path | None:
+    """The newest complete checkpoint; those that a killed or starved process left half written are removed."""
+    steps = {}
+    for path in run.checkpoints.glob("checkpoint-*"):
+        if not (step := re.fullmatch(r"checkpoint-(\d+)", path.name)):
+            continue
+        if is_complete(path):
+            steps[int(step[1])] = path
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+    return steps[max(steps)] if steps else None
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether the file that is written last is there, and whole."""
+    try:
+        return isinstance(json.loads((checkpoint / STATE).read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def new_model(run: Run) -> Generator[Path]:
+    """A folder to write the model into; it takes its place as `run.model` when the block ends well.
+
+    A block that fails (a full disk) leaves the model that was there, and nothing else.
+    """
+    made = run.path / ".model"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    try:
+        yield made
+        sync(made)
+        older = run.path / ".older"
+        shutil.rmtree(older, ignore_errors=True)
+        if run.model.exists():
+            run.model.rename(older)
+        made.rename(run.model)
+        shutil.rmtree(older, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def held(run: Run) -> Generator[None]:
+    """Holds a run for this process; OvtError where another one trains it right now."""
+    descriptor = try_lock(run.path / LOCK)
+    if descriptor is None:
+        raise OvtError(f"run {run.name} is being trained by another process: wait for it, or choose another --name")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def free_name(stem: str, record_of: Any, home: Home) -> str:
+    """The first of stem, stem-2, stem-3, … that is free, or a run of equal provenance (`record_of(name)`)."""
+    for number in range(1, 10_000):
+        name = stem if number == 1 else f"{stem}-{number}"
+        path = home.runs / name
+        if not (path / RECORD).exists() or not differing(read_record(path), record_of(name)):
+            return name
+    raise OvtError(f"there are too many runs named {stem}-N under {home.runs}: give one with --name")
+
+
+def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
+    """What of the provenance differs, each as "learning_rate is 1e-05 there, 5e-07 here"."""
+    compared = COMPARED + (("verifier_version",) if wanted.kind == "rl" else ())
+    found = []
+    for field in compared:
+        old, new = getattr(there, field), getattr(wanted, field)
+        if field == "settings":
+            old, new = json.loads(json.dumps(old)), json.loads(json.dumps(new))
+            for key in sorted(old.keys() | new.keys()):
+                if old.get(key) != new.get(key):
+                    found.append(f"{key} is {old.get(key)!s:.40} there, {new.get(key)!s:.40} here")
+        elif old != new:
+            found.append(f"{field} is {old!s:.40} there, {new!s:.40} here")
+    return found
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what trained."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def check_name(name: str) -> str:
+    """The name, where it can be a folder's; OvtError else."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise OvtError(
+            f"{name[:80]!r} cannot name a run: use letters, digits, '.', '_' and '-', 100 characters at most"
+        )
+    return name
+
+
+def read_record(path: Path) -> RunRecord:
+    """The record in a run's folder; OvtError where it cannot be read."""
+    try:
+        return RunRecord.model_validate_json((path / RECORD).read_bytes())
+    except (OSError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise OvtError(f"{path / RECORD} cannot be read ({first}): restore it, or train under another --name") from None
+
+
+def write_record(path: Path, record: RunRecord) -> None:
+    """Atomically, so that a reader finds the old record or the new one."""
+    made = path / f".{RECORD}"
+    made.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    made.replace(path / RECORD)
+
+
+def sync(folder: Path) -> None:
+    """Sees the files of a folder on disk: a full disk shows here, not after the rename."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
