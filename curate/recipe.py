@@ -2,16 +2,17 @@
 
     recipe = load_recipe("recipes/pocket.toml", overrides=["reason.k=8"])
 
-A recipe holds names of environment variables, never a secret, so it goes into a version's manifest as it is.
+A recipe holds names of environment variables, never a secret, so it goes into a version's manifest as it is. Other
+files of the same kind (the loop's) are read by the same functions, `load_tree` and `read_section`.
 """
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
@@ -27,6 +28,7 @@ from ovt.curate.stages.rows import DataSection
 from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
 
+Kind = TypeVar("Kind", bound=Section)
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -65,6 +67,12 @@ def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises RecipeError, in one line, for a missing file, bad TOML, an unknown key (with the nearest known one) or a bad
     value.
     """
+    where, tree = load_tree(path, overrides)
+    return read_section(Recipe, tree, where)
+
+
+def load_tree(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, dict[str, Any]]:
+    """(where, TOML tree) of the file at `path`, or shipped under that name, with `a.b=value` overrides applied."""
     where, text = read_recipe(path)
     try:
         tree = tomllib.loads(text)
@@ -72,26 +80,40 @@ def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         raise RecipeError(f"{where} is not valid TOML: {error}") from None
     for override in overrides:
         set_key(tree, override)
+    return where, tree
+
+
+def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
+    """The section that a tree is; RecipeError, in one line, for what cannot be one."""
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error)}") from None
+        raise RecipeError(f"{where}: {explain(error, kind)}") from None
 
 
 def read_recipe(path: str | Path) -> tuple[str, str]:
-    """(where, text) of a recipe file, or of a shipped recipe when `path` is a bare name such as `pocket`."""
+    """(where, text) of a recipe file, or of a shipped recipe when `path` is a name such as `pocket`."""
     file = Path(path)
     try:
         return str(file), file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        recipes = (file for file in files("ovt.recipes").iterdir() if file.name.endswith(".toml"))
-        shipped = {recipe.name.removesuffix(".toml"): recipe for recipe in recipes}
+        shipped = dict(shipped_recipes())
         if str(path) in shipped:
-            return f"recipe {path}", shipped[str(path)].read_text(encoding="utf-8")
+            return f"recipe {path}", shipped[str(path)]
         names = ", ".join(sorted(shipped))
         raise RecipeError(f"no recipe at {path}; give a TOML file, or one of ours: {names}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+
+
+def shipped_recipes() -> Iterator[tuple[str, str]]:
+    """(name, text) of each shipped recipe; those in a folder are named FOLDER/NAME."""
+    for entry in files("ovt.recipes").iterdir():
+        inside = entry.iterdir() if entry.is_dir() else (entry,)
+        folder = f"{entry.name}/" if entry.is_dir() else ""
+        for file in inside:
+            if file.name.endswith(".toml"):
+                yield folder + file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")
 
 
 def set_key(tree: dict[str, Any], override: str) -> None:
@@ -134,13 +156,13 @@ def toml_value(text: str) -> Any:
         return text
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError, kind: type[Section]) -> str:
     """The first error in one line, and how many more there are."""
     first, *others = error.errors(include_url=False)
     location = tuple(first["loc"])
     dotted = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
-        line = unknown_key(location, dotted)
+        line = unknown_key(location, dotted, kind)
     elif first["type"] == "missing":
         line = f"{dotted} is missing"
     elif first["type"] == "value_error" and not location:
@@ -150,16 +172,16 @@ def explain(error: ValidationError) -> str:
     return line + (f" (and {len(others)} more)" if others else "")
 
 
-def unknown_key(location: tuple[int | str, ...], dotted: str) -> str:
-    known = sorted(known_keys(location[:-1]))
+def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section]) -> str:
+    known = sorted(known_keys(location[:-1], kind))
     nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}"
     return f"{dotted} is not a known key; {hint}"
 
 
-def known_keys(location: tuple[int | str, ...]) -> set[str]:
-    """The keys that the section at `location` takes."""
-    kinds: list[Any] = [Recipe]
+def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]:
+    """The keys that the section at `location` inside one of `kind` takes."""
+    kinds: list[Any] = [kind]
     for part in location:
         kinds = [inner for kind in kinds for inner in step(kind, part)]
     return {name for kind in kinds for name in getattr(kind, "model_fields", {})}
