@@ -7,6 +7,8 @@ text cannot end a table, a fence or the metadata, nor become HTML, an image or a
 import html
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 
 from ovt.curate.versions.data import COLUMNS, feature_yaml
+from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import Manifest, ReasonCount
 from ovt.curate.versions.plain import plain
 from ovt.curate.versions.read import scan_rows
@@ -36,8 +39,17 @@ class Markdown(str):
     """Text that is Markdown of our own making, to be printed as it is."""
 
 
-def render_card(manifest: Manifest, folder: Path) -> str:
-    """The card of the version in `folder`; its manifest need not be written yet."""
+@dataclass(frozen=True)
+class Published:
+    """Where a card will be read: a Hub repository and tag, and the figures beside it, as title -> path there."""
+
+    repo: str
+    tag: str
+    figures: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_card(manifest: Manifest, folder: Path, published: Published | None = None) -> str:
+    """The card of the version in `folder`, to lie there or on the Hub; its manifest need not be written yet."""
     source = files("ovt.data_cards").joinpath("card.md.j2").read_text(encoding="utf-8")
     environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
@@ -46,6 +58,7 @@ def render_card(manifest: Manifest, folder: Path) -> str:
     return environment.from_string(source).render(
         manifest=manifest,
         made=manifest.provenance,
+        published=published,
         metadata=metadata(manifest),
         funnel=[(level, [row for row in manifest.funnel if row.level == level]) for level in levels],
         stats=summarise(scan_rows(folder, NEEDED)),
@@ -102,19 +115,31 @@ def percent(rate: float | None) -> str:
 
 
 def metadata(manifest: Manifest) -> Markdown:
-    """The YAML head that the Hub and `datasets` read; splits without rows are left out, as they have no file."""
-    splits = [split for split in SPLITS if manifest.rows[split]]
-    data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in splits] or "data/*.parquet"
+    """The YAML head that the Hub and `datasets` read."""
     rows = sum(manifest.rows[split] for split in SPLITS)
     fields = {
         "license": licenses(manifest),
         "task_categories": ["visual-question-answering", "image-text-to-text"],
         "tags": ["reasoning", "chain-of-thought", "vision-language", "ovt"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>10M")],
-        "configs": [{"config_name": "default", "data_files": data_files}],
-        "dataset_info": {"config_name": "default", "features": [feature_yaml(*column) for column in COLUMNS.items()]},
+        "configs": configs(manifest.rows),
     }
+    if rows:
+        fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in COLUMNS.items()]}
     return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def configs(rows: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What `load_dataset` can be asked for: by default both splits; each alone, as "train"; the tables of the ledger.
+
+    What has no rows is left out: `datasets` refuses it.
+    """
+    data = {split: f"data/{split}-*.parquet" for split in SPLITS if rows[split]}
+    both = [{"split": split, "path": path} for split, path in data.items()]
+    alone = data | {table: f"ledger/{table}.parquet" for table in TABLES if rows[table]}
+    parts = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in alone.items()]
+    nothing = {"config_name": "default", "data_files": "data/*.parquet"}  # `datasets` then says that no file is there
+    return ([{"config_name": "default", "data_files": both}] if both else []) + parts or [nothing]
 
 
 def licenses(manifest: Manifest) -> list[str]:

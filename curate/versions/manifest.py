@@ -17,6 +17,7 @@ from ovt.curate.section import Section
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 CARD = "README.md"
+CONTENT = ("data/", "ledger/")  # what a version is; the card and its figures only speak of it
 
 
 class Input(Section):
@@ -154,7 +155,7 @@ def _refuse_ambiguous(value: object, where: str) -> None:
 
 def content_hash(files: dict[str, FileEntry]) -> str:
     """The address of a version: a hash over the hashes of its data and ledger files."""
-    return canonical_hash({path: entry.sha256 for path, entry in files.items() if path != CARD})
+    return canonical_hash({path: entry.sha256 for path, entry in files.items() if path.startswith(CONTENT)})
 
 
 def hash_file(path: Path) -> FileEntry:

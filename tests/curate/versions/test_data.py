@@ -55,11 +55,20 @@ def test_version_with_one_split_only_loads(home, make_build, load, split, rows):
     assert len(load(version, split=split, streaming=True).take(9).to_list()) == rows if rows == 2 else True
 
 
+def test_each_split_and_each_table_of_the_ledger_is_a_config(home, make_build, load):
+    version = make_build(10).write(home)
+    for name in ("sft", "rl", "questions", "samples", "verdicts", "decisions"):
+        loaded = load(version, name=name)
+        assert {split: len(rows) for split, rows in loaded.items()} == {"train": version.manifest.rows[name]}
+    assert load(version, name="sft", split="train")[0]["images"][0].size == (28, 28)
+
+
 def test_version_without_rows_says_so_to_datasets_and_reads_as_empty(home, make_build, load):
     version = only(make_build(10), None).write(home)
     assert version.manifest.rows["questions"] == 4
-    with pytest.raises(FileNotFoundError, match="No \\(supported\\) data files found"):
+    with pytest.raises(ValueError, match="pick one among the available configs: \\['questions', 'samples'"):
         load(version)
+    assert len(load(version, name="decisions", split="train")) == version.manifest.rows["decisions"]
     for split in ("sft", "rl"):
         empty = scan(version, split).collect()
         assert (len(empty), list(data.COLUMNS)) == (0, empty.columns)
