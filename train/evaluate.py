@@ -174,7 +174,9 @@ def keep(name: str, asked: Asked, questions: pl.DataFrame, samples: pl.DataFrame
     answered = samples.filter(pl.col("text").is_not_null())
     if answered.is_empty():
         why = samples["error"].drop_nulls().head(1).to_list()
-        raise OvtError(f"none of {len(samples):,} requests was answered ({(why or ['no questions'])[0]}): see `ovt doctor`")
+        raise OvtError(
+            f"none of {len(samples):,} requests was answered ({(why or ['no questions'])[0]}): see `ovt doctor`"
+        )
     verdicts = verify.judge(answered, questions, VerifySection(kind=asked.settings.kind))
     answers = answers_table(questions, answered, verdicts)
     done = Evaluation(name=name, asked=asked, failed=len(samples) - len(answered), scores=score(answers))
