@@ -3,13 +3,11 @@ r"""Decide whether an answer is right: the one verdict that curation, the RL rew
     >>> verify("the answer is \boxed{\frac12}", "0.5").outcome
     'correct'
 
-Imports fast: sympy and math-verify are loaded only in worker processes, and only when a symbolic check needs them.
+Imports fast: the rules are loaded in worker processes only.
 """
 
-from ovt.verifiers.batch import verify_many
-from ovt.verifiers.check import verify, verify_response
+from ovt.verifiers.ask import lint_gold, verify, verify_many, verify_response
 from ovt.verifiers.extract import ResponseParts, split_response
-from ovt.verifiers.lint import lint_gold
 from ovt.verifiers.verdict import KINDS, VERSION, Verdict
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The way in: one prediction and one gold become one verdict. Every path (curation, reward, evaluation) calls this.
+"""The rules: one prediction and one gold become one verdict. Runs in a worker process; `ask.py` is the way in.
 
 The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as it stands and,
 where it is a sentence rather than a bare answer, the one answer that the sentence settles on.
@@ -7,7 +7,6 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 import re
 from collections.abc import Sequence
 
-from ovt.verifiers import pool
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
 from ovt.verifiers.doubt import doubt
 from ovt.verifiers.dressing import plain, undress
@@ -15,7 +14,7 @@ from ovt.verifiers.extract import split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
 from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
-from ovt.verifiers.verdict import KINDS, Finding, Verdict
+from ovt.verifiers.verdict import Finding, Verdict, shorten
 
 _REASONS = {
     "equal": "the prediction and the gold are equal",
@@ -45,8 +44,6 @@ _REASONS = {
     "too_nested": "the text is nested deeper than any answer",
     "unparseable": "the prediction cannot be read as this kind of answer",
     "undecided": "no rule could decide",
-    "timeout": "the comparison ran out of time",
-    "worker_lost": "the process that compared them was lost",
 }
 
 
@@ -54,20 +51,11 @@ _ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio", "time"])
 _FORMS = re.compile(r",? or | \(|\)$")
 
 
-def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
-    """Judge a bare answer, or a sentence that gives one.
-
-    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `KINDS`, where the caller knows better than
-    the gold's look. Never raises on any text and takes two seconds at most.
-    """
-    options = tuple(map(str, choices)) if choices else None
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
-    prediction, gold = prediction or "", gold or ""
-    pool.fresh_budget()
-    verdict = _verify(prediction, gold, options, kind)
+def check_answer(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
+    """Judge a bare answer, or a sentence that gives one."""
+    verdict = _check(prediction, gold, choices, kind)
     if verdict and not _is_same(prediction, gold):
-        reason = doubt(prediction, verdict, (gold, *(options or ())), lambda part: _verify(part, gold, options, kind))
+        reason = doubt(prediction, verdict, (gold, *(choices or ())), lambda part: _check(part, gold, choices, kind))
         if reason:
             return _verdict(verdict.extracted, gold, verdict.kind, Finding("wrong", reason))
     return verdict
@@ -79,16 +67,16 @@ def _is_same(prediction: str, gold: str) -> bool:
     return prediction.strip() == gold.strip() or (short and undress(prediction) == undress(gold))
 
 
-def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+def check_response(response: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
     """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
-    parts = split_response(response or "")
-    verdict = verify(parts.answer, gold, choices=choices, kind=kind)
+    parts = split_response(response)
+    verdict = check_answer(parts.answer, gold, choices, kind)
     if parts.answer:
         return verdict
     return _verdict("", gold, verdict.kind, Finding("wrong", parts.problem or "no_answer"))
 
 
-def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
+def _check(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
     if not gold.strip():
         return _verdict(prediction, gold, "text", Finding("wrong", "empty_gold"))
     if max(len(gold), len(prediction)) > MAX_ANSWER_CHARS and prediction.strip() == gold.strip():
@@ -99,11 +87,11 @@ def _verify(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: s
         options = read_options(choices)
         index = gold_index(gold, options)
         if index is not None:
-            return _verify_choice(prediction, gold, index, options)
-    return _verify_kind(prediction, read_gold(gold, kind))
+            return _check_choice(prediction, gold, index, options)
+    return _check_kind(prediction, read_gold(gold, kind))
 
 
-def _verify_choice(prediction: str, gold: str, index: int, options: Options) -> Verdict:
+def _check_choice(prediction: str, gold: str, index: int, options: Options) -> Verdict:
     if not prediction.strip():
         return _verdict("", gold, "choice", Finding("wrong", "no_answer"))
     finding = check_choice(_whole(prediction), index, options, compare_texts)
@@ -120,7 +108,7 @@ def _whole(prediction: str) -> str:
     return prediction if len(prediction) <= MAX_ANSWER_CHARS else ""
 
 
-def _verify_kind(prediction: str, gold: Gold) -> Verdict:
+def _check_kind(prediction: str, gold: Gold) -> Verdict:
     finding = check_gold(_whole(prediction), gold)
     if finding.outcome == "correct":
         return _verdict(prediction, gold.text, gold.kind, finding)
@@ -147,17 +135,13 @@ def _says_it_twice(answer: str, gold: Gold) -> bool:
 def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:
     left, right = finding.prediction or extracted, finding.gold or gold
     why = _REASONS.get(finding.reason, finding.reason.replace("_", " "))
-    explained = f"{kind}: {_shorten(left)!r} against {_shorten(right)!r}: {why}"
+    explained = f"{kind}: {shorten(left)!r} against {shorten(right)!r}: {why}"
     return Verdict(
         outcome=finding.outcome,
         kind=kind,
         reason=finding.reason,
-        extracted=_shorten(extracted, 500),
-        normalized_prediction=_shorten(left, 500),
-        normalized_gold=_shorten(right, 500),
+        extracted=shorten(extracted, 500),
+        normalized_prediction=shorten(left, 500),
+        normalized_gold=shorten(right, 500),
         explanation=explained,
     )
-
-
-def _shorten(text: str, limit: int = 80) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 20]}… ({len(text)} characters)"

@@ -39,9 +39,7 @@ _ANOTHER_LETTER = re.compile(
     r"^(?:and|or|&|/|,|\+|\s)*\(?([A-Z])\)?(?=$|[\s,.;:/)&]+(?:$|(?:and|or)\b|\(?[A-Z]\)?(?:$|[\s,.;:/)])))"
 )
 # Separators are possessive (++): else n of them can be shared out in 2^n ways.
-_SEVERAL = re.compile(
-    r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b)++\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE
-)
+_SEVERAL = re.compile(r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b)++\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE)
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
     r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"

@@ -1,13 +1,12 @@
 r"""Expressions: equal in value wherever they have one. `1/\sqrt2` is `\frac{\sqrt2}{2}`, `(x+1)^2` is `x^2+2x+1`.
 
-Three steps, each only where the one before could not tell: the same text; the same exact value (`exact.py`, in this
-process); the same value to sixty digits (`numeric.py`, in a worker). What our reader does not know goes to math-verify,
-in a worker too.
+Three steps, each only where the one before could not tell: the same text; the same exact value (`exact.py`); the same
+value to sixty digits (`numeric.py`). What our reader does not know goes to math-verify.
 """
 
 import re
 
-from ovt.verifiers import pool
+from ovt.verifiers import symbolic
 from ovt.verifiers.exact import compare_exactly, exact_ratio
 from ovt.verifiers.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source
 from ovt.verifiers.number import MIN_ROUNDED_DIGITS, Number, read_number
@@ -56,16 +55,16 @@ def check_expression(prediction: str, gold: str) -> Finding | None:
 
 
 def finding_of(word: str, prediction: str, gold: str) -> Finding:
-    """A comparison's word ("equal", "different", "unknown", "timeout", "lost") as a finding."""
+    """A comparison's word ("equal", "different", "unknown") as a finding."""
     if word == "equal":
         return Finding("correct", "equal", prediction, gold)
     if word == "different":
         return Finding("wrong", "different", prediction, gold)
-    return Finding("abstain", {"unknown": "undecided", "lost": "worker_lost"}.get(word, word), prediction, gold)
+    return Finding("abstain", "undecided", prediction, gold)
 
 
 def compare_sources(left: str, right: str) -> str:
-    """How two expressions compare: "equal", "different", "unknown", "timeout", "lost", or "unreadable"."""
+    """How two expressions compare: "equal", "different", "unknown", or "unreadable"."""
     if left.replace(" ", "") == right.replace(" ", ""):
         return "equal"
     try:
@@ -78,18 +77,18 @@ def compare_sources(left: str, right: str) -> str:
     for decimal, other in ((left, right), (right, left)):
         number = _written_decimal(decimal)
         if number:
-            return pool.call("compare", decimal, other, number.places)
-    return pool.call("compare", left, right)
+            return symbolic.compare(decimal, other, number.places)
+    return symbolic.compare(left, right)
 
 
 def ratio_of_sources(left: str, right: str) -> str:
-    """How one expression is a constant multiple of another: "positive", "negative", "none", or why nobody knows."""
+    """How one expression is a constant multiple of another: "positive", "negative", "none" or "unknown"."""
     try:
         ratio = exact_ratio(parse(left), parse(right))
     except Unreadable:
         return "unknown"
     if ratio is None:
-        return pool.call("ratio", left, right)
+        return symbolic.ratio(left, right)
     return "none" if ratio == 0 else "positive" if ratio > 0 else "negative"
 
 
@@ -110,4 +109,4 @@ def _compare_beyond(left: str, right: str) -> str:
     for source in (left, right):
         if has_words(source) or not _relation_free(source):
             return "unreadable"
-    return pool.call("math_verify", left, right, needs="math_verify")
+    return symbolic.ask_math_verify(left, right)

@@ -8,7 +8,7 @@ from functools import cmp_to_key
 from itertools import pairwise
 from typing import NamedTuple
 
-from ovt.verifiers import pool
+from ovt.verifiers import symbolic
 from ovt.verifiers.exact import CONSTANT, VARIABLE, TooLarge, exact_value
 from ovt.verifiers.expression import compare_sources, finding_of
 from ovt.verifiers.notation import Unreadable, math_source
@@ -160,7 +160,7 @@ def order(left: str, right: str) -> int:
         raise Unordered from None
     if a.level == b.level == CONSTANT:
         return (a.number > b.number) - (a.number < b.number)
-    word = pool.call("order", left, right)
+    word = symbolic.order(left, right)
     if word not in _ORDERS:
         raise Unordered
     return _ORDERS[word]

@@ -1,4 +1,4 @@
-r"""The value of a tree to many digits, by mpmath. Runs in a worker process only: see `pool.py`.
+r"""The value of a tree to many digits, by mpmath.
 
 Two expressions are equal where they agree to sixty digits at every test point at which both are real (at any point,
 where the imaginary unit is written). Points have positive and negative coordinates, so `\sqrt{x^2}` is not `x`.

@@ -9,7 +9,7 @@ comparison that ran out of time; an abstention is never worth a reward.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-VERSION = "1"
+VERSION = "2"
 """Changes with any change in behaviour; stamped on data, runs and reports."""
 
 Outcome = Literal["correct", "wrong", "abstain"]
@@ -73,3 +73,24 @@ def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> F
     if equal:
         return Finding("correct", reason or "equal", prediction, gold)
     return Finding("wrong", reason or "different", prediction, gold)
+
+
+_UNDECIDED = {
+    "timeout": "it takes longer than a verdict may",
+    "worker_lost": "the process that judged it was lost, twice",
+    "error": "the rules failed on it",
+    "too_long": "no response is that long",
+}
+
+
+def undecided(reason: str, kind: str, text: str, gold: str, detail: str = "") -> Verdict:
+    """An abstention over a text on which no rule came to an end. kind: "auto" where the gold's could not be told."""
+    kind = "text" if kind == "auto" else kind
+    why = _UNDECIDED[reason] + (f" ({shorten(detail, 200)})" if detail else "")
+    explained = f"{kind}: {shorten(text)!r} against {shorten(gold)!r}: {why}"
+    return Verdict("abstain", kind, reason, shorten(text, 500), shorten(text, 500), shorten(gold, 500), explained)
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """The text, or its beginning and its length."""
+    return text if len(text) <= limit else f"{text[: limit - 20]}… ({len(text)} characters)"

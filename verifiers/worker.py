@@ -1,30 +1,28 @@
-"""The process behind `pool.py`: reads jobs as JSON lines, does them under a limit of CPU time and memory, replies.
+"""The process behind `pool.py`: reads jobs as JSON lines, does each row under its limits of time and memory, replies.
 
-A job that meets its limit is answered "timeout" and leaves the process fit for the next. The process ends with its
-input.
+    ["answer", [["7", "7.0", null]], "auto"]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+
+A row that meets its limit is answered too, and leaves the process fit for the next. The process ends with its input.
 """
 
 import json
+import logging
 import os
 import resource
 import signal
 import sys
-import time
+from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
-from ovt.verifiers import pool
-
-CPU_LIMIT_S = 0.4
-"""After which a job is stopped and answered "timeout"."""
-
-CPU_HARD_LIMIT_S = 0.6
-"""After which the process is ended by the kernel: for a job stuck inside one step of C code."""
+from ovt.verifiers import clock
+from ovt.verifiers.check import check_answer, check_response
+from ovt.verifiers.extract import split_response
+from ovt.verifiers.kinds import read_gold
+from ovt.verifiers.lint import lint
+from ovt.verifiers.verdict import Verdict, undecided
 
 MEMORY_LIMIT = 4 << 30
-
-
-class OutOfTime(BaseException):
-    """Raised by the timer inside a job; not an Exception, so that no library swallows it."""
 
 
 def main() -> None:
@@ -32,63 +30,62 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "wb")
     # Nothing that a library prints may get between the replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGPROF, _ring)
-    pool._local = do
+
+    def reply(message: Any) -> None:
+        replies.write(json.dumps(message).encode() + b"\n")
+        replies.flush()
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    clock.start(reply)
+    reply("ready")
     for line in sys.stdin.buffer:
-        job, *args = json.loads(line)
-        for reply in _serve(job, args):
-            replies.write(json.dumps(reply).encode() + b"\n")
-            replies.flush()
+        job, rows, *args = json.loads(line)
+        for row in rows:
+            reply(JOBS[job](*row, *args))
 
 
-def _ring(signum: int, frame: Any) -> None:
-    raise OutOfTime
+def _judged(check: Callable[..., Verdict]) -> Callable[..., tuple[Any, ...]]:
+    """The check as a job: whatever happens, there is a verdict's fields."""
+
+    def judge(text: str, gold: str, choices: list[str] | None, kind: str) -> tuple[Any, ...]:
+        try:
+            with clock.limited():
+                return astuple(check(text, gold, tuple(choices) if choices else None, kind))
+        except clock.OutOfTime:
+            return astuple(_undecided("timeout", "", check, text, gold, kind))
+        except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
+            return astuple(_undecided("error", repr(error), check, text, gold, kind))
+
+    return judge
 
 
-def _serve(job: str, args: list[Any]) -> Any:
-    if job == "load":
-        yield _load(args[0])
-    elif job == "rows":
-        yield from _judge_rows(*args)
-    else:
-        started = time.process_time()
-        result = do(job, *args)
-        yield result, time.process_time() - started
-
-
-def _load(library: str) -> str:
-    if library == "math_verify":
-        import math_verify  # noqa: F401
-    return "loaded"
-
-
-def do(job: str, *args: Any) -> str:
-    """One job on the spot, under the CPU limit: "timeout" where it meets it, "unknown" where it fails."""
-    from ovt.verifiers.symbolic import JOBS
-
-    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_HARD_LIMIT_S)
-    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+def _undecided(reason: str, detail: str, check: Any, text: str, gold: str, kind: str) -> Verdict:
+    """An abstention with what can quickly be said of it: the gold's kind, the answer."""
     try:
-        result = JOBS[job](*args)
-    except OutOfTime:
-        return "timeout"
-    except Exception:  # noqa: BLE001 (whatever a library makes of hostile text, all that it means is that nobody knows)
-        return "unknown"
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    return result
+        with clock.limited(clock.LIMIT_S / 4):
+            kind = read_gold(gold, kind).kind
+            text = split_response(text).answer if check is check_response else text
+    except (clock.OutOfTime, Exception):  # noqa: BLE001 (as above)
+        text = ""
+    return undecided(reason, kind, text, gold, detail)
 
 
-def _judge_rows(rows: list[Any], responses: bool, kind: str) -> Any:
-    from ovt.verifiers.check import verify, verify_response
+def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
+    try:
+        with clock.limited():
+            return [lint(gold, tuple(choices) if choices else None, kind)]
+    except clock.OutOfTime:
+        return ["gold_takes_too_long"]
 
-    judge = verify_response if responses else verify
-    for text, gold, choices in rows:
-        verdict = judge(text, gold, choices=choices, kind=kind)
-        yield [getattr(verdict, name) for name in verdict.__slots__]
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "answer": _judged(check_answer),
+    "response": _judged(check_response),
+    "lint": _lint,
+}
 
 
 if __name__ == "__main__":

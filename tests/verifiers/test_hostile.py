@@ -97,19 +97,19 @@ GOLDS = ["7", "\\sqrt{2}", "B", "Yes", "Paris", "(3, 4)", "x > 5", "21 cm", "3:4
 def test_no_hostile_answer_is_accepted_or_slow(text: str) -> None:
     verify("\\sqrt{8}", "2\\sqrt{2}")
     for gold in GOLDS:
-        started = time.process_time()
-        assert not verify(text, gold)
-        assert not verify(text, gold, choices=["other", "third", "fourth", gold])
-        assert time.process_time() - started < 1
+        for choices in (None, ["other", "third", "fourth", gold]):
+            started = time.monotonic()
+            assert not verify(text, gold, choices=choices)
+            assert time.monotonic() - started < 2
     assert verify_response(text, "Paris").outcome != "correct"
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()], ids=lambda text: repr(text[:24]))
 def test_a_hostile_gold_is_no_trouble_either(text: str) -> None:
-    started = time.process_time()
     for prediction in ("7", "B", "\\sqrt{2}", "Paris"):
-        verify(prediction, text)
-    assert time.process_time() - started < 1
+        started = time.monotonic()
+        assert verify(prediction, text).reason != "error"
+        assert time.monotonic() - started < 2
 
 
 def test_identical_huge_strings_are_equal() -> None:

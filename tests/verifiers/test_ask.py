@@ -8,7 +8,7 @@ import time
 import polars as pl
 import pytest
 
-from ovt.verifiers import batch, pool, verify, verify_many, verify_response
+from ovt.verifiers import ask, pool, verify, verify_many, verify_response
 
 ROWS = [
     ("B", "B", None),
@@ -43,7 +43,7 @@ def test_rows_of_a_polars_frame() -> None:
 @pytest.fixture
 def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "MAX_WORKERS", 2)
-    monkeypatch.setattr(batch, "SPREAD_FROM", 1)
+    monkeypatch.setattr(ask, "SPREAD_FROM", 1)
 
 
 @pytest.mark.usefixtures("two_workers")

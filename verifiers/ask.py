@@ -1,0 +1,109 @@
+r"""The way in: one row or many, each judged in a worker process, so that none takes more than two seconds.
+
+    verify("\\frac12", "0.5").outcome                      # "correct"
+
+    verdicts = verify_many(df.select("response", "gold", "choices").iter_rows(), responses=True)
+    df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]), reason=pl.Series([v.reason for v in verdicts]))
+
+Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ovt.verifiers import pool
+from ovt.verifiers.verdict import KINDS, Verdict, undecided
+
+SPREAD_FROM = 1_000
+"""Rows below which starting a second process costs more than it saves."""
+
+CHUNK = 200
+"""Rows that a worker is given at once."""
+
+MAX_CHARS = 2_000_000
+"""A text that is longer is judged by nobody."""
+
+Row = tuple[str, str] | tuple[str, str, Sequence[str] | None]
+Key = tuple[str, str, tuple[str, ...] | None]
+
+
+def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+    """Judge a bare answer, or a sentence that gives one.
+
+    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `KINDS`, where the caller knows better than
+    the gold's look. Never raises on any text and takes two seconds at most; what runs out of them is an abstention.
+    """
+    return _judge("answer", [_key(prediction, gold, choices)], kind)[0]
+
+
+def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+    """Judge a whole response: its answer is found first (`extract.py`). Nothing inside `<think>` counts."""
+    return _judge("response", [_key(response, gold, choices)], kind)[0]
+
+
+def verify_many(rows: Iterable[Row], *, responses: bool = False, kind: str = "auto") -> list[Verdict]:
+    """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts come in the rows' order.
+
+    responses: the first column holds whole responses (`verify_response`) rather than bare answers (`verify`).
+    Equal rows are judged once, and long tables are spread over the worker processes.
+    """
+    keys = [_key(*row) for row in rows]
+    unique = list(dict.fromkeys(keys))
+    chunks = [unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK)]
+    job = "response" if responses else "answer"
+    if len(unique) < SPREAD_FROM or pool.MAX_WORKERS == 1:
+        verdicts = [verdict for chunk in chunks for verdict in _judge(job, chunk, kind)]
+    else:
+        verdicts = _spread(job, chunks, kind)
+    known = dict(zip(unique, verdicts, strict=True))
+    return [known[key] for key in keys]
+
+
+def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto") -> str | None:
+    """Why a gold cannot be used (a reason code), or None where it can.
+
+    `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: it is two options at
+    once; `unparseable_gold`: the kind asked for cannot read it; `gold_not_accepted`: its own verifier refuses it;
+    `gold_takes_too_long`.
+    """
+    text, _, options = _key(gold, "", choices)
+    if len(text) > MAX_CHARS:
+        return "gold_too_long"
+    (reply,) = pool.run("lint", [(text, options)], _known(kind))
+    return reply[0] if isinstance(reply, list) else "gold_takes_too_long" if reply == pool.TIMEOUT else "worker_lost"
+
+
+def _key(text: str | None, gold: str | None, choices: Sequence[str] | None = None) -> Key:
+    return str(text or ""), str(gold or ""), tuple(map(str, choices)) if choices else None
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
+    return kind
+
+
+def _spread(job: str, chunks: list[list[Key]], kind: str) -> list[Verdict]:
+    """Each thread feeds one worker process, chunk by chunk."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(pool.MAX_WORKERS) as threads:
+        judged = threads.map(lambda chunk: _judge(job, chunk, kind), chunks)
+        return [verdict for verdicts in judged for verdict in verdicts]
+
+
+def _judge(job: str, keys: list[Key], kind: str) -> list[Verdict]:
+    """A verdict for each row."""
+    sent = [key for key in keys if _size(key) <= MAX_CHARS]
+    replies = iter(pool.run(job, sent, _known(kind)))
+    return [_verdict(next(replies) if _size(key) <= MAX_CHARS else "too_long", key, kind) for key in keys]
+
+
+def _size(key: Key) -> int:
+    return len(key[0]) + len(key[1]) + sum(map(len, key[2] or ()))
+
+
+def _verdict(reply: list[str] | str, key: Key, kind: str) -> Verdict:
+    if isinstance(reply, list):
+        return Verdict(*reply)
+    reason = {pool.LOST: "worker_lost"}.get(reply, reply)
+    return undecided(reason, kind, "", key[1])

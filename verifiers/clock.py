@@ -1,0 +1,62 @@
+"""The limit of CPU time on one row of work, in a worker process's main thread.
+
+    with limited():
+        …                      # OutOfTime is raised in here, or the kernel ends the process
+
+Outside a worker nothing is limited; `untimed` then does nothing either.
+"""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+LIMIT_S = 0.5
+"""CPU time after which `OutOfTime` is raised."""
+
+HARD_LIMIT_S = 0.8
+"""CPU time after which the kernel ends the process: for work stuck inside one step of C code."""
+
+
+class OutOfTime(BaseException):
+    """Raised by the timer; not an Exception, so that no library swallows it."""
+
+
+def _tell(word: str) -> None:
+    """Replaced by `start`."""
+
+
+def _ring(signum: int, frame: Any) -> None:
+    raise OutOfTime
+
+
+def start(listener: Callable[[str], None]) -> None:
+    """Take over this process's timer. listener: told that a library is "loading", and "loaded"."""
+    global _tell
+    _tell = listener
+    signal.signal(signal.SIGPROF, _ring)
+
+
+@contextlib.contextmanager
+def limited(limit_s: float = LIMIT_S) -> Iterator[None]:
+    """Stop what is inside after so much CPU time. Raises OutOfTime."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit_s + HARD_LIMIT_S - LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+@contextlib.contextmanager
+def untimed() -> Iterator[None]:
+    """Leave what is inside (an import) out of the time."""
+    left = [signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)]
+    _tell("loading")
+    try:
+        yield
+    finally:
+        _tell("loaded")
+        signal.setitimer(signal.ITIMER_VIRTUAL, left[1])
+        signal.setitimer(signal.ITIMER_PROF, left[0])
