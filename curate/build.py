@@ -10,13 +10,13 @@ writes the bytes of an undisturbed one.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import polars as pl
 
 from ovt import __version__
+from ovt.curate.decide import CHUNK, Tables, decide, described
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
@@ -28,41 +28,15 @@ from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
-from ovt.curate.stages import (
-    behaviours,
-    caption,
-    decisions,
-    difficulty,
-    filter,
-    judge,
-    reason,
-    rows,
-    samples,
-    select,
-    verify,
-)
+from ovt.curate.stages import caption, judge, reason, samples, verify
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
 from ovt.curate.versions.read import Version, is_whole, list_versions
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.versions.schema import QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
-
-CHUNK = 2_000  # questions that go through the deciding stages at once; bounds the memory
-NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
-
-
-@dataclass(frozen=True)
-class Tables:
-    """A chunk of questions, decided: tables of the schemas of the same names."""
-
-    questions: pl.DataFrame
-    samples: pl.DataFrame
-    verdicts: pl.DataFrame
-    decisions: pl.DataFrame
-    rows: pl.DataFrame
 
 
 async def build(
@@ -154,7 +128,7 @@ def reason_requests(
 ) -> Iterator[ChatRequest]:
     """The requests of every question that can be asked; the tally's total comes down by those that cannot."""
     for chunk in chunks(questions):
-        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        captioned, captions, _ = describe(recipe, chunk, endpoints, store)
         tally.total -= (len(chunk) - len(captioned)) * recipe.reason.k
         yield from reason.requests(captioned, captions, recipe.reason)
 
@@ -169,7 +143,7 @@ def judge_requests(
 ) -> Iterator[ChatRequest]:
     """The requests about what the rules leave open; the tally's total grows as they are found."""
     for chunk in chunks(questions):
-        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        captioned, captions, _ = describe(recipe, chunk, endpoints, store)
         answered, _ = reason.run(captioned, reasoned(recipe, captioned, captions, endpoints, store))
         verdicts = verify.judge(answered, captioned, recipe.verify)
         for request in judge.requests(captioned, verdicts, section):
@@ -183,14 +157,14 @@ def chunks(questions: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def describe(
     recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore
-) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame, pl.DataFrame]:
-    """(questions that can be asked, their captions, caption samples, decisions); no captions where images are seen."""
-    if recipe.caption is None:
-        return questions, None, SAMPLES.to_frame(), DECISIONS.to_frame()
-    requests = caption.requests(questions, recipe.caption)
-    described = replies(questions, "caption", requests, endpoints[recipe.caption.endpoint], store)
-    captions, fates = caption.run(questions, described)
-    return questions.join(captions, on="question_id", how="semi", maintain_order="left"), captions, described, fates
+) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
+    """(questions that can be asked, their captions, caption samples); no captions where images are seen."""
+    said = SAMPLES.to_frame()
+    if recipe.caption:
+        requests = caption.requests(questions, recipe.caption)
+        said = replies(questions, "caption", requests, endpoints[recipe.caption.endpoint], store)
+    captioned, captions, _ = described(recipe, questions, said)
+    return captioned, captions, said
 
 
 def replies(
@@ -221,9 +195,10 @@ def reasoned(
 
 
 def judged(
-    recipe: Recipe,
     answered: pl.DataFrame,
     questions: pl.DataFrame,
+    *,
+    recipe: Recipe,
     endpoints: Mapping[str, Endpoint],
     store: ReplyStore,
 ) -> pl.DataFrame:
@@ -237,32 +212,13 @@ def judged(
     return judge.run(verdicts, keys, store.get_many(keys), section, endpoint.model)
 
 
-def decide(recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore) -> Tables:
-    """One chunk through verify, select and filter: a pure function of the recipe and the stored replies."""
-    captioned, captions, described, lost = describe(recipe, questions, endpoints, store)
-    said = reasoned(recipe, captioned, captions, endpoints, store)
-    answered, unanswered = reason.run(captioned, said)
-    verdicts = judged(recipe, answered, captioned, endpoints, store)
-    correct, wrong = verify.run(answered, verdicts)
-    selected, not_selected = select.run(correct, recipe.select)
-    filtered, filtered_out = filter.run(selected, recipe.filter)
-    kept = decisions.kept(filtered, "sample", "kept", pl.col("edit"))
-    decided = pl.concat([lost, unanswered, wrong, not_selected, filtered_out, kept])
-    decided = pl.concat([decided, decisions.settle(questions, filtered, decided)])
-    return Tables(
-        questions=questions,
-        samples=pl.concat([described, said]),
-        verdicts=verdicts,
-        decisions=decided,
-        rows=rows.run(
-            questions,
-            captions if captions is not None else NO_CAPTIONS,
-            behaviours.run(filtered),
-            difficulty.run(verdicts, recipe.difficulty),
-            decided,
-            recipe.data,
-        ),
-    )
+def decide_chunk(
+    recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore
+) -> Tables:
+    """One chunk, from its stored replies: a pure function of these and the recipe."""
+    captioned, captions, caption_samples = describe(recipe, questions, endpoints, store)
+    said = pl.concat([caption_samples, reasoned(recipe, captioned, captions, endpoints, store)])
+    return decide(recipe, questions, said, partial(judged, recipe=recipe, endpoints=endpoints, store=store))
 
 
 def import_drops(imported: Imported) -> Tables:
@@ -290,7 +246,7 @@ def write(
     with VersionWriter(home, recipe.name) as writer:
         writer.append(**vars(import_drops(imported)))
         for chunk in chunks(imported.questions):
-            writer.append(**vars(decide(recipe, chunk, endpoints, store)))
+            writer.append(**vars(decide_chunk(recipe, chunk, endpoints, store)))
             tally.done += len(chunk)
         return writer.finish(provenance)
 

@@ -1,0 +1,71 @@
+"""The part of a build that asks nobody: what models said of some questions -> verdicts, decisions and kept rows.
+
+    verify → select → filter → rows
+
+Builds read the samples from the reply store, `what_if` from a version's ledger; both decide here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from ovt.curate.recipe import Recipe
+from ovt.curate.stages import behaviours, caption, decisions, difficulty, filter, reason, rows, select, verify
+from ovt.curate.versions.schema import DECISIONS
+
+CHUNK = 2_000  # questions that are decided at once; bounds the memory. The ledger's order within a chunk follows it
+NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
+
+Judge = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]  # (answered samples, their questions) -> VERDICTS
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A chunk of questions, decided: tables of the schemas of the same names."""
+
+    questions: pl.DataFrame
+    samples: pl.DataFrame
+    verdicts: pl.DataFrame
+    decisions: pl.DataFrame
+    rows: pl.DataFrame
+
+
+def described(
+    recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
+    """(questions that can be asked, their captions, decisions on the rest); no captions where images are seen.
+
+    samples: SAMPLES rows of the questions' captions.
+    """
+    if recipe.caption is None:
+        return questions, None, DECISIONS.to_frame()
+    captions, lost = caption.run(questions, samples)
+    return questions.join(captions, on="question_id", how="semi", maintain_order="left"), captions, lost
+
+
+def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge: Judge) -> Tables:
+    """One chunk through verify, select and filter.
+
+    samples: all SAMPLES rows of the questions, captions first, each by (question, index). judge: gives the verdicts.
+    """
+    of_stage = samples.partition_by("stage", as_dict=True)
+    captions_said, said = (of_stage.get((stage,), samples.clear()) for stage in ("caption", "reason"))
+    captioned, captions, lost = described(recipe, questions, captions_said)
+    answered, unanswered = reason.run(captioned, said)
+    verdicts = judge(answered, captioned)
+    correct, wrong = verify.run(answered, verdicts)
+    selected, not_selected = select.run(correct, recipe.select)
+    filtered, filtered_out = filter.run(selected, recipe.filter)
+    kept = decisions.kept(filtered, "sample", "kept", pl.col("edit"))
+    decided = pl.concat([lost, unanswered, wrong, not_selected, filtered_out, kept])
+    decided = pl.concat([decided, decisions.settle(questions, filtered, decided)])
+    made = rows.run(
+        questions,
+        captions if captions is not None else NO_CAPTIONS,
+        behaviours.run(filtered),
+        difficulty.run(verdicts, recipe.difficulty),
+        decided,
+        recipe.data,
+    )
+    return Tables(questions, samples, verdicts, decided, made)
