@@ -3,12 +3,13 @@ r"""The way in: one row or many, each judged in a worker process, so that none t
     verify("\\frac12", "0.5").outcome                      # "correct"
 
     verdicts = verify_many(df.select("response", "gold", "choices").iter_rows(), responses=True)
-    df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]), reason=pl.Series([v.reason for v in verdicts]))
+    df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]))
 
 Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ovt.verifiers import pool
 from ovt.verifiers.verdict import KINDS, Verdict, undecided
@@ -102,7 +103,7 @@ def _size(key: Key) -> int:
     return len(key[0]) + len(key[1]) + sum(map(len, key[2] or ()))
 
 
-def _verdict(reply: list[str] | str, key: Key, kind: str) -> Verdict:
+def _verdict(reply: Any, key: Key, kind: str) -> Verdict:
     if isinstance(reply, list):
         return Verdict(*reply)
     reason = {pool.LOST: "worker_lost"}.get(reply, reply)

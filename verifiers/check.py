@@ -5,7 +5,6 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 """
 
 import re
-from collections.abc import Sequence
 
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
 from ovt.verifiers.doubt import doubt

@@ -8,13 +8,13 @@ Outside a worker nothing is limited; `untimed` then does nothing either.
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
-LIMIT_S = 0.5
+LIMIT_S = 0.7
 """CPU time after which `OutOfTime` is raised."""
 
-HARD_LIMIT_S = 0.8
+HARD_LIMIT_S = 1.0
 """CPU time after which the kernel ends the process: for work stuck inside one step of C code."""
 
 
@@ -22,8 +22,7 @@ class OutOfTime(BaseException):
     """Raised by the timer; not an Exception, so that no library swallows it."""
 
 
-def _tell(word: str) -> None:
-    """Replaced by `start`."""
+_listener: list[Callable[[str], None]] = []
 
 
 def _ring(signum: int, frame: Any) -> None:
@@ -32,13 +31,12 @@ def _ring(signum: int, frame: Any) -> None:
 
 def start(listener: Callable[[str], None]) -> None:
     """Take over this process's timer. listener: told that a library is "loading", and "loaded"."""
-    global _tell
-    _tell = listener
+    _listener[:] = [listener]
     signal.signal(signal.SIGPROF, _ring)
 
 
 @contextlib.contextmanager
-def limited(limit_s: float = LIMIT_S) -> Iterator[None]:
+def limited(limit_s: float = LIMIT_S) -> Generator[None]:
     """Stop what is inside after so much CPU time. Raises OutOfTime."""
     signal.setitimer(signal.ITIMER_VIRTUAL, limit_s + HARD_LIMIT_S - LIMIT_S)
     signal.setitimer(signal.ITIMER_PROF, limit_s)
@@ -50,13 +48,15 @@ def limited(limit_s: float = LIMIT_S) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def untimed() -> Iterator[None]:
+def untimed() -> Generator[None]:
     """Leave what is inside (an import) out of the time."""
     left = [signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)]
-    _tell("loading")
+    for tell in _listener:
+        tell("loading")
     try:
         yield
     finally:
-        _tell("loaded")
+        for tell in _listener:
+            tell("loaded")
         signal.setitimer(signal.ITIMER_VIRTUAL, left[1])
         signal.setitimer(signal.ITIMER_PROF, left[0])

@@ -56,8 +56,8 @@ class Worker:
             # Our own interpreter and module, and none of our environment's secrets.
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-X", "utf8", "-m", "ovt.verifiers.worker"],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
                 env=env,
                 start_new_session=True,

@@ -177,7 +177,8 @@ import sys
 from ovt.verifiers import pool, verify
 print(len(pool._pool.all))
 assert verify("7,000.0", "7000") and verify("\\\\sqrt{8}", "2\\\\sqrt{2}")
-print(len(pool._pool.all), [name for name in ("sympy", "mpmath", "ovt.verifiers.check", "polars") if name in sys.modules])
+rules = ("sympy", "mpmath", "ovt.verifiers.check", "polars")
+print(len(pool._pool.all), [name for name in rules if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.split("\n")[:2] == ["0", "1 []"]
