@@ -14,6 +14,7 @@ from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Overrides
 from ovt.curate.terminal import console, print_json
 from ovt.curate.versions import commands as data
+from ovt.train import commands as train
 
 if TYPE_CHECKING:
     from ovt.curate.endpoints.endpoint import Transport
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(curate.commands, name="curate")
 app.add_typer(data.commands, name="data")
 app.add_typer(verify.commands, name="verify")
+app.add_typer(train.commands, name="train")
 
 
 @app.callback()

@@ -7,6 +7,8 @@
 Lengths are those of the trainer's own collator, so a row that is measured as fitting is fed whole.
 """
 
+import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +47,7 @@ class Rows:
     content_hash: str
     verifier_version: str | None
     dataset: "Dataset"
-
-    def select(self, indexes: list[int]) -> "Dataset":
-        """These rows, in this order."""
-        return self.dataset.select(indexes)
+    split: str = "sft"
 
 
 def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
@@ -62,7 +61,7 @@ def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
     files = sorted((version.path / "data").glob(f"{split}-*.parquet"))
     check_not_empty(ref, version.manifest, split)
     made = version.manifest.provenance.verifier_version
-    return Rows(version.ref, version.manifest.content_hash, made, read_parquet(files, home))
+    return Rows(version.ref, version.manifest.content_hash, made, read_parquet(files, home), split)
 
 
 def check_not_empty(ref: str, manifest: Manifest, split: str) -> None:
@@ -104,7 +103,7 @@ def load_from_hub(ref: str, split: str, home: Home) -> Rows:
             f"cannot read {ref} from the Hub ({str(error).splitlines()[0][:200]}): give a version that "
             "`ovt data push` put there, or one of this home"
         ) from error
-    return Rows(ref, manifest.content_hash, manifest.provenance.verifier_version, rows)
+    return Rows(ref, manifest.content_hash, manifest.provenance.verifier_version, rows, split)
 
 
 def make_collator(processor: Any) -> Any:
@@ -131,9 +130,43 @@ def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> p
     lengths: list[dict[str, Any]] = []
     for batch in batches(dataset.select_columns(columns)):
         lengths.extend(measure_batch(batch, processor))
-    table = pl.DataFrame(lengths, LENGTHS)
-    longer = pl.col("prompt_tokens") + pl.col("completion_tokens") > (max_length or 1 << 62)
-    return table.with_columns(pl.coalesce("reason", pl.when(longer).then(pl.lit("too_long"))).alias("reason"))
+    return limited(pl.DataFrame(lengths, LENGTHS), max_length)
+
+
+def limited(lengths: pl.DataFrame, max_length: int | None) -> pl.DataFrame:
+    """The lengths with the reason "too_long" where a row that could be fed has more than `max_length` tokens."""
+    if max_length is None:
+        return lengths
+    longer = pl.col("prompt_tokens") + pl.col("completion_tokens") > max_length
+    return lengths.with_columns(pl.coalesce("reason", pl.when(longer).then(pl.lit("too_long"))))
+
+
+def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> pl.DataFrame:
+    """As `measure`, read from the home where these rows went through this processor before."""
+    path = home.path / "datasets" / "lengths" / f"{fingerprint(rows, processor)}.parquet"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_suffix(f".{os.getpid()}")
+        measure(rows, processor, None).write_parquet(made)
+        made.replace(path)
+    return limited(pl.read_parquet(path), max_length)
+
+
+def fingerprint(rows: Rows, processor: Any) -> str:
+    """A hash of all that lengths depend on: rows, tokenizer, template, image settings, libraries."""
+    from importlib.metadata import version
+
+    parts = (
+        rows.content_hash,
+        rows.split,
+        str(len(rows.dataset)),
+        processor.tokenizer.backend_tokenizer.to_str() if processor.tokenizer.is_fast else repr(processor.tokenizer),
+        str(processor.chat_template),
+        processor.image_processor.to_json_string(),
+        version("trl"),
+        version("transformers"),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def batches(dataset: "Dataset") -> Iterator[list[dict[str, Any]]]:

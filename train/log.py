@@ -1,11 +1,16 @@
-"""A run's log: what the trainer reports, as lines of JSON that plots, the card and people read."""
+"""What is told of a training: log.jsonl for plots and cards, lines for people, and files beside each checkpoint."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ovt.train.models import copy_processor
+
+LINE_EVERY = 10.0  # seconds between lines of progress
 
 
 class LogLines(TrainerCallback):
@@ -44,6 +49,64 @@ class LogLines(TrainerCallback):
         line |= {name: value for name, value in logs.items() if name not in line}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=float) + "\n")
+
+
+class ShowSteps(TrainerCallback):
+    """A line of progress every LINE_EVERY seconds, on stderr: step, loss or reward, speed, time left."""
+
+    def __init__(self) -> None:
+        self._began = self._shown = 0.0
+        self._from = self._tokens = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._began = self._shown = time.monotonic()
+        self._from = state.global_step
+        if state.is_world_process_zero and self._from:
+            print(f"going on from step {self._from:,} of {state.max_steps:,}", file=sys.stderr)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        now = time.monotonic()
+        due = now - self._shown >= LINE_EVERY or state.global_step >= state.max_steps
+        if not (state.is_world_process_zero and logs and due and ("loss" in logs or "reward" in logs)):
+            return
+        self._shown = now
+        steps = max(1, state.global_step - self._from)
+        speed = (now - self._began) / steps
+        names = [name for name in ("loss", "reward", "mean_token_accuracy") if name in logs]
+        told = ", ".join(f"{name.replace('_', ' ')} {float(logs[name]):.3f}" for name in names)
+        left = time.strftime("%H:%M:%S", time.gmtime(speed * (state.max_steps - state.global_step)))
+        print(
+            f"step {state.global_step:,} of {state.max_steps:,}: {told}, {speed:.2f} s/step, {left} left",
+            file=sys.stderr,
+        )
+
+
+class EvaluateAtEnd(TrainerCallback):
+    """Evaluates after the last step too, so that the last checkpoint can be the best one."""
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.global_step >= state.max_steps and args.eval_strategy != "no":
+            control.should_evaluate = True
+
+
+class CompleteCheckpoints(TrainerCallback):
+    """Puts the base model's own processor files into each checkpoint, so that others can load it."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            copy_processor(self._where, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ Importing this stays light: `train/log.py` has the callback that writes the log.
 """
 
 import difflib
+import errno
 import importlib.metadata
 import json
 import os
@@ -30,7 +31,15 @@ from ovt.curate.versions.lock import LOCK, try_lock
 
 RECORD = "run.json"
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
-COMPARED = ("kind", "model_revision", "data_hash", "parents", "settings", "seed")
+COMPARED = ("kind", "model_revision", "data_hash", "settings", "seed")
+# Settings that may change between a stop and going on: they say how and where, not what is learned.
+MACHINE = {
+    *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
+    *("per_device_train_batch_size", "report_to", "save_steps", "save_total_limit"),
+}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# torch.save and safetensors raise errors of their own, where only the text tells.
+FULL_TEXT = re.compile(r"os error (28|27|122)\b|No space left|File too large|PytorchStreamWriter|inline_container")
 LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 
 
@@ -191,8 +200,11 @@ def new_model(run: Run) -> Generator[Path]:
 
 
 @contextmanager
-def held(run: Run) -> Generator[None]:
-    """Holds a run for this process; OvtError where another one trains it right now."""
+def held(run: Run, main: bool = True) -> Generator[None]:
+    """Holds a run for this process (of several, for the main one); OvtError where another trains it right now."""
+    if not main:
+        yield
+        return
     descriptor = try_lock(run.path / LOCK)
     if descriptor is None:
         raise OvtError(f"run {run.name} is being trained by another process: wait for it, or choose another --name")
@@ -202,14 +214,32 @@ def held(run: Run) -> Generator[None]:
         os.close(descriptor)
 
 
-def free_name(stem: str, record_of: Any, home: Home) -> str:
-    """The first of stem, stem-2, stem-3, … that is free, or a run of equal provenance (`record_of(name)`)."""
+def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
+    """The record's name, or with -2, -3, … the first that is free or, with resume, belongs to a run of equal
+    provenance.
+    """
     for number in range(1, 10_000):
-        name = stem if number == 1 else f"{stem}-{number}"
-        path = home.runs / name
-        if not (path / RECORD).exists() or not differing(read_record(path), record_of(name)):
+        name = record.name if number == 1 else f"{record.name}-{number}"
+        path = home.runs / check_name(name)
+        if not (path / RECORD).exists() or (resume and not differing(read_record(path), record)):
             return name
-    raise OvtError(f"there are too many runs named {stem}-N under {home.runs}: give one with --name")
+    raise OvtError(f"there are too many runs named {record.name}-N under {home.runs}: give one with --name")
+
+
+@contextmanager
+def disk_trouble(run: Run) -> Generator[None]:
+    """A full disk or a quota while training, as the user's line; libraries tell it in exceptions of their own."""
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, OSError) and error.errno in FULL) and not FULL_TEXT.search(str(error)):
+            raise
+        last = last_checkpoint(run)
+        kept = f"{last.name} is whole and kept" if last else "there was no checkpoint before"
+        reason = next(iter(str(error).strip().splitlines()), "no space left")[:120]
+        raise OvtError(
+            f"cannot write to {run.path} ({reason}); {kept}: make room, then run the same command again to go on"
+        ) from error
 
 
 def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
@@ -220,7 +250,7 @@ def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
         old, new = getattr(there, field), getattr(wanted, field)
         if field == "settings":
             old, new = json.loads(json.dumps(old)), json.loads(json.dumps(new))
-            for key in sorted(old.keys() | new.keys()):
+            for key in sorted((old.keys() | new.keys()) - MACHINE):
                 if old.get(key) != new.get(key):
                     found.append(f"{key} is {old.get(key)!s:.40} there, {new.get(key)!s:.40} here")
         elif old != new:

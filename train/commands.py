@@ -1,0 +1,121 @@
+"""`ovt train`: train a model on a dataset version; look at what it will read before, and at runs after."""
+
+import shlex
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ovt.curate.commands import git_commit
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.options import HomePath, Json, Overrides
+from ovt.curate.terminal import INTERRUPTED, console, print_json
+
+if TYPE_CHECKING:
+    from ovt.curate.section import Section
+
+    Kind = TypeVar("Kind", bound=Section)
+
+commands = typer.Typer(no_args_is_help=True, help="Train a model on a dataset version.")
+
+Version = Annotated[str, typer.Argument(metavar="REF", help="name, name@v3, a version's folder or a Hub id.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="pocket, a run's name, a folder or a Hub id.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]
+RunName = Annotated[str | None, typer.Option("--name", help="The run's name [default: from the version's].")]
+Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with the run of that name, or start anew.")]
+Launch = Annotated[
+    str | None, typer.Option("--accelerate", metavar="CONFIG", help="Many devices: fsdp, zero3 or an accelerate file.")
+]
+Processes = Annotated[int | None, typer.Option(min=1, help="With --accelerate: processes [one per device].")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory it takes.")]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.")]
+
+
+@commands.command()
+def sft(
+    ref: Version,
+    model: Model,
+    config: Config = None,
+    overrides: Overrides = None,
+    name: RunName = None,
+    resume: Resume = True,
+    accelerate: Launch = None,
+    processes: Processes = None,
+    dry_run: DryRun = False,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Fine-tune a model on the verified responses of a version; run the same line again to go on."""
+    with training():
+        from ovt.train.sft import SftSection
+        from ovt.train.sft import sft as run_sft
+
+        settings = load_settings(SftSection, "sft", config, overrides)
+        run = run_sft(ref, model, settings, Home.locate(home), name=name, resume=resume, git_commit=git_commit())
+    show_finished(run.name, Home.locate(home), json)
+
+
+@commands.command("list")
+def list_(home: HomePath = None, json: Json = False) -> None:
+    """List the training runs of this home."""
+    from ovt.train.render import run_list
+    from ovt.train.runs import list_runs
+
+    records = [run.record.model_dump(mode="json") for run in list_runs(Home.locate(home))]
+    print_json(records) if json else console().print(run_list(records))
+
+
+@commands.command()
+def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
+    """Show what a run was made of, and how it went."""
+    from ovt.train.render import run_shown
+    from ovt.train.runs import open_run
+
+    run = open_run(ref, Home.locate(home))
+    record = run.record.model_dump(mode="json") | {"path": str(run.path)}
+    print_json(record) if json else console().print(run_shown(record))
+
+
+def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides: list[str] | None) -> "Kind":
+    """The settings of a TOML file (its [sft] or [rl] table where it has one), or the defaults, with --set applied."""
+    from ovt.curate.recipe import load_tree, read_section, set_key
+
+    where, tree = load_tree(config) if config else ("--set", {})
+    tree = tree[table] if isinstance(tree.get(table), dict) else tree
+    for override in overrides or ():
+        set_key(tree, override)
+    return read_section(kind, tree, where)
+
+
+def show_finished(name: str, home: Home, as_json: bool) -> None:
+    """The closing summary, by the process that writes."""
+    from ovt.train.devices import is_main
+    from ovt.train.render import run_finished
+    from ovt.train.runs import open_run
+
+    if not is_main():
+        return
+    run = open_run(name, home)
+    if as_json:
+        print_json(run.record.model_dump(mode="json") | {"path": str(run.path)})
+        return
+    console().print(run_finished(run))
+
+
+@contextmanager
+def training() -> Generator[None]:
+    """Where the block is stopped, say how to go on; where the trainer is not installed, how to install it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = shlex.join(["ovt", *sys.argv[1:]])
+        print(f"ovt: interrupted; the last checkpoint is kept; go on with: {again}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("torch", "transformers", "trl", "peft", "accelerate"):
+            raise
+        raise OvtError(f"training needs {error.name}, which is not installed: pip install 'ovt[train]'") from error
