@@ -12,16 +12,25 @@ import pytest
 @pytest.fixture
 def loopback() -> Iterator[Any]:
     """A started OpenAI-compatible server on this machine (tests/loopback.py says what it can do)."""
-    with load_loopback().Loopback() as server:
+    with load("loopback").Loopback() as server:
         yield server
 
 
-def load_loopback() -> Any:
-    """The module tests/loopback.py; tests are no package, so it has no name to import it by."""
-    if "loopback" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("loopback", Path(__file__).parent / "loopback.py")
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A started stand-in for the Hugging Face Hub (tests/hub.py says what it can do)."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    with load("hub").Hub() as server:
+        yield server
+
+
+def load(name: str) -> Any:
+    """The module tests/NAME.py; tests are no package, so it has no name to import it by."""
+    module = f"tests_{name}"
+    if module not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module, Path(__file__).parent / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
-        sys.modules["loopback"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["loopback"])
-    return sys.modules["loopback"]
+        sys.modules[module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module])
+    return sys.modules[module]

@@ -143,6 +143,11 @@ def configs(rows: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def licenses(manifest: Manifest) -> list[str]:
-    """The sources' licenses as the Hub spells them: "other" for one it does not know, "unknown" where none is given."""
-    given = [(one.license or "unknown").strip().lower().replace(" ", "-") for one in manifest.provenance.inputs]
-    return sorted({name if name in HUB_LICENSES.split() else "other" for name in given}) or ["unknown"]
+    """The sources' licenses as the Hub spells them."""
+    return sorted({hub_license(one.license) for one in manifest.provenance.inputs}) or ["unknown"]
+
+
+def hub_license(given: str | None) -> str:
+    """A license as the Hub spells it: "other" for one that it does not know, "unknown" where none is given."""
+    name = (given or "unknown").strip().lower().replace(" ", "-")
+    return name if name in HUB_LICENSES.split() else "other"

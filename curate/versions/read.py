@@ -16,6 +16,7 @@ from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_
 from ovt.curate.versions.schema import SPLITS
 
 SHORTEST_HASH = 6
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # what a version may be called
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,18 @@ def ordinal_folders(home: Home, name: str) -> dict[int, Path]:
     found = (home.versions / name).glob("v*")
     folders = {int(path.name[1:]): path for path in found if re.fullmatch(r"v[1-9]\d{0,8}", path.name)}
     return dict(sorted(folders.items()))
+
+
+def find_content(home: Home, name: str, address: str) -> Version | None:
+    """The version of that name which has this content hash, if one has."""
+    for ordinal, folder in ordinal_folders(home, name).items():
+        try:
+            version = Version(folder, ordinal, read_manifest(folder))
+        except OvtError:
+            continue  # a damaged neighbour is not this content; it must stop nothing
+        if version.manifest.content_hash == address and is_whole(version):
+            return version
+    return None
 
 
 def scan(version: Version, table: str) -> pl.LazyFrame:

@@ -34,9 +34,8 @@ from ovt.curate.versions.manifest import (
     canonical_hash,
     content_hash,
     hash_file,
-    read_manifest,
 )
-from ovt.curate.versions.read import Version, is_whole, ordinal_folders, scan_folder, scan_rows
+from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders, scan_folder, scan_rows
 
 
 class VersionWriter:
@@ -47,7 +46,7 @@ class VersionWriter:
     """
 
     def __init__(self, home: Home, name: str) -> None:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name):
+        if not re.fullmatch(NAME, name):
             raise OvtError(
                 f"{name[:80]!r} cannot name a version: use a-z, 0-9, '.', '_' and '-', 64 characters at most"
             )
@@ -95,11 +94,11 @@ class VersionWriter:
         """
         with one_line_errors(self._folder):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance)
-            older = self._find(manifest.content_hash)
+            older = find_content(self._home, self._name, manifest.content_hash)
             if older is None:
                 manifest = self._seal(manifest)
                 with locked(self._versions):
-                    older = self._find(manifest.content_hash)
+                    older = find_content(self._home, self._name, manifest.content_hash)
                     if older is None:
                         return self._take_place(manifest)
             return older
@@ -120,17 +119,6 @@ class VersionWriter:
             "files": files,
         }
         return Manifest.model_validate(fields)
-
-    def _find(self, address: str) -> Version | None:
-        """The version that has this content already, if one has."""
-        for ordinal, folder in ordinal_folders(self._home, self._name).items():
-            try:
-                version = Version(folder, ordinal, read_manifest(folder))
-            except OvtError:
-                continue  # a damaged neighbour is not this content; it must not stop a build
-            if version.manifest.content_hash == address and is_whole(version):
-                return version
-        return None
 
     def _seal(self, manifest: Manifest) -> Manifest:
         """Writes the card, then the manifest, and sees them safely on disk."""

@@ -1,0 +1,96 @@
+"""Talking to the Hugging Face Hub: who asks, where to, and each way that it fails as one line."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from huggingface_hub import HfApi, get_token
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from ovt.curate.errors import OvtError, RecipeError
+from ovt.curate.versions.plain import plain
+
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+REFUSALS = {
+    401: "the token was refused: set HF_TOKEN to a valid one (https://huggingface.co/settings/tokens)",
+    403: "the token may not do this: give it write access to this repository, or set HF_TOKEN to one that has it",
+    409: "something of that name was made there just now: run the same command again",
+    412: "the repository was changed meanwhile: run the same command again",
+    413: "it is too large for the Hub",
+    429: "too many requests: wait some minutes, then run the same command again",
+}
+
+
+def hub() -> HfApi:
+    """The Hub at $HF_ENDPOINT (default: huggingface.co), asked with $HF_TOKEN or the token of `hf auth login`."""
+    return HfApi(library_name="ovt")
+
+
+def need_token(api: HfApi) -> None:
+    """Raises OvtError where there is no token to write with."""
+    if not (api.token or get_token()):
+        raise OvtError(
+            "no token for the Hub: set HF_TOKEN to one with write access (https://huggingface.co/settings/tokens)"
+        )
+
+
+def split_address(address: str) -> tuple[str, str | None]:
+    """ "you/pocket@v3" -> ("you/pocket", "v3"); without "@": None. Raises RecipeError for anything else."""
+    repo, _, tag = address.removeprefix("hf://").partition("@")
+    if not re.fullmatch(rf"{_PART}/{_PART}", repo) or "--" in repo or ".." in repo:
+        raise RecipeError(f"{address[:120]!a} is no repository of the Hub: give OWNER/NAME, such as you/pocket")
+    return repo, check_tag(tag) if tag else None
+
+
+def check_tag(tag: str) -> str:
+    """A tag that git, the Hub and a URL take; a commit's hash is one, too."""
+    if not re.fullmatch(_PART, tag) or ".." in tag or tag.endswith(".lock"):
+        raise RecipeError(f"{tag[:120]!a} cannot be a tag: use letters, digits, '.', '_' and '-', such as v3")
+    return tag
+
+
+@contextmanager
+def hub_errors(repo: str) -> Generator[None]:
+    """What the Hub or the way to it refuses, as an OvtError of one line that names the repository."""
+    try:
+        yield
+    except RuntimeError as error:  # what huggingface_hub raises where the upload of one file failed
+        cause = error.__cause__
+        if not isinstance(cause, HTTPError | OSError):
+            raise
+        raise OvtError(f"{repo}: {one_line(str(error))} {_why(cause)}") from error
+    except (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        raise OvtError(f"{repo}: {_why(error)}") from error
+
+
+def _why(error: BaseException) -> str:
+    match error:
+        case RevisionNotFoundError():
+            return "it has no such tag or commit: look at the list of its revisions on the Hub"
+        case RemoteEntryNotFoundError():
+            return f"a file is not there ({one_line(str(error.response.url.path))}): is this a version that ovt pushed?"
+        case RepositoryNotFoundError():
+            return "not on the Hub, or not for this token to see: check the name and HF_TOKEN"
+        case HfHubHTTPError():
+            status = error.response.status_code
+            said = one_line(error.server_message or "")
+            advice = REFUSALS.get(status) or "run the same command again; what was sent stays there"
+            return f"the Hub answered {status}{f' ({said})' if said else ''}: {advice}"
+        case OfflineModeIsEnabled():
+            return "HF_HUB_OFFLINE is set: unset it to reach the Hub"
+    said = one_line(str(error)) or type(error).__name__
+    return f"the connection failed ({said}): run the same command again; what was sent or fetched is kept"
+
+
+def one_line(text: str) -> str:
+    """Text from elsewhere, fit for one line of a message."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= 200 else line[:200] + "…"

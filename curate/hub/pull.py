@@ -1,0 +1,110 @@
+"""A version from the Hub into the home: fetched at one commit, each file held against the manifest, then put in place.
+
+versions/.pulls/you--pocket@1f0c2d3e4a5b/   what is fetched so far; a pull that was cut off goes on here
+versions/pocket/v3/                         the version: vN of the tag where that is free, else the next number
+"""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.hub.client import hub_errors, one_line
+from ovt.curate.versions.lock import locked
+from ovt.curate.versions.manifest import MANIFEST, FileEntry, Manifest, content_hash, hash_file, read_manifest
+from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders
+from ovt.curate.versions.write import one_line_errors, seal, sync_folder
+
+# All that a version may hold. The manifest comes from elsewhere: no path in it may lead out of the folder.
+PATH = re.compile(r"(?:README\.md|(?:data|ledger|figures)/[A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A version that is now in the home; `is_new` is false where its content was there before."""
+
+    version: Version
+    commit: str
+    is_new: bool
+
+
+def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
+    """Fetches the version at a tag (or branch, or commit; default: main). Run again, it goes on where it stopped.
+
+    Raises OvtError naming the file whose content is not what the manifest says; nothing is put in place then.
+    """
+    with one_line_errors(home.versions), hub_errors(repo):
+        commit = api.repo_info(repo, repo_type="dataset", revision=tag).sha or ""
+        if not re.fullmatch(r"[0-9a-f]{40}", commit):
+            raise OvtError(f"{repo}: the Hub names no commit for {tag or 'main'}: run the same command again")
+        folder = home.versions / ".pulls" / f"{repo.replace('/', '--')}@{commit[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            folder.mkdir(exist_ok=True)  # another pull of it may have ended while we waited
+            manifest = fetch_manifest(api, repo, commit, folder)
+            version = find_content(home, manifest.name, manifest.content_hash)
+            is_new = version is None
+            if version is None:
+                for path, entry in manifest.files.items():
+                    fetch(api, repo, commit, folder, path, entry)
+                version = take_place(home, folder, manifest, tag)
+            shutil.rmtree(folder, ignore_errors=True)
+        return Pulled(version, commit, is_new)
+
+
+def fetch_manifest(api: HfApi, repo: str, commit: str, folder: Path) -> Manifest:
+    """The revision's manifest, which must be one of a version and name only files that a version has."""
+    download(api, repo, commit, folder, MANIFEST)
+    manifest = read_manifest(folder)
+    odd = [path for path in manifest.files if not PATH.fullmatch(path)]
+    if odd or not re.fullmatch(NAME, manifest.name):
+        raise OvtError(
+            f"{repo}: its {MANIFEST} names {one_line(ascii((odd or [manifest.name])[0]))}, which no version has"
+        )
+    if content_hash(manifest.files) != manifest.content_hash:
+        raise OvtError(f"{repo}: its {MANIFEST} was changed: the content hash is not that of the files it names")
+    return manifest
+
+
+def fetch(api: HfApi, repo: str, commit: str, folder: Path, path: str, entry: FileEntry) -> None:
+    """Downloads a file unless it is there, and holds it against its entry; a wrong one is not kept."""
+    place = folder / path
+    if place.is_file() and hash_file(place) == entry:
+        return
+    place.unlink(missing_ok=True)
+    download(api, repo, commit, folder, path)
+    found = hash_file(place)
+    if found != entry:
+        place.unlink()
+        raise OvtError(
+            f"{repo}: {path} is not what its {MANIFEST} says (sha256 {found.sha256[:12]}, {found.size:,} bytes; "
+            f"expected {entry.sha256[:12]}, {entry.size:,} bytes): nothing was brought home; pull again, or ask who pushed it"
+        )
+
+
+def download(api: HfApi, repo: str, commit: str, folder: Path, path: str) -> None:
+    """Fetches one file into the folder; what came of it before a break is not fetched again."""
+    api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=folder)
+
+
+def take_place(home: Home, folder: Path, manifest: Manifest, tag: str | None) -> Version:
+    """Seals the files and moves them to the version's own folder, in one rename."""
+    place = folder / "version"
+    for path in (*manifest.files, MANIFEST):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).replace(place / path)
+        seal(place / path)
+    versions = home.versions / manifest.name
+    versions.mkdir(parents=True, exist_ok=True)
+    with locked(versions):
+        taken = ordinal_folders(home, manifest.name)
+        wished = int(tag[1:]) if tag and re.fullmatch(r"v[1-9]\d{0,8}", tag) else 0
+        ordinal = wished if wished and wished not in taken else max(taken, default=0) + 1
+        os.rename(place, versions / f"v{ordinal}")  # noqa: PTH104
+        sync_folder(versions)
+    return Version(versions / f"v{ordinal}", ordinal, manifest)

@@ -1,0 +1,129 @@
+"""Secrets that must not leave this machine: tokens and keys in the text of the files that are about to be sent.
+
+Parquet files are read text column by text column, all other text files line by line. A finding says where and of which
+kind; it never shows the secret, only a mark by which the user can say that it is none.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ovt.curate.errors import OvtError
+
+# Kind -> how such secrets begin, and what they look like as a whole.
+PATTERNS = {
+    "a Hugging Face token": (("hf_",), r"\bhf_[A-Za-z]{30,}"),
+    "an OpenAI or Anthropic key": (("sk-",), r"\bsk-[A-Za-z0-9_-]{20,}"),
+    "an AWS key id": (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "a GitHub token": (("ghp_", "gho_", "ghs_", "github_pat_"), r"\b(?:gh[pos]_[A-Za-z0-9]{36}|github_pat_\w{40,})"),
+    "a GitLab token": (("glpat-",), r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "a Google key": (("AIza",), r"\bAIza[0-9A-Za-z_-]{35}"),
+    "a Slack token": (("xox",), r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
+    "a private key": (("-----BEGIN ",), r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
+}
+TEXT_FILES = {".md", ".json", ".jsonl", ".txt", ".toml", ".yaml", ".yml", ".py", ".jinja", ".csv", ".svg", ".html"}
+ENVIRONMENT = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
+SHORTEST_VALUE = 12  # of an environment variable: shorter values are words that may stand anywhere
+BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A finding: `place` is "column completion, row 3" (from 1) or "line 7"; `mark` are eight letters of its sha256."""
+
+    file: str
+    place: str
+    kind: str
+    mark: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.file}, {self.place} (mark {self.mark})"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: `starts` are a quick first look, `kinds` the whole patterns."""
+
+    starts: tuple[str, ...]
+    kinds: Mapping[str, re.Pattern[str]]
+
+    def find(self, text: str) -> Iterator[tuple[str, str]]:
+        """(kind, mark) of each secret in a text."""
+        for kind, pattern in self.kinds.items():
+            for match in pattern.finditer(text):
+                yield kind, hashlib.sha256(match[0].encode()).hexdigest()[:8]
+
+
+def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str], allowed: Collection[str] = ()) -> None:
+    """Raises OvtError naming the secrets found, but for those whose marks are allowed."""
+    search = make_search(environ)
+    found = [one for path in sorted(files) for one in scan(path, files[path], search) if one.mark not in allowed]
+    if found:
+        some = "; ".join(map(str, found[:3]))
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise OvtError(
+            f"nothing was sent, since the files hold {some}{more}: take it out at its source and build again, or, "
+            f"if it is no secret, add --not-secret {found[0].mark}"
+        )
+
+
+def make_search(environ: Mapping[str, str]) -> Search:
+    """The patterns, and the very values of those environment variables that look like secrets by their names."""
+    values = {f"the value of ${name}": value for name, value in environ.items() if ENVIRONMENT.search(name)}
+    values = {kind: value for kind, value in values.items() if len(value) >= SHORTEST_VALUE}
+    kinds = {kind: re.compile(re.escape(value)) for kind, value in values.items()}
+    kinds |= {kind: re.compile(pattern) for kind, (_, pattern) in PATTERNS.items()}
+    starts = [start for begins, _ in PATTERNS.values() for start in begins]
+    return Search((*starts, *values.values()), kinds)
+
+
+def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:
+    """The secrets in one file; images and weights are not text and are passed over."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".parquet":
+        yield from _scan_table(path, content, search)
+    elif suffix in TEXT_FILES:
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1):
+            for kind, mark in search.find(line):
+                yield Secret(path, f"line {number}", kind, mark)
+
+
+def _scan_table(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:
+    with pq.ParquetFile(content if isinstance(content, Path) else pa.BufferReader(content)) as table:
+        columns = [name for name in table.schema_arrow.names if name != "images"]
+        start = 1
+        for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=columns):
+            for row, column, text in _suspects(pl.DataFrame(pl.from_arrow(batch)), search.starts):
+                for kind, mark in search.find(text):
+                    yield Secret(path, f"column {column}, row {start + row}", kind, mark)
+            start += batch.num_rows
+
+
+def _suspects(frame: pl.DataFrame, starts: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+    """(row from 0, column, text) of the texts in which something begins as secrets do."""
+    for column in frame.columns:
+        texts = flatten(frame.select(pl.col(column).alias("text")).with_row_index("row"))
+        if texts is not None:
+            hits = texts.filter(pl.col("text").str.contains_any(list(starts)))
+            yield from ((row, column, text) for row, text in hits.iter_rows())
+
+
+def flatten(frame: pl.DataFrame) -> pl.DataFrame | None:
+    """Columns row and text, whatever lists and records the texts lie in; None where there is no text."""
+    kind = frame.schema["text"]
+    if isinstance(kind, pl.List):
+        return flatten(frame.explode("text"))
+    if isinstance(kind, pl.Struct):
+        fields = [
+            flatten(frame.select("row", pl.col("text").struct.field(one.name).alias("text"))) for one in kind.fields
+        ]
+        texts = [field for field in fields if field is not None]
+        return pl.concat(texts) if texts else None
+    return frame if kind == pl.String else None
