@@ -23,8 +23,8 @@ SMOOTH_FROM = 40  # points from which a curve is drawn as a moving mean over its
 STYLE = {
     "font.size": 9, "axes.edgecolor": FAINT, "axes.labelcolor": INK, "text.color": INK, "xtick.color": FAINT,
     "ytick.color": FAINT, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
-    "grid.linewidth": 0.8, "axes.axisbelow": True, "lines.linewidth": 1.6, "svg.hashsalt": "ovt", "svg.fonttype": "none",
-    "figure.constrained_layout.use": True,
+    "grid.linewidth": 0.8, "axes.axisbelow": True, "lines.linewidth": 1.6, "svg.hashsalt": "ovt",
+    "svg.fonttype": "none", "figure.constrained_layout.use": True,
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ PANELS = (
     Panel("KL to the reference", "nats per token", {"kl": "KL"}),
     Panel("Length of a response", "tokens", {"completions/mean_length": "mean"}),
     Panel("Cut off", "share of samples", {"completions/clipped_ratio": "cut off"}),
-    Panel("Accuracy of the next token", "share", {"mean_token_accuracy": "train", "eval_mean_token_accuracy": "held out"}),
+    Panel("Next token right", "share", {"mean_token_accuracy": "train", "eval_mean_token_accuracy": "held out"}),
     Panel(
         "Behaviours",
         "cues per 1,000 words",

@@ -1,0 +1,243 @@
+"""The paper in miniature: what SFT data, RL and iterations do to pocket's held-out accuracy, over several seeds.
+
+    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered short cut rl-only iterations]
+    python benchmarks/study.py --out /tmp/study --report
+
+Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
+stop the script at any moment, and the same line goes on. --report prints the table of what is done, and draws it.
+
+    unfiltered   SFT on a random correct chain per question, over captions, as it came (but none that speaks of "the caption")
+    short        the same chains without those of more than 50 words (the longest tenth, as 500 words are in the paper)
+    cut          the same chains, cut before the first "Wait" (the paper's choice of filter)
+    rl-only      GRPO from the base, on the questions of the first iteration
+    iterations   the paper: SFT on the shortest correct chain, cut, from the base; GRPO from it; that model, seeing the
+                 image, writes the next iteration's data; three times
+
+Seeds differ in the training figures, in the sampling of data and in training. The held-out questions are the same for
+all, of a figure seed that nothing trains on; those that share an image with any training question are left out.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ovt.cli import embedded
+from ovt.curate.build import import_questions
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.train.evaluate import read_answers
+from ovt.train.interval import mean_interval, share_interval
+from ovt.train.loop.recipe import LoopRecipe, load_loop
+from ovt.train.loop.run import run_loop
+from ovt.train.loop.steps import plan_steps, read_record
+from ovt.train.loop.work import Tools
+from ovt.train.question_set import import_set, without_images_of
+
+CONDITIONS = ("unfiltered", "short", "cut", "rl-only", "iterations")
+RANDOM_CHAIN = "curate.select.strategy=random_correct"
+CHANGES: dict[str, list[str]] = {
+    "unfiltered": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "rl=[]"],
+    "short": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "curate.filter.length.max_words=50", "rl=[]"],
+    "cut": [RANDOM_CHAIN, "rl=[]"],
+    "rl-only": ["sft=false"],
+    "iterations": [],
+}
+SEEDS = 5  # seeds that may be asked for; the held-out questions avoid the figures of all of them
+HARD = ["bars", "lines", "tables", "icons"]
+ROWS = (  # (row of the table, condition, step whose evaluation it is)
+    ("base", "iterations", "base"),
+    ("SFT, unfiltered chains", "unfiltered", "sft-1"),
+    ("SFT, at most 50 words", "short", "sft-1"),
+    ("SFT, reflections cut", "cut", "sft-1"),
+    ("RL only", "rl-only", "rl-1"),
+    *((f"{kind}-Iter{i}", "iterations", f"{kind.lower()}-{i}") for i in (1, 2, 3) for kind in ("SFT", "RL")),
+)
+
+
+def make_recipe(condition: str, seed: int, size: float) -> LoopRecipe:
+    """The loop of a condition and seed; size scales its numbers of questions (1 for real, less to try things out)."""
+    changes = [*CHANGES[condition], f"name=study-{condition}-{seed}", "gate.enabled=false"]
+    changes += [f"sft.seed={seed}", f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
+    changes = [change for change in changes if not (condition == "rl-only" and change.startswith("sft.s"))]
+    iterations = 3 if condition == "iterations" else 1
+    tables = [{"curate": {"sources": sources(seed, number, size)}} for number in range(1, iterations + 1)]
+    if condition not in ("unfiltered", "short", "cut"):
+        changes.append(f"rl.0.seed={seed}")
+    changes.append(f"iterations={toml(tables)}")
+    recipe = load_loop("pocket-loop", changes)
+    held_out = [source.model_copy(update={"limit": round((source.limit or 0) * size)}) for source in recipe.evaluate.sources]
+    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": held_out})})
+
+
+def sources(seed: int, number: int, size: float) -> list[dict[str, Any]]:
+    """The training figures of an iteration: of all families first, then with more of the hard ones."""
+    figures = {"path": "pocket:figures", "license": "Apache-2.0", "seed": 100 * seed + number}
+    if number == 1:
+        return [{**figures, "name": "figures", "limit": round(1200 * size)}]
+    hard = {**figures, "name": "hard figures", "limit": round(400 * size), "families": HARD, "seed": 1000 * seed + number}
+    return [{**figures, "name": "figures", "limit": round(800 * size)}, hard]
+
+
+def toml(value: Any) -> str:
+    """A TOML value of lists, tables, strings and numbers, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+def run(condition: str, seed: int, home: Home, size: float) -> None:
+    """The steps of one loop that are not done yet."""
+    print(f"== {condition}, seed {seed}", file=sys.stderr, flush=True)
+    tools = Tools(embedded=embedded, say=lambda line: print(line, file=sys.stderr, flush=True))
+    run_loop(make_recipe(condition, seed, size), home, tools, held_out(home, size))
+
+
+def held_out(home: Home, size: float) -> pl.DataFrame:
+    """The same held-out questions for all: those whose image is in no iteration's figures, of any seed up to SEEDS."""
+    recipes = [make_recipe("iterations", seed, size) for seed in range(1, SEEDS + 1)]
+    trained = [import_questions(one.curate, home, Progress(), None).questions for r in recipes for one in r.iterations]
+    return without_images_of(import_set(recipes[0].evaluate, home, Progress()).questions, trained)
+
+
+def results(home: Home, seeds: Iterable[int], size: float) -> list[dict[str, Any]]:
+    """A row per row of the table that has at least one evaluation: pooled over the seeds that are done."""
+    rows = []
+    for label, condition, step in ROWS:
+        found = [one for seed in seeds if (one := result(home, condition, seed, step, size))]
+        if found:
+            rows.append({"label": label, "condition": condition, **pooled(found)})
+    return rows
+
+
+def result(home: Home, condition: str, seed: int, step: str, size: float) -> dict[str, Any] | None:
+    """The evaluation of a step, its answers, and the seconds of everything that led to it."""
+    name = f"study-{condition}-{seed}"
+    folder = home.loops / name
+    record = read_record(folder, f"eval-{step}")
+    if record is None or record.status != "done":
+        return None
+    seconds = 0.0
+    for one in plan_steps(make_recipe(condition, seed, size)):
+        if one.name == f"eval-{step}":
+            break
+        seconds += (done.seconds if (done := read_record(folder, one.name)) and one.kind != "eval" else 0.0)
+    return {"seed": seed, "answers": read_answers(record.ref or "", home), "seconds": seconds, **record.numbers}
+
+
+def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Over seeds: the accuracy with its interval (an image's answers are one cluster, whichever seed gave them)."""
+    answers = pl.concat([one["answers"] for one in found])
+    share = share_interval(answers)
+    count = len(found)
+    behaviours = {name: sum(one["behaviours"][name] for one in found) / count for name in found[0]["behaviours"]}
+    return {
+        "seeds": [one["seed"] for one in found],
+        "accuracy": share.value,
+        "low": share.low,
+        "high": share.high,
+        "by_seed": [round(one["accuracy"], 4) for one in found],
+        "words": sum(one["words"] for one in found) / count,
+        "format_valid": sum(one["format_valid"] for one in found) / count,
+        "truncated": sum(one["truncated"] for one in found) / count,
+        "behaviours": behaviours,
+        "minutes": sum(one["seconds"] for one in found) / count / 60,
+    }
+
+
+def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
+    """The differences that the paper is about, paired by question and pooled over seeds, as lines of Markdown."""
+    pairs = (
+        ("RL only, against the base", ("rl-only", "rl-1"), ("iterations", "base")),
+        ("length filter, against unfiltered", ("short", "sft-1"), ("unfiltered", "sft-1")),
+        ("reflections cut, against unfiltered", ("cut", "sft-1"), ("unfiltered", "sft-1")),
+        ("SFT-Iter1, against the base", ("iterations", "sft-1"), ("iterations", "base")),
+        ("RL-Iter1, against SFT-Iter1", ("iterations", "rl-1"), ("iterations", "sft-1")),
+        ("RL-Iter1, against RL only", ("iterations", "rl-1"), ("rl-only", "rl-1")),
+        ("SFT-Iter2, against SFT-Iter1", ("iterations", "sft-2"), ("iterations", "sft-1")),
+        ("RL-Iter2, against RL-Iter1", ("iterations", "rl-2"), ("iterations", "rl-1")),
+        ("RL-Iter3, against RL-Iter2", ("iterations", "rl-3"), ("iterations", "rl-2")),
+        ("RL-Iter3, against RL-Iter1", ("iterations", "rl-3"), ("iterations", "rl-1")),
+    )
+    lines = []
+    for label, one, other in pairs:
+        tables = []
+        for seed in seeds:
+            after, before = result(home, one[0], seed, one[1], size), result(home, other[0], seed, other[1], size)
+            if after and before:
+                tables.append(paired(after["answers"], before["answers"]))
+        if tables:
+            gain = mean_interval(pl.concat(tables))
+            lines.append(f"| {label} | {len(tables)} | {100 * gain.value:+.1f} | {100 * gain.low:+.1f} to {100 * gain.high:+.1f} |")
+    return lines
+
+
+def paired(answers: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Question by question, how much better `answers` are."""
+    both = answers.join(other, on="question_id", suffix="_other")
+    return both.select("cluster", value=pl.col("right").cast(pl.Float64) - pl.col("right_other").cast(pl.Float64))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown; accuracies in percent."""
+    families = list(rows[0]["behaviours"])
+    head = ["", "seeds", "accuracy", "95% interval", "each seed", "words", "valid", *families, "minutes"]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    for row in rows:
+        each = " ".join(f"{100 * one:.1f}" for one in row["by_seed"])
+        cells = [
+            row["label"],
+            str(len(row["seeds"])),
+            f"{100 * row['accuracy']:.1f}",
+            f"{100 * row['low']:.1f} to {100 * row['high']:.1f}",
+            each,
+            f"{row['words']:.0f}",
+            f"{row['format_valid']:.0%}",
+            *(f"{row['behaviours'][name]:.1f}" for name in families),
+            f"{row['minutes']:.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def report(home: Home, seeds: list[int], size: float, out: Path) -> None:
+    """Prints the tables of what is done; writes them, the numbers and the plot beside them."""
+    from ovt.train.plots import plot_loop
+
+    rows = results(home, seeds, size)
+    if not rows:
+        print("nothing is done yet")
+        return
+    text = "\n".join([table(rows), "", "| difference | seeds | points | 95% interval |", "| --- | ---: | ---: | ---: |",
+                      *gains(home, seeds, size), ""])  # fmt: skip
+    print(text)
+    (out / "study.md").write_text(text, encoding="utf-8")
+    (out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    for path in plot_loop("study", rows, out):
+        print(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
+    parser.add_argument("--report", action="store_true", help="only print what is done")
+    args = parser.parse_args()
+    home = Home.locate(args.out / "home")
+    if not args.report:
+        for seed in args.seeds:
+            for condition in args.conditions:
+                run(condition, seed, home, args.size)
+    report(home, args.seeds, args.size, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""A loop's recipe: one TOML file for every iteration of data, SFT, RL and evaluation.
+
+    name = "pocket-loop"
+    base = "pocket"
+    curate = "pocket"            # a recipe by name or path, or its tables, [curate.reason] and so on
+    [sft]
+    learning_rate = 1e-3
+    [[rl]]                       # one table per RL stage, each from the model of the one before
+    max_steps = 60
+    [evaluate]
+    sources = [{ path = "pocket:figures", seed = 900, limit = 500 }]
+    [[iterations]]               # one table per iteration, laid over what stands above
+    [[iterations]]
+    curate.sources = [{ path = "pocket:figures", seed = 2, limit = 1000 }]
+
+From the second iteration on, the RL model of the iteration before reasons, and sees the images (paper, v1 and v3).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.recipe import Name, Recipe, load_tree, read_section
+from ovt.curate.section import Section
+from ovt.train.question_set import QuestionSet
+from ovt.train.rl import RlSection
+from ovt.train.sft import SftSection
+
+PREVIOUS = "previous"  # the endpoint of the model that the iteration before trained
+
+
+class GateSection(Section):
+    """What an iteration must hold against the one before (the first one: against the base), or the loop stops.
+
+    enabled: false lets every iteration pass; the report is written all the same.
+    max_drop: how far accuracy may fall, as a share (0.02: two points); unset: to the lower end of the 95% interval
+        of the accuracy before.
+    min_format_valid, max_truncated: shares of answers.
+    max_words_ratio: how much longer or shorter answers may get, as a factor of their mean words.
+    max_behaviour_drift: change of behaviour cues per 1,000 words, added up over the families. Words and behaviours are
+        not held against the base, which SFT is meant to change.
+    """
+
+    enabled: bool = True
+    max_drop: NonNegativeFloat | None = None
+    min_format_valid: float = Field(0.9, ge=0, le=1)
+    max_truncated: float = Field(0.1, ge=0, le=1)
+    max_words_ratio: float = Field(3.0, ge=1)
+    max_behaviour_drift: PositiveFloat = 50.0
+
+
+class ServingSection(Section):
+    """Where a model of the loop answers, for evaluation and for the next iteration's data.
+
+    endpoint: {model} in its base_url or model stands for the folder with the weights, {name} for the name of the run.
+    command: starts a server for the model before it is needed, and is stopped after; unset: nothing is started.
+    ready_s: seconds that the server may take until it lists its models.
+    """
+
+    endpoint: EndpointSection = EndpointSection(base_url="embedded:{model}", model="{name}", max_concurrency=128)
+    command: str | None = None
+    ready_s: PositiveInt = 1200
+
+
+class Iteration(Section):
+    """One iteration, whole: its data, its SFT from the base (false: RL starts from the base), and its RL stages."""
+
+    curate: Recipe
+    sft: SftSection | Literal[False] = SftSection()
+    rl: list[RlSection] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def check_trains(self) -> "Iteration":
+        if not self.sft and not self.rl:
+            raise ValueError("an iteration without SFT and without RL trains nothing: add [[rl]], or leave out sft = false")
+        return self
+
+
+class LoopRecipe(Section):
+    """A loop, with every iteration spelt out."""
+
+    name: Name
+    base: str
+    serving: ServingSection = ServingSection()
+    evaluate: QuestionSet
+    gate: GateSection = GateSection()
+    iterations: list[Iteration] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def check_previous(self) -> "LoopRecipe":
+        """The first iteration has no model before it."""
+        if self.iterations[0].curate.reason.endpoint == PREVIOUS:
+            raise ValueError(f'the first iteration has no model before it: its reason.endpoint cannot be "{PREVIOUS}"')
+        return self
+
+
+def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
+    """The loop in the TOML file at `path` (or shipped under that name). Raises RecipeError as recipes do."""
+    where, tree = load_tree(path, overrides)
+    return read_section(LoopRecipe, spell_out(tree), where)
+
+
+def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree with each iteration laid over the shared tables, and the shared tables gone."""
+    shared = {key: tree[key] for key in ("curate", "sft", "rl") if key in tree}
+    shared["curate"] = curate_tree(shared.get("curate", {}))
+    whole = {key: value for key, value in tree.items() if key not in shared}
+    name = str(tree.get("name", ""))
+    iterations = tree.get("iterations", [{}])
+    if isinstance(iterations, list):
+        whole["iterations"] = [one_iteration(shared, own, name, at) for at, own in enumerate(iterations, 1)]
+    return whole
+
+
+def curate_tree(curate: Any) -> dict[str, Any]:
+    """A curation recipe's tree, given as it is or by its name or path."""
+    return load_tree(curate)[1] if isinstance(curate, str) else curate
+
+
+def one_iteration(shared: dict[str, Any], own: Any, loop: str, number: int) -> Any:
+    """The tree of iteration `number`: the shared tables, what the paper does from the second on, and its own."""
+    if not isinstance(own, Mapping):
+        return own
+    own = {**own, "curate": curate_tree(own["curate"])} if "curate" in own else own
+    tree = shared if number == 1 else lay_over(shared, {"curate": sees_images(shared["curate"])})
+    tree = lay_over(tree, own)
+    named = lay_over(tree["curate"], {"name": f"{loop}-{number}"})
+    if number > 1:  # a stand-in, until the model before has a name and a place
+        named = lay_over(named, {"endpoints": {PREVIOUS: {"base_url": f"embedded:{PREVIOUS}", "model": PREVIOUS}}})
+    return {**tree, "curate": {key: value for key, value in named.items() if value is not None}}
+
+
+def sees_images(curate: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes from the second iteration on: no captions, and the model before reasons over the images."""
+    prompt = {"prompt": curate["data"]["prompt"]} if "prompt" in curate.get("data", {}) else {"prompt": ""}
+    return {"caption": None, "reason": {"endpoint": PREVIOUS, "see": "image", **prompt}}
+
+
+def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: tables are merged key by key, anything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = lay_over(merged[key], value) if both else value
+    return merged

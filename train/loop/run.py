@@ -1,0 +1,112 @@
+"""`ovt loop run`: every step of a loop, in order; each finds what is done already and goes on where it was stopped.
+
+A step leaves a version, a run or an evaluation under a name of its own, which all three find again by themselves, and a
+record (steps.py) so that a finished step costs a file to read. Killed at any point, a loop loses at most what its
+training did since the last checkpoint.
+"""
+
+import json
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from ovt.curate.build import import_questions
+from ovt.curate.errors import GateFailed, OvtError
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.curate.versions.lock import LOCK, try_lock
+from ovt.curate.versions.read import is_whole, open_version
+from ovt.train.evaluate import RESULT
+from ovt.train.loop.recipe import LoopRecipe
+from ovt.train.loop.steps import Step, StepRecord, differing, plan_steps, read_record, write_record
+from ovt.train.loop.work import DO, Tools, Work, ingredients
+from ovt.train.question_set import import_set, without_images_of
+
+RECIPE = "recipe.json"
+
+
+def run_loop(
+    recipe: LoopRecipe, home: Home, tools: Tools, questions: pl.DataFrame | None = None
+) -> dict[str, StepRecord]:
+    """The records of all steps, done. questions: the held-out ones, where they are chosen already (QUESTIONS rows).
+
+    Raises GateFailed where an iteration does not pass (its report is written), and what steps raise: OvtError,
+    BudgetReached, KeyboardInterrupt; the same call then goes on.
+    """
+    folder = home.loops / recipe.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, recipe.name):
+        (folder / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        work = Work(recipe, home, folder, tools, held_out(recipe, home, tools) if questions is None else questions)
+        for step in plan_steps(recipe):
+            work.records[step.name] = ensure(step, work)
+    return work.records
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Generator[None]:
+    """Holds a loop for this process; OvtError where another one runs it right now."""
+    descriptor = try_lock(folder / LOCK)
+    if descriptor is None:
+        raise OvtError(f"loop {name} is being run by another process: wait for it, or give this one another name")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
+    """The held-out questions, without those that share an image with a question of any iteration."""
+    questions = import_set(recipe.evaluate, home, Progress()).questions
+    trained = [import_questions(one.curate, home, Progress(), None).questions for one in recipe.iterations]
+    left = without_images_of(questions, trained)
+    if left.is_empty():
+        raise OvtError("every held-out question has an image that the loop trains on: give evaluate.sources others")
+    if len(left) < len(questions):
+        gone = len(questions) - len(left)
+        tools.say(f"{gone:,} of {len(questions):,} held-out questions left out: training questions have their image")
+    return left
+
+
+def ensure(step: Step, work: Work) -> StepRecord:
+    """The record of a step that is done: as it was found, or after doing it."""
+    made_of = json.loads(json.dumps(ingredients(step, work)))
+    there = read_record(work.folder, step.name)
+    if there and there.status == "done" and step.kind != "gate":
+        if changed := differing(there.made_of, made_of):
+            raise OvtError(
+                f"step {step.name} of loop {work.recipe.name} was done with other things ({'; '.join(changed[:3])}):"
+                f" set them back, or give the loop another name"
+            )
+        if remains(there, work.home):
+            return there
+    before = there.seconds if there else 0.0
+    record = StepRecord(step=step.name, kind=step.kind, made_of=made_of, seconds=before)
+    write_record(work.folder, record)
+    work.tools.say(f"{step.name}: {step.title}")
+    began, outcome = time.monotonic(), {}
+    try:
+        outcome = {"status": "done", **DO[step.kind](step, work)}
+    finally:  # stopped or not, the time was spent
+        done = record.model_copy(update={**outcome, "seconds": before + time.monotonic() - began})
+        write_record(work.folder, done)
+    if done.status == "failed" and work.recipe.gate.enabled:
+        raise GateFailed(outcome["numbers"]["failed"] + f"; the report is in {outcome['ref']}")
+    return done
+
+
+def remains(record: StepRecord, home: Home) -> bool:
+    """Whether what a done step left behind is still there."""
+    ref = record.ref or ""
+    if record.kind == "data":
+        try:
+            return is_whole(open_version(ref, home))
+        except OvtError:
+            return False
+    if record.kind == "eval":
+        return (home.evals / ref / RESULT).is_file()
+    return (home.runs / ref / "model" / "config.json").is_file()

@@ -1,0 +1,125 @@
+"""The steps of a loop, in order, and what each leaves behind.
+
+    eval-base → data-1 → sft-1 → eval-sft-1 → rl-1 → eval-rl-1 → gate-1 → data-2 → …
+
+loops/NAME/steps/STEP.json is a step's record. A step that is recorded as done, of the same things, is not done again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ovt.curate.errors import OvtError
+from ovt.curate.section import Section
+from ovt.curate.recipe import Recipe
+from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
+
+Kind = Literal["data", "sft", "rl", "eval", "gate"]
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. model: the step whose model it starts from, asks or judges ("base", "sft-1", …; None: a text reasoner's
+    data). data: the step whose version it trains on. stage: which of the iteration's RL stages, from 0. before: of a
+    gate, the evaluation of the iteration before."""
+
+    name: str
+    kind: Kind
+    iteration: int
+    model: str | None = None
+    data: str | None = None
+    stage: int = 0
+    before: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the step is, for people."""
+        titles = {
+            "data": "data from " + (self.model or "captions and a text reasoner"),
+            "sft": f"SFT from {self.model} on {self.data}",
+            "rl": f"RL from {self.model} on {self.data}",
+            "eval": f"evaluation of {self.model}",
+            "gate": f"gate: {self.model} against {self.before.removeprefix('eval-')}",
+        }
+        return titles[self.kind]
+
+
+class StepRecord(Section):
+    """`steps/STEP.json`. made_of: all that the step follows from; content: what identifies what came out of it (a
+    version's or the weights' hash); ref: the version, run or evaluation; numbers: what status shows; seconds: all
+    attempts together."""
+
+    step: str
+    kind: Kind
+    status: Literal["running", "done", "failed"] = "running"
+    made_of: dict[str, Any] = Field(default_factory=dict)
+    content: str | None = None
+    ref: str | None = None
+    numbers: dict[str, Any] = Field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def plan_steps(recipe: LoopRecipe) -> list[Step]:
+    """Every step of the loop, in order."""
+    steps = [Step("eval-base", "eval", 0, model=BASE)]
+    last = BASE
+    for number, iteration in enumerate(recipe.iterations, 1):
+        before = f"eval-{last}"
+        writer = last if uses_previous(iteration.curate) else None
+        data, last = f"data-{number}", BASE
+        steps.append(Step(data, "data", number, model=writer))
+        if iteration.sft:
+            last = f"sft-{number}"
+            steps.append(Step(last, "sft", number, model=BASE, data=data))
+            steps.append(Step(f"eval-{last}", "eval", number, model=last))
+        for stage in range(len(iteration.rl)):
+            name = f"rl-{number}" + (f"-{stage + 1}" if len(iteration.rl) > 1 else "")
+            steps.append(Step(name, "rl", number, model=last, data=data, stage=stage))
+            steps.append(Step(f"eval-{name}", "eval", number, model=name))
+            last = name
+        steps.append(Step(f"gate-{number}", "gate", number, model=last, before=before))
+    return steps
+
+
+def uses_previous(curate: Recipe) -> bool:
+    """Whether the model of the iteration before takes part in a recipe."""
+    asking = (curate.caption, curate.reason, curate.verify.judge)
+    return any(section and section.endpoint == PREVIOUS for section in asking)
+
+
+def read_record(folder: Path, step: str) -> StepRecord | None:
+    """The record of a step; None before its first attempt. OvtError where it cannot be read."""
+    path = folder / "steps" / f"{step}.json"
+    try:
+        return StepRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise OvtError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}): remove it, and run the loop again"
+        ) from None
+
+
+def write_record(folder: Path, record: StepRecord) -> None:
+    """Atomically: a reader finds the old record or the new one."""
+    path = folder / "steps" / f"{record.step}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}")
+    made.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    made.replace(path)
+
+
+def differing(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> list[str]:
+    """What differs between two trees of settings, each as "sft.learning_rate is 0.001 there, 0.002 here"."""
+    found = []
+    for key in sorted({*there, *here}):
+        old, new = there.get(key), here.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differing(old, new, f"{path}{key}.")
+        elif old != new:
+            found.append(f"{path}{key} is {old!s:.60} there, {new!s:.60} here")
+    return found

@@ -1,0 +1,202 @@
+"""What the steps of a loop do: build, train, evaluate, compare; each gives what its record is to say."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ovt.curate.build import build
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.endpoint import Embedded
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.curate.recipe import Recipe
+from ovt.train.evaluate import evaluate, open_evaluation, read_answers
+from ovt.train.loop.gate import check, make_report, report_text
+from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
+from ovt.train.loop.serve import served
+from ovt.train.loop.steps import BASE, Step, StepRecord
+from ovt.train.loop.training import Launch, train
+from ovt.train.models import resolve_model, weights_revision
+from ovt.train.plots import plot_loop
+from ovt.train.scores import difference
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+Outcome = dict[str, Any]  # what a step adds to its record: ref, content, numbers
+
+
+def watch_nothing(step: Step, progress: Progress) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a loop works with.
+
+    embedded: makes the models of "embedded:…" endpoints. launch: how training runs as a process of its own under
+    accelerate; None: in this one. rebuild: the command that made a version, for its card. watch: shows the progress of
+    a step that asks models. say: takes a line for people at the beginning of each step.
+    """
+
+    embedded: Embedded | None = None
+    budget: Budget = field(default_factory=Budget)
+    git_commit: str | None = None
+    rebuild: str = ""
+    launch: Launch | None = None
+    watch: Callable[[Step, Progress], AbstractContextManager[None]] = watch_nothing
+    say: Callable[[str], None] = lambda line: None
+
+
+@dataclass(frozen=True)
+class Work:
+    """A loop under way: `questions` are the held-out ones, `records` the steps done so far."""
+
+    recipe: LoopRecipe
+    home: Home
+    folder: Path
+    tools: Tools
+    questions: pl.DataFrame
+    records: dict[str, StepRecord] = field(default_factory=dict)
+
+    def name(self, step: str) -> str:
+        """The name of a step's version, run or evaluation."""
+        return f"{self.recipe.name}-{step}"
+
+
+def ingredients(step: Step, work: Work) -> dict[str, Any]:
+    """All that a step follows from, as JSON has it."""
+    if step.kind == "eval":
+        asked = work.recipe.evaluate.settings.model_dump(mode="json")
+        ids = hashlib.sha256("\n".join(work.questions["question_id"]).encode()).hexdigest()
+        return {"model": content(step.model, work), "questions": ids, "evaluate": asked, "verifier": VERIFIER_VERSION}
+    if step.kind == "gate":
+        return {"before": step.before, "gate": work.recipe.gate.model_dump(mode="json")}
+    iteration = work.recipe.iterations[step.iteration - 1]
+    if step.kind == "data":
+        writer = content(step.model, work) if step.model else None
+        return {"curate": iteration.curate.model_dump(mode="json"), "model": writer, "verifier": VERIFIER_VERSION}
+    settings = iteration.sft if step.kind == "sft" else iteration.rl[step.stage]
+    data = work.records[step.data or ""].content
+    return {"model": content(step.model, work), "data": data, step.kind: settings.model_dump(mode="json")}
+
+
+def content(model: str | None, work: Work) -> str | None:
+    """Which weights a step's model has."""
+    if model == BASE:
+        return weights_revision(resolve_model(work.recipe.base, work.home))
+    return work.records[model or ""].content
+
+
+def ask(step: Step, work: Work) -> AbstractContextManager[EndpointSection]:
+    """Where the step's model answers, for the length of a block."""
+    model = step.model or BASE
+    name = work.recipe.base if model == BASE else work.name(model)
+    folder = resolve_model(name, work.home)
+    log = work.folder / "logs" / f"{step.name}-server.log"
+    return served(work.recipe.serving, folder, Path(name).name, content(model, work), log)
+
+
+def make_data(step: Step, work: Work) -> Outcome:
+    """A version: from captions and a text reasoner, or written by the model of the iteration before."""
+    curate = work.recipe.iterations[step.iteration - 1].curate
+    if step.model is None:
+        version = build_version(curate, step, work)
+    else:
+        with ask(step, work) as endpoint:
+            endpoints = {**curate.endpoints, PREVIOUS: endpoint}
+            version = build_version(curate.model_copy(update={"endpoints": endpoints}), step, work)
+    rows = version.manifest.rows
+    return {"ref": version.ref, "content": version.manifest.content_hash, "numbers": dict(rows)}
+
+
+def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
+    progress = Progress()
+    with work.tools.watch(step, progress):
+        return asyncio.run(
+            build(
+                recipe,
+                work.home,
+                budget=work.tools.budget,
+                progress=progress,
+                rebuild=work.tools.rebuild,
+                git_commit=work.tools.git_commit,
+                embedded=work.tools.embedded,
+            )
+        )
+
+
+def train_step(step: Step, work: Work) -> Outcome:
+    """An SFT or RL run, in this process or under accelerate."""
+    iteration = work.recipe.iterations[step.iteration - 1]
+    settings = iteration.sft if step.kind == "sft" else iteration.rl[step.stage]
+    model = work.recipe.base if step.model == BASE else work.name(step.model or "")
+    data = work.records[step.data or ""].ref or ""
+    run = train(work.name(step.name), data, model, settings, work.home, work.tools.git_commit, work.tools.launch)
+    numbers = {key: value for key, value in run.record.result.items() if isinstance(value, int | float)}
+    return {"ref": run.name, "content": weights_revision(str(run.model)), "numbers": numbers}
+
+
+def evaluate_step(step: Step, work: Work) -> Outcome:
+    """The held-out questions, answered by the step's model."""
+    progress, name = Progress(), work.name(step.name)
+    with ask(step, work) as endpoint, work.tools.watch(step, progress):
+        done = asyncio.run(
+            evaluate(
+                work.questions,
+                endpoint,
+                work.recipe.evaluate.settings,
+                work.home,
+                name=name,
+                embedded=work.tools.embedded,
+                budget=work.tools.budget,
+                progress=progress,
+            )
+        )
+    scores = done.scores
+    if done.failed:
+        raise OvtError(
+            f"{done.failed:,} held-out questions got no answer ({name}): see `ovt doctor`, and run the loop again"
+        )
+    numbers = scores.model_dump(include={"accuracy", "low", "high", "questions", "words", "format_valid", "truncated"})
+    return {"ref": name, "content": done.asked.questions_hash, "numbers": numbers | {"behaviours": scores.behaviours}}
+
+
+def gate_step(step: Step, work: Work) -> Outcome:
+    """The gate's report, as Markdown and JSON, and the loop's curves so far."""
+    names = [work.records[evaluation].ref or "" for evaluation in (step.before, f"eval-{step.model}")]
+    before, after = (open_evaluation(name, work.home).scores for name in names)
+    findings = check(before, after, work.recipe.gate, first=step.iteration == 1)
+    gain = difference(read_answers(names[1], work.home), read_answers(names[0], work.home))
+    report = make_report(*names, findings, gain)
+    path = work.folder / f"{step.name}.md"
+    path.write_text(report_text(report, work.recipe.name, step.iteration), encoding="utf-8")
+    path.with_suffix(".json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    plot_loop(work.recipe.name, evaluated(work.records), work.folder / "plots")
+    failed = f"iteration {step.iteration} of loop {work.recipe.name} did not pass its gate: {report.failed}"
+    numbers = {"gain": gain.value, "low": gain.low, "high": gain.high, "failed": "" if report.held else failed}
+    return {"ref": str(path), "status": "done" if report.held else "failed", "numbers": numbers}
+
+
+def evaluated(records: dict[str, StepRecord]) -> list[dict[str, Any]]:
+    """The evaluations of the steps done so far, as `plot_loop` takes them."""
+    return [
+        {"label": name.removeprefix("eval-"), **record.numbers}
+        for name, record in records.items()
+        if record.kind == "eval" and record.status == "done"
+    ]
+
+
+DO: dict[str, Callable[[Step, Work], Outcome]] = {
+    "data": make_data,
+    "sft": train_step,
+    "rl": train_step,
+    "eval": evaluate_step,
+    "gate": gate_step,
+}

@@ -1,0 +1,74 @@
+"""A question set to evaluate on: sources, as in a recipe, and how they are asked.
+
+name = "held-out"
+prompt = "{question}\\n{choices}\\nThink step by step."
+[[sources]]
+path = "pocket:figures"
+seed = 900
+limit = 500
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import Field
+
+from ovt.curate.home import Home
+from ovt.curate.progress import Progress
+from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
+from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.sources.section import SourceSection
+from ovt.train.evaluate import EvaluateSection
+
+
+class QuestionSet(EvaluateSection):
+    """What `EvaluateSection` says, and the sources of the questions. name: part of the evaluation's name."""
+
+    name: Name = "held-out"
+    sources: list[SourceSection] = Field(min_length=1)
+
+    @property
+    def settings(self) -> EvaluateSection:
+        """How the questions are asked, without what they are."""
+        return EvaluateSection(**self.model_dump(include=set(EvaluateSection.model_fields)))
+
+
+def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> QuestionSet:
+    """The question set in a TOML file, of a recipe (its sources, its data's prompt), or of a source's path alone.
+
+    Raises RecipeError, in one line, as recipes do.
+    """
+    if not str(what).endswith(".toml") and str(what) not in dict(shipped_recipes()):
+        tree: dict[str, Any] = {"name": "questions", "sources": [{"path": str(what)}]}
+        for override in overrides:
+            set_key(tree, override)
+        return read_section(QuestionSet, tree, str(what))
+    where, tree = load_tree(what, overrides)
+    if "reason" in tree:
+        return of_recipe(read_section(Recipe, tree, where))
+    return read_section(QuestionSet, tree.get("evaluate", tree), where)
+
+
+def of_recipe(recipe: Recipe) -> QuestionSet:
+    """A curation recipe's questions, asked as its rows ask them."""
+    return QuestionSet(name=recipe.name, sources=recipe.sources, prompt=recipe.data.prompt, kind=recipe.verify.kind)
+
+
+def import_set(chosen: QuestionSet, home: Home, progress: Progress, limit: int | None = None) -> Imported:
+    """The questions of the set (and why others were left out), with progress shown."""
+    tally = progress.begin("import")
+
+    def count(rows: int) -> None:
+        tally.done = rows
+
+    imported = import_sources(chosen.sources, home, limit, count)
+    tally.total = tally.done = sum(imported.rows_in.values())
+    return imported
+
+
+def without_images_of(questions: pl.DataFrame, others: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The questions that share no image with any of `others` (tables of QUESTIONS)."""
+    seen = pl.concat([other.select(pl.col("images").explode()) for other in others]).to_series().unique()
+    return questions.filter(~pl.col("images").list.eval(pl.element().is_in(seen.implode())).list.any())
