@@ -9,8 +9,9 @@ Lengths are those of the trainer's own collator, so a row that is measured as fi
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ import polars as pl
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.manifest import MANIFEST, Manifest
 from ovt.curate.versions.read import open_version
 from ovt.train.models import HUB_ID
@@ -106,16 +108,38 @@ def load_from_hub(ref: str, split: str, home: Home) -> Rows:
     return Rows(ref, manifest.content_hash, manifest.provenance.verifier_version, rows, split)
 
 
-def make_collator(processor: Any) -> Any:
-    """What makes a batch of rows: TRL's own collator, which cuts nothing when it has no max_length."""
+def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
+    """What makes a batch of rows, in training and in every measurement: TRL's own collator, which cuts nothing."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-    return DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
+    if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    made = DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
+    return partial(collate, made)
+
+
+def collate(collator: Callable[[list[dict[str, Any]]], Any], rows: list[dict[str, Any]]) -> Any:
+    """A batch of rows, by a collator that may change what it is given."""
+    return collator([fed(row) for row in rows])
 
 
 def fed(row: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a row that the collator takes (it changes what it is given)."""
-    return {"images": row["images"], "prompt": row["prompt"], "completion": row["completion"]}
+    """What the trainer reads of a row; images stand at the `<image>` tags of the prompt, as where it was answered."""
+    turns, images = place_images(row["prompt"], row["images"])
+    return {"images": images, "prompt": turns, "completion": row.get("completion") or []}
+
+
+def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
+    """(turns, images) with the images of a user's turn where its `<image>` tags are, in that order.
+
+    A turn without tags stays text: the trainer puts its images before it.
+    """
+    if len(turns) != 1 or not IMAGE_TAG.search(turns[0]["content"]):
+        return turns, images
+    parts = content(turns[0]["content"], [str(number) for number in range(len(images))])
+    placed = [images[int(part["image"])] for part in parts if part["type"] == "image"]
+    slots = [{"type": "image"} if part["type"] == "image" else part for part in parts]
+    return [{"role": turns[0]["role"], "content": slots}], placed
 
 
 def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> pl.DataFrame:
@@ -215,7 +239,7 @@ def unfitness(row: dict[str, Any]) -> str | None:
 def count(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, int]]:
     """Tokens of rows that can be fed: through the trainer's collator, or the prompts alone where nothing follows."""
     if batch[0].get("completion"):
-        made = make_collator(processor)([fed(row) for row in batch])
+        made = make_collator(processor)(batch)
         labelled = (made["labels"] != IGNORED).sum(1)
     else:
         made, labelled = encode_prompts(batch, processor), None
@@ -235,7 +259,8 @@ def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
     """Prompts with their images, as GRPO feeds them before it generates."""
     from trl.data_utils import prepare_multimodal_messages
 
-    turns = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in batch]
+    placed = [place_images(row["prompt"], row["images"]) for row in batch]
+    turns = [prepare_multimodal_messages(prompt, images=images) for prompt, images in placed]
     return processor.apply_chat_template(
         turns,
         add_generation_prompt=True,

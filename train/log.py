@@ -16,13 +16,16 @@ LINE_EVERY = 10.0  # seconds between lines of progress
 class LogLines(TrainerCallback):
     """Appends each of the trainer's reports to a file: {"step", "epoch", "time_s", …the trainer's own names}.
 
-    time_s   seconds of training so far, what was trained before a stop included
+    time_s       seconds of training so far, what was trained before a stop included
+    num_tokens   likewise: TRL's SFTTrainer counts from zero again when it goes on
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._before = 0.0
         self._began = 0.0
+        self._tokens = 0.0
+        self._counted: float | None = None  # tokens that were counted before this start, until it is seen who counts
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -31,6 +34,7 @@ class LogLines(TrainerCallback):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_log(self._path) if line["step"] <= state.global_step]
             self._before = kept[-1]["time_s"] if kept else 0.0
+            self._counted = next((line["num_tokens"] for line in reversed(kept) if "num_tokens" in line), None)
             self._path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self._began = time.monotonic()
 
@@ -47,6 +51,9 @@ class LogLines(TrainerCallback):
         passed = round(self._before + time.monotonic() - self._began, 3)
         line = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4), "time_s": passed}
         line |= {name: value for name, value in logs.items() if name not in line}
+        if self._counted is not None and "num_tokens" in line:
+            self._tokens, self._counted = (self._counted if line["num_tokens"] < self._counted else 0.0), None
+        line |= {name: line[name] + self._tokens for name in ("num_tokens", "eval_num_tokens") if name in line}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=float) + "\n")
 

@@ -18,7 +18,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.section import Section
 from ovt.train import devices, runs
-from ovt.train.data import Rows, describe_refused, load_split, measured
+from ovt.train.data import Rows, describe_refused, load_split, make_collator, measured
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import Run, RunRecord
 from ovt.train.save import chosen_checkpoint, load_checkpoint, take_model
@@ -224,13 +224,15 @@ def make_trainer(run: Run, fed: Fed, where: str, settings: SftSection, checkpoin
 
     from ovt.train.log import CompleteCheckpoints, EvaluateAtEnd, LogLines, ShowSteps
 
+    processor = load_processor(where, settings.max_pixels)
     transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
     trainer = SFTTrainer(
         model=prepare_model(where, settings, checkpoint),
         args=make_arguments(run.checkpoints, settings, fed.held_out is not None),
         train_dataset=fed.train,
         eval_dataset=fed.held_out,
-        processing_class=load_processor(where, settings.max_pixels),
+        processing_class=processor,
+        data_collator=make_collator(processor),
         peft_config=make_lora(settings) if settings.lora else None,
     )
     trainer.remove_callback(transformers.PrinterCallback)

@@ -1,0 +1,168 @@
+"""A really small Qwen2.5-VL on disk, and versions of a task that it learns in seconds: naming the colour of a picture."""
+
+import hashlib
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from ovt.curate.home import Home
+from ovt.curate.sources.images import store_image
+from ovt.curate.versions.manifest import Input, Provenance
+from ovt.curate.versions.read import Version
+from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.versions.write import VersionWriter
+from ovt.verifiers import VERSION
+
+COLOURS = {"red": (210, 30, 30), "green": (30, 160, 40), "blue": (30, 50, 200), "white": (240, 240, 240)}
+ASK = "Which colour is it?\nThink step by step."
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def small_vlm(tmp_path_factory) -> Path:
+    """A folder with an untrained Qwen2.5-VL of 0.2 M parameters; a picture of 56x56 px is 4 visual tokens."""
+    import torch
+    from transformers import AutoTokenizer
+
+    from ovt.train.pocket.model import TEXT, VISION, WEIGHTS, build, make_config, save_processor
+
+    folder = tmp_path_factory.mktemp("small-vlm")
+    tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)
+    save_processor(tokenizer, folder)
+    pixels = json.loads((folder / "preprocessor_config.json").read_text()) | {"min_pixels": 784, "max_pixels": 12544}
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
+    text = TEXT | {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 2,
+                   "num_key_value_heads": 2, "max_position_embeddings": 512}  # fmt: skip
+    vision = VISION | {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2,
+                       "fullatt_block_indexes": [0], "out_hidden_size": 64}  # fmt: skip
+    model = build(make_config(tokenizer, text, vision), seed=3)
+    model.to(torch.float32).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def picture(colour: str, number: int = 0, side: int = 56) -> Image.Image:
+    """A picture of nearly one colour; `number` makes it differ from others of that colour."""
+    rng = random.Random(number)
+    shade = tuple(max(0, min(255, value + rng.randint(-12, 12))) for value in COLOURS[colour])
+    image = Image.new("RGB", (side, side), shade)
+    image.putpixel((0, 0), (number % 256, number // 256 % 256, 7))
+    return image
+
+
+def response(answer: str) -> str:
+    """A response in the paper's format."""
+    return f"<think>The picture is {answer}.</think>\nIt is {answer}.\n<answer>{answer}</answer>"
+
+
+def colour_rows(count: int, first: int = 0, split: str = "sft") -> list[dict[str, Any]]:
+    """Rows of the task: a picture, the question, the right response (none in rl) and answer."""
+    names = list(COLOURS)
+    rows = []
+    for number in range(first, first + count):
+        answer = names[number % len(names)]
+        said = response(answer) if split == "sft" else None
+        rows.append({"images": [picture(answer, number)], "prompt": ASK, "completion": said, "answer": answer})
+    return rows
+
+
+def png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def question_id(number: int) -> str:
+    """The id of the question of row `number` of a version that `write_version` wrote."""
+    return hashlib.sha256(f"question {number}".encode()).hexdigest()[:16]
+
+
+def write_version(home: Home, rows: list[dict[str, Any]], name: str = "colours", verifier: str = VERSION) -> Version:
+    """A version of such rows, through the writer; where `completion` is None the row is in the split rl."""
+    tables: dict[str, list[dict]] = {"questions": [], "samples": [], "verdicts": [], "decisions": [], "rows": []}
+    for number, row in enumerate(rows):
+        add_row(tables, home, number, row)
+    schemas = {
+        "questions": QUESTIONS,
+        "samples": SAMPLES,
+        "verdicts": VERDICTS,
+        "decisions": DECISIONS,
+        "rows": ROWS,
+    }
+    frames = {table: pl.DataFrame(tables[table], schema) for table, schema in schemas.items()}
+    source = Input(source="colours", location="here", fingerprint="ab" * 32, rows=len(rows), license="CC0-1.0")
+    made = Provenance(
+        recipe={"name": name}, inputs=(source,), models=(), ovt_version="0", verifier_version=verifier, rebuild="…"
+    )
+    with VersionWriter(home, name) as writer:
+        writer.append(**frames)
+        return writer.finish(made)
+
+
+def add_row(tables: dict[str, list[dict]], home: Home, number: int, row: dict[str, Any]) -> None:
+    """A question with one sample, which was right (sft) or wrong (rl)."""
+    qid = question_id(number)
+    sid = f"{qid}-reason-0"
+    right = row["completion"] is not None
+    split = "sft" if right else "rl"
+    images = [store_image(home, png(image), 10**9) for image in row["images"]]
+    shared = {"question_id": qid, "images": images, "question": row["prompt"], "choices": None, "source": "colours"}
+    tables["questions"].append(shared | {"gold": row["answer"], "source_id": str(number)})
+    said = row["completion"] if right else response("black")
+    tables["samples"].append({
+        "sample_id": sid, "question_id": qid, "stage": "reason", "index": 0, "text": said, "finish_reason": "stop",
+        "prompt_tokens": 9, "completion_tokens": 9, "cost_usd": None, "model": "m", "endpoint": "e", "error": None,
+        "reply_key": hashlib.sha256(sid.encode()).hexdigest(),
+    })  # fmt: skip
+    tables["verdicts"].append({
+        "sample_id": sid, "question_id": qid, "outcome": "correct" if right else "wrong", "kind": "text",
+        "reason": "equal" if right else "different", "extracted": "", "normalized_prediction": "",
+        "normalized_gold": "", "explanation": "",
+    })  # fmt: skip
+    for level, one, stage, decision, reason in (
+        ("question", qid, "version", "kept", split),
+        ("sample", sid, *(("version", "kept", "kept") if right else ("verify", "dropped", "wrong"))),
+    ):
+        values = (level, one, qid, stage, decision, reason, None)
+        tables["decisions"].append(dict(zip(DECISIONS.names(), values, strict=True)))
+    counts = {name: 0 if right else None for name in ROWS if name.startswith("behaviour_")}
+    tables["rows"].append(shared | counts | {
+        "split": split, "sample_id": sid if right else None, "prompt": row["prompt"], "completion": row["completion"],
+        "answer": row["answer"], "caption": None, "pass_rate": float(right), "n_samples": 1, "n_correct": int(right),
+        "difficulty": "easy" if right else "unsolved", "mentions": None, "response_words": 9 if right else None,
+    })  # fmt: skip
+
+
+@pytest.fixture(name="colour_rows")
+def _colour_rows() -> Callable[..., list[dict[str, Any]]]:
+    return colour_rows
+
+
+@pytest.fixture(name="write_version")
+def _write_version() -> Callable[..., Version]:
+    return write_version
+
+
+@pytest.fixture(name="question_id")
+def _question_id() -> Callable[[int], str]:
+    return question_id

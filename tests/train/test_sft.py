@@ -1,0 +1,168 @@
+"""Fine-tuning by the real SFTTrainer on a really small model: it learns, stops, goes on, and refuses in one line."""
+
+import json
+import os
+import signal
+import threading
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from ovt.curate.errors import OvtError
+from ovt.train.models import load_model, load_processor
+from ovt.train.runs import last_checkpoint, open_run
+from ovt.train.sft import LoraSection, SftSection, sft
+
+FAST = {
+    "learning_rate": 3e-3,
+    "global_batch_size": 16,
+    "per_device_train_batch_size": 16,
+    "max_steps": 6,
+    "save_steps": 3,
+    "warmup_steps": 1,
+}
+
+
+def settings(**changes) -> SftSection:
+    return SftSection.model_validate(FAST | changes)
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return load_model(str(folder), dtype=torch.float32).state_dict()
+
+
+def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def lines(run) -> list[dict]:
+    return [json.loads(line) for line in run.log.read_text().splitlines()]
+
+
+@contextmanager
+def interrupted_after(log, count: int):
+    """Sends this process what Ctrl-C sends, as soon as so many steps are logged."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            if log.is_file() and log.read_text().count("\n") >= count:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
+    """From nothing to nearly all held-out tokens right: the loss falls by far more than chance could."""
+    write_version(home, colour_rows(96))
+    run = sft("colours", str(small_vlm), settings(learning_rate=8e-3, max_steps=50, eval_size=16, save_steps=50), home)
+    told = lines(run)
+    first = told[0]["loss"]
+    evaluation = next(line for line in told if "eval_loss" in line)
+    assert first > 4
+    assert evaluation["eval_loss"] < 0.5
+    assert evaluation["eval_mean_token_accuracy"] > 0.8
+    assert run.done
+    assert run.record.result["steps"] == 50
+    assert run.record.result["eval_rows"] == 16
+
+
+def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(40))
+    longer = settings(max_steps=30, save_steps=100)
+    whole = sft("colours", str(small_vlm), longer, home, name="whole")
+    with interrupted_after(home.runs / "halved" / "log.jsonl", 4), pytest.raises(KeyboardInterrupt):
+        sft("colours", str(small_vlm), longer, home, name="halved")
+    halved = open_run("halved", home)
+    assert not halved.done
+    checkpoint = last_checkpoint(halved)
+    assert checkpoint is not None
+    assert checkpoint.name != "checkpoint-30"
+    halved = sft("colours", str(small_vlm), longer, home, name="halved")
+    assert same(weights(whole.model), weights(halved.model))
+    told = ("step", "loss", "learning_rate", "num_tokens")
+    assert [[line.get(name) for name in told] for line in lines(whole) if "loss" in line] == [
+        [line.get(name) for name in told] for line in lines(halved) if "loss" in line
+    ]
+
+
+def test_adapters_resume_and_merge_to_what_they_computed(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(16))
+    lora = settings(max_steps=20, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
+    whole = sft("colours", str(small_vlm), lora, home, name="whole")
+    with interrupted_after(home.runs / "halved" / "log.jsonl", 3), pytest.raises(KeyboardInterrupt):
+        sft("colours", str(small_vlm), lora, home, name="halved")
+    halved = sft("colours", str(small_vlm), lora, home, name="halved")
+    assert same(weights(whole.model), weights(halved.model))
+    base, merged = weights(small_vlm), weights(whole.model)
+    changed = {name for name in base if not torch.equal(base[name], merged[name])}
+    assert changed
+    assert all("language_model" in name and "proj" in name for name in changed)
+
+
+def test_only_the_completion_is_learned(home, small_vlm, colour_rows, write_version):
+    """Prompts that differ in what the loss must not see give the same labels."""
+    from ovt.train.data import IGNORED, load_split, make_collator
+
+    write_version(home, colour_rows(4))
+    processor = load_processor(str(small_vlm))
+    batch = make_collator(processor)(list(load_split("colours", "sft", home).dataset))
+    for ids, labels, row in zip(batch["input_ids"], batch["labels"], colour_rows(4), strict=True):
+        learned = processor.tokenizer.decode(ids[labels != IGNORED])
+        assert learned == f"{row['completion']}<|im_end|>\n"
+        assert torch.equal(labels[labels != IGNORED], ids[labels != IGNORED])
+
+
+def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, write_version):
+    """With a learning rate that ruins the model after a while, the last checkpoint is not the best one."""
+    write_version(home, colour_rows(24))
+    wild = settings(max_steps=12, save_steps=4, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant")
+    run = sft("colours", str(small_vlm), wild, home)
+    losses = {line["step"]: line["eval_loss"] for line in lines(run) if "eval_loss" in line}
+    best = min(losses, key=lambda step: losses[step])
+    assert run.record.result["best_step"] == best
+    assert run.record.result["eval_loss"] == losses[best]
+    assert same(weights(run.model), weights(run.checkpoints / f"checkpoint-{best}"))
+    assert best == 12 or not same(weights(run.model), weights(run.checkpoints / "checkpoint-12"))
+
+
+def test_a_finished_run_is_found_and_another_one_is_not_overwritten(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(16))
+    brief = settings(max_steps=1)
+    run = sft("colours", str(small_vlm), brief, home, name="one")
+    again = sft("colours", str(small_vlm), brief, home, name="one")
+    assert again.record == run.record
+    with pytest.raises(OvtError, match=r"learning_rate is 0\.003 there, 0\.001 here\): choose another --name"):
+        sft("colours", str(small_vlm), settings(max_steps=1, learning_rate=1e-3), home, name="one")
+
+
+def test_the_model_holds_what_others_load(home, small_vlm, colour_rows, write_version):
+    from ovt.train.pocket.engine import load
+
+    write_version(home, colour_rows(16))
+    run = sft("colours", str(small_vlm), settings(max_steps=1), home)
+    for folder in (run.model, run.checkpoints / "checkpoint-1"):
+        for name in ("preprocessor_config.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.json",
+                     "generation_config.json"):  # fmt: skip
+            if (small_vlm / name).is_file():
+                assert (folder / name).read_bytes() == (small_vlm / name).read_bytes()
+    assert load(str(run.model)).revision
+    assert not list(run.model.glob("*.bin"))
+
+
+def test_rows_too_long_are_left_out_by_id(home, small_vlm, colour_rows, write_version, question_id, capsys):
+    rows = colour_rows(18)
+    rows[3] |= {"completion": "<think>" + "so it goes on, " * 200 + "</think>\n<answer>white</answer>"}
+    write_version(home, rows)
+    run = sft("colours", str(small_vlm), settings(max_steps=1), home)
+    assert run.record.result["left_out"] == {"too_long": 1}
+    assert run.record.result["train_rows"] == 17
+    assert f"left out of colours@v1: too_long 1 ({question_id(3)})" in capsys.readouterr().err
