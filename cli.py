@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovt.curate import commands as curate
+from ovt.curate.diff import commands as diff
 from ovt.curate.errors import OvtError
 from ovt.curate.grading import commands as verify
 from ovt.curate.home import Home
+from ovt.curate.hub import commands as hub
 from ovt.curate.options import HomePath, Json, Overrides
 from ovt.curate.terminal import console, print_json
 from ovt.curate.versions import commands as data
@@ -23,7 +25,9 @@ DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(curate.commands, name="curate")
+data.commands.add_typer(hub.commands)
 app.add_typer(data.commands, name="data")
+data.commands.add_typer(diff.commands)
 app.add_typer(verify.commands, name="verify")
 app.add_typer(train.commands, name="train")
 

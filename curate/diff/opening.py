@@ -1,0 +1,53 @@
+"""The two versions of a diff, wherever they are, and whether they still are as they were written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.versions.read import Version, is_whole, open_version, verify_files
+
+MOST_HASHED = 4 << 30  # bytes; a version that is larger is held against its files' sizes alone
+
+
+@dataclass(frozen=True)
+class Side:
+    """A version and a line for all that is not as it was written."""
+
+    version: Version
+    notes: tuple[str, ...] = ()
+
+
+def open_side(ref: str, home: Home) -> Side:
+    """The version that `ref` names: a name, a folder.
+
+    A file that was changed is a note, since a diff shows what an edit did; one that is missing raises OvtError.
+    """
+    version = open_version(ref, home)
+    files = version.manifest.files
+    if sum(file.size for file in files.values()) > MOST_HASHED:
+        if not is_whole(version):
+            verify_files(version)
+        return Side(version, (f"{version.ref} is large: its files' sizes were checked, not their hashes",))
+    try:
+        verify_files(version)
+    except OvtError as error:
+        if not all((version.path / name).is_file() for name in files):
+            raise
+        return Side(version, (str(error),))
+    return Side(version)
+
+
+@contextmanager
+def reading(side: Side) -> Iterator[None]:
+    """What cannot be read because the folder was edited, as the user's line instead of a traceback."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        if not side.notes:
+            raise
+        first = str(error).split("\n")[0][:200]
+        raise OvtError(f"{side.notes[0]} ({first})") from error

@@ -1,0 +1,40 @@
+"""The difference of two texts, word by word.
+
+[["same", "The bar is "], ["removed", "red. Wait, "], ["added", "blue."]]
+"""
+
+import re
+from difflib import SequenceMatcher
+from os.path import commonprefix
+
+Piece = tuple[str, str]  # ("same", "removed" or "added"; the text)
+MOST_WORDS = 4_000  # what differs beyond that is shown as replaced, not compared word by word
+FEW_WORDS = 1_000  # among more, words that are everywhere are no anchors: else repetitive texts take minutes
+
+
+def compare_words(old: str, new: str) -> list[Piece]:
+    """Pieces whose same and removed ones join to `old`, and whose same and added ones join to `new`."""
+    left, right = _words(old), _words(new)
+    head = len(commonprefix([left, right]))
+    tail = len(commonprefix([left[head:][::-1], right[head:][::-1]]))
+    middle = _compare(left[head : len(left) - tail], right[head : len(right) - tail])
+    pieces = [("same", "".join(left[:head])), *middle, ("same", "".join(left[len(left) - tail :]))]
+    return [piece for piece in pieces if piece[1]]
+
+
+def _compare(left: list[str], right: list[str]) -> list[Piece]:
+    longest = max(len(left), len(right))
+    if longest > MOST_WORDS:
+        return [("removed", "".join(left)), ("added", "".join(right))]
+    pieces: list[Piece] = []
+    for what, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=longest > FEW_WORDS).get_opcodes():
+        if what == "equal":
+            pieces.append(("same", "".join(left[i1:i2])))
+        else:
+            pieces += [("removed", "".join(left[i1:i2])), ("added", "".join(right[j1:j2]))]
+    return pieces
+
+
+def _words(text: str) -> list[str]:
+    """Each word with the white space before it."""
+    return re.findall(r"\s*\S+|\s+\Z", text)
