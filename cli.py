@@ -17,6 +17,8 @@ from ovt.curate.options import HomePath, Json, Overrides
 from ovt.curate.terminal import console, print_json
 from ovt.curate.versions import commands as data
 from ovt.train import commands as train
+from ovt.train import evaluate_commands as evaluation
+from ovt.train.loop import commands as loop
 
 if TYPE_CHECKING:
     from ovt.curate.endpoints.endpoint import Transport
@@ -30,6 +32,8 @@ app.add_typer(data.commands, name="data")
 data.commands.add_typer(diff.commands)
 app.add_typer(verify.commands, name="verify")
 app.add_typer(train.commands, name="train")
+app.add_typer(evaluation.commands, name="eval")
+app.add_typer(loop.commands, name="loop")
 
 
 @app.callback()

@@ -6,7 +6,7 @@
 Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
 stop the script at any moment, and the same line goes on. --report prints the table of what is done, and draws it.
 
-    unfiltered   SFT on a random correct chain per question, over captions, as it came (but none that speaks of "the caption")
+    unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
     short        the same chains without those of more than 50 words (the longest tenth, as 500 words are in the paper)
     cut          the same chains, cut before the first "Wait" (the paper's choice of filter)
     rl-only      GRPO from the base, on the questions of the first iteration
@@ -70,7 +70,9 @@ def make_recipe(condition: str, seed: int, size: float) -> LoopRecipe:
         changes.append(f"rl.0.seed={seed}")
     changes.append(f"iterations={toml(tables)}")
     recipe = load_loop("pocket-loop", changes)
-    held_out = [source.model_copy(update={"limit": round((source.limit or 0) * size)}) for source in recipe.evaluate.sources]
+    held_out = [
+        source.model_copy(update={"limit": round((source.limit or 0) * size)}) for source in recipe.evaluate.sources
+    ]
     return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": held_out})})
 
 
@@ -79,7 +81,13 @@ def sources(seed: int, number: int, size: float) -> list[dict[str, Any]]:
     figures = {"path": "pocket:figures", "license": "Apache-2.0", "seed": 100 * seed + number}
     if number == 1:
         return [{**figures, "name": "figures", "limit": round(1200 * size)}]
-    hard = {**figures, "name": "hard figures", "limit": round(400 * size), "families": HARD, "seed": 1000 * seed + number}
+    hard = {
+        **figures,
+        "name": "hard figures",
+        "limit": round(400 * size),
+        "families": HARD,
+        "seed": 1000 * seed + number,
+    }
     return [{**figures, "name": "figures", "limit": round(800 * size)}, hard]
 
 
@@ -127,7 +135,7 @@ def result(home: Home, condition: str, seed: int, step: str, size: float) -> dic
     for one in plan_steps(make_recipe(condition, seed, size)):
         if one.name == f"eval-{step}":
             break
-        seconds += (done.seconds if (done := read_record(folder, one.name)) and one.kind != "eval" else 0.0)
+        seconds += done.seconds if (done := read_record(folder, one.name)) and one.kind != "eval" else 0.0
     return {"seed": seed, "answers": read_answers(record.ref or "", home), "seconds": seconds, **record.numbers}
 
 
@@ -174,7 +182,8 @@ def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
                 tables.append(paired(after["answers"], before["answers"]))
         if tables:
             gain = mean_interval(pl.concat(tables))
-            lines.append(f"| {label} | {len(tables)} | {100 * gain.value:+.1f} | {100 * gain.low:+.1f} to {100 * gain.high:+.1f} |")
+            bounds = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+            lines.append(f"| {label} | {len(tables)} | {100 * gain.value:+.1f} | {bounds} |")
     return lines
 
 

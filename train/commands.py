@@ -59,6 +59,27 @@ def sft(
     show_finished(run.name, Home.locate(home), json)
 
 
+@commands.command()
+def preview(
+    ref: Version,
+    model: Model,
+    config: Config = None,
+    overrides: Overrides = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=0, help="How many rows to show token by token.")] = 3,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show what would be trained on: tokens and loss mask, image tokens, lengths, and every row that is left out."""
+    with training():
+        from ovt.train.preview import preview as run_preview
+        from ovt.train.render import preview_shown
+        from ovt.train.sft import SftSection
+
+        settings = load_settings(SftSection, "sft", config, overrides)
+        found = run_preview(ref, model, settings, Home.locate(home), rows).as_dict()
+    print_json(found) if json else console().print(preview_shown(found))
+
+
 @commands.command("list")
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the training runs of this home."""
@@ -78,6 +99,18 @@ def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
     run = open_run(ref, Home.locate(home))
     record = run.record.model_dump(mode="json") | {"path": str(run.path)}
     print_json(record) if json else console().print(run_shown(record))
+
+
+@commands.command()
+def plot(ref: RunRef, home: HomePath = None) -> None:
+    """Draw a run's curves, as PNG and SVG."""
+    from ovt.train.log import read_log
+    from ovt.train.plots import plot_run
+    from ovt.train.runs import open_run
+
+    run = open_run(ref, Home.locate(home))
+    for path in plot_run(run.name, read_log(run.log), run.path / "plots"):
+        print(path)
 
 
 def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides: list[str] | None) -> "Kind":

@@ -15,12 +15,15 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
-from ovt.train.evaluate import EvaluateSection
+from ovt.train.evaluate import EvaluateSection, embedded_endpoint
+from ovt.train.models import resolve_model
 
 
 class QuestionSet(EvaluateSection):
@@ -54,6 +57,15 @@ def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> Questi
 def of_recipe(recipe: Recipe) -> QuestionSet:
     """A curation recipe's questions, asked as its rows ask them."""
     return QuestionSet(name=recipe.name, sources=recipe.sources, prompt=recipe.data.prompt, kind=recipe.verify.kind)
+
+
+def model_endpoint(model: str, served_as: str | None, home: Home) -> EndpointSection:
+    """Where a model answers: a server's URL, or in this process (`resolve_model`)."""
+    if model.startswith(("http://", "https://")):
+        if not served_as:
+            raise OvtError(f"{model} is a server: say by which name it knows the model, with --served-as NAME")
+        return EndpointSection(base_url=model, model=served_as)
+    return embedded_endpoint(resolve_model(model, home), Path(model).name)
 
 
 def import_set(chosen: QuestionSet, home: Home, progress: Progress, limit: int | None = None) -> Imported:

@@ -11,7 +11,6 @@ from ovt.train.interval import Interval
 from ovt.train.loop.recipe import GateSection
 from ovt.train.scores import Scores
 
-
 WHAT_TO_DO = (
     "What to do: look at the runs' curves and at the evaluation's answers, and change the iteration's settings under a"
     " new loop name; or, where the finding is accepted, go on with a wider bound or `--set gate.enabled=false`."

@@ -75,7 +75,7 @@ class Iteration(Section):
     @model_validator(mode="after")
     def check_trains(self) -> "Iteration":
         if not self.sft and not self.rl:
-            raise ValueError("an iteration without SFT and without RL trains nothing: add [[rl]], or leave out sft = false")
+            raise ValueError("it trains nothing, without SFT and without RL: add [[rl]], or leave out sft = false")
         return self
 
 

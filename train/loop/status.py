@@ -1,10 +1,10 @@
 """How far a loop is: its tree of steps, with the state and the numbers of each, from its folder alone.
 
-    pocket-loop  base pocket
-    ├── base                   31.3% [27.7%, 35.2%]
-    ├── iteration 1
-    │   ├── data-1  done   4:12  pocket-loop-1@v1: 1,158 to train on, 144 for RL
-    │   └── sft-1   running
+pocket-loop  base pocket
+├── base                   31.3% [27.7%, 35.2%]
+├── iteration 1
+│   ├── data-1  done   4:12  pocket-loop-1@v1: 1,158 to train on, 144 for RL
+│   └── sft-1   running
 """
 
 from collections.abc import Iterable
@@ -84,7 +84,8 @@ def describe(step: Step, record: StepRecord | None, running: bool) -> dict[str, 
 def status_tree(status: dict[str, Any]) -> Tree:
     """The status as a tree: the base's evaluation, then a branch for each iteration."""
     state = "running" if status["running"] else ""
-    tree = Tree(Text.assemble((status["loop"], "bold"), f"  base {status['base']}  ", (state, "yellow")), guide_style="dim")
+    title = Text.assemble((status["loop"], "bold"), f"  base {status['base']}  ", (state, "yellow"))
+    tree = Tree(title, guide_style="dim")
     iterations = sorted({step["iteration"] for step in status["steps"]})
     for number in iterations:
         steps = [step for step in status["steps"] if step["iteration"] == number]
@@ -112,7 +113,8 @@ def told(step: dict[str, Any]) -> str:
         return f"{step['ref']}: {numbers.get('sft', 0):,} rows to train on, {numbers.get('rl', 0):,} for RL"
     if step["kind"] == "eval":
         interval = f"[{numbers['low']:.1%}, {numbers['high']:.1%}]"
-        return f"{numbers['accuracy']:.1%} {interval} of {numbers['questions']:,} questions, {numbers['words']:.0f} words"
+        told = f"{numbers['questions']:,} questions, {numbers['words']:.0f} words"
+        return f"{numbers['accuracy']:.1%} {interval}, {told}"
     if step["kind"] == "gate":
         gain = f"{100 * numbers['gain']:+.1f} points [{100 * numbers['low']:+.1f}, {100 * numbers['high']:+.1f}]"
         return f"{gain}{'; ' + numbers['failed'] if numbers['failed'] else ', passed'}"
