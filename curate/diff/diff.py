@@ -78,9 +78,9 @@ def _about(
         "b": outline(b.version),
         "notes": [*a.notes, *b.notes],
         "rows": _count_rows(of_a, of_b, rows),
-        "removed": _count_reasons(rows, "removed"),
-        "added": _count_reasons(rows, "added"),
-        "changed": _count_kinds(rows),
+        "removed": count_reasons(rows, "removed"),
+        "added": count_reasons(rows, "added"),
+        "changed": count_kinds(rows),
         "questions": _count_questions(of_a, of_b, matches),
         "verdicts": _count_flips(replies),
         "difficulty": drift.transitions(table),
@@ -102,12 +102,12 @@ def _count_rows(a: Tables, b: Tables, rows: pl.DataFrame) -> dict[str, Any]:
     return sides | {status: counts.get(status, 0) for status in STATUSES}
 
 
-def _count_reasons(rows: pl.DataFrame, status: str) -> list[dict[str, Any]]:
+def count_reasons(rows: pl.DataFrame, status: str) -> list[dict[str, Any]]:
     counted = rows.filter(pl.col("status") == status).group_by("stage", "reason").agg(rows=pl.len().cast(pl.Int64))
     return counted.sort("rows", "stage", "reason", descending=[True, False, False]).to_dicts()
 
 
-def _count_kinds(rows: pl.DataFrame) -> list[dict[str, Any]]:
+def count_kinds(rows: pl.DataFrame) -> list[dict[str, Any]]:
     counts = rows.select(pl.col(f"is_{kind}").sum().alias(kind) for kind in changes.KINDS).row(0, named=True)
     return [{"kind": kind, "rows": count} for kind, count in counts.items() if count]
 
