@@ -16,6 +16,7 @@ from ovt.curate.hub import commands as hub
 from ovt.curate.options import HomePath, Json, Overrides
 from ovt.curate.terminal import console, print_json
 from ovt.curate.versions import commands as data
+from ovt.curate.whatif import commands as whatif
 from ovt.train import commands as train
 from ovt.train import evaluate_commands as evaluation
 from ovt.train.loop import commands as loop
@@ -30,6 +31,7 @@ app.add_typer(curate.commands, name="curate")
 data.commands.add_typer(hub.commands)
 app.add_typer(data.commands, name="data")
 data.commands.add_typer(diff.commands)
+data.commands.add_typer(whatif.commands)
 app.add_typer(verify.commands, name="verify")
 app.add_typer(train.commands, name="train")
 app.add_typer(evaluation.commands, name="eval")

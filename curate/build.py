@@ -1,6 +1,7 @@
 """A build: a recipe's questions, through the stages, into a version.
 
-    import → caption → reason      ask models; every reply goes to the reply store as it arrives
+    import → dedup → decontam      before anything is paid for; the latter two where the recipe has them
+    caption → reason               ask models; every reply goes to the reply store as it arrives
     verify → select → filter       read the replies back, chunk by chunk, and decide
     version                        write what was kept and why the rest was not
 
@@ -16,7 +17,7 @@ from typing import Literal
 import polars as pl
 
 from ovt import __version__
-from ovt.curate.decide import CHUNK, Tables, decide, described
+from ovt.curate.decide import CHUNK, Tables, decide, described, import_drops
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
@@ -26,6 +27,7 @@ from ovt.curate.endpoints.tally import Tally
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
+from ovt.curate.similar.screen import Screened, screen
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.stages import caption, judge, reason, samples, verify
@@ -34,7 +36,7 @@ from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
 from ovt.curate.versions.read import Version, is_whole, list_versions
-from ovt.curate.versions.schema import QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.versions.schema import SAMPLES
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
@@ -55,15 +57,15 @@ async def build(
     limit: questions at most. rebuild: the command that makes this version again, for its card. embedded: makes the
     models of "embedded:…" endpoints. Raises BudgetReached and OvtError; whatever was answered until then is kept.
     """
-    imported = import_questions(recipe, home, progress, limit)
+    imported, screened = import_questions(recipe, home, progress, limit)
     with ReplyStore(home.replies) as store:
         async with AsyncExitStack() as stack:
             endpoints = await open_endpoints(recipe, embedded, stack)
-            provenance = provenance_of(recipe, imported, endpoints, rebuild, git_commit)
+            provenance = provenance_of(recipe, imported, screened, endpoints, rebuild, git_commit)
             if (built := built_before(recipe.name, provenance, home)) is not None:
                 return built
-            await ask(recipe, imported.questions, endpoints, store, home, budget, progress)
-        return write(recipe, imported, endpoints, store, home, progress, provenance)
+            await ask(recipe, screened.questions, endpoints, store, home, budget, progress)
+        return write(recipe, imported, screened, endpoints, store, home, progress, provenance)
 
 
 def built_before(name: str, provenance: Provenance, home: Home) -> Version | None:
@@ -78,7 +80,10 @@ def built_before(name: str, provenance: Provenance, home: Home) -> Version | Non
     return None
 
 
-def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int | None) -> Imported:
+def import_questions(
+    recipe: Recipe, home: Home, progress: Progress, limit: int | None
+) -> tuple[Imported, Screened]:
+    """What came in, and what of it is new and in no benchmark."""
     tally = progress.begin("import")
 
     def count(rows: int) -> None:
@@ -86,8 +91,9 @@ def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int 
 
     imported = import_sources(recipe.sources, home, limit, count)
     tally.total = tally.done = sum(imported.rows_in.values())
-    progress.notes += imported.notes
-    return imported
+    screened = screen(imported.questions, recipe.dedup, recipe.decontam, home)
+    progress.notes += [*imported.notes, *screened.notes]
+    return imported, screened
 
 
 async def open_endpoints(recipe: Recipe, embedded: Embedded | None, stack: AsyncExitStack) -> dict[str, Endpoint]:
@@ -221,20 +227,10 @@ def decide_chunk(
     return decide(recipe, questions, said, partial(judged, recipe=recipe, endpoints=endpoints, store=store))
 
 
-def import_drops(imported: Imported) -> Tables:
-    """What the import left out, as a chunk of its own."""
-    return Tables(
-        questions=QUESTIONS.to_frame(),
-        samples=SAMPLES.to_frame(),
-        verdicts=VERDICTS.to_frame(),
-        decisions=imported.decisions,
-        rows=ROWS.to_frame(),
-    )
-
-
 def write(
     recipe: Recipe,
     imported: Imported,
+    screened: Screened,
     endpoints: Mapping[str, Endpoint],
     store: ReplyStore,
     home: Home,
@@ -242,10 +238,10 @@ def write(
     provenance: Provenance,
 ) -> Version:
     """Decide chunk by chunk and write the version."""
-    tally = progress.begin("verify → version", len(imported.questions))
+    tally = progress.begin("verify → version", len(screened.questions))
     with VersionWriter(home, recipe.name) as writer:
-        writer.append(**vars(import_drops(imported)))
-        for chunk in chunks(imported.questions):
+        writer.append(**vars(import_drops(pl.concat([imported.decisions, screened.decisions]), screened.gone)))
+        for chunk in chunks(screened.questions):
             writer.append(**vars(decide_chunk(recipe, chunk, endpoints, store)))
             tally.done += len(chunk)
         return writer.finish(provenance)
@@ -261,7 +257,12 @@ def asking(recipe: Recipe) -> Iterator[tuple[str, CaptionSection | ReasonSection
 
 
 def provenance_of(
-    recipe: Recipe, imported: Imported, endpoints: Mapping[str, Endpoint], rebuild: str, git_commit: str | None
+    recipe: Recipe,
+    imported: Imported,
+    screened: Screened,
+    endpoints: Mapping[str, Endpoint],
+    rebuild: str,
+    git_commit: str | None,
 ) -> Provenance:
     """Where the version comes from, for its manifest and its card."""
     return Provenance(
@@ -288,6 +289,7 @@ def provenance_of(
             for stage, section, template in asking(recipe)
             for endpoint in [endpoints[section.endpoint]]
         ),
+        benchmarks=screened.benchmarks,
         git_commit=git_commit,
         ovt_version=__version__,
         verifier_version=VERIFIER_VERSION,

@@ -12,7 +12,7 @@ import polars as pl
 
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import behaviours, caption, decisions, difficulty, filter, reason, rows, select, verify
-from ovt.curate.versions.schema import DECISIONS
+from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 
 CHUNK = 2_000  # questions that are decided at once; bounds the memory. The ledger's order within a chunk follows it
 NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
@@ -69,3 +69,12 @@ def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge
         recipe.data,
     )
     return Tables(questions, samples, verdicts, decided, made)
+
+
+def import_drops(dropped: pl.DataFrame, questions: pl.DataFrame | None = None) -> Tables:
+    """What was left out before anybody was asked (DECISIONS rows), as a chunk of its own.
+
+    questions: those that dedup and decontam dropped; what the import left out may not have been questions.
+    """
+    asked = QUESTIONS.to_frame() if questions is None else questions
+    return Tables(asked, SAMPLES.to_frame(), VERDICTS.to_frame(), dropped, ROWS.to_frame())

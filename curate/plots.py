@@ -33,7 +33,7 @@ WIDTH, HEIGHT = 4.4, 2.9  # inches of one panel
 ACROSS = 3  # panels side by side
 LETTERS = 56  # that fit side by side below a panel
 MOST_NUMBERED = 24  # bars that carry their value
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9, "text.color": INK, "text.parse_math": False, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8,
     "axes.axisbelow": True, "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": INK,
@@ -49,8 +49,8 @@ def style() -> Generator[None]:
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
+        with mpl.rc_context(STYLE):
+            yield
 
 
 def make_figure(panels: int, title: str = "", across: int = ACROSS) -> tuple["Figure", list["Axes"]]:

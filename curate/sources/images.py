@@ -46,7 +46,11 @@ def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_p
 
     Raises Unfit("unreadable_image").
     """
-    data = fit_image(content, max_pixels, min_pixels)
+    return keep_image(home, fit_image(content, max_pixels, min_pixels))
+
+
+def keep_image(home: Home, data: bytes) -> str:
+    """The id of an image that has been fitted already, stored under `home.images` as it is."""
     image_id = hashlib.sha256(data).hexdigest()
     path = image_path(home, image_id)
     if not path.exists():

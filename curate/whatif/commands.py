@@ -1,0 +1,55 @@
+"""`ovt data what-if`."""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from ovt.curate.commands import git_commit
+from ovt.curate.home import Home
+from ovt.curate.options import HomePath, Json, Overrides, Ref
+from ovt.curate.terminal import console, print_json
+
+commands = typer.Typer()
+
+
+@commands.command("what-if")
+def what_if(
+    ref: Ref,
+    overrides: Overrides = None,
+    reverify: Annotated[bool, typer.Option("--reverify", help="Give every verdict anew, with this verifier.")] = False,
+    examples: Annotated[int, typer.Option("-n", "--examples", min=0, help="Rows to show of each sort.")] = 1,
+    save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Write it as a version of this name.")] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show the funnel and the rows of a version under other settings, from its stored replies; no model is asked."""
+    from ovt.curate.versions.read import open_version
+    from ovt.curate.whatif.whatif import what_if as decide_again
+
+    there = Home.locate(home)
+    version = open_version(ref, there)
+    about = decide_again(
+        version,
+        overrides or (),
+        there,
+        judge_again=reverify,
+        examples=examples,
+        save_as=save_as,
+        rebuild=rebuild_line(version.hash_ref, overrides, reverify, save_as),
+        git_commit=git_commit(),
+    )
+    if json:
+        print_json(about)
+        return
+    from ovt.curate.whatif.render import told
+
+    screen = console()
+    screen.print(told(about, bool(screen.color_system)))
+
+
+def rebuild_line(ref: str, overrides: list[str] | None, reverify: bool, save_as: str | None) -> str:
+    """The command that makes the saved version again."""
+    options = [part for override in overrides or () for part in ("--set", override)]
+    options += ["--reverify"] * reverify + ["--save-as", save_as or ""]
+    return shlex.join(["ovt", "data", "what-if", ref, *options])
