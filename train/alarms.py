@@ -1,0 +1,119 @@
+"""Alarms: what a log says when reinforcement goes wrong, told once each while there is time to stop.
+
+    reward_hacking  the reward rises while a grader that shares no rule with it falls
+    short, long     responses shrink to a fraction of what they were at first, or grow to a multiple
+    truncated       most responses run into max_completion_length
+    same            most groups of rollouts have one reward for all, and teach nothing
+    kl              the model has gone far from where it started
+
+A log is a list of lines as log.jsonl has them: dicts by TRL's names. Lines without a name are passed over.
+"""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from ovt.curate.section import Section
+from ovt.train.second_opinion import GraderName
+
+Lines = Sequence[dict[str, Any]]
+
+
+class AlarmSection(Section):
+    """When to warn. Means are taken over `window` logged steps, so nothing is told before there are so many.
+
+    second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
+    divergence       reward up by this and that grader down by this, from the first half of two windows to the second
+    length_ratio     the mean length below 1/ratio of the first window's, or above ratio times it
+    truncated        share of responses cut off at max_completion_length
+    same             share of groups with one reward for all
+    kl               mean KL divergence per token from the model that the stage began with
+    """
+
+    window: int = Field(20, ge=1)
+    second_opinion: GraderName = "exact"
+    divergence: float = Field(0.05, gt=0)
+    length_ratio: float = Field(2.0, gt=1)
+    truncated: float = Field(0.5, gt=0)
+    same: float = Field(0.8, gt=0)
+    kl: float = Field(0.5, gt=0)
+
+
+class Alarm(NamedTuple):
+    """What is wrong (a short code), and the line for people: what was seen and what to do."""
+
+    kind: str
+    message: str
+
+
+def find_alarms(lines: Lines, section: AlarmSection) -> list[Alarm]:
+    """Every alarm that the last lines of a log give reason for."""
+    checks = (check_hacking, check_length, check_truncated, check_same, check_kl)
+    return [alarm for check in checks for alarm in check(lines, section)]
+
+
+def check_hacking(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
+    """The two graders part: over two windows, one goes up and the other down."""
+    both = [line for line in lines if None not in (line.get("reward"), line.get("second_opinion"))]
+    if len(both) < 2 * section.window:
+        return
+    before, after = both[-2 * section.window : -section.window], both[-section.window :]
+    up = mean(after, "reward") - mean(before, "reward")
+    down = mean(before, "second_opinion") - mean(after, "second_opinion")
+    if up >= section.divergence and down >= section.divergence:
+        yield Alarm(
+            "reward_hacking",
+            f"the reward rose by {up:.2f} while the {section.second_opinion} grader fell by {down:.2f}: look at what "
+            "is rewarded with `ovt train rollouts RUN --outcome correct`",
+        )
+
+
+def check_length(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
+    """Responses became much shorter or longer than in the first window."""
+    lengths = values(lines, "completions/mean_length")
+    if len(lengths) < 2 * section.window:
+        return
+    first, last = fmean(lengths[: section.window]), fmean(lengths[-section.window :])
+    if last * section.length_ratio < first:
+        yield Alarm("short", f"responses shrank from {first:.0f} to {last:.0f} tokens: read some, raise beta")
+    if last > first * section.length_ratio:
+        yield Alarm("long", f"responses grew from {first:.0f} to {last:.0f} tokens: set reward.length_weight")
+
+
+def check_truncated(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
+    """Most responses are cut off, and so cannot be right."""
+    if (share := latest(lines, "completions/clipped_ratio", section.window)) and share > section.truncated:
+        yield Alarm("truncated", f"{share:.0%} of responses were cut off: raise max_completion_length")
+
+
+def check_same(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
+    """Most groups carry no signal."""
+    if (share := latest(lines, "frac_reward_zero_std", section.window)) and share > section.same:
+        yield Alarm(
+            "same",
+            f"{share:.0%} of groups have one reward for all and teach nothing: ask questions of another difficulty, or "
+            'leave out those with questions.sure = "rollouts"',
+        )
+
+
+def check_kl(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
+    """The policy ran away from its reference."""
+    if (far := latest(lines, "kl", max(1, section.window // 4))) and far > section.kl:
+        yield Alarm("kl", f"the KL divergence is {far:.2f} per token: lower learning_rate, or raise beta")
+
+
+def latest(lines: Lines, name: str, window: int) -> float | None:
+    """The mean of the last `window` values of a name; None where there are fewer."""
+    found = values(lines, name)
+    return fmean(found[-window:]) if len(found) >= window else None
+
+
+def mean(lines: Lines, name: str) -> float:
+    return fmean(values(lines, name))
+
+
+def values(lines: Lines, name: str) -> list[float]:
+    """A name's values, in the order of the lines."""
+    return [line[name] for line in lines if line.get(name) is not None]

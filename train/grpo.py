@@ -1,0 +1,275 @@
+"""From our settings to TRL's GRPOTrainer: batches, arguments, the model and its reference, the order of questions.
+
+A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 128 questions, on 8 devices:
+
+    rollout_batch_size 512 · 5  ->  generation_batch_size 2560     sampled by one state of the model
+    global_batch_size  128 · 5  ->  640 rollouts per optimizer step = 8 devices · 8 rows · 10 accumulated
+    512 / 128                   ->  4 optimizer steps per rollout batch
+"""
+
+import difflib
+import io
+import os
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ovt.curate.errors import OvtError
+from ovt.train import devices, rollouts
+from ovt.train.curriculum import asked_in_order
+from ovt.train.data import place_images
+from ovt.train.models import adapter_base, load_model, load_processor
+from ovt.train.reward import Judged, Reward
+from ovt.train.runs import Run
+from ovt.train.save import load_checkpoint
+from ovt.train.second_opinion import Grader
+from ovt.train.sft import SftSection, make_lora
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+    from trl import GRPOTrainer
+
+    from ovt.train.rl_section import RlSection
+
+OWN = {
+    "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
+    "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
+}  # fmt: skip
+SET_BY_US = (
+    "output_dir", "gradient_accumulation_steps", "generation_batch_size", "steps_per_generation", "use_cpu",
+    "shuffle_dataset", "model_init_kwargs", "log_completions", "reward_weights", "remove_unused_columns",
+)  # fmt: skip
+DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How the batches are cut: see the top of this file. `per_rollout` counts rollouts, `questions` questions."""
+
+    share: devices.Share
+    questions: int
+    per_rollout: int
+    steps_per_rollout: int
+
+
+def plan_batches(settings: "RlSection", world: int) -> Batches:
+    """The cut for so many devices; OvtError where it does not come out even."""
+    asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
+    if asked % learned:
+        raise OvtError(
+            f"rollout_batch_size = {asked} is no multiple of global_batch_size = {learned}: every question of a "
+            "rollout batch is learned from in one step; change one of the two"
+        )
+    if learned * each % world:
+        raise OvtError(
+            f"global_batch_size = {learned} questions of {each} rollouts do not divide among {world} devices: "
+            f"set global_batch_size to a multiple of {world}"
+        )
+    share = devices.split_batch(learned * each, settings.per_device_train_batch_size, world)
+    iterations = int(settings.trainer.get("num_iterations", 1))
+    return Batches(share, asked, asked * each, asked // learned * iterations)
+
+
+def plan_steps(questions: int, settings: "RlSection", batches: Batches) -> int:
+    """Optimizer steps of the whole run. OvtError where there are fewer questions than are asked at once."""
+    if questions < batches.questions:
+        raise OvtError(
+            f"{questions} questions are fewer than a rollout batch of {batches.questions}: set rollout_batch_size (and "
+            f"global_batch_size) to {questions} at most"
+        )
+    if settings.max_steps > 0:
+        return settings.max_steps
+    return max(1, int(questions * settings.num_train_epochs) // batches.questions) * batches.steps_per_rollout
+
+
+def argument_dict(folder: Path, settings: "RlSection", batches: Batches, steps: int) -> dict[str, Any]:
+    """GRPOConfig's arguments on this machine."""
+    accelerator = devices.on_accelerator()
+    checkpointing = settings.activation_checkpointing
+    whole = batches.steps_per_rollout
+    return passed_through(settings) | {
+        "output_dir": str(folder),
+        "max_steps": steps,
+        "per_device_train_batch_size": batches.share.rows,
+        "gradient_accumulation_steps": batches.share.accumulation,
+        "generation_batch_size": batches.per_rollout,
+        "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a run that goes on
+        "use_vllm": uses_vllm(settings, accelerator),
+        "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
+        "use_cpu": not accelerator,
+        "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
+        "dataloader_pin_memory": accelerator,
+        "save_strategy": "steps",
+        "save_steps": ceil(settings.save_steps / whole) * whole,
+        "report_to": settings.report_to or "none",
+        "disable_tqdm": True,
+    }
+
+
+def passed_through(settings: "RlSection") -> dict[str, Any]:
+    """The settings that are TRL's as they stand, and [trainer]'s, where TRL knows them and we do not set them."""
+    from trl import GRPOConfig
+
+    known = GRPOConfig.__dataclass_fields__
+    for key in settings.trainer:
+        if key in type(settings).model_fields:
+            raise OvtError(f"trainer.{key} is a setting of its own: write {key} = … outside [trainer]")
+        if key in SET_BY_US:
+            raise OvtError(f"trainer.{key} is set by ovt: leave it out")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            raise OvtError(
+                f"trainer.{key} is not an argument of TRL's GRPOConfig; did you mean {near[0] if near else 'epsilon'}?"
+            )
+    return settings.model_dump(exclude=OWN) | settings.trainer
+
+
+def uses_vllm(settings: "RlSection", accelerator: bool) -> bool:
+    """Whether rollouts come from vLLM. OvtError where that was asked for and cannot be."""
+    from trl.import_utils import is_vllm_available
+
+    there = is_vllm_available()
+    if settings.use_vllm and not there:
+        raise OvtError(
+            "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
+        )
+    if settings.use_vllm and settings.vllm_mode == "colocate" and not accelerator:
+        raise OvtError('use_vllm with vllm_mode = "colocate" needs a GPU: use a server, or leave use_vllm out')
+    return (accelerator and there) if settings.use_vllm is None else settings.use_vllm
+
+
+def make_trainer(
+    run: Run,
+    questions: "Dataset",
+    where: str,
+    settings: "RlSection",
+    kind: str,
+    batches: Batches,
+    grader: Grader | None,
+    checkpoint: Path | None,
+    say: "Callable[[str], None]",
+) -> "GRPOTrainer":
+    """TRL's trainer on these questions, with its reward, log and alarms; checkpoint: where the run goes on from."""
+    import transformers
+    from trl import GRPOConfig, GRPOTrainer
+
+    from ovt.train.log import CompleteCheckpoints, LogLines, ShowSteps
+    from ovt.train.watchdog import RaiseAlarms
+
+    steps = plan_steps(len(questions), settings, batches)
+    places = ceil(steps / batches.steps_per_rollout) * batches.questions
+    processor = load_processor(where, settings.max_pixels)
+    transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
+    model = prepare_model(run, where, settings, checkpoint)
+    keep = partial(keep_rollouts, run, ending_tokens(model, processor))
+    quiet("trl.trainer.grpo_trainer", "All reward functions returned None")
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=Reward(settings.reward, kind, settings.max_completion_length, grader, keep),
+        args=GRPOConfig(**argument_dict(run.checkpoints, settings, batches, steps)),
+        train_dataset=lay_out(questions, places, settings.seed),
+        processing_class=processor,
+        peft_config=adapters(settings),
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    for callback in (
+        RaiseAlarms(run.log, settings.alarms, say),
+        LogLines(run.log),
+        ShowSteps(),
+        CompleteCheckpoints(where),
+    ):
+        trainer.add_callback(callback)
+    return trainer
+
+
+def prepare_model(run: Run, where: str, settings: "RlSection", checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train, as the checkpoint has it or as the run began; float32, a frozen base in its own type.
+
+    TRL loads the reference from the place that the model's configuration names: where the run began, on disk.
+    """
+    import torch
+
+    if settings.lora and adapter_base(where):
+        raise OvtError(
+            f"{where} is a LoRA adapter itself: merge it first (`ovt train merge`), then train on the result"
+        )
+    start = merged_start(run, where) if adapter_base(where) else where
+    if checkpoint and not settings.lora:
+        model = load_checkpoint(checkpoint, settings.attn_implementation)
+    else:
+        dtype = "auto" if settings.lora and devices.on_accelerator() else torch.float32
+        model = load_model(start, dtype=dtype, attn_implementation=settings.attn_implementation)
+    model.config._name_or_path = start
+    if settings.freeze_vision_tower:
+        model.get_encoder(modality="image").requires_grad_(False)
+    return model
+
+
+def adapters(settings: "RlSection") -> Any:
+    """peft's configuration, as in fine-tuning; None where the weights themselves are trained."""
+    if settings.lora is None:
+        return None
+    return make_lora(SftSection(lora=settings.lora, freeze_vision_tower=settings.freeze_vision_tower))
+
+
+def merged_start(run: Run, where: str) -> str:
+    """A folder of the run with the adapter of `where` merged into its base: TRL's reference would lack the adapter."""
+    folder = run.path / "start"
+    with devices.main_first():
+        if not (folder / "config.json").is_file():
+            load_model(where).save_pretrained(folder)
+    return str(folder)
+
+
+def ending_tokens(model: "PreTrainedModel", processor: Any) -> frozenset[int]:
+    """The tokens that end a response."""
+    ends = model.generation_config.eos_token_id if model.generation_config else None
+    several = ends if isinstance(ends, list) else [ends]
+    return frozenset(end for end in (*several, processor.tokenizer.eos_token_id) if end is not None)
+
+
+def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
+    """Writes this process's part of a batch."""
+    rank = int(os.environ.get("RANK", "0"))
+    rollouts.write(rollouts.to_table(judged, ends, run.name, rank), run.rollouts, judged.step, rank)
+
+
+def quiet(logger: str, beginning: str) -> None:
+    """Drops a library's lines that begin so: a verdict that abstains is counted, and needs no page of its inputs."""
+    import logging
+
+    logging.getLogger(logger).addFilter(lambda record: not record.getMessage().startswith(beginning))
+
+
+def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":
+    """The questions in the order in which they are asked, as often as they are; one row per place.
+
+    TRL reads every row of a rollout batch again in every micro-step: images are decoded once.
+    """
+    import datasets
+
+    stored = questions.cast_column("images", datasets.List(datasets.Image(decode=False)))
+    ordered = stored.select(asked_in_order(len(questions), places, seed))
+    return ordered.remove_columns(["difficulty", "pass_rate"]).with_transform(read_questions)
+
+
+def read_questions(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Rows as the trainer takes them: images decoded, and at their `<image>` tags in the prompt."""
+    images = [[decoded(image["bytes"]) for image in row] for row in batch["images"]]
+    placed = [place_images(turns, row) for turns, row in zip(batch["prompt"], images, strict=True)]
+    return batch | {"prompt": [turns for turns, _ in placed], "images": [row for _, row in placed]}
+
+
+@lru_cache(DECODED)
+def decoded(content: bytes) -> Any:
+    """The picture in an image file's bytes."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image

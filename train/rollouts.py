@@ -1,0 +1,125 @@
+"""What a model wrote while it was reinforced, kept with its verdicts: tables like those of a version.
+
+    step  sample_id                      index  text      finish_reason  outcome  reward  advantage
+    12    1f0c2d3e4a5b6c7d-rollout-12-0      0  <think>…  stop           correct     1.0       0.83
+
+runs/NAME/rollouts/step-00012-0.parquet holds the rollouts of one batch by one process; the step is the first that
+learned from them. A run that goes on writes a step's file anew, so no rollout is there twice.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ovt.curate.errors import OvtError
+from ovt.curate.stages import behaviours
+from ovt.curate.stages.verify import in_order
+from ovt.curate.stages.words import count_words
+from ovt.curate.versions.schema import SAMPLES, VERDICTS
+from ovt.train.reward import Judged
+from ovt.train.runs import Run
+
+STAGE = "rollout"
+ROLLOUTS = pl.Schema({"step": pl.Int32, **SAMPLES, **VERDICTS, "reward": pl.Float64})
+GROUP = ["step", "question_id"]
+
+
+def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -> pl.DataFrame:
+    """The rollouts of a batch, in its order (ROLLOUTS). ends: the tokens that end a response; model: the run's name."""
+    seen: Counter[str] = Counter()
+    rows = []
+    batch = zip(judged.question_ids, judged.texts, judged.tokens, judged.verdicts, judged.rewards, strict=True)
+    for question_id, text, tokens, verdict, reward in batch:
+        index = seen[question_id]
+        seen[question_id] += 1
+        sample_id = f"{question_id}-{STAGE}-{judged.step}-" + (f"{rank}-" if rank else "") + str(index)
+        said = {
+            "step": judged.step,
+            "sample_id": sample_id,
+            "question_id": question_id,
+            "stage": STAGE,
+            "index": index,
+            "text": text,
+            "finish_reason": "stop" if tokens and tokens[-1] in ends else "length",
+            "completion_tokens": len(tokens),
+            "model": model,
+        }
+        ruled = dict(zip(VERDICTS.names()[2:], in_order(verdict), strict=True))
+        rows.append(dict.fromkeys(ROLLOUTS) | said | ruled | {"reward": reward})
+    return pl.DataFrame(rows, ROLLOUTS, orient="row")
+
+
+def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0) -> None:
+    """Puts a batch into the run's folder, whole or not at all; the same step again replaces what was there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / f".step-{step:05}-{rank}"
+    rollouts.write_parquet(made, compression="zstd")
+    made.replace(folder / f"step-{step:05}-{rank}.parquet")
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Removes what was written after a step: a run that goes on from there will write it again."""
+    for path in folder.glob("step-*.parquet"):
+        if int(path.name.split("-")[1]) > step:
+            path.unlink()
+
+
+def scan(run: Run) -> pl.LazyFrame:
+    """All rollouts of a run (ROLLOUTS and `advantage`), by step; within a step as they were sampled."""
+    files = sorted(run.rollouts.glob("step-*.parquet"))
+    if not files:
+        raise OvtError(f"run {run.name} has no rollouts: give a run of `ovt train rl` that has made a step")
+    reward = pl.col("reward")
+    spread = reward.std().over(GROUP).fill_null(0.0)
+    return pl.scan_parquet(files, glob=False).with_columns(
+        ((reward - reward.mean().over(GROUP)) / (spread + 1e-4)).alias("advantage")
+    )
+
+
+def tables(run: Run) -> dict[str, pl.DataFrame]:
+    """The rollouts as a version has them: "samples" (SAMPLES) and "verdicts" (VERDICTS), in the same order."""
+    rollouts = scan(run).collect()
+    return {"samples": rollouts.select(SAMPLES.names()), "verdicts": rollouts.select(VERDICTS.names())}
+
+
+def pick(
+    run: Run, n: int, step: int | None = None, outcome: str | None = None, question: str | None = None
+) -> list[dict[str, Any]]:
+    """The first `n` rollouts (of the last step, unless a step or the start of a question's id is given)."""
+    found = scan(run)
+    if question:
+        found = found.filter(pl.col("question_id").str.starts_with(question))
+    if step is not None or not question:
+        found = found.filter(pl.col("step") == (pl.col("step").max() if step is None else step))
+    if outcome:
+        found = found.filter(pl.col("outcome") == outcome)
+    return found.head(n).collect().to_dicts()
+
+
+def by_step(run: Run) -> pl.DataFrame:
+    """A row per step: rollouts, accuracy (abstentions left out), reward, abstain, truncated and same (shares), words,
+    and each family of behaviour per 1,000 words. `same` counts the groups whose rewards are all equal.
+    """
+    said = behaviours.run(scan(run).with_columns(count_words("text").alias("response_words")).collect(), "text")
+    decided = pl.col("outcome") != "abstain"
+    groups = said.group_by(GROUP).agg(pl.col("reward").drop_nulls().n_unique().alias("rewards"))
+    same = groups.group_by("step").agg((pl.col("rewards") < 2).mean().alias("same"))
+    means = said.group_by("step").agg(
+        pl.len().alias("rollouts"),
+        (pl.col("outcome") == "correct").filter(decided).mean().alias("accuracy"),
+        pl.col("reward").mean(),
+        (~decided).mean().alias("abstain"),
+        (pl.col("finish_reason") == "length").mean().alias("truncated"),
+        pl.col("response_words").mean().alias("words"),
+        *behaviours.per_thousand_words(),
+    )
+    return means.join(same, on="step").sort("step")
+
+
+def pass_rates(run: Run) -> pl.DataFrame:
+    """question_id and pass_rate: the share of a question's rollouts that were right, over the whole run."""
+    decided = scan(run).filter(pl.col("outcome") != "abstain")
+    return decided.group_by("question_id").agg((pl.col("outcome") == "correct").mean().alias("pass_rate")).collect()
