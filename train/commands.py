@@ -17,6 +17,7 @@ from ovt.curate.terminal import INTERRUPTED, console, print_json
 
 if TYPE_CHECKING:
     from ovt.curate.section import Section
+    from ovt.train.sft import SftSection
 
     Kind = TypeVar("Kind", bound=Section)
 
@@ -55,6 +56,11 @@ def sft(
         from ovt.train.sft import sft as run_sft
 
         settings = load_settings(SftSection, "sft", config, overrides)
+        if dry_run:
+            show_plan(ref, model, settings, Home.locate(home), accelerate, processes, json)
+            return
+        if accelerate:
+            launch_again(settings, accelerate, processes)
         run = run_sft(ref, model, settings, Home.locate(home), name=name, resume=resume, git_commit=git_commit())
     show_finished(run.name, Home.locate(home), json)
 
@@ -122,6 +128,34 @@ def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides
     for override in overrides or ():
         set_key(tree, override)
     return read_section(kind, tree, where)
+
+
+def show_plan(
+    ref: str,
+    model: str,
+    settings: "SftSection",
+    home: Home,
+    config: str | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """The plan of a fine-tuning; --accelerate's devices share what they hold."""
+    from ovt.train.launch import device_count, shares
+    from ovt.train.plan import plan
+    from ovt.train.render import plan_shown
+
+    count = device_count(config, processes) if config else 1
+    found = plan(ref, model, settings, home, count, shared=bool(config) and shares(str(config)))
+    print_json(found) if as_json else console().print(plan_shown(found))
+
+
+def launch_again(settings: "SftSection", config: str, processes: int | None) -> None:
+    """Starts this command once per device, and ends with the launcher's exit code."""
+    from ovt.train.devices import split_batch
+    from ovt.train.launch import device_count, launch
+
+    split_batch(settings.global_batch_size, settings.per_device_train_batch_size, device_count(config, processes))
+    raise typer.Exit(launch(config, processes, sys.argv[1:]))
 
 
 def show_finished(name: str, home: Home, as_json: bool) -> None:

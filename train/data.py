@@ -165,6 +165,11 @@ def limited(lengths: pl.DataFrame, max_length: int | None) -> pl.DataFrame:
     return lengths.with_columns(pl.coalesce("reason", pl.when(longer).then(pl.lit("too_long"))))
 
 
+def fit(lengths: pl.DataFrame) -> list[int]:
+    """The indexes of the rows that are not left out."""
+    return lengths.with_row_index().filter(pl.col("reason").is_null())["index"].to_list()
+
+
 def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> pl.DataFrame:
     """As `measure`, read from the home where these rows went through this processor before."""
     path = home.path / "datasets" / "lengths" / f"{fingerprint(rows, processor)}.parquet"

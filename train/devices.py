@@ -44,6 +44,26 @@ def main_first() -> Generator[None]:
         yield
 
 
+def said_by_main(value: str) -> str:
+    """The value that the writing process has, in every process."""
+    if world_size() == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return str(broadcast_object_list([value])[0])
+
+
+def check_devices() -> None:
+    """OvtError where several GPUs are visible to one process: the trainer would fail with a traceback."""
+    import torch
+
+    if world_size() == 1 and torch.cuda.device_count() > 1:
+        raise OvtError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process: give --accelerate fsdp (or zero3), or make "
+            "one visible with CUDA_VISIBLE_DEVICES=0"
+        )
+
+
 def on_accelerator() -> bool:
     """Whether there is a GPU, or the like, to train on."""
     import torch

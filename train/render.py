@@ -1,12 +1,18 @@
 """Runs, plans and previews as people see them on a terminal."""
 
+from collections import Counter
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from ovt.curate.versions.plain import plain
 from ovt.train.runs import Run
+
+STYLES = {"image": "magenta", "masked": "dim", "learned": "green"}
+MOST_REFUSED = 20
 
 
 def run_list(records: list[dict[str, Any]]) -> RenderableType:
@@ -54,6 +60,89 @@ def run_finished(run: Run) -> RenderableType:
         Text(f"model: {run.model}"),
         Text(f"next:  ovt train show {run.name}"),
     )
+
+
+def plan_shown(found: dict[str, Any]) -> RenderableType:
+    """The memory per device, the work, and the trainer's arguments."""
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    view.add_column("per device")
+    view.add_column("memory", justify="right")
+    for name, size in found["memory_per_device"].items():
+        view.add_row(name, Text(bytes_shown(size), "bold" if name == "total" else ""))
+    arguments = Table(box=None, pad_edge=False, header_style="dim")
+    arguments.add_column("argument")
+    arguments.add_column("value", overflow="fold")
+    for name, value in sorted(found["arguments"].items()):
+        arguments.add_row(name, Text(str(value)))
+    work = (
+        f"{found['train_rows']:,} rows ({found['left_out']:,} left out, {found['eval_rows']:,} held out), "
+        f"{found['steps']:,} steps on {found['devices']} device{'s' if found['devices'] > 1 else ''}; "
+        f"{found['trained_parameters']:,} of {found['parameters']:,} parameters trained; "
+        f"longest row {found['longest_row']:,} tokens"
+    )
+    return Group(
+        Text(work), Text(""), view, Text(""), arguments, Text("Memory is a rough estimate. Nothing was trained.")
+    )
+
+
+def bytes_shown(size: float) -> str:
+    """ "14.2 MB", "112.4 GB"."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit in ("B", "KB") else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def preview_shown(found: dict[str, Any]) -> RenderableType:
+    """Rows with the loss mask in colour, the lengths, and the rows that are left out."""
+    parts: list[RenderableType] = []
+    for row in found["shown"]:
+        counts = Counter[str]()
+        for piece in row["pieces"]:
+            counts[piece["kind"]] += piece["tokens"]
+        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in STYLES if counts[kind])
+        parts += [Rule(Text(f"{row['sample_id'] or row['question_id']}: {told}", style="dim"), align="left")]
+        parts += [Text.assemble(*((plain(piece["text"]), STYLES[piece["kind"]]) for piece in row["pieces"]))]
+    legend = Text.assemble("tokens: ", *(part for kind in STYLES for part in ((kind, STYLES[kind]), " ")))
+    tokens = found["tokens"]
+    limit = f" of at most {found['max_length']:,} tokens" if found["max_length"] else ""
+    sums = (
+        f"{found['kept']:,} of {found['rows']:,} rows{limit} are fed: {tokens['prompt_tokens']:,} prompt tokens "
+        f"({tokens['image_tokens']:,} of images), {tokens['completion_tokens']:,} learned"
+    )
+    return Group(*parts, Rule(style="dim"), legend, Text(""), lengths_shown(found["histogram"]), Text(sums),
+                 *refused_shown(found["left_out"]))  # fmt: skip
+
+
+def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:
+    """A bar per bin; rows that are left out in red."""
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    view.add_column("tokens", justify="right")
+    view.add_column("rows", justify="right")
+    view.add_column("")
+    most = max((one["rows"] for one in bins), default=1)
+    for one in bins:
+        kept = one["rows"] - one["left_out"]
+        bars = [round(40 * share / most) for share in (kept, one["left_out"])]
+        bars = [length or int(share > 0) for length, share in zip(bars, (kept, one["left_out"]), strict=True)]
+        drawn = Text.assemble(("█" * bars[0], "green"), ("█" * bars[1], "red"))
+        view.add_row(f"{one['from']:,}-{one['to']:,}", f"{one['rows']:,}", drawn)
+    return view
+
+
+def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
+    """A line for each row that is left out, with its reason and length."""
+    if not rows:
+        return [Text("No row is left out.")]
+    lines: list[RenderableType] = [Text(f"{len(rows):,} rows are left out:", style="red")]
+    for row in rows[:MOST_REFUSED]:
+        tokens = row["prompt_tokens"]
+        length = f", {tokens + row['completion_tokens']:,} tokens" if tokens is not None else ""
+        lines.append(Text(f"  {row['sample_id'] or row['question_id']}: {row['reason']}{length}"))
+    if len(rows) > MOST_REFUSED:
+        lines.append(Text(f"  … and {len(rows) - MOST_REFUSED:,} more (--json names them all)"))
+    return lines
 
 
 def flat(tree: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.section import Section
 from ovt.train import devices, runs
-from ovt.train.data import Rows, describe_refused, load_split, make_collator, measured
+from ovt.train.data import Rows, describe_refused, fit, load_split, make_collator, measured
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import Run, RunRecord
 from ovt.train.save import chosen_checkpoint, load_checkpoint, take_model
@@ -120,14 +120,16 @@ def sft(
     Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt. OvtError for whatever cannot be trained on,
     and for a full disk, which leaves the last whole checkpoint.
     """
+    devices.check_devices()
     where = resolve_model(model, home)
-    rows = load_split(ref, "sft", home)
+    with devices.main_first():
+        rows = load_split(ref, "sft", home)
     if rows.verifier_version not in (None, VERSION):
         say(f"{rows.ref} was verified by verifier {rows.verifier_version}, this is {VERSION}: see `ovt verify parity`")
     record = make_record(rows, model, where, settings, git_commit)
     with devices.main_first():
-        record = record.model_copy(update={"name": name or runs.free_name(record, home, resume)})
-        run = runs.start(record, home, resume or not devices.is_main())
+        chosen = name or devices.said_by_main(runs.free_name(record, home, resume))
+        run = runs.start(record.model_copy(update={"name": chosen}), home, resume or not devices.is_main())
     if run.done:
         say(f"run {run.name} is done already: {run.model}")
         return run
@@ -182,7 +184,7 @@ def choose_rows(rows: Rows, where: str, settings: SftSection, home: Home) -> Fed
     limit = length_limit(where, settings.max_length)
     with devices.main_first():
         lengths = measured(rows, processor, limit, home)
-    fits = lengths.with_row_index().filter(pl.col("reason").is_null())["index"].to_list()
+    fits = fit(lengths)
     if not fits:
         raise OvtError(why_none(rows, lengths, limit))
     fitting = rows.dataset.select(fits)
@@ -276,12 +278,12 @@ def make_arguments(folder: Path, settings: SftSection, evaluates: bool) -> "SFTC
     """TRL's arguments for these settings on this machine; OvtError for unknown ones or a batch that does not divide."""
     from trl import SFTConfig
 
-    return SFTConfig(**argument_dict(folder, settings, evaluates))
+    return SFTConfig(**argument_dict(folder, settings, evaluates, devices.world_size()))
 
 
-def argument_dict(folder: Path, settings: SftSection, evaluates: bool) -> dict[str, Any]:
+def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes: int) -> dict[str, Any]:
     """The arguments by TRL's names; max_length None, as rows too long are left out before."""
-    share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, devices.world_size())
+    share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, processes)
     accelerator = devices.on_accelerator()
     often = settings.eval_steps or settings.save_steps
     workers, checkpointing = settings.dataloader_num_workers, settings.activation_checkpointing
@@ -304,6 +306,7 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool) -> dict[s
         "load_best_model_at_end": False,  # it would load nothing (see save.py); the best is known and kept all the same
         "metric_for_best_model": "eval_loss" if evaluates else None,
         "greater_is_better": False,
+        "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
         "report_to": settings.report_to or "none",
         "disable_tqdm": True,
     }

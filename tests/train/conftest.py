@@ -1,4 +1,4 @@
-"""A really small Qwen2.5-VL on disk, and versions of a task that it learns in seconds: naming the colour of a picture."""
+"""A really small Qwen2.5-VL on disk, and versions of a task that it learns in seconds: naming a picture's colour."""
 
 import hashlib
 import io

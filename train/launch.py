@@ -1,0 +1,91 @@
+"""Training on many devices: the same command again, once per device, started by `accelerate launch`."""
+
+import signal
+import subprocess
+import sys
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from ovt.curate.errors import OvtError
+
+SHIPPED = ("fsdp", "zero3")
+WITH_VALUE = ("--accelerate", "--processes")
+
+
+def launch(config: str, processes: int | None, arguments: list[str]) -> int:
+    """Runs `ovt ARGUMENTS` (those of this command) once per device; the exit code of the launcher.
+
+    config      "fsdp", "zero3" or the path of an accelerate configuration
+    processes   None: one per GPU, or what the configuration says
+    """
+    with as_file(config_file(config)) as path:
+        count = ["--num_processes", str(processes)] if processes else []
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), *count]
+        command += [sys.argv[0], *without_launcher(arguments)]
+        child = subprocess.Popen(command)  # noqa: S603 - this very command again
+        return wait(child)
+
+
+def wait(child: subprocess.Popen) -> int:
+    """The exit code of a launcher. What stops us is passed on to it, and it is waited for: it saves a checkpoint."""
+
+    def pass_on(number: int, frame: object) -> None:
+        child.send_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def without_launcher(arguments: list[str]) -> list[str]:
+    """The arguments of a command without --accelerate and --processes, and their values."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        if skip or argument.startswith(tuple(f"{name}=" for name in WITH_VALUE)):
+            skip = False
+        elif argument in WITH_VALUE:
+            skip = True
+        else:
+            kept.append(argument)
+    return kept
+
+
+def device_count(config: str, processes: int | None) -> int:
+    """The processes that `launch` will start: as asked, as the configuration says, or one per GPU."""
+    if processes:
+        return processes
+    import torch
+
+    return int(read_config(config).get("num_processes") or torch.accelerator.device_count() or 1)
+
+
+def shares(config: str) -> bool:
+    """Whether the devices of a configuration split weights, gradients and optimizer states among them."""
+    return read_config(config).get("distributed_type") in ("FSDP", "DEEPSPEED")
+
+
+def read_config(config: str) -> dict[str, Any]:
+    """What an accelerate configuration says; OvtError where it cannot be read."""
+    import yaml
+
+    try:
+        said = yaml.safe_load(config_file(config).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise OvtError(f"cannot read --accelerate {config}: {str(error).splitlines()[0]}") from None
+    if not isinstance(said, dict):
+        raise OvtError(f"--accelerate {config} is not an accelerate configuration: expected YAML with distributed_type")
+    return said
+
+
+def config_file(config: str) -> Traversable:
+    """The shipped configuration of that name, or the file at that path; OvtError for neither."""
+    source = files("ovt.train.accelerate").joinpath(f"{config}.yaml") if config in SHIPPED else Path(config)
+    if not source.is_file():
+        raise OvtError(f"--accelerate {config} is neither {' nor '.join(SHIPPED)}, nor a file: give one of these")
+    return source

@@ -1,0 +1,122 @@
+"""What a training takes of each device's memory, estimated from the model's configuration alone (no weights are read).
+
+With N parameters, T of them trained, on D devices that share (D = 1 where every device holds all, as in plain data
+parallelism), per device:
+
+    weights       (4 B per trained parameter, the stored type's size per frozen one) / D
+    copies        bfloat16 copies that autocast makes: 2 B * N, of one layer where devices share
+    gradients     4 B * T / D
+    optimizer     8 B * T / D: Adam's two moments
+    activations   per layer and token 34 * hidden size values of a transformer with fused attention (Korthikanti et al.,
+                  2022, at 2 B per value: 34 B in bfloat16), with checkpointing 2 B and one layer in full; tokens of the
+                  longest row times the rows of a micro-batch, and the patches of its images for the vision tower
+
+The rest (the framework, fragmentation, the largest temporary tensors) is not in it: leave 10-20% of a device free.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+PER_TOKEN = 34  # bytes per unit of hidden size, at 2 bytes per value
+VISION = ("visual.", "vision_tower.", "vision_model.", "vision_encoder.", "image_tower.")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A model in numbers; (layers, hidden size) of the text model and of the vision tower."""
+
+    parameters: int
+    trained: int
+    frozen_bytes: int  # of one frozen parameter
+    text: tuple[int, int]
+    vision: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes per device."""
+
+    weights: int
+    copies: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return sum(asdict(self).values())
+
+
+def describe(where: str, frozen_vision: bool, lora: dict[str, Any] | None, accelerator: bool) -> Sizes:
+    """The sizes of the model at `where`, from its configuration, with what is trained of it."""
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    from ovt.train.models import adapter_base
+    from ovt.train.save import weights_dtype
+
+    config = AutoConfig.from_pretrained(adapter_base(where) or where)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config)
+    in_vision = {name for name, _ in model.named_parameters() if any(part in name for part in VISION)}
+    frozen = in_vision if frozen_vision else set()
+    total = sum(weight.numel() for weight in model.parameters())
+    trained = sum(weight.numel() for name, weight in model.named_parameters() if name not in frozen)
+    adapters = count_adapters(model, lora, frozen_vision) if lora else 0
+    text, vision = config.get_text_config(), getattr(config, "vision_config", None)
+    return Sizes(
+        parameters=total + adapters,
+        trained=adapters if lora else trained,
+        frozen_bytes=weights_dtype(where).itemsize if lora and accelerator else 4,
+        text=(text.num_hidden_layers, text.hidden_size),
+        vision=(layers(vision), getattr(vision, "hidden_size", 0)),
+    )
+
+
+def layers(vision: Any) -> int:
+    """The layers of a vision tower, whatever its family calls them."""
+    return next((getattr(vision, name) for name in ("num_hidden_layers", "depth") if hasattr(vision, name)), 0)
+
+
+def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision: bool) -> int:
+    """The parameters of LoRA adapters on a model: r * (in + out) for each layer that gets one."""
+    import torch
+
+    targets = lora["target_modules"]
+    names = [targets] if isinstance(targets, str) else targets
+    found = 0
+    for name, module in model.named_modules():
+        if not isinstance(module, torch.nn.Linear) or name.endswith("lm_head"):
+            continue
+        if frozen_vision and any(part in f"{name}." for part in VISION):
+            continue
+        if "all-linear" in names or name.rpartition(".")[2] in names:
+            found += lora["r"] * (module.in_features + module.out_features)
+    return found
+
+
+def estimate(
+    sizes: Sizes, *, rows: int, tokens: int, patches: int, devices: int, bf16: bool, checkpointing: bool
+) -> Memory:
+    """The memory of each of `devices` that share, for micro-batches of `rows` rows of so many tokens and patches."""
+    frozen = sizes.parameters - sizes.trained
+    copied = sizes.parameters if devices == 1 else sizes.parameters // max(1, sizes.text[0])
+    return Memory(
+        weights=(4 * sizes.trained + sizes.frozen_bytes * frozen) // devices,
+        copies=2 * copied if bf16 else 0,
+        gradients=4 * sizes.trained // devices,
+        optimizer=8 * sizes.trained // devices,
+        activations=(1 if bf16 else 2)
+        * rows
+        * (kept(*sizes.text, tokens, checkpointing) + kept(*sizes.vision, patches, checkpointing)),
+    )
+
+
+def kept(layer_count: int, hidden: int, length: int, checkpointing: bool) -> int:
+    """Bytes of activations that a stack of layers keeps for the backward pass, at 2 bytes per value."""
+    if checkpointing:
+        return length * hidden * (2 * layer_count + PER_TOKEN)
+    return length * hidden * PER_TOKEN * layer_count

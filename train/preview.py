@@ -1,0 +1,125 @@
+"""`ovt train preview`: what the trainer will read, before a GPU is spent.
+
+Everything comes out of the trainer's own collator (`data.make_collator`): the tokens shown are those that are fed, the
+loss is on those whose label is not ignored.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from ovt.curate.home import Home
+from ovt.train.data import IGNORED, Rows, fit, image_positions, load_split, make_collator, measured
+from ovt.train.models import load_processor, resolve_model
+from ovt.train.sft import SftSection, length_limit
+
+BINS = 12
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive tokens of one kind: "image", "masked" (fed, not learned) or "learned"."""
+
+    kind: str
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row as it is fed: its pieces in order, which together are all of its tokens."""
+
+    question_id: str
+    sample_id: str | None
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Some rows token by token, the length of every row (data.LENGTHS), and the limit that too long ones pass."""
+
+    ref: str
+    model: str
+    limit: int | None
+    shown: tuple[Shown, ...]
+    lengths: pl.DataFrame
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines: totals, the histogram, the shown rows, and every row that is left out."""
+        kept = self.lengths.filter(pl.col("reason").is_null())
+        return {
+            "data": self.ref,
+            "model": self.model,
+            "max_length": self.limit,
+            "rows": len(self.lengths),
+            "kept": len(kept),
+            "tokens": {name: int(kept[name].sum()) for name in kept.columns if name.endswith("_tokens")},
+            "histogram": histogram(self.lengths),
+            "shown": [asdict(row) for row in self.shown],
+            "left_out": self.lengths.drop_nulls("reason").to_dicts(),
+        }
+
+
+def preview(ref: str, model: str, settings: SftSection, home: Home, count: int = 3) -> Preview:
+    """The first `count` rows that would be trained on, and the lengths of all."""
+    where = resolve_model(model, home)
+    rows = load_split(ref, "sft", home)
+    processor = load_processor(where, settings.max_pixels)
+    limit = length_limit(where, settings.max_length)
+    lengths = measured(rows, processor, limit, home)
+    return Preview(rows.ref, model, limit, show_rows(rows, lengths, processor, count), lengths)
+
+
+def show_rows(rows: Rows, lengths: pl.DataFrame, processor: Any, count: int) -> tuple[Shown, ...]:
+    """The first rows that fit, as one batch of the trainer's."""
+    chosen = [rows.dataset[index] for index in fit(lengths)[:count]]
+    if not chosen:
+        return ()
+    batch = make_collator(processor)(chosen)
+    images = image_positions(batch, processor)
+    return tuple(
+        Shown(row["question_id"], row.get("sample_id"), pieces(batch, images, index, processor.tokenizer))
+        for index, row in enumerate(chosen)
+    )
+
+
+def pieces(batch: Any, images: Any, index: int, tokenizer: Any) -> tuple[Piece, ...]:
+    """A row of a batch, cut where the kind of its tokens changes; padding is left out."""
+    runs: list[tuple[str, list[int]]] = []
+    rows = (batch["input_ids"][index], batch["labels"][index], images[index], batch["attention_mask"][index])
+    for token, label, image, there in zip(*(row.tolist() for row in rows), strict=True):
+        if not there:
+            continue
+        kind = "image" if image else "masked" if label == IGNORED else "learned"
+        if not runs or runs[-1][0] != kind:
+            runs.append((kind, []))
+        runs[-1][1].append(token)
+    return tuple(
+        Piece(kind, f"«{len(ids)} image tokens»" if kind == "image" else tokenizer.decode(ids), len(ids))
+        for kind, ids in runs
+    )
+
+
+def histogram(lengths: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows by all of their tokens: {"from", "to", "rows", "left_out"} in BINS of equal width, unread rows not."""
+    total = lengths.with_columns(total=pl.col("prompt_tokens") + pl.col("completion_tokens")).drop_nulls("total")
+    if total.is_empty():
+        return []
+    low, high = int(total["total"].min()), int(total["total"].max())  # ty: ignore[invalid-argument-type]
+    width = max(1, -(-(high - low + 1) // BINS))
+    counted = (
+        total.group_by(bin=(pl.col("total") - low) // width)
+        .agg(rows=pl.len(), left_out=pl.col("reason").count())
+        .sort("bin")
+    )
+    found = {one["bin"]: one for one in counted.to_dicts()}
+    return [
+        {
+            "from": low + number * width,
+            "to": low + (number + 1) * width - 1,
+            "rows": found.get(number, {}).get("rows", 0),
+            "left_out": found.get(number, {}).get("left_out", 0),
+        }
+        for number in range((high - low) // width + 1)
+    ]
