@@ -125,7 +125,8 @@ def _mix(table: pl.DataFrame, group: str, column: str) -> list[Ratio]:
         table.select(value=f"{column}{side}", kept=pl.col(f"kept{side}") / pl.col(f"kept{side}").sum())
         for side in ("_a", "_b")
     )
-    by_share = counted.drop_nulls().group_by("value").agg(pl.col("kept").sum()).sort("kept", "value", descending=[True, False])
+    by_share = counted.drop_nulls().group_by("value").agg(pl.col("kept").sum().round(2))
+    by_share = by_share.sort("kept", "value", descending=[True, False])
     values = by_share["value"].to_list()
     most = values if len(values) <= MOST_VALUES else values[: MOST_VALUES - 1]
     ratios = [_share(group, value, column, value) for value in most]

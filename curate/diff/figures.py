@@ -1,5 +1,6 @@
 """The figures of a diff as people read them, in the terminal and on the page alike."""
 
+import math
 from typing import Any
 
 ARROWS = {"up": "↑", "down": "↓", "same": "·", "unknown": " "}
@@ -7,13 +8,13 @@ PLACES = {"share": 1, "words": 1, "per 1,000 words": 2, "tokens": 0, "US$": 4}
 ALWAYS = ("pass rate", "mean")
 
 
-def number(amount: float | None, unit: str, sign: bool = False) -> str:
-    """ "76.9", "1,658", "+0.41"; shares in per cent, money to a hundredth of a cent."""
+def number(amount: float | None, unit: str, sign: bool = False, more: int = 0) -> str:
+    """ "76.9", "1,658", "+0.41"; shares in per cent, money to a hundredth of a cent; `more` places than usual."""
     if amount is None:
         return "–"
-    scaled = 100 * amount if unit == "share" else amount
-    text = f"{scaled:{'+' if sign else ''},.{PLACES[unit]}f}"
-    return text.replace("-0.", "0.").replace("+0.", "0.") if not text.strip("+-0.,") else text
+    places = PLACES[unit] + more
+    rounded = round(100 * amount if unit == "share" else amount, places)
+    return f"{rounded or 0.0:{'+' if sign and rounded else ''},.{places}f}"
 
 
 def value(one: dict[str, Any], side: str) -> str:
@@ -24,14 +25,24 @@ def value(one: dict[str, Any], side: str) -> str:
 
 def changed_by(one: dict[str, Any]) -> str:
     """The difference; of shares, in percentage points."""
-    return number(one["change"], one["unit"], sign=True)
+    return number(one["change"], one["unit"], sign=True, more=_finer(one))
 
 
 def interval(one: dict[str, Any]) -> str:
     """ "-3.9 … +1.7"."""
     if one["low"] is None:
         return "–"
-    return f"{number(one['low'], one['unit'], sign=True)} … {number(one['high'], one['unit'], sign=True)}"
+    return " … ".join(number(one[end], one["unit"], sign=True, more=_finer(one)) for end in ("low", "high"))
+
+
+def _finer(one: dict[str, Any]) -> int:
+    """How many more places a narrow interval, or an end of it near none, needs to be seen; three at most."""
+    if one["low"] is None or one["high"] == one["low"]:
+        return 0
+    half = (one["high"] - one["low"]) / 2
+    smallest = half if one["direction"] == "same" else min(half, abs(one["low"]), abs(one["high"]))
+    smallest *= 100 if one["unit"] == "share" else 1
+    return min(max(math.ceil(-math.log10(smallest)) - PLACES[one["unit"]], 0), 3) if smallest else 0
 
 
 def tells_nothing(one: dict[str, Any]) -> bool:

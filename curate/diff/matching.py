@@ -8,15 +8,11 @@ import polars as pl
 
 from ovt.curate.diff.tables import Tables, collect, hashed
 from ovt.curate.versions.read import Version, scan
+from ovt.curate.versions.same import normalised
 
 MATCHES = pl.Schema(
     {"question": pl.UInt64, "question_b": pl.UInt64, "gold_changed": pl.Boolean, "question_changed": pl.Boolean}
 )
-
-
-def normalised(column: str) -> pl.Expr:
-    """A question's text without what does not change its meaning: letter case, white space, Unicode forms."""
-    return pl.col(column).str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def match_questions(a: Version, b: Version, asked_a: pl.DataFrame, asked_b: pl.DataFrame) -> pl.DataFrame:
@@ -44,7 +40,7 @@ def _contents(version: Version, only: pl.DataFrame) -> pl.DataFrame:
     return collect(
         wanted.select(
             question="id",
-            content=pl.concat_str(pl.col("images").list.join(" "), pl.lit("\n"), normalised("question")),
+            content=pl.concat_str(pl.col("images").list.join(" "), pl.lit("\n"), normalised(pl.col("question"))),
             text="question",
             choices=pl.col("choices").list.join("\n"),
             gold="gold",

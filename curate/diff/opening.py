@@ -1,8 +1,10 @@
 """The two versions of a diff, wherever they are, and whether they still are as they were written."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -22,11 +24,11 @@ class Side:
 
 
 def open_side(ref: str, home: Home) -> Side:
-    """The version that `ref` names: a name, a folder.
+    """The version that `ref` names: a name, a folder, or a Hub id with its revision ("you/pocket@v3"), which is pulled.
 
     A file that was changed is a note, since a diff shows what an edit did; one that is missing raises OvtError.
     """
-    version = open_version(ref, home)
+    version = pulled(ref, home) if is_on_hub(ref) else open_version(ref, home)
     files = version.manifest.files
     if sum(file.size for file in files.values()) > MOST_HASHED:
         if not is_whole(version):
@@ -39,6 +41,19 @@ def open_side(ref: str, home: Home) -> Side:
             raise
         return Side(version, (str(error),))
     return Side(version)
+
+
+def is_on_hub(ref: str) -> bool:
+    """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION where there is no such folder."""
+    return ref.startswith("hf://") or (re.fullmatch(r"[\w.-]+/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists())
+
+
+def pulled(ref: str, home: Home) -> Version:
+    """A version of the Hub, brought into the home; one that is there already is not fetched again."""
+    from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.pull import pull
+
+    return pull(*split_address(ref), home, hub()).version
 
 
 @contextmanager

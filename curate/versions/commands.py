@@ -53,18 +53,25 @@ def head(
 
 @commands.command()
 def why(
-    ref: Ref,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="A question's or sample's id, or the start of one.")],
+    refs: Annotated[list[str], typer.Argument(metavar="NAME", help="One version or several: name, name@v3, …")],
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="A question's or sample's id, the start of one, or a text in it.")
+    ],
+    text: Annotated[bool, typer.Option("--text", help="Search for a text, even if it could be an id.")] = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Tell the story of a question or a sample, kept or dropped: prompts, replies, verdicts, decisions."""
     from ovt.curate.versions.read import open_version
-    from ovt.curate.versions.render import story_told
-    from ovt.curate.versions.why import story
+    from ovt.curate.versions.telling import told
+    from ovt.curate.versions.why import look_up
 
-    told = story(open_version(ref, Home.locate(home)), id_)
-    print_json(told) if json else console().print(story_told(told))
+    there = Home.locate(home)
+    found = look_up([open_version(ref, there) for ref in refs], id_, text)
+    if json:
+        print_json(found["stories"][0] if len(refs) == len(found["stories"]) == 1 else found)
+    else:
+        console().print(told(found))
 
 
 @commands.command()
