@@ -229,7 +229,8 @@ class Handler(BaseHTTPRequestHandler):
         for repo, sha, files in self.at(kind, name, branch) if self.may_write() else ():
             lines = [json.loads(line) for line in self.body.splitlines()]
             if lines[0]["value"].get("parentCommit", sha) != sha:
-                return self.answer({"error": "the branch has moved"}, status=412)
+                self.answer({"error": "the branch has moved"}, status=412)
+                return
             made = dict(files)
             for line in lines[1:]:
                 apply(line["key"], line["value"], made, self.hub.stored)
@@ -251,14 +252,16 @@ class Handler(BaseHTTPRequestHandler):
         for repo, sha, _ in self.at(kind, name, revision) if self.may_write() else ():
             wanted = json.loads(self.body)["tag"]
             if wanted in repo.tags:
-                return self.answer({"error": "Tag exists"}, status=409)
+                self.answer({"error": "Tag exists"}, status=409)
+                return
             repo.tags[wanted] = sha
             self.answer({})
 
     def resolve(self, datasets: str | None, name: str, revision: str, path: str) -> None:
         for _, sha, files in self.at("datasets" if datasets else "models", name, revision):
             if path not in files:
-                return self.answer({}, status=404, X_Error_Code="EntryNotFound")
+                self.answer({}, status=404, X_Error_Code="EntryNotFound")
+                return
             data, start = files[path], self.headers.get("Range", "bytes=0-")[6:].partition("-")[0]
             etag = (entry(path, data).get("lfs") or entry(path, data))["oid"]
             status = 206 if "Range" in self.headers else 200

@@ -73,6 +73,8 @@ def hub_errors(repo: str) -> Generator[None]:
 
 def _why(error: BaseException) -> str:
     match error:
+        case LocalEntryNotFoundError(__cause__=HTTPError() as cause):
+            return _why(cause)
         case RevisionNotFoundError():
             return "it has no such tag or commit: look at the list of its revisions on the Hub"
         case RemoteEntryNotFoundError():

@@ -83,7 +83,7 @@ def fetch(api: HfApi, repo: str, commit: str, folder: Path, path: str, entry: Fi
         place.unlink()
         raise OvtError(
             f"{repo}: {path} is not what its {MANIFEST} says (sha256 {found.sha256[:12]}, {found.size:,} bytes; "
-            f"expected {entry.sha256[:12]}, {entry.size:,} bytes): nothing was brought home; pull again, or ask who pushed it"
+            f"expected {entry.sha256[:12]}, {entry.size:,} bytes): nothing came home; pull again, or ask its owner"
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars.datatypes import DataTypeClass
 
 from ovt.curate.errors import OvtError
 
@@ -108,22 +109,21 @@ def _scan_table(path: str, content: Path | bytes, search: Search) -> Iterator[Se
 
 def _suspects(frame: pl.DataFrame, starts: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
     """(row from 0, column, text) of the texts in which something begins as secrets do."""
-    for column in frame.columns:
-        texts = flatten(frame.select(pl.col(column).alias("text")).with_row_index("row"))
-        if texts is not None:
-            hits = texts.filter(pl.col("text").str.contains_any(list(starts)))
-            yield from ((row, column, text) for row, text in hits.iter_rows())
+    numbered = frame.lazy().with_row_index("row")
+    texts = [part for name, kind in frame.schema.items() for part in flatten(numbered, name, pl.col(name), kind)]
+    if texts:
+        yield from pl.concat(texts).filter(pl.col("text").str.contains_any(list(starts))).collect().iter_rows()
 
 
-def flatten(frame: pl.DataFrame) -> pl.DataFrame | None:
-    """Columns row and text, whatever lists and records the texts lie in; None where there is no text."""
-    kind = frame.schema["text"]
+def flatten(
+    frame: pl.LazyFrame, name: str, value: pl.Expr, kind: pl.DataType | DataTypeClass
+) -> Iterator[pl.LazyFrame]:
+    """Columns row, column and text for each text in a column, whatever lists and records it lies in."""
     if isinstance(kind, pl.List):
-        return flatten(frame.explode("text"))
-    if isinstance(kind, pl.Struct):
-        fields = [
-            flatten(frame.select("row", pl.col("text").struct.field(one.name).alias("text"))) for one in kind.fields
-        ]
-        texts = [field for field in fields if field is not None]
-        return pl.concat(texts) if texts else None
-    return frame if kind == pl.String else None
+        longer = frame.select("row", value.alias("item")).explode("item")
+        yield from flatten(longer, name, pl.col("item"), kind.inner)
+    elif isinstance(kind, pl.Struct):
+        for field in kind.fields:
+            yield from flatten(frame, name, value.struct.field(field.name), field.dtype)
+    elif kind == pl.String:
+        yield frame.select("row", pl.lit(name).alias("column"), value.alias("text"))

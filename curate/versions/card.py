@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from ovt.curate.versions.data import COLUMNS, feature_yaml
 from ovt.curate.versions.ledger import TABLES
@@ -50,12 +51,8 @@ class Published:
 
 def render_card(manifest: Manifest, folder: Path, published: Published | None = None) -> str:
     """The card of the version in `folder`, to lie there or on the Hub; its manifest need not be written yet."""
-    source = files("ovt.data_cards").joinpath("card.md.j2").read_text(encoding="utf-8")
-    environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
-    )
     levels = list(dict.fromkeys(row.level for row in manifest.funnel))
-    return environment.from_string(source).render(
+    return template().render(
         manifest=manifest,
         made=manifest.provenance,
         published=published,
@@ -64,6 +61,16 @@ def render_card(manifest: Manifest, folder: Path, published: Published | None = 
         stats=summarise(scan_rows(folder, NEEDED)),
         **{show.__name__: show for show in (fence, histogram, reasons, to_json, dollars, percent)},
     )
+
+
+@cache
+def template() -> Template:
+    """The card's template, compiled."""
+    source = files("ovt.data_cards").joinpath("card.md.j2").read_text(encoding="utf-8")
+    environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
+    )
+    return environment.from_string(source)
 
 
 def harmless(value: Any) -> Any:

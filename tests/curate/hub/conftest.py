@@ -1,5 +1,6 @@
 """Versions to publish, and the client to publish them with."""
 
+import copy
 import importlib.util
 import os
 import subprocess
@@ -12,11 +13,49 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
+from ovt.curate.home import Home
+from ovt.curate.hub.push import prepare, push
+
+OVT = str(Path(sys.executable).with_name("ovt"))
 _PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("tests_versions", _PATH)
 versions: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(versions)
 home, make_build = versions.home, versions._make_build
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Callable[[int], Any]:
+    """`built(10)`: a version of ten questions, tiny@v1 of a home of its own; always the same one, so only to read."""
+    made: dict[int, Any] = {}
+
+    def build(count: int) -> Any:
+        if count not in made:
+            home = Home(tmp_path_factory.mktemp(f"built-{count}"))
+            made[count] = versions.make_build(home, count).write(home)
+        return made[count]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def shelf(built, tmp_path_factory) -> Any:
+    """The repositories of a Hub to which built(10) was pushed as you/tiny@v3, made once."""
+    tests = importlib.util.spec_from_file_location("tests_hub", Path(__file__).parents[2] / "hub.py")
+    module = sys.modules.setdefault("tests_hub", importlib.util.module_from_spec(tests))
+    if not hasattr(module, "Hub"):
+        tests.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch, module.Hub() as server:
+        patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        push(prepare(built(10), "you/tiny", "v3", {}), HfApi(server.url, token=module.TOKEN))
+        return server.repos
+
+
+@pytest.fixture
+def pushed(hub, shelf, built) -> Any:
+    """The version that is at you/tiny@v3 of the stand-in."""
+    hub.repos = copy.deepcopy(shelf)
+    return built(10)
 
 
 @pytest.fixture
@@ -50,7 +89,7 @@ class Shell:
 
     def ovt(self, *arguments: str, code: int = 0, **environ: str) -> str:
         """What the command prints; with another exit code, its errors."""
-        return self._end(self.start(str(Path(sys.executable).with_name("ovt")), *arguments, **environ), code)
+        return self._end(self.start(OVT, *arguments, **environ), code)
 
     def _end(self, process: subprocess.Popen[str], code: int = 0) -> str:
         out, err = process.communicate(timeout=100)
@@ -69,6 +108,7 @@ def shell(hub, home, tmp_path) -> Shell:
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "OVT_HOME": str(home.path),
+        "OMP_NUM_THREADS": "1",
     }
     return Shell(tmp_path, environ)
 

@@ -1,4 +1,4 @@
-"""Pushing to a stand-in for the Hub over real HTTP, with the real client: what arrives, what is refused, what goes on."""
+"""Pushing to a stand-in for the Hub over real HTTP, with the real client: what arrives, is refused, and goes on."""
 
 import json
 import re
@@ -18,8 +18,8 @@ def send(version, api, tag=None, **options):
     return push(prepare(version, "you/tiny", tag, {}), api, **options)
 
 
-def test_a_version_arrives_whole_and_is_tagged(hub, api, home, make_build):
-    version = make_build(10).write(home)
+def test_a_version_arrives_whole_and_is_tagged(hub, api, built):
+    version = built(10)
     pushed = send(version, api)
     assert (pushed.outcome, pushed.tag, len(pushed.sent)) == ("pushed", "v1", 8)
     assert pushed.url == f"{hub.url}/{REPO}/tree/v1"
@@ -30,8 +30,8 @@ def test_a_version_arrives_whole_and_is_tagged(hub, api, home, make_build):
             assert there[name] == (version.path / name).read_bytes()
 
 
-def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, home, make_build):
-    send(make_build(10).write(home), api)
+def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, built):
+    send(built(10), api)
     card = hub.files(REPO)["README.md"].decode()
     head = yaml.safe_load(card.split("---\n")[1])
     names = ["default", "sft", "rl", "questions", "samples", "verdicts", "decisions"]
@@ -42,27 +42,27 @@ def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, home, make_buil
     assert "ovt data pull you/tiny@v1" in card
 
 
-def test_the_same_content_again_sends_nothing(hub, api, home, make_build):
-    version = make_build(10).write(home)
+def test_the_same_content_again_sends_nothing(hub, api, built):
+    version = built(10)
     send(version, api)
     hub.seen.clear()
     assert send(version, api).outcome == "there"
     assert hub.count("(commit|preupload|lfs|POST .*/tag)") == 0
 
 
-def test_a_tag_is_never_overwritten(hub, api, home, make_build):
-    send(make_build(10).write(home), api)
-    other = make_build(15).write(home)
+def test_a_tag_is_never_overwritten(hub, api, built):
+    send(built(10), api)
+    other = built(15)
     before = hub.repos[REPO].tags["v1"], len(hub.repos[REPO].commits)
     with pytest.raises(OvtError, match=r"you/tiny@v1 holds other content \(6 files differ, such as data/rl-.*--tag"):
         send(other, api, tag="v1")
     assert (hub.repos[REPO].tags["v1"], len(hub.repos[REPO].commits)) == before
 
 
-def test_an_iteration_is_a_tag_and_old_files_go(hub, api, home, make_build):
-    first, second = make_build(10).write(home), make_build(1).write(home)  # the second keeps nothing for RL
+def test_an_iteration_is_a_tag_and_old_files_go(hub, api, built):
+    first, second = built(10), built(1)  # the second keeps nothing for RL
     send(first, api)
-    pushed = send(second, api)
+    pushed = send(second, api, tag="v2")
     assert (pushed.tag, pushed.removed) == ("v2", ("data/rl-00000-of-00001.parquet",))
     assert "data/rl-00000-of-00001.parquet" in hub.files(REPO, "v1")
     assert "data/rl-00000-of-00001.parquet" not in hub.files(REPO, "v2")
@@ -84,7 +84,7 @@ def test_a_changed_folder_is_refused_before_anything_is_sent(hub, api, home, mak
     path = version.path / "data" / "sft-00000-of-00001.parquet"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(OvtError, match="data/sft-00000-of-00001.parquet was changed"):
+    with pytest.raises(OvtError, match=r"data/sft-00000-of-00001\.parquet was changed"):
         send(version, api)
     assert hub.seen == []
 
@@ -130,16 +130,16 @@ def test_a_secret_in_a_reply_stops_the_push(home, make_build):
     assert prepare(version, "you/tiny", None, {}, not_secret=[mark[1]]).files
 
 
-def test_a_folder_needs_a_tag_of_its_own(home, make_build):
-    version = make_build(2).write(home)
+def test_a_folder_needs_a_tag_of_its_own(home, built):
+    version = built(2)
     folder = open_version(str(version.path), home)
     with pytest.raises(RecipeError, match="--tag"):
         prepare(folder, "you/tiny", None, {})
     assert prepare(folder, "you/tiny", "first", {}).tag == "first"
 
 
-def test_private_stays_private(hub, api, home, make_build):
-    version = make_build(2).write(home)
+def test_private_stays_private(hub, api, built):
+    version = built(2)
     send(version, api, private=True)
     assert hub.repos[REPO].private
     hub.repos[REPO].private = False
@@ -147,16 +147,16 @@ def test_private_stays_private(hub, api, home, make_build):
         send(version, api, private=True)
 
 
-def test_others_files_are_left_alone(hub, api, home, make_build):
-    version = make_build(2).write(home)
+def test_others_files_are_left_alone(hub, api, built):
+    version = built(2)
     api.create_repo("you/tiny", repo_type="dataset")
     hub.repos[REPO].commit({"train.csv": b"a,b"})
     with pytest.raises(OvtError, match=r"holds files that ovt did not push, such as train\.csv"):
         send(version, api)
 
 
-def test_a_pull_request_has_no_tag_until_it_is_merged(hub, api, home, make_build):
-    version = make_build(5).write(home)
+def test_a_pull_request_has_no_tag_until_it_is_merged(hub, api, built):
+    version = built(5)
     proposed = send(version, api, create_pr=True)
     assert (proposed.outcome, proposed.tag) == ("proposed", None)
     assert re.fullmatch(rf"{hub.url}/{REPO}/discussions/\d+", proposed.url)
@@ -167,8 +167,8 @@ def test_a_pull_request_has_no_tag_until_it_is_merged(hub, api, home, make_build
     assert hub.files(REPO, "v1")["manifest.json"]
 
 
-def test_a_push_cut_off_before_the_tag_only_tags(hub, api, home, make_build):
-    version = make_build(5).write(home)
+def test_a_push_cut_off_before_the_tag_only_tags(hub, api, built):
+    version = built(5)
     hub.refuse = lambda method, path: (500, "oh") if "/tag/" in path else None
     with pytest.raises(OvtError, match=r"the Hub answered 500 \(oh\).*same command again"):
         send(version, api)
@@ -178,7 +178,7 @@ def test_a_push_cut_off_before_the_tag_only_tags(hub, api, home, make_build):
     assert len(hub.repos[REPO].commits) == commits
 
 
-def test_a_dropped_connection_is_tried_again(hub, api, home, make_build, slow_retries):
+def test_a_dropped_connection_is_tried_again(hub, api, built, slow_retries):
     slow_retries()
     dropped = []
 
@@ -189,12 +189,12 @@ def test_a_dropped_connection_is_tried_again(hub, api, home, make_build, slow_re
         return None
 
     hub.refuse = drop_first_two
-    assert send(make_build(5).write(home), api).outcome == "pushed"
+    assert send(built(5), api).outcome == "pushed"
     assert len(dropped) == 2
 
 
-def test_what_arrived_is_not_sent_again(hub, api, home, make_build):
-    version = make_build(10).write(home)
+def test_what_arrived_is_not_sent_again(hub, api, built):
+    version = built(10)
     data = {hub_hash(version, name): name for name in version.manifest.files if name.endswith(".parquet")}
     last = sorted(data)[-1]
     hub.refuse = lambda method, path: (403, "expired") if path == f"/lfs/{last}" else None
@@ -219,36 +219,36 @@ def hub_hash(version, name):
         ((403, "read only"), r"the Hub answered 403 \(read only\): the token may not do this"),
     ],
 )
-def test_a_refused_commit_is_one_line_and_sets_no_tag(hub, api, home, make_build, wrong, fits):
+def test_a_refused_commit_is_one_line_and_sets_no_tag(hub, api, built, wrong, fits):
     hub.refuse = lambda method, path: wrong if "/commit/" in path else None
     with pytest.raises(OvtError, match=fits) as caught:
-        send(make_build(2).write(home), api)
+        send(built(2), api)
     assert "\n" not in str(caught.value)
     assert hub.repos[REPO].tags == {}
 
 
-def test_a_repository_that_ignores_files_is_not_tagged(hub, api, home, make_build):
+def test_a_repository_that_ignores_files_is_not_tagged(hub, api, built):
     api.create_repo("you/tiny", repo_type="dataset")
     hub.repos[REPO].ignore = ("ledger/verdicts.parquet",)
     with pytest.raises(OvtError, match=r"did not take 1 of the files, such as ledger/verdicts\.parquet"):
-        send(make_build(2).write(home), api)
+        send(built(2), api)
     assert hub.repos[REPO].tags == {}
 
 
-def test_a_bad_token_and_no_token_are_one_line(api, home, make_build):
-    version = make_build(2).write(home)
+def test_a_bad_token_and_no_token_are_one_line(hub, api, built):
+    version = built(2)
     api.token = "hf_" + "x" * 30
-    with pytest.raises(OvtError, match="you/tiny: the Hub answered 401 .*set HF_TOKEN"):
+    with pytest.raises(OvtError, match=r"you/tiny: the Hub answered 401 .*set HF_TOKEN"):
         send(version, api)
     api.token = None
     with pytest.raises(OvtError, match="no token for the Hub: set HF_TOKEN"):
         send(version, api)
 
 
-def test_the_manifest_there_has_the_hashes_of_what_is_there(hub, api, home, make_build):
+def test_the_manifest_there_has_the_hashes_of_what_is_there(hub, api, built):
     import hashlib
 
-    version = make_build(10).write(home)
+    version = built(10)
     send(version, api)
     there = hub.files(REPO, "v1")
     manifest = json.loads(there["manifest.json"])

@@ -1,0 +1,86 @@
+"""What counts as a secret, where it is found, and that it is never shown."""
+
+import random
+import string
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovt.curate.errors import OvtError
+from ovt.curate.hub.secrets import check_secrets, make_search, scan
+
+LETTERS = string.ascii_letters
+SECRETS = {
+    "a Hugging Face token": "hf_" + LETTERS[:34],
+    "an OpenAI or Anthropic key": "sk-proj-" + LETTERS + "0123",
+    "an AWS key id": "AKIA" + "ABCDEFGH01234567",
+    "a GitHub token": "ghp_" + LETTERS[:36],
+    "a GitLab token": "glpat-" + LETTERS[:20],
+    "a Google key": "AIza" + LETTERS[:35],
+    "a Slack token": "xoxb-" + "1234567890-abc",
+    "a private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "the value of $GATEWAY_KEY": "quiet horses at noon",
+}
+ENVIRON = {"GATEWAY_KEY": "quiet horses at noon", "PATH": "/usr/bin:/usr/local", "SHORT_TOKEN": "figure"}
+HARMLESS = [
+    "risk-free tasks",
+    "hf_short",
+    "sk-",
+    "the AKIA of it",
+    "figure",
+    "/usr/bin:/usr/local",
+    "a PRIVATE KEY",
+    "ask-me-anything",
+]
+
+
+@pytest.mark.parametrize(("kind", "secret"), SECRETS.items(), ids=lambda value: value[:12])
+def test_each_kind_is_found_in_any_text_column(tmp_path, kind, secret):
+    path = tmp_path / "x.parquet"
+    nested = [[{"role": "user", "content": "a"}]] * 6 + [[{"role": "user", "content": f"see: {secret}."}]]
+    frame = pl.DataFrame({"text": ["", None, f"({secret})", "b", "c", "d", "e"], "n": range(7), "prompt": nested,
+                          "choices": [["a", secret]] + [None] * 6})  # fmt: skip
+    frame.write_parquet(path)
+    found = list(scan("data/x.parquet", path, make_search(ENVIRON)))
+    assert {(one.place, one.kind) for one in found} == {
+        ("column text, row 3", kind),
+        ("column prompt, row 7", kind),
+        ("column choices, row 1", kind),
+    }
+    assert secret not in "".join(map(str, found))
+
+
+def test_rows_are_counted_across_batches(tmp_path):
+    path = tmp_path / "x.parquet"
+    secret = SECRETS["a GitHub token"]
+    pl.DataFrame({"text": ["plain"] * 9000 + [secret] + ["plain"] * 9}).write_parquet(path, row_group_size=1000)
+    assert [one.place for one in scan("x.parquet", path, make_search({}))] == ["column text, row 9001"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "manifest.json", "config.json", "chat_template.jinja"])
+def test_text_files_are_read_line_by_line(name):
+    content = f"one\ntwo {SECRETS['an AWS key id']}\n".encode()
+    with pytest.raises(OvtError, match=f"an AWS key id in {name}, line 2"):
+        check_secrets({name: content}, {})
+
+
+def test_what_only_looks_alike_is_let_through():
+    check_secrets({"README.md": "\n".join(HARMLESS).encode()}, ENVIRON)
+
+
+def test_the_line_says_how_many_and_how_to_let_one_through():
+    files = {f"{number}.md": SECRETS["a Slack token"].encode() for number in range(5)}
+    with pytest.raises(OvtError, match=r"nothing was sent.*in 0\.md.* and 2 more.*--not-secret \w{8}$") as caught:
+        check_secrets(files, {})
+    mark = str(caught.value)[-8:]
+    check_secrets(files, {}, [mark])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.sampled_from(sorted(SECRETS)), st.text(), st.integers(0, 99))
+def test_a_secret_is_found_whatever_stands_around_it(before, kind, after, seed):
+    glue = random.Random(seed).choice([" ", "\n", '"', "=", ": "])
+    text = f"{before}{glue}{SECRETS[kind]}{glue}{after}"
+    assert kind in {one for one, _ in make_search(ENVIRON).find(text)}
