@@ -57,7 +57,8 @@ async def build(
     limit: questions at most. rebuild: the command that makes this version again, for its card. embedded: makes the
     models of "embedded:…" endpoints. Raises BudgetReached and OvtError; whatever was answered until then is kept.
     """
-    imported, screened = import_questions(recipe, home, progress, limit)
+    imported = import_questions(recipe, home, progress, limit)
+    screened = screen_questions(recipe, imported.questions, home, progress)
     with ReplyStore(home.replies) as store:
         async with AsyncExitStack() as stack:
             endpoints = await open_endpoints(recipe, embedded, stack)
@@ -80,10 +81,7 @@ def built_before(name: str, provenance: Provenance, home: Home) -> Version | Non
     return None
 
 
-def import_questions(
-    recipe: Recipe, home: Home, progress: Progress, limit: int | None
-) -> tuple[Imported, Screened]:
-    """What came in, and what of it is new and in no benchmark."""
+def import_questions(recipe: Recipe, home: Home, progress: Progress, limit: int | None) -> Imported:
     tally = progress.begin("import")
 
     def count(rows: int) -> None:
@@ -91,9 +89,17 @@ def import_questions(
 
     imported = import_sources(recipe.sources, home, limit, count)
     tally.total = tally.done = sum(imported.rows_in.values())
-    screened = screen(imported.questions, recipe.dedup, recipe.decontam, home)
-    progress.notes += [*imported.notes, *screened.notes]
-    return imported, screened
+    progress.notes += imported.notes
+    return imported
+
+
+def screen_questions(recipe: Recipe, questions: pl.DataFrame, home: Home, progress: Progress) -> Screened:
+    """What of the questions is new and in no benchmark; all of them where the recipe does not ask."""
+    if recipe.dedup or recipe.decontam:
+        progress.begin("dedup, decontam", len(questions))
+    screened = screen(questions, recipe.dedup, recipe.decontam, home)
+    progress.notes += screened.notes
+    return screened
 
 
 async def open_endpoints(recipe: Recipe, embedded: Embedded | None, stack: AsyncExitStack) -> dict[str, Endpoint]:

@@ -13,7 +13,7 @@ from functools import partial
 
 import polars as pl
 
-from ovt.curate.build import chunks, describe, import_questions, open_endpoints
+from ovt.curate.build import chunks, describe, import_questions, open_endpoints, screen_questions
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Embedded, Endpoint
 from ovt.curate.endpoints.expect import Expected, expected
@@ -43,7 +43,8 @@ class StagePlan:
 
 async def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded | None) -> list[StagePlan]:
     """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
-    questions = import_questions(recipe, home, Progress(), limit).questions
+    imported = import_questions(recipe, home, Progress(), limit)
+    questions = screen_questions(recipe, imported.questions, home, Progress()).questions
     images = partial(image_bytes, home)
     with ReplyStore(home.replies) as store:
         async with AsyncExitStack() as stack:

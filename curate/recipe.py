@@ -19,6 +19,8 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, model
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.errors import RecipeError
 from ovt.curate.section import Section
+from ovt.curate.similar.decontam import DecontamSection
+from ovt.curate.similar.dedup import DedupSection
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.difficulty import DifficultySection
@@ -32,12 +34,19 @@ Kind = TypeVar("Kind", bound=Section)
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
+def is_left_out(section: Section | None) -> bool:
+    """Sections that came later are not written down where a recipe lacks them: its hash stays what it was."""
+    return section is None
+
+
 class Recipe(Section):
     """What a build does: questions from `sources`, through the stages, into versions of `name`."""
 
     name: Name
     sources: list[SourceSection] = Field(min_length=1)
     endpoints: dict[str, EndpointSection] = Field(min_length=1)
+    dedup: DedupSection | None = Field(default=None, exclude_if=is_left_out)
+    decontam: DecontamSection | None = Field(default=None, exclude_if=is_left_out)
     caption: CaptionSection | None = None
     reason: ReasonSection
     verify: VerifySection = VerifySection()

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from ovt.curate.versions.parquet import TableFile
-from ovt.curate.versions.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, STAGES, VERDICTS
+from ovt.curate.versions.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, STAGES, VERDICTS
 
 TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "decisions": DECISIONS}
 
@@ -64,6 +64,8 @@ def _level_rows(level: str, stages: tuple[str, ...], ended: dict[tuple[str, str]
     table = []
     for stage in stages if rows_in else ():
         ends = ended.get((level, stage), [])
+        if stage in SCREENS and not ends:
+            continue  # the recipe may not have it
         kept = stage == "version"
         rows_out = rows_in if kept else rows_in - sum(end["rows"] for end in ends)
         table.append(

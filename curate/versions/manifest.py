@@ -50,12 +50,14 @@ class Provenance(Section):
     """All that the builder knows and the tables do not; the writer's `finish` puts it into the manifest.
 
     `recipe` is the resolved recipe (it names environment variables, never their values); `parent` the version that this
-    one was made from ("name@HASHPREFIX"), if any; `rebuild` the command that makes the version again.
+    one was made from ("name@HASHPREFIX"), if any; `benchmarks` what decontam held the questions against, if it did;
+    `rebuild` the command that makes the version again.
     """
 
     recipe: dict[str, Any]
     inputs: tuple[Input, ...]
     models: tuple[ModelUse, ...]
+    benchmarks: tuple[Input, ...] = Field(default=(), exclude_if=lambda benchmarks: not benchmarks)
     parent: str | None = None
     git_commit: str | None = None
     ovt_version: str

@@ -79,7 +79,8 @@ DECISIONS = pl.Schema(
 )
 
 # The order of the work; rows that reach "version" are in the version's data.
-STAGES = ("import", "caption", "reason", "verify", "select", "filter", "version")
+SCREENS = ("dedup", "decontam")  # stages of their own only in recipes that have them; what they drop was never asked
+STAGES = ("import", "dedup", "decontam", "caption", "reason", "verify", "select", "filter", "version")
 
 # A kept row, flat: what the builder hands to the writer; `data.py` nests it into the columns that trainers read.
 # Rows come in the order of their questions (and, with select = "all", of their samples); a question is in one split.
