@@ -19,6 +19,8 @@ from ovt.curate.versions import commands as data
 from ovt.curate.whatif import commands as whatif
 from ovt.train import commands as train
 from ovt.train import evaluate_commands as evaluation
+from ovt.train import push_commands as push
+from ovt.train import rl_commands as rl
 from ovt.train.loop import commands as loop
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ app.add_typer(data.commands, name="data")
 data.commands.add_typer(diff.commands)
 data.commands.add_typer(whatif.commands)
 app.add_typer(verify.commands, name="verify")
+train.commands.add_typer(rl.commands)
+train.commands.add_typer(push.commands)
 app.add_typer(train.commands, name="train")
 app.add_typer(evaluation.commands, name="eval")
 app.add_typer(loop.commands, name="loop")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub.")]
-Tag = Annotated[str | None, typer.Option("--tag", help="The revision's name [the version's number, such as v3].")]
+Tag = Annotated[str | None, typer.Option("--tag", help="The revision's name [v3 for name@v3; a run's name].")]
 Private = Annotated[bool, typer.Option("--private", help="Make a new repository private.")]
 CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of changing main.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and list files and sizes; send nothing.")]

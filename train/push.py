@@ -1,0 +1,70 @@
+"""A trained model as a tagged revision of a Hub model repository, by the rules that data is pushed by (`hub.publish`).
+
+What is sent is what loads the model (weights, config, tokenizer, processor), its card README.md, and run.json, the
+record of the run that made it. Optimizer states and anything pickled stay here.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from ovt.curate.errors import OvtError
+from ovt.curate.hub.client import check_tag
+from ovt.curate.hub.publish import Content, Revision
+from ovt.curate.hub.secrets import check_secrets
+from ovt.train.runs import RECORD, Run
+
+CARD = "README.md"
+# Never needed to load a model, and a pickle can run code where it is loaded.
+STAYS = re.compile(r"(?:^|/)\.|\.(?:pt|pth|bin|pkl|ckpt)$|(?:^|/)(?:trainer_state\.json|optimizer\.|__pycache__/)")
+OWNED = ("*.safetensors", "*.safetensors.index.json")
+
+
+def prepare_run(
+    run: Run, repo: str, tag: str | None, environ: Mapping[str, str], not_secret: Collection[str] = ()
+) -> Revision:
+    """What a push of a finished run's model would send. The default tag is the run's name. Raises OvtError."""
+    if not run.done:
+        raise OvtError(f"run {run.name} is not finished: go on with it first, then push")
+    record = (run.path / RECORD).read_bytes()
+    return prepare_model(run.model, repo, tag or run.name, {RECORD: record}, environ, not_secret)
+
+
+def prepare_model(
+    folder: Path,
+    repo: str,
+    tag: str,
+    more: Mapping[str, bytes],
+    environ: Mapping[str, str],
+    not_secret: Collection[str] = (),
+) -> Revision:
+    """What a push of a model folder would send, with `more` files beside it (run.json must be one), nothing sent yet.
+
+    Raises OvtError where it is no model that loads, has no card, or holds a secret.
+    """
+    files: dict[str, Content] = {**model_files(folder), **more}
+    if not {"config.json", "adapter_config.json"} & set(files):
+        raise OvtError(
+            f"{folder} has no config.json and is no model folder: give the folder that `save_pretrained` wrote"
+        )
+    if not any(path.endswith(".safetensors") for path in files):
+        raise OvtError(f"{folder} has no *.safetensors: save the model with safetensors, since pickles are not pushed")
+    if CARD not in files:
+        raise OvtError(f"{folder} has no {CARD}: write a model card there that says what made the model")
+    check_secrets(files, environ, not_secret)
+    return Revision(
+        repo=repo,
+        kind="model",
+        tag=check_tag(tag),
+        title=f"{folder.parent.name if folder.name == 'model' else folder.name} as {tag}",
+        files=files,
+        is_content=lambda path: (path in files and path != CARD) or path.endswith(".safetensors"),
+        owned=OWNED,
+        marker=RECORD,
+    )
+
+
+def model_files(folder: Path) -> dict[str, Path]:
+    """The files of a model folder that are worth sending, by path."""
+    inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path for name, path in inside.items() if not STAYS.search(name)}
