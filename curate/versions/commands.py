@@ -1,5 +1,6 @@
 """`ovt data`: look into dataset versions."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -7,6 +8,15 @@ import typer
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Ref
 from ovt.curate.terminal import console, print_json
+
+
+class Grouping(StrEnum):
+    """What `funnel --by` takes."""
+
+    stage = "stage"
+    source = "source"
+    reason = "reason"
+
 
 commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
 
@@ -75,10 +85,21 @@ def why(
 
 
 @commands.command()
-def funnel(ref: Ref, home: HomePath = None, json: Json = False) -> None:
-    """Show what each stage got, dropped and passed on, and why."""
+def funnel(
+    ref: Ref,
+    by: Annotated[Grouping, typer.Option("--by", help="What the counts are told apart by.")] = Grouping.stage,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show what each stage got, dropped and passed on, and why; by stage, by source or by reason."""
+    from ovt.curate.versions import funnel as counts
     from ovt.curate.versions.read import open_version
-    from ovt.curate.versions.render import funnel_table
+    from ovt.curate.versions.render import funnel_table, reason_table, source_table
 
-    rows = [row.model_dump(mode="json") for row in open_version(ref, Home.locate(home)).manifest.funnel]
-    print_json(rows) if json else console().print(funnel_table(rows))
+    count, show_table = {
+        Grouping.stage: (counts.by_stage, funnel_table),
+        Grouping.source: (counts.by_source, source_table),
+        Grouping.reason: (counts.by_reason, reason_table),
+    }[by]
+    rows = count(open_version(ref, Home.locate(home)))
+    print_json(rows) if json else console().print(show_table(rows))

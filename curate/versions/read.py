@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +125,16 @@ def verify_files(version: Version) -> None:
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise OvtError(f"{version.path} is not as it was written: {'; '.join(wrong[:5])}{more}; build it again")
+
+
+@contextmanager
+def reading(version: Version) -> Generator[None]:
+    """Where tables cannot be read because files are gone or were edited, the user's line that names them."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError):
+        verify_files(version)
+        raise
 
 
 def is_whole(version: Version) -> bool:

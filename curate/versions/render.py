@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovt.curate.versions.plain import plain
+from ovt.curate.versions.schema import STAGES
 
 LONGEST = 4_000
 STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red", "abstain": "yellow"}
@@ -65,6 +66,66 @@ def funnel_table(funnel: pl.DataFrame | list[dict[str, Any]]) -> RenderableType:
         )
         level = row["level"]
     return table
+
+
+def source_table(funnel: list[dict[str, Any]]) -> RenderableType:
+    """`funnel.by_source`: for each level, what is left of each source after each stage, and why the rest is not."""
+    parts: list[RenderableType] = []
+    for level in dict.fromkeys(row["level"] for row in funnel):
+        rows = [row for row in funnel if row["level"] == level]
+        stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
+        table = Table(f"{level}s", box=None, header_style="bold", pad_edge=False)
+        for name in ("in", *stages[:-1], "kept"):
+            table.add_column(name, justify="right")
+        table.add_column("why not", overflow="fold")
+        sources = list(dict.fromkeys(row["source"] for row in rows))
+        for source in sources:
+            table.add_row(*source_cells(source, [row for row in rows if row["source"] == source], stages))
+        if len(sources) > 1:
+            table.add_row(*source_cells("all", rows, stages), style="bold")
+        parts += [table, Text()]
+    return Group(*parts[:-1])
+
+
+def source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[Text]:
+    """A line of `source_table`: the rows of one source or of several, added up."""
+    came = sum(row["rows_in"] for row in rows if row["stage"] == stages[0])
+    out = [sum(row["rows_out"] for row in rows if row["stage"] == stage) for stage in stages]
+    lost: dict[str, int] = {}
+    for end in (end for row in rows for end in row["dropped"]):
+        lost[end["reason"]] = lost.get(end["reason"], 0) + end["rows"]
+    why = [
+        {"reason": reason, "rows": count} for reason, count in sorted(lost.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    counts = [shown(f"{count:,}") for count in (came, *out[:-1])]
+    return [short(name, 30), *counts, shown(f"{out[-1] / came:.0%}" if came else ""), short(reasons(why), 200)]
+
+
+def reason_table(ends: list[dict[str, Any]]) -> RenderableType:
+    """`funnel.by_reason`: how often each reason ended a question or a sample."""
+    table = Table("", "stage", "reason", box=None, header_style="bold", pad_edge=False)
+    for name in ("rows", "of stage", "of all"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    level = None
+    for end in ends:
+        table.add_row(
+            shown("" if end["level"] == level else f"{end['level']}s"),
+            shown(end["stage"]),
+            shown(end["reason"], STYLES[end["decision"]]),
+            f"{end['rows']:,}",
+            f"{end['of_stage']:.1%}",
+            f"{end['of_all']:.1%}",
+            bar(end["of_all"]),
+        )
+        level = end["level"]
+    return table
+
+
+def bar(share: float, width: int = 24) -> str:
+    """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
 
 
 def reasons(counts: list[dict[str, Any]]) -> str:
