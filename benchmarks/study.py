@@ -27,9 +27,9 @@ from typing import Any
 import polars as pl
 
 from ovt.cli import embedded
-from ovt.curate.build import import_questions
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
+from ovt.curate.sources.importing import import_sources
 from ovt.train.evaluate import read_answers
 from ovt.train.interval import mean_interval, share_interval
 from ovt.train.loop.recipe import LoopRecipe, load_loop
@@ -47,7 +47,7 @@ CHANGES: dict[str, list[str]] = {
     "rl-only": ["sft=false"],
     "iterations": [],
 }
-SEEDS = 5  # seeds that may be asked for; the held-out questions avoid the figures of all of them
+SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
 HARD = ["bars", "lines", "tables", "icons"]
 ROWS = (  # (row of the table, condition, step whose evaluation it is)
     ("base", "iterations", "base"),
@@ -110,7 +110,11 @@ def run(condition: str, seed: int, home: Home, size: float) -> None:
 def held_out(home: Home, size: float) -> pl.DataFrame:
     """The same held-out questions for all: those whose image is in no iteration's figures, of any seed up to SEEDS."""
     recipes = [make_recipe("iterations", seed, size) for seed in range(1, SEEDS + 1)]
-    trained = [import_questions(one.curate, home, Progress(), None).questions for r in recipes for one in r.iterations]
+    trained = [
+        import_sources(one.curate.sources, home, None, None).questions
+        for recipe in recipes
+        for one in recipe.iterations
+    ]
     return without_images_of(import_set(recipes[0].evaluate, home, Progress()).questions, trained)
 
 

@@ -26,7 +26,7 @@ from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree, read_section
 from ovt.curate.section import Section
 from ovt.train.question_set import QuestionSet
-from ovt.train.rl import RlSection
+from ovt.train.rl_section import RlSection
 from ovt.train.sft import SftSection
 
 PREVIOUS = "previous"  # the endpoint of the model that the iteration before trained

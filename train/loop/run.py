@@ -14,10 +14,10 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.build import import_questions
 from ovt.curate.errors import GateFailed, OvtError
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
+from ovt.curate.sources.importing import import_sources
 from ovt.curate.versions.lock import LOCK, try_lock
 from ovt.curate.versions.read import is_whole, open_version
 from ovt.train.evaluate import RESULT
@@ -62,7 +62,7 @@ def held(folder: Path, name: str) -> Generator[None]:
 def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
     """The held-out questions, without those that share an image with a question of any iteration."""
     questions = import_set(recipe.evaluate, home, Progress()).questions
-    trained = [import_questions(one.curate, home, Progress(), None).questions for one in recipe.iterations]
+    trained = [import_sources(one.curate.sources, home, None, None).questions for one in recipe.iterations]
     left = without_images_of(questions, trained)
     if left.is_empty():
         raise OvtError("every held-out question has an image that the loop trains on: give evaluate.sources others")

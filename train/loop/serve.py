@@ -1,7 +1,9 @@
 """A model of the loop behind an endpoint: in this process, or on a server that is started for it and stopped after."""
 
 import json
+import os
 import shlex
+import signal
 import subprocess
 import time
 import urllib.error
@@ -94,9 +96,9 @@ def stop(process: subprocess.Popen) -> None:
     """End a server, and whatever it does not end by itself."""
     if process.poll() is not None:
         return
-    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)  # its children, too
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()

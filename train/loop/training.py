@@ -9,7 +9,7 @@ from typing import Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.train.rl import RlSection
+from ovt.train.rl_section import RlSection
 from ovt.train.runs import Run, open_run
 from ovt.train.sft import SftSection
 
