@@ -1,20 +1,18 @@
 """What questions are held against: a benchmark, from a pack, a version, or any source that a recipe could have."""
 
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.similar.looked import looks_in
-from ovt.curate.similar.looks import looks_of
 from ovt.curate.similar.packs import Pack, is_pack, load_pack, make_pack
-from ovt.curate.sources.images import image_bytes
+from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.read import Version, open_version, scan
+from ovt.curate.whatif.images import restore_images
 
 DATA = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 
@@ -44,15 +42,18 @@ def is_version(ref: str) -> bool:
 
 
 def version_pack(version: Version, home: Home) -> Pack:
-    """The hashes of all questions of a version's ledger, kept or not; the home has their images."""
-    questions = scan(version, "questions").collect()
-    ids = questions["images"].explode().drop_nulls().unique(maintain_order=True).to_list()
-    try:
-        table = looks_of(ids, partial(image_bytes, home))
-    except OvtError as error:
-        raise OvtError(f"{version.ref}: {error}; or give its data folder as a source") from None
-    rows = {image_id: row for row, image_id in enumerate(ids)}
-    return make_pack(version.ref, version.manifest.content_hash, questions, rows, table)
+    """The hashes of all questions of a version's ledger whose images are at hand, kept or not."""
+    restore_images(version, home)
+    questions = with_images(scan(version, "questions").collect(), home)
+    looks, table = looks_in(questions, home)
+    return make_pack(version.ref, version.manifest.content_hash, questions, looks, table)
+
+
+def with_images(questions: pl.DataFrame, home: Home) -> pl.DataFrame:
+    """The questions all of whose images are in the home."""
+    ids = questions["images"].explode().drop_nulls().unique()
+    here = [image_id for image_id in ids if image_path(home, image_id).exists()]
+    return questions.filter(pl.col("images").list.eval(pl.element().is_in(here)).list.all())
 
 
 def items_note(pack: Pack) -> str:

@@ -6,8 +6,8 @@
 
 Two questions are twins only if all of this holds: their images look the same, slot by slot; their golds mean the same;
 their choices are the same, in any order; and their texts are equal but for case and punctuation, or near each other
-with the same numbers, labels and denials. The same picture with another question is no twin, nor is the same question about
-another picture, nor the same question with another gold (`lint` tells of those).
+with the same numbers, labels and denials. The same picture with another question is no twin, nor is the same question
+about another picture, nor the same question with another gold (`lint` tells of those).
 """
 
 from collections.abc import Mapping, Sequence
