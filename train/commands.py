@@ -86,6 +86,28 @@ def preview(
     print_json(found) if json else console().print(preview_shown(found))
 
 
+@commands.command()
+def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json = False) -> None:
+    """Add a run's LoRA adapters into its base model, as a run of its own."""
+    with training():
+        from ovt.train.merge import merge as run_merge
+
+        run = run_merge(ref, Home.locate(home), name=name, git_commit=git_commit())
+    show_finished(run.name, Home.locate(home), json)
+
+
+@commands.command()
+def card(ref: RunRef, home: HomePath = None) -> None:
+    """Write a run's model card anew, with the plots and evaluations that are there by now."""
+    with training():
+        from ovt.train.card import CARD, write_card
+        from ovt.train.runs import open_finished
+
+        run = open_finished(ref, Home.locate(home))
+        write_card(run, Home.locate(home))
+    print(run.model / CARD)
+
+
 @commands.command("list")
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the training runs of this home."""

@@ -9,6 +9,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ovt.train.models import copy_processor
+from ovt.train.runs import read_log
+
+__all__ = ["CompleteCheckpoints", "EvaluateAtEnd", "LogLines", "ShowSteps", "read_log"]
 
 LINE_EVERY = 10.0  # seconds between lines of progress
 
@@ -88,7 +91,7 @@ class ShowSteps(TrainerCallback):
         self._shown = now
         steps = max(1, state.global_step - self._from)
         speed = (now - self._began) / steps
-        names = [name for name in ("loss", "reward", "mean_token_accuracy") if name in logs]
+        names = [name for name in ("loss", "reward", "mean_token_accuracy") if logs.get(name) is not None]
         told = ", ".join(f"{name.replace('_', ' ')} {float(logs[name]):.3f}" for name in names)
         left = time.strftime("%H:%M:%S", time.gmtime(speed * (state.max_steps - state.global_step)))
         print(
@@ -114,16 +117,3 @@ class CompleteCheckpoints(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             copy_processor(self._where, Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line that was cut off in the middle is left out."""
-    if not path.is_file():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            continue
-    return lines

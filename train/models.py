@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.train.runs import RECORD, open_run, run_names
+from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:
     import torch
@@ -34,10 +34,7 @@ def resolve_model(ref: str, home: Home) -> str:
     if ref == "pocket":
         return str(POCKET)
     if (home.runs / ref / RECORD).is_file() and "/" not in ref:
-        run = open_run(ref, home)
-        if not run.done:
-            raise OvtError(f"run {ref} is not done: it has no model yet; go on with it first")
-        return str(run.model)
+        return str(open_finished(ref, home).model)
     folder = Path(ref).expanduser()
     if folder.is_dir():
         if not ((folder / "config.json").is_file() or (folder / ADAPTER).is_file()):

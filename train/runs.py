@@ -140,6 +140,14 @@ def open_run(ref: str, home: Home) -> Run:
     raise OvtError(f"no run is named {ref!r} under {home.runs}; {hint}")
 
 
+def open_finished(ref: str, home: Home) -> Run:
+    """As `open_run`, for a run that has its model; OvtError for one that is not done."""
+    run = open_run(ref, home)
+    if not run.done:
+        raise OvtError(f"run {ref} is not done, so it has no model yet: go on with it first")
+    return run
+
+
 def list_runs(home: Home) -> list[Run]:
     """All runs, by name; a folder without a record that can be read is none."""
     runs = []
@@ -256,6 +264,19 @@ def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
         elif old != new:
             found.append(f"{field} is {old!s:.40} there, {new!s:.40} here")
     return found
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log; a last line that was cut off in the middle is left out."""
+    if not path.is_file():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
 
 
 def libraries() -> dict[str, str]:

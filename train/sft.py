@@ -18,6 +18,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.section import Section
 from ovt.train import devices, runs
+from ovt.train.card import write_card
 from ovt.train.data import Rows, describe_refused, fit, load_split, make_collator, measured
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import Run, RunRecord
@@ -151,7 +152,7 @@ def make_record(rows: Rows, model: str, where: str, settings: SftSection, git_co
         parents=[rows.ref, model],
         settings=settings.model_dump(mode="json"),
         seed=settings.seed,
-        verifier_version=VERSION,
+        verifier_version=rows.verifier_version,
         ovt_version=__version__,
         git_commit=git_commit,
         libraries=runs.libraries(),
@@ -175,7 +176,9 @@ def train(run: Run, rows: Rows, where: str, settings: SftSection, home: Home, sa
         if not devices.is_main():
             return run
         take_model(run, chosen_checkpoint(trainer, settings.load_best_model_at_end), where)
-    return runs.finish(run, describe_result(run, trainer, fed, settings))
+        done = runs.finish(run, describe_result(run, trainer, fed, settings))
+        write_card(done, home)
+    return done
 
 
 def choose_rows(rows: Rows, where: str, settings: SftSection, home: Home) -> Fed:
@@ -337,9 +340,7 @@ def passed_through(settings: SftSection) -> dict[str, Any]:
 
 def describe_result(run: Run, trainer: "SFTTrainer", fed: Fed, settings: SftSection) -> dict[str, Any]:
     """What a finished run tells: steps, rows, losses, tokens, seconds."""
-    from ovt.train.log import read_log
-
-    lines = read_log(run.log)
+    lines = runs.read_log(run.log)
     losses = [line["loss"] for line in lines if "loss" in line]
     held = [line["eval_loss"] for line in lines if "eval_loss" in line]
     best = settings.load_best_model_at_end and bool(held)

@@ -1,0 +1,53 @@
+"""Adapters added into the base: the same numbers, a whole model, a card that says what it is."""
+
+import pytest
+import torch
+
+from ovt.curate.errors import OvtError
+from ovt.train.merge import merge
+from ovt.train.models import adapter_base, load_model, load_processor, resolve_model
+from ovt.train.pocket.engine import load
+from ovt.train.sft import LoraSection, SftSection, sft
+
+ADAPTERS = SftSection(learning_rate=1e-2, global_batch_size=8, max_steps=3, warmup_steps=0, lora=LoraSection(r=4))
+
+
+def logits(model, processor, row) -> torch.Tensor:
+    from ovt.train.data import make_collator
+
+    batch = make_collator(processor)([row])
+    batch.pop("labels")
+    with torch.no_grad():
+        return model.eval()(**batch).logits
+
+
+def test_a_merged_run_computes_what_its_adapters_did(home, small_vlm, colour_rows, write_version):
+    from peft import PeftModel
+
+    from ovt.train.data import load_split
+
+    write_version(home, colour_rows(8))
+    run = sft("colours", str(small_vlm), ADAPTERS, home, name="low")
+    done = merge("low", home)
+    assert done.name == "low-merged"
+    assert done.record.parents == ["low"]
+    assert adapter_base(str(run.model)) == str(small_vlm)
+    assert adapter_base(str(done.model)) is None
+    row = load_split("colours", "sft", home).dataset[0]
+    processor = load_processor(str(done.model))
+    adapted = PeftModel.from_pretrained(load_model(str(small_vlm), dtype=torch.float32), str(run.model))
+    whole = load_model(resolve_model("low-merged", home), dtype=torch.float32)
+    before = logits(load_model(str(small_vlm), dtype=torch.float32), processor, row)
+    assert torch.allclose(logits(adapted, processor, row), logits(whole, processor, row), atol=1e-4)
+    assert not torch.allclose(before, logits(whole, processor, row), atol=1e-2)
+    assert load(str(done.model)).revision
+    assert "LoRA adapters added into the weights" in (done.model / "README.md").read_text()
+    with pytest.raises(OvtError, match="has whole weights already"):
+        merge("low-merged", home)
+    with pytest.raises(OvtError, match="is a LoRA adapter itself: merge it first"):
+        sft("colours", "low", ADAPTERS, home, name="lower")
+
+
+def test_a_run_that_is_not_done_cannot_be_merged(home):
+    with pytest.raises(OvtError, match="no run is named 'none'"):
+        merge("none", home)

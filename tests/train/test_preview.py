@@ -1,0 +1,106 @@
+"""The preview shows what the trainer feeds: the same tokens, the same labels, the same rows."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ovt.train.data import IGNORED, load_split, make_collator, place_images
+from ovt.train.models import load_processor
+from ovt.train.preview import histogram, preview
+from ovt.train.render import preview_shown
+from ovt.train.runs import RunRecord, start
+from ovt.train.sft import SftSection, choose_rows, make_trainer
+
+
+def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
+    """What is shown is, token by token and label by label, the batch that the real trainer's loader gives."""
+    rows = colour_rows(12)
+    rows[2] |= {"completion": "<think>" + "on and " * 300 + "</think>\n<answer>blue</answer>"}
+    rows[5] |= {"images": [rows[5]["images"][0], rows[6]["images"][0]]}
+    write_version(home, rows)
+    settings = SftSection(max_steps=1)
+    found = preview("colours", str(small_vlm), settings, home, count=12)
+    run = start(RunRecord(name="r", kind="sft", model="m", ovt_version="0"), home)
+    fed = choose_rows(load_split("colours", "sft", home), str(small_vlm), settings, home)
+    trainer = make_trainer(run, fed, str(small_vlm), settings)
+    processor: Any = load_processor(str(small_vlm))
+    batches = [trainer.data_collator([row]) for row in fed.train]
+    assert len(batches) == len(found.shown) == 11
+    for batch, shown in zip(batches, found.shown, strict=True):
+        ids, labels = batch["input_ids"][0], batch["labels"][0]
+        counted = {
+            kind: sum(p.tokens for p in shown.pieces if p.kind == kind) for kind in ("image", "masked", "learned")
+        }
+        assert sum(counted.values()) == len(ids)
+        assert counted["learned"] == int((labels != IGNORED).sum())
+        assert counted["image"] == int((ids == processor.image_token_id).sum())
+        learned = "".join(piece.text for piece in shown.pieces if piece.kind == "learned")
+        assert learned == processor.tokenizer.decode(ids[labels != IGNORED])
+    kept = found.lengths.filter(pl.col("reason").is_null())
+    assert (kept["prompt_tokens"] + kept["completion_tokens"]).to_list() == [len(b["input_ids"][0]) for b in batches]
+
+
+def test_every_row_left_out_has_its_reason(home, small_vlm, colour_rows, write_version, question_id):
+    rows = colour_rows(5)
+    rows[1] |= {"images": []}
+    rows[3] |= {"completion": "so " * 600}
+    rows[4] |= {"completion": " "}
+    write_version(home, rows)
+    about = preview("colours", str(small_vlm), SftSection(), home).as_dict()
+    reasons = {row["question_id"]: row["reason"] for row in about["left_out"]}
+    assert reasons == {question_id(1): "image_missing", question_id(3): "too_long", question_id(4): "empty_completion"}
+    assert about["kept"] == 2
+    assert about["max_length"] == 512
+    json.dumps(about)
+
+
+def test_it_is_shown_with_the_mask_in_colour(home, small_vlm, colour_rows, write_version):
+    from rich.console import Console
+
+    write_version(home, colour_rows(3))
+    about = preview("colours", str(small_vlm), SftSection(), home, count=1).as_dict()
+    screen = Console(width=100, force_terminal=True, color_system="standard", record=True)
+    screen.print(preview_shown(about))
+    coloured = screen.export_text(styles=True, clear=False)
+    assert "«4 image tokens»" in coloured
+    assert "\x1b[32m<think>" in coloured
+    assert "\x1b[2m<|im_start|>user" in coloured
+    assert "No row is left out." in coloured
+
+
+def test_images_go_where_their_tags_are():
+    turns = [{"role": "user", "content": "First <image 2>, then <image 1>."}]
+    placed, images = place_images(turns, ["one", "two"])
+    kinds = [part["type"] for part in placed[0]["content"]]
+    assert kinds == ["text", "image", "text", "image", "text"]
+    assert images == ["two", "one"]
+    untouched = [{"role": "user", "content": "No tag."}]
+    assert place_images(untouched, ["one"]) == (untouched, ["one"])
+
+
+def test_the_tagged_prompt_is_what_the_collator_feeds(home, small_vlm, colour_rows, write_version):
+    rows = colour_rows(2)
+    rows[0] |= {"prompt": "Look at <image> closely."}
+    write_version(home, rows)
+    processor = load_processor(str(small_vlm))
+    batch = make_collator(processor)(list(load_split("colours", "sft", home).dataset))
+    first, second = (processor.tokenizer.decode(ids) for ids in batch["input_ids"])
+    pads = "<|image_pad|>" * 4
+    assert f"Look at<|vision_start|>{pads}<|vision_end|>closely." in first  # as prompt.content has it
+    assert f"user\n<|vision_start|>{pads}<|vision_end|>Which" in second
+
+
+@pytest.mark.parametrize("totals", [[5], [5, 5, 9], list(range(100)), [1, 10_000]])
+def test_the_histogram_counts_every_row_once(totals):
+    lengths = pl.DataFrame(
+        {"prompt_tokens": totals, "completion_tokens": [0] * len(totals), "reason": [None] * len(totals)},
+        schema_overrides={"reason": pl.String},
+    )
+    bins = histogram(lengths)
+    assert sum(one["rows"] for one in bins) == len(totals)
+    assert bins[0]["from"] == min(totals)
+    assert bins[-1]["to"] >= max(totals)
+    assert all(one["to"] + 1 == after["from"] for one, after in pairwise(bins))
