@@ -15,7 +15,6 @@ import io
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,24 +77,30 @@ def name_axes(ax: "Axes", title: str, x: str, y: str) -> None:
     ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
     ax.set_xlabel(x)
     ax.set_ylabel(y)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
-def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]]) -> None:
-    """Bins {"from", "to", "rows"} (both ends whole numbers, inside the bin) of one series as bars; of several as the
-    outlines of their shares, in percent."""
-    for colour, (name, bins) in zip(COLOURS, series.items(), strict=False):
+def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, legend: bool = True) -> int:
+    """Bins {"from", "to", "rows"} (whole numbers, both inside the bin) of one series as bars.
+
+    Several, whose bins may differ, are outlines of their shares: percent per as many units as the widest bin has. Gives
+    that width.
+    """
+    widths = [bins[0]["to"] + 1 - bins[0]["from"] for bins in series.values()]
+    for colour, width, (name, bins) in zip(COLOURS, widths, series.items(), strict=False):
         edges = [float(one["from"]) for one in bins] + [float(bins[-1]["to"] + 1)]
         rows = [one["rows"] for one in bins]
         if len(series) == 1:
-            widths = [after - before for before, after in pairwise(edges)]
-            ax.bar(edges[:-1], rows, widths, align="edge", color=colour, edgecolor="white", linewidth=0.8)
+            ax.bar(edges[:-1], rows, width, align="edge", color=colour, edgecolor="white", linewidth=0.8)
         else:
-            shares = [100 * count / max(sum(rows), 1) for count in rows]
+            shares = [100 * count / max(sum(rows), 1) * max(widths) / width for count in rows]
             ax.stairs(shares, edges, color=colour, linewidth=1.6, label=name)
             ax.stairs(shares, edges, color=colour, alpha=0.10, fill=True)
     ax.grid(visible=False, axis="x")
     ax.margins(x=0.01)
-    name_series(ax, series)
+    if legend:
+        name_series(ax, series)
+    return max(widths)
 
 
 def name_series(ax: "Axes", names: Iterable[str]) -> None:
@@ -110,6 +115,14 @@ def name_series(ax: "Axes", names: Iterable[str]) -> None:
         ax.legend(loc="best", handlelength=1.0)
 
 
+def name_all(figure: "Figure", names: Sequence[str]) -> None:
+    """One key for all panels, above them: which colour is which series."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(names), handlelength=1.0, fontsize=10)
+
+
 def bars(
     ax: "Axes",
     labels: Sequence[str],
@@ -118,6 +131,7 @@ def bars(
     colours: Sequence[str] = COLOURS,
     stacked: bool = False,
     digits: int = 0,
+    legend: bool = True,
 ) -> None:
     """A group of bars per label, one bar (or, stacked, one part of a bar) per series. Few bars carry their values."""
     count = 1 if stacked else max(len(series), 1)
@@ -135,8 +149,11 @@ def bars(
     ax.set_xticks(range(len(labels)), labels, rotation=30 if many else 0, ha="right" if many else "center")
     ax.grid(visible=False, axis="x")
     ax.margins(x=0.04)
+    if len(labels) < 3:
+        ax.set_xlim((len(labels) - 1) / 2 - 1.5, (len(labels) - 1) / 2 + 1.5)
     ax.set_ylim(top=max(ax.get_ylim()[1], 1e-9) * 1.05)
-    name_series(ax, series)
+    if legend:
+        name_series(ax, series)
 
 
 def save(figure: "Figure", path: Path) -> None:

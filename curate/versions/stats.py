@@ -19,30 +19,31 @@ def summarise(rows: pl.LazyFrame) -> dict:
     table = rows.select("split", *NEEDED).collect()
     answered = table.filter(pl.col("response_words").is_not_null())
     return {
-        "words": _words(answered["response_words"]),
-        "behaviours": _behaviours(answered),
+        "words": lengths(answered["response_words"]),
+        "behaviours": behaviours(answered),
         "pass_rates": _count(table.with_columns(pl.col("pass_rate").round(3)), "pass_rate"),
         "difficulty": _count(table, "difficulty"),
         "sources": _count(table, "source"),
     }
 
 
-def _words(words: pl.Series) -> dict | None:
-    if not len(words):
+def lengths(counts: pl.Series) -> dict | None:
+    """How whole numbers without nulls (words, tokens) are spread; None where there are none."""
+    if not len(counts):
         return None
     return {
-        "rows": len(words),
-        "mean": round(words.sum() / len(words), 1),
-        "median": int(words.quantile(0.5, "nearest") or 0),
-        "p95": int(words.quantile(0.95, "nearest") or 0),
-        "max": max(words.to_list()),
-        "histogram": _histogram(words),
+        "rows": len(counts),
+        "mean": round(counts.sum() / len(counts), 1),
+        "median": int(counts.quantile(0.5, "nearest") or 0),
+        "p95": int(counts.quantile(0.95, "nearest") or 0),
+        "max": int(counts.to_numpy().max()),
+        "histogram": _equal_bins(counts),
     }
 
 
-def _histogram(words: pl.Series) -> list[dict]:
-    """At most BINS equal bins from 0, as wide as a round number of words allows."""
-    longest = max(words.to_list())
+def _equal_bins(words: pl.Series) -> list[dict]:
+    """At most BINS equal bins from 0, as wide as a round number allows."""
+    longest = int(words.to_numpy().max())
     width = _round_up(max(1, longest) / BINS)
     counts = dict((words // width).value_counts().iter_rows())
     return [
@@ -55,7 +56,8 @@ def _round_up(width: float) -> int:
     return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
 
 
-def _behaviours(rows: pl.DataFrame) -> dict[str, float]:
+def behaviours(rows: pl.DataFrame) -> dict[str, float]:
+    """Cues per 1,000 words of rows that have a response, by family; 0 without words."""
     words = int(rows["response_words"].sum())
     counts = {name.removeprefix("behaviour_"): int(rows[name].sum()) for name in BEHAVIOURS}
     return {family: round(1000 * count / words, 2) if words else 0.0 for family, count in counts.items()}

@@ -1,0 +1,144 @@
+"""Speed and memory of `ovt data what-if`, `funnel` and `stats` on a version of a million samples of 2 KB.
+
+    python benchmarks/whatif.py                            # a million samples (2.1 GB of text) in a temporary home
+    python benchmarks/whatif.py --samples 100000 --home /tmp/whatif
+
+Four samples per question, three in four of them correct. Verdicts are made up; all else is decided and written as in a
+build. Each measurement runs in a process of its own, so that its peak memory is its own.
+"""
+
+import argparse
+import hashlib
+import io
+import random
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+from tables import K, Measured, measure, response, sentence
+
+from ovt.curate.decide import CHUNK, decide
+from ovt.curate.home import Home
+from ovt.curate.recipe import Recipe
+from ovt.curate.sources.images import keep_image
+from ovt.curate.stats.profile import profile
+from ovt.curate.versions.funnel import by_source
+from ovt.curate.versions.manifest import Input, Provenance
+from ovt.curate.versions.read import open_version
+from ovt.curate.versions.schema import QUESTIONS, SAMPLES, VERDICTS
+from ovt.curate.versions.write import VersionWriter
+from ovt.curate.whatif.whatif import what_if
+
+SOURCES = ("figures", "tables", "maps")
+RECIPE = {
+    "name": "million",
+    "sources": [{"path": "pocket:figures"}],
+    "endpoints": {"server": {"base_url": "http://127.0.0.1:9/v1", "model": "reasoner"}},
+    "reason": {"endpoint": "server", "k": K, "see": "image"},
+}
+
+
+def store_image(home: Home) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (28, 28)).save(out, "PNG")
+    return keep_image(home, out.getvalue())
+
+
+def make_questions(first: int, count: int, image: str) -> pl.DataFrame:
+    numbers = range(first, first + count)
+    fixed = {"images": [[image]] * count, "choices": [None] * count, "gold": ["12"] * count}
+    ids = [hashlib.sha256(b"%d" % number).hexdigest()[:16] for number in numbers]
+    named = {"question": [f"What is number {number}?" for number in numbers], "source_id": list(map(str, numbers))}
+    sources = [SOURCES[number % len(SOURCES)] for number in numbers]
+    return pl.DataFrame({"question_id": ids, "source": sources, **fixed, **named}, schema_overrides=QUESTIONS).select(
+        QUESTIONS.names()
+    )
+
+
+def make_samples(questions: pl.DataFrame, texts: list[str]) -> pl.DataFrame:
+    fixed = {"stage": "reason", "finish_reason": "stop", "prompt_tokens": 400, "completion_tokens": 500}
+    fixed |= {"cost_usd": 0.001, "model": "reasoner", "endpoint": "server"}
+    table = questions.select("question_id", index=pl.lit(list(range(K)))).explode("index").with_columns(
+        text=pl.Series(texts), error=pl.lit(None), **{name: pl.lit(value) for name, value in fixed.items()}
+    )  # fmt: skip
+    named = table.with_columns(sample_id=pl.format("{}-reason-{}", "question_id", "index"))
+    keyed = named.with_columns(reply_key=pl.col("sample_id").hash().cast(pl.String))
+    return keyed.select(pl.col(name).cast(dtype) for name, dtype in SAMPLES.items())
+
+
+def judge(answered: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    right = pl.col("sample_id").hash() % 4 != 0
+    made = {"kind": "number", "reason": "equal", "extracted": "12", "normalized_prediction": "12"}
+    made |= {"normalized_gold": "12", "explanation": "'12' against '12': they are the same number"}
+    return answered.select(
+        "sample_id",
+        "question_id",
+        pl.when(right).then(pl.lit("correct")).otherwise(pl.lit("wrong")).alias("outcome"),
+        *(pl.lit(value).alias(name) for name, value in made.items()),
+    ).select(VERDICTS.names())
+
+
+def generate(folder: Path, samples: int) -> None:
+    """The version million@v1."""
+    home, recipe = Home(folder), Recipe.model_validate(RECIPE)
+    pool = np.array([sentence(random.Random(seed)) for seed in range(20_000)], dtype=object)
+    numbers, image = np.random.default_rng(0), store_image(home)
+    inputs = tuple(Input(source=name, location="-", fingerprint="-", rows=samples // K) for name in SOURCES)
+    with VersionWriter(home, "million") as writer:
+        for first in range(0, samples // K, CHUNK):
+            questions = make_questions(first, min(CHUNK, samples // K - first), image)
+            picks = [pool[numbers.integers(0, len(pool), numbers.integers(12, 39))] for _ in range(len(questions) * K)]
+            said = make_samples(questions, [response(list(picked), 12) for picked in picks])
+            writer.append(**vars(decide(recipe, questions, said, judge)))
+        made = {"recipe": recipe.model_dump(mode="json"), "inputs": inputs, "models": (), "rebuild": "-"}
+        writer.finish(Provenance.model_validate(made | {"ovt_version": "-", "verifier_version": "-"}))
+
+
+def decide_again(folder: Path, _: int, *overrides: str, save_as: str | None = None) -> str:
+    home = Home(folder)
+    about = what_if(open_version("million", home), overrides, home, save_as=save_as)
+    return ", ".join(f"{name} {about['rows'][name]:,}" for name in ("same", "changed", "removed", "added"))
+
+
+def count_sources(folder: Path, _: int) -> str:
+    return f"{len(by_source(open_version('million', Home(folder))))} rows"
+
+
+def profile_all(folder: Path, _: int) -> str:
+    return f"median {profile(open_version('million', Home(folder)))['words']['median']} words"
+
+
+def report(folder: Path, samples: int) -> None:
+    work: dict[str, Callable[..., str]] = {
+        "what-if, as it is": decide_again,
+        "what-if, other length": partial(decide_again, overrides="filter.length.max_words=300"),
+        "funnel --by source": count_sources,
+        "stats": profile_all,
+    }
+    for name, run in work.items():
+        measured: Measured = measure(run, folder, samples)
+        print(
+            f"{name:<22} {measured.seconds:5.1f} s, CPU {measured.cpu:5.1f} s, peak {measured.peak:.2f} GB: "
+            f"{measured.result}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory of what-if, funnel and stats.")
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, help="where the version is kept for the next run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.home or Path(temporary)
+        if not Home(folder).versions.is_dir():
+            measure(generate, folder, options.samples)
+        report(folder, options.samples)
+
+
+if __name__ == "__main__":
+    main()
