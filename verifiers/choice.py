@@ -17,7 +17,7 @@ from ovt.verifiers.text import normalize_text
 from ovt.verifiers.verdict import Finding
 
 _NAMED = (
-    r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|alternative|statement|选项)\s*(?:is\s+)?[:#]?\s*)?"
+    r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|alternative|statement|选项)\s*+(?:is\s++)?[:#]?\s*+)?"
 )
 _LONE = re.compile(
     _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
@@ -30,7 +30,7 @@ _WITH_TEXT = re.compile(
     + r"(?:\(\s*([a-zA-Z])\s*\)(?![a-z])|\[\s*([a-zA-Z])\s*\](?![a-z])|([a-zA-Z])\s*[):]"
     + r"|([A-Z])\s*(?:\.|[,;](?=\s*[a-z]))|([A-Z])\s+(?:-+|=)(?=\s)|"
     + _BEFORE_REASON
-    + r")\s*[:.]*\s*(?:-\s+)?(.+)$",
+    + r")\s*+[:.]*+\s*+(?:-\s++)?(.+)$",
     re.DOTALL,
 )
 _LETTER_LAST = re.compile(r"([^()]*[^()\s])\s*\(([A-Z])\)$")
@@ -42,12 +42,12 @@ _ANOTHER_LETTER = re.compile(
 _SEVERAL = re.compile(r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b)++\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE)
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
-    r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)\s*:?\s+\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
+    r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)(?:\s*+:)?\s++\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
     r"|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
     r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay"
-    r"|\bcan|\bmaybe|\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s+(?:also\s+|be\s+|option\s+|choice\s+|\()*$"
+    r"|\bcan|\bmaybe|\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s++(?:(?:also|be|option|choice)\s++|\()*+$"
 )
 
 

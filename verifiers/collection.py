@@ -19,7 +19,7 @@ MAX_MEMBERS = 40
 _EMPTY = frozenset(["∅", "\\{\\}", "{}", "\\{ \\}", "{ }", "\\{∅\\}"])
 _ORDERED = frozenset(["()", "[]", "(]", "[)"])
 _SETS = frozenset(["\\{\\}", "{}"])
-_MEMBERSHIP = re.compile(r"^\s*(?P<name>[^∈=]+?)\s*(?:∈|=)\s*(?=[\\({\[±])")
+_MEMBERSHIP = re.compile(r"^(?P<name>[^∈=]++)(?:∈|=)\s*+(?=[\\({\[±])")
 _INTERVAL_SIGNS = re.compile(r"[∪∩∖∞≤≥<>≠]|ℝ")
 
 

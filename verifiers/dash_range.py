@@ -7,9 +7,9 @@ from ovt.verifiers.number import read_number
 from ovt.verifiers.units import read_unit
 from ovt.verifiers.verdict import Finding, equal_or_not
 
-_END = r"([$€£]?\s*\d+(?:,\d{3})*(?:\.\d+)?\s*%?)"
-_RANGE = re.compile(rf"{_END}\s*(?:-+|~)\s*{_END}(?P<unit>\s*[^\W\d_][\w\s./^{{}}°]*|\s*°)?$")
-_TO = re.compile(rf"(?:from\s+)?{_END}\s+to\s+{_END}(?P<unit>\s*[^\W\d_][\w\s./^{{}}°]*|\s*°)?$", re.IGNORECASE)
+_END = r"([$€£]?\s*+\d++(?:,\d{3})*+(?:\.\d++)?(?:\s*+%)?)"
+_RANGE = re.compile(rf"{_END}\s*+(?:-++|~)\s*+{_END}(?P<unit>\s*+(?:[^\W\d_][\w\s./^{{}}°]*|°))?$")
+_TO = re.compile(rf"(?:from\s++)?{_END}\s++to\s++{_END}(?P<unit>\s*+(?:[^\W\d_][\w\s./^{{}}°]*|°))?$", re.IGNORECASE)
 _CHAIN = re.compile(r"\d+(?:\s*-\s*\d+){2,}$")
 
 

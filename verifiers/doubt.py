@@ -23,17 +23,17 @@ MAX_PARTS = 12
 Judge = Callable[[str], Verdict]
 
 _DENIED = re.compile(
-    r"^\W*(?:never|all (?:but|except))\s+(?=\S)|\b(?:anything|everything) (?:but|except)\s+(?=\S)"
-    r"|\b(?:cannot|can not|can't|could not|couldn't|won't|will not|mustn't|must not|shouldn't|should not)\s+"
-    r"(?:possibly\s+)?be\b(?!.*\b(?:so|therefore|thus|hence|but|must|is)\b)"
-    r"|\b(?:not true|untrue|false|impossible|unlikely|doubtful|wrong|incorrect)\s+(?:that|to be)\b"
+    r"^\W*(?:never|all (?:but|except))\s++(?=\S)|\b(?:anything|everything) (?:but|except)\s++(?=\S)"
+    r"|\b(?:cannot|can not|can't|could not|couldn't|won't|will not|mustn't|must not|shouldn't|should not)\s++"
+    r"(?:possibly\s++)?be\b(?!.*\b(?:so|therefore|thus|hence|but|must|is)\b)"
+    r"|\b(?:not true|untrue|false|impossible|unlikely|doubtful|wrong|incorrect)\s++(?:that|to be)\b"
     r"(?!.*\b(?:so|therefore|thus|hence|but)\b)"
-    r"|(?<!no )(?<!any )(?<!a )\bdoubt\b(?!.*\b(?:so|but)\b)|\bsome\s+(?:say|think|claim)\b"
-    r"|\b(?:instead of|rather than)\s+(?=\S)"
-    r"|\b(?:double|twice|triple|(?:half|opposite|inverse|reciprocal) of)\s+(?=\S)"
+    r"|(?<!no )(?<!any )(?<!a )\bdoubt\b(?!.*\b(?:so|but)\b)|\bsome\s++(?:say|think|claim)\b"
+    r"|\b(?:instead of|rather than)\s++(?=\S)"
+    r"|\b(?:double|twice|triple|(?:half|opposite|inverse|reciprocal) of)\s++(?=\S)"
     r"(?!.*(?:\b(?:is|are|equals?|so|gives?|makes?|becomes?|get|yields?)\b|[=:]))"
     r"|\bnon-(?=\S)"
-    r"|\b(?:is|are|was)\s+(?:\w+ly\s+)?"
+    r"|\b(?:is|are|was)\s++(?:\w+ly\s++)?"
     r"(?:wrong|incorrect|ruled out|impossible|unlikely|not (?:correct|right|the answer))\W*$"
     r"|\bcan be (?:ruled out|excluded|eliminated|discarded)\W*$",
     re.IGNORECASE | re.DOTALL,
@@ -46,12 +46,12 @@ _HEDGED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _REASON = re.compile(
-    r"[\s,;(]+(?:because|since|as|due to|given|so|which|where|when|while|instead of|rather than|not|for"
+    r"(?<![\s,;(])[\s,;(]++(?:because|since|as|due to|given|so|which|where|when|while|instead of|rather than|not|for"
     r"|(?:it )?can(?:not|'t))\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _JOINT = re.compile(
-    r"\s*\(\s*or\s+|,?\s+(?:and/or|or|and|versus|vs\.?)\s+|[,;](?:\s+|(?=\d{4}))|\s*\|\s*|\n+|(?<=[a-z]{3})/(?=\d)|/(?=\s*[A-Za-z]\s*=)"
+    r"(?<!\s)\s*+\(\s*+or\s++|(?:,|(?<!\s))\s++(?:and/or|or|and|versus|vs\.?)\s++|[,;](?:\s+|(?=\d{4}))|(?<!\s)\s*+\|\s*+|\n+|(?<=[a-z]{3})/(?=\d)|/(?=\s*[A-Za-z]\s*=)"
     r"|(?<=\})\s*(?=\\boxed)",
     re.IGNORECASE,
 )

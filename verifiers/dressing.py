@@ -106,7 +106,7 @@ _LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
 _ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
 _CLAIM = re.compile(
     r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"
-    r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)\s*:?\s+(?=\S)",
+    r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)(?:\s*+:)?\s++(?=\S)",
     re.IGNORECASE,
 )
 _CLAIM_END = re.compile(

@@ -16,14 +16,14 @@ from ovt.verifiers.structure import Relation, enclosing, flip, inside, is_name, 
 from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
-_UNION = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*")
-_UNION_OR_COMMA = re.compile(r"\s*∪\s*|\s*,?\s*(?<![A-Za-z])or(?![A-Za-z])\s*|\s*,\s*")
+_UNION = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z]))\s*+")
+_UNION_OR_COMMA = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z])|,)\s*+")
 _MEMBERSHIP = re.compile(r"^(?:[A-Za-z]\w*(?:\s*\([a-z]\))?|\\[a-z]+)\s*(?:∈|=)\s*")
 _ALL_REALS = re.compile(
     r"(?:x ∈ )?(?:ℝ|all real(?: number)?s|(?:the )?(?:set of )?(?:all )?real numbers)$", re.IGNORECASE
 )
-_WITHOUT = re.compile(r"^(?:ℝ|\(\s*-\s*∞\s*,\s*\+?\s*∞\s*\))\s*(?:∖|-|except)\s*(?=\\?\{)")
-_BUILDER = re.compile(r"^\\?\{\s*([A-Za-z])\s*(?:∈\s*ℝ\s*)?[|:]\s*(.*?)\\?\}$")
+_WITHOUT = re.compile(r"^(?:ℝ|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+(?:∖|-|except)\s*+(?=\\?\{)")
+_BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
 MAX_PIECES = 20
 _ORDERS = {"less": -1, "equal": 0, "greater": 1}
 

@@ -10,7 +10,7 @@ from ovt.verifiers.notation import math_source
 from ovt.verifiers.verdict import Finding
 
 _MATRIX = re.compile(
-    r"(?:\\\{|[(\[|])?\s*\\begin\{(?P<name>[pbBvV]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(?P<body>.*?)\\end\{(?P=name)\}\s*(?:\\\}|[)\]|])?",
+    r"(?:(?:\\\{|[(\[|])\s*+)?\\begin\{(?P<name>[pbBvV]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(?P<body>.*?)\\end\{(?P=name)\}\s*(?:\\\}|[)\]|])?",
     re.DOTALL,
 )
 MAX_ENTRIES = 100
@@ -31,7 +31,7 @@ class Matrix(NamedTuple):
 def read_matrix(text: str) -> Matrix | None:
     """The matrix that a text is, or that a sum or product of matrices in it makes."""
     source = math_source(text.replace("\\\\", "\\row ")).rstrip(" .")
-    source = re.sub(r"^[A-Za-z][\w^'{}-]{0,12}\s*=\s*(?=[(\[|]?\s*\\begin)", "", source)
+    source = re.sub(r"^[A-Za-z][\w^'{}-]{0,12}\s*+=\s*+(?=[(\[|]?\s*+\\begin)", "", source)
     while (enclosed := re.match(r"\(\s*(\\begin.*\\end\{\w+\})\s*\)$", source, re.DOTALL)) and source.count(
         "\\begin"
     ) == 1:
@@ -52,7 +52,8 @@ def read_matrix(text: str) -> Matrix | None:
 
 def _rows(match: re.Match[str]) -> Rows | None:
     body = re.sub(r"\\hline", "", match["body"]).strip()
-    body = re.sub(r"(?:\\row\s*)+$", "", body)
+    while body.endswith("\\row"):
+        body = body.removesuffix("\\row").rstrip()
     rows = tuple(tuple(entry.strip() for entry in row.split("&")) for row in body.split("\\row"))
     if len({len(row) for row in rows}) != 1 or sum(map(len, rows)) > MAX_ENTRIES or not all(map(all, rows)):
         return None

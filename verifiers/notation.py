@@ -36,7 +36,7 @@ _SIGNS = [
     ("in", "", "∈"),
     ("setminus backslash", "", "∖"),
     ("emptyset varnothing O", "", "∅"),
-    ("R Reals Real", r"\\mathbb\s*\{?\s*R\s*\}?", "ℝ"),
+    ("R Reals Real", r"\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?", "ℝ"),
     ("mid vert lvert rvert Vert", r"\\\|", "|"),
     ("lbrace", "", r"\\{"),
     ("rbrace", "", r"\\}"),
@@ -60,7 +60,7 @@ _REPLACEMENTS = [
     (re.compile(r"\{,\}"), ","),
     (re.compile(r"\\[dtc]frac"), r"\\frac"),
     (re.compile(r"\\[dt]binom"), r"\\binom"),
-    (re.compile(rf"\s*\^\s*(?:{_CIRCLE})|\\(?:degrees?|circ)(?![A-Za-z])|\{{\s*degrees?\s*\}}"), "°"),
+    (re.compile(rf"(?<!\s)\s*+\^\s*+(?:{_CIRCLE})|\\(?:degrees?|circ)(?![A-Za-z])|\{{\s*degrees?\s*\}}"), "°"),
     *((_pattern(commands, others), written) for commands, others, written in _SIGNS),
     (re.compile(r"\$|\\[()]"), " "),
 ]

@@ -48,18 +48,18 @@ _SPACE_GROUPS = re.compile(r"\d{1,3}(?:[ '_]\d{3})+(?:[.,]\d+)?$")
 _DOT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+$|\d{1,3}(?:\.\d{3}){2,}$")
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)$")
 _SCIENTIFIC = re.compile(
-    r"(?:(?P<mantissa>[^eE]*?)\s*(?:\\times|\\cdot|×|·|\*|x|X)\s*)?10\s*(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|"
+    r"(?:(?P<mantissa>[^eE]*?)(?:\\times|\\cdot|×|·|\*|x|X)\s*+)?10\s*+(?:\^|\*\*)\s*+(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|"
     r"\(\s*(?P<round>[-+]?\d+)\s*\)|(?P<bare>[-+]?\d+))$"
 )
 _E_NOTATION = re.compile(r"(?P<mantissa>[\d.]+)[eE](?P<exponent>[-+]?\d+)$")
 _LATEX_FRACTION = re.compile(
-    r"(?P<whole>[\d, ]*?)\s*\\[dtc]?frac\s*(?:\{\s*(?P<top>[-+]?[\d.,]+)\s*\}|\s(?P<top1>\d)|(?P<top2>\d))\s*"
+    r"(?P<whole>[\d,\s]*+)\\[dtc]?frac\s*(?:\{\s*(?P<top>[-+]?[\d.,]+)\s*\}|\s(?P<top1>\d)|(?P<top2>\d))\s*"
     r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d))$"
 )
 _SLASH_FRACTION = re.compile(
     r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)$"
 )
-_PERCENT = re.compile(r"\s*(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
+_PERCENT = re.compile(r"(?<!\s)\s*+(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
 _AND_A_HALF = re.compile(r"(\w+) and (?:a|one) half$", re.IGNORECASE)
 _OUTER = re.compile(r"\(([^()]*)\)$|\{([^{}]*)\}$|\\left\(([^()]*)\\right\)$")
 
@@ -194,7 +194,7 @@ _NUMERAL = re.compile(
 def read_leading_words(text: str) -> tuple[Number, str] | None:
     """The numeral that a text begins with, in words, and what follows it: `two red apples`."""
     match = _NUMERAL.match(text)
-    number = _read_words(re.sub(r"[\s-]+(?:and\s*)?$", "", match[0])) if match else None
+    number = _read_words(re.sub(r"(?<![\s-])[\s-]++(?:and\s*+)?$", "", match[0])) if match else None
     return (number, text[match.end() :].strip()) if match and number else None
 
 

@@ -43,7 +43,7 @@ _SPLIT = re.compile(
 )
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
-_COMPOUND = re.compile(r"\s*(?:,|\band\b|\s)\s*(?=\d)")
+_COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 
 

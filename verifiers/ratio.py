@@ -10,8 +10,8 @@ from ovt.verifiers.structure import split_top
 from ovt.verifiers.syntax import number_node, parse
 from ovt.verifiers.verdict import Finding
 
-_COLON = re.compile(r"\s*:\s*")
-_TO = re.compile(r"\s+to\s+")
+_COLON = re.compile(r"(?<!\s)\s*+:\s*+")
+_TO = re.compile(r"(?<!\s)\s++to\s++")
 
 
 @lru_cache(maxsize=8192)

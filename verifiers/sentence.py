@@ -23,7 +23,8 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _AFTERTHOUGHT = re.compile(
-    r"[\s,;]+(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$"
+    r"(?<![\s,;])[\s,;]++"
+    r"(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$"
     r"|,\s*(?:and |but )?not\b.*$",
     re.IGNORECASE | re.DOTALL,
 )

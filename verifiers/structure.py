@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 _OPENERS = ("\\{", "(", "[", "{")
 _CLOSERS = ("\\}", ")", "]", "}")
-_CONJUNCTION = re.compile(r"\s*[,;，；]?\s*(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])\s*|\s*[;；]\s*|\s*&\s*")
-_COMMA = re.compile(r"\s*[,，、]\s*")
+_CONJUNCTION = re.compile(r"(?<!\s)\s*+(?:(?:[,;，；]\s*+)?(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|[;；&])\s*+")
+_COMMA = re.compile(r"(?<!\s)\s*+[,，、]\s*+")
 _RELATION = re.compile(r"[<>≤≥≠=∈≈]")
 _GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?!\d)")
 
@@ -122,7 +122,7 @@ def is_name(source: str) -> bool:
     if _SIMPLE_NAME.fullmatch(source):
         return True
     if enclosing(source) == "()":
-        symbols = re.split(r"\s*[,;]\s*", inside(source, "()"))
+        symbols = [symbol.strip() for symbol in re.split("[,;]", inside(source, "()"))]
         return len(symbols) > 1 and all(map(_ANY_SYMBOL.fullmatch, symbols))
     fraction = _FRACTION_OF_NAMES.fullmatch(source)
     parts = fraction.groups() if fraction else source.split(":") if ":" in source else [source.strip("|")]

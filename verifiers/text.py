@@ -16,7 +16,7 @@ from ovt.verifiers.verdict import Finding, equal_or_not
 _ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
 _INITIALS = re.compile(r"(?<![a-z.])[a-z](?:\.[a-z])+\b\.?")
 _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
-_SPACED_DASH = re.compile(r"\s*-\s*(?=\d)|(?<=\d)\s*-\s*")
+_SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
 _IT_IS = re.compile(r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are)\s+(?=\S)")
 

@@ -162,7 +162,7 @@ _ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) 
 }
 _AREA_WORDS = re.compile(r"\b(?:square|sq\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
 _VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
-_POWER_WORDS = re.compile(r"([^\W\d]+)\s+(squared|cubed)\b", re.IGNORECASE)
+_POWER_WORDS = re.compile(r"(?<![^\W\d])([^\W\d]++)\s++(squared|cubed)\b", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
 _FACTOR = re.compile(
     r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
