@@ -10,10 +10,13 @@ import typer
 from ovt.curate import commands as curate
 from ovt.curate.diff import commands as diff
 from ovt.curate.errors import OvtError
+from ovt.curate.export import commands as export
 from ovt.curate.grading import commands as verify
 from ovt.curate.home import Home
 from ovt.curate.hub import commands as hub
 from ovt.curate.options import HomePath, Json, Overrides
+from ovt.curate.similar import commands as similar
+from ovt.curate.stats import commands as stats
 from ovt.curate.terminal import console, print_json
 from ovt.curate.versions import commands as data
 from ovt.curate.whatif import commands as whatif
@@ -30,10 +33,13 @@ DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(curate.commands, name="curate")
+data.commands.add_typer(export.commands)
 data.commands.add_typer(hub.commands)
 app.add_typer(data.commands, name="data")
+data.commands.add_typer(similar.commands)
 data.commands.add_typer(diff.commands)
 data.commands.add_typer(whatif.commands)
+data.commands.add_typer(stats.commands)
 app.add_typer(verify.commands, name="verify")
 train.commands.add_typer(rl.commands)
 train.commands.add_typer(push.commands)

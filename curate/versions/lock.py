@@ -42,14 +42,15 @@ def make_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     """A new folder PREFIX1, PREFIX2, … in `parent`, and the descriptor of its lock. Removes those that nobody holds."""
     with locked(parent):
         for left in parent.glob(f"{prefix}*"):
-            _remove_unheld(left)
+            remove_unheld(left)
         number = next(number for number in range(1, 10**6) if not (parent / f"{prefix}{number}").exists())
         folder = parent / f"{prefix}{number}"
         folder.mkdir()
         return folder, take_lock(folder / LOCK)
 
 
-def _remove_unheld(folder: Path) -> None:
+def remove_unheld(folder: Path) -> None:
+    """Removes a folder unless somebody holds its lock."""
     descriptor = try_lock(folder / LOCK)
     if descriptor is not None:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,105 @@
+"""The folder of an export: put there whole, replaced only by another export, gone on with after a stop."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import ovt
+from ovt.cli import app
+from ovt.curate.errors import OvtError, RecipeError
+from ovt.curate.export.writing import FORMATS, export
+from ovt.curate.versions.read import open_version
+
+NAMES = re.compile(r"(?:README\.md|\.export\.json|dataset_info\.json|(?:sft|rl)(?:\.ids)?\.(?:json|jsonl|parquet))")
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_names_come_from_hashes_only_and_the_folder_is_whole(exported, to):
+    folder, record = exported(to)
+    assert record == json.loads((folder / ".export.json").read_text())
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        assert path.is_dir() or NAMES.fullmatch(name) or re.fullmatch(r"images/(..)/\1[0-9a-f]{62}\.png", name)
+    assert {path.name for path in folder.parent.iterdir()} == {"out"}
+
+
+def test_the_same_again_does_nothing_and_another_replaces_it(exported, version, tmp_path):
+    folder, record = exported("llamafactory")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    again, is_new = export(version, "llamafactory", folder, None, ovt.__version__)
+    assert (again, is_new) == (record, False)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    export(version, "easyr1", folder, "rl", ovt.__version__)
+    assert {path.name for path in folder.iterdir()} == {"rl.parquet", ".export.json"}
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_is_no_export_is_left_alone(version, tmp_path, what):
+    out = tmp_path / "thesis"
+    if what == "file":
+        out.write_text("all my work")
+    else:
+        out.mkdir()
+        (out / "chapter.tex").write_text("all my work")
+    with pytest.raises(OvtError, match="is there and is no export of ovt: choose another folder"):
+        export(version, "trl", out, None, ovt.__version__)
+    assert "all my work" in (out if what == "file" else out / "chapter.tex").read_text()
+
+
+def test_an_export_that_was_stopped_goes_on(version, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        export(version, "llamafactory", out, None, ovt.__version__)
+    monkeypatch.undo()
+    assert not out.exists()
+    (part,) = tmp_path.iterdir()
+    images = {path.name: path.stat().st_mtime_ns for path in part.glob("images/*/*")}
+    export(version, "llamafactory", out, None, ovt.__version__)
+    assert {path.name: path.stat().st_mtime_ns for path in out.glob("images/*/*")} == images
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_leavings_of_another_export_go(version, tmp_path):
+    left = tmp_path / ".out.trl-000000000000.part"
+    left.mkdir()
+    export(version, "openai", tmp_path / "out", None, ovt.__version__)
+    assert not left.exists()
+
+
+def test_what_cannot_be_exported(version, home, make_build, tmp_path):
+    with pytest.raises(RecipeError, match="rows of rl have no response, which openai files need"):
+        export(version, "openai", tmp_path / "out", "rl", "0")
+    with pytest.raises(RecipeError, match="'axolotl' is no format: choose one of trl, llamafactory"):
+        export(version, "axolotl", tmp_path / "out", None, "0")
+    with pytest.raises(RecipeError, match="'test' is no split"):
+        export(version, "trl", tmp_path / "out", "test", "0")
+    without_rl = make_build(1).write(home)
+    with pytest.raises(OvtError, match="tiny@v1 has no rows in rl: there is nothing to export"):
+        export(without_rl, "trl", tmp_path / "out", "rl", "0")
+    assert export(without_rl, "trl", tmp_path / "out", None, "0")[0]["splits"] == ["sft"]
+
+
+def test_a_changed_version_is_not_exported(home, make_build, tmp_path):
+    version = make_build(1).write(home)
+    path = version.path / "data" / "sft-00000-of-00001.parquet"
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(OvtError, match=r"data/sft-00000-of-00001\.parquet was changed"):
+        export(open_version("tiny", home), "trl", tmp_path / "out", None, "0")
+
+
+def test_the_command(version, tmp_path):
+    home = version.path.parents[2]
+    arguments = ["data", "export", "tiny", str(tmp_path / "out"), "--to", "ms-swift", "--home", str(home)]
+    told = CliRunner().invoke(app, arguments).output.splitlines()
+    assert told == [
+        f"{version.hash_ref} for ms-swift: sft 8, rl 4",
+        f"folder: {tmp_path}{os.sep}out",
+        f"use:    --dataset {tmp_path}{os.sep}out{os.sep}sft.jsonl",
+    ]
+    assert "it was there already" in CliRunner().invoke(app, arguments).output
