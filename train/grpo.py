@@ -89,6 +89,8 @@ def plan_steps(questions: int, settings: "RlSection", batches: Batches) -> int:
 
 def argument_dict(folder: Path, settings: "RlSection", batches: Batches, steps: int) -> dict[str, Any]:
     """GRPOConfig's arguments on this machine."""
+    from trl.import_utils import is_vllm_available
+
     accelerator = devices.on_accelerator()
     checkpointing = settings.activation_checkpointing
     whole = batches.steps_per_rollout
@@ -99,7 +101,7 @@ def argument_dict(folder: Path, settings: "RlSection", batches: Batches, steps: 
         "gradient_accumulation_steps": batches.share.accumulation,
         "generation_batch_size": batches.per_rollout,
         "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a run that goes on
-        "use_vllm": uses_vllm(settings, accelerator),
+        "use_vllm": uses_vllm(settings, accelerator, is_vllm_available()),
         "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
         "use_cpu": not accelerator,
         "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
@@ -129,11 +131,8 @@ def passed_through(settings: "RlSection") -> dict[str, Any]:
     return settings.model_dump(exclude=OWN) | settings.trainer
 
 
-def uses_vllm(settings: "RlSection", accelerator: bool) -> bool:
-    """Whether rollouts come from vLLM. OvtError where that was asked for and cannot be."""
-    from trl.import_utils import is_vllm_available
-
-    there = is_vllm_available()
+def uses_vllm(settings: "RlSection", accelerator: bool, there: bool) -> bool:
+    """Whether rollouts come from vLLM (`there`: it is installed). OvtError where that was asked for and cannot be."""
     if settings.use_vllm and not there:
         raise OvtError(
             "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
@@ -167,7 +166,7 @@ def make_trainer(
     transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
     model = prepare_model(run, where, settings, checkpoint)
     keep = partial(keep_rollouts, run, ending_tokens(model, processor))
-    quiet("trl.trainer.grpo_trainer", "All reward functions returned None")
+    quiet_libraries()
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=Reward(settings.reward, kind, settings.max_completion_length, grader, keep),
@@ -239,11 +238,14 @@ def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
     rollouts.write(rollouts.to_table(judged, ends, run.name, rank), run.rollouts, judged.step, rank)
 
 
-def quiet(logger: str, beginning: str) -> None:
-    """Drops a library's lines that begin so: a verdict that abstains is counted, and needs no page of its inputs."""
+def quiet_libraries() -> None:
+    """Drops what TRL says of an abstention (it is counted, and needs no page of its inputs), and a name's renaming."""
     import logging
+    import warnings
 
-    logging.getLogger(logger).addFilter(lambda record: not record.getMessage().startswith(beginning))
+    loud = "All reward functions returned None"
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda record: loud not in record.getMessage())
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":

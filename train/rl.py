@@ -36,10 +36,15 @@ COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty",
 
 @dataclass(frozen=True)
 class Pool:
-    """The questions of a version that can be asked: `dataset` has COLUMNS; `left_out` counts the others by reason."""
+    """The questions of a version that can be asked: `dataset` has COLUMNS; `left_out` counts the others by reason.
+
+    longest   tokens of the longest prompt; images: of the images of the prompt that has most of them
+    """
 
     dataset: "Dataset"
     left_out: dict[str, int]
+    longest: int
+    images: int
 
 
 def rl(
@@ -165,7 +170,8 @@ def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: R
     if not asked:
         told = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
         raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
-    return Pool(dataset.select(asked), left_out)
+    most = lengths[asked].select(pl.max("prompt_tokens", "image_tokens")).row(0)
+    return Pool(dataset.select(asked), left_out, *most)
 
 
 def parent_run(model: str, home: Home) -> Run:

@@ -153,16 +153,16 @@ def add_row(tables: dict[str, list[dict]], home: Home, number: int, row: dict[st
     })  # fmt: skip
 
 
-@pytest.fixture(name="colour_rows")
+@pytest.fixture(name="colour_rows", scope="session")
 def _colour_rows() -> Callable[..., list[dict[str, Any]]]:
     return colour_rows
 
 
-@pytest.fixture(name="write_version")
+@pytest.fixture(name="write_version", scope="session")
 def _write_version() -> Callable[..., Version]:
     return write_version
 
 
-@pytest.fixture(name="question_id")
+@pytest.fixture(name="question_id", scope="session")
 def _question_id() -> Callable[[int], str]:
     return question_id

@@ -1,0 +1,85 @@
+"""The reward: the verifier's verdict and nothing else, unless asked for."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovt.train.reward import Judged, Reward, RewardSection, is_formatted, overlong, worth
+from ovt.verifiers import Verdict, verify_response
+
+GOOD = "<think>Two and two.</think>\nIt is four.\n<answer>4</answer>"
+ABSTAIN = Verdict("abstain", "expression", "undecided")
+
+
+def asked(texts, golds, section=None, grader=None, choices=None):
+    """What TRL gets for these texts: (rewards, metrics, the batch that was kept)."""
+    metrics: dict[str, float] = {}
+    kept: list[Judged] = []
+    reward = Reward(section or RewardSection(), "auto", 100, grader, kept.append)
+    rewards = reward(
+        completions=[[{"role": "assistant", "content": text}] for text in texts],
+        completion_ids=[[1] * len(text.split()) for text in texts],
+        answer=golds,
+        choices=choices or [None] * len(texts),
+        question_id=[f"q{i}" for i in range(len(texts))],
+        trainer_state=SimpleNamespace(global_step=6),
+        log_metric=metrics.__setitem__,
+        images=[[]] * len(texts),
+    )
+    return rewards, metrics, kept[0]
+
+
+def test_the_reward_is_the_verdict():
+    texts = [GOOD, GOOD, "no idea", "<answer>B</answer>", "<think>cut off"]
+    golds = ["4", "5", "4", "star", "4"]
+    choices = [None, None, None, ["circle", "star"], None]
+    rewards, metrics, kept = asked(texts, golds, choices=choices)
+    said = [verify_response(*row[:2], choices=row[2]) for row in zip(texts, golds, choices, strict=True)]
+    assert rewards == [float(verdict.outcome == "correct") for verdict in said] == [1.0, 0.0, 0.0, 1.0, 0.0]
+    assert list(kept.verdicts) == said
+    assert kept.step == 7
+    assert metrics["verdicts"] == 5
+    assert metrics["abstain"] == 0
+    assert metrics["reward_s"] > 0
+
+
+def test_an_abstention_is_worth_nothing_whatever_else_is_rewarded():
+    section = RewardSection(format_weight=0.5, length_weight=0.5)
+    assert worth(ABSTAIN, GOOD, 10, section, 100) is None
+
+
+def test_format_and_length_are_added_where_asked_for():
+    plain = "It is <answer>4</answer>"
+    assert asked([GOOD, plain], ["4", "4"])[0] == [1.0, 1.0]
+    assert asked([GOOD, plain], ["4", "4"], RewardSection(format_weight=0.2))[0] == [1.2, 1.0]
+    section = RewardSection(length_weight=0.5, length_cache=20)
+    assert [worth(verify_response(GOOD, "4"), GOOD, n, section, 100) for n in (80, 90, 100)] == [1.0, 0.75, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "formatted"),
+    [
+        (GOOD, True),
+        (f"\n{GOOD}\n", True),
+        ("<answer>4</answer>", False),
+        (f"{GOOD} and more", False),
+        (f"<answer>3</answer> {GOOD}", False),
+        ("<think>a</think><think>b</think><answer>4</answer>", False),
+        ("<answer>4</answer><think>a</think>", False),
+    ],
+)
+def test_format(text, formatted):
+    assert is_formatted(text) is formatted
+
+
+@given(st.integers(1, 3000), st.integers(1, 2048), st.integers(1, 600))
+def test_the_penalty_grows_from_0_to_1(length, limit, cache):
+    assert 0 <= overlong(length, limit, cache) <= overlong(length + 1, limit, cache) <= 1
+
+
+def test_a_second_grader_is_asked_about_the_same_texts():
+    heard = []
+    asked([GOOD], ["4"], grader=lambda *given: heard.append(given) or 0.5)
+    assert heard == [([GOOD], ["4"], [None])]

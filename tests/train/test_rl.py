@@ -1,0 +1,194 @@
+"""Reinforcement by the real GRPOTrainer on a really small model that has begun to know the colours."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+
+from ovt.curate.errors import OvtError
+from ovt.curate.home import Home
+from ovt.curate.versions.read import open_version, scan
+from ovt.train import rollouts
+from ovt.train.models import load_model
+from ovt.train.rl import rl, rl_stages
+from ovt.train.rl_section import RlSection
+from ovt.train.runs import open_run
+from ovt.train.sft import SftSection, sft
+from ovt.verifiers import VERSION, verify_response
+
+FAST = {
+    "num_generations": 3,
+    "rollout_batch_size": 4,
+    "global_batch_size": 2,
+    "max_steps": 4,
+    "max_completion_length": 32,
+    "learning_rate": 1e-3,
+    "save_steps": 2,
+}
+
+
+def settings(**changes) -> RlSection:
+    return RlSection.model_validate(FAST | changes)
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return load_model(str(folder), dtype=torch.float32).state_dict()
+
+
+def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def lines(run) -> list[dict]:
+    return [json.loads(line) for line in run.log.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def taught(small_vlm, tmp_path_factory, colour_rows, write_version) -> Home:
+    """A home with the version `colours` (both splits) and the run `taught`, a model that is right now and then."""
+    home = Home(tmp_path_factory.mktemp("taught"))
+    write_version(home, colour_rows(40) + colour_rows(8, first=40, split="rl"))
+    easy = {"learning_rate": 8e-3, "global_batch_size": 16, "per_device_train_batch_size": 16, "max_steps": 25}
+    sft("colours", str(small_vlm), SftSection.model_validate(easy), home, name="taught")
+    return home
+
+
+@pytest.fixture(scope="module")
+def whole(taught):
+    """An undisturbed run."""
+    return rl("colours", "taught", settings(), taught, name="whole")
+
+
+def test_rewards_are_the_verifiers_and_every_rollout_is_kept_once(taught, whole):
+    found = rollouts.scan(whole).collect()
+    assert len(found) == found["sample_id"].n_unique() == 2 * 4 * 3
+    assert found["step"].unique(maintain_order=True).to_list() == [1, 3]
+    golds = dict(row for split in ("sft", "rl") for row in _questions(taught, split))
+    for one in found.to_dicts():
+        verdict = verify_response(one["text"], golds[one["question_id"]])
+        assert (one["outcome"], one["reward"]) == (verdict.outcome, float(verdict.outcome == "correct"))
+    told = [line["reward"] for line in lines(whole) if line.get("reward") is not None]
+    means = found.group_by("step", maintain_order=True).agg(pl.col("reward").mean())["reward"].to_list()
+    assert told == pytest.approx(means)
+
+
+def _questions(home: Home, split: str):
+    return scan(open_version("colours", home), split).select(pl.col("question_id"), pl.col("answer")).collect().rows()
+
+
+def test_a_run_says_what_it_was_made_of(whole):
+    record = whole.record
+    assert whole.done
+    assert (record.kind, record.model, record.verifier_version) == ("rl", "taught", VERSION)
+    assert record.parents == ["colours@v1", "taught"]
+    result = record.result
+    assert (result["steps"], result["questions"], result["verdicts"]) == (4, 48, 24)
+    assert 0 < result["reward_share"] < 1
+    assert len(lines(whole)) >= 4
+    assert {"kl", "entropy", "second_opinion", "abstain", "reward_s"} <= set(lines(whole)[0])
+    assert not same(weights(whole.model), weights(whole.path.parent / "taught" / "model"))
+
+
+STALL = """
+import sys, time, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from trl import GRPOTrainer
+from ovt.curate.home import Home
+from ovt.curate.versions.read import open_version, scan
+from ovt.train.rl import rl
+from ovt.train.rl_section import RlSection
+sample = GRPOTrainer._generate_single_turn
+calls = []
+def hang(*args, **kwargs):
+    calls.append(1)
+    if len(calls) == 2:
+        time.sleep(600)
+    return sample(*args, **kwargs)
+GRPOTrainer._generate_single_turn = hang
+sys.argv = ["ovt", "train", "rl", "colours", "--model", "taught"]
+rl("colours", "taught", RlSection.model_validate_json(sys.argv_settings), Home(Path(sys.argv_home)), name="stalled")
+"""
+
+
+def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole):
+    """The watchdog ends the process as kill -9 would: at once, with the last checkpoint on disk and nothing else."""
+    chosen = settings(stall_s=5.0)
+    code = STALL.replace("sys.argv_settings", repr(chosen.model_dump_json())).replace(
+        "sys.argv_home", repr(str(taught.path))
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 130, done.stderr[-2000:]
+    assert "ovt: no step for 5 s: stopped" in done.stderr
+    assert "go on with: ovt train rl colours --model taught" in done.stderr
+    stalled = open_run("stalled", taught)
+    assert not stalled.done
+    shutil.copyfile(stalled.rollouts / "step-00001-0.parquet", stalled.rollouts / "step-00003-0.parquet")
+    (stalled.checkpoints / "checkpoint-3").mkdir()  # half written
+    gone_on = rl("colours", "taught", chosen, taught, name="stalled")
+    assert gone_on.record.result["steps"] == 4
+    assert same(weights(gone_on.model), weights(whole.model))
+    assert rollouts.scan(gone_on).drop("model").collect().equals(rollouts.scan(whole).drop("model").collect())
+
+
+def test_abstentions_alone_teach_nothing_and_stop_nothing(taught):
+    """Where no rule can decide on any rollout, the model stays as it is."""
+    from ovt.train.grpo import make_trainer, plan_batches
+    from ovt.train.models import resolve_model
+    from ovt.train.rl import choose_questions, load_splits, make_record
+    from ovt.train.runs import start
+
+    chosen = settings(beta=0.0, weight_decay=0.0, max_steps=1, global_batch_size=4)
+    where = resolve_model("taught", taught)
+    splits = load_splits("colours", ("sft",), taught)
+    record = make_record(splits[0], "taught", where, chosen, None).model_copy(update={"name": "abstained"})
+    run = start(record, taught)
+    pool = choose_questions(splits, "taught", where, chosen, taught)
+    trainer = make_trainer(run, pool.dataset, where, chosen, "auto", plan_batches(chosen, 1), None, None, print)
+    trainer.reward_funcs[0] = lambda completions, **columns: [None] * len(completions)
+    model: Any = trainer.model
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    trainer.train()
+    assert same(before, model.state_dict())
+    assert lines(run)[0]["reward"] is None
+
+
+def test_stages_follow_each_other(taught):
+    """A frozen vision tower first, then adapters, on the questions that the first stage did not find sure."""
+    one = {"max_steps": 1, "global_batch_size": 4}
+    stages = [
+        settings(**one, freeze_vision_tower=True, questions={"difficulty": ["easy"]}),
+        settings(max_steps=1, rollout_batch_size=2, lora={"r": 2}, questions={"sure": "rollouts"}),
+    ]
+    first, second = rl_stages("colours", "taught", stages, taught, name="staged")
+    assert second.record.parents == ["colours@v1", "staged-1"]
+    assert first.record.result["left_out"] == {"difficulty": 8}
+    before, after = weights(taught.runs / "taught" / "model"), weights(first.model)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not any("visual" in name for name in changed)
+    assert (second.model / "adapter_config.json").is_file()
+    assert rl("colours", "staged-1", stages[1], taught, name="staged-2").done
+
+
+def test_what_cannot_be_reinforced_is_one_line(taught):
+    for changes, told in (
+        ({"questions": {"difficulty": ["hard"]}}, "no question is 'hard'"),
+        ({"questions": {"max_prompt_length": 3}}, "no question of colours@v1 is left to ask .too_long 48."),
+        ({"questions": {"sure": "rollouts"}}, "run taught has no rollouts"),
+        ({"rollout_batch_size": 64, "global_batch_size": 64}, "48 questions are fewer than a rollout batch of 64"),
+    ):
+        with pytest.raises(OvtError, match=told):
+            rl("colours", "taught", settings(**changes), taught, name="refused", resume=False)

@@ -1,0 +1,136 @@
+"""`ovt train rl` and `ovt train rollouts`: reinforce a model on a version's questions; read what it wrote meanwhile."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ovt.curate.commands import git_commit
+from ovt.curate.home import Home
+from ovt.curate.options import HomePath, Json, Overrides
+from ovt.curate.terminal import console, print_json
+from ovt.train.commands import (
+    Config,
+    DryRun,
+    Launch,
+    Model,
+    Processes,
+    Resume,
+    RunName,
+    RunRef,
+    Version,
+    show_finished,
+    training,
+)
+
+if TYPE_CHECKING:
+    from ovt.train.rl_section import RlSection
+
+commands = typer.Typer(no_args_is_help=True)
+
+
+@commands.command()
+def rl(
+    ref: Version,
+    model: Model,
+    config: Config = None,
+    overrides: Overrides = None,
+    name: RunName = None,
+    resume: Resume = True,
+    accelerate: Launch = None,
+    processes: Processes = None,
+    dry_run: DryRun = False,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Reinforce a model on a version's questions, rewarded by the verifier; run the same line again to go on.
+
+    A configuration with several [[rl]] tables is a curriculum: a run for each, from the model of the one before.
+    """
+    with training():
+        from ovt.train.rl import rl_stages
+
+        stages = load_stages(config, overrides)
+        if dry_run:
+            show_plans(ref, model, stages, Home.locate(home), accelerate, processes, json)
+            return
+        if accelerate:
+            launch_stages(stages, accelerate, processes)
+        place = Home.locate(home)
+        done = rl_stages(ref, model, stages, place, name=name, resume=resume, git_commit=git_commit())
+    for run in done:
+        show_finished(run.name, Home.locate(home), json)
+
+
+@commands.command()
+def rollouts(
+    ref: RunRef,
+    step: Annotated[int | None, typer.Option(min=1, help="The step that learned from them [default: last].")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only correct, wrong or abstain.")] = None,
+    question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id, or its start.")] = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many.")] = 3,
+    stats: Annotated[bool, typer.Option("--stats", help="A line per step instead.")] = False,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show what a model wrote while it was reinforced, and the verdicts on it."""
+    from ovt.train.render_rollouts import rollouts_shown, steps_shown
+    from ovt.train.rollouts import by_step, pick
+    from ovt.train.runs import open_run
+
+    run = open_run(ref, Home.locate(home))
+    found = by_step(run).to_dicts() if stats else pick(run, rows, step, outcome, question)
+    if json:
+        print_json(found)
+    else:
+        console().print(steps_shown(found) if stats else rollouts_shown(found))
+
+
+def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":
+    """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
+    from ovt.curate.recipe import load_tree, read_section, set_key
+    from ovt.train.rl_section import RlSection
+
+    where, tree = load_tree(config) if config else ("--set", {})
+    tables = tree.get("rl", tree)
+    stages = []
+    for table in tables if isinstance(tables, list) else [tables]:
+        for override in overrides or ():
+            set_key(table, override)
+        stages.append(read_section(RlSection, table, where))
+    return stages
+
+
+def show_plans(
+    ref: str,
+    model: str,
+    stages: "list[RlSection]",
+    home: Home,
+    config: str | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """The plan of each stage; all begin from `model` here, as the models between are not there yet."""
+    from ovt.train.launch import device_count
+    from ovt.train.render import plan_shown
+    from ovt.train.rl_plan import plan_rl
+
+    count = device_count(config, processes) if config else 1
+    found = [plan_rl(ref, model, settings, home, count, shared=config is not None) for settings in stages]
+    if as_json:
+        print_json(found)
+        return
+    for plan in found:
+        console().print(plan_shown(plan))
+
+
+def launch_stages(stages: "list[RlSection]", config: str, processes: int | None) -> None:
+    """Starts this command once per device, and ends with the launcher's exit code."""
+    import sys
+
+    from ovt.train.grpo import plan_batches
+    from ovt.train.launch import device_count, launch
+
+    for settings in stages:
+        plan_batches(settings, device_count(config, processes))
+    raise typer.Exit(launch(config, processes, sys.argv[1:]))
