@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import threading
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import torch
 
 from ovt.curate.errors import OvtError
 from ovt.train.models import load_model, load_processor
-from ovt.train.runs import last_checkpoint, open_run
+from ovt.train.runs import is_complete, last_checkpoint, open_run
 from ovt.train.sft import LoraSection, SftSection, sft
 
 FAST = {
@@ -77,7 +78,7 @@ def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
 
 def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version):
     write_version(home, colour_rows(40))
-    longer = settings(max_steps=30, save_steps=100)
+    longer = settings(max_steps=16, save_steps=100)
     whole = sft("colours", str(small_vlm), longer, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 4), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), longer, home, name="halved")
@@ -85,7 +86,7 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
     assert not halved.done
     checkpoint = last_checkpoint(halved)
     assert checkpoint is not None
-    assert checkpoint.name != "checkpoint-30"
+    assert checkpoint.name != "checkpoint-16"
     halved = sft("colours", str(small_vlm), longer, home, name="halved")
     assert same(weights(whole.model), weights(halved.model))
     told = ("step", "loss", "learning_rate", "num_tokens")
@@ -96,7 +97,7 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
 
 def test_adapters_resume_and_merge_to_what_they_computed(home, small_vlm, colour_rows, write_version):
     write_version(home, colour_rows(16))
-    lora = settings(max_steps=20, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
+    lora = settings(max_steps=12, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
     whole = sft("colours", str(small_vlm), lora, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 3), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), lora, home, name="halved")
@@ -166,3 +167,67 @@ def test_rows_too_long_are_left_out_by_id(home, small_vlm, colour_rows, write_ve
     assert run.record.result["left_out"] == {"too_long": 1}
     assert run.record.result["train_rows"] == 17
     assert f"left out of colours@v1: too_long 1 ({question_id(3)})" in capsys.readouterr().err
+
+
+@contextmanager
+def disk_full_after(checkpoint):
+    """No file can grow past 100 KB once a checkpoint is complete: what a full disk is to the trainer."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.002):
+            if is_complete(checkpoint):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(32))
+    often = settings(max_steps=12, save_steps=4)
+    run = home.runs / "full"
+    with (
+        disk_full_after(run / "checkpoints" / "checkpoint-4"),
+        pytest.raises(OvtError, match=r"checkpoint-[48] is whole and kept: make room"),
+    ):
+        sft("colours", str(small_vlm), often, home, name="full")
+    assert not open_run("full", home).done
+    assert not (run / "model").exists()
+    done = sft("colours", str(small_vlm), often, home, name="full")
+    whole = sft("colours", str(small_vlm), often, home, name="whole")
+    assert same(weights(done.model), weights(whole.model))
+
+
+@pytest.mark.parametrize(
+    ("change", "changes", "told"),
+    [
+        ({"images": []}, {}, "colours@v1 has no images: ovt trains vision-language models"),
+        ({"completion": "so " * 900}, {}, "every row of colours@v1 is longer than 512 tokens"),
+        ({}, {"max_length": 4096}, "max_length = 4096 is more than the 512 tokens of .*'s? context: lower it"),
+        ({}, {"max_length": 8}, r"every row of colours@v1 is longer than 8 tokens \(shortest \d+\): raise max_length"),
+        ({}, {"per_device_train_batch_size": 7}, "do not divide a global batch of 16 rows"),
+        ({}, {"trainer": {"optimm": "sgd"}}, "trainer.optimm is not an argument .* did you mean optim"),
+        ({}, {"trainer": {"learning_rate": 1}}, r"trainer.learning_rate is a setting of its own"),
+        ({}, {"trainer": {"output_dir": "x"}}, "trainer.output_dir is set by ovt"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_one_line(home, small_vlm, colour_rows, write_version, change, changes, told):
+    write_version(home, [row | change for row in colour_rows(4)])
+    with pytest.raises(OvtError, match=told) as raised:
+        sft("colours", str(small_vlm), settings(**changes), home)
+    assert "\n" not in str(raised.value)
+
+
+def test_data_of_another_verifier_is_told(home, small_vlm, colour_rows, write_version, capsys):
+    write_version(home, colour_rows(8), verifier="0")
+    sft("colours", str(small_vlm), settings(max_steps=1, trainer={"optim": "sgd"}), home)
+    assert "colours@v1 was verified by verifier 0, this is" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""`ovt train` as people type it: killed in the middle, going on, errors of one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ovt.train.models import load_model
+from ovt.train.runs import is_complete
+
+OVT = Path(sys.executable).with_name("ovt")
+SETS = ("learning_rate=0.003", "global_batch_size=16", "max_steps=24", "save_steps=4", "warmup_steps=1")
+OPTIONS = [part for one in SETS for part in ("--set", one)]
+
+
+def start(home, *arguments: str) -> subprocess.Popen[str]:
+    env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.Popen(
+        [OVT, "train", *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=110)
+    return process.returncode, out, err
+
+
+@pytest.mark.slow
+def test_killed_and_started_again_it_ends_as_undisturbed(home, small_vlm, colour_rows, write_version):
+    """kill -9 after the first checkpoint; the same line again; the same weights as a run that nobody disturbed."""
+    from ovt.train.sft import SftSection, sft
+
+    write_version(home, colour_rows(32))
+    line = ("sft", "colours", "--model", str(small_vlm), "--name", "killed", *OPTIONS, "--json")
+    process = start(home, *line)
+    checkpoint = home.runs / "killed" / "checkpoints" / "checkpoint-4"
+    while process.poll() is None and not is_complete(checkpoint):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert finished(process)[0] == -signal.SIGKILL
+    code, out, err = finished(start(home, *line))
+    assert code == 0, err
+    assert "going on from step" in err
+    record = json.loads(out)
+    assert record["status"] == "done"
+    undisturbed = SftSection(learning_rate=3e-3, global_batch_size=16, max_steps=24, save_steps=4, warmup_steps=1)
+    whole = sft("colours", str(small_vlm), undisturbed, home, name="whole")
+    one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "killed" / "model", whole.model))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.slow
+def test_an_unknown_setting_is_named_with_the_nearest_one(home):
+    code, out, err = finished(start(home, "sft", "colours", "--model", "pocket", "--set", "learning_rat=1"))
+    assert code == 2
+    assert err == "ovt: --set: learning_rat is not a known key; did you mean learning_rate?\n"
+    assert out == ""
