@@ -140,7 +140,7 @@ def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], e
     ends = pl.concat([dropped.select(ENDS), *(one.ends for one in compared)])
     by_split = {side: {split: int((rows["split"] == split).sum()) for split in SPLITS} for side, rows in kept.items()}
     return {
-        "funnel": {"a": [row.model_dump() for row in version.manifest.funnel], "b": funnel(ends).to_dicts()},
+        "funnel": {"a": [row.model_dump(mode="json") for row in version.manifest.funnel], "b": funnel(ends).to_dicts()},
         "rows": by_split | {name: int((changes["status"] == name).sum()) for name in STATUSES},
         **{status: count_reasons(changes, status) for status in ("removed", "added")},
         "changed": count_kinds(changes),
