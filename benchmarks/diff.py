@@ -32,7 +32,7 @@ from ovt.curate.stages import behaviours
 from ovt.curate.stages.decisions import dropped, kept
 from ovt.curate.stages.words import count_words
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.versions.schema import QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 
 CHUNK = 20_000  # questions written at once
@@ -142,9 +142,7 @@ def outcome() -> pl.Expr:
     return pl.when("right").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
 
 
-def decide(
-    samples: pl.DataFrame, chosen: pl.DataFrame, solved: pl.DataFrame, unsolved: pl.DataFrame
-) -> pl.DataFrame:
+def decide(samples: pl.DataFrame, chosen: pl.DataFrame, solved: pl.DataFrame, unsolved: pl.DataFrame) -> pl.DataFrame:
     fallen = chosen.filter("gone")
     others = samples.filter("right").join(chosen, on="sample_id", how="anti", maintain_order="left")
     return pl.concat(
@@ -218,3 +216,87 @@ def generate(folder: Path, rows: int, second: bool) -> None:
             numbers = np.arange(first, min(first + CHUNK, start + asked))
             writer.append(**chunk(numbers, second, pool, image))
         writer.finish(provenance(second))
+
+
+def ours(folder: Path) -> dict[str, int]:
+    """All of a diff: files hashed, rows joined and explained, drift with its intervals."""
+    from ovt.curate.diff.diff import compare
+    from ovt.curate.diff.opening import open_side
+
+    rows = compare(*(open_side(f"big@{ordinal}", Home(folder)) for ordinal in (1, 2))).about["rows"]
+    return {status: rows[status] for status in ("same", "changed", "removed", "added")}
+
+
+def with_pandas(folder: Path) -> dict[str, int]:
+    """What a merge by id tells: a row whose id changed with its gold came and went, and nothing says why."""
+    import pandas as pd
+
+    numbers = ["pass_rate", "difficulty", "response_words", *behaviours.COLUMNS]
+    columns = ["question_id", "sample_id", "answer", "source", "completion", *numbers]
+    sides = []
+    for ordinal in (1, 2):
+        files = sorted((folder / "versions" / "big" / f"v{ordinal}" / "data").glob("*.parquet"))
+        table = pd.concat([pd.read_parquet(file, columns=columns) for file in files], ignore_index=True)
+        table["completion"] = [turns[0]["content"] if len(turns) else None for turns in table["completion"]]
+        sides.append(table)
+    merged = sides[0].merge(sides[1], on="question_id", how="outer", suffixes=("_a", "_b"), indicator=True)
+    both = merged[merged["_merge"] == "both"]
+    changed = (both["sample_id_a"].fillna("") != both["sample_id_b"].fillna("")) | (
+        both["completion_a"].fillna("") != both["completion_b"].fillna("")
+    )
+    for side in ("a", "b"):
+        merged.groupby(f"source_{side}")[[f"{name}_{side}" for name in numbers if name != "difficulty"]].mean()
+        merged.groupby(f"difficulty_{side}").size()
+    counts = merged["_merge"].value_counts()
+    return {
+        "same": int((~changed).sum()),
+        "changed": int(changed.sum()),
+        "removed": int(counts["left_only"]),
+        "added": int(counts["right_only"]),
+    }
+
+
+class Measured(NamedTuple):
+    """What a piece of work gave, the wall and CPU seconds it took, and the peak memory of its process in GB."""
+
+    result: Any
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measure(work: Callable[..., Any], *arguments: Any) -> Measured:
+    """`work` in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_measured, work, *arguments).result()
+
+
+def _measured(work: Callable[..., Any], *arguments: Any) -> Measured:
+    start, cpu = time.perf_counter(), time.process_time()
+    result = work(*arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return Measured(result, time.perf_counter() - start, time.process_time() - cpu, peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory of a diff.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, help="where the versions are kept for the next run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        for ordinal, second in ((1, False), (2, True)):
+            if not (folder / "versions" / "big" / f"v{ordinal}").exists():
+                measure(generate, folder, options.rows, second)
+        ovt, pandas = measure(ours, folder), measure(with_pandas, folder)
+    for name, one in (("ovt data diff", ovt), ("pandas merge", pandas)):
+        counts = ", ".join(f"{count:,} {status}" for status, count in one.result.items())
+        print(f"{name}: {one.seconds:.1f} s, CPU {one.cpu:.1f} s, peak {one.peak:.2f} GB ({counts})")
+    print(
+        f"pandas takes {pandas.seconds / ovt.seconds:.1f} × the time, {pandas.cpu / ovt.cpu:.1f} × the CPU, "
+        f"{pandas.peak / ovt.peak:.1f} × the memory"
+    )
+
+
+if __name__ == "__main__":
+    main()

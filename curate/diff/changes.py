@@ -1,18 +1,18 @@
 """What became of each row between two versions, and why.
 
-    status   kinds                        row  row_b
-    same     []                           0    0
-    changed  ["sample", "verdict"]        1    1
-    removed  []                           2    null
+status   kinds                        row  row_b
+same     []                           0    0
+changed  ["sample", "verdict"]        1    1
+removed  []                           2    null
 
-    kinds of change:
-    split     it moved from sft to rl, or back
-    sample    another sample was chosen (another reply key: another index, model, prompt or setting)
-    text      the same sample, with other words
-    verdict   a reply that both versions judged is correct in one and not in the other
-    gold      the answer was corrected
-    question  the question's text or choices were edited
-    prompt    the user's turn reads otherwise, of the same question
+kinds of change:
+split     it moved from sft to rl, or back
+sample    another sample was chosen (another reply key: another index, model, prompt or setting)
+text      the same sample, with other words
+verdict   a reply that both versions judged is correct in one and not in the other
+gold      the answer was corrected
+question  the question's text or choices were edited
+prompt    the user's turn reads otherwise, of the same question
 """
 
 import polars as pl

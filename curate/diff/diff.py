@@ -1,14 +1,14 @@
 """`ovt data diff`: two versions -> all that lies between them, as plain data for `--json` and for the two renderings.
 
-    a, b         `show.outline` of each; notes: what is not as it was written
-    rows         a, b, same, changed, removed, added: rows of the data; sft and rl of each version are in a and b
-    removed      stage, reason, rows: why the rows that only a has are not in b, from b's ledger; added: the same for b's
-    changed      kind, rows: how the rows of both differ (`changes.KINDS`; a row may have several)
-    questions    asked in a, in b, in both; renamed: those whose id changed with an edit of theirs
-    verdicts     replies that both judged, and flips: from, to, replies
-    difficulty   `drift.transitions`; lengths: `drift.histogram`; cues: `texts.cues`
-    drift        estimates: group, name, unit, a, b, change, low, high, direction
-    settings, prompts, origins    what was set otherwise (`recipes.py`)
+a, b         `show.outline` of each; notes: what is not as it was written
+rows         a, b, same, changed, removed, added: rows of the data; sft and rl of each version are in a and b
+removed      stage, reason, rows: why the rows that only a has are not in b, from b's ledger; added: the same for b's
+changed      kind, rows: how the rows of both differ (`changes.KINDS`; a row may have several)
+questions    asked in a, in b, in both; renamed: those whose id changed with an edit of theirs
+verdicts     replies that both judged, and flips: from, to, replies
+difficulty   `drift.transitions`; lengths: `drift.histogram`; cues: `texts.cues`
+drift        estimates: group, name, unit, a, b, change, low, high, direction
+settings, prompts, origins    what was set otherwise (`recipes.py`)
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,7 @@ def compare(a: Side, b: Side) -> Diff:
     return Diff(a, b, _about(a, b, of_a, of_b, replies, matches, rows), rows, matches)
 
 
-def trace(
-    a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame
-) -> pl.DataFrame:
+def trace(a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     """What became of each row, and why."""
     left, right = matching.with_replies(of_a), matching.with_replies(of_b)
     rows = changes.classify(matching.pair_rows(left, right), left, right, replies, matches)

@@ -27,10 +27,10 @@ ANSWERED = pl.col("response_words").is_not_null()
 
 
 def by_question(a: Tables, b: Tables) -> pl.DataFrame:
-    """One row per question of either version: its counts and sums there, with suffix _a and _b; null where it is not."""
+    """One row per question of either version: its counts and sums with suffix _a and _b, null where it is not."""
     sides = []
     for tables, side in ((a, "_a"), (b, "_b")):
-        bounds = [(found := quantile_influence(words(tables), share)) and found[0] for share in QUANTILES.values()]
+        bounds = [(quantile_influence(words(tables), share) or (0, 0))[0] for share in QUANTILES.values()]
         kept = tables.rows.lazy().group_by("question").agg(
             pl.len().alias("kept"),
             pl.col("source", "difficulty", "pass_rate").first(),
@@ -157,9 +157,7 @@ def _quantiles(table: pl.DataFrame, a: Tables, b: Tables) -> list[Estimate]:
         ratio = Ratio("words", name, "words", crossed[0], pl.col("sft_a"), crossed[1], pl.col("sft_b"))
         around = estimate(table, [ratio])[0]
         change, half = right[0] - left[0], ((around.high or 0.0) - (around.low or 0.0)) / 2
-        found.append(
-            replace(around, a=left[0], b=right[0], change=change, low=change - half, high=change + half)
-        )
+        found.append(replace(around, a=left[0], b=right[0], change=change, low=change - half, high=change + half))
     return found
 
 

@@ -25,7 +25,7 @@ Place = tuple[str, int]  # the split, and the row in it
 def examples(diff: Diff, limit: int, images: bool = False) -> list[dict[str, Any]]:
     """At most `limit` rows of each status but "same", with their texts.
 
-    status, kinds        as `changes.classify` tells them; stage, reason and detail of a row that came or went, else null
+    status, kinds        as `changes.classify` tells them; stage, reason and detail of those that came or went
     question_id          in `a`, or in `b` for an added row
     a, b                 the row in each version: split, FIELDS, prompt, completion (and `images`: bytes); null where it
                          is not
@@ -113,7 +113,7 @@ def _details(side: Side, diff: Diff, chosen: list[dict[str, Any]]) -> dict[int, 
 def _example(
     row: dict[str, Any], a: dict[str, Any] | None, b: dict[str, Any] | None, details: dict[int, str]
 ) -> dict[str, Any]:
-    texts = [side and side["completion"] for side in (a, b)]
+    old, new = ((side or {}).get("completion") for side in (a, b))
     return {
         "status": row["status"],
         "kinds": [kind for kind in KINDS if row[f"is_{kind}"]],
@@ -123,5 +123,5 @@ def _example(
         "question_id": (a or b or {}).get("question_id"),
         "a": a,
         "b": b,
-        "pieces": compare_words(*texts) if texts[0] and texts[1] and texts[0] != texts[1] else None,
+        "pieces": compare_words(old, new) if old and new and old != new else None,
     }

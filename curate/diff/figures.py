@@ -77,6 +77,11 @@ def facts(side: dict[str, Any]) -> list[str]:
     return [f"answer {side['answer']}", solved, f"{side['split']}", str(side["sample_id"] or "no sample")]
 
 
+def text_of(one: dict[str, Any]) -> str | None:
+    """The response of a row whose texts are not compared: the newer one, where both have one."""
+    return next((side["completion"] for side in (one["b"], one["a"]) if side and side["completion"]), None)
+
+
 def facts_line(one: dict[str, Any]) -> str:
     """The facts of a row, and what they became: "answer 4 → 5, 3 of 4 correct (easy), …"."""
     sides = [facts(side) for side in (one["a"], one["b"]) if side]

@@ -1,7 +1,7 @@
 """The two versions of a diff, wherever they are, and whether they still are as they were written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,9 @@ def open_side(ref: str, home: Home) -> Side:
 
 def is_on_hub(ref: str) -> bool:
     """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION where there is no such folder."""
-    return ref.startswith("hf://") or (re.fullmatch(r"[\w.-]+/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists())
+    return ref.startswith("hf://") or (
+        re.fullmatch(r"[\w.-]+/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
+    )
 
 
 def pulled(ref: str, home: Home) -> Version:
@@ -57,7 +59,7 @@ def pulled(ref: str, home: Home) -> Version:
 
 
 @contextmanager
-def reading(side: Side) -> Iterator[None]:
+def reading(side: Side) -> Generator[None]:
     """What cannot be read because the folder was edited, as the user's line instead of a traceback."""
     try:
         yield

@@ -35,7 +35,9 @@ def write_page(diff: Diff, path: Path, limit: int) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise OvtError(f"cannot write {path} ({error.strerror}): give --html a file in a folder that is there") from None
+        raise OvtError(
+            f"cannot write {path} ({error.strerror}): give --html a file in a folder that is there"
+        ) from None
 
 
 def render_page(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
@@ -53,7 +55,8 @@ def render_page(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         plot={"width": PLOT_WIDTH, "height": PLOT_HEIGHT},
         arrows=figures.ARROWS,
         **{tool.__name__: tool for tool in (value_of_setting, why, whisker, shade, share_of)},
-        **{tool.__name__: tool for tool in (figures.value, figures.changed_by, figures.interval, figures.facts_line)},
+        **{tool.__name__: tool for tool in (figures.facts_line, figures.text_of)},
+        **{tool.__name__: tool for tool in (figures.value, figures.changed_by, figures.interval)},
     )
 
 
@@ -76,14 +79,16 @@ def data_uri(content: bytes) -> str | None:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.thumbnail((SIDE, SIDE))
             out = io.BytesIO()
-            image.convert("RGB" if image.mode in ("RGB", "L", "CMYK", "YCbCr") else "RGBA").save(out, "WEBP", quality=85)
+            image.convert("RGB" if image.mode in ("RGB", "L", "CMYK", "YCbCr") else "RGBA").save(
+                out, "WEBP", quality=85
+            )
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def bars(lengths: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The histogram's bins with the place of their bars: x, width, height and y of each version, as shares of its rows."""
+    """The histogram's bins with their bars: x, width, and height and y of each version, as shares of its rows."""
     totals = {side: sum(one[side] for one in lengths) or 1 for side in ("a", "b")}
     most = max((one[side] / totals[side] for one in lengths for side in totals), default=0) or 1
     width = PLOT_WIDTH / max(len(lengths), 1)
@@ -92,7 +97,11 @@ def bars(lengths: list[dict[str, Any]]) -> list[dict[str, Any]]:
         heights = {side: round(PLOT_HEIGHT * one[side] / totals[side] / most, 1) for side in totals}
         tops = {side: round(PLOT_HEIGHT - height, 1) for side, height in heights.items()}
         label = f"{one['from']} to {one['to']} words" if one["to"] is not None else f"{one['from']} words and more"
-        drawn.append(one | {"x": round(number * width, 1), "width": round(width, 1), "label": label} | {"height": heights, "y": tops})
+        drawn.append(
+            one
+            | {"x": round(number * width, 1), "width": round(width, 1), "label": label}
+            | {"height": heights, "y": tops}
+        )
     return drawn
 
 

@@ -60,7 +60,7 @@ def _templates(made: Provenance) -> dict[str, str]:
 
 
 def origins(a: Manifest, b: Manifest) -> list[dict]:
-    """What else the versions do not come from alike: `what` ("input figures", "model reason", "verifier_version"), a, b."""
+    """What else they do not come from alike: `what` ("input figures", "model reason", "verifier_version"), a, b."""
     facts = [dict(_facts(manifest.provenance)) for manifest in (a, b)]
     names = list(dict.fromkeys([*facts[0], *facts[1]]))
     told = [{"what": name, "a": facts[0].get(name), "b": facts[1].get(name)} for name in names]

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.curate.diff.figures import ARROWS, changed_by, choose, facts_line, interval, value
+from ovt.curate.diff.figures import ARROWS, changed_by, choose, facts_line, interval, text_of, value
 from ovt.curate.diff.wording import Piece
 from ovt.curate.versions.render import block, short, shown
 
@@ -148,7 +148,7 @@ def row_shown(one: dict[str, Any], colours: bool) -> RenderableType:
     parts.append(Padding(shown(facts_line(one), "dim"), (0, 0, 0, 2)))
     if one["pieces"]:
         parts.append(Padding(wording(one["pieces"], colours), (0, 0, 0, 4)))
-    elif text := side["completion"]:
+    elif text := text_of(one):
         parts.append(block(None, text))
     return Group(*parts)
 

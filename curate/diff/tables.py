@@ -110,7 +110,9 @@ def _samples(version: Version) -> pl.DataFrame:
     replies = (
         scan(version, "samples")
         .filter(pl.col("stage") == "reason")
-        .select(name, hashed("question_id").alias("question"), pl.coalesce("reply_key", "sample_id").hash().alias("reply"))
+        .select(
+            name, hashed("question_id").alias("question"), pl.coalesce("reply_key", "sample_id").hash().alias("reply")
+        )
     )
     return collect(replies.join(verdicts, on="sample", how="left"))
 
@@ -118,5 +120,3 @@ def _samples(version: Version) -> pl.DataFrame:
 def _ends(version: Version) -> pl.DataFrame:
     ends = scan(version, "decisions").filter(pl.col("level") == "question")
     return collect(ends.select(hashed("id").alias("question"), "stage", "decision", "reason"))
-
-

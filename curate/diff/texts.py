@@ -63,7 +63,10 @@ def _variety(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
     size = min(shortest, MOST_WORDS)
     return [
         paired_blocks(
-            "texts", f"distinct {n}-grams", "share", *([_distinct(block[:size], n) for block in side] for side in blocks)
+            "texts",
+            f"distinct {n}-grams",
+            "share",
+            *([_distinct(block[:size], n) for block in side] for side in blocks),
         )
         for n in GRAMS
     ]

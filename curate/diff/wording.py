@@ -5,18 +5,17 @@
 
 import re
 from difflib import SequenceMatcher
-from os.path import commonprefix
 
 Piece = tuple[str, str]  # ("same", "removed" or "added"; the text)
-MOST_WORDS = 4_000  # what differs beyond that is shown as replaced, not compared word by word
-FEW_WORDS = 1_000  # among more, words that are everywhere are no anchors: else repetitive texts take minutes
+MOST_WORDS = 8_000  # words and spaces; what differs beyond that is shown as replaced, not compared word by word
+FEW_WORDS = 2_000  # among more, words that are everywhere are no anchors: else repetitive texts take minutes
 
 
 def compare_words(old: str, new: str) -> list[Piece]:
     """Pieces whose same and removed ones join to `old`, and whose same and added ones join to `new`."""
     left, right = _words(old), _words(new)
-    head = len(commonprefix([left, right]))
-    tail = len(commonprefix([left[head:][::-1], right[head:][::-1]]))
+    head = _shared(left, right)
+    tail = _shared(left[head:][::-1], right[head:][::-1])
     middle = _compare(left[head : len(left) - tail], right[head : len(right) - tail])
     pieces = [("same", "".join(left[:head])), *middle, ("same", "".join(left[len(left) - tail :]))]
     return [piece for piece in pieces if piece[1]]
@@ -27,7 +26,7 @@ def _compare(left: list[str], right: list[str]) -> list[Piece]:
     if longest > MOST_WORDS:
         return [("removed", "".join(left)), ("added", "".join(right))]
     pieces: list[Piece] = []
-    for what, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=longest > FEW_WORDS).get_opcodes():
+    for what, i1, i2, j1, j2 in SequenceMatcher(str.isspace, left, right, autojunk=longest > FEW_WORDS).get_opcodes():
         if what == "equal":
             pieces.append(("same", "".join(left[i1:i2])))
         else:
@@ -35,6 +34,12 @@ def _compare(left: list[str], right: list[str]) -> list[Piece]:
     return pieces
 
 
+def _shared(left: list[str], right: list[str]) -> int:
+    """How many words both begin with."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((number for number, (one, other) in pairs if one != other), min(len(left), len(right)))
+
+
 def _words(text: str) -> list[str]:
-    """Each word with the white space before it."""
-    return re.findall(r"\s*\S+|\s+\Z", text)
+    """Words, and the white space between them (which is no anchor of its own)."""
+    return re.findall(r"\s+|\S+", text)

@@ -58,7 +58,9 @@ def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) ->
     for version, story in zip(versions, told, strict=True):
         if story is None and known["question"]:
             same = find_same(version, known["question"])
-            story = _story_or_none(version, known["id"].replace(known["question"]["question_id"], same)) if same else None
+            story = (
+                _story_or_none(version, known["id"].replace(known["question"]["question_id"], same)) if same else None
+            )
         stories.append(story or {"version": version.ref, "absent": f"{version.ref} has no such {known['level']}"})
     return stories
 
@@ -79,7 +81,9 @@ def _search_one(version: Version, text: str) -> list[dict[str, Any]]:
     said = scan(version, "samples").select("question_id", place="sample_id", text="text")
     holds = flat.str.to_lowercase().str.contains(wanted, literal=True)
     tables = [table.filter(holds).with_columns(text=flat) for table in (asked, said)]
-    found = pl.concat(pl.collect_all(tables, engine="streaming")).unique("question_id", keep="first", maintain_order=True)
+    found = pl.concat(pl.collect_all(tables, engine="streaming")).unique(
+        "question_id", keep="first", maintain_order=True
+    )
     return [row | {"version": version.ref, "text": _around(row["text"], wanted)} for row in found.to_dicts()]
 
 
@@ -157,7 +161,9 @@ def _find(version: Version, prefix: str) -> dict[str, Any] | None:
             return (exact if len(exact) else found).to_dicts()[0]
         if len(found):
             some = ", ".join(found["id"].head(3))
-            raise OvtError(f"{len(found)} {level}s of {version.ref} start with {prefix[:80]!r} ({some}…): give more, or --text")
+            raise OvtError(
+                f"{len(found)} {level}s of {version.ref} start with {prefix[:80]!r} ({some}…): give more, or --text"
+            )
     return None
 
 
