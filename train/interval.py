@@ -34,7 +34,7 @@ def share_interval(scored: pl.DataFrame) -> Interval:
     if not n:
         return Interval(math.nan, 0.0, 1.0)
     clusters = scored.group_by("cluster").agg(pl.col("right").sum().alias("right"), pl.len().alias("answers"))
-    p, images = scored["right"].sum() / n, len(clusters)
+    p, images = int(scored["right"].sum()) / n, len(clusters)
     if images == 1:
         return Interval(p, 0.0, 1.0)
     spread = clusters.select(((pl.col("right") - p * pl.col("answers")) ** 2).sum()).item()
@@ -57,9 +57,9 @@ def mean_interval(measured: pl.DataFrame) -> Interval:
     """
     n = len(measured)
     clusters = measured.group_by("cluster").agg(pl.col("value").sum().alias("total"), pl.len().alias("rows"))
-    if n == 0 or len(clusters) == 1:
-        return Interval(measured["value"].mean() if n else math.nan, -math.inf, math.inf)  # type: ignore[arg-type]
-    mean, images = measured["value"].sum() / n, len(clusters)
+    mean, images = math.fsum(measured["value"]) / n if n else math.nan, len(clusters)
+    if images < 2:
+        return Interval(mean, -math.inf, math.inf)
     spread = clusters.select(((pl.col("total") - mean * pl.col("rows")) ** 2).sum()).item()
     half = student(images - 1) * math.sqrt(spread * images / (images - 1)) / n
     return Interval(mean, mean - half, mean + half)

@@ -88,14 +88,14 @@ def ensure(step: Step, work: Work) -> StepRecord:
     record = StepRecord(step=step.name, kind=step.kind, made_of=made_of, seconds=before)
     write_record(work.folder, record)
     work.tools.say(f"{step.name}: {step.title}")
-    began, outcome = time.monotonic(), {}
+    began, outcome = time.monotonic(), {"status": "running"}
     try:
         outcome = {"status": "done", **DO[step.kind](step, work)}
     finally:  # stopped or not, the time was spent
         done = record.model_copy(update={**outcome, "seconds": before + time.monotonic() - began})
         write_record(work.folder, done)
     if done.status == "failed" and work.recipe.gate.enabled:
-        raise GateFailed(outcome["numbers"]["failed"] + f"; the report is in {outcome['ref']}")
+        raise GateFailed(f"{done.numbers['failed']}; the report is in {done.ref}")
     return done
 
 

@@ -26,7 +26,9 @@ from ovt.train.loop.steps import BASE, Step, StepRecord
 from ovt.train.loop.training import Launch, train
 from ovt.train.models import resolve_model, weights_revision
 from ovt.train.plots import plot_loop
+from ovt.train.rl_section import RlSection
 from ovt.train.scores import difference
+from ovt.train.sft import SftSection
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 Outcome = dict[str, Any]  # what a step adds to its record: ref, content, numbers
@@ -82,9 +84,15 @@ def ingredients(step: Step, work: Work) -> dict[str, Any]:
     if step.kind == "data":
         writer = content(step.model, work) if step.model else None
         return {"curate": iteration.curate.model_dump(mode="json"), "model": writer, "verifier": VERIFIER_VERSION}
-    settings = iteration.sft if step.kind == "sft" else iteration.rl[step.stage]
+    settings = settings_of(step, work).model_dump(mode="json")
     data = work.records[step.data or ""].content
-    return {"model": content(step.model, work), "data": data, step.kind: settings.model_dump(mode="json")}
+    return {"model": content(step.model, work), "data": data, step.kind: settings}
+
+
+def settings_of(step: Step, work: Work) -> SftSection | RlSection:
+    """How a training step trains."""
+    iteration = work.recipe.iterations[step.iteration - 1]
+    return iteration.rl[step.stage] if step.kind == "rl" else iteration.sft or SftSection()
 
 
 def content(model: str | None, work: Work) -> str | None:
@@ -134,8 +142,7 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
 
 def train_step(step: Step, work: Work) -> Outcome:
     """An SFT or RL run, in this process or under accelerate."""
-    iteration = work.recipe.iterations[step.iteration - 1]
-    settings = iteration.sft if step.kind == "sft" else iteration.rl[step.stage]
+    settings = settings_of(step, work)
     model = work.recipe.base if step.model == BASE else work.name(step.model or "")
     data = work.records[step.data or ""].ref or ""
     run = train(work.name(step.name), data, model, settings, work.home, work.tools.git_commit, work.tools.launch)

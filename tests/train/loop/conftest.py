@@ -72,7 +72,8 @@ def colour_of(url: str) -> str:
     import io
 
     picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
-    return min(COLOURS, key=lambda name: sum(abs(a - b) for a, b in zip(COLOURS[name], picture.getpixel((9, 9)))))
+    seen = picture.crop((9, 9, 10, 10)).tobytes()
+    return min(COLOURS, key=lambda name: sum(abs(a - b) for a, b in zip(COLOURS[name], seen, strict=True)))
 
 
 def content(message: dict) -> list[dict]:

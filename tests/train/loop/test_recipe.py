@@ -32,9 +32,8 @@ def loop(tmp_path):
 
 
 def test_an_iteration_is_laid_over_the_shared_tables(loop):
-    recipe = loop(
-        "[[iterations]]\n[[iterations]]\nsft.seed = 7\ncurate.sources = [{ path = 'pocket:figures', seed = 5 }]"
-    )
+    own = "sft.seed = 7\ncurate.sources = [{ path = 'pocket:figures', seed = 5 }]"
+    recipe = loop(f"[[iterations]]\n[[iterations]]\n{own}")
     first, second = recipe.iterations
     assert (first.sft.learning_rate, second.sft.learning_rate) == (1e-3, 1e-3)
     assert (first.sft.seed, second.sft.seed) == (42, 7)

@@ -31,7 +31,8 @@ def test_a_server_is_started_and_stopped(tmp_path, port):
     pid = tmp_path / "pid"
     script = tmp_path / "serve.py"
     script.write_text(
-        f"import os, sys, runpy, pathlib\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()) + ' ' + sys.argv[-1])\n"
+        "import os, sys, runpy, pathlib\n"
+        f"pathlib.Path({str(pid)!r}).write_text(str(os.getpid()) + ' ' + sys.argv[-1])\n"
         f"sys.argv = ['loopback', '--port', '{port}']\nrunpy.run_path({str(LOOPBACK)!r}, run_name='__main__')\n"
     )
     command = f"{sys.executable} {script} {{model}}"
@@ -57,7 +58,7 @@ def test_a_server_that_does_not_come_up(tmp_path, port, command, said):
 def test_a_server_that_takes_too_long(tmp_path, port):
     waiting = section(port, f"{sys.executable} -c 'import time; time.sleep(60)'", ready_s=1)
     with (
-        pytest.raises(OvtError, match="did not answer .* within 1 s"),
+        pytest.raises(OvtError, match=r"did not answer .* within 1 s"),
         served(waiting, "m", "n", None, tmp_path / "log"),
     ):
         pass
