@@ -9,9 +9,10 @@ from ovt.curate.decide import CHUNK
 from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.read import Version, scan
-from ovt.curate.versions.schema import SPLITS
+from ovt.curate.versions.schema import SPLITS, STAGES
 
 AT_ONCE = 8  # chunks that are read together: a row group of the ledger holds more than one
+UNASKED = STAGES[: STAGES.index("caption")]
 TURNS = ("prompt", "completion")
 FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
 
@@ -29,11 +30,13 @@ class Chunk:
 
 
 def read_chunks(version: Version) -> Iterator[Chunk]:
-    """The chunks in the order of the questions; what was left out at import is in none.
+    """The chunks in the order of the questions; what was left out before anybody was asked (`unasked`) is in none.
 
     A version whose tables have another order, such as one that was cut into other chunks, comes as one chunk.
     """
-    asked = scan(version, "questions").select("question_id").collect().with_row_index("place")
+    dropped = unasked(version).select("question_id").lazy()
+    named = scan(version, "questions").select("question_id")
+    asked = named.join(dropped, on="question_id", how="anti", maintain_order="left").collect().with_row_index("place")
     chunk_of = asked.select("question_id", chunk=pl.col("place").cast(pl.Int64) // CHUNK)
     count = -(-len(asked) // CHUNK)
     tables = {name: scan(version, name) for name in TABLES} | {split: data_rows(version, split) for split in SPLITS}
@@ -51,6 +54,11 @@ def read_chunks(version: Version) -> Iterator[Chunk]:
             )
 
 
+def unasked(version: Version) -> pl.DataFrame:
+    """The decisions on what was left out before any model was asked, at import or by dedup and decontam."""
+    return scan(version, "decisions").filter(pl.col("stage").is_in(UNASKED)).collect()
+
+
 def data_rows(version: Version, split: str) -> pl.LazyFrame:
     """The rows of a split, as `Chunk.rows` has them."""
     texts = [pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn) for turn in TURNS]
@@ -60,7 +68,9 @@ def data_rows(version: Version, split: str) -> pl.LazyFrame:
 def _starts(table: pl.LazyFrame, chunk_of: pl.DataFrame, count: int) -> list[int]:
     """The row with which each chunk begins, and the one after the last; none where the rows are in another order."""
     named = table.select("question_id").join(chunk_of.lazy(), on="question_id", how="left", maintain_order="left")
-    chunks = named.select(pl.col("chunk").fill_null(-1)).collect()["chunk"]  # no question: dropped at import, first
+    chunks = named.select(pl.col("chunk").fill_null(-1)).collect()[
+        "chunk"
+    ]  # those that nobody was asked about come first
     return chunks.search_sorted(pl.Series(range(count + 1), dtype=pl.Int64)).to_list() if chunks.is_sorted() else []
 
 

@@ -24,7 +24,7 @@ from ovt.curate.versions.read import Version, scan, verify_files
 from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.stats import summarise
 from ovt.curate.versions.write import VersionWriter
-from ovt.curate.whatif.chunks import Chunk, read_chunks
+from ovt.curate.whatif.chunks import Chunk, read_chunks, unasked
 from ovt.curate.whatif.compare import ENDS, Compared, compare_chunk
 from ovt.curate.whatif.images import restore_images
 from ovt.curate.whatif.settings import change
@@ -64,7 +64,7 @@ def what_if(
     verifier = VERIFIER_VERSION if again else version.manifest.provenance.verifier_version
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(version, save_as, home)) if save_as is not None else None
-        dropped = import_drops(scan(version, "decisions").filter(pl.col("stage") == "import").collect())
+        dropped = left_out(version)
         compared = list(decided(version, recipe, again, examples, dropped, writer))
         made = provenance(version, recipe, save_as, verifier, rebuild, git_commit)
         saved = writer.finish(made).ref if writer else None
@@ -78,6 +78,13 @@ def open_writer(version: Version, name: str, home: Home) -> VersionWriter:
     verify_files(version)
     restore_images(version, home)
     return VersionWriter(home, name)
+
+
+def left_out(version: Version) -> Tables:
+    """What was left out before anybody was asked, as a chunk of its own; no setting here brings it back."""
+    ends = unasked(version)
+    questions = scan(version, "questions").join(ends.lazy(), on="question_id", how="semi", maintain_order="left")
+    return import_drops(ends, questions.collect())
 
 
 def decided(

@@ -39,16 +39,17 @@ THOUGHTS = (
 
 @dataclass(frozen=True)
 class Replies:
-    """What was asked and said, and what was left out at import."""
+    """What was asked and said, and what nobody was asked: dropped at import, or for having a twin."""
 
     questions: pl.DataFrame
     samples: pl.DataFrame
     dropped: pl.DataFrame
+    twins: pl.DataFrame
 
     def write(self, home: Home, recipe: Recipe, judge: Callable | None = None) -> Version:
         """The version that a build would write of them."""
         with VersionWriter(home, recipe.name) as writer:
-            writer.append(**vars(import_drops(self.dropped)))
+            writer.append(**vars(import_drops(self.dropped, self.twins)))
             for chunk in self.questions.iter_slices(CHUNK):
                 said = self.samples.join(chunk, on="question_id", how="semi", maintain_order="left")
                 taken = (pl.col("stage") == "caption") | (pl.col("index") < recipe.reason.k)
@@ -90,11 +91,14 @@ def make_replies(home: Home, count: int, images: int = 16) -> Replies:
         image = [stored[number % images]]
         questions.append((question_id, image, f"How high is bar {number}?", str(number), None, source, str(number)))
         samples += sample_rows(question_id, number)
+    twins = [("f" * 16, [stored[0]], "How high is bar 0 ?", "0", None, "bars", "99")]
     dropped = [("question", "row1", "row1", "import", "dropped", "gold_empty", "two bars 7: nothing")]
+    dropped += [("question", "f" * 16, "f" * 16, "dedup", "dropped", "same_question", "twin of bar 0")]
     return Replies(
         pl.DataFrame(questions, QUESTIONS, orient="row"),
         pl.DataFrame(samples, SAMPLES, orient="row"),
         pl.DataFrame(dropped, DECISIONS, orient="row"),
+        pl.DataFrame(twins, QUESTIONS, orient="row"),
     )
 
 
