@@ -52,6 +52,8 @@ def run_finished(run: Run) -> RenderableType:
     told = [f"{result['steps']:,} steps"] if "steps" in result else []
     if result.get("first_loss") is not None:
         told.append(f"loss {result['first_loss']:.3f} → {result['last_loss']:.3f}")
+    if result.get("first_reward") is not None:
+        told.append(f"reward {result['first_reward']:.3f} → {result['last_reward']:.3f}")
     if result.get("eval_loss") is not None:
         told.append(f"evaluation {result['eval_loss']:.3f}")
     told.append(duration(result.get("train_s")))
