@@ -191,7 +191,8 @@ def test_diff_show_funnel_and_card_agree(write, ask, diff):
         told = describe(version)
         stats = summarise(scan_rows(version.path, NEEDED))
         assert about[side] == {name: told[name] for name in about[side]} | {"ref": str(version.path)}
-        kept = {one["reason"]: one["rows"] for one in told["funnel"][6]["kept_as"]}
+        ends = {row["stage"]: row for row in told["funnel"] if row["level"] == "question"}
+        kept = {one["reason"]: one["rows"] for one in ends["version"]["kept_as"]}
         assert {split: rows for split, rows in about["rows"][side].items() if rows and split != "all"} == kept
         assert round(drift["words", "mean"][side], 1) == stats["words"]["mean"]
         assert (drift["words", "median"][side], drift["words", "95th percentile"][side]) == (
