@@ -30,7 +30,7 @@ def open_benchmark(against: str | SourceSection, home: Home) -> Pack:
         against = SourceSection(path=against)
     imported = import_sources([against], home)
     looks, table = looks_in(imported.questions, home)
-    return make_pack(against.name, imported.fingerprint, imported.questions, looks, table)
+    return make_pack(against.name, imported.questions, looks, table)
 
 
 def is_version(ref: str) -> bool:
@@ -46,7 +46,7 @@ def version_pack(version: Version, home: Home) -> Pack:
     restore_images(version, home)
     questions = with_images(scan(version, "questions").collect(), home)
     looks, table = looks_in(questions, home)
-    return make_pack(version.ref, version.manifest.content_hash, questions, looks, table)
+    return make_pack(version.ref, questions, looks, table)
 
 
 def with_images(questions: pl.DataFrame, home: Home) -> pl.DataFrame:

@@ -32,7 +32,7 @@ HASHES = pl.Schema({"item": pl.Int32, "kind": pl.String, "hash": pl.Binary})
 
 @dataclass(frozen=True)
 class Pack:
-    """A benchmark, hashed. `items` are counted from 0; `fingerprint` stands for what it was made of."""
+    """A benchmark, hashed. `items` are counted from 0; `fingerprint` is a sha256 over the hashes."""
 
     name: str
     fingerprint: str
@@ -50,13 +50,16 @@ class Pack:
         return self.hashes.filter(pl.col("kind") == kind).select("item", "hash")
 
 
-def make_pack(name: str, fingerprint: str, questions: pl.DataFrame, looks: Mapping[str, int], table: Looks) -> Pack:
+def make_pack(name: str, questions: pl.DataFrame, looks: Mapping[str, int], table: Looks) -> Pack:
     """The hashes of QUESTIONS, each an item; `looks` has the row of each image in `table`."""
     rows: list[tuple[int, str, bytes]] = []
     for item, (images, question, choices) in enumerate(questions.select("images", "question", "choices").iter_rows()):
         rows += [(item, "look", table[looks[image]].tobytes()) for image in images]
         rows += [(item, kind, one) for kind, one in text_hashes(question, choices)]
-    return Pack(name, fingerprint, len(questions), pl.DataFrame(rows, HASHES, orient="row"))
+    digest = hashlib.sha256()
+    for item, kind, one in rows:
+        digest.update(f"{item} {kind} {one.hex()}\n".encode())
+    return Pack(name, digest.hexdigest(), len(questions), pl.DataFrame(rows, HASHES, orient="row"))
 
 
 def text_hashes(question: str, choices: list[str] | None) -> list[tuple[str, bytes]]:
@@ -104,8 +107,3 @@ def load_pack(path: Path) -> Pack:
     if hashes.filter(pl.col("hash").bin.size() != lengths).height:
         raise OvtError(f"{path} holds hashes of another length than its format: make it again with --save-pack")
     return Pack(name, fingerprint, items, hashes)
-
-
-def pack_hash(path: Path) -> str:
-    """sha256 (hex) of the file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -52,6 +52,8 @@ def find_twins(
 
 def same_looks(table: Looks, nearness: Nearness) -> np.ndarray:
     """For each image the first one that looks the same, directly or through others."""
+    if not len(table):
+        return np.zeros(0, np.int64)
     _, first, place = np.unique(
         np.ascontiguousarray(table).view(f"V{look.LOOK_BYTES}").ravel(), return_index=True, return_inverse=True
     )
