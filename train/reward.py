@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from ovt.curate.section import Section
+from ovt.train.devices import world_size
 from ovt.train.second_opinion import Grader
 from ovt.verifiers import Verdict, verify_many
 
@@ -101,7 +102,7 @@ class Reward:
         verdicts = verify_many(zip(texts, answer, choices, strict=True), responses=True, kind=self._kind)
         rows = zip(verdicts, texts, completion_ids, strict=True)
         rewards = [worth(verdict, text, len(ids), self._section, self._limit) for verdict, text, ids in rows]
-        log_metric("verdicts", len(verdicts))
+        log_metric("verdicts", len(verdicts) * world_size())  # TRL logs the mean over processes
         log_metric("reward_s", time.perf_counter() - began)
         log_metric("abstain", sum(reward is None for reward in rewards) / len(rewards))
         log_metric("formatted", sum(map(is_formatted, texts)) / len(texts))

@@ -198,7 +198,8 @@ def train(run: Run, pool: Pool, where: str, settings: RlSection, kind: str, say:
         runs.disk_trouble(run),
     ):
         checkpoint = runs.last_checkpoint(run)
-        rollouts.forget_after(run.rollouts, int(checkpoint.name.split("-")[1]) if checkpoint else 0)
+        with devices.main_first():
+            rollouts.forget_after(run.rollouts, int(checkpoint.name.split("-")[1]) if checkpoint else 0)
         trainer = make_trainer(run, pool.dataset, where, settings, kind, batches, grader, checkpoint, say)
         trainer.add_callback(stop)
         trainer.add_callback(dog)
