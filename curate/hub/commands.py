@@ -42,6 +42,7 @@ def push(
     import os
 
     from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.figures import draw
     from ovt.curate.hub.push import prepare
     from ovt.curate.hub.push import push as send
     from ovt.curate.versions.read import open_version
@@ -49,7 +50,13 @@ def push(
     name, at = split_address(repo)
     version = open_version(ref, Home.locate(home))
     revision = prepare(
-        version, name, tag or at, os.environ, may_share=frozenset(may_share or ()), not_secret=not_secret or ()
+        version,
+        name,
+        tag or at,
+        os.environ,
+        figures=draw(version),
+        may_share=frozenset(may_share or ()),
+        not_secret=not_secret or (),
     )
     print_revision(revision, quiet=json)
     if dry_run:

@@ -6,6 +6,7 @@ manifest says so: it has the hashes of all files of the revision, and `pull` che
 
 import hashlib
 from collections.abc import Collection, Mapping, Set
+from types import MappingProxyType
 
 from huggingface_hub import HfApi
 
@@ -18,6 +19,9 @@ from ovt.curate.versions.card import Published, render_card
 from ovt.curate.versions.manifest import CARD, CONTENT, MANIFEST, FileEntry
 from ovt.curate.versions.read import Version, verify_files
 
+# Title -> (path in the repository, the image's bytes).
+Figures = Mapping[str, tuple[str, bytes]]
+
 OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*")
 
 
@@ -27,18 +31,20 @@ def prepare(
     tag: str | None,
     environ: Mapping[str, str],
     *,
+    figures: Figures = MappingProxyType({}),
     may_share: Set[str] = frozenset(),
     not_secret: Collection[str] = (),
 ) -> Revision:
     """What a push of the version would send, with nothing sent yet. The default tag is the version's "vN".
 
+    `figures` go onto the card (`figures.draw`).
     Raises OvtError where the folder is not as it was written, where a license forbids sharing, or where a secret is in
     the files (`environ`: the process's, whose keys must not be there either).
     """
     tag = check_tag(tag or default_tag(version))
     verify_files(version)
     check_licenses(version.manifest.provenance.inputs, may_share)
-    files = dress(version, repo, tag)
+    files = dress(version, repo, tag, figures)
     check_secrets(files, environ, not_secret)
     return Revision(
         repo=repo,
@@ -64,11 +70,10 @@ def default_tag(version: Version) -> str:
     return f"v{version.ordinal}"
 
 
-def dress(version: Version, repo: str, tag: str) -> dict[str, Content]:
+def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, Content]:
     """The files of the revision by path: the version's own, and a card and manifest for the Hub."""
-    drawn = figures(version)
-    published = Published(repo, tag, {title: path for title, (path, _) in drawn.items()})
-    spoken = dict(drawn.values()) | {CARD: render_card(version.manifest, version.path, published).encode()}
+    published = Published(repo, tag, {title: path for title, (path, _) in figures.items()})
+    spoken = dict(figures.values()) | {CARD: render_card(version.manifest, version.path, published).encode()}
     content = {name: entry for name, entry in version.manifest.files.items() if name.startswith(CONTENT)}
     entries = content | {
         name: FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for name, data in spoken.items()
@@ -76,8 +81,3 @@ def dress(version: Version, repo: str, tag: str) -> dict[str, Content]:
     manifest = version.manifest.model_copy(update={"files": entries})
     written = (manifest.model_dump_json(indent=2) + "\n").encode()
     return {name: version.path / name for name in content} | spoken | {MANIFEST: written}
-
-
-def figures(version: Version) -> dict[str, tuple[str, bytes]]:
-    """The card's plots: title -> (path below figures/, the image's bytes). The one place where plots would come in."""
-    return {}

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
+from ovt.cli import main
 from ovt.curate.home import Home
 from ovt.curate.hub.push import prepare, push
 
-OVT = str(Path(sys.executable).with_name("ovt"))
 _PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("tests_versions", _PATH)
 versions: Any = importlib.util.module_from_spec(_SPEC)
@@ -72,33 +72,41 @@ class Shell:
 
     folder: Path
     environ: dict[str, str]
+    patch: pytest.MonkeyPatch
+    output: pytest.CaptureFixture[str]
 
-    def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A process of its own: slow to start, but it can be killed."""
         return subprocess.Popen(
-            command,
+            [sys.executable, *command],
             cwd=self.folder,
-            env=self.environ | environ,
+            env=self.environ,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
 
-    def python(self, code: str, **environ: str) -> str:
-        """What a script of somebody else's prints."""
-        return self._end(self.start(sys.executable, "-c", code, **environ))
-
     def ovt(self, *arguments: str, code: int = 0, **environ: str) -> str:
-        """What the command prints; with another exit code, its errors."""
-        return self._end(self.start(OVT, *arguments, **environ), code)
-
-    def _end(self, process: subprocess.Popen[str], code: int = 0) -> str:
-        out, err = process.communicate(timeout=100)
-        assert process.returncode == code, (out, err)
-        return err if code else out
+        """What the command prints, run in this process; with another exit code, its errors."""
+        self.output.readouterr()
+        with self.patch.context() as patch:
+            for name, value in (self.environ | environ).items():
+                patch.setenv(name, value)
+            endpoint = environ.get("HF_ENDPOINT", self.environ["HF_ENDPOINT"])
+            patch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+            resolve = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+            patch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", resolve)
+            patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(self.folder / "hf"))
+            patch.setattr(sys, "argv", ["ovt", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        printed = self.output.readouterr()
+        assert (ended.value.code or 0) == code, printed
+        return printed.err if code else printed.out
 
 
 @pytest.fixture
-def shell(hub, home, tmp_path) -> Shell:
+def shell(hub, home, tmp_path, monkeypatch, capsys) -> Shell:
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -110,10 +118,10 @@ def shell(hub, home, tmp_path) -> Shell:
         "OVT_HOME": str(home.path),
         "OMP_NUM_THREADS": "1",
     }
-    return Shell(tmp_path, environ)
+    return Shell(tmp_path, environ, monkeypatch, capsys)
 
 
 @pytest.fixture
-def slow_retries(monkeypatch) -> Callable[[], None]:
+def no_waiting(monkeypatch) -> None:
     """Makes the client try again at once instead of after seconds."""
-    return lambda: monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)

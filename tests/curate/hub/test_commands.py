@@ -2,9 +2,7 @@
 
 import json
 import os
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -39,11 +37,11 @@ def test_push_load_and_pull(hub, shell, home, make_build):
     listed = shell.ovt("data", "push", "tiny", "you/tiny", "--dry-run", HF_TOKEN="")
     assert hub.seen == []
     assert "data/sft-00000-of-00001.parquet" in listed
-    assert f"8 files, {size(listed):,} bytes: {version.hash_ref} as v1 of dataset you/tiny" in listed
+    assert f"9 files, {size(listed):,} bytes: {version.hash_ref} as v1 of dataset you/tiny" in listed
     told = shell.ovt("data", "push", "tiny", "you/tiny", "--private")
-    assert told.endswith(f"sent 8 files\n{hub.url}/{REPO}/tree/v1\n")
+    assert told.endswith(f"sent 9 files\n{hub.url}/{REPO}/tree/v1\n")
     assert hub.repos[REPO].private
-    loaded = json.loads(shell.python(LOAD))
+    loaded = json.loads(shell.start("-c", LOAD).communicate()[0])
     assert loaded == {
         "sft": [4, ["images", "prompt", "completion"]],
         "rl": [2, ["images", "prompt", "completion"]],
@@ -51,10 +49,12 @@ def test_push_load_and_pull(hub, shell, home, make_build):
         "default": {"sft": 4, "rl": 2},
         "image": ["List(Image(mode=None, decode=True))", [28, 28], 1],
     }
-    pulled = json.loads(shell.ovt("data", "pull", "you/tiny@v1", "--json", OVT_HOME="elsewhere"))
+    pulled = json.loads(shell.ovt("data", "pull", "you/tiny@v1", "--json", OVT_HOME=str(shell.folder / "elsewhere")))
     assert (pulled["ref"], pulled["is_new"], pulled["sft"]) == ("tiny@v1", True, 4)
     verify_files(open_version("tiny", Home(shell.folder / "elsewhere")))
-    assert "its content was here already" in shell.ovt("data", "pull", "you/tiny", OVT_HOME="elsewhere")
+    assert "its content was here already" in shell.ovt(
+        "data", "pull", "you/tiny", OVT_HOME=str(shell.folder / "elsewhere")
+    )
 
 
 def size(listed: str) -> int:
@@ -67,21 +67,21 @@ def test_a_killed_push_goes_on_where_it_was(hub, shell, home, make_build):
     reached, over = threading.Event(), threading.Event()
 
     def hang_on_the_last(method, path):
-        if method == "PUT" and len(hub.stored) == 5 and not over.is_set():
+        if method == "PUT" and len(hub.stored) == 6 and not over.is_set():
             reached.set()
             over.wait(60)
             return "drop"
         return None
 
     hub.refuse = hang_on_the_last
-    process = shell.start(str(Path(sys.executable).with_name("ovt")), "data", "push", "tiny", "you/tiny")
+    process = shell.start("-c", "from ovt.cli import main; main()", "data", "push", "tiny", "you/tiny")
     assert reached.wait(60)
     process.kill()
     process.communicate()
     over.set()
-    assert (hub.repos[REPO].tags, len(hub.stored)) == ({}, 5)
+    assert (hub.repos[REPO].tags, len(hub.stored)) == ({}, 6)
     hub.seen.clear()
-    assert "sent 8 files" in shell.ovt("data", "push", "tiny", "you/tiny")
+    assert "sent 9 files" in shell.ovt("data", "push", "tiny", "you/tiny")
     assert hub.count("^PUT /lfs/") == 1
     assert hub.files(REPO, "v1")["manifest.json"]
     assert (

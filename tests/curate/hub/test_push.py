@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from ovt.curate.errors import OvtError, RecipeError
+from ovt.curate.hub.figures import draw
 from ovt.curate.hub.push import prepare, push
 from ovt.curate.versions.manifest import Input
 from ovt.curate.versions.read import open_version
@@ -40,6 +41,17 @@ def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, built):
     assert (head["license"], head["size_categories"]) == (["mit"], ["n<1K"])
     assert 'load_dataset("you/tiny", "sft", split="train", revision="v1")' in card
     assert "ovt data pull you/tiny@v1" in card
+
+
+def test_figures_are_on_the_card_and_are_not_what_a_version_is(hub, api, built):
+    version = built(10)
+    figures = draw(version)
+    push(prepare(version, "you/tiny", None, {}, figures=figures), api)
+    there = hub.files(REPO, "v1")
+    assert there["figures/overview.png"].startswith(b"\x89PNG")
+    assert b"](figures/overview.png)" in there["README.md"]
+    assert json.loads(there["manifest.json"])["content_hash"] == version.manifest.content_hash
+    assert send(version, api).outcome == "there"
 
 
 def test_the_same_content_again_sends_nothing(hub, api, built):
@@ -178,8 +190,7 @@ def test_a_push_cut_off_before_the_tag_only_tags(hub, api, built):
     assert len(hub.repos[REPO].commits) == commits
 
 
-def test_a_dropped_connection_is_tried_again(hub, api, built, slow_retries):
-    slow_retries()
+def test_a_dropped_connection_is_tried_again(hub, api, built, no_waiting):
     dropped = []
 
     def drop_first_two(method, path):
