@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SMOOTH_FROM = 40  # points from which a curve is drawn as a moving mean over its faint self
+SMOOTH_FROM = 20  # points from which a curve is drawn as a moving mean over its faint self
 MANY = 5  # steps below an axis from which their names are slanted
 
 
@@ -32,7 +32,7 @@ class Panel:
 
 PANELS = (
     Panel("Loss", "nats per token", {"loss": "train", "eval_loss": "held out"}),
-    Panel("Reward", "mean over samples", {"reward": "reward", "eval_reward": "held out"}),
+    Panel("Reward", "mean over samples", {"reward": "reward", "second_opinion": "another grader"}),
     Panel("Questions without a signal", "share", {"frac_reward_zero_std": "all samples score the same"}),
     Panel("KL to the reference", "nats per token", {"kl": "KL"}),
     Panel("Length of a response", "tokens", {"completions/mean_length": "mean"}),
