@@ -11,6 +11,7 @@ writes the bytes of an undisturbed one.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -19,7 +20,7 @@ import polars as pl
 from ovt import __version__
 from ovt.curate.decide import CHUNK, Tables, decide, described, import_drops
 from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
 from ovt.curate.endpoints.store import ReplyStore
@@ -213,24 +214,33 @@ def judged(
     recipe: Recipe,
     endpoints: Mapping[str, Endpoint],
     store: ReplyStore,
+    judgements: dict[str, Reply | None],
 ) -> pl.DataFrame:
-    """The rules' verdicts and, where they abstain and the recipe wants one, a model's."""
+    """The rules' verdicts and, where they abstain and the recipe wants one, a model's, which go into `judgements`."""
     verdicts = verify.judge(answered, questions, recipe.verify)
     section = recipe.verify.judge
     if section is None:
         return verdicts
     endpoint = endpoints[section.endpoint]
     keys = [endpoint.keys(request)[0] for request in judge.requests(questions, verdicts, section)]
-    return judge.run(verdicts, keys, store.get_many(keys), section, endpoint.model)
+    found = store.get_many(keys)
+    # Only what they took is kept of them: there may be a million.
+    judgements |= {key: replace(found[key], text=None) if key in found else None for key in keys}
+    return judge.run(verdicts, keys, found, section, endpoint.model)
 
 
 def decide_chunk(
-    recipe: Recipe, questions: pl.DataFrame, endpoints: Mapping[str, Endpoint], store: ReplyStore
+    recipe: Recipe,
+    questions: pl.DataFrame,
+    endpoints: Mapping[str, Endpoint],
+    store: ReplyStore,
+    judgements: dict[str, Reply | None],
 ) -> Tables:
     """One chunk, from its stored replies: a pure function of these and the recipe."""
     captioned, captions, caption_samples = describe(recipe, questions, endpoints, store)
     said = pl.concat([caption_samples, reasoned(recipe, captioned, captions, endpoints, store)])
-    return decide(recipe, questions, said, partial(judged, recipe=recipe, endpoints=endpoints, store=store))
+    give = partial(judged, recipe=recipe, endpoints=endpoints, store=store, judgements=judgements)
+    return decide(recipe, questions, said, give)
 
 
 def write(
@@ -245,12 +255,13 @@ def write(
 ) -> Version:
     """Decide chunk by chunk and write the version."""
     tally = progress.begin("verify → version", len(screened.questions))
+    judgements: dict[str, Reply | None] = {}
     with VersionWriter(home, recipe.name) as writer:
         writer.append(**vars(import_drops(pl.concat([imported.decisions, screened.decisions]), screened.gone)))
         for chunk in chunks(screened.questions):
-            writer.append(**vars(decide_chunk(recipe, chunk, endpoints, store)))
+            writer.append(**vars(decide_chunk(recipe, chunk, endpoints, store, judgements)))
             tally.done += len(chunk)
-        return writer.finish(provenance)
+        return writer.finish(provenance, [judge.usage(judgements.values())] if recipe.verify.judge else [])
 
 
 def asking(recipe: Recipe) -> Iterator[tuple[str, CaptionSection | ReasonSection | JudgeSection, str]]:

@@ -13,7 +13,7 @@ from functools import partial
 
 import polars as pl
 
-from ovt.curate.build import chunks, describe, import_questions, open_endpoints, screen_questions
+from ovt.curate.build import chunks, describe, import_questions, open_endpoints, reasoned, screen_questions
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Embedded, Endpoint
 from ovt.curate.endpoints.expect import Expected, expected
@@ -22,7 +22,9 @@ from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import image_bytes
-from ovt.curate.stages import caption, reason
+from ovt.curate.stages import caption, judge, reason, verify
+from ovt.curate.stages.judge import JudgeSection
+from ovt.verifiers import verify_many
 
 CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long as it may be
 
@@ -52,9 +54,13 @@ async def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded
             requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
             if recipe.caption:
                 requests = {"caption": caption.requests(questions, recipe.caption)} | requests
+            names = {stage: getattr(recipe, stage).endpoint for stage in requests}
+            if recipe.verify.judge:
+                requests["judge"] = requests_to_judge(recipe, recipe.verify.judge, questions, endpoints, store)
+                names["judge"] = recipe.verify.judge.endpoint
             plans = []
             for stage, wanted in requests.items():
-                endpoint = endpoints[getattr(recipe, stage).endpoint]
+                endpoint = endpoints[names[stage]]
                 plans.append(StagePlan(stage, endpoint.name, len(questions), expected(wanted, endpoint, store, images)))
             return plans
 
@@ -71,3 +77,30 @@ def requests_to_reason(
             unwritten = chunk.join(captioned, on="question_id", how="anti", maintain_order="left")
             stand_ins = unwritten.select("question_id", caption=pl.lit(longest))
             yield from reason.requests(unwritten, stand_ins, recipe.reason)
+
+
+def requests_to_judge(
+    recipe: Recipe,
+    section: JudgeSection,
+    questions: pl.DataFrame,
+    endpoints: dict[str, Endpoint],
+    store: ReplyStore,
+) -> Iterator[ChatRequest]:
+    """The judge's requests: of samples that are there, those that the rules leave open; of the others, one each.
+
+    A sample that is not there counts where its gold is of a kind that the judge is asked about.
+    """
+    for chunk in chunks(questions):
+        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
+        answered, _ = reason.run(captioned, reasoned(recipe, captioned, captions, endpoints, store))
+        yield from judge.requests(captioned, verify.judge(answered, captioned, recipe.verify), section)
+        golds = [(gold, gold, choices) for gold, choices in chunk.select("gold", "choices").iter_rows()]
+        kinds = [verdict.kind for verdict in verify_many(golds, kind=recipe.verify.kind)]
+        there = answered.group_by("question_id").agg(there=pl.len())
+        counted = chunk.with_columns(kind=pl.Series(kinds, dtype=pl.String)).join(
+            there, on="question_id", how="left", maintain_order="left"
+        )
+        missing = counted.filter(pl.col("kind").is_in(section.kinds)).with_columns(
+            missing=recipe.reason.k - pl.col("there").fill_null(0)
+        )
+        yield from judge.stand_ins(missing, recipe.reason.k, section)

@@ -8,7 +8,8 @@ r"""The way in: one row or many, each judged in a worker process, so that none t
 Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from ovt.verifiers import pool
@@ -27,21 +28,39 @@ Row = tuple[str, str] | tuple[str, str, Sequence[str] | None]
 Key = tuple[str, str, tuple[str, ...] | None]
 
 
-def verify(prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+def verify(
+    prediction: str,
+    gold: str,
+    *,
+    choices: Sequence[str] | None = None,
+    kind: str = "auto",
+    presume_wrong: bool = True,
+) -> Verdict:
     """Judge a bare answer, or a sentence that gives one.
 
     choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `KINDS`, where the caller knows better than
-    the gold's look. Never raises on any text and takes two seconds at most; what runs out of them is an abstention.
+    the gold's look. presume_wrong: free texts that differ are wrong; without it they are an abstention, for whoever
+    can tell whether they mean the same. Never raises on any text and takes two seconds at most; what runs out of them
+    is an abstention.
     """
-    return _judge("answer", [_key(prediction, gold, choices)], kind)[0]
+    return _judge("answer", [_key(prediction, gold, choices)], _known(kind), presume_wrong)[0]
 
 
-def verify_response(response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto") -> Verdict:
+def verify_response(
+    response: str,
+    gold: str,
+    *,
+    choices: Sequence[str] | None = None,
+    kind: str = "auto",
+    presume_wrong: bool = True,
+) -> Verdict:
     """Judge a whole response: its answer is found first (`extract.py`). Nothing inside `<think>` counts."""
-    return _judge("response", [_key(response, gold, choices)], kind)[0]
+    return _judge("response", [_key(response, gold, choices)], _known(kind), presume_wrong)[0]
 
 
-def verify_many(rows: Iterable[Row], *, responses: bool = False, kind: str = "auto") -> list[Verdict]:
+def verify_many(
+    rows: Iterable[Row], *, responses: bool = False, kind: str = "auto", presume_wrong: bool = True
+) -> list[Verdict]:
     """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts come in the rows' order.
 
     responses: the first column holds whole responses (`verify_response`) rather than bare answers (`verify`).
@@ -50,12 +69,12 @@ def verify_many(rows: Iterable[Row], *, responses: bool = False, kind: str = "au
     keys = [_key(*row) for row in rows]
     unique = list(dict.fromkeys(keys))
     chunks = [unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK)]
-    job = "response" if responses else "answer"
-    if len(unique) < SPREAD_FROM or pool.MAX_WORKERS == 1:
-        verdicts = [verdict for chunk in chunks for verdict in _judge(job, chunk, kind)]
-    else:
-        verdicts = _spread(job, chunks, kind)
-    known = dict(zip(unique, verdicts, strict=True))
+
+    def judge(chunk: list[Key]) -> list[Verdict]:
+        return _judge("response" if responses else "answer", chunk, _known(kind), presume_wrong)
+
+    judged = map(judge, chunks) if len(unique) < SPREAD_FROM or pool.MAX_WORKERS == 1 else _spread(judge, chunks)
+    known = dict(zip(unique, chain.from_iterable(judged), strict=True))
     return [known[key] for key in keys]
 
 
@@ -83,28 +102,33 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _spread(job: str, chunks: list[list[Key]], kind: str) -> list[Verdict]:
+def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]) -> list[list[Verdict]]:
     """Each thread feeds one worker process, chunk by chunk."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(pool.MAX_WORKERS) as threads:
-        judged = threads.map(lambda chunk: _judge(job, chunk, kind), chunks)
-        return [verdict for verdicts in judged for verdict in verdicts]
+        return list(threads.map(judge, chunks))
 
 
-def _judge(job: str, keys: list[Key], kind: str) -> list[Verdict]:
+def _judge(job: str, keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
     """A verdict for each row."""
     sent = [key for key in keys if _size(key) <= MAX_CHARS]
-    replies = iter(pool.run(job, sent, _known(kind)))
-    return [_verdict(next(replies) if _size(key) <= MAX_CHARS else "too_long", key, kind) for key in keys]
+    replies = iter(pool.run(job, sent, kind, presume_wrong))
+    return [
+        _verdict(next(replies), job, key, kind) if _size(key) <= MAX_CHARS else undecided("too_long", kind, "", key[1])
+        for key in keys
+    ]
 
 
 def _size(key: Key) -> int:
     return len(key[0]) + len(key[1]) + sum(map(len, key[2] or ()))
 
 
-def _verdict(reply: Any, key: Key, kind: str) -> Verdict:
-    if isinstance(reply, list):
-        return Verdict(*reply)
-    reason = {pool.LOST: "worker_lost"}.get(reply, reply)
-    return undecided(reason, kind, "", key[1])
+def _verdict(reply: Any, job: str, key: Key, kind: str) -> Verdict:
+    """The verdict that a worker came to, or what can be said of a row that no worker lived to judge."""
+    if reply in (pool.TIMEOUT, pool.LOST):
+        reason = "timeout" if reply == pool.TIMEOUT else "worker_lost"
+        (reply,) = pool.run("undecided", [key[:2]], job, reason, kind)
+        if not isinstance(reply, list):
+            return undecided(reason, kind, "", key[1])
+    return Verdict(*reply)

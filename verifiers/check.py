@@ -7,7 +7,7 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 import re
 
 from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
-from ovt.verifiers.doubt import doubt
+from ovt.verifiers.doubt import doubt, offers
 from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.extract import split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
@@ -43,6 +43,7 @@ _REASONS = {
     "too_nested": "the text is nested deeper than any answer",
     "unparseable": "the prediction cannot be read as this kind of answer",
     "undecided": "no rule could decide",
+    "texts_differ": "the texts differ, and no rule can say whether they mean the same",
 }
 
 
@@ -50,13 +51,22 @@ _ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio", "time"])
 _FORMS = re.compile(r",? or | \(|\)$")
 
 
-def check_answer(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
-    """Judge a bare answer, or a sentence that gives one."""
-    verdict = _check(prediction, gold, choices, kind)
+def check_answer(
+    prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str, presume_wrong: bool = True
+) -> Verdict:
+    """Judge a bare answer, or a sentence that gives one; `ask.verify` says what the arguments mean."""
+
+    def check(part: str) -> Verdict:
+        return _check(part, gold, choices, kind)
+
+    verdict = check(prediction)
     if verdict and not _is_same(prediction, gold):
-        reason = doubt(prediction, verdict, (gold, *(choices or ())), lambda part: _check(part, gold, choices, kind))
+        reason = doubt(prediction, verdict, (gold, *(choices or ())), check)
         if reason:
             return _verdict(verdict.extracted, gold, verdict.kind, Finding("wrong", reason))
+    if (verdict.kind, verdict.reason) == ("text", "different") and not presume_wrong and not offers(prediction, check):
+        normal = Finding("abstain", "texts_differ", verdict.normalized_prediction, verdict.normalized_gold)
+        return _verdict(verdict.extracted, gold, "text", normal)
     return verdict
 
 
@@ -66,10 +76,12 @@ def _is_same(prediction: str, gold: str) -> bool:
     return prediction.strip() == gold.strip() or (short and undress(prediction) == undress(gold))
 
 
-def check_response(response: str, gold: str, choices: tuple[str, ...] | None, kind: str) -> Verdict:
+def check_response(
+    response: str, gold: str, choices: tuple[str, ...] | None, kind: str, presume_wrong: bool = True
+) -> Verdict:
     """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
     parts = split_response(response)
-    verdict = check_answer(parts.answer, gold, choices, kind)
+    verdict = check_answer(parts.answer, gold, choices, kind, presume_wrong)
     if parts.answer:
         return verdict
     return _verdict("", gold, verdict.kind, Finding("wrong", parts.problem or "no_answer"))

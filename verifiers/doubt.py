@@ -62,6 +62,9 @@ _ASKED_AND_DENIED = re.compile(r"\?\s*(?:no|nope|not|wrong)\b[^?]*$", re.IGNOREC
 _ALONE = frozenset(["or", "and/or", "versus", "vs", "vs.", "|"])
 _LABEL = re.compile(r"(?<!\w)\(?([A-H])[.)]\s*(?=[^\s.)])")
 _GLUED = re.compile(r"\d\s?[A-Za-z]{4,}_?\d")
+_OFFERED = re.compile(
+    r"(?i:\b(?:and/or|either|neither|nor|or|not|never|versus|vs|anything but|except|cannot be|isn't|wasn't)\b)|[|/;\n]"
+)
 _ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio"])
 
 
@@ -84,6 +87,12 @@ def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge)
         if verdict.kind == "quantity" and _GLUED.search(fold(prediction)) and not _GLUED.search(golds[0]):
             return "unparseable"
     return _more_answers(answer, verdict.kind, golds, judge)
+
+
+def offers(prediction: str, judge: Judge) -> bool:
+    """Whether a wrong text has the gold in it as one of several, or denied: `Paris or London`, `not Paris`."""
+    parts = [part for part in _OFFERED.split(fold(prediction)) if part.strip()]
+    return len(parts) <= MAX_PARTS and parts != [prediction] and any(map(judge, parts))
 
 
 def _spell_unseen(text: str) -> str:

@@ -1,6 +1,6 @@
 r"""Worker processes: every verdict is come to in one, so that none can run away, whatever the text.
 
-    run("answer", [["\sqrt{8}", "2\sqrt{2}", None]], "auto")  ->  [["correct", "expression", "equal", …]]
+    run("answer", [["\sqrt{8}", "2\sqrt{2}", None]], "auto", True)  ->  [["correct", "expression", "equal", …]]
 
 A worker stops a row by its CPU time, and is killed by the clock where it no longer replies; either way there is a
 reply for each row. Workers are plain `python -m ovt.verifiers.worker` processes that speak JSON lines over a socket.

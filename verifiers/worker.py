@@ -1,6 +1,6 @@
 """The process behind `pool.py`: reads jobs as JSON lines, does each row under its limits of time and memory, replies.
 
-    ["answer", [["7", "7.0", null]], "auto"]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+    ["answer", [["7", "7.0", null]], "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
 
 A row that meets its limit is answered too, and leaves the process fit for the next. The process ends with its input.
 """
@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import astuple
+from functools import partial
 from typing import Any
 
 from ovt.verifiers import clock
@@ -47,30 +48,28 @@ def main() -> None:
             reply(JOBS[job](*row, *args))
 
 
-def _judged(check: Callable[..., Verdict]) -> Callable[..., tuple[Any, ...]]:
-    """The check as a job: whatever happens, there is a verdict's fields."""
-
-    def judge(text: str, gold: str, choices: list[str] | None, kind: str) -> tuple[Any, ...]:
-        try:
-            with clock.limited():
-                return astuple(check(text, gold, tuple(choices) if choices else None, kind))
-        except clock.OutOfTime:
-            return astuple(_undecided("timeout", "", check, text, gold, kind))
-        except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
-            return astuple(_undecided("error", repr(error), check, text, gold, kind))
-
-    return judge
+def _judge(
+    job: str, text: str, gold: str, choices: list[str] | None, kind: str, presume_wrong: bool
+) -> tuple[Any, ...]:
+    """The fields of a verdict, whatever happens."""
+    try:
+        with clock.limited():
+            return astuple(CHECKS[job](text, gold, tuple(choices) if choices else None, kind, presume_wrong))
+    except clock.OutOfTime:
+        return _undecided(text, gold, job, "timeout", kind)
+    except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
+        return _undecided(text, gold, job, "error", kind, repr(error))
 
 
-def _undecided(reason: str, detail: str, check: Any, text: str, gold: str, kind: str) -> Verdict:
+def _undecided(text: str, gold: str, job: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
     """An abstention with what can quickly be said of it: the gold's kind, the answer."""
     try:
         with clock.limited(clock.LIMIT_S / 4):
             kind = read_gold(gold, kind).kind
-            text = split_response(text).answer if check is check_response else text
+            text = split_response(text).answer if job == "response" else text
     except (clock.OutOfTime, Exception):  # noqa: BLE001 (as above)
         text = ""
-    return undecided(reason, kind, text, gold, detail)
+    return astuple(undecided(reason, kind, text, gold, detail))
 
 
 def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
@@ -81,9 +80,11 @@ def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
         return ["gold_takes_too_long"]
 
 
+CHECKS: dict[str, Callable[..., Verdict]] = {"answer": check_answer, "response": check_response}
 JOBS: dict[str, Callable[..., Any]] = {
-    "answer": _judged(check_answer),
-    "response": _judged(check_response),
+    "answer": partial(_judge, "answer"),
+    "response": partial(_judge, "response"),
+    "undecided": _undecided,
     "lint": _lint,
 }
 

@@ -44,14 +44,15 @@ class Difference:
 @dataclass(frozen=True)
 class Report:
     """What came of it. `stored_version` is the verifier that the ledger's verdicts are of; `changed` counts verdicts
-    that have become others since, where it is not the verifier here. `judged` were given by a model, which no other
-    path asks: there the rules must still abstain."""
+    that have become others since, where it is not the verifier here. `judged` were given by a model, `judged_correct`
+    of them "correct": there the rules must still abstain, and RL and evaluation, which ask no model, give nothing."""
 
     version: str
     verifier: str
     stored_version: str
     samples: int
     judged: int
+    judged_correct: int
     changed: int
     paths: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -60,7 +61,7 @@ class Report:
 def check_parity(version: Version, limit: int | None = None) -> Report:
     """Judge the version's samples (at most `limit`) on every path. GateFailed where a path's process dies."""
     provenance = version.manifest.provenance
-    kind = provenance.recipe.get("verify", {}).get("kind", "auto")
+    section = verify.VerifySection.model_validate(provenance.recipe.get("verify", {}))
     same = provenance.verifier_version == VERSION
     differences: list[Difference] = []
     counts: Counter[str] = Counter()
@@ -71,12 +72,15 @@ def check_parity(version: Version, limit: int | None = None) -> Report:
             for method in ("fork", "spawn")
         }
         for samples in judged_samples(version, limit):
-            told = tell(samples, kind, processes)
+            told = tell(samples, section, processes)
             stored = [tuple(row) for row in samples.select(FIELDS).iter_rows()]
             by_model = [row[FIELDS.index("reason")] == "judge" for row in stored]
             expected = told["curation"]
             counts["samples"] += len(samples)
             counts["judged"] += sum(by_model)
+            counts["judged_correct"] += sum(
+                model and row[0] == "correct" for model, row in zip(by_model, stored, strict=True)
+            )
             counts["changed"] += sum(old != new for old, new in zip(stored, expected, strict=True)) if not same else 0
             if same:
                 told["stored"] = [as_ruled(*row) for row in zip(stored, expected, by_model, strict=True)]
@@ -88,6 +92,7 @@ def check_parity(version: Version, limit: int | None = None) -> Report:
         stored_version=provenance.verifier_version,
         samples=counts["samples"],
         judged=counts["judged"],
+        judged_correct=counts["judged_correct"],
         changed=counts["changed"],
         paths=tuple(paths),
         differences=tuple(differences),
@@ -110,16 +115,22 @@ def judged_samples(version: Version, limit: int | None) -> Iterator[pl.DataFrame
         yield with_text.join(golds, on="question_id", maintain_order="left").collect()
 
 
-def tell(samples: pl.DataFrame, kind: str, processes: Mapping[str, Executor]) -> dict[str, list[Told]]:
-    """What each path says of each sample, as the fields of a verdict; the one to compare with is first."""
+def tell(
+    samples: pl.DataFrame, section: verify.VerifySection, processes: Mapping[str, Executor]
+) -> dict[str, list[Told]]:
+    """What each path says of each sample, as the fields of a verdict; the one to compare with is first.
+
+    Every path is asked as curation was: to leave open what a judge was there for, or not.
+    """
+    how = {"kind": section.kind, "presume_wrong": section.presumes_wrong}
     rows: list[Row] = samples.select("text", "gold", "choices").rows()
-    elsewhere = {path: pool.submit(reward, rows, kind) for path, pool in processes.items()}
+    elsewhere = {path: pool.submit(reward, rows, how) for path, pool in processes.items()}
     questions = samples.select("question_id", "gold", "choices").unique("question_id", maintain_order=True)
-    curated = verify.judge(samples, questions, verify.VerifySection(kind=kind))
+    curated = verify.judge(samples, questions, section)
     told = {
         "curation": [tuple(row) for row in curated.select(FIELDS).iter_rows()],
-        "evaluation": [astuple(verdict) for verdict in verify_many(rows, responses=True, kind=kind)],
-        "reward": reward(rows, kind),
+        "evaluation": [astuple(verdict) for verdict in verify_many(rows, responses=True, **how)],
+        "reward": reward(rows, how),
     }
     for path, future in elsewhere.items():
         try:
@@ -129,9 +140,9 @@ def tell(samples: pl.DataFrame, kind: str, processes: Mapping[str, Executor]) ->
     return told
 
 
-def reward(rows: list[Row], kind: str) -> list[Told]:
+def reward(rows: list[Row], how: dict[str, Any]) -> list[Told]:
     """One verdict after another, as a reward function comes to them."""
-    return [astuple(verify_response(text, gold, choices=choices, kind=kind)) for text, gold, choices in rows]
+    return [astuple(verify_response(text, gold, choices=choices, **how)) for text, gold, choices in rows]
 
 
 def compare(samples: pl.DataFrame, told: Mapping[str, Sequence[Told]]) -> Iterator[Difference]:

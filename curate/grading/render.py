@@ -84,7 +84,12 @@ def parity_report(report: parity.Report) -> RenderableType:
             )
         )
     if report.judged:
-        parts.append(Text(f"{report.judged:,} verdicts were given by a model: there the rules have to abstain"))
+        parts.append(
+            Text(
+                f"{report.judged:,} verdicts were given by a model, {report.judged_correct:,} of them correct: there "
+                "the rules have to abstain; RL and evaluation, which ask no model, give them nothing"
+            )
+        )
     line = f"{report.samples:,} samples on {len(report.paths)} paths ({'; '.join(report.paths)})"
     parts.append(Text(f"{line}: {len(report.differences):,} differences", "red" if report.differences else "green"))
     return Group(*parts)

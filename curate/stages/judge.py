@@ -4,13 +4,15 @@
     1f0c2d3e4a5b6c7d-reason-0  correct  text  judge   judge r1 (prompt 5e4d3c2b1a09, reply 9f8e7d6c5b4a): was undecided
 
 Only verdicts that abstain are looked at, and of these only the kinds that the recipe names: what a rule decided stays.
+Where "text" is one of them, the rules abstain from free texts that differ (texts_differ) instead of calling them wrong.
 The judge's last line has to be CORRECT or WRONG and nothing else; after any other reply the verdict stays abstain.
 Its replies are in the reply store like all others; a verdict that it gave names its model, its prompt and its reply.
 """
 
 import hashlib
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 from pydantic import field_validator
@@ -19,6 +21,7 @@ from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.section import Section
 from ovt.curate.stages import prompt
+from ovt.curate.versions.manifest import Usage
 from ovt.verifiers import KINDS
 
 KNOWN = ("question", "gold", "answer")
@@ -99,6 +102,33 @@ def requests(questions: pl.DataFrame, verdicts: pl.DataFrame, section: JudgeSect
     for verdict in verdicts.filter(is_open(section)).iter_rows(named=True):
         asked = truths[verdict["question_id"]]
         yield request(asked["question"], asked["choices"], asked["gold"], verdict["extracted"], section)
+
+
+def stand_ins(open_golds: pl.DataFrame, k: int, section: JudgeSection) -> Iterator[ChatRequest]:
+    """A request for each sample that is not there yet: the longest that there may be, all different.
+
+    open_golds: the questions whose golds are of a kind that it is asked about, and `missing`, how many of their `k`
+    samples are not there.
+    """
+    for row in open_golds.iter_rows(named=True):
+        for index in range(k - row["missing"], k):
+            answer = f"{row['question_id']} {index} ".ljust(WHOLE_CHARS, "x")
+            yield request(row["question"], row["choices"], row["gold"], answer, section)
+
+
+def usage(replies: Iterable[Reply | None]) -> Usage:
+    """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
+    told = list(replies)
+    found = [reply for reply in told if reply]
+    costs = [reply.cost_usd for reply in found if reply.cost_usd is not None]
+    return Usage(
+        stage="judge",
+        samples=len(told),
+        failed=len(told) - len(found),
+        prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
+        completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
+        cost_usd=math.fsum(costs) if costs else None,
+    )
 
 
 def is_open(section: JudgeSection) -> pl.Expr:

@@ -38,6 +38,11 @@ class VerifySection(Section):
     kind: str = "auto"
     judge: JudgeSection | None = None
 
+    @property
+    def presumes_wrong(self) -> bool:
+        """Whether free texts that differ are wrong; where a judge is asked about texts, the rules leave them open."""
+        return self.judge is None or "text" not in self.judge.kinds
+
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
@@ -53,7 +58,10 @@ def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection
     }
     told = samples.select("sample_id", "question_id", "text").rows()
     verdicts = verify_many(
-        ((text, *golds[question_id]) for _, question_id, text in told), responses=True, kind=section.kind
+        ((text, *golds[question_id]) for _, question_id, text in told),
+        responses=True,
+        kind=section.kind,
+        presume_wrong=section.presumes_wrong,
     )
     rows = [(*ids, *in_order(verdict)) for (*ids, _), verdict in zip(told, verdicts, strict=True)]
     return pl.DataFrame(rows, schema=VERDICTS, orient="row")

@@ -8,7 +8,7 @@ versions/pocket/v1/           a version: complete, and never touched again
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from ovt.curate.versions.manifest import (
     FileEntry,
     Manifest,
     Provenance,
+    Usage,
     canonical_hash,
     content_hash,
     hash_file,
@@ -87,13 +88,14 @@ class VersionWriter:
             self._ledger.append(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions)
             self._data.append(rows)
 
-    def finish(self, provenance: Provenance) -> Version:
+    def finish(self, provenance: Provenance, more_usage: Sequence[Usage] = ()) -> Version:
         """Checks the ledger, writes the card and the manifest, and gives the version its place.
 
+        more_usage: what was asked of models beside the samples (judgements).
         Where the same content is already a version of this name, that version is returned and nothing is added.
         """
         with one_line_errors(self._folder):
-            manifest = self._describe(self._data.close() | self._ledger.close(), provenance)
+            manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
             older = find_content(self._home, self._name, manifest.content_hash)
             if older is None:
                 manifest = self._seal(manifest)
@@ -103,7 +105,7 @@ class VersionWriter:
                         return self._take_place(manifest)
             return older
 
-    def _describe(self, rows: dict[str, int], provenance: Provenance) -> Manifest:
+    def _describe(self, rows: dict[str, int], provenance: Provenance, more_usage: Sequence[Usage]) -> Manifest:
         """The manifest, but for the card."""
         tables = {table: scan_folder(self._folder, table) for table in TABLES}
         check(**tables, rows=scan_rows(self._folder, ["question_id", "sample_id"]))
@@ -114,7 +116,7 @@ class VersionWriter:
             "recipe_hash": canonical_hash(provenance.recipe, "recipe"),
             "rows": rows,
             "funnel": funnel(tables["decisions"]).to_dicts(),
-            "usage": usage(tables["samples"]),
+            "usage": [*usage(tables["samples"]), *more_usage],
             "provenance": provenance,
             "files": files,
         }

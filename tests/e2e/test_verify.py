@@ -71,16 +71,16 @@ def change_verdict(version: Path, place: int) -> None:
     verdicts.with_columns(outcome=turned).write_parquet(path)
 
 
-def write_question(shell, gold: str, *answers: str):
-    """One question in the recipe's source; the server gives the answers in turn, and judges say CORRECT."""
+def write_question(shell, gold: str, *answers: str, kinds: str = '["expression", "number"]'):
+    """One question in the recipe's source; the server gives the answers in turn, and judges say CORRECT of a hound."""
     row = {"image": "0.png", "question": "What is number 0?", "answer": gold}
     (shell.folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
     with shell.recipe.open("a") as recipe:
-        recipe.write('\n[verify.judge]\nendpoint = "server"\nkinds = ["expression", "number"]\n')
+        recipe.write(f'\n[verify.judge]\nendpoint = "server"\nkinds = {kinds}\n')
 
     def reply(body: dict, choice: int) -> str:
         if "Answer to judge" in str(body):
-            return "They are the same.\nCORRECT"
+            return "One is a cat.\nWRONG" if "cat" in str(body) else "They are the same.\nCORRECT"
         return f"<think>Hm, step {choice}.</think>\n<answer>{answers[choice % len(answers)]}</answer>"
 
     return reply
@@ -122,6 +122,52 @@ def test_a_judge_gives_verdicts_where_the_rules_abstain(shell, loopback, table):
     done = shell.run("verify", "parity", "small", "--json")
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["judged"] == 1
+
+
+def test_a_judge_is_asked_about_texts_that_differ_and_about_nothing_else(shell, loopback, table):
+    loopback.reply = write_question(shell, "a dog", "a hound", "dog", "cat", "a dog or a cat", kinds='["text"]')
+    before = planned(shell)
+    assert (before["judge"]["wanted"], before["judge"]["calls"]) == (4, 4)
+    built = shell.build()
+    verdicts = table(built, "verdicts")
+    assert verdicts.select("outcome", "reason").rows() == [
+        ("correct", "judge"),
+        ("correct", "equal"),
+        ("wrong", "judge"),
+        ("wrong", "different"),
+    ]
+    asked = [seen for seen in loopback.answered if "Answer to judge" in str(seen.body)]
+    assert len(asked) == 2
+    manifest = json.loads((Path(built["path"]) / "manifest.json").read_text())
+    (used,) = [use for use in manifest["usage"] if use["stage"] == "judge"]
+    assert (used["samples"], used["failed"]) == (2, 0)
+    assert used["prompt_tokens"] == sum(seen.prompt_tokens for seen in asked)
+    assert used["completion_tokens"] == sum(seen.completion_tokens for seen in asked) > 0
+    after = planned(shell)
+    assert (after["judge"]["wanted"], after["judge"]["answered"], after["judge"]["calls"]) == (2, 2, 0)
+    done = shell.run("verify", "parity", "small", "--json")
+    assert done.returncode == 0, done.stdout
+    told = json.loads(done.stdout)
+    assert (told["judged"], told["judged_correct"]) == (2, 1)
+    assert "2 verdicts were given by a model, 1 of them correct" in " ".join(
+        shell.run("verify", "parity", "small").stdout.split()
+    )
+
+
+def planned(shell) -> dict[str, dict]:
+    """The stages of a dry run."""
+    done = shell.run("curate", "build", str(shell.recipe), "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    return {stage["stage"]: stage for stage in json.loads(done.stdout)}
+
+
+def test_a_judge_counts_against_the_budget(shell, loopback):
+    loopback.reply = write_question(shell, "a dog", "a hound", "a cat", kinds='["text"]')
+    shell.build("--set", 'verify.judge.kinds=["expression"]', "--set", "reason.k=2")
+    asked = len(loopback.answered)
+    done = shell.run("curate", "build", str(shell.recipe), "--set", "reason.k=2", "--max-tokens", "1")
+    assert done.returncode == 3, done.stderr
+    assert len(loopback.answered) == asked
 
 
 def test_a_judge_that_no_endpoint_answers_for_is_refused(shell):

@@ -1,5 +1,7 @@
 """Tables of cases: (prediction, gold, outcome, why). `check_table` runs one and names every row that went wrong."""
 
+import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
@@ -26,3 +28,10 @@ def _check_table(cases: Iterable[Case], choices: Sequence[str] | None = None, ki
         if kind and verdict.kind != kind:
             failed.append(f"{gold!r} was read as {verdict.kind}, not {kind}")
     assert not failed, "\n" + "\n".join(failed)
+
+
+@pytest.fixture
+def in_time() -> Callable[[float], bool]:
+    """Whether a verdict that began at a time (monotonic) came within two seconds, or more on a machine that is busy."""
+    allowed = 2 * max(1.0, 1.5 * os.getloadavg()[0] / (os.cpu_count() or 1))
+    return lambda started: time.monotonic() - started < allowed

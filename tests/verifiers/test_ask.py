@@ -69,5 +69,15 @@ def test_spread_survives_killed_workers() -> None:
     assert all(verdicts)
 
 
+def test_texts_that_differ_are_wrong_or_left_open() -> None:
+    rows = [("a hound", "a dog"), ("a dog", "a dog"), ("a dog or a cat", "a dog"), ("not a dog", "a dog"), ("8", "7")]
+    assert [verdict.outcome for verdict in verify_many(rows)] == ["wrong", "correct", "wrong", "wrong", "wrong"]
+    left = verify_many(rows, presume_wrong=False)
+    assert [verdict.outcome for verdict in left] == ["abstain", "correct", "wrong", "wrong", "wrong"]
+    assert (left[0].reason, left[0].extracted) == ("texts_differ", "a hound")
+    assert verify("red", "blue", choices=["red", "blue"], presume_wrong=False).outcome == "wrong"
+    assert verify_response("<think>a hound</think>", "a dog", presume_wrong=False).outcome == "wrong"
+
+
 def test_no_rows() -> None:
     assert verify_many([]) == []

