@@ -74,7 +74,8 @@ def choose(drift: list[dict[str, Any]], room: int | None) -> tuple[list[dict[str
 def facts(side: dict[str, Any]) -> list[str]:
     """What there is to know of a row beside its texts."""
     solved = f"{side['n_correct']} of {side['n_samples']} correct ({side['difficulty']})"
-    return [f"answer {side['answer']}", solved, f"{side['split']}", str(side["sample_id"] or "no sample")]
+    sample = (side["sample_id"] or "no sample").removeprefix(f"{side['question_id']}-")
+    return [f"answer {side['answer']}", solved, side["split"], sample]
 
 
 def text_of(one: dict[str, Any]) -> str | None:

@@ -38,7 +38,7 @@ def version_list(outlines: list[dict[str, Any]], broken: Iterable[str] = ()) -> 
     for name in ("sft", "rl", "questions", "size", "US$"):
         table.add_column(name, justify="right")
     for one in outlines:
-        cost = "" if one["cost_usd"] is None else f"{one['cost_usd']:.2f}"
+        cost = "unknown" if one["cost_usd"] is None else f"{one['cost_usd']:.2f}"
         counts = [f"{one[name]:,}" for name in ("sft", "rl", "questions")]
         cells = [one["ref"], one["content_hash"][:12], one["parent"] or "", *counts, size(one["bytes"]), cost]
         table.add_row(*(short(cell) for cell in cells))
@@ -177,6 +177,7 @@ def row_panel(row: dict[str, Any]) -> RenderableType:
 def story_told(story: dict[str, Any]) -> RenderableType:
     """`why.story`, from the question to the data."""
     parts: list[RenderableType] = [ending(f"{story['level']} {story['id']}", story["decision"])]
+    parts += [shown(note, "yellow") for note in story["notes"]]
     if question := story["question"]:
         choices = "; ".join(question["choices"]) if question["choices"] else None
         facts = {"source": f"{question['source']} {question['source_id']}", "question": question["question"]}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.errors import OvtError
@@ -15,10 +16,11 @@ from ovt.curate.stages import caption, reason
 from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.read import Version, scan, scan_rows
 from ovt.curate.versions.same import find_same
-from ovt.curate.versions.schema import QUESTIONS
+from ovt.curate.versions.schema import QUESTIONS, SPLITS
 
 ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
 MOST_LISTED = 20
+LONGEST_SEARCHED = 500  # letters
 AROUND = 60  # letters shown on either side of a text that was found
 
 
@@ -35,15 +37,16 @@ def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> 
     told = [None if as_text else _story_or_none(version, wanted) for version in versions]
     if any(told):
         return {"stories": _complete(versions, told), "matches": [], "total": 0}
-    matches, questions = _search(versions, wanted)
+    found = _search(versions, wanted)
+    matches, questions = found.head(MOST_LISTED).to_dicts(), found["question_id"].unique(maintain_order=True)
     if not matches:
         names = ", ".join(version.ref for version in versions)
         known = "text" if as_text else "question, sample or text"
         raise OvtError(f"{names} has no {known} {wanted[:80]!r}: `ovt data head` shows some ids")
     if len(questions) > 1:
-        return {"stories": [], "matches": matches[:MOST_LISTED], "total": len(questions)}
+        return {"stories": [], "matches": matches, "total": len(questions)}
     told = [_story_or_none(version, questions[0]) for version in versions]
-    return {"stories": _complete(versions, told), "matches": matches[:MOST_LISTED], "total": 1}
+    return {"stories": _complete(versions, told), "matches": matches, "total": 1}
 
 
 def _story_or_none(version: Version, prefix: str) -> dict[str, Any] | None:
@@ -58,40 +61,36 @@ def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) ->
     for version, story in zip(versions, told, strict=True):
         if story is None and known["question"]:
             same = find_same(version, known["question"])
-            story = (
-                _story_or_none(version, known["id"].replace(known["question"]["question_id"], same)) if same else None
-            )
+            own = same and known["id"].replace(known["question"]["question_id"], same)
+            story = _story_or_none(version, own) if own else None
         stories.append(story or {"version": version.ref, "absent": f"{version.ref} has no such {known['level']}"})
     return stories
 
 
-def _search(versions: Sequence[Version], text: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """(matches in all versions, the questions that they are of), in the versions' order and the questions'."""
-    found = [match for version in versions for match in _search_one(version, text)]
-    return found, list(dict.fromkeys(match["question_id"] for match in found))
+def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
+    """question_id, place, text, version: one match per version and question, whose own text comes before its replies.
+
+    Letter case and white space do not count.
+    """
+    words = text.split()
+    if not 0 < len(text) <= LONGEST_SEARCHED or not words:
+        raise OvtError(f"a text of {len(text)} letters cannot be searched: give an id, or some words of the text")
+    wanted = "(?i)" + r"\s+".join(map(pl.escape_regex, words))
+    found = []
+    for version in versions:
+        asked = scan(version, "questions").select("question_id", place=pl.lit("question"), text="question")
+        said = scan(version, "samples").select("question_id", place="sample_id", text="text")
+        tables = [table.filter(pl.col("text").str.contains(wanted)) for table in (asked, said)]
+        both = pl.concat(pl.collect_all(tables, engine="streaming")).unique(
+            "question_id", keep="first", maintain_order=True
+        )
+        found.append(both.with_columns(_around(wanted), version=pl.lit(version.ref)))
+    return pl.concat(found)
 
 
-def _search_one(version: Version, text: str) -> list[dict[str, Any]]:
-    """One match per question: its own text comes before its replies. Letter case and white space do not count."""
-    wanted = " ".join(text.split()).lower()
-    if not wanted:
-        raise OvtError("an empty text is everywhere: give an id, or some words")
-    flat = pl.col("text").str.replace_all(r"\s+", " ")
-    asked = scan(version, "questions").select("question_id", place=pl.lit("question"), text="question")
-    said = scan(version, "samples").select("question_id", place="sample_id", text="text")
-    holds = flat.str.to_lowercase().str.contains(wanted, literal=True)
-    tables = [table.filter(holds).with_columns(text=flat) for table in (asked, said)]
-    found = pl.concat(pl.collect_all(tables, engine="streaming")).unique(
-        "question_id", keep="first", maintain_order=True
-    )
-    return [row | {"version": version.ref, "text": _around(row["text"], wanted)} for row in found.to_dicts()]
-
-
-def _around(text: str, wanted: str) -> str:
-    """The place where a text holds `wanted`."""
-    at = text.lower().find(wanted)
-    start, end = max(at - AROUND, 0), at + len(wanted) + AROUND
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+def _around(wanted: str) -> pl.Expr:
+    """The place where a text holds `wanted`, on one line."""
+    return pl.col("text").str.replace_all(r"\s+", " ").str.extract(rf"(.{{0,{AROUND}}}{wanted}.{{0,{AROUND}}})")
 
 
 def story(version: Version, prefix: str) -> dict[str, Any]:
@@ -104,6 +103,7 @@ def story(version: Version, prefix: str) -> dict[str, Any]:
     captions, samples    rows of the samples table, each with its `decision` and its `verdict` (or null); the story of a
                          sample has that sample only, and the captions that led to it
     rows                 rows of the data, without the images
+    notes                lines on what could not be told
     Raises OvtError where no id, or more than one, starts with `prefix`.
     """
     own = _find(version, prefix)
@@ -118,18 +118,31 @@ def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
     said = _said(version, of_question)
     captions = [sample for sample in said if sample["stage"] == "caption"]
     told = [sample for sample in said if own["level"] == "question" or own["id"] == sample["sample_id"]]
-    rows = scan_rows(version.path, ROW_COLUMNS).filter(of_question).collect().to_dicts()
+    there = [name for name in ROW_COLUMNS if all(name in scan(version, split).collect_schema() for split in SPLITS)]
+    rows = scan_rows(version.path, there).filter(of_question).collect().to_dicts()
+    shown, notes = _prompts_or_note(version, question, captions)
     return {
         "version": version.ref,
         "id": own["id"],
         "level": own["level"],
         "decision": _decision(own),
         "question": question,
-        "prompts": prompts(version.manifest.provenance.recipe, question, captions) if question else {},
+        "prompts": shown,
         "captions": captions,
         "samples": [sample for sample in told if sample["stage"] == "reason"],
         "rows": [row for row in rows if own["level"] == "question" or own["id"] == row["sample_id"]],
+        "notes": notes,
     }
+
+
+def _prompts_or_note(
+    version: Version, question: dict[str, Any] | None, captions: list[dict[str, Any]]
+) -> tuple[dict[str, list], list[str]]:
+    made = version.manifest.provenance
+    try:
+        return (prompts(made.recipe, question, captions) if question else {}), []
+    except (ValidationError, KeyError):
+        return {}, [f"its recipe is of another ovt ({made.ovt_version}), so the prompts cannot be shown as they were"]
 
 
 def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:

@@ -2,6 +2,7 @@
 
 import io
 
+import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -99,6 +100,18 @@ def test_a_text_that_could_be_an_id(versions, build):
 def test_what_is_nowhere_is_one_line(versions, nothing):
     with pytest.raises(OvtError):
         look_up(versions, nothing, as_text=True)
+
+
+def test_version_of_another_ovt_tells_all_but_its_prompts(home, make_build, build):
+    recipe = {"reason": {"prompt": "{question}", "teacher": "an older key"}}
+    version = make_build(3).write(home, recipe=recipe)
+    path = next((version.path / "data").glob("sft-*"))
+    path.chmod(0o644)
+    pl.read_parquet(path).drop("mentions").write_parquet(path)
+    found = look_up([version], build.questions[0]["question_id"])
+    told_story = found["stories"][0]
+    assert (told_story["prompts"], len(told_story["samples"]), len(told_story["rows"])) == ({}, 3, 1)
+    assert "its recipe is of another ovt (0.1.0)" in printed(found)
 
 
 def test_command(home, versions, build):
