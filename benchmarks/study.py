@@ -6,6 +6,7 @@
 Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
 stop the script at any moment, and the same line goes on. --report prints the table of what is done, and draws it.
 
+    direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
     short        the same chains without those of more than 50 words (the longest tenth, as 500 words are in the paper)
     cut          the same chains, cut before the first "Wait" (the paper's choice of filter)
@@ -21,6 +22,7 @@ diagrams and icons nothing is left then: there are only 347, 849 and some 7,400 
 """
 
 import argparse
+import asyncio
 import hashlib
 import json
 import sys
@@ -32,11 +34,12 @@ import polars as pl
 from PIL import Image
 
 from ovt.cli import embedded
+from ovt.curate.endpoints.budget import Budget
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
-from ovt.train.evaluate import read_answers
+from ovt.train.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
 from ovt.train.interval import mean_interval, share_interval
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
@@ -45,7 +48,7 @@ from ovt.train.loop.work import Tools
 from ovt.train.models import POCKET
 from ovt.train.question_set import import_set, without_images_of
 
-CONDITIONS = ("unfiltered", "short", "cut", "rl-only", "iterations")
+CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations")
 RANDOM_CHAIN = "curate.select.strategy=random_correct"
 CHANGES: dict[str, list[str]] = {
     "unfiltered": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "rl=[]"],
@@ -54,11 +57,13 @@ CHANGES: dict[str, list[str]] = {
     "rl-only": ["sft=false"],
     "iterations": [],
 }
+DIRECT = "{question}\n{choices}\nAnswer directly."
 POCKET_SEED = 1  # of pocket's own training (train/pocket/weights/README.md)
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
 HELD_OUT = ("bars", "lines", "tables", "shapes", "easy")  # families with more figures than pocket can have seen
 HARD = ["bars", "lines", "tables", "icons"]
 ROWS = (  # (row of the table, condition, step whose evaluation it is)
+    ("base, answering directly", "direct", "base"),
     ("base", "iterations", "base"),
     ("SFT, unfiltered chains", "unfiltered", "sft-1"),
     ("SFT, at most 50 words", "short", "sft-1"),
@@ -111,8 +116,19 @@ def toml(value: Any) -> str:
 def run(condition: str, seed: int, home: Home, size: float) -> None:
     """The steps of one loop that are not done yet."""
     print(f"== {condition}, seed {seed}", file=sys.stderr, flush=True)
+    if condition == "direct":
+        answer_directly(home, size)
+        return
     tools = Tools(embedded=embedded, say=lambda line: print(line, file=sys.stderr, flush=True))
     run_loop(make_recipe(condition, seed, size), home, tools, held_out(home, size))
+
+
+def answer_directly(home: Home, size: float) -> None:
+    """The base's direct answers to the held-out questions; the same for every seed."""
+    settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
+    endpoint = embedded_endpoint(str(POCKET), "pocket")
+    told = {"embedded": embedded, "budget": Budget(), "progress": Progress()}
+    asyncio.run(evaluate(held_out(home, size), endpoint, settings, home, name="study-direct", **told))
 
 
 def held_out(home: Home, size: float) -> pl.DataFrame:
@@ -167,8 +183,9 @@ def results(home: Home, seeds: Iterable[int], size: float) -> list[dict[str, Any
 
 def result(home: Home, condition: str, seed: int, step: str, size: float) -> dict[str, Any] | None:
     """The evaluation of a step, its answers, and the seconds of training that led to it."""
-    name = f"study-{condition}-{seed}"
-    folder = home.loops / name
+    if condition == "direct":
+        return direct_result(home) if seed == 1 else None
+    folder = home.loops / f"study-{condition}-{seed}"
     record = read_record(folder, f"eval-{step}")
     if record is None or record.status != "done":
         return None
@@ -178,6 +195,15 @@ def result(home: Home, condition: str, seed: int, step: str, size: float) -> dic
             break
         seconds += done.numbers.get("train_s", 0.0) if (done := read_record(folder, one.name)) else 0.0
     return {"seed": seed, "answers": read_answers(record.ref or "", home), "seconds": seconds, **record.numbers}
+
+
+def direct_result(home: Home) -> dict[str, Any] | None:
+    """As `result`, of `answer_directly`."""
+    if "study-direct" not in evaluation_names(home):
+        return None
+    scores = open_evaluation("study-direct", home).scores
+    answers = read_answers("study-direct", home)
+    return {"seed": 1, "answers": answers, "seconds": 0.0, **scores.model_dump(exclude={"questions", "answers"})}
 
 
 def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -207,6 +233,7 @@ def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
         ("length filter, against unfiltered", ("short", "sft-1"), ("unfiltered", "sft-1")),
         ("reflections cut, against unfiltered", ("cut", "sft-1"), ("unfiltered", "sft-1")),
         ("SFT-Iter1, against the base", ("iterations", "sft-1"), ("iterations", "base")),
+        ("SFT-Iter1, against reflections cut", ("iterations", "sft-1"), ("cut", "sft-1")),
         ("RL-Iter1, against SFT-Iter1", ("iterations", "rl-1"), ("iterations", "sft-1")),
         ("RL-Iter1, against RL only", ("iterations", "rl-1"), ("rl-only", "rl-1")),
         ("SFT-Iter2, against SFT-Iter1", ("iterations", "sft-2"), ("iterations", "sft-1")),
