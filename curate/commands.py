@@ -145,6 +145,10 @@ def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embed
     for column in plans[0]:
         view.add_column(column.replace("_", " "), justify="left" if column in ("stage", "endpoint") else "right")
     for stage in plans:
-        view.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in stage.values()))
+        cells = (
+            "unknown" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)
+            for cell in stage.values()
+        )
+        view.add_row(*cells)
     console().print(view)
     print("Tokens and prices are upper estimates. Nothing was asked.")

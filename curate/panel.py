@@ -93,7 +93,7 @@ def cells(tally: Tally, seconds: float) -> dict[str, str]:
         f"{tally.failed:,}" if tally.failed else "",
         f"{worked / seconds:,.1f}/s" if worked else "",
         f"{tokens / seconds:,.0f}" if tokens else "",
-        f"${tally.cost_usd:,.2f}" if tally.cost_usd else "",
+        "unknown" if tally.cost_usd is None else f"${tally.cost_usd:,.2f}" if tally.cost_usd else "",
         f"{int(left) // 60}:{int(left) % 60:02d}" if left >= 1 else "",
     )
     return dict(zip(COLUMNS, values, strict=True))

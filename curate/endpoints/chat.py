@@ -7,10 +7,11 @@
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ovt.curate.canonical import canonical_json
 
 Message = Mapping[str, Any]
 ImageBytes = Callable[[str], bytes]
@@ -34,15 +35,15 @@ class ChatRequest:
 class Reply:
     """One answer of a model, or the reason why there is none (then `text` is None and `error` says why).
 
-    Tokens and US dollars are what was spent to get this one reply: its share of a call that answered several indexes,
-    a discarded empty try included. `latency_s` is the seconds the answering call took.
+    Tokens and US dollars (None: no price is known) are what was spent to get this one reply: its share of a call that
+    answered several indexes, a discarded empty try included. `latency_s` is the seconds the answering call took.
     """
 
     text: str | None
     finish_reason: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_usd: float = 0.0
+    cost_usd: float | None = None
     latency_s: float = 0.0
     url: str = ""
     model: str = ""
@@ -81,12 +82,6 @@ def spell(sampling: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in sampling.items()
         if value is not None
     }
-
-
-def canonical_json(value: Any) -> bytes:
-    """The one spelling of `value` in JSON: sorted keys, no spaces, UTF-8; NaN and infinities are refused."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=dict)
-    return text.encode("utf-8", "surrogatepass")
 
 
 def request_body(

@@ -109,8 +109,13 @@ async def second_try(job: Job, empty: Reply, work: Work) -> Reply:
         reply,
         prompt_tokens=reply.prompt_tokens + empty.prompt_tokens,
         completion_tokens=reply.completion_tokens + empty.completion_tokens,
-        cost_usd=reply.cost_usd + empty.cost_usd,
+        cost_usd=added(reply.cost_usd, empty.cost_usd),
     )
+
+
+def added(one: float | None, other: float | None) -> float | None:
+    """The sum of two costs; None where one is not known."""
+    return None if one is None or other is None else one + other
 
 
 def is_empty(reply: Reply) -> bool:
@@ -127,7 +132,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
         tally.done += 1
         tally.prompt_tokens += reply.prompt_tokens
         tally.completion_tokens += reply.completion_tokens
-        tally.cost_usd += reply.cost_usd
+        tally.cost_usd = added(tally.cost_usd, reply.cost_usd)
     work.endpoint.answered += len(answered)
     work.endpoint.failed_in_a_row = 0
 
@@ -207,7 +212,7 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
         return replies, worst
     learn_scale(job, usage, work)
     cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
-    return replies, Spending(cost, usage.prompt_tokens + usage.completion_tokens)
+    return replies, Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
 
 
 def worst_case(job: Job, work: Work) -> Spending:
@@ -224,7 +229,7 @@ def worst_case(job: Job, work: Work) -> Spending:
     guess = estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
     prompt = math.ceil(guess * work.endpoint.prompt_scale)
     completion = (bound or 0) * len(job.keys)
-    return Spending(section.cost_usd(prompt, completion), prompt + completion)
+    return Spending(section.cost_usd(prompt, completion) or 0.0, prompt + completion)
 
 
 def learn_scale(job: Job, usage: Usage, work: Work) -> None:

@@ -16,7 +16,8 @@ from ovt.curate.endpoints.tally import Tally
 class Expected:
     """Replies `wanted`, how many of them are `answered`, `calls` to send for the others, and what those may cost.
 
-    Tokens and US dollars are upper estimates: each reply as long as max_tokens allows, which `bounded` says is known.
+    Tokens and US dollars are upper estimates: each reply as long as max_tokens allows, which `bounded` says is known;
+    None where no price is.
     """
 
     wanted: int
@@ -24,7 +25,7 @@ class Expected:
     calls: int
     prompt_tokens: int
     completion_tokens: int
-    cost_usd: float
+    cost_usd: float | None
     bounded: bool
 
 
@@ -42,6 +43,6 @@ def expected(requests: Iterable[ChatRequest], endpoint: Endpoint, store: ReplySt
         bounded = bounded and bound is not None
         prompt_tokens += estimate.prompt_tokens(job.request.messages, images, work.image_sizes)
         completion_tokens += (bound or 0) * len(job.keys)
-    cost = endpoint.section.cost_usd(prompt_tokens, completion_tokens)
+    cost = endpoint.section.cost_usd(prompt_tokens, completion_tokens) if calls else 0.0
     answered = work.tally.cached
     return Expected(answered + asked, answered, calls, prompt_tokens, completion_tokens, cost, bounded)

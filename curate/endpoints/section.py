@@ -55,7 +55,7 @@ class EndpointSection(Section):
     tokens_per_minute
     timeout              seconds that one request may take (an embedded model takes the time it takes)
     max_retries          further tries after the first, for what may pass: 429, 5xx, dropped connections, time-outs, …
-    usd_per_million_…    prices in US dollars; unset: spending is not counted
+    usd_per_million_…    prices in US dollars; neither set: what is spent is not known (an embedded model costs nothing)
     extra_body           further keys of every request's body; part of a reply's address
     """
 
@@ -83,11 +83,12 @@ class EndpointSection(Section):
         first = self.urls[0]
         return first.removeprefix(EMBEDDED) if first.startswith(EMBEDDED) else None
 
-    def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """The price of so many tokens, in US dollars."""
-        prompt_price = self.usd_per_million_prompt_tokens or 0.0
-        completion_price = self.usd_per_million_completion_tokens or 0.0
-        return (prompt_tokens * prompt_price + completion_tokens * completion_price) / 1e6
+    def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
+        """The price of so many tokens, in US dollars; None where no price is known."""
+        prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
+        if prices == (None, None) and self.embedded is None:
+            return None
+        return (prompt_tokens * (prices[0] or 0.0) + completion_tokens * (prices[1] or 0.0)) / 1e6
 
     @field_validator("base_url")
     @classmethod

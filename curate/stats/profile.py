@@ -97,7 +97,9 @@ def by_source(samples: pl.DataFrame, rows: pl.DataFrame) -> list[dict[str, Any]]
         correct=((pl.col("outcome") == "correct").sum() / judged.sum()).fill_nan(None),
         cut_off=((REASONED & (pl.col("finish_reason") == "length")).sum() / REASONED.sum()).fill_nan(None),
         tokens=(pl.col("prompt_tokens").fill_null(0) + pl.col("completion_tokens").fill_null(0)).sum(),
-        cost_usd=pl.when(pl.col("cost_usd").count() > 0).then(pl.col("cost_usd").sum()),
+        cost_usd=pl.when((pl.col("cost_usd").is_null() & ~pl.col("failed")).any().not_()).then(
+            pl.col("cost_usd").sum()
+        ),
     )
     kept = rows.partition_by("source", as_dict=True)
     return [one | of_rows(kept.get((one["source"],), rows.clear())) for one in said.iter_rows(named=True)]

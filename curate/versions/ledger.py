@@ -92,8 +92,10 @@ def usage(samples: pl.DataFrame | pl.LazyFrame) -> list[dict]:
             pl.col("error").count().alias("failed"),
             pl.col("prompt_tokens", "completion_tokens").sum(),
             pl.col("cost_usd").drop_nulls(),
+            (pl.col("cost_usd").is_null() & pl.col("error").is_null()).any().alias("unpriced"),
         )
     )
     rows = sorted(grouped.collect().to_dicts(), key=lambda row: STAGES.index(row["stage"]))
     # fsum: exact, so the order in which threads add up can't change the last digit.
-    return [row | {"cost_usd": math.fsum(row["cost_usd"]) if row["cost_usd"] else None} for row in rows]
+    costs = [None if row.pop("unpriced") else math.fsum(row["cost_usd"]) for row in rows]
+    return [row | {"cost_usd": cost} for row, cost in zip(rows, costs, strict=True)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from ovt.curate.canonical import canonical_json
 from ovt.curate.errors import OvtError
 from ovt.curate.section import Section
 
@@ -91,7 +92,7 @@ class FunnelRow(Section):
 
 
 class Usage(Section):
-    """What the samples of one stage took; `cost_usd` is null where no reply had a price."""
+    """What the samples of one stage took; `cost_usd` is null where the price of a reply is not known."""
 
     stage: str
     samples: int
@@ -118,19 +119,14 @@ class Manifest(Section):
     files: dict[str, FileEntry]
 
 
-def canonical_json(value: object, where: str = "value") -> bytes:
-    """`value` as JSON with the same bytes for the same value: sorted keys, no spaces, UTF-8.
+def canonical_hash(value: object, where: str = "value") -> str:
+    """The sha256 (hex) of `canonical_json`, of what can be written in one way only.
 
     Takes None, booleans, whole and finite numbers, text, lists, tuples and dicts with text keys; raises OvtError naming
     the place (below `where`) of anything else: NaN, sets, dates, bytes and objects have no one way to be written.
     """
     _refuse_ambiguous(value, where)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def canonical_hash(value: object, where: str = "value") -> str:
-    """The sha256 (hex) of `canonical_json`."""
-    return hashlib.sha256(canonical_json(value, where)).hexdigest()
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def _refuse_ambiguous(value: object, where: str) -> None:

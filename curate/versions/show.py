@@ -1,5 +1,6 @@
 """What `ovt data list`, `show` and `head` report, as plain data for `--json` and for `render.py`."""
 
+import math
 from typing import Any
 
 import polars as pl
@@ -14,9 +15,10 @@ FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
 
 
 def outline(version: Version) -> dict[str, Any]:
-    """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes, cost_usd."""
+    """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
+    where the price of any reply is not known."""
     manifest = version.manifest
-    costs = [use.cost_usd for use in manifest.usage if use.cost_usd is not None]
+    costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
     return {
         "ref": version.ref,
         "content_hash": manifest.content_hash,
@@ -25,7 +27,7 @@ def outline(version: Version) -> dict[str, Any]:
         **{split: manifest.rows[split] for split in SPLITS},
         "questions": manifest.rows["questions"],
         "bytes": sum(entry.size for entry in manifest.files.values()),
-        "cost_usd": sum(costs) if costs else None,
+        "cost_usd": None if None in costs else math.fsum(cost for cost in costs if cost),
     }
 
 

@@ -29,6 +29,11 @@ def test_a_stage_under_way_says_how_fast_and_how_long():
     assert cells["left"] in ("0:07", "0:08")
 
 
+def test_what_is_spent_at_no_known_price_is_unknown():
+    assert rows(progress_of(done=1, cost_usd=None))[0][2]["spent"] == "unknown"
+    assert rows(progress_of(done=1))[0][2]["spent"] == ""
+
+
 def test_a_stage_is_over_when_all_is_settled_or_the_next_begins():
     progress = progress_of(done=40)
     assert rows(progress)[0][1] is False

@@ -42,5 +42,6 @@ def test_a_dry_run_counts_what_is_left_and_sends_nothing(
 def test_images_count_by_their_size(loopback: Any, tmp_path: Path, png: bytes) -> None:
     content = [{"type": "image", "image": "abc"}, {"type": "text", "text": "x" * 300}]
     found = dry_run([ChatRequest(({"role": "user", "content": content},))], loopback.url, tmp_path, png)
+    assert found.cost_usd is None  # the endpoint has no prices
     assert found.prompt_tokens == 100 + 16 + 2 + 8  # text, 112 × 112 px, its two marks, the message
     assert (found.completion_tokens, found.bounded) == (0, False)

@@ -77,4 +77,9 @@ def test_prices_are_per_million_tokens() -> None:
         base_url="http://a/v1", model="m", usd_per_million_prompt_tokens=2, usd_per_million_completion_tokens=8
     )
     assert section.cost_usd(1000, 500) == pytest.approx(0.006)
-    assert EndpointSection(base_url="http://a/v1", model="m").cost_usd(1000, 500) == 0
+    assert EndpointSection(base_url="http://a/v1", model="m", usd_per_million_prompt_tokens=2).cost_usd(9, 5) == 18e-6
+
+
+def test_a_price_that_is_not_given_is_not_known() -> None:
+    assert EndpointSection(base_url="http://a/v1", model="m").cost_usd(1000, 500) is None
+    assert EndpointSection(base_url="embedded:pocket").cost_usd(1000, 500) == 0

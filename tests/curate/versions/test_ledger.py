@@ -61,6 +61,9 @@ def test_usage_adds_up_whatever_the_order(make_build):
 def test_usage_without_prices_is_unknown_not_free(make_build):
     samples = pl.DataFrame(make_build(5).samples, schema=SAMPLES).with_columns(cost_usd=pl.lit(None, pl.Float64))
     assert [use["cost_usd"] for use in usage(samples)] == [None, None]
+    one = pl.col("sample_id") == samples["sample_id"][-1]
+    partly = samples.with_columns(cost_usd=pl.when(~one).then(pl.lit(0.5)))
+    assert [use["cost_usd"] is None for use in usage(partly)] == [False, True]
 
 
 def first(rows, **values):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovt.curate.canonical import canonical_json
 from ovt.curate.errors import OvtError
-from ovt.curate.versions.manifest import canonical_hash, canonical_json
+from ovt.curate.versions.manifest import canonical_hash
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
