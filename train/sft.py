@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 from pydantic import Field
@@ -48,6 +48,8 @@ class SftSection(Section):
 
     global_batch_size             rows per optimizer step, whatever the number of devices
     per_device_train_batch_size   rows at once on a device; null: as many as divide the share, 8 at most
+    train_sampling_strategy       how rows share micro-batches; "batch_rebalance": those of a step, drawn at random,
+                                  are put together by length, which saves padding and changes no gradient
     warmup_steps                  a share of all steps below 1, else a number of steps
     max_length                    tokens of a row, image tokens included; longer rows are left out, never cut; null: the
                                   model's context
@@ -67,6 +69,7 @@ class SftSection(Section):
     max_steps: int = -1
     global_batch_size: int = Field(32, ge=1)
     per_device_train_batch_size: int | None = Field(None, ge=1)
+    train_sampling_strategy: Literal["random", "sequential", "group_by_length", "batch_rebalance"] = "batch_rebalance"
     lr_scheduler_type: str = "cosine"
     warmup_steps: float = Field(0.1, ge=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -190,9 +193,19 @@ def choose_rows(rows: Rows, where: str, settings: SftSection, home: Home) -> Fed
     fits = fit(lengths)
     if not fits:
         raise OvtError(why_none(rows, lengths, limit))
-    fitting = rows.dataset.select(fits)
+    fitting = with_lengths(rows.dataset, lengths).select(fits)
     train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
-    return Fed(fitting.select(train_on), fitting.select(aside) if aside else None, lengths)
+    shuffled = fitting.select(train_on).shuffle(settings.seed)  # "batch_rebalance" draws the same order for every seed
+    return Fed(shuffled, fitting.select(aside) if aside else None, lengths)
+
+
+def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
+    """The columns that are fed, and `length`, each row's tokens: by it the sampler puts like rows together."""
+    from datasets import Dataset, concatenate_datasets
+
+    tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).fill_null(0)
+    column = Dataset.from_dict({"length": lengths.select(tokens).to_series().to_list()})
+    return concatenate_datasets([dataset.select_columns(["images", "prompt", "completion"]), column], axis=1)
 
 
 def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
@@ -296,6 +309,7 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes
         "per_device_eval_batch_size": share.rows,
         "gradient_accumulation_steps": share.accumulation,
         "max_length": None,
+        "remove_unused_columns": False,  # the sampler reads `length`
         "completion_only_loss": True,
         "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
         "use_cpu": not accelerator,

@@ -94,7 +94,7 @@ def test_rows_set_aside_share_no_picture_with_the_rest(home, colour_rows, write_
 @given(st.integers(1, 512), st.integers(1, 64), st.none() | st.integers(1, 64))
 def test_the_global_batch_is_kept_or_refused(total, devices, per_device):
     if total % (devices * (per_device or 1)):
-        with pytest.raises(OvtError, match="^.* set .*$"):
+        with pytest.raises(OvtError, match=r"^.* set .*$"):
             split_batch(total, per_device, devices)
         return
     share = split_batch(total, per_device, devices)

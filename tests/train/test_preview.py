@@ -16,7 +16,7 @@ from ovt.train.sft import SftSection, choose_rows, make_trainer
 
 
 def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
-    """What is shown is, token by token and label by label, the batch that the real trainer's loader gives."""
+    """What is shown is, row by row and token by token, what the real trainer's loader gives."""
     rows = colour_rows(12)
     rows[2] |= {"completion": "<think>" + "on and " * 300 + "</think>\n<answer>blue</answer>"}
     rows[5] |= {"images": [rows[5]["images"][0], rows[6]["images"][0]]}
@@ -27,20 +27,21 @@ def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
     fed = choose_rows(load_split("colours", "sft", home), str(small_vlm), settings, home)
     trainer = make_trainer(run, fed, str(small_vlm), settings)
     processor: Any = load_processor(str(small_vlm))
-    batches = [trainer.data_collator([row]) for row in fed.train]
-    assert len(batches) == len(found.shown) == 11
-    for batch, shown in zip(batches, found.shown, strict=True):
-        ids, labels = batch["input_ids"][0], batch["labels"][0]
-        counted = {
-            kind: sum(p.tokens for p in shown.pieces if p.kind == kind) for kind in ("image", "masked", "learned")
-        }
-        assert sum(counted.values()) == len(ids)
-        assert counted["learned"] == int((labels != IGNORED).sum())
-        assert counted["image"] == int((ids == processor.image_token_id).sum())
-        learned = "".join(piece.text for piece in shown.pieces if piece.kind == "learned")
-        assert learned == processor.tokenizer.decode(ids[labels != IGNORED])
+    read = []
+    for batch in trainer.get_train_dataloader():
+        for ids, labels, there in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
+            learned = labels != IGNORED
+            images = int((ids == processor.image_token_id).sum())
+            read.append((int(there.sum()), images, int(learned.sum()), processor.tokenizer.decode(ids[learned])))
+    told = []
+    for row in found.shown:
+        counts = {kind: sum(p.tokens for p in row.pieces if p.kind == kind) for kind in ("image", "masked", "learned")}
+        text = "".join(piece.text for piece in row.pieces if piece.kind == "learned")
+        told.append((sum(counts.values()), counts["image"], counts["learned"], text))
+    assert len(told) == 11
+    assert sorted(told) == sorted(read)
     kept = found.lengths.filter(pl.col("reason").is_null())
-    assert (kept["prompt_tokens"] + kept["completion_tokens"]).to_list() == [len(b["input_ids"][0]) for b in batches]
+    assert sorted(kept["prompt_tokens"] + kept["completion_tokens"]) == sorted(length for length, *_ in read)
 
 
 def test_every_row_left_out_has_its_reason(home, small_vlm, colour_rows, write_version, question_id):
