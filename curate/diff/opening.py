@@ -46,7 +46,7 @@ def open_side(ref: str, home: Home) -> Side:
 def is_on_hub(ref: str) -> bool:
     """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION where there is no such folder."""
     return ref.startswith("hf://") or (
-        re.fullmatch(r"[\w.-]+/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
+        re.fullmatch(r"\w[\w.-]*/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
     )
 
 
