@@ -96,14 +96,15 @@ def card(
 ) -> None:
     """Print the data card of a version, as this ovt writes it."""
     from ovt.curate.hub.client import split_address
-    from ovt.curate.hub.push import default_tag
-    from ovt.curate.versions.card import Published, render_card
+    from ovt.curate.hub.figures import draw
+    from ovt.curate.hub.push import default_tag, published
+    from ovt.curate.versions.card import render_card
     from ovt.curate.versions.read import open_version
 
     version = open_version(ref, Home.locate(home))
-    name, at = split_address(repo) if repo else (None, None)
-    published = Published(name, tag or at or default_tag(version)) if name else None
-    text = render_card(version.manifest, version.path, published)
+    name, at = split_address(repo) if repo else ("", None)
+    there = published(name, tag or at or default_tag(version), draw(version)) if name else None
+    text = render_card(version.manifest, version.path, there)
     if out:
         out.write_text(text, encoding="utf-8")
     else:

@@ -72,8 +72,8 @@ def default_tag(version: Version) -> str:
 
 def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, Content]:
     """The files of the revision by path: the version's own, and a card and manifest for the Hub."""
-    published = Published(repo, tag, {title: path for title, (path, _) in figures.items()})
-    spoken = dict(figures.values()) | {CARD: render_card(version.manifest, version.path, published).encode()}
+    card = render_card(version.manifest, version.path, published(repo, tag, figures))
+    spoken = dict(figures.values()) | {CARD: card.encode()}
     content = {name: entry for name, entry in version.manifest.files.items() if name.startswith(CONTENT)}
     entries = content | {
         name: FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for name, data in spoken.items()
@@ -81,3 +81,8 @@ def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, 
     manifest = version.manifest.model_copy(update={"files": entries})
     written = (manifest.model_dump_json(indent=2) + "\n").encode()
     return {name: version.path / name for name in content} | spoken | {MANIFEST: written}
+
+
+def published(repo: str, tag: str, figures: Figures) -> Published:
+    """Where the card will be read."""
+    return Published(repo, tag, {title: path for title, (path, _) in figures.items()})
