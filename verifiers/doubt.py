@@ -12,6 +12,7 @@ from ovt.verifiers.choice import lone_letter
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.kinds import read_gold
+from ovt.verifiers.number import read_number
 from ovt.verifiers.verdict import Verdict
 from ovt.verifiers.yes_no import read_polarity
 
@@ -40,7 +41,7 @@ _DENIED = re.compile(
 )
 _HEDGED = re.compile(
     r"\b(?:could|might|may|can)\s+(?:also|equally|just as well|as well)\s+be\b"
-    r"|\bor\s+(?:maybe|perhaps|possibly|else)\b|[,;]\s*(?:possibly|maybe|perhaps)\b|\bif\b.+\belse\b"
+    r"|\bor\s+(?:maybe|perhaps|possibly|else)\b|[,;]\s*(?:possibly|maybe|perhaps)\b(?P<aside>.*)|\bif\b.+\belse\b"
     r"|\b(?:cannot|can't|can not|couldn't|could not)\s+(?:tell|say|decide)\W*$"
     r"|\b(?:not sure|unsure)\s+(?:whether|if)\b",
     re.IGNORECASE | re.DOTALL,
@@ -65,6 +66,7 @@ _GLUED = re.compile(r"\d\s?[A-Za-z]{4,}_?\d")
 _OFFERED = re.compile(
     r"(?i:\b(?:and/or|either|neither|nor|or|not|never|versus|vs|anything but|except|cannot be|isn't|wasn't)\b)|[|/;\n]"
 )
+_WITH_DIGITS = frozenset(["number", "quantity", "ratio", "time", "date", "range"])
 _ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio"])
 
 
@@ -77,7 +79,7 @@ def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge)
     answer, found_by, _ = untagged_answer(text)
     if found_by == "box" and "\\boxed" in answer:
         answer = untagged_answer(answer)[0] or answer
-    if _second_thoughts(text, golds, judge, found_by == "text"):
+    if _second_thoughts(text, verdict.kind, golds, judge, found_by == "text"):
         return "hedged"
     if found_by == "text":
         if len(text) > MAX_BARE_CHARS:
@@ -101,7 +103,7 @@ def _spell_unseen(text: str) -> str:
     return text if text.isascii() else "".join(" " if unicodedata.category(char) == "Cf" else char for char in text)
 
 
-def _second_thoughts(text: str, golds: Sequence[str], judge: Judge, hedges: bool) -> bool:
+def _second_thoughts(text: str, kind: str, golds: Sequence[str], judge: Judge, hedges: bool) -> bool:
     """Whether a sentence that names the gold denies it or, with `hedges`, leaves it open."""
     for sentence in sentences(fold(text[-3 * MAX_BARE_CHARS :]))[-3:]:
         denied = _DENIED.search(sentence)
@@ -109,9 +111,15 @@ def _second_thoughts(text: str, golds: Sequence[str], judge: Judge, hedges: bool
             named = sentence[denied.end() :].strip(" .") or _subject(sentence[: denied.start()])
             if named and judge(named):
                 return True
-        elif hedges and _HEDGED.search(sentence) and not any(map(_HEDGED.search, golds)) and judge(sentence):
+        hedge = _HEDGED.search(sentence) if hedges and not denied else None
+        if hedge and not any(map(_HEDGED.search, golds)) and judge(sentence) and not _is_aside(hedge["aside"], kind):
             return True
     return False
+
+
+def _is_aside(text: str | None, kind: str) -> bool:
+    """Whether what may be is no other answer: `21 cm; perhaps surprising`."""
+    return text is not None and kind in _WITH_DIGITS and not re.search(r"\d|\\", text) and not read_number(text)
 
 
 def _subject(text: str) -> str:

@@ -14,6 +14,9 @@ from ovt.verifiers.structure import is_name, members, read_relation
 from ovt.verifiers.syntax import parse
 from ovt.verifiers.verdict import Finding
 
+_LETTER = re.compile(r"[A-Za-z]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
 
 class Equation(NamedTuple):
     """name: what is assigned to, "" for an equation proper. left, right: its two sides (the value is on the right)."""
@@ -37,6 +40,9 @@ def read_equation(text: str) -> Equation | None:
     first, last = sides[0], sides[-1]
     if len(sides) == 1:
         return Equation("=", first, first)
+    if any(_mentions(side, first) for side in sides[1:-1]):
+        # `y = 2x - 1y = 2x + 1` is two equations, and no chain.
+        return None
     if is_name(first):
         return Equation(first, first, last)
     if len(sides) == 2 and is_name(last) and not re.match(r"[a-zA-Z]{3,}", last):
@@ -55,6 +61,11 @@ def _before_approximation(sides: tuple[str, ...], signs: tuple[str, ...]) -> tup
     if len(sides) == 2 and signs[0] == "≈" and not is_name(sides[0]):
         return sides[:1]
     return sides
+
+
+def _mentions(source: str, name: str) -> bool:
+    """Whether a side of a chain speaks of the variable that the chain is about."""
+    return bool(_LETTER.fullmatch(name)) and bool(re.search(rf"(?<![A-Za-z\\]){name}(?![A-Za-z])", source))
 
 
 def _is_constant(source: str) -> bool:
@@ -95,9 +106,18 @@ def _show(equation: Equation) -> str:
 def _names_agree(found: Equation, gold: Equation) -> bool:
     """`x = 5` is not `y = 5`; but names of functions and phrases are free: `y = 2x` is `f(x) = 2x`."""
     plain = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?$")
+    if is_glued(found.left, gold.left):
+        return False
     if not (plain.match(found.left) and plain.match(gold.left)):
         return True
     return re.sub("[{}]", "", found.left) == re.sub("[{}]", "", gold.left) or not _is_constant(gold.right)
+
+
+def is_glued(name: str, letter: str) -> bool:
+    """Whether a name is a letter with something before it that makes it another: `unx`; `area` may be `a`."""
+    if not (_LETTER.fullmatch(letter) and _WORD.fullmatch(name)):
+        return False
+    return name.endswith(letter) and name[0].lower() != letter.lower()
 
 
 def _compare_sides(found: Equation, gold: Equation) -> Finding:

@@ -1,7 +1,9 @@
 r"""Inequalities: `x \ge 5` is `5 \le x` and `[5, ∞)`; `-x > -1` is `x < 1`; the sign and the side matter."""
 
 import re
+from itertools import product
 
+from ovt.verifiers.equation import is_glued
 from ovt.verifiers.expression import compare_sources, finding_of, ratio_of_sources
 from ovt.verifiers.interval import Pieces, check_intervals, read_intervals
 from ovt.verifiers.notation import Unreadable, math_source
@@ -32,8 +34,9 @@ def check_inequality(prediction: str, gold: Relation) -> Finding | None:
     pieces: Pieces | None = read_intervals(shown)
     found = read_inequality(prediction)
     finding = check_intervals(prediction, pieces) if pieces else None
-    if finding and found and _variables_differ(found, gold):
-        return Finding("wrong", "other_name", _show(found), shown)
+    named = found or read_relation(math_source(prediction))
+    if finding and named and _variables_differ(named, gold):
+        return Finding("wrong", "other_name", _show(named), shown)
     if finding:
         return finding
     if found is None:
@@ -46,7 +49,9 @@ def check_inequality(prediction: str, gold: Relation) -> Finding | None:
 
 
 def _variables_differ(found: Relation, gold: Relation) -> bool:
-    """Whether both bound one letter, and not the same one: `x > 5` and `y > 5`."""
+    """Whether both bound one letter, and not the same one: `x > 5` and `y > 5`; or one has something glued to it."""
+    if any(is_glued(*names) for names in product(found.members, gold.members)):
+        return True
     letters = [[member for member in relation.members if _LETTER.match(member)] for relation in (found, gold)]
     return len(letters[0]) == len(letters[1]) == 1 and letters[0] != letters[1]
 

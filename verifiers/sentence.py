@@ -5,13 +5,14 @@ settle("12 or 13", "number") == ""      two answers are none
 """
 
 import re
+from itertools import pairwise
 
 from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, several_letters
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.quantity import read_quantity
-from ovt.verifiers.units import read_unit
+from ovt.verifiers.units import convert, read_unit
 from ovt.verifiers.yes_no import read_polarity
 
 MAX_SENTENCE_CHARS = 600
@@ -145,7 +146,16 @@ def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
     whole = sentence[tail_start:].strip(" ,.;*")
     if read_quantity(whole):
         return whole
+    if _of_several_things(sentence, tail):
+        return ""
     return _with_unit(sentence, tail[0])
+
+
+def _of_several_things(sentence: str, numbers: list[re.Match[str]]) -> bool:
+    """Whether one number is said of two things: `5 oranges or 5 apples`."""
+    quantities = [read_quantity(_with_unit(sentence, number)) for number in numbers]
+    units = [quantity.unit for quantity in quantities if quantity]
+    return any(convert(left, right) is None for left, right in pairwise(units))
 
 
 def _is_one_of_several(sentence: str, start: int, end: int) -> bool:

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from re import _constants as sre  # ty: ignore[unresolved-import]
-from re import _parser as parser  # ty: ignore[unresolved-import]
 from typing import Any
 
 import pytest
 
 import ovt.verifiers
+
+sre: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 LONG = 10_000
 """Characters; twice as many may take little more than twice the time."""
