@@ -92,7 +92,8 @@ def decontam(
     save_pack: Annotated[Path | None, typer.Option(help="Write the benchmark's hashes to this file.")] = None,
     max_bits: MaxBits = 24,
     max_colour: MaxColour = 16,
-    max_repeats: Annotated[int, typer.Option(min=1, help="A text that more have is a template, and no sign.")] = 10,
+    max_repeats: Annotated[int, typer.Option(min=1, help="13 words that more have are a template, and no sign.")] = 10,
+    min_words: Annotated[int, typer.Option(min=1, max=13, help="Shorter texts are never looked up.")] = 8,
     overrides: Overrides = None,
     limit: Limit = None,
     examples: Examples = 10,
@@ -119,7 +120,11 @@ def decontam(
         return
     material = read_material(what, place, overrides or (), limit)
     section = stage.DecontamSection(
-        against=tuple(against), max_bits=max_bits, max_colour=max_colour, max_repeats=max_repeats
+        against=tuple(against),
+        max_bits=max_bits,
+        max_colour=max_colour,
+        max_repeats=max_repeats,
+        min_words=min_words,
     )
     looks, table = looks_in(material.questions, place)
     _, _, found = stage.run(material.questions, looks, table, packs, section)

@@ -5,8 +5,9 @@
     90b1c2d3e4f5a6b7  decontam  benchmark_text   MathVista item 7: 9 of its 11 runs of 13 words
 
 An image of the benchmark is enough, whatever is asked about it. A text counts where a run of 13 words of question and
-choices is in the benchmark, or where all of a shorter one is. Texts that more than `max_repeats` items or questions
-have are templates ("What is the value of the red bar?") and say nothing.
+choices is in the benchmark, unless more than `max_repeats` items or questions have that run, as templates do. All of a
+shorter text counts where it has `min_words` and only one item and one question have it: most short questions ("What is
+the value of the red bar?") are asked everywhere and say nothing without their picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from pydantic import Field
 
 from ovt.curate.similar.looks import BITS, Looks, Nearness, nearest
 from ovt.curate.similar.packs import Pack, text_hashes
+from ovt.curate.similar.texts import GRAM, whole
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages.decisions import dropped
 
@@ -29,7 +31,8 @@ class DecontamSection(Nearness):
 
     against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]]
     mode         drop them; report them in a note; or fail the build (exit code 4)
-    max_repeats  a text that more items of the benchmark, or more questions, have is a template
+    max_repeats  a run of 13 words that more items of the benchmark, or more questions, have is a template
+    min_words    shorter texts are never looked up; 13 leaves only the runs
     images       whether the same picture counts
     texts        whether the same words count
     """
@@ -37,6 +40,7 @@ class DecontamSection(Nearness):
     against: tuple[str | SourceSection, ...] = Field(min_length=1)
     mode: Mode = "drop"
     max_repeats: Annotated[int, Field(ge=1)] = 10
+    min_words: Annotated[int, Field(ge=1, le=GRAM)] = 8
     images: bool = True
     texts: bool = True
 
@@ -63,7 +67,7 @@ def find_matches(
     if section.images:
         found += [image_matches(questions, looks, table, pack, section) for pack in packs]
     if section.texts:
-        said = said_by(questions, section.max_repeats)
+        said = said_by(questions, section.min_words).filter(rare(section.max_repeats))
         found += [text_matches(said, pack, section.max_repeats) for pack in packs]
     matches = pl.concat([MATCHES.to_frame(), *found]).unique("question_id", keep="first", maintain_order=True)
     return questions.select("question_id").join(matches, on="question_id", maintain_order="left")
@@ -86,21 +90,26 @@ def image_matches(
     return pl.DataFrame(found, MATCHES, orient="row")
 
 
-def said_by(questions: pl.DataFrame, max_repeats: int) -> pl.DataFrame:
-    """question_id, kind, hash, runs: what the questions say, without what more than `max_repeats` of them say."""
+def said_by(questions: pl.DataFrame, min_words: int) -> pl.DataFrame:
+    """question_id, kind, hash, runs: the hashes of what the questions with at least `min_words` say."""
     rows = []
     for question_id, question, choices in questions.select("question_id", "question", "choices").iter_rows():
-        hashes = text_hashes(question, choices)
-        rows += [(question_id, kind, one, len(hashes)) for kind, one in hashes]
+        if len(whole(question, choices).split()) >= min_words:
+            hashes = text_hashes(question, choices)
+            rows += [(question_id, kind, one, len(hashes)) for kind, one in hashes]
     schema = {"question_id": pl.String, "kind": pl.String, "hash": pl.Binary, "runs": pl.Int64}
-    return pl.DataFrame(rows, schema, orient="row").filter(pl.len().over("hash") <= max_repeats)
+    return pl.DataFrame(rows, schema, orient="row")
+
+
+def rare(max_repeats: int) -> pl.Expr:
+    """Which hashes are no template's: runs that at most `max_repeats` have, whole texts that only one has."""
+    return pl.len().over("kind", "hash") <= pl.when(pl.col("kind") == "gram").then(max_repeats).otherwise(1)
 
 
 def text_matches(said: pl.DataFrame, pack: Pack, max_repeats: int) -> pl.DataFrame:
     """MATCHES of the questions that share a run of words with an item, or all of their words."""
-    rare = pl.concat([pack.texts(kind).with_columns(kind=pl.lit(kind)) for kind in ("gram", "text")])
-    rare = rare.filter(pl.len().over("kind", "hash") <= max_repeats)
-    shared = said.join(rare, on=["kind", "hash"], maintain_order="left_right")
+    known = pack.hashes.filter(pl.col("kind") != "look").filter(rare(max_repeats))
+    shared = said.join(known, on=["kind", "hash"], maintain_order="left_right")
     best = (
         shared.group_by("question_id", "item", "kind", "runs", maintain_order=True)
         .len("shared")

@@ -45,10 +45,6 @@ class Pack:
         rows = self.hashes.filter(pl.col("kind") == "look")
         return rows["item"].to_numpy(), np.frombuffer(b"".join(rows["hash"]), np.uint8).reshape(-1, LOOK_BYTES)
 
-    def texts(self, kind: str) -> pl.DataFrame:
-        """item, hash: of the grams, or of the whole texts."""
-        return self.hashes.filter(pl.col("kind") == kind).select("item", "hash")
-
 
 def make_pack(name: str, questions: pl.DataFrame, looks: Mapping[str, int], table: Looks) -> Pack:
     """The hashes of QUESTIONS, each an item; `looks` has the row of each image in `table`."""

@@ -49,29 +49,34 @@ def test_a_long_text_is_found_by_runs_of_13_words(ask, inside, figures):
 
 
 def test_a_short_text_is_found_whole_with_its_choices(ask, inside, figures):
-    items = ask((figures[2], "Which instrument is it?", "A", ["xylophone", "oboe"]))
-    same = (figures[0], "which instrument is it", "B", ["Xylophone", "Oboe"])
-    other = (figures[1], "Which instrument is it?", "A", ["flute", "oboe"])
+    items = ask((figures[2], "Which of these instruments is it, do you think?", "A", ["xylophone", "oboe"]))
+    same = (figures[0], "which of these instruments is it, do you think", "B", ["Xylophone", "Oboe"])
+    other = (figures[1], "Which of these instruments is it, do you think?", "A", ["flute", "oboe"])
     assert inside(ask(same, other), items) == {0: ("benchmark_text", "bench item 0: the same words")}
 
 
-def test_templates_say_nothing(ask, inside, figures):
-    items = ask(*((figure, "How many shapes are there?", "3") for figure in figures[:3]))
-    questions = ask((figures[8], "How many shapes are there?", "3"))
-    assert list(inside(questions, items)) == [0]
-    assert inside(questions, items, max_repeats=2) == {}
+def test_short_texts_that_are_asked_again_say_nothing(ask, inside, figures):
+    text = "How many of the shapes are not red?"
+    once, twice = (ask(*((figure, text, "3") for figure in figures[8 * at : 8 * at + at])) for at in (1, 2))
+    assert list(inside(once, ask((figures[0], text, "3")))) == [0]
+    assert inside(twice, ask((figures[0], text, "3"))) == {}
+    assert inside(ask((figures[0], text, "3")), twice) == {}
+    assert inside(once, ask((figures[0], text, "3")), min_words=9) == {}
 
 
-def test_templates_of_our_own_say_nothing(ask, inside, figures):
-    questions = ask(*((figure, "How many shapes are there?", "3") for figure in figures[:3]))
-    items = ask((figures[8], "How many shapes are there?", "3"))
-    assert list(inside(questions, items)) == [0, 1, 2]
+def test_long_templates_say_nothing(ask, inside, figures):
+    items = ask(*((figure, LONG, "3") for figure in figures[:3]))
+    questions = ask((figures[8], LONG, "3"))
+    assert list(inside(questions, items)) == list(inside(questions, items, max_repeats=3)) == [0]
     assert inside(questions, items, max_repeats=2) == {}
+    assert inside(items, questions, max_repeats=2) == {}
 
 
 def test_pictures_or_texts_alone(ask, inside, figures):
-    items = ask((figures[0], "Which instrument is it?", "oboe"))
-    questions = ask((figures[0], "Another one?", "1"), (figures[1], "Which instrument is it?", "oboe"))
+    items = ask((figures[0], "Which of these instruments is it, do you think?", "oboe"))
+    questions = ask(
+        (figures[0], "Another one?", "1"), (figures[1], "Which of these instruments is it, do you think?", "oboe")
+    )
     assert list(inside(questions, items, images=False)) == [1]
     assert list(inside(questions, items, texts=False)) == [0]
 
@@ -82,11 +87,11 @@ def test_an_empty_benchmark_and_no_questions(ask, inside, figures):
 
 
 def test_benchmarks_come_from_packs_and_sources(ask, home, figures, tmp_path):
-    questions = ask((figures[0], "Which instrument is it?", "oboe"))
+    questions = ask((figures[0], "Which of these instruments is it, do you think?", "oboe"))
     save_pack(make_pack("packed", questions, *looks_in(questions, home)), tmp_path / "x.parquet")
     assert open_benchmark(str(tmp_path / "x.parquet"), home).name == "packed"
     figures[0].save(tmp_path / "0.png")
-    row = {"image": "0.png", "question": "Which instrument is it?", "answer": "oboe"}
+    row = {"image": "0.png", "question": "Which of these instruments is it, do you think?", "answer": "oboe"}
     (tmp_path / "bench.jsonl").write_text(json.dumps(row) + "\n")
     opened = open_benchmark(str(tmp_path / "bench.jsonl"), home)
     assert (opened.name, opened.items) == ("bench", 1)
