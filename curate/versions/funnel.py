@@ -3,6 +3,7 @@
 All three come from the decisions, and add up to the manifest's funnel; where they do not, the folder was edited.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -24,12 +25,25 @@ def by_source(version: Version) -> list[dict[str, Any]]:
     """The same for each source, with `source` first, in the order of the recipe."""
     with reading(version):
         ends = decisions_with_source(version)
-    _checked(version, funnel(ends).to_dicts())
+    whole = _checked(version, funnel(ends).to_dicts())
     named = [one.source for one in version.manifest.provenance.inputs]
     found = ends["source"].unique(maintain_order=True).to_list()
     sources = [name for name in named if name in found] + [name for name in found if name not in named]
     parts = ends.partition_by("source", as_dict=True)
-    return [{"source": source} | row for source in sources for row in funnel(parts[source,]).to_dicts()]
+    return [{"source": source} | row for source in sources for row in _filled(funnel(parts[source,]).to_dicts(), whole)]
+
+
+def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows of one source, with those stages of the whole that dropped nothing of it and so are not told."""
+    told = {(row["level"], row["stage"]): row for row in rows}
+    levels = {row["level"] for row in rows}
+    passed = 0
+    for row in whole:
+        if row["level"] in levels:
+            through = row | {"rows_in": passed, "rows_out": passed, "dropped": [], "kept_as": []}
+            found = told.get((row["level"], row["stage"]), through)
+            passed = found["rows_out"]
+            yield found
 
 
 def by_reason(version: Version) -> list[dict[str, Any]]:

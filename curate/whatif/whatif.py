@@ -67,7 +67,8 @@ def what_if(
         dropped = left_out(version)
         compared = list(decided(version, recipe, again, examples, dropped, writer))
         made = provenance(version, recipe, save_as, verifier, rebuild, git_commit)
-        saved = writer.finish(made).ref if writer else None
+        judged = [use for use in version.manifest.usage if use.stage == "judge"]
+        saved = writer.finish(made, judged).ref if writer else None
     about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": settings}
     about["verifier"] = {"a": version.manifest.provenance.verifier_version, "b": verifier}
     return about | summary(version, dropped.decisions, compared, examples)
