@@ -64,7 +64,7 @@ def _rows(version: Version, share: float) -> pl.DataFrame:
     for split in SPLITS:
         table = scan(version, split)
         prompt, text = content("prompt"), content("completion")
-        picked = pl.col("question_id").hash(1) <= int(share * (2**64 - 1))
+        picked = pl.col("question_id").hash(1) <= min(int(share * 2**64), 2**64 - 1)
         parts.append(
             table.with_row_index("place").select(
                 pl.lit(split).alias("split"),
