@@ -29,17 +29,25 @@ def launch(config: str, processes: int | None, arguments: list[str]) -> int:
 
 
 def wait(child: subprocess.Popen) -> int:
-    """The exit code of a launcher. What stops us is passed on to it, and it is waited for: it saves a checkpoint."""
+    """The exit code of a launcher. What stops us is passed on to it, and it is waited for: its processes save a
+    checkpoint, for which the launcher gives them 30 s. Then raises KeyboardInterrupt.
+    """
+    stopped = False
 
     def pass_on(number: int, frame: object) -> None:
+        nonlocal stopped
+        stopped = True
         child.send_signal(signal.SIGTERM)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return child.wait()
+        code = child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if stopped:
+        raise KeyboardInterrupt
+    return code
 
 
 def without_launcher(arguments: list[str]) -> list[str]:
