@@ -79,7 +79,11 @@ def make_recipe(condition: str, seed: int, size: float) -> LoopRecipe:
     changes += [f"sft.seed={seed}", f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
     changes = [change for change in changes if not (condition == "rl-only" and change.startswith("sft.s"))]
     iterations = 3 if condition == "iterations" else 1
-    tables = [{"curate": {"sources": sources(seed, number, size)}} for number in range(1, iterations + 1)]
+    tables: list[dict[str, Any]] = [
+        {"curate": {"sources": sources(seed, number, size)}} for number in range(1, iterations + 1)
+    ]
+    for later in tables[1:]:  # the pass rates are the model's own
+        later["rl"] = [{"questions": {"sure": "stored"}}]
     if condition not in ("unfiltered", "short", "cut"):
         changes.append(f"rl.0.seed={seed}")
     changes.append(f"iterations={toml(tables)}")

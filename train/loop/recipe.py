@@ -125,12 +125,21 @@ def one_iteration(shared: dict[str, Any], own: Any, loop: str, number: int) -> A
     if not isinstance(own, Mapping):
         return own
     own = {**own, "curate": curate_tree(own["curate"])} if "curate" in own else own
+    own = {**own, "rl": stages_over(shared.get("rl"), own["rl"])} if "rl" in own else own
     tree = shared if number == 1 else lay_over(shared, {"curate": sees_images(shared["curate"])})
     tree = lay_over(tree, own)
     named = lay_over(tree["curate"], {"name": f"{loop}-{number}"})
     if number > 1:  # a stand-in, until the model before has a name and a place
         named = lay_over(named, {"endpoints": {PREVIOUS: {"base_url": f"embedded:{PREVIOUS}", "model": PREVIOUS}}})
     return {**tree, "curate": {key: value for key, value in named.items() if value is not None}}
+
+
+def stages_over(below: Any, above: Any) -> Any:
+    """RL stages laid over the shared ones of the same number, further ones over the last."""
+    tables = isinstance(above, list) and all(isinstance(stage, Mapping) for stage in above)
+    if not (tables and isinstance(below, list) and below):
+        return above
+    return [lay_over(below[min(at, len(below) - 1)], stage) for at, stage in enumerate(above)]
 
 
 def sees_images(curate: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,14 @@ def test_later_data_is_written_by_the_model_before_seeing_the_image(loop):
     assert second.curate.reason.k == first.curate.reason.k
 
 
+def test_rl_stages_are_laid_over_those_of_the_same_number(loop):
+    own = "rl = [{ seed = 5 }, { seed = 6, max_steps = 9 }]"
+    first, second, third = loop(f"[[iterations]]\n[[iterations]]\n{own}\n[[iterations]]\nrl = []").iterations
+    assert [(stage.max_steps, stage.seed) for stage in first.rl] == [(2, 42)]
+    assert [(stage.max_steps, stage.seed) for stage in second.rl] == [(2, 5), (9, 6)]
+    assert third.rl == []
+
+
 def test_an_iteration_can_do_otherwise(loop):
     more = "[[iterations]]\n[[iterations]]\ncurate.reason.endpoint = 'pocket'\ncurate.reason.k = 8"
     second = loop(more).iterations[1]
