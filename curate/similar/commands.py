@@ -107,12 +107,13 @@ def decontam(
     from ovt.curate.similar.against import items_note, open_benchmark
     from ovt.curate.similar.looked import looks_in
     from ovt.curate.similar.packs import save_pack as write_pack
-    from ovt.curate.similar.read import read_material
+    from ovt.curate.similar.read import read_material, source_at
 
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
         raise RecipeError("give --against BENCHMARK, and questions to hold against it or --save-pack FILE (of one)")
-    packs = [open_benchmark(one, place) for one in against]
+    own = overrides if not what else None  # without questions they speak of the benchmark
+    packs = [open_benchmark(source_at(one, own) if own else one, place) for one in against]
     if save_pack:
         write_pack(packs[0], save_pack)
         console(stderr=True).print(f"{save_pack}: {items_note(packs[0])}", markup=False, soft_wrap=True)

@@ -78,6 +78,8 @@ def image_matches(
 ) -> pl.DataFrame:
     """MATCHES of the questions with a picture that looks like one of the pack's."""
     items, known = pack.looks
+    known, first = np.unique(known, axis=0, return_index=True)
+    items = items[first]
     distinct, back = np.unique(table, axis=0, return_inverse=True)
     rows, bits = nearest(distinct, known, nearness)
     rows, bits = rows[back.ravel()], bits[back.ravel()]

@@ -54,11 +54,16 @@ def read_material(what: str, home: Home, overrides: Iterable[str] = (), limit: i
                 f"--set {overrides[0]}: {what} is a version, which is what it is; give its recipe instead"
             )
         return of_version(open_version(what, home), home, limit)
-    tree = {"path": what}
+    source = source_at(what, overrides)
+    return of_sources(source.name, [source], home, limit)
+
+
+def source_at(path: str, overrides: Iterable[str]) -> SourceSection:
+    """The source at a path, with `key=value` settings such as `columns.gold=label`."""
+    tree = {"path": path}
     for override in overrides:
         set_key(tree, override)
-    source = read_section(SourceSection, tree, f"source {what}")
-    return of_sources(source.name, [source], home, limit)
+    return read_section(SourceSection, tree, f"source {path}")
 
 
 def is_shipped(what: str, home: Home) -> bool:

@@ -16,7 +16,7 @@ from ovt.curate.stages import caption, reason
 from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.read import Version, scan, scan_rows
 from ovt.curate.versions.same import find_same
-from ovt.curate.versions.schema import QUESTIONS, SPLITS
+from ovt.curate.versions.schema import QUESTIONS, SCREENS, SPLITS
 
 ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
 MOST_LISTED = 20
@@ -120,7 +120,8 @@ def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
     told = [sample for sample in said if own["level"] == "question" or own["id"] == sample["sample_id"]]
     there = [name for name in ROW_COLUMNS if all(name in scan(version, split).collect_schema() for split in SPLITS)]
     rows = scan_rows(version.path, there).filter(of_question).collect().to_dicts()
-    shown, notes = _prompts_or_note(version, question, captions)
+    asked = None if own["stage"] in SCREENS else question
+    shown, notes = _prompts_or_note(version, asked, captions)
     return {
         "version": version.ref,
         "id": own["id"],

@@ -71,6 +71,7 @@ def test_the_stages_drop_before_anything_is_asked(figures, loopback, table):
     assert why.returncode == 0, why.stderr
     assert known["What is number 3?"] in why.stdout
     assert "what is number 3" in why.stdout
+    assert "Describe." not in why.stdout  # nobody was asked
 
 
 def test_a_changed_benchmark_is_another_build(figures):
