@@ -62,14 +62,18 @@ POCKET_SEED = 1  # of pocket's own training (train/pocket/weights/README.md)
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
 HELD_OUT = ("bars", "lines", "tables", "shapes", "easy")  # families with more figures than pocket can have seen
 HARD = ["bars", "lines", "tables", "icons"]
-ROWS = (  # (row of the table, condition, step whose evaluation it is)
-    ("base, answering directly", "direct", "base"),
-    ("base", "iterations", "base"),
-    ("SFT, unfiltered chains", "unfiltered", "sft-1"),
-    ("SFT, at most 50 words", "short", "sft-1"),
-    ("SFT, reflections cut", "cut", "sft-1"),
-    ("RL only", "rl-only", "rl-1"),
-    *((f"{kind}-Iter{i}", "iterations", f"{kind.lower()}-{i}") for i in (1, 2, 3) for kind in ("SFT", "RL")),
+ROWS = (  # (row of the table, its name in the plot, condition, step whose evaluation it is)
+    ("base, answering directly", "direct", "direct", "base"),
+    ("base", "base", "iterations", "base"),
+    ("SFT, unfiltered chains", "unfiltered", "unfiltered", "sft-1"),
+    ("SFT, at most 50 words", "short", "short", "sft-1"),
+    ("SFT, reflections cut", "cut", "cut", "sft-1"),
+    ("RL only", "RL only", "rl-only", "rl-1"),
+    *(
+        (f"{kind}-Iter{i}", f"{kind} {i}", "iterations", f"{kind.lower()}-{i}")
+        for i in (1, 2, 3)
+        for kind in ("SFT", "RL")
+    ),
 )
 
 
@@ -178,10 +182,10 @@ def pixels(image: Image.Image) -> bytes:
 def results(home: Home, seeds: Iterable[int], size: float) -> list[dict[str, Any]]:
     """A row per row of the table that has at least one evaluation: pooled over the seeds that are done."""
     rows = []
-    for label, condition, step in ROWS:
+    for label, short, condition, step in ROWS:
         found = [one for seed in seeds if (one := result(home, condition, seed, step, size))]
         if found:
-            rows.append({"label": label, "condition": condition, **pooled(found)})
+            rows.append({"label": label, "short": short, "condition": condition, **pooled(found)})
     return rows
 
 
@@ -300,7 +304,7 @@ def report(home: Home, seeds: list[int], size: float, out: Path) -> None:
     print(text)
     (out / "study.md").write_text(text, encoding="utf-8")
     (out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    for path in plot_loop("study", rows, out):
+    for path in plot_loop("pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], out):
         print(path)
 
 
