@@ -15,7 +15,7 @@ from ovt.curate.hub.commands import (
     print_revision,
 )
 from ovt.curate.options import HomePath, Json
-from ovt.curate.terminal import print_json
+from ovt.curate.terminal import print_json, resumable
 from ovt.train.commands import RunRef
 
 commands = typer.Typer()
@@ -46,4 +46,6 @@ def push(
     print_revision(revision, quiet=json)
     if dry_run:
         return print_json(plan(revision)) if json else None
-    return print_pushed(publish(revision, hub(), private=private, create_pr=create_pr), json)
+    with resumable():
+        pushed = publish(revision, hub(), private=private, create_pr=create_pr)
+    return print_pushed(pushed, json)

@@ -7,7 +7,7 @@ import typer
 
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Ref
-from ovt.curate.terminal import console, print_json
+from ovt.curate.terminal import console, print_json, resumable
 
 if TYPE_CHECKING:
     from ovt.curate.hub.publish import Pushed, Revision
@@ -61,7 +61,9 @@ def push(
     print_revision(revision, quiet=json)
     if dry_run:
         return print_json(plan(revision)) if json else None
-    return print_pushed(send(revision, hub(), private=private, create_pr=create_pr), json)
+    with resumable():
+        pushed = send(revision, hub(), private=private, create_pr=create_pr)
+    return print_pushed(pushed, json)
 
 
 @commands.command()
@@ -75,7 +77,8 @@ def pull(
     from ovt.curate.hub.pull import pull as fetch
     from ovt.curate.versions.show import outline
 
-    pulled = fetch(*split_address(address), Home.locate(home), hub())
+    with resumable():
+        pulled = fetch(*split_address(address), Home.locate(home), hub())
     about = outline(pulled.version)
     if json:
         print_json(about | {"commit": pulled.commit, "is_new": pulled.is_new})
