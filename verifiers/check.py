@@ -6,7 +6,7 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 
 import re
 
-from ovt.verifiers.choice import Options, check_choice, gold_index, read_options
+from ovt.verifiers.choice import Options, check_choice, check_several, gold_index, gold_letters, read_options
 from ovt.verifiers.doubt import doubt, offers
 from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.extract import split_response, untagged_answer
@@ -99,6 +99,8 @@ def _check(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: st
         index = gold_index(gold, options)
         if index is not None:
             return _check_choice(prediction, gold, index, options)
+        if letters := gold_letters(gold, options):
+            return _check_letters(prediction, gold, letters, options)
     return _check_kind(prediction, read_gold(gold, kind))
 
 
@@ -112,6 +114,13 @@ def _check_choice(prediction: str, gold: str, index: int, options: Options) -> V
             finding = check_choice(answer, index, options, compare_texts)
             return _verdict(answer, gold, "choice", finding)
     return _verdict(prediction, gold, "choice", finding)
+
+
+def _check_letters(prediction: str, gold: str, letters: frozenset[int], options: Options) -> Verdict:
+    answer = untagged_answer(_whole(prediction))[0]
+    if not answer.strip():
+        return _verdict("", gold, "choice", Finding("wrong", "no_answer"))
+    return _verdict(answer, gold, "choice", check_several(answer, letters, options, compare_texts))
 
 
 def _whole(prediction: str) -> str:

@@ -40,13 +40,15 @@ _ANOTHER_LETTER = re.compile(
 )
 # Separators are possessive (++): else n of them can be shared out in 2^n ways.
 _SEVERAL = re.compile(r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b)++\(?([A-Za-z])\)?)+[.\s]*$", re.IGNORECASE)
+_EITHER = re.compile(r"\b(?:or|not|nor|neither|either)\b", re.IGNORECASE)
+_ALSO = re.compile(r"(?<!\s)\s*+(?:[,;&+]|\band\b)\s*+", re.IGNORECASE)
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
     r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)(?:\s*+:)?\s++\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
     r"|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
-    r"(?:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bbut|\bexcept|\bthan|\bcould|\bmight|\bmay"
+    r"(?:(?i:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bexcept)|\bbut|\bthan|\bcould|\bmight|\bmay"
     r"|\bcan|\bmaybe|\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s++(?:(?:also|be|option|choice)\s++|\()*+$"
 )
 
@@ -197,6 +199,28 @@ def check_choice(prediction: str, gold: int, options: Options, compare: Compare)
     if index == gold:
         return Finding("correct", "same_choice", chr(65 + index), gold_letter)
     return Finding("wrong", reason or "other_choice", chr(65 + index), gold_letter)
+
+
+def gold_letters(gold: str, options: Options) -> frozenset[int]:
+    """The options that a gold of several letters names: `AC`, `A, C`; none where it is anything else."""
+    run = re.fullmatch("[A-H]{2,8}", plain(gold))
+    letters = list(run[0]) if run else [] if _EITHER.search(gold) else several_letters(gold)
+    picked = frozenset(ord(letter) - 65 for letter in letters)
+    return picked if len(picked) == len(letters) > 1 and max(picked) < len(options.texts) else frozenset()
+
+
+def check_several(prediction: str, gold: frozenset[int], options: Options, compare: Compare) -> Finding:
+    """Compare with a gold of several options: by their letters or their texts, in any order, every one of them once."""
+    text = plain(prediction)
+    parts = list(text) if re.fullmatch("[A-H]{2,8}", text) else several_letters(text)
+    parts = parts or [part for part in _ALSO.split(text) if part.strip()]
+    picked = [pick(part, options, compare)[0] for part in parts] if not _EITHER.search(text) else []
+    shown = tuple(
+        ", ".join(sorted(chr(65 + index) for index in found if index is not None)) for found in (picked, gold)
+    )
+    if len(picked) == len(gold) and set(picked) == gold:
+        return Finding("correct", "same_choice", *shown)
+    return Finding("wrong", "other_choice" if picked and None not in picked else "no_such_option", *shown)
 
 
 def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | None, str]:

@@ -20,15 +20,20 @@ _EMPTY = frozenset(["∅", "\\{\\}", "{}", "\\{ \\}", "{ }", "\\{∅\\}"])
 _ORDERED = frozenset(["()", "[]", "(]", "[)"])
 _SETS = frozenset(["\\{\\}", "{}"])
 _MEMBERSHIP = re.compile(r"^(?P<name>[^∈=]++)(?:∈|=)\s*+(?=[\\({\[±])")
+_NAME = re.compile(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*")
+_OR = re.compile(r"\bor\b", re.IGNORECASE)
 _INTERVAL_SIGNS = re.compile(r"[∪∩∖∞≤≥<>≠]|ℝ")
 
 
 class Collection(NamedTuple):
-    """members: sources, in order. names: what each is assigned to ("" where nothing). brackets: "" for a bare list."""
+    """members: sources, in order. names: what each is assigned to ("" where nothing). brackets: "" for a bare list.
+    alternatives: whether an "or" joins them.
+    """
 
     members: tuple[str, ...]
     names: tuple[str, ...]
     brackets: str
+    alternatives: bool = False
 
     def __str__(self) -> str:
         half = len(self.brackets) // 2
@@ -110,7 +115,7 @@ def read_collection_gold(text: str) -> Collection | None:
     collection = read_collection(text)
     if collection is None or (not collection.brackets and any(len(member) > 200 for member in collection.members)):
         return None
-    return collection
+    return collection._replace(alternatives=bool(_OR.search(text)))
 
 
 def check_collection(prediction: str, gold: Collection, compare: Compare) -> Finding | None:
@@ -122,6 +127,8 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
         return check_intervals(prediction, pieces) if pieces else None
     if found is None:
         return _single(prediction, gold, compare)
+    if _leaves_open(prediction, gold):
+        return Finding("wrong", "several_answers", str(found), shown)
     if not _brackets_agree(found, gold):
         return Finding("wrong", "other_brackets", str(found), shown)
     if len(found.members) != len(gold.members):
@@ -129,6 +136,12 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     if _is_ordered(found, gold):
         return _compare_in_order(found, gold, compare)
     return _compare_as_sets(found, gold, compare)
+
+
+def _leaves_open(prediction: str, gold: Collection) -> bool:
+    """Whether names or texts that belong together are offered as alternatives: `red or blue` for `red and blue`."""
+    texts = all(_NAME.fullmatch(member) for member in gold.members) and not any(gold.names)
+    return texts and bool(_OR.search(prediction)) and not gold.alternatives
 
 
 def _run_of_letters(prediction: str, gold: Collection) -> Collection | None:

@@ -102,7 +102,11 @@ _LEAD_IN = re.compile(
     r"(?:(?:simply|just|therefore|thus|clearly|for sure|definitely|approximately|about|given by|exactly)\s+)?",
     re.IGNORECASE,
 )
-_LEAD_IN_CHINESE = re.compile(r"^(?:最终|正确)?答案(?:是|为)?\s*:?\s*")
+_SO_CHINESE = r"(?:(?:所以|因此|故|综上所述|综上|那么)[,，]?\s*+)?"
+_LEAD_IN_CHINESE = re.compile(
+    rf"^{_SO_CHINESE}(?:(?:最终|正确)的?)?(?:答案|答え)(?:应该是|应为|是|为|は)?\s*+:?\s*+"
+    rf"|^{_SO_CHINESE}(?:应该|应)?(?:选项|选择|选)\s*+:?\s*+(?=\(?[A-H]\b)"
+)
 _ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
 _CLAIM = re.compile(
     r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"

@@ -24,19 +24,20 @@ _STATEMENT = re.compile(
     r"(?:\b(?:final|correct|right|best|exact|closest|only|possible|my|the|our|your)\s++(?:possible\s++)?answers?"
     r"(?:\s++(?:here|choice|option))?"
     r"|\banswers?(?=\s*+(?:[:：=]|is\b))"
-    r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s++(?:option|choice|one|statement|alternative))"
+    r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s++(?:option|choice|one|statement|alternative)s?)"
     r"(?:\s++(?:to|of|for)\s++(?:the|this)\s++(?:\w++\s++)?(?:question|problem|exercise|puzzle))?"
     r"\s*+\**+\s*+"
     r"(?:(?:is|are|would be|will be|should be|must be|appears to be|seems to be|equals)\b"
     r"(?:\s++(?:therefore|thus|simply|just|then|for sure|clearly|definitely|approximately|about))?\s*+[:：]?|[:：=])"
-    r"\s*+\**+\s*+",
+    r"\s*+\**+\s*+"
+    r"|答案\s*+(?:应该是|应为|是|为|[:：])\s*+[:：]?\s*+\**+|(?:故|应|所以|因此|应该)选择?\s*+[:：]?\s*+(?=[（(]?[A-H])",
     re.IGNORECASE,
 )
 _BETWEEN_BOXES = re.compile(
     r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|also\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
     r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*$"
 )
-_SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|\n")
+_SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|。|\n")
 _BEFORE_NO_ANSWER = re.compile(
     r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either)"
     r"[\s$\\(\[]*$",
@@ -48,6 +49,7 @@ _AFTER_NO_ANSWER = re.compile(
 )
 _CHANGE_OF_MIND = re.compile(
     r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:actually|wait|hold on|no|sorry)\s?[,.!:]"
+    r"|[.!?\n]\s*+(?:or\s+)?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
     r"|\b(?:on second thought|on reflection|scratch that|correction:|i made a mistake|i was wrong)\b",
     re.IGNORECASE,
 )

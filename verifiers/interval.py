@@ -24,6 +24,7 @@ _ALL_REALS = re.compile(
 )
 _WITHOUT = re.compile(r"^(?:ℝ|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+(?:∖|-|except)\s*+(?=\\?\{)")
 _BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
+_AND = re.compile(r"(?<!\s)\s*+(?:,\s*+)?(?<![A-Za-z])and(?![A-Za-z])\s*+")
 MAX_PIECES = 20
 _ORDERS = {"less": -1, "equal": 0, "greater": 1}
 
@@ -65,7 +66,7 @@ def read_intervals(text: str) -> Pieces | None:
         return None
     pieces: list[Piece] = []
     for part in parts:
-        found = _bracketed(part) or _from_inequality(part)
+        found = _bracketed(part) or _from_inequality(part) or _from_two_bounds(part)
         if found is None:
             return None
         pieces += found
@@ -128,6 +129,20 @@ def _from_inequality(source: str) -> list[Piece] | None:
         return [Piece("-∞", False, right, False), Piece(right, False, "∞", False)]
     closed = sign in "≤≥"
     return [Piece("-∞", False, right, closed) if sign in "<≤" else Piece(right, closed, "∞", False)]
+
+
+def _from_two_bounds(source: str) -> list[Piece] | None:
+    """`x > 2 and x < 5`: a lower and an upper bound of one name."""
+    relations = [read_relation(part) for part in _AND.split(source)]
+    pieces = [_from_inequality(part) for part in _AND.split(source)]
+    if len(pieces) != 2 or not all(found and len(found) == 1 for found in pieces):
+        return None
+    if len({member for relation in relations if relation for member in relation.members if is_name(member)}) != 1:
+        return None
+    ends = sorted((found[0] for found in pieces if found), key=lambda piece: piece.low == "-∞")
+    if ends[0].high != "∞" or ends[1].low != "-∞":
+        return None
+    return [Piece(ends[0].low, ends[0].low_closed, ends[1].high, ends[1].high_closed)]
 
 
 def _from_chain(relation: Relation) -> list[Piece] | None:

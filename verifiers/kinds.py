@@ -1,5 +1,6 @@
 """Which kind a gold is, and the check that goes with it. Kinds are tried in the order of `_READERS`."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from ovt.verifiers.choice import check_letter, read_letter
 from ovt.verifiers.collection import check_collection, read_collection_gold
 from ovt.verifiers.dash_range import check_range, read_range_gold
 from ovt.verifiers.dates import check_date, read_date
-from ovt.verifiers.dressing import undress
+from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.equation import check_equation, read_equation, value_of
 from ovt.verifiers.expression import check_expression, read_expression
 from ovt.verifiers.extract import untagged_answer
@@ -32,13 +33,29 @@ class Gold(NamedTuple):
     parsed: Any
 
 
+_CHEMICAL = re.compile(r"(?=.*\d)(?:[A-Z][a-z]?\d*+){2,}")
+
+
 def _check_expression(prediction: str, gold: str) -> Finding | None:
     """As an expression; or, where the prediction has a unit, without it."""
     finding = check_expression(prediction, gold)
     if finding and finding.outcome == "correct":
         return finding
+    if _CHEMICAL.fullmatch(formula := re.sub(r"[_{}]", "", gold)) and formula == re.sub(
+        r"[_{}\s]", "", plain(prediction)
+    ):
+        return Finding("correct", "equal", formula, formula)
     quantity = read_quantity(prediction)
     return check_quantity(prediction, Quantity(gold, None, None)) if quantity and quantity.unit else finding
+
+
+def _check_list(prediction: str, gold: Any) -> Finding | None:
+    """As a collection; a row or a column of a matrix is a tuple."""
+    matrix = read_matrix(prediction) if "\\begin" in prediction and gold.brackets == "()" else None
+    vector = matrix and (matrix.rows[0] if len(matrix.rows) == 1 else [row[0] for row in matrix.rows])
+    if matrix and vector and sum(map(len, matrix.rows)) == len(vector):
+        prediction = f"({', '.join(vector)})"
+    return check_collection(prediction, gold, compare_texts)
 
 
 def _ratio_as_quotient(prediction: str) -> str:
@@ -63,7 +80,7 @@ _READERS: dict[str, tuple[Callable[[str], Any], Callable[[str, Any], Finding | N
     "matrix": (read_matrix, lambda prediction, gold: check_matrix(prediction, gold, compare_texts)),
     "interval": (read_interval_gold, check_intervals),
     "equation": (read_equation, lambda prediction, gold: check_equation(prediction, gold, compare_texts)),
-    "list": (read_collection_gold, lambda prediction, gold: check_collection(prediction, gold, compare_texts)),
+    "list": (read_collection_gold, _check_list),
     "inequality": (read_inequality, check_inequality),
     "expression": (read_expression, _check_expression),
     "text": (_as_text, check_text),

@@ -4,7 +4,7 @@ lint_gold("7", ["6", "8"]) == "gold_not_in_choices"
 """
 
 from ovt.verifiers.check import check_answer
-from ovt.verifiers.choice import gold_index, read_options
+from ovt.verifiers.choice import gold_index, gold_letters, read_options
 from ovt.verifiers.guard import MAX_GOLD_CHARS, refuse
 from ovt.verifiers.text import normalize_text
 
@@ -24,7 +24,7 @@ def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
         text = normalize_text(gold) if index is None else options.normal[index]
         if text and options.normal.count(text) > 1:
             return "duplicate_choices"
-        if index is None:
+        if index is None and not gold_letters(gold, options):
             return "gold_not_in_choices"
     verdict = check_answer(gold, gold, choices, kind)
     if kind not in ("auto", verdict.kind):

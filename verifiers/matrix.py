@@ -96,6 +96,9 @@ def _vector(prediction: str, gold: Matrix) -> Matrix | None:
     collection = read_collection(prediction)
     if collection is None or collection.brackets not in ("()", "[]"):
         return None
+    rows = [read_collection(member) for member in collection.members]
+    if all(row and row.brackets == collection.brackets == "[]" for row in rows):
+        return Matrix(tuple(row.members for row in rows if row))
     if len(gold.rows[0]) == 1:
         return Matrix(tuple((member,) for member in collection.members))
     return Matrix((collection.members,)) if len(gold.rows) == 1 else None

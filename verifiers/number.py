@@ -106,7 +106,21 @@ def _read_unsigned(text: str) -> Number | None:
         return None
     if text[0].isdigit() or text[0] in ".\\":
         return _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_and_a_half(text)
-    return _read_words(text) or _read_and_a_half(text)
+    return _read_words(text) or _read_part(text) or _read_and_a_half(text)
+
+
+_PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
+_PART_SIZES = {word: n for n, word in enumerate(_PARTS.split(), 2)} | {"fourth": 4, "halve": 2}
+_PART = re.compile(rf"(?:(?P<count>[a-z]+)[\s-]+)?(?P<part>{'|'.join(_PART_SIZES)})s?$", re.IGNORECASE)
+
+
+def _read_part(text: str) -> Number | None:
+    """`half`, `a third`, `two-thirds`, `three quarters`; no ordinal: `third` alone is none."""
+    match = _PART.match(text)
+    if not match or (not match["count"] and match["part"].lower() != "half"):
+        return None
+    count = 1 if (match["count"] or "a").lower() in ("a", "an") else _WORDS.get(match["count"].lower())
+    return Number(Fraction(count, _PART_SIZES[match["part"].lower()])) if count else None
 
 
 def _read_and_a_half(text: str) -> Number | None:
@@ -184,7 +198,9 @@ _SMALL = (
     "eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {word: n for n, word in enumerate(_SMALL.split())} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+_WORDS: dict[str, int] = {word: n for n, word in enumerate(_SMALL.split())} | {
+    word: 10 * n for n, word in enumerate(_TENS.split(), 2)
+}
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NUMERAL = re.compile(
     rf"(?:(?:minus|negative)\s+)?(?:\b(?:{'|'.join([*_WORDS, *SCALES])}|hundred)\b[\s-]*(?:and\s+)?)+", re.IGNORECASE
@@ -203,6 +219,10 @@ def _read_words(text: str) -> Number | None:
     words = [word for word in re.split(r"[\s-]+", text.lower()) if word]
     negative = words[:1] in (["minus"], ["negative"])
     words = words[negative:]
+    if words[:1] in (["a"], ["an"]) and len(words) > 1 and (words[1] in SCALES or words[1] in ("hundred", "dozen")):
+        words[0] = "one"
+    if words[1:] == ["dozen"] and words[0] in _WORDS:
+        return Number(Fraction(12 * _WORDS[words[0]]))
     if not words or len(words) > 20:
         return None
     total = group = 0

@@ -44,6 +44,7 @@ _SPLIT = re.compile(
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
 _COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)")
+_TRIGONOMETRY = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 
 
@@ -108,7 +109,10 @@ def _read_single(source: str, raw: str) -> Quantity | None:
             continue
         if unit and len(tail) == 1 and tail.isalpha() and _is_variable(raw):
             return None
-        if unit and unit.noun and (read_number(magnitude) is None or source[match.start()] != " "):
+        if unit and unit.dims == (("angle", 1),) and _TRIGONOMETRY.search(magnitude):
+            continue  # `\\sin 30°`: the degrees are the angle's
+        apart = source[match.start()] == " " or not tail.isascii()
+        if unit and unit.noun and not (apart and read_number(magnitude)):
             continue
         quantity = _magnitude(magnitude, unit)
         if quantity:
@@ -160,9 +164,12 @@ def _read_compound(source: str) -> Quantity | None:
 
 
 def read_number_gold(text: str) -> Quantity | None:
-    """A gold that is a bare number; not `1,22`, which may also be a list."""
+    """A gold that is a bare number (`3.5 million` too); not `1,22`, which may also be a list."""
     number = read_number(text)
-    return Quantity(math_source(text), number, None) if number and not number.decimal_comma else None
+    if number is None:
+        quantity = read_quantity(text) if _SCALE.search(text) else None
+        return quantity if quantity and quantity.number and not quantity.unit else None
+    return Quantity(math_source(text), number, None) if not number.decimal_comma else None
 
 
 def read_quantity_gold(text: str) -> Quantity | None:
@@ -177,6 +184,8 @@ def check_quantity(prediction: str, gold: Quantity) -> Finding | None:
     if quantity is None:
         return None
     factor = convert(quantity.unit, gold.unit)
+    if _is_in_radians(quantity, gold):
+        return _compare_angles(quantity, gold)
     if factor is None:
         if _angle_and_radian(quantity, gold):
             return _compare_angles(quantity, gold)
@@ -199,6 +208,12 @@ def _bare_expression(text: str) -> Quantity | None:
 def _angle_and_radian(left: Quantity, right: Quantity) -> bool:
     dims = {unit.dims[0][0] for unit in (left.unit, right.unit) if unit and unit.dims}
     return dims == {"angle", "radian"}
+
+
+def _is_in_radians(quantity: Quantity, gold: Quantity) -> bool:
+    r"""Whether an answer without a unit can only be meant in radians: `\frac{5\pi}{6}` where the gold is `150°`."""
+    degrees = gold.unit and gold.unit.dims == (("angle", 1),)
+    return bool(degrees) and quantity.unit is None and bool(re.search(r"\\pi|π", quantity.source))
 
 
 def _compare_angles(left: Quantity, right: Quantity) -> Finding:

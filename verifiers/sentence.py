@@ -26,27 +26,29 @@ _CUE = re.compile(
 _AFTERTHOUGHT = re.compile(
     r"(?<![\s,;])[\s,;]++"
     r"(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$"
-    r"|,\s*(?:and |but )?not\b.*$",
+    r"|,\s*(?:and |but )?not\b.*$|(?:,|(?<!\s))\s++(?:but|although|though)\s++i(?:'m| am)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?"
+    r"(?<![A-Za-z0-9.,^_{\\])[-+]?(?:[$€£¥]\s?)?[-+]?"
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+ \d+/\d+|\d+(?:[.,]\d+)?(?:\s?/\s?\d+)?|\.\d+)"
     r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
 )
 _NEGATION_OR_BOUND = (
-    r"not|isn't|never|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be|over|under|above"
-    r"|below|up to|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)|almost|nearly|between"
-    r"|except|but"
+    r"not|isn't|never|unlikely|hardly|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be"
+    r"|over|under|above|below|up to|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)"
+    r"|almost|nearly|between|except|but"
 )
 _LEADS_IN = "so thus hence therefore then total all finally answer"
 _NO_LEAD_IN = "".join(rf"(?<!{word})" for word in _LEADS_IN.split())
+_BOUND_CHINESE = "不是|并非|不等于|不为|或者?|还是|和|与|至少|至多|最多|超过|不到|大于|小于|多于|少于|第"
 _BOUND_BEFORE = re.compile(
-    rf"(?:\b(?:{_NEGATION_OR_BOUND})|{_NO_LEAD_IN}[,/&])[\s$\\(\[]*$",
+    rf"(?:\b(?:{_NEGATION_OR_BOUND})|{_NO_LEAD_IN}[,/&]|{_BOUND_CHINESE})[\s$\\(\[]*$",
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i|we)\b))\b|[+/&]"
+    r"[\s$\\)\]]*[个只]?(?:或|还是|到|至|和|以上|以下|多)"
+    r"|[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i|we)\b))\b|[+/&]"
     r"|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
     re.IGNORECASE,
 )
@@ -133,7 +135,7 @@ def _stands_alone(number: re.Match[str]) -> bool:
         return True
     unit = read_unit(glued[0])
     long_enough = len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"
-    return bool(unit and not unit.noun and long_enough)
+    return bool(unit and (not unit.noun or not glued[0].isascii()) and long_enough)
 
 
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
@@ -211,7 +213,8 @@ def _row(found: list[re.Match[str]]) -> str:
     contents, first = [_content(found[-1])], found[-1]
     for before, after in zip(found[-2::-1], found[:0:-1], strict=False):
         joint = after.string[before.end() : after.start()].strip().lower()
-        if joint not in (",", "and", ", and", ";"):
+        equations = "=" in contents[0] and "=" in _content(before)
+        if joint not in (",", "and", ", and", ";") and not (equations and joint in ("or", ", or")):
             break
         contents.insert(0, _content(before))
         first = before

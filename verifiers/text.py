@@ -17,8 +17,12 @@ _ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
 _INITIALS = re.compile(r"(?<![a-z.])[a-z](?:\.[a-z])+\b\.?")
 _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
+_SUBSCRIPT = re.compile(r"(?<=[a-z])_(?:\{(\d+)\}|(?=\d))")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
-_IT_IS = re.compile(r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are)\s+(?=\S)")
+_IT_IS = re.compile(
+    r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are|(?:it|they) (?:will|would)(?: be)?"
+    r"|it(?=\s+(?:cannot|can not|can't)\b))\s+(?=\S)"
+)
 
 
 @lru_cache(maxsize=16384)
@@ -28,6 +32,7 @@ def normalize_text(text: str) -> str:
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
     text = _ARTICLE.sub("", _IT_IS.sub("", text))
     text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
+    text = _SUBSCRIPT.sub(lambda match: match[1] or "", text)
     text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
     text = " ".join(text.split()).strip(" .,;:!?'\"*_`$")
     return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from ovt.verifiers.dressing import plain
+from ovt.verifiers.number import read_number
 from ovt.verifiers.verdict import Finding, equal_or_not
 
 _TIME = re.compile(
@@ -14,6 +15,11 @@ _TIME = re.compile(
     r"(?P<half>[ap]\.?\s?m\.?|noon|midnight|o'?\s?clock)?$",
     re.IGNORECASE,
 )
+_SPOKEN = re.compile(
+    r"(?:at\s+)?(?:(?P<part>half|(?:a\s+)?quarter|[a-z\d-]+)(?:\s+minutes)?\s+(?P<way>past|after|to|before)\s+)?"
+    r"(?P<hour>[a-z]+|\d{1,2})(?P<clock>\s+o'?\s?clock)?(?:\s*(?P<half>[ap]\.?m\.?))?$"
+)
+_PARTS = {"half": 30, "quarter": 15, "a quarter": 15}
 _WORDS = {"noon": (12, "pm"), "midnight": (12, "am"), "midday": (12, "pm")}
 
 
@@ -38,7 +44,7 @@ def read_time(text: str) -> Time | None:
         return Time(_WORDS[text][0], 0, 0, _WORDS[text][1])
     match = _TIME.match(text)
     if not match:
-        return None
+        return _read_spoken(text)
     half = re.sub(r"[\s.']", "", match["half"] or "")
     if not match["minute"] and half not in ("am", "pm", "noon", "midnight", "oclock"):
         return None
@@ -48,6 +54,22 @@ def read_time(text: str) -> Time | None:
     if hour > 24 or minute > 59 or second > 59 or (half in ("am", "pm") and hour > 12):
         return None
     return Time(hour, minute, second, {"noon": "pm", "midnight": "am", "oclock": ""}.get(half, half))
+
+
+def _read_spoken(text: str) -> Time | None:
+    """`half past nine`, `a quarter to 10`, `ten past five`, `nine o'clock`; not `5 to 10`, which is a range."""
+    match = _SPOKEN.match(text)
+    if not match or not (match["clock"] or match["part"]):
+        return None
+    part = " ".join((match["part"] or "").split())
+    if part not in _PARTS and match["way"] in ("to", "before"):
+        return None
+    hour, minutes = read_number(match["hour"]), read_number(str(_PARTS.get(part, part)) if part else "0")
+    if not hour or not minutes or hour.value not in range(1, 13) or minutes.value not in range(60):
+        return None
+    minute = int(minutes.value) * (-1 if match["way"] in ("to", "before") else 1)
+    half = re.sub(r"\.", "", match["half"] or "")
+    return Time((int(hour.value) - (minute < 0) - 1) % 12 + 1, minute % 60, 0, half)
 
 
 def _hours(time: Time) -> set[int]:

@@ -170,6 +170,7 @@ _FACTOR = re.compile(
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_BOUND_CHINESE = re.compile("[以多余或到至和不]")
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
     "because since so thus but which who what where when solves proves wrong incorrect correct right answer here there "
@@ -249,7 +250,9 @@ def _counted(text: str) -> Unit | None:
     words = text.lower().split()
     if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(_NOUN.fullmatch(word) for word in words):
         return None
-    if not _NEVER_IN_NOUN.isdisjoint(words) or len(words[-1]) < 2:
+    if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):
+        return None
+    if _BOUND_CHINESE.search(text):
         return None
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 

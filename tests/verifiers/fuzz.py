@@ -2,21 +2,24 @@
 
     python tests/verifiers/fuzz.py [--minutes 10] [--seed 1]
 
-Looks for an exception, for a check slower than `SLOW_S` of CPU time here or two seconds in all, and for a text accepted
-though nothing in it looks like the gold. Prints what it finds, then one line of totals; exits 1 on any find.
+Looks for an exception, for a check that takes more than two seconds or is stopped without mathematics in it, and for a
+text accepted though nothing in it looks like the gold. Prints what it finds, then one line of totals; exits 1 on any.
 """
 
 import argparse
+import os
 import random
-import signal
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ovt.verifiers import lint_gold, split_response, verify, verify_response
 
-SLOW_S = 0.3
-HANGS_S = 5.0
+STOPPED = ("timeout", "gold_takes_too_long")
+MAY_BE_HARD = re.compile(r"[\^!√]|\\(?:sum|prod|int|lim|sqrt|binom|log|sin)|½|²")
+"""Texts with such pieces may rightly be stopped: their values can take any time."""
+
 _PIECES = """
 A B a 1 7 0 , . : ; - + * / ^ _ ! = < > | ( ) [ ] { } \\{ \\} $ $$ \\( \\) \\[ \\] % ° ± ∪ ∞ ≤ √ \\ \\\\ \\frac \\sqrt
 \\sqrt[3] \\text{ \\boxed{ \\left \\right \\pi \\pm \\sum_{k=1}^{9} \\int_0^1 \\lim_{x\\to0} \\binom \\log_2 \\sin &
@@ -51,30 +54,26 @@ def stretch(text: str) -> str:
     return text[:middle] + text[middle : middle + 1] * 60_000 + text[middle:]
 
 
-class Hanging(BaseException):
-    """Raised by the timer in a check that does not come back; not an Exception, so that nothing swallows it."""
-
-
-def ring(signum: int, frame: Any) -> None:
-    raise Hanging
-
-
 def probe(find: Callable[[str], None], check: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Run one check; report an exception, a slow one, one that hangs."""
+    """Run one check; report an exception, a slow one, a verdict that the rules failed on or were stopped in."""
     name = getattr(check, "__name__", "check")
-    cpu, wall = time.process_time(), time.monotonic()
-    signal.setitimer(signal.ITIMER_PROF, HANGS_S)
+    started = time.monotonic()
     try:
         result = check(*args, **options)
-    except (Exception, Hanging) as error:  # noqa: BLE001 (an exception is what is looked for)
+    except Exception as error:  # noqa: BLE001 (an exception is what is looked for)
         find(f"{name}{args!r} raised {error!r}")
         return None
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    if cpu > SLOW_S or wall > 2:
-        find(f"{name}{args!r} took {cpu:.2f} s of CPU, {wall:.2f} s in all")
+    if (spent := time.monotonic() - started) > patience():
+        find(f"{name}{args!r} took {spent:.2f} s")
+    reason = getattr(result, "reason", result)
+    if reason in ("error", "worker_lost") or (reason in STOPPED and not any(map(MAY_BE_HARD.search, args))):
+        find(f"{name}{args!r} came to {result}")
     return result
+
+
+def patience() -> float:
+    """Two seconds, and more where other work keeps the machine busy."""
+    return 2 * max(1.0, 1.5 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def attack(find: Callable[[str], None], text: str) -> int:
@@ -103,7 +102,6 @@ def main() -> int:
         finds.append(message)
         print(message[:300], flush=True)
 
-    signal.signal(signal.SIGPROF, ring)
     verify("\\sqrt{8}", "2\\sqrt{2}")
     checks, started = 0, time.monotonic()
     for text in texts(random.Random(args.seed)):
