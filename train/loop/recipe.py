@@ -23,7 +23,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.recipe import Name, Recipe, load_tree, read_section
+from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key
 from ovt.curate.section import Section
 from ovt.train.question_set import QuestionSet
 from ovt.train.rl_section import RlSection
@@ -99,7 +99,11 @@ class LoopRecipe(Section):
 
 def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
     """The loop in the TOML file at `path` (or shipped under that name). Raises RecipeError as recipes do."""
-    where, tree = load_tree(path, overrides)
+    where, tree = load_tree(path)
+    if "curate" in tree:  # first, so that overrides reach into a recipe that is only named
+        tree["curate"] = curate_tree(tree["curate"])
+    for override in overrides:
+        set_key(tree, override)
     return read_section(LoopRecipe, spell_out(tree), where)
 
 

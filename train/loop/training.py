@@ -2,13 +2,12 @@
 
 import gc
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.train.launch import launch as run_launcher
 from ovt.train.rl_section import RlSection
 from ovt.train.runs import Run, open_run
 from ovt.train.sft import SftSection
@@ -35,16 +34,11 @@ def train(
     if launch is None:
         return train_here(name, data, model, settings, home, git_commit)
     kind = "sft" if isinstance(settings, SftSection) else "rl"
-    command = [sys.executable, "-m", "ovt.cli", "train", kind, data, "--model", model, "--name", name]
-    command += ["--home", str(home.path), "--accelerate", launch.config]
-    command += ["--processes", str(launch.processes)] if launch.processes else []
+    arguments = ["train", kind, data, "--model", model, "--name", name, "--home", str(home.path)]
     for key, value in flat(settings.model_dump(mode="json", exclude_defaults=True)):
-        command += ["--set", f"{key}={json.dumps(value)}"]
-    done = subprocess.run(command, stdout=sys.stderr, check=False)  # noqa: S603
-    if done.returncode in (130, -2):
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise OvtError(f"run {name} ended with exit code {done.returncode}; what it said stands above")
+        arguments += ["--set", f"{key}={json.dumps(value)}"]
+    if code := run_launcher(launch.config, launch.processes, arguments):
+        raise OvtError(f"run {name} ended with exit code {code}; what it said stands above")
     return open_run(name, home)
 
 

@@ -104,9 +104,9 @@ def test_mistakes(loop, more, said):
 
 
 def test_overrides_reach_everywhere(loop):
-    recipe = loop("", ["gate.enabled=false", "sft.seed=3", "name=other", "evaluate.sources.0.limit=7"])
+    recipe = loop("", ["gate.enabled=false", "sft.seed=3", "name=other", "curate.sources.0.limit=7"])
     assert (recipe.gate.enabled, recipe.iterations[0].sft.seed, recipe.name) == (False, 3, "other")
-    assert recipe.evaluate.sources[0].limit == 7
+    assert recipe.iterations[0].curate.sources[0].limit == 7
 
 
 def test_laying_over_leaves_what_lies_below():
