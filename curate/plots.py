@@ -12,6 +12,7 @@ mathematics.
 """
 
 import io
+import math
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,27 +81,25 @@ def name_axes(ax: "Axes", title: str, x: str, y: str) -> None:
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
-def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, legend: bool = True) -> int:
-    """Bins {"from", "to", "rows"} (whole numbers, both inside the bin) of one series as bars.
-
-    Several, whose bins may differ, are outlines of their shares: percent per as many units as the widest bin has. Gives
-    that width.
-    """
-    widths = [bins[0]["to"] + 1 - bins[0]["from"] for bins in series.values()]
-    for colour, width, (name, bins) in zip(COLOURS, widths, series.items(), strict=False):
-        edges = [float(one["from"]) for one in bins] + [float(bins[-1]["to"] + 1)]
-        rows = [one["rows"] for one in bins]
+def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, legend: bool = True) -> None:
+    """Equal bins {"from", "to", "rows"} (whole numbers, both inside the bin) from 0: of one series as bars; of several
+    as outlines of their shares in percent, in the narrowest bins into which those of all fit."""
+    width = math.lcm(*(bins[0]["to"] + 1 - bins[0]["from"] for bins in series.values()))
+    for colour, (name, bins) in zip(COLOURS, series.items(), strict=False):
+        rows = [0] * (bins[-1]["to"] // width + 1)
+        for one in bins:
+            rows[one["from"] // width] += one["rows"]
+        edges = [float(width * place) for place in range(len(rows) + 1)]
         if len(series) == 1:
             ax.bar(edges[:-1], rows, width, align="edge", color=colour, edgecolor="white", linewidth=0.8)
         else:
-            shares = [100 * count / max(sum(rows), 1) * max(widths) / width for count in rows]
+            shares = [100 * count / max(sum(rows), 1) for count in rows]
             ax.stairs(shares, edges, color=colour, linewidth=1.6, label=name)
             ax.stairs(shares, edges, color=colour, alpha=0.10, fill=True)
     ax.grid(visible=False, axis="x")
     ax.margins(x=0.01)
     if legend:
         name_series(ax, series)
-    return max(widths)
 
 
 def name_series(ax: "Axes", names: Iterable[str]) -> None:

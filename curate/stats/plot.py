@@ -78,8 +78,9 @@ def draw_tokens(ax: "Axes", profiles: Profiles) -> None:
 def draw_lengths(ax: "Axes", spreads: dict[str, Any], title: str, unit: str, counted: str) -> None:
     """Histograms of `versions.stats.lengths`."""
     series = {version: spread["histogram"] for version, spread in spreads.items() if spread}
-    width = histogram(ax, series, legend=False) if series else 0
-    name_axes(ax, title, unit, counted if len(series) < 2 else f"% of {counted} per {width} {unit.split()[-1]}")
+    if series:
+        histogram(ax, series, legend=False)
+    name_axes(ax, title, unit, counted if len(spreads) == 1 else f"% of {counted}")
 
 
 def draw_pass_rates(ax: "Axes", profiles: Profiles) -> None:
