@@ -17,11 +17,12 @@ prompt    the user's turn reads otherwise, of the same question
 
 import polars as pl
 
+from ovt.curate.diff.matching import both_hashes
 from ovt.curate.diff.tables import Tables, collect, hashed
 from ovt.curate.versions.read import Version, scan
 
 KINDS = ("split", "sample", "text", "verdict", "gold", "question", "prompt")
-COMPARED = ("row", "split", "place", "sample", "answer", "prompt", "text", "reply")
+COMPARED = ("split", "place", "sample", "answer", "prompt", "text", "reply")
 
 NOT_SAMPLED = {"stage": "reason", "reason": "not_sampled"}  # the question is kept there, but this reply was never made
 NOT_IN_SOURCES = {"stage": "import", "reason": "not_in_sources"}
@@ -29,9 +30,9 @@ NOT_IN_SOURCES = {"stage": "import", "reason": "not_in_sources"}
 
 def same_replies(a: Tables, b: Tables) -> pl.DataFrame:
     """The replies that both versions judged: question, outcome, outcome_b."""
-    judged = [one.samples.filter(pl.col("outcome").is_not_null()) for one in (a, b)]
-    keys = ["question", "reply"]
-    return judged[0].drop("sample").join(judged[1].drop("sample"), on=keys, suffix="_b").drop("reply")
+    left = a.samples.lazy().select("question", "outcome", key=both_hashes())
+    right = b.samples.lazy().select("outcome", key=both_hashes())
+    return collect(left.join(right, on="key", suffix="_b").drop("key"))
 
 
 def classify(
@@ -44,9 +45,9 @@ def classify(
     edited = matches.filter("question_changed").select("question", edited=True)
     flipped = replies.filter(pl.col("outcome") != pl.col("outcome_b")).select("question", flipped=True).unique()
     joined = (
-        pairs.lazy()
-        .join(a.lazy().select(COMPARED), on="row", how="left", maintain_order="left")
-        .join(b.lazy().select(pl.col(COMPARED).name.suffix("_b")), on="row_b", how="left", maintain_order="left")
+        pairs.with_columns(a[name].gather(pairs["row"]) for name in COMPARED)
+        .with_columns(b[name].gather(pairs["row_b"]).alias(f"{name}_b") for name in COMPARED)
+        .lazy()
         .join(edited.lazy(), on="question", how="left", maintain_order="left")
         .join(flipped.lazy(), on="question", how="left", maintain_order="left")
     )

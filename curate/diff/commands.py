@@ -26,10 +26,9 @@ def diff(
 ) -> None:
     """Show what lies between two versions: rows that came, went and changed, and how the data drifted."""
     from ovt.curate.diff.diff import compare
-    from ovt.curate.diff.opening import open_side
+    from ovt.curate.diff.opening import open_sides
 
-    there = Home.locate(home)
-    found = compare(open_side(a, there), open_side(b, there))
+    found = compare(*open_sides(a, b, Home.locate(home)))
     if html:
         from ovt.curate.diff.page import write_page
 

@@ -11,7 +11,9 @@ drift        estimates: group, name, unit, a, b, change, low, high, direction
 settings, prompts, origins    what was set otherwise (`recipes.py`)
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -41,16 +43,20 @@ class Diff:
 def compare(a: Side, b: Side) -> Diff:
     """The difference from `a` to `b`. Raises OvtError where a table cannot be read because it was edited."""
     share = min(1.0, texts.SAMPLED / max(1, *(side.version.manifest.rows["sft"] for side in (a, b))))
-    with reading(a):
-        of_a = read_tables(a.version, share)
-    with reading(b):
-        of_b = read_tables(b.version, share)
+    with ThreadPoolExecutor(2) as pool:
+        of_a, of_b = pool.map(partial(read, share=share), (a, b))
     with reading(a), reading(b):
         matches = matching.match_questions(a.version, b.version, of_a.questions, of_b.questions)
         of_b = matching.renamed(of_b, matches)
         replies = changes.same_replies(of_a, of_b)
         rows = trace(a, b, of_a, of_b, replies, matches)
     return Diff(a, b, _about(a, b, of_a, of_b, replies, matches, rows), rows, matches)
+
+
+def read(side: Side, share: float) -> Tables:
+    """The tables of a side, with `share` of its texts."""
+    with reading(side):
+        return read_tables(side.version, share)
 
 
 def trace(a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from functools import partial
 import polars as pl
 
 from ovt.curate.diff.estimates import Estimate, Ratio, estimate, quantile_influence
-from ovt.curate.diff.tables import Tables
+from ovt.curate.diff.tables import Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 
 BUCKETS = ("easy", "medium", "hard", "unsolved")
@@ -28,22 +28,26 @@ ANSWERED = pl.col("response_words").is_not_null()
 
 def by_question(a: Tables, b: Tables) -> pl.DataFrame:
     """One row per question of either version: its counts and sums with suffix _a and _b, null where it is not."""
-    sides = []
-    for tables, side in ((a, "_a"), (b, "_b")):
-        bounds = [(quantile_influence(words(tables), share) or (0, 0))[0] for share in QUANTILES.values()]
-        kept = tables.rows.lazy().group_by("question").agg(
-            pl.len().alias("kept"),
-            pl.col("source", "difficulty", "pass_rate").first(),
-            pl.col("response_words", *BEHAVIOURS).sum(),
-            ANSWERED.sum().alias("sft"),
-            *(
-                (pl.col("response_words") <= bound).sum().alias(f"up to {name}")
-                for name, bound in zip(QUANTILES, bounds, strict=True)
-            ),
-        )  # fmt: skip
-        table = tables.questions.lazy().join(kept, on="question", how="full", coalesce=True)
-        sides.append(table.select("question", pl.exclude("question").name.suffix(side)))
-    return sides[0].join(sides[1], on="question", how="full", coalesce=True).collect()
+    sides = [
+        _of_side(tables).select("question", pl.exclude("question").name.suffix(side))
+        for tables, side in ((a, "_a"), (b, "_b"))
+    ]
+    return collect(sides[0].join(sides[1], on="question", how="full", coalesce=True))
+
+
+def _of_side(tables: Tables) -> pl.LazyFrame:
+    bounds = [(quantile_influence(words(tables), share) or (0, 0))[0] for share in QUANTILES.values()]
+    rows = tables.rows.select("question", "source", "difficulty", "pass_rate", "response_words", *BEHAVIOURS)
+    reached = {
+        f"up to {name}": pl.col("response_words") <= bound for name, bound in zip(QUANTILES, bounds, strict=True)
+    }
+    counted = rows.with_columns(kept=pl.lit(1, pl.UInt32), sft=ANSWERED, **reached)
+    if counted["question"].is_duplicated().any():
+        summed = ("kept", "sft", "response_words", *BEHAVIOURS, *reached)
+        counted = counted.group_by("question").agg(
+            pl.col("source", "difficulty", "pass_rate").first(), pl.col(summed).sum()
+        )
+    return tables.questions.lazy().join(counted.lazy(), on="question", how="full", coalesce=True)
 
 
 def words(tables: Tables) -> pl.Series:

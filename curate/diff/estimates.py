@@ -42,8 +42,11 @@ class Estimate:
         return "up" if self.low > 0 else "down" if self.high < 0 else "same"
 
     def as_dict(self) -> dict:
-        """Plain data for JSON."""
-        return vars(self) | {"direction": self.direction}
+        """Plain data for JSON; ten digits, as the last ones depend on the order in which threads add up."""
+        told = {
+            name: float(f"{value:.10g}") if isinstance(value, float) else value for name, value in vars(self).items()
+        }
+        return told | {"direction": self.direction}
 
 
 @dataclass(frozen=True)

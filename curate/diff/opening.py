@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ class Side:
 
     version: Version
     notes: tuple[str, ...] = ()
+
+
+def open_sides(a: str, b: str, home: Home) -> tuple[Side, Side]:
+    """Both versions, whose files are hashed at once."""
+    with ThreadPoolExecutor(2) as pool:
+        left, right = pool.submit(open_side, a, home), pool.submit(open_side, b, home)
+        return left.result(), right.result()
 
 
 def open_side(ref: str, home: Home) -> Side:

@@ -13,6 +13,7 @@ from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.read import Version, scan
 from ovt.curate.versions.schema import ROWS, SPLITS
 
+SUMMED = ("samples", "cut", "failed", "tokens", "cost", "priced")
 CARRIED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 
 
@@ -35,7 +36,10 @@ class Tables:
 
 def read_tables(version: Version, share: float) -> Tables:
     """All tables of a version; `share` of the texts (0 to 1) are kept, the same questions in every version."""
-    return Tables(_rows(version, share), _questions(version), _samples(version), _ends(version))
+    replies = _replies(version)
+    judged = _judged(version, replies)
+    questions = _questions(version, replies, judged)
+    return Tables(_rows(version, share), questions, judged.drop("kind"), _ends(version))
 
 
 def hashed(column: str) -> pl.Expr:
@@ -74,47 +78,56 @@ def _rows(version: Version, share: float) -> pl.DataFrame:
                 hashed("answer").alias("answer"),
                 prompt.hash().alias("prompt"),
                 pl.when(text.is_not_null()).then(text.hash()).alias("text"),
-                pl.when(picked).then(text).alias("sampled"),
+                pl.concat_str(pl.when(picked).then(text), pl.lit("")).alias("sampled"),  # a copy: it frees the others
                 *known(table, CARRIED),
             )
         )
     return collect(pl.concat(parts))
 
 
-def _questions(version: Version) -> pl.DataFrame:
-    question = hashed("question_id").alias("question")
+def _replies(version: Version) -> pl.DataFrame:
+    """Every sample, captions too, in the ledger's order."""
     reasoned = pl.col("stage") == "reason"
-    said = scan(version, "samples").group_by(question).agg(
-        samples=reasoned.sum(),
-        cut=(reasoned & (pl.col("finish_reason") == "length")).sum(),
-        failed=(reasoned & pl.col("error").is_not_null()).sum(),
-        tokens=pl.col("prompt_tokens").sum() + pl.col("completion_tokens").sum(),
-        cost=pl.when(pl.col("cost_usd").count() > 0).then(pl.col("cost_usd").sum()),
-    )  # fmt: skip
-    kinds = scan(version, "verdicts").group_by(question).agg(pl.col("kind").drop_nulls().min())
+    return collect(
+        scan(version, "samples").select(
+            hashed("sample_id").alias("sample"),
+            hashed("question_id").alias("question"),
+            pl.coalesce("reply_key", "sample_id").hash().alias("reply"),
+            reasoned.alias("samples"),
+            (reasoned & (pl.col("finish_reason") == "length")).fill_null(False).alias("cut"),
+            (reasoned & pl.col("error").is_not_null()).alias("failed"),
+            (pl.col("prompt_tokens").fill_null(0) + pl.col("completion_tokens").fill_null(0)).alias("tokens"),
+            pl.col("cost_usd").alias("cost"),
+            pl.col("cost_usd").is_not_null().alias("priced"),
+        )
+    )
+
+
+def _judged(version: Version, replies: pl.DataFrame) -> pl.DataFrame:
+    """The replies that have a verdict: sample, question, reply, outcome, kind."""
+    named = hashed("sample_id").alias("sample")
+    verdicts = collect(scan(version, "verdicts").select(named, "outcome", "kind"))
+    answered = replies.filter("samples", ~pl.col("failed")).select("sample", "question", "reply")
+    if answered["sample"].equals(verdicts["sample"]):  # as a build writes them: no need to look each id up
+        return answered.with_columns(verdicts["outcome"], verdicts["kind"])
+    return collect(answered.lazy().join(verdicts.lazy(), on="sample"))
+
+
+def _questions(version: Version, replies: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    question = hashed("question_id").alias("question")
+    summed = replies.lazy().group_by("question").agg(pl.col(SUMMED).sum())
+    said = summed.with_columns(cost=pl.when(pl.col("priced") > 0).then("cost")).drop("priced")
+    kinds = judged.lazy().group_by("question").agg(pl.col("kind").min())
     notes = pl.col("detail").fill_null("").str.contains("reflection cut", literal=True)
-    edited = scan(version, "decisions").filter(_kept_sample()).group_by(question).agg(edited=notes.sum())
-    asked = scan(version, "questions").select(question)
-    for table in (said, kinds, edited):
-        asked = asked.join(table, on="question", how="left")
-    return collect(asked.with_columns(pl.col("samples", "cut", "failed", "tokens", "edited").fill_null(0)))
+    edited = scan(version, "decisions").filter(_kept_sample(), notes).group_by(question).agg(edited=pl.len())
+    table = scan(version, "questions").select(question)
+    for known in (said, kinds, edited):
+        table = table.join(known, on="question", how="left")
+    return collect(table.with_columns(pl.col("samples", "cut", "failed", "tokens", "edited").fill_null(0)))
 
 
 def _kept_sample() -> pl.Expr:
     return (pl.col("level") == "sample") & (pl.col("stage") == "version") & (pl.col("reason") == "kept")
-
-
-def _samples(version: Version) -> pl.DataFrame:
-    name = hashed("sample_id").alias("sample")
-    verdicts = scan(version, "verdicts").select(name, "outcome")
-    replies = (
-        scan(version, "samples")
-        .filter(pl.col("stage") == "reason")
-        .select(
-            name, hashed("question_id").alias("question"), pl.coalesce("reply_key", "sample_id").hash().alias("reply")
-        )
-    )
-    return collect(replies.join(verdicts, on="sample", how="left"))
 
 
 def _ends(version: Version) -> pl.DataFrame:
