@@ -109,6 +109,7 @@ _TOKEN = re.compile(
 )
 _WORD = re.compile(
     rf"(?:^|(?<=\s))(?!(?:{_ANY_NAME})[a-z]?(?![A-Za-z]))[A-Za-z]{{3,}}"
+    r"|(?<![A-Za-z\\])[A-Za-z]{12,}"
     r"|(?:^|(?<=\s))(?:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
 )
 

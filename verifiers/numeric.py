@@ -7,6 +7,7 @@ where the imaginary unit is written). Points have positive and negative coordina
 import hashlib
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import mpmath
@@ -138,6 +139,7 @@ def _symbol(node: Node, scope: dict[str, Any]) -> Any:
     return scope[name] if name in scope else _coordinate(scope[""], name)
 
 
+@lru_cache(maxsize=4096)
 def _coordinate(point: int, *key: Any) -> Any:
     """A value in ±(0.3, 2.3) for a name at a point: positive at the first two points, of either sign at the others."""
     digest = hashlib.blake2b(repr((point, key)).encode(), digest_size=8).digest()

@@ -62,9 +62,8 @@ def ask_math_verify(left: str, right: str) -> str:
     if "math_verify" not in sys.modules:
         with clock.untimed():
             _ask("\\int_0^1 x dx", "1")  # It imports some of itself only when used.
-    # What sympy remembers would make the time that a comparison takes depend on those before it.
-    import_module("sympy.core.cache").clear_cache()
-    return _ask(left, right)
+    # Apart: it is slow to import again where its process ends, and what it remembers would change the time it takes.
+    return clock.apart(_ask, left, right)
 
 
 def _ask(left: str, right: str) -> str:

@@ -100,6 +100,15 @@ def test_one_hard_row_leaves_the_others_alone() -> None:
     assert outcomes == ["correct", "abstain", "correct", "abstain", "wrong"]
 
 
+def test_an_integral_that_runs_away_does_not_cost_the_worker() -> None:
+    """math-verify takes long to import: only a fork of the worker is ended."""
+    assert verify("\\int_0^1 x dx", "\\int_0^1 y dy")
+    before = {worker.process.pid for worker in pool._pool.all}
+    verdict = verify("\\int_0^1 \\int_0^1 \\sin(x^{y} + y^x) dx dy", "\\frac{\\pi}{3}")
+    assert (verdict.outcome, verdict.reason) == ("abstain", "timeout")
+    assert before == {worker.process.pid for worker in pool._pool.all}
+
+
 STUCK = """
 import re, sys, time
 from ovt.verifiers import clock
