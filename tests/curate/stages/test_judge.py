@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.stages import judge
 from ovt.curate.stages.judge import JudgeSection
+from ovt.curate.stages.verify import VerifySection
 from ovt.curate.versions.schema import VERDICTS
 
 SECTION = JudgeSection(endpoint="judge")
@@ -113,3 +114,24 @@ def test_sections_that_cannot_be_used(fields: dict, said: str) -> None:
     with pytest.raises(ValidationError) as raised:
         JudgeSection(endpoint="judge", **fields)
     assert said in str(raised.value)
+
+
+def test_texts_are_left_open_only_for_a_judge_of_texts() -> None:
+    assert VerifySection().presumes_wrong
+    assert VerifySection(judge=JudgeSection(endpoint="judge", kinds=("expression",))).presumes_wrong
+    assert not VerifySection(judge=SECTION).presumes_wrong
+
+
+def test_usage_counts_each_judgement_and_what_it_took() -> None:
+    replies = [Reply("CORRECT", prompt_tokens=10, completion_tokens=2, cost_usd=0.5), Reply("WRONG"), None]
+    used = judge.usage(replies)
+    assert (used.stage, used.samples, used.failed) == ("judge", 3, 1)
+    assert (used.prompt_tokens, used.completion_tokens, used.cost_usd) == (10, 2, 0.5)
+    assert judge.usage([]).cost_usd is None
+
+
+def test_samples_that_are_not_there_stand_for_one_long_request_each(questions_of) -> None:
+    questions = questions_of({"question_id": "q", "question": "What is it?", "gold": "a hound"})
+    asked = list(judge.stand_ins(questions.with_columns(missing=pl.lit(3)), 4, SECTION))
+    assert len({str(request.messages) for request in asked}) == 3
+    assert all(len(str(request.messages)) > judge.WHOLE_CHARS for request in asked)
