@@ -25,6 +25,7 @@ from ovt.train.commands import (
 
 if TYPE_CHECKING:
     from ovt.train.rl_section import RlSection
+    from ovt.train.runs import Run
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -70,6 +71,7 @@ def rollouts(
     question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id, or its start.")] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many.")] = 3,
     stats: Annotated[bool, typer.Option("--stats", help="A line per step instead.")] = False,
+    save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Make a version of all of them.")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -79,11 +81,25 @@ def rollouts(
     from ovt.train.runs import open_run
 
     run = open_run(ref, Home.locate(home))
+    if save_as:
+        save_version(run, save_as, Home.locate(home), json)
+        return
     found = by_step(run).to_dicts() if stats else pick(run, rows, step, outcome, question)
     if json:
         print_json(found)
     else:
         console().print(steps_shown(found) if stats else rollouts_shown(found))
+
+
+def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
+    """The rollouts as a version, and its closing summary."""
+    import shlex
+
+    from ovt.curate.commands import print_built
+    from ovt.train.rollouts_version import save_rollouts
+
+    rebuild = shlex.join(["ovt", "train", "rollouts", run.name, "--save-as", name])
+    print_built(save_rollouts(run, name, home, rebuild, git_commit()), as_json)
 
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":

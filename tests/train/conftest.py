@@ -97,7 +97,13 @@ def question_id(number: int) -> str:
     return hashlib.sha256(f"question {number}".encode()).hexdigest()[:16]
 
 
-def write_version(home: Home, rows: list[dict[str, Any]], name: str = "colours", verifier: str = VERSION) -> Version:
+def write_version(
+    home: Home,
+    rows: list[dict[str, Any]],
+    name: str = "colours",
+    verifier: str = VERSION,
+    recipe: dict[str, Any] | None = None,
+) -> Version:
     """A version of such rows, through the writer; where `completion` is None the row is in the split rl."""
     tables: dict[str, list[dict]] = {"questions": [], "samples": [], "verdicts": [], "decisions": [], "rows": []}
     for number, row in enumerate(rows):
@@ -112,7 +118,12 @@ def write_version(home: Home, rows: list[dict[str, Any]], name: str = "colours",
     frames = {table: pl.DataFrame(tables[table], schema) for table, schema in schemas.items()}
     source = Input(source="colours", location="here", fingerprint="ab" * 32, rows=len(rows), license="CC0-1.0")
     made = Provenance(
-        recipe={"name": name}, inputs=(source,), models=(), ovt_version="0", verifier_version=verifier, rebuild="…"
+        recipe=recipe or {"name": name},
+        inputs=(source,),
+        models=(),
+        ovt_version="0",
+        verifier_version=verifier,
+        rebuild="…",
     )
     with VersionWriter(home, name) as writer:
         writer.append(**frames)
