@@ -20,7 +20,7 @@ HARD_LIMIT_S = 1.0
 """CPU time after which the kernel ends the process: for work stuck inside one step of C code."""
 
 
-APART_LIMIT_S = 1.2
+APART_LIMIT_S = 0.9
 """Time on the clock after which a fork is ended."""
 
 
