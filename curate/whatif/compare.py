@@ -13,11 +13,11 @@ import polars as pl
 from ovt.curate.decide import Tables
 from ovt.curate.diff.changes import KINDS, classify
 from ovt.curate.diff.examples import FIELDS, SHOWN, TURNS, pick
-from ovt.curate.diff.matching import pair_rows
+from ovt.curate.diff.matching import MATCHES, pair_rows
+from ovt.curate.diff.tables import hashed
 from ovt.curate.versions.stats import NEEDED
 from ovt.curate.whatif.chunks import Chunk
 
-NO_MATCHES = pl.DataFrame(schema={"question": pl.String, "question_changed": pl.Boolean})
 TOLD = ("split", *FIELDS, *TURNS)  # of the rows of an example
 WHY = ("stage", "reason", "detail")
 NOT_SAMPLED = {"stage": "reason", "reason": "not_sampled", "detail": None}  # reason.k leaves it out
@@ -58,11 +58,11 @@ def compare_chunk(chunk: Chunk, after: Tables, limit: int) -> Compared:
 def trace(chunk: Chunk, after: Tables) -> pl.DataFrame:
     """What becomes of each row, as `diff.changes.classify` tells it, with stage, reason and detail of those that come
     or go."""
-    outcomes = chunk.verdicts.select("question_id", "sample_id", "outcome").join(
+    outcomes = chunk.verdicts.select("sample_id", "outcome", question=hashed("question_id")).join(
         after.verdicts.select("sample_id", outcome_b="outcome"), on="sample_id"
-    )  # fmt: skip
+    )
     sides = [_side(rows) for rows in (chunk.rows, after.rows)]
-    told = classify(pair_rows(*sides), *sides, outcomes.rename({"question_id": "question"}), NO_MATCHES)
+    told = classify(pair_rows(*sides), *sides, outcomes, MATCHES.to_frame())
     parts = [told.filter(pl.col("status").is_in(["same", "changed"]))]
     for status, sample, decisions in (
         ("removed", "sample", after.decisions),
@@ -75,8 +75,8 @@ def trace(chunk: Chunk, after: Tables) -> pl.DataFrame:
 def _side(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows as `pair_rows` takes them. Both sides have the same samples, so a sample's id says which reply it is."""
     return rows.with_row_index("row").select(
-        "row", "split", "answer", "prompt", place="row", question="question_id", sample="sample_id", reply="sample_id",
-        text="completion",
+        "row", "split", "answer", "prompt", place="row", question=hashed("question_id"), sample="sample_id",
+        reply=hashed("sample_id"), text="completion",
     )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def explain(gone: pl.DataFrame, sample: str, decisions: pl.DataFrame) -> pl.Data
     """
     ends = decisions.select("level", "id", *WHY)
     of_question, of_sample = (ends.filter(pl.col("level") == level).drop("level") for level in ("question", "sample"))
+    of_question = of_question.with_columns(hashed("id"))
     told = gone.join(of_question, left_on="question", right_on="id", how="left", maintain_order="left")
     told = told.join(of_sample, left_on=sample, right_on="id", how="left", maintain_order="left", suffix="_of_sample")
     kept, lost = pl.col("stage") == "version", pl.col("reason_of_sample").is_null()
@@ -112,7 +113,7 @@ def example(row: dict[str, Any], before: pl.DataFrame, after: pl.DataFrame) -> d
         "status": row["status"],
         "kinds": [kind for kind in KINDS if row[f"is_{kind}"]],
         **{name: row[name] for name in WHY},
-        "question_id": row["question"],
+        "question_id": next(side["question_id"] for side in sides if side),
         "a": sides[0],
         "b": sides[1],
     }
