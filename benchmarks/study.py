@@ -57,6 +57,7 @@ CHANGES: dict[str, list[str]] = {
     "rl-only": ["sft=false"],
     "iterations": [],
 }
+BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 DIRECT = "{question}\n{choices}\nAnswer directly."
 POCKET_SEED = 1  # of pocket's own training (train/pocket/weights/README.md)
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
@@ -291,8 +292,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def report(home: Home, seeds: list[int], size: float, out: Path) -> None:
-    """Prints the tables of what is done; writes them, the numbers and the plot beside them."""
+def report(home: Home, seeds: list[int], size: float, out: Path, page: Path | None) -> None:
+    """Prints the tables of what is done; writes them, the numbers and the plot into `out`, and onto a page."""
     from ovt.train.plots import plot_loop
 
     rows = results(home, seeds, size)
@@ -306,6 +307,11 @@ def report(home: Home, seeds: list[int], size: float, out: Path) -> None:
     (out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     for path in plot_loop("pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], out):
         print(path)
+    if page:
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+        page.with_suffix(".svg").write_bytes((out / "loop.svg").read_bytes())
 
 
 def main() -> None:
@@ -315,13 +321,14 @@ def main() -> None:
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
+    parser.add_argument("--page", type=Path, help="a Markdown file between whose markers the tables go")
     args = parser.parse_args()
     home = Home.locate(args.out / "home")
     if not args.report:
         for seed in args.seeds:
             for condition in args.conditions:
                 run(condition, seed, home, args.size)
-    report(home, args.seeds, args.size, args.out)
+    report(home, args.seeds, args.size, args.out, args.page)
 
 
 if __name__ == "__main__":
