@@ -90,6 +90,7 @@ _PAIRS = (
     ("<strong>", "</strong>"),
     ("<answer>", "</answer>"),
 )
+_PAIR_STARTS = frozenset(left[0] for left, _ in _PAIRS)
 # A dash or a `>` before anything but a word is a sign: `- \sqrt2`, `> 5`.
 _BULLET = re.compile(r"^#{1,6}\s*|^(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z][a-z]))+")
 _BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
@@ -158,6 +159,8 @@ def unwrap(text: str) -> str:
 
 def strip_pairs(text: str) -> str:
     """Strip one pair of quotes, markdown marks or math delimiters that encloses the whole text."""
+    if text[:1] not in _PAIR_STARTS:
+        return text
     for left, right in _PAIRS:
         inner = text[len(left) : len(text) - len(right)]
         if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right) and left not in inner:

@@ -36,6 +36,6 @@ def refuse(text: str) -> str | None:
     """Why `text` must not reach a parser (a reason code), or None where it may."""
     if len(text) > MAX_ANSWER_CHARS:
         return "too_long"
-    if nesting(text) > MAX_NESTING:
+    if len(text) > MAX_NESTING and nesting(text) > MAX_NESTING:
         return "too_nested"
     return None

@@ -27,6 +27,8 @@ _PHRASE = re.compile(r"[A-Za-z][A-Za-z' ]{2,40}")
 
 def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
     """The parts between separators that stand outside all brackets."""
+    if not separator.search(source):
+        return [source.strip()]
     parts, start, position = [], 0, 0
     depth = 0
     while position < len(source):
