@@ -45,12 +45,14 @@ def compare(a: Side, b: Side) -> Diff:
     share = min(1.0, texts.SAMPLED / max(1, *(side.version.manifest.rows["sft"] for side in (a, b))))
     with ThreadPoolExecutor(2) as pool:
         of_a, of_b = pool.map(partial(read, share=share), (a, b))
-    with reading(a), reading(b):
-        matches = matching.match_questions(a.version, b.version, of_a.questions, of_b.questions)
-        of_b = matching.renamed(of_b, matches)
-        replies = changes.same_replies(of_a, of_b)
-        rows = trace(a, b, of_a, of_b, replies, matches)
-    return Diff(a, b, _about(a, b, of_a, of_b, replies, matches, rows), rows, matches)
+        with reading(a), reading(b):
+            matches = matching.match_questions(a.version, b.version, of_a.questions, of_b.questions)
+            of_b = matching.renamed(of_b, matches)
+            figures = pool.submit(_figures, of_a, of_b)  # beside the rows: most joins keep one core busy
+            replies = changes.same_replies(of_a, of_b)
+            rows = trace(a, b, of_a, of_b, replies, matches)
+        about = _about(a, b) | _counted(of_a, of_b, replies, matches, rows) | figures.result()
+    return Diff(a, b, about, rows, matches)
 
 
 def read(side: Side, share: float) -> Tables:
@@ -70,30 +72,41 @@ def trace(a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, m
     return pl.concat([stayed, went, came], how="diagonal").sort("row", "row_b", nulls_last=True)
 
 
-def _about(
-    a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame, rows: pl.DataFrame
-) -> dict[str, Any]:
-    table = drift.by_question(of_a, of_b)
+def _about(a: Side, b: Side) -> dict[str, Any]:
+    """What the manifests tell."""
     manifests = a.version.manifest, b.version.manifest
-    estimates = [*drift.drift(table, of_a, of_b), *texts.drift(of_a, of_b)]
-    estimates.sort(key=lambda one: GROUPS.index(one.group))
     return {
         "a": outline(a.version),
         "b": outline(b.version),
         "notes": [*a.notes, *b.notes],
-        "rows": _count_rows(of_a, of_b, rows),
-        "removed": count_reasons(rows, "removed"),
-        "added": count_reasons(rows, "added"),
-        "changed": count_kinds(rows),
-        "questions": _count_questions(of_a, of_b, matches),
-        "verdicts": _count_flips(replies),
-        "difficulty": drift.transitions(table),
-        "drift": [one.as_dict() for one in estimates],
-        "lengths": drift.histogram(of_a, of_b),
-        "cues": texts.cues(of_a, of_b),
         "settings": recipes.settings(manifests[0].provenance.recipe, manifests[1].provenance.recipe),
         "prompts": recipes.prompts(*manifests),
         "origins": recipes.origins(*manifests),
+    }
+
+
+def _counted(a: Tables, b: Tables, replies: pl.DataFrame, matches: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Any]:
+    """What became of rows, questions and verdicts."""
+    return {
+        "rows": _count_rows(a, b, rows),
+        "removed": count_reasons(rows, "removed"),
+        "added": count_reasons(rows, "added"),
+        "changed": count_kinds(rows),
+        "questions": _count_questions(a, b, matches),
+        "verdicts": _count_flips(replies),
+    }
+
+
+def _figures(a: Tables, b: Tables) -> dict[str, Any]:
+    """How the data drifted."""
+    table = drift.by_question(a, b)
+    estimates = [*drift.drift(table, a, b), *texts.drift(a, b)]
+    estimates.sort(key=lambda one: GROUPS.index(one.group))
+    return {
+        "difficulty": drift.transitions(table),
+        "drift": [one.as_dict() for one in estimates],
+        "lengths": drift.histogram(a, b),
+        "cues": texts.cues(a, b),
     }
 
 
