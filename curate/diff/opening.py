@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import polars as pl
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.read import Version, is_whole, open_version, verify_files
 
 MOST_HASHED = 4 << 30  # bytes; a version that is larger is held against its files' sizes alone
@@ -18,17 +19,20 @@ MOST_HASHED = 4 << 30  # bytes; a version that is larger is held against its fil
 
 @dataclass(frozen=True)
 class Side:
-    """A version and a line for all that is not as it was written."""
+    """A version, whose files are hashed while it is read: `checked` comes to a line for all that is not as it was
+    written."""
 
     version: Version
-    notes: tuple[str, ...] = ()
+    checked: Future[tuple[str, ...]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.checked.result()
 
 
 def open_sides(a: str, b: str, home: Home) -> tuple[Side, Side]:
-    """Both versions, whose files are hashed at once."""
-    with ThreadPoolExecutor(2) as pool:
-        left, right = pool.submit(open_side, a, home), pool.submit(open_side, b, home)
-        return left.result(), right.result()
+    """Both versions."""
+    return open_side(a, home), open_side(b, home)
 
 
 def open_side(ref: str, home: Home) -> Side:
@@ -37,18 +41,25 @@ def open_side(ref: str, home: Home) -> Side:
     A file that was changed is a note, since a diff shows what an edit did; one that is missing raises OvtError.
     """
     version = pulled(ref, home) if is_on_hub(ref) else open_version(ref, home)
-    files = version.manifest.files
-    if sum(file.size for file in files.values()) > MOST_HASHED:
-        if not is_whole(version):
-            verify_files(version)
-        return Side(version, (f"{version.ref} is large: its files' sizes were checked, not their hashes",))
-    try:
+    if not all((version.path / name).is_file() for name in version.manifest.files):
         verify_files(version)
-    except OvtError as error:
-        if not all((version.path / name).is_file() for name in files):
-            raise
-        return Side(version, (str(error),))
-    return Side(version)
+    beside = ThreadPoolExecutor(1)
+    checked = beside.submit(check_files, version)
+    beside.shutdown(wait=False)
+    return Side(version, checked)
+
+
+def check_files(version: Version) -> tuple[str, ...]:
+    """The line for what is not as it was written, or how little was looked at; none where all is well."""
+    if sum(file.size for file in version.manifest.files.values()) <= MOST_HASHED:
+        try:
+            verify_files(version)
+        except OvtError as error:
+            return (str(error),)
+        return ()
+    if not is_whole(version):
+        return (f"{version.ref} is not as it was written: files have other sizes than {MANIFEST} says",)
+    return (f"{version.ref} is large: its files' sizes were checked, not their hashes",)
 
 
 def is_on_hub(ref: str) -> bool:
