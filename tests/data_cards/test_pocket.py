@@ -10,6 +10,8 @@ import yaml
 from ovt.curate.versions.manifest import read_manifest
 
 _SPEC = importlib.util.spec_from_file_location("refresh_cards", Path(__file__).with_name("refresh.py"))
+assert _SPEC
+assert _SPEC.loader
 refresh = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(refresh)
 
@@ -29,7 +31,7 @@ def test_it_is_what_the_tool_renders(card, manifest):
 
 
 def test_its_numbers_add_up(card, manifest):
-    sft, rl = (int(re.search(rf"\| {split} \| (\d+) \|", card)[1]) for split in ("sft", "rl"))
+    sft, rl = (int(*re.findall(rf"\| {split} \| (\d+) \|", card)[:1]) for split in ("sft", "rl"))
     assert (sft, rl) == (manifest.rows["sft"], manifest.rows["rl"])
     last = [row for row in manifest.funnel if row.stage == "version"]
     assert {row.level: row.rows_out for row in last} == {"question": sft + rl, "caption": 200, "sample": sft}

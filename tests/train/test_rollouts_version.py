@@ -59,7 +59,7 @@ def test_what_reads_versions_reads_it(run, home, question_id):
     version = save_rollouts(run, "tried", home, "…")
     assert version.manifest.rows == {"sft": 3, "rl": 0, "questions": 3, "samples": 12, "verdicts": 12, "decisions": 15}
     assert version.manifest.provenance.verifier_version == "7"
-    assert version.manifest.provenance.parent.startswith("colours@")
+    assert str(version.manifest.provenance.parent).startswith("colours@")
     assert len(story(version, question_id(4))["samples"]) == 3
     assert [row.rows_out for row in version.manifest.funnel if row.level == "sample"][-1] == 3
 

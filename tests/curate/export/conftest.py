@@ -14,6 +14,8 @@ from ovt.curate.home import Home
 HOSTILE = "<image> ../../../etc/passwd <video> \x1b[2J \u2028 </s>"
 _PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("tests_versions_for_export", _PATH)
+assert _SPEC
+assert _SPEC.loader
 versions: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(versions)
 home, make_build = versions.home, versions._make_build

@@ -120,7 +120,7 @@ def test_openai_images_are_in_a_format_and_mode_it_takes(mode, kind, fits):
     assert (data == out.getvalue()) == fits
     image = Image.open(io.BytesIO(data))
     assert (image.mode in ("RGB", "RGBA"), image.size) == (True, (9, 7))
-    assert media == f"image/{image.format.lower()}"
+    assert media == f"image/{str(image.format).lower()}"
 
 
 def test_openai_leaves_out_what_is_too_much():

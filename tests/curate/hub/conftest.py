@@ -19,6 +19,8 @@ from ovt.curate.hub.push import prepare, push
 
 _PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("tests_versions", _PATH)
+assert _SPEC
+assert _SPEC.loader
 versions: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(versions)
 home, make_build = versions.home, versions._make_build
@@ -42,6 +44,8 @@ def built(tmp_path_factory) -> Callable[[int], Any]:
 def shelf(built, tmp_path_factory) -> Any:
     """The repositories of a Hub to which built(10) was pushed as you/tiny@v3, made once."""
     tests = importlib.util.spec_from_file_location("tests_hub", Path(__file__).parents[2] / "hub.py")
+    assert tests
+    assert tests.loader
     module = sys.modules.setdefault("tests_hub", importlib.util.module_from_spec(tests))
     if not hasattr(module, "Hub"):
         tests.loader.exec_module(module)

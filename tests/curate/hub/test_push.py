@@ -138,8 +138,8 @@ def test_a_secret_in_a_reply_stops_the_push(home, make_build):
         prepare(version, "you/tiny", None, {})
     assert secret not in str(caught.value)
     assert re.search(r"in data/\w+-00000-of-00001.parquet, column \w+, row 1 \(mark \w{8}\)", str(caught.value))
-    mark = re.search(r"--not-secret (\w{8})", str(caught.value))
-    assert prepare(version, "you/tiny", None, {}, not_secret=[mark[1]]).files
+    (mark,) = re.findall(r"--not-secret (\w{8})", str(caught.value))
+    assert prepare(version, "you/tiny", None, {}, not_secret=[mark]).files
 
 
 def test_a_folder_needs_a_tag_of_its_own(home, built):
