@@ -32,20 +32,18 @@ if TYPE_CHECKING:
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.add_typer(curate.commands, name="curate")
-data.commands.add_typer(export.commands)
-data.commands.add_typer(hub.commands)
-app.add_typer(data.commands, name="data")
-data.commands.add_typer(similar.commands)
-data.commands.add_typer(diff.commands)
-data.commands.add_typer(whatif.commands)
-data.commands.add_typer(stats.commands)
-app.add_typer(verify.commands, name="verify")
-train.commands.add_typer(rl.commands)
-train.commands.add_typer(push.commands)
-app.add_typer(train.commands, name="train")
-app.add_typer(evaluation.commands, name="eval")
-app.add_typer(loop.commands, name="loop")
+for group, parts in {
+    "curate": (curate,),
+    "data": (data, stats, diff, whatif, similar, export, hub),
+    "verify": (verify,),
+    "train": (train, rl, push),
+    "eval": (evaluation,),
+    "loop": (loop,),
+}.items():
+    first, *others = (part.commands for part in parts)
+    app.add_typer(first, name=group)
+    for commands in others:
+        first.add_typer(commands)
 
 
 @app.callback()
