@@ -236,7 +236,7 @@ def decide_chunk(
     store: ReplyStore,
     judgements: dict[str, Reply | None],
 ) -> Tables:
-    """One chunk, from its stored replies: a pure function of these and the recipe."""
+    """One chunk, from its stored replies; what a judge said in it goes into `judgements`."""
     captioned, captions, caption_samples = describe(recipe, questions, endpoints, store)
     said = pl.concat([caption_samples, reasoned(recipe, captioned, captions, endpoints, store)])
     give = partial(judged, recipe=recipe, endpoints=endpoints, store=store, judgements=judgements)
