@@ -8,12 +8,11 @@ import typer
 
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.curate.terminal import console, print_json, resumable
+from ovt.curate.terminal import console, git_commit, print_built, print_json, resumable
 
 if TYPE_CHECKING:
     from ovt.curate.endpoints.endpoint import Embedded
     from ovt.curate.recipe import Recipe
-    from ovt.curate.versions.read import Version
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
 
@@ -99,35 +98,6 @@ def rebuild_line(recipe: Path, overrides: list[str] | None, limit: int | None) -
     options = [part for override in overrides or () for part in ("--set", override)]
     options += ["--limit", str(limit)] if limit else []
     return shlex.join(["ovt", "curate", "build", str(recipe), *options])
-
-
-def git_commit() -> str | None:
-    """The commit of the repository that the command runs in, if it runs in one."""
-    import subprocess
-
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def print_built(version: "Version", as_json: bool) -> None:
-    """The closing summary: the funnel, the version, and the command to go on with."""
-    from rich.padding import Padding
-
-    from ovt.curate.versions.render import funnel_table
-    from ovt.curate.versions.show import outline
-
-    about = outline(version)
-    if as_json:
-        print_json(about)
-        return
-    screen = console()
-    screen.print(Padding(funnel_table([row.model_dump() for row in version.manifest.funnel]), (1, 0)))
-    screen.print(f"[bold]{version.ref}[/]  {about['sft']:,} rows to train on, {about['rl']:,} for RL", soft_wrap=True)
-    screen.print(f"folder: {about['path']}", soft_wrap=True, markup=False)
-    screen.print(f"next:   ovt data head {version.ref}", soft_wrap=True, markup=False)
 
 
 def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embedded", as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What commands print with: the console, JSON, pairs, and how to go on after a stop."""
+"""What commands share: the console, JSON, pairs, a built version, how to go on after a stop, and git's commit."""
 
 import shlex
 import sys
@@ -12,6 +12,8 @@ from ovt.curate.errors import BudgetReached
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ovt.curate.versions.read import Version
 
 INTERRUPTED = 130  # exit code of a stopped command that can be resumed
 
@@ -47,3 +49,32 @@ def print_pairs(pairs: dict[str, Any]) -> None:
     for name, value in pairs.items():
         if value not in (None, ""):
             print(f"{name:<{width}}  {value}")
+
+
+def git_commit() -> str | None:
+    """The commit of the repository that the command runs in, if it runs in one."""
+    import subprocess
+
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def print_built(version: "Version", as_json: bool) -> None:
+    """The closing summary: the funnel, the version, and the command to go on with."""
+    from rich.padding import Padding
+
+    from ovt.curate.versions.render import funnel_table
+    from ovt.curate.versions.show import outline
+
+    about = outline(version)
+    if as_json:
+        print_json(about)
+        return
+    screen = console()
+    screen.print(Padding(funnel_table([row.model_dump() for row in version.manifest.funnel]), (1, 0)))
+    screen.print(f"[bold]{version.ref}[/]  {about['sft']:,} rows to train on, {about['rl']:,} for RL", soft_wrap=True)
+    screen.print(f"folder: {about['path']}", soft_wrap=True, markup=False)
+    screen.print(f"next:   ovt data head {version.ref}", soft_wrap=True, markup=False)

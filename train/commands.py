@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ovt.curate.commands import git_commit
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Overrides
-from ovt.curate.terminal import INTERRUPTED, console, print_json
+from ovt.curate.terminal import INTERRUPTED, console, git_commit, print_json
 
 if TYPE_CHECKING:
     from ovt.curate.section import Section

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovt.curate.commands import git_commit
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Overrides
-from ovt.curate.terminal import console, print_json
+from ovt.curate.terminal import console, git_commit, print_built, print_json
 from ovt.train.commands import (
     Config,
     DryRun,
@@ -95,7 +94,6 @@ def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
     """The rollouts as a version, and its closing summary."""
     import shlex
 
-    from ovt.curate.commands import print_built
     from ovt.train.rollouts_version import save_rollouts
 
     rebuild = shlex.join(["ovt", "train", "rollouts", run.name, "--save-as", name])

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ovt.curate.commands import git_commit
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Overrides, Ref
-from ovt.curate.terminal import console, print_json
+from ovt.curate.terminal import console, git_commit, print_json
 
 commands = typer.Typer()
 

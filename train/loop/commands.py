@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ovt.curate.commands import git_commit
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.curate.terminal import console, print_json, resumable
+from ovt.curate.terminal import console, git_commit, print_json, resumable
 
 if TYPE_CHECKING:
     from ovt.curate.progress import Progress
