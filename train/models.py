@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
+from ovt.train.revision import hash_folder
 from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:
@@ -142,8 +143,6 @@ def is_qwen(where: str) -> bool:
 def weights_revision(where: str) -> str | None:
     """Which weights lie there: a hash over a folder's files, or the commit of a Hub repository (None offline)."""
     if Path(where).is_dir():
-        from ovt.train.pocket.engine import weights_revision as hash_folder
-
         return hash_folder(Path(where))
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError

@@ -5,7 +5,6 @@ same moment are answered together, by worker threads, so the event loop stays fr
 """
 
 import asyncio
-import hashlib
 import queue
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from ovt.curate.errors import OvtError
 from ovt.train.pocket.generate import Row, generate
 from ovt.train.pocket.model import WEIGHTS, load_model, load_processor
 from ovt.train.pocket.request import Asked, read_request
+from ovt.train.revision import hash_folder
 
 BATCH = 128  # replies written at once
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
@@ -46,17 +46,6 @@ def load(name: str) -> "Engine":
     return Engine(folder, name)
 
 
-def weights_revision(folder: Path) -> str:
-    """sha256 (hex) over the weights and everything else in the folder that shapes a reply."""
-    digest = hashlib.sha256()
-    names = ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
-    for path in [*sorted(folder.glob("*.safetensors")), *(folder / name for name in names)]:
-        if path.is_file():
-            with path.open("rb") as file:
-                digest.update(path.name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
 class Desk:
     """Where requests wait for the workers, from the first `send` to `close`."""
 
@@ -80,7 +69,7 @@ class Engine:
     """An endpoint's transport, served by a model in this process. A later `send` reopens what `close` closed."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.revision: str | None = weights_revision(folder)
+        self.revision: str | None = hash_folder(folder)
         self._name = name
         self._model = load_model(folder)
         self._processor = load_processor(folder)
