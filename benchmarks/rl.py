@@ -60,9 +60,9 @@ def reinforce(folder: Path, settings: dict[str, Any]) -> tuple[list[dict], float
     from ovt.curate.home import Home
     from ovt.train import rollouts
     from ovt.train.data import load_split
-    from ovt.train.log import read_log
     from ovt.train.rl import rl
     from ovt.train.rl_section import RlSection
+    from ovt.train.runs import read_log
 
     sample, spent = GRPOTrainer._generate_single_turn, [0.0]
 

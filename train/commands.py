@@ -131,9 +131,8 @@ def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
 @commands.command()
 def plot(ref: RunRef, home: HomePath = None) -> None:
     """Draw a run's curves, as PNG and SVG."""
-    from ovt.train.log import read_log
     from ovt.train.plots import plot_run
-    from ovt.train.runs import open_run
+    from ovt.train.runs import open_run, read_log
 
     run = open_run(ref, Home.locate(home))
     for path in plot_run(run.name, read_log(run.log), run.path / "plots"):

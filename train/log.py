@@ -11,8 +11,6 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from ovt.train.models import copy_processor
 from ovt.train.runs import read_log
 
-__all__ = ["CompleteCheckpoints", "EvaluateAtEnd", "LogLines", "ShowSteps", "read_log"]
-
 LINE_EVERY = 10.0  # seconds between lines of progress
 
 

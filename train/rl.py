@@ -217,9 +217,7 @@ def describe_result(run: Run, trainer: "GRPOTrainer", pool: Pool) -> dict[str, A
 
     reward_share   the part of the time in steps that judging took
     """
-    from ovt.train.log import read_log
-
-    lines = [line for line in read_log(run.log) if "reward" in line]
+    lines = [line for line in runs.read_log(run.log) if "reward" in line]
     rewards = [line["reward"] for line in lines if line["reward"] is not None]
     tenth = max(1, len(rewards) // 10)
     judging = sum(line.get("reward_s") or 0.0 for line in lines)

@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ovt.curate.terminal import INTERRUPTED
 from ovt.train.alarms import AlarmSection, find_alarms
-from ovt.train.log import read_log
+from ovt.train.runs import read_log
 from ovt.train.stop import StopOnSignal
 
 
