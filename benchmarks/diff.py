@@ -12,22 +12,17 @@ Each runs in a process of its own, so that its peak memory is its own.
 
 import argparse
 import io
-import multiprocessing
 import random
-import resource
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from measuring import measure
 from PIL import Image
 
 from ovt.curate.home import Home
+from ovt.curate.sources.images import keep_image
 from ovt.curate.stages import behaviours
 from ovt.curate.stages.decisions import dropped, kept
 from ovt.curate.stages.words import count_words
@@ -57,11 +52,7 @@ def paragraphs(count: int) -> np.ndarray:
 def store_image(home: Home) -> str:
     out = io.BytesIO()
     Image.new("RGB", (28, 28), (200, 60, 60)).save(out, "PNG")
-    image = sha256(out.getvalue()).hexdigest()
-    place = home.images / image[:2] / image
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(out.getvalue())
-    return image
+    return keep_image(home, out.getvalue())
 
 
 def lots(numbers: np.ndarray, salt: int) -> np.ndarray:
@@ -254,28 +245,6 @@ def with_pandas(folder: Path) -> dict[str, int]:
         "removed": int(counts["left_only"]),
         "added": int(counts["right_only"]),
     }
-
-
-class Measured(NamedTuple):
-    """What a piece of work gave, the wall and CPU seconds it took, and the peak memory of its process in GB."""
-
-    result: Any
-    seconds: float
-    cpu: float
-    peak: float
-
-
-def measure(work: Callable[..., Any], *arguments: Any) -> Measured:
-    """`work` in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(_measured, work, *arguments).result()
-
-
-def _measured(work: Callable[..., Any], *arguments: Any) -> Measured:
-    start, cpu = time.perf_counter(), time.process_time()
-    result = work(*arguments)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return Measured(result, time.perf_counter() - start, time.process_time() - cpu, peak)
 
 
 def main() -> None:

@@ -10,25 +10,23 @@ question, drop what has over 500 words), and so do our stages: ratios in one run
 """
 
 import argparse
-import multiprocessing
 import random
-import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from measuring import Measured, measure
 
+from ovt.curate.decide import CHUNK
 from ovt.curate.stages import behaviours, decisions, filter, select
 from ovt.curate.versions.ledger import Ledger
 from ovt.curate.versions.schema import SAMPLES
 
-CHUNK = 2_000  # questions, as in curate/build.py
 K = 4
+FEW = 100  # samples of a first run, which imports what is needed
 MAX_WORDS = 500
 TEXT = """the bar chart shows that red blue green tallest value is of and so we need angle side equal sum total count
 two three four twelve objects compare larger smaller because triangle table row column price given first then each
@@ -154,30 +152,6 @@ def with_datasets(folder: Path, samples: int) -> int:
     return len(kept)
 
 
-class Measured(NamedTuple):
-    """What a piece of work gave, the wall and CPU seconds it took, and the peak memory of its process in GB."""
-
-    result: Any
-    seconds: float
-    cpu: float
-    peak: float
-
-
-def measure(work: Callable[..., Any], *arguments: Any) -> Measured:
-    """`work` in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(_measured, work, *arguments).result()
-
-
-def _measured(work: Callable[..., Any], folder: Path, samples: int, *options: Any) -> Measured:
-    if work is not generate:
-        work(folder, 100, *options)  # imports, once
-    start, cpu = time.perf_counter(), time.process_time()
-    result = work(folder, samples, *options)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return Measured(result, time.perf_counter() - start, time.process_time() - cpu, peak)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed and memory of the table stages.")
     parser.add_argument("--samples", type=int, default=1_000_000)
@@ -202,14 +176,14 @@ def line(name: str, samples: int, kept: int, measured: Measured) -> str:
 
 def report(folder: Path, samples: int, few: int) -> None:
     for strategy in ("shortest_correct", "all_correct"):
-        measured = measure(decide, folder, samples, strategy)
+        measured = measure(decide, folder, samples, strategy, first=(folder, FEW, strategy))
         spent, kept = measured.result
         parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in spent.items())
         print(line(strategy, samples, kept, measured) + f"; seconds: {parts}", flush=True)
-    ovt = measure(ours, folder, few)
+    ovt = measure(ours, folder, few, first=(folder, FEW))
     print(line("ovt, small part", few, ovt.result, ovt), flush=True)
     for work in (with_pandas, with_datasets):
-        peer = measure(work, folder, few)
+        peer = measure(work, folder, few, first=(folder, FEW))
         ratio = f"; {peer.seconds / ovt.seconds:.1f} × ovt's time, {peer.cpu / ovt.cpu:.1f} × its CPU"
         print(line(work.__name__.replace("_", " "), few, peer.result, peer) + ratio, flush=True)
 

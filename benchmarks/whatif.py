@@ -4,24 +4,23 @@
     python benchmarks/whatif.py --samples 100000 --home /tmp/whatif
 
 Four samples per question, three in four of them correct. Verdicts are made up; all else is decided and written as in a
-build. Each measurement runs in a process of its own, so that its peak memory is its own.
+build. Beside it, in the same run, what people would write instead: `datasets` (one process, as it comes) counts words
+and cues of every sample by `map` and takes those within the length by `filter`: less than either does. Each
+measurement runs in a process of its own, imports included.
 """
 
 import argparse
 import hashlib
 import io
-import multiprocessing
 import random
-import resource
+import re
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from measuring import measure
 from PIL import Image
 from tables import K, response, sentence
 
@@ -29,6 +28,7 @@ from ovt.curate.decide import CHUNK, decide
 from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import keep_image
+from ovt.curate.stages.behaviours import FAMILIES
 from ovt.curate.stats.profile import profile
 from ovt.curate.versions.funnel import by_source
 from ovt.curate.versions.manifest import Input, Provenance
@@ -37,6 +37,7 @@ from ovt.curate.versions.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 from ovt.curate.whatif.whatif import what_if
 
+MAX_WORDS = 300
 SOURCES = ("figures", "tables", "maps")
 RECIPE = {
     "name": "million",
@@ -116,30 +117,43 @@ def profile_all(folder: Path) -> str:
     return f"median {profile(open_version('million', Home(folder)))['words']['median']} words"
 
 
-def timed(work: Callable[..., str], folder: Path, options: dict[str, str], overrides: tuple[str, ...]) -> str:
-    """One line: wall and CPU seconds, and the peak memory of this process."""
-    start, cpu = time.perf_counter(), time.process_time()
-    result = work(folder, *overrides, **options)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return f"{time.perf_counter() - start:6.1f} s, CPU {time.process_time() - cpu:6.1f} s, peak {peak:.2f} GB: {result}"
+def with_datasets(folder: Path) -> str:
+    """Words and cues of every sample by `map`, those within a length by `filter`: no verdicts, funnel or rows."""
+    from datasets import Dataset, disable_progress_bars
 
+    disable_progress_bars()
+    cues = {family: re.compile(rf"\b(?:{'|'.join(said)})\b", re.I | re.A) for family, said in FAMILIES.items()}
 
-def alone(work: Callable[..., Any], *arguments: Any) -> Any:
-    """`work` in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(work, *arguments).result()
+    def count(batch: dict[str, list[str]]) -> dict[str, list[int]]:
+        counted = {family: [len(cue.findall(text)) for text in batch["text"]] for family, cue in cues.items()}
+        return {"words": [len(text.split()) for text in batch["text"]]} | counted
+
+    samples = open_version("million", Home(folder)).path / "ledger" / "samples.parquet"
+    with tempfile.TemporaryDirectory() as cache:
+        table = Dataset.from_parquet(str(samples), columns=["sample_id", "text"], cache_dir=cache)
+        counted = table.map(count, batched=True)
+        short = counted.filter(lambda batch: [words <= MAX_WORDS for words in batch["words"]], batched=True)
+        words = sum(short["words"])
+        rates = {family: 1000 * sum(short[family]) / words for family in cues}
+    return f"{len(short):,} of {len(counted):,} samples, {sum(rates.values()):.1f} cues per 1,000 words"
 
 
 def report(folder: Path) -> None:
-    longest = "filter.length.max_words=300"
-    for name, work, options, overrides in (
-        ("what-if, as it is", decide_again, {}, ()),
-        ("what-if, other length", decide_again, {}, (longest,)),
-        ("the same, saved", decide_again, {"save_as": "shorter"}, (longest,)),
-        ("funnel --by source", count_sources, {}, ()),
-        ("stats", profile_all, {}, ()),
-    ):
-        print(f"{name:<22}", alone(timed, work, folder, options, overrides), flush=True)
+    shorter = partial(decide_again, folder, f"filter.length.max_words={MAX_WORDS}")
+    told = {
+        "what-if, as it is": measure(decide_again, folder),
+        "what-if, other length": measure(shorter),
+        "the same, saved": measure(partial(shorter, save_as="shorter")),
+        "funnel --by source": measure(count_sources, folder),
+        "stats": measure(profile_all, folder),
+        "datasets, map and filter": measure(with_datasets, folder),
+    }
+    for name, one in told.items():
+        print(f"{name:<25} {one.seconds:6.1f} s, CPU {one.cpu:6.1f} s, peak {one.peak:.2f} GB: {one.result}")
+    peer = told["datasets, map and filter"]
+    for name, note in {"what-if, other length": "", "stats": ", which read what the build had counted"}.items():
+        ratios = f"{peer.seconds / told[name].seconds:.1f} × the time and {peer.cpu / told[name].cpu:.1f} × the CPU"
+        print(f"datasets takes {ratios} of {name}{note}")
 
 
 def main() -> None:
@@ -150,7 +164,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.home or Path(temporary)
         if not Home(folder).versions.is_dir():
-            alone(generate, folder, options.samples)
+            measure(generate, folder, options.samples)
         report(folder)
 
 

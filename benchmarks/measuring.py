@@ -1,0 +1,32 @@
+"""A piece of work in a process of its own, so that the peak memory that is told is its own."""
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
+
+
+class Measured(NamedTuple):
+    """What a piece of work gave, the wall and CPU seconds it took, and the peak memory of its process in GB."""
+
+    result: Any
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def measure(work: Callable[..., Any], *arguments: Any, first: tuple[Any, ...] | None = None) -> Measured:
+    """`work` of `arguments`; `first`: those of a call before it, which is not measured and imports what is needed."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_measured, work, arguments, first).result()
+
+
+def _measured(work: Callable[..., Any], arguments: tuple[Any, ...], first: tuple[Any, ...] | None) -> Measured:
+    if first is not None:
+        work(*first)
+    start, cpu = time.perf_counter(), time.process_time()
+    result = work(*arguments)
+    seconds, used = time.perf_counter() - start, time.process_time() - cpu
+    return Measured(result, seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
