@@ -1,7 +1,8 @@
 """An export's folder: written beside its place under another name, and put there whole.
 
-OUT/.export.json           which version, format and splits this is; what else lies there is the format's own
-.OUT.trl-1f0c2d3e4a5b.part an export under way; one that was stopped goes on here (image files are not written twice)
+OUT/.export.json                which version, format and splits this is; what else lies there is the format's own
+.OUT.trl-sft-1f0c2d3e4a5b.part  an export under way; one that was stopped goes on here (image files are not written
+                                twice)
 """
 
 import json
@@ -83,18 +84,22 @@ def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: s
 def read_record(out: Path) -> dict[str, Any] | None:
     """What .export.json in a folder says; None where there is no folder, or an empty one. OvtError for any other."""
     try:
-        return json.loads((out / RECORD).read_bytes())
+        record = json.loads((out / RECORD).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OvtError(f"{out} is there and is no export of ovt: choose another folder") from None
         return None
     except ValueError:
-        raise OvtError(f"{out / RECORD} cannot be read: remove that folder, or choose another") from None
+        record = None
+    if not isinstance(record, dict):
+        raise OvtError(f"{out / RECORD} cannot be read: remove that folder, or choose another")
+    return record
 
 
 def write(module: Any, version: Version, splits: tuple[str, ...], out: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Writes into a folder beside `out` and swaps it in."""
-    part = out.with_name(f".{out.name}.{asked['format']}-{version.manifest.content_hash[:12]}.part")
+    what = "-".join([asked["format"], *splits, version.manifest.content_hash[:12]])
+    part = out.with_name(f".{out.name}.{what}.part")
     for other in out.parent.glob(f".{escape(out.name)}.*.part"):
         if other != part:
             remove_unheld(other)

@@ -37,6 +37,13 @@ def test_the_same_again_does_nothing_and_another_replaces_it(exported, version, 
     assert {path.name for path in folder.iterdir()} == {"rl.parquet", ".export.json"}
 
 
+@pytest.mark.parametrize("record", ["", "{", "[]", "null"])
+def test_a_record_that_cannot_be_read_is_one_line(version, tmp_path, record):
+    (tmp_path / ".export.json").write_text(record)
+    with pytest.raises(OvtError, match=r"\.export\.json cannot be read: remove that folder"):
+        export(version, "trl", tmp_path, None, ovt.__version__)
+
+
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_what_is_no_export_is_left_alone(version, tmp_path, what):
     out = tmp_path / "thesis"
@@ -64,8 +71,17 @@ def test_an_export_that_was_stopped_goes_on(version, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_one_split_after_both_were_stopped_has_nothing_of_the_other(version, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        export(version, "easyr1", tmp_path / "out", None, ovt.__version__)
+    monkeypatch.undo()
+    export(version, "easyr1", tmp_path / "out", "rl", ovt.__version__)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"rl.parquet", ".export.json"}
+
+
 def test_the_leavings_of_another_export_go(version, tmp_path):
-    left = tmp_path / ".out.trl-000000000000.part"
+    left = tmp_path / ".out.trl-sft-000000000000.part"
     left.mkdir()
     export(version, "openai", tmp_path / "out", None, ovt.__version__)
     assert not left.exists()
