@@ -41,10 +41,9 @@ def push(
     """Publish a version as a tagged revision of a Hub dataset; run the same line again after a break."""
     import os
 
-    from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.client import split_address
     from ovt.curate.hub.figures import draw
     from ovt.curate.hub.push import prepare
-    from ovt.curate.hub.push import push as send
     from ovt.curate.versions.read import open_version
 
     name, at = split_address(repo)
@@ -54,16 +53,11 @@ def push(
         name,
         tag or at,
         os.environ,
-        figures=draw(version),
+        draw=draw,
         may_share=frozenset(may_share or ()),
         not_secret=not_secret or (),
     )
-    print_revision(revision, quiet=json)
-    if dry_run:
-        return print_json(plan(revision)) if json else None
-    with resumable():
-        pushed = send(revision, hub(), private=private, create_pr=create_pr)
-    return print_pushed(pushed, json)
+    send(revision, private, create_pr, dry_run, json)
 
 
 @commands.command()
@@ -103,15 +97,33 @@ def card(
     from ovt.curate.hub.push import default_tag, published
     from ovt.curate.versions.card import render_card
     from ovt.curate.versions.read import open_version
+    from ovt.curate.versions.write import one_line_errors
 
     version = open_version(ref, Home.locate(home))
     name, at = split_address(repo) if repo else ("", None)
     there = published(name, tag or at or default_tag(version), draw(version)) if name else None
     text = render_card(version.manifest, version.path, there)
     if out:
-        out.write_text(text, encoding="utf-8")
+        with one_line_errors(out):
+            out.write_text(text, encoding="utf-8")
     else:
         print(text, end="")
+
+
+def send(revision: "Revision", private: bool, create_pr: bool, dry_run: bool, as_json: bool) -> None:
+    """Lists what a push would send, and sends it unless this is a dry run."""
+    from ovt.curate.hub.client import hub
+    from ovt.curate.hub.publish import publish
+
+    if not as_json:
+        print_revision(revision)
+    if dry_run:
+        if as_json:
+            print_json(plan(revision))
+        return
+    with resumable():
+        pushed = publish(revision, hub(), private=private, create_pr=create_pr)
+    print_pushed(pushed, as_json)
 
 
 def plan(revision: "Revision") -> dict:
@@ -120,10 +132,8 @@ def plan(revision: "Revision") -> dict:
     return {"repo": revision.repo, "kind": revision.kind, "tag": revision.tag, "files": files}
 
 
-def print_revision(revision: "Revision", quiet: bool) -> None:
-    """The files and sizes of a revision (quiet: nothing)."""
-    if quiet:
-        return
+def print_revision(revision: "Revision") -> None:
+    """The files and sizes of a revision."""
     sizes = revision.sizes
     width = max(map(len, sizes))
     for path, size in sizes.items():

@@ -5,15 +5,12 @@ manifest says so: it has the hashes of all files of the revision, and `pull` che
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Set
-from types import MappingProxyType
-
-from huggingface_hub import HfApi
+from collections.abc import Callable, Collection, Mapping, Set
 
 from ovt.curate.errors import RecipeError
 from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.licenses import check_licenses
-from ovt.curate.hub.publish import Content, Pushed, Revision, publish
+from ovt.curate.hub.publish import Content, Revision
 from ovt.curate.hub.secrets import check_secrets
 from ovt.curate.versions.card import Published, render_card
 from ovt.curate.versions.manifest import CARD, CONTENT, MANIFEST, FileEntry
@@ -31,20 +28,20 @@ def prepare(
     tag: str | None,
     environ: Mapping[str, str],
     *,
-    figures: Figures = MappingProxyType({}),
+    draw: Callable[[Version], Figures] = lambda version: {},
     may_share: Set[str] = frozenset(),
     not_secret: Collection[str] = (),
 ) -> Revision:
     """What a push of the version would send, with nothing sent yet. The default tag is the version's "vN".
 
-    `figures` go onto the card (`figures.draw`).
+    draw: the figures that go onto the card (`figures.draw`).
     Raises OvtError where the folder is not as it was written, where a license forbids sharing, or where a secret is in
     the files (`environ`: the process's, whose keys must not be there either).
     """
     tag = check_tag(tag or default_tag(version))
     verify_files(version)
     check_licenses(version.manifest.provenance.inputs, may_share)
-    files = dress(version, repo, tag, figures)
+    files = dress(version, repo, tag, draw(version))
     check_secrets(files, environ, not_secret)
     return Revision(
         repo=repo,
@@ -56,11 +53,6 @@ def prepare(
         owned=OWNED,
         marker=MANIFEST,
     )
-
-
-def push(revision: Revision, api: HfApi, *, private: bool = False, create_pr: bool = False) -> Pushed:
-    """Sends what `prepare` made."""
-    return publish(revision, api, private=private, create_pr=create_pr)
 
 
 def default_tag(version: Version) -> str:

@@ -1,10 +1,11 @@
 """Secrets that must not leave this machine: tokens and keys in the text of the files that are about to be sent.
 
-Parquet files are read text column by text column, all other text files line by line. A finding says where and of which
-kind; it never shows the secret, only a mark by which the user can say that it is none.
+Parquet files are read text column by text column, all others that are text line by line. A finding says where and of
+which kind; it never shows the secret, only a mark by which the user can say that it is none.
 """
 
 import hashlib
+import io
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,10 +29,10 @@ PATTERNS = {
     "a Slack token": (("xox",), r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
     "a private key": (("-----BEGIN ",), r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
 }
-TEXT_FILES = {".md", ".json", ".jsonl", ".txt", ".toml", ".yaml", ".yml", ".py", ".jinja", ".csv", ".svg", ".html"}
 ENVIRONMENT = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
 SHORTEST_VALUE = 12  # of an environment variable: shorter values are words that may stand anywhere
 BATCH_ROWS = 4096
+FIRST_BYTES = 8192  # text has no zero byte among these; images and weights do
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,21 @@ def make_search(environ: Mapping[str, str]) -> Search:
 
 def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:
     """The secrets in one file; images and weights are not text and are passed over."""
-    suffix = Path(path).suffix.lower()
-    if suffix == ".parquet":
+    if path.lower().endswith(".parquet"):
         yield from _scan_table(path, content, search)
-    elif suffix in TEXT_FILES:
-        data = content if isinstance(content, bytes) else content.read_bytes()
-        for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1):
-            for kind, mark in search.find(line):
-                yield Secret(path, f"line {number}", kind, mark)
+        return
+    for number, line in enumerate(_text_lines(content), start=1):
+        for kind, mark in search.find(line):
+            yield Secret(path, f"line {number}", kind, mark)
+
+
+def _text_lines(content: Path | bytes) -> Iterator[str]:
+    """The lines of a text, whatever its name; none of anything else."""
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        if b"\0" not in file.read(FIRST_BYTES):
+            file.seek(0)
+            for line in file:
+                yield line.decode(errors="replace")
 
 
 def _scan_table(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:

@@ -3,10 +3,11 @@
 import pytest
 from huggingface_hub import HfApi
 
-from ovt.curate.diff.opening import is_on_hub, open_side
+from ovt.curate.diff.opening import check_files, is_on_hub, open_side
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.hub.push import prepare, push
+from ovt.curate.hub.publish import publish
+from ovt.curate.hub.push import prepare
 from ovt.curate.versions.read import list_versions
 
 
@@ -40,11 +41,11 @@ def test_a_version_of_the_hub_is_pulled(hub, write, ask, tmp_path, monkeypatch):
     template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    push(prepare(version, "you/made", "v1", {}), HfApi(hub.url, token=token))
+    publish(prepare(version, "you/made", "v1", {}), HfApi(hub.url, token=token))
     elsewhere = Home(tmp_path / "elsewhere")
-    side = open_side("you/made@v1", elsewhere)
-    assert (side.version.manifest.content_hash, side.notes) == (version.manifest.content_hash, ())
-    assert list_versions(elsewhere)[0] == [side.version]
+    there = open_side("you/made@v1", elsewhere)
+    assert (there.manifest.content_hash, check_files(there)) == (version.manifest.content_hash, ())
+    assert list_versions(elsewhere)[0] == [there]
 
 
 def test_no_such_folder_is_one_line(home):

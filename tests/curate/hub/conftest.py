@@ -15,7 +15,8 @@ from huggingface_hub import HfApi
 
 from ovt.cli import main
 from ovt.curate.home import Home
-from ovt.curate.hub.push import prepare, push
+from ovt.curate.hub.publish import publish
+from ovt.curate.hub.push import prepare
 
 _PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("tests_versions", _PATH)
@@ -51,7 +52,7 @@ def shelf(built, tmp_path_factory) -> Any:
         tests.loader.exec_module(module)
     with pytest.MonkeyPatch.context() as patch, module.Hub() as server:
         patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-        push(prepare(built(10), "you/tiny", "v3", {}), HfApi(server.url, token=module.TOKEN))
+        publish(prepare(built(10), "you/tiny", "v3", {}), HfApi(server.url, token=module.TOKEN))
         return server.repos
 
 

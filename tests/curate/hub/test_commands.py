@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from ovt.curate.home import Home
 from ovt.curate.hub.client import hub as real_hub
 from ovt.curate.hub.commands import commands
+from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull
-from ovt.curate.hub.push import prepare, push
+from ovt.curate.hub.push import prepare
 from ovt.curate.versions.read import open_version, verify_files
 
 REPO = "datasets/you/tiny"
@@ -121,8 +122,8 @@ def test_the_real_hub(home, make_build, tmp_path):
     repo = f"{api.whoami()['name']}/ovt-test-{os.getpid()}"
     version = make_build(10).write(home)
     try:
-        assert push(prepare(version, repo, None, {}), api, private=True).outcome == "pushed"
-        assert push(prepare(version, repo, None, {}), api).outcome == "there"
+        assert publish(prepare(version, repo, None, {}), api, private=True).outcome == "pushed"
+        assert publish(prepare(version, repo, None, {}), api).outcome == "there"
         verify_files(pull(repo, "v1", Home(tmp_path / "elsewhere"), api).version)
     finally:
         api.delete_repo(repo, repo_type="dataset", missing_ok=True)

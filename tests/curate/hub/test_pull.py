@@ -8,8 +8,9 @@ import pytest
 from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.home import Home
 from ovt.curate.hub.client import split_address
+from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull
-from ovt.curate.hub.push import prepare, push
+from ovt.curate.hub.push import prepare
 from ovt.curate.versions.read import open_version, scan, verify_files
 
 REPO = "datasets/you/tiny"
@@ -48,8 +49,8 @@ def test_a_number_that_is_taken_gives_the_next(api, pushed, elsewhere, built):
 
 def test_a_pulled_version_can_be_pushed_on(hub, api, pushed, elsewhere):
     version = pull("you/tiny", "v3", elsewhere, api).version
-    assert push(prepare(version, "you/tiny", None, {}), api).outcome == "there"
-    push(prepare(version, "you/copy", None, {}), api)
+    assert publish(prepare(version, "you/tiny", None, {}), api).outcome == "there"
+    publish(prepare(version, "you/copy", None, {}), api)
     assert b"ovt data pull you/copy@v3" in hub.files("datasets/you/copy", "v3")["README.md"]
 
 

@@ -2,13 +2,15 @@
 
 import json
 import re
+import time
 
 import pytest
 import yaml
 
 from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.hub.figures import draw
-from ovt.curate.hub.push import prepare, push
+from ovt.curate.hub.publish import publish
+from ovt.curate.hub.push import prepare
 from ovt.curate.versions.manifest import Input
 from ovt.curate.versions.read import open_version
 
@@ -16,7 +18,7 @@ REPO = "datasets/you/tiny"
 
 
 def send(version, api, tag=None, **options):
-    return push(prepare(version, "you/tiny", tag, {}), api, **options)
+    return publish(prepare(version, "you/tiny", tag, {}), api, **options)
 
 
 def test_a_version_arrives_whole_and_is_tagged(hub, api, built):
@@ -45,8 +47,7 @@ def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, built):
 
 def test_figures_are_on_the_card_and_are_not_what_a_version_is(hub, api, built):
     version = built(10)
-    figures = draw(version)
-    push(prepare(version, "you/tiny", None, {}, figures=figures), api)
+    publish(prepare(version, "you/tiny", None, {}, draw=draw), api)
     there = hub.files(REPO, "v1")
     assert there["figures/overview.png"].startswith(b"\x89PNG")
     assert b"](figures/overview.png)" in there["README.md"]
@@ -91,13 +92,13 @@ def test_a_version_that_kept_nothing(hub, api, home, make_build):
     assert [config["config_name"] for config in head["configs"]] == ["questions", "samples", "decisions"]
 
 
-def test_a_changed_folder_is_refused_before_anything_is_sent(hub, api, home, make_build):
+def test_a_changed_folder_is_refused_before_anything_is_drawn_or_sent(hub, home, make_build):
     version = make_build(5).write(home)
     path = version.path / "data" / "sft-00000-of-00001.parquet"
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(OvtError, match=r"data/sft-00000-of-00001\.parquet was changed"):
-        send(version, api)
+        prepare(version, "you/tiny", None, {}, draw=draw)
     assert hub.seen == []
 
 
@@ -208,7 +209,15 @@ def test_what_arrived_is_not_sent_again(hub, api, built):
     version = built(10)
     data = {hub_hash(version, name): name for name in version.manifest.files if name.endswith(".parquet")}
     last = sorted(data)[-1]
-    hub.refuse = lambda method, path: (403, "expired") if path == f"/lfs/{last}" else None
+
+    def refuse_the_last(method, path):
+        if path != f"/lfs/{last}":
+            return None
+        while len(hub.stored) < len(data) - 1:  # files are sent side by side
+            time.sleep(0.01)
+        return 403, "expired"
+
+    hub.refuse = refuse_the_last
     with pytest.raises(OvtError, match=r"Error while uploading .* the Hub answered 403 \(expired\)"):
         send(version, api)
     assert set(hub.stored) == set(data) - {last}

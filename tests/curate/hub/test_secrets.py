@@ -59,11 +59,18 @@ def test_rows_are_counted_across_batches(tmp_path):
     assert [one.place for one in scan("x.parquet", path, make_search({}))] == ["column text, row 9001"]
 
 
-@pytest.mark.parametrize("name", ["README.md", "manifest.json", "config.json", "chat_template.jinja"])
+@pytest.mark.parametrize("name", ["README.md", "manifest.json", "template.jinja", "train.sh", "notes.log", "NOTICE"])
 def test_text_files_are_read_line_by_line(name):
     content = f"one\ntwo {SECRETS['an AWS key id']}\n".encode()
     with pytest.raises(OvtError, match=f"an AWS key id in {name}, line 2"):
         check_secrets({name: content}, {})
+
+
+def test_images_and_weights_are_not_text(tmp_path):
+    secret = SECRETS["an AWS key id"].encode()
+    (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}" + secret)
+    files = {"a.png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + secret, "model.safetensors": tmp_path / "model.safetensors"}
+    check_secrets(files, {})
 
 
 def test_what_only_looks_alike_is_let_through():
