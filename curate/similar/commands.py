@@ -40,11 +40,10 @@ def lint(
     """Find what is wrong with questions: golds, images, duplicates, leaks, tags, contradictions."""
     from ovt.curate.similar.dedup import DedupSection
     from ovt.curate.similar.lint import lint as find
-    from ovt.curate.similar.read import read_material
     from ovt.curate.similar.render import lint_table
 
     place = Home.locate(home)
-    material = read_material(what, place, overrides or (), limit)
+    material = read(what, place, overrides, limit)
     found = find(material, place, DedupSection(), examples)
     if json:
         about = {"name": material.name, "questions": len(material.questions)}
@@ -71,10 +70,9 @@ def dedup(
     """Find questions that ask the same about the same picture; [dedup] in a recipe drops them."""
     from ovt.curate.similar import dedup as stage
     from ovt.curate.similar.looked import looks_in
-    from ovt.curate.similar.read import read_material
 
     place = Home.locate(home)
-    material = read_material(what, place, overrides or (), limit)
+    material = read(what, place, overrides, limit)
     section = stage.DedupSection(max_bits=max_bits, max_colour=max_colour, min_similarity=min_similarity)
     looks, table = looks_in(material.questions, place)
     _, _, found = stage.run(material.questions, looks, table, section)
@@ -107,7 +105,7 @@ def decontam(
     from ovt.curate.similar.against import items_note, open_benchmark
     from ovt.curate.similar.looked import looks_in
     from ovt.curate.similar.packs import save_pack as write_pack
-    from ovt.curate.similar.read import read_material, source_at
+    from ovt.curate.similar.read import source_at
 
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
@@ -119,7 +117,7 @@ def decontam(
         console(stderr=True).print(f"{save_pack}: {items_note(packs[0])}", markup=False, soft_wrap=True)
     if not what:
         return
-    material = read_material(what, place, overrides or (), limit)
+    material = read(what, place, overrides, limit)
     section = stage.DecontamSection(
         against=tuple(against),
         max_bits=max_bits,
@@ -133,6 +131,17 @@ def decontam(
     report(material, found, examples, counted, json)
     if strict and len(found):
         raise typer.Exit(GATE_FAILED)
+
+
+def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) -> "Material":
+    """The questions; a line says how many of a version's cannot be looked at."""
+    from ovt.curate.similar.read import read_material
+
+    material = read_material(what, home, overrides or (), limit)
+    if material.unseen:
+        line = f"{material.name}: {material.unseen:,} dropped questions are not looked at: their images are not here"
+        console(stderr=True).print(line, markup=False, soft_wrap=True)
+    return material
 
 
 def in_pack(found: "pl.DataFrame", pack: "Pack") -> int:

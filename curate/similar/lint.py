@@ -10,7 +10,7 @@ from ovt.curate.similar import rules
 from ovt.curate.similar.dedup import DedupSection
 from ovt.curate.similar.looked import looks_in
 from ovt.curate.similar.read import Material
-from ovt.curate.sources.images import image_bytes
+from ovt.curate.sources.images import stored_image
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def find(material: Material, home: Home, section: DedupSection) -> pl.DataFrame:
     """rules.FINDINGS of all rules; what the import refuses comes with the import's reasons."""
     questions = material.questions
     refused = material.left_out.select("reason", "id", pl.col("detail").fill_null("")).rows()
-    seen, fine = rules.pictures(questions, partial(image_bytes, home))
+    seen, fine = rules.pictures(questions, partial(stored_image, home))
     whole = questions.filter(pl.col("images").list.eval(pl.element().is_in(fine)).list.all())
     looks, table = looks_in(whole, home)
     return pl.concat(

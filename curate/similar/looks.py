@@ -7,15 +7,16 @@ The usual hash of 64 grey bits takes every other drawing for another: of 400 tab
 apart, nor a red circle from a blue one. docs/similar.md has what was measured.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from ovt.curate.errors import OvtError
 from ovt.curate.section import Section
 
 BITS = 24  # per side
@@ -41,19 +42,28 @@ class Nearness(Section):
 
 def look(image: Image.Image) -> bytes:
     """LOOK_BYTES bytes for an image of any size and mode."""
-    import imagehash
-
     rgb = image.convert("RGB")
-    shape = imagehash.phash(rgb, hash_size=BITS, highfreq_factor=2).hash
+    shape = phash()(rgb, hash_size=BITS, highfreq_factor=2).hash
     return np.packbits(shape).tobytes() + rgb.resize((FIELDS, FIELDS), Image.Resampling.BOX).tobytes()
 
 
-def looks_of(ids: Sequence[str], read: Callable[[str], bytes], workers: int = 2) -> Looks:
-    """The looks of stored images, one row each; `read` gives an image's bytes, which are a PNG or a JPEG."""
+@cache
+def phash() -> Callable[..., Any]:
+    """ImageHash's `phash`; it is in an extra, since it comes with SciPy and PyWavelets. Raises OvtError without it."""
+    try:
+        from imagehash import phash
+    except ModuleNotFoundError as error:
+        raise OvtError(
+            f"telling pictures apart needs {error.name}, which is not installed: pip install 'ovt[similar]'"
+        ) from error
+    return phash
+
+
+def looks_of(ids: Sequence[str], read: Callable[[str], Image.Image], workers: int = 2) -> Looks:
+    """The looks of images, one row each; `read` gives an image. Raises what it raises, and OvtError as `phash`."""
 
     def some(at: int) -> bytes:
-        images = (Image.open(io.BytesIO(read(image_id)), formats=("PNG", "JPEG")) for image_id in ids[at : at + SOME])
-        return b"".join(map(look, images))
+        return b"".join(look(read(image_id)) for image_id in ids[at : at + SOME])
 
     with ThreadPoolExecutor(workers) as pool:  # Pillow works outside Python's lock
         found = b"".join(pool.map(some, range(0, len(ids), SOME)))

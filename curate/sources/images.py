@@ -41,6 +41,16 @@ def image_bytes(home: Home, image_id: str) -> bytes:
         raise OvtError(f"image {image_id[:12]}… is not in {home.images}: build again to import it anew") from None
 
 
+def stored_image(home: Home, image_id: str) -> Image.Image:
+    """A stored image, decoded. Raises OvtError where it is not there or cannot be read."""
+    data = image_bytes(home, image_id)
+    try:
+        return Image.open(io.BytesIO(data), formats=("PNG", "JPEG")).convert("RGB")
+    except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
+        place = image_path(home, image_id)
+        raise OvtError(f"image {place} is broken ({_explain(error)}): remove it, then build again") from None
+
+
 def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> str:
     """The id of an image, fitted and stored under `home.images`; two processes may store the same one at once.
 

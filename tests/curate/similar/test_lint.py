@@ -9,6 +9,7 @@ from PIL import Image
 from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.similar.dedup import DedupSection
 from ovt.curate.similar.lint import lint
+from ovt.curate.similar.looked import looks_in
 from ovt.curate.similar.read import NO_CAPTIONS, Material, read_material
 from ovt.curate.similar.rules import names, says_answer
 from ovt.curate.sources.images import image_path
@@ -62,6 +63,13 @@ def test_pictures(ask, found, figures, home):
     image_path(home, questions["images"][3][0]).write_bytes(b"\x89PNG broken")
     image_path(home, questions["images"][4][0]).unlink()
     assert found(questions) == {"unreadable_image": [3, 4], "blank_image": [1], "tiny_image": [2]}
+
+
+def test_a_broken_image_is_named_in_one_line_that_is_always_the_same(ask, home, figures):
+    questions = ask((figures[0], "One?", "1"))
+    image_path(home, questions["images"][0][0]).write_bytes(b"\x89PNG broken")
+    with pytest.raises(OvtError, match=r"image /\S+ is broken \(not in an image format that Pillow reads\): remove it"):
+        looks_in(questions, home)
 
 
 def test_the_same_picture_asked_again_and_contradicted(ask, found, figures, jpeg):

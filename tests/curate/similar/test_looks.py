@@ -1,12 +1,13 @@
 """What images look like."""
 
-import io
+import sys
 from itertools import combinations
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from ovt.curate.errors import OvtError
 from ovt.curate.similar import looks
 from ovt.curate.similar.looks import Nearness
 
@@ -51,14 +52,18 @@ def test_a_red_and_a_blue_circle_look_different():
 
 
 def test_looks_of_stored_images_in_order(figures):
-    encoded = {}
-    for number, image in enumerate(figures):
-        out = io.BytesIO()
-        image.save(out, "PNG")
-        encoded[str(number)] = out.getvalue()
-    table = looks.looks_of([*encoded], encoded.__getitem__)
+    read = {str(number): image for number, image in enumerate(figures)}.__getitem__
+    table = looks.looks_of([str(number) for number in range(len(figures))], read)
     assert [bytes(one) for one in table] == [looks.look(image) for image in figures]
-    assert looks.looks_of([], encoded.__getitem__).shape == (0, looks.LOOK_BYTES)
+    assert looks.looks_of([], read).shape == (0, looks.LOOK_BYTES)
+
+
+def test_without_imagehash_one_line_says_what_to_install(figures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    looks.phash.cache_clear()
+    with pytest.raises(OvtError, match=r"needs imagehash, which is not installed: pip install 'ovt\[similar\]'$"):
+        looks.looks_of(["0"], lambda _: figures[0])
+    assert looks.looks_of([], lambda _: figures[0]).shape == (0, looks.LOOK_BYTES)
 
 
 def test_nearest_is_the_nearest_that_looks_the_same():
