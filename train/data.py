@@ -21,6 +21,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.manifest import MANIFEST, Manifest
+from ovt.curate.versions.plain import plain
 from ovt.curate.versions.read import open_version
 from ovt.train.models import HUB_ID
 
@@ -43,13 +44,17 @@ LENGTHS = pl.Schema(
 
 @dataclass(frozen=True)
 class Rows:
-    """A split of a version: `dataset` has the columns of `versions/data.py`, images decoded as they are read."""
+    """A split of a version: `dataset` has the columns of `versions/data.py`, images decoded as they are read.
+
+    verify_kind   how the version's recipe had answers compared, one of `ovt.verifiers.KINDS`
+    """
 
     ref: str
     content_hash: str
     verifier_version: str | None
+    verify_kind: str
     dataset: "Dataset"
-    split: str = "sft"
+    split: str
 
 
 def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
@@ -62,8 +67,14 @@ def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
     version = open_version(ref, home)
     files = sorted((version.path / "data").glob(f"{split}-*.parquet"))
     check_not_empty(ref, version.manifest, split)
-    made = version.manifest.provenance.verifier_version
-    return Rows(version.ref, version.manifest.content_hash, made, read_parquet(files, home), split)
+    return rows_of(version.ref, version.manifest, read_parquet(files, home), split)
+
+
+def rows_of(ref: str, manifest: Manifest, dataset: "Dataset", split: str) -> Rows:
+    """A split that was read, with what its manifest says of it."""
+    made = manifest.provenance
+    kind = made.recipe.get("verify", {}).get("kind", "auto")
+    return Rows(ref, manifest.content_hash, made.verifier_version, kind, dataset, split)
 
 
 def check_not_empty(ref: str, manifest: Manifest, split: str) -> None:
@@ -105,7 +116,7 @@ def load_from_hub(ref: str, split: str, home: Home) -> Rows:
             f"cannot read {ref} from the Hub ({str(error).splitlines()[0][:200]}): give a version that "
             "`ovt data push` put there, or one of this home"
         ) from error
-    return Rows(ref, manifest.content_hash, manifest.provenance.verifier_version, rows, split)
+    return rows_of(ref, manifest, rows, split)
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
@@ -287,7 +298,7 @@ def describe_refused(lengths: pl.DataFrame) -> str:
     """ "too_long 2 (1f0c2d3e4a5b6c7d, 77aa01f0c2d3e4a5), image_missing 1 (…)"; at most three ids each."""
     refused = lengths.drop_nulls("reason").group_by("reason", maintain_order=True).agg("question_id")
     parts = [
-        f"{reason} {len(ids):,} ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})"
+        f"{reason} {len(ids):,} ({plain(', '.join(ids[:3]))}{', …' if len(ids) > 3 else ''})"
         for reason, ids in refused.iter_rows()
     ]
     return ", ".join(parts)

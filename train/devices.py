@@ -7,8 +7,12 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ovt.curate.errors import OvtError
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 ROWS_AT_ONCE = 8  # rows of a micro-batch, unless per_device_train_batch_size says otherwise
 
@@ -38,19 +42,25 @@ def main_first() -> Generator[None]:
     if world_size() == 1:
         yield
         return
-    from accelerate import PartialState
-
-    with PartialState(cpu=not on_accelerator()).main_process_first():
+    with processes().main_process_first():
         yield
 
 
 def said_by_main(value: str) -> str:
-    """The value that the writing process has, in every process."""
+    """The value that the writing process has, in every process; not inside `main_first`, where the others wait."""
     if world_size() == 1:
         return value
     from accelerate.utils import broadcast_object_list
 
+    processes()
     return str(broadcast_object_list([value])[0])
+
+
+def processes() -> "PartialState":
+    """The processes that train together, connected."""
+    from accelerate import PartialState
+
+    return PartialState(cpu=not on_accelerator())
 
 
 def check_devices() -> None:

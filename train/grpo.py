@@ -7,7 +7,6 @@ A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 
     512 / 128                   ->  4 optimizer steps per rollout batch
 """
 
-import difflib
 import io
 import os
 from dataclasses import dataclass
@@ -18,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.curate.errors import OvtError
 from ovt.train import devices, rollouts
+from ovt.train.arguments import by_trl_names, on_this_machine
 from ovt.train.curriculum import asked_in_order
 from ovt.train.data import place_images
 from ovt.train.models import adapter_base, load_model, load_processor
 from ovt.train.reward import Judged, Reward
 from ovt.train.runs import Run
-from ovt.train.save import load_checkpoint
 from ovt.train.second_opinion import Grader
-from ovt.train.sft import SftSection, make_lora
+from ovt.train.sft import make_lora, prepare_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +39,7 @@ OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
 }  # fmt: skip
-SET_BY_US = (
-    "output_dir", "gradient_accumulation_steps", "generation_batch_size", "steps_per_generation", "use_cpu",
-    "shuffle_dataset", "model_init_kwargs", "log_completions", "reward_weights", "remove_unused_columns",
-)  # fmt: skip
+REFUSED = ("steps_per_generation", "model_init_kwargs", "log_completions", "reward_weights", "remove_unused_columns")
 DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
 
 
@@ -89,46 +85,21 @@ def plan_steps(questions: int, settings: "RlSection", batches: Batches) -> int:
 
 def argument_dict(folder: Path, settings: "RlSection", batches: Batches, steps: int) -> dict[str, Any]:
     """GRPOConfig's arguments on this machine."""
+    from trl import GRPOConfig
     from trl.import_utils import is_vllm_available
 
-    accelerator = devices.on_accelerator()
-    checkpointing = settings.activation_checkpointing
     whole = batches.steps_per_rollout
-    return passed_through(settings) | {
+    ours = on_this_machine(settings) | {
         "output_dir": str(folder),
         "max_steps": steps,
         "per_device_train_batch_size": batches.share.rows,
         "gradient_accumulation_steps": batches.share.accumulation,
         "generation_batch_size": batches.per_rollout,
         "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a run that goes on
-        "use_vllm": uses_vllm(settings, accelerator, is_vllm_available()),
-        "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
-        "use_cpu": not accelerator,
-        "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
-        "dataloader_pin_memory": accelerator,
-        "save_strategy": "steps",
+        "use_vllm": uses_vllm(settings, devices.on_accelerator(), is_vllm_available()),
         "save_steps": ceil(settings.save_steps / whole) * whole,
-        "report_to": settings.report_to or "none",
-        "disable_tqdm": True,
     }
-
-
-def passed_through(settings: "RlSection") -> dict[str, Any]:
-    """The settings that are TRL's as they stand, and [trainer]'s, where TRL knows them and we do not set them."""
-    from trl import GRPOConfig
-
-    known = GRPOConfig.__dataclass_fields__
-    for key in settings.trainer:
-        if key in type(settings).model_fields:
-            raise OvtError(f"trainer.{key} is a setting of its own: write {key} = … outside [trainer]")
-        if key in SET_BY_US:
-            raise OvtError(f"trainer.{key} is set by ovt: leave it out")
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            raise OvtError(
-                f"trainer.{key} is not an argument of TRL's GRPOConfig; did you mean {near[0] if near else 'epsilon'}?"
-            )
-    return settings.model_dump(exclude=OWN) | settings.trainer
+    return by_trl_names(settings, GRPOConfig, OWN, ours, REFUSED)
 
 
 def uses_vllm(settings: "RlSection", accelerator: bool, there: bool) -> bool:
@@ -164,7 +135,7 @@ def make_trainer(
     places = ceil(steps / batches.steps_per_rollout) * batches.questions
     processor = load_processor(where, settings.max_pixels)
     transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
-    model = prepare_model(run, where, settings, checkpoint)
+    model = prepare_policy(run, where, settings, checkpoint)
     keep = partial(keep_rollouts, run, ending_tokens(model, processor))
     quiet_libraries()
     trainer = GRPOTrainer(
@@ -173,7 +144,7 @@ def make_trainer(
         args=GRPOConfig(**argument_dict(run.checkpoints, settings, batches, steps)),
         train_dataset=lay_out(questions, places, settings.seed),
         processing_class=processor,
-        peft_config=adapters(settings),
+        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
     )
     trainer.remove_callback(transformers.PrinterCallback)
     for callback in (
@@ -186,34 +157,15 @@ def make_trainer(
     return trainer
 
 
-def prepare_model(run: Run, where: str, settings: "RlSection", checkpoint: Path | None) -> "PreTrainedModel":
-    """The model to train, as the checkpoint has it or as the run began; float32, a frozen base in its own type.
+def prepare_policy(run: Run, where: str, settings: "RlSection", checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train, from a LoRA adapter's merged copy where it is one.
 
     TRL loads the reference from the place that the model's configuration names: where the run began, on disk.
     """
-    import torch
-
-    if settings.lora and adapter_base(where):
-        raise OvtError(
-            f"{where} is a LoRA adapter itself: merge it first (`ovt train merge`), then train on the result"
-        )
-    start = merged_start(run, where) if adapter_base(where) else where
-    if checkpoint and not settings.lora:
-        model = load_checkpoint(checkpoint, settings.attn_implementation)
-    else:
-        dtype = "auto" if settings.lora and devices.on_accelerator() else torch.float32
-        model = load_model(start, dtype=dtype, attn_implementation=settings.attn_implementation)
+    start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
+    model = prepare_model(start, settings, checkpoint)
     model.config._name_or_path = start
-    if settings.freeze_vision_tower:
-        model.get_encoder(modality="image").requires_grad_(False)
     return model
-
-
-def adapters(settings: "RlSection") -> Any:
-    """peft's configuration, as in fine-tuning; None where the weights themselves are trained."""
-    if settings.lora is None:
-        return None
-    return make_lora(SftSection(lora=settings.lora, freeze_vision_tower=settings.freeze_vision_tower))
 
 
 def merged_start(run: Run, where: str) -> str:

@@ -104,7 +104,7 @@ def preview_shown(found: dict[str, Any]) -> RenderableType:
         for piece in row["pieces"]:
             counts[piece["kind"]] += piece["tokens"]
         told = ", ".join(f"{counts[kind]:,} {kind}" for kind in STYLES if counts[kind])
-        parts += [Rule(Text(f"{row['sample_id'] or row['question_id']}: {told}", style="dim"), align="left")]
+        parts += [Rule(Text(f"{plain(row['sample_id'] or row['question_id'])}: {told}", style="dim"), align="left")]
         parts += [Text.assemble(*((plain(piece["text"]), STYLES[piece["kind"]]) for piece in row["pieces"]))]
     legend = Text.assemble("tokens: ", *(part for kind in STYLES for part in ((kind, STYLES[kind]), " ")))
     tokens = found["tokens"]
@@ -141,7 +141,7 @@ def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
     for row in rows[:MOST_REFUSED]:
         tokens = row["prompt_tokens"]
         length = f", {tokens + row['completion_tokens']:,} tokens" if tokens is not None else ""
-        lines.append(Text(f"  {row['sample_id'] or row['question_id']}: {row['reason']}{length}"))
+        lines.append(Text(f"  {plain(row['sample_id'] or row['question_id'])}: {row['reason']}{length}"))
     if len(rows) > MOST_REFUSED:
         lines.append(Text(f"  … and {len(rows) - MOST_REFUSED:,} more (--json names them all)"))
     return lines

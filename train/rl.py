@@ -9,20 +9,19 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.versions.read import open_version
 from ovt.train import devices, rollouts, runs
+from ovt.train.card import write_card
 from ovt.train.curriculum import describe_left_out, mark, update_rates
 from ovt.train.data import Rows, load_split, measured
-from ovt.train.models import HUB_ID, load_processor, resolve_model, weights_revision
+from ovt.train.models import load_processor, resolve_model, weights_revision
 from ovt.train.rl_section import RlSection
-from ovt.train.runs import Run, RunRecord
+from ovt.train.runs import Run
 from ovt.train.sft import tell
 from ovt.verifiers import VERSION
 
@@ -63,18 +62,18 @@ def rl(
     Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt; a run that stalls ends the process with
     code 130. OvtError for whatever cannot be trained on, and for a full disk.
     """
+    devices.check_devices()
     where = resolve_model(model, home)
-    splits = load_splits(ref, settings.questions.splits, home)
+    with devices.main_first():
+        splits = load_splits(ref, settings.questions.splits, home)
     rows = splits[0]
     if rows.verifier_version not in (None, VERSION):
         say(
             f"{rows.ref} was verified by verifier {rows.verifier_version}, the reward is {VERSION}'s: see "
             "`ovt verify parity`"
         )
-    record = make_record(rows, model, where, settings, git_commit)
-    with devices.main_first():
-        record = record.model_copy(update={"name": name or runs.free_name(record, home, resume)})
-        run = runs.start(record, home, resume or not devices.is_main())
+    record = runs.make_record("rl", rows, model, weights_revision(where), settings, VERSION, git_commit)
+    run = runs.begin(record, home, name, resume)
     if run.done:
         say(f"run {run.name} is done already: {run.model}")
         return run
@@ -83,7 +82,7 @@ def rl(
         if pool.left_out:
             told = ", ".join(f"{reason} {count:,}" for reason, count in pool.left_out.items())
             say(f"left out of {rows.ref}: {told}; {len(pool.dataset):,} questions are asked")
-        return train(run, pool, where, settings, verify_kind(ref, settings, home), say)
+        return train(run, pool, where, settings, settings.reward.kind or rows.verify_kind, home, say)
 
 
 def rl_stages(
@@ -117,34 +116,6 @@ def load_splits(ref: str, names: Sequence[Literal["sft", "rl"]], home: Home) -> 
     if not found and problem:
         raise problem
     return found
-
-
-def verify_kind(ref: str, settings: RlSection, home: Home) -> str:
-    """How answers are compared: as the settings say, else as the version's recipe did, so that a verdict is one."""
-    if settings.reward.kind or (HUB_ID.fullmatch(ref.partition("@")[0]) and not Path(ref).exists()):
-        return settings.reward.kind or "auto"
-    return open_version(ref, home).manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
-
-
-def make_record(rows: Rows, model: str, where: str, settings: RlSection, git_commit: str | None) -> RunRecord:
-    """What the run will be made of; it has no name yet."""
-    from ovt import __version__
-
-    return RunRecord(
-        name=f"{Path(rows.ref).name.partition('@')[0]}-rl",
-        kind="rl",
-        model=model,
-        model_revision=weights_revision(where),
-        data=rows.ref,
-        data_hash=rows.content_hash,
-        parents=[rows.ref, model],
-        settings=settings.model_dump(mode="json"),
-        seed=settings.seed,
-        verifier_version=VERSION,
-        ovt_version=__version__,
-        git_commit=git_commit,
-        libraries=runs.libraries(),
-    )
 
 
 def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: RlSection, home: Home) -> Pool:
@@ -181,7 +152,7 @@ def parent_run(model: str, home: Home) -> Run:
     return runs.open_run(model, home)
 
 
-def train(run: Run, pool: Pool, where: str, settings: RlSection, kind: str, say: Say) -> Run:
+def train(run: Run, pool: Pool, where: str, settings: RlSection, kind: str, home: Home, say: Say) -> Run:
     """Trains from the last checkpoint, if there is one, to the end, and puts the model in its place."""
     from ovt.train.grpo import make_trainer, plan_batches
     from ovt.train.save import chosen_checkpoint, take_model
@@ -209,7 +180,9 @@ def train(run: Run, pool: Pool, where: str, settings: RlSection, kind: str, say:
         if not devices.is_main():
             return run
         take_model(run, chosen_checkpoint(trainer, best=False), where)
-    return runs.finish(run, describe_result(run, trainer, pool))
+        done = runs.finish(run, describe_result(run, trainer, pool))
+        write_card(done, home)
+    return done
 
 
 def describe_result(run: Run, trainer: "GRPOTrainer", pool: Pool) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """The settings of `ovt train rl`: one stage of reinforcement."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from ovt.curate.section import Section
 from ovt.train.alarms import AlarmSection
+from ovt.train.arguments import TrainerSection
 from ovt.train.curriculum import QuestionsSection
 from ovt.train.reward import RewardSection
-from ovt.train.sft import LoraSection
 
 
-class RlSection(Section):
+class RlSection(TrainerSection):
     """How to reinforce, one stage; TRL's names where they mean the same, the paper's values.
 
     num_generations               rollouts per question, a group
@@ -42,7 +41,6 @@ class RlSection(Section):
     num_train_epochs: float = Field(1.0, gt=0)
     max_steps: int = -1
     max_completion_length: int = Field(2048, ge=1)
-    max_pixels: int = Field(262_144, ge=784)
     temperature: float = Field(1.0, gt=0)
     top_p: float = Field(0.99, gt=0, le=1)
     beta: float = Field(0.01, ge=0)
@@ -53,20 +51,10 @@ class RlSection(Section):
     warmup_steps: float = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     max_grad_norm: float = Field(1.0, ge=0)
-    freeze_vision_tower: bool = False
-    lora: LoraSection | None = None
     use_vllm: bool | None = None
     vllm_mode: Literal["colocate", "server"] = "colocate"
     vllm_server_base_url: str | None = None
     vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
     vllm_tensor_parallel_size: int = Field(1, ge=1)
     save_steps: int = Field(4, ge=1)
-    save_total_limit: int = Field(2, ge=1)
-    logging_steps: int = Field(1, ge=1)
-    activation_checkpointing: bool | None = None
-    bf16: bool | None = None
-    attn_implementation: str | None = None
     stall_s: float = Field(3600.0, gt=0)
-    report_to: list[str] = Field(default_factory=list)
-    seed: int = Field(42, ge=0)
-    trainer: dict[str, Any] = Field(default_factory=dict)

@@ -20,7 +20,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -28,6 +28,11 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.section import Section
 from ovt.curate.versions.lock import LOCK, try_lock
+from ovt.train import devices
+
+if TYPE_CHECKING:
+    from ovt.train.arguments import TrainerSection
+    from ovt.train.data import Rows
 
 RECORD = "run.json"
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
@@ -99,6 +104,39 @@ class Run:
         return self.record.status == "done"
 
 
+def make_record(
+    kind: Literal["sft", "rl"],
+    rows: "Rows",
+    model: str,
+    revision: str | None,
+    settings: "TrainerSection",
+    verifier_version: str | None,
+    git_commit: str | None,
+) -> RunRecord:
+    """What a run will be made of, under the name of its data and kind.
+
+    revision           of the model's weights
+    verifier_version   of the verifier whose verdicts are learned from
+    """
+    from ovt import __version__
+
+    return RunRecord(
+        name=f"{Path(rows.ref).name.partition('@')[0]}-{kind}",
+        kind=kind,
+        model=model,
+        model_revision=revision,
+        data=rows.ref,
+        data_hash=rows.content_hash,
+        parents=[rows.ref, model],
+        settings=settings.model_dump(mode="json"),
+        seed=settings.seed,
+        verifier_version=verifier_version,
+        ovt_version=__version__,
+        git_commit=git_commit,
+        libraries=libraries(),
+    )
+
+
 def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     """The run of this record: new, under way (its last checkpoint is where to go on) or done, as it lies there.
 
@@ -120,6 +158,13 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
             "choose another --name, or --no-resume to replace it"
         )
     return Run(record.name, path, there)
+
+
+def begin(record: RunRecord, home: Home, name: str | None, resume: bool) -> Run:
+    """As `start`, under `name` or a free one, in each process of a training: the writing one chooses and goes first."""
+    chosen = name or devices.said_by_main(free_name(record, home, resume))
+    with devices.main_first():
+        return start(record.model_copy(update={"name": chosen}), home, resume or not devices.is_main())
 
 
 def finish(run: Run, result: dict[str, Any]) -> Run:

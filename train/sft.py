@@ -4,7 +4,6 @@ What is ours is around it: which rows fit, the batch that stays the same on any 
 others can load, and a run that goes on where it stopped. Defaults are the paper's.
 """
 
-import difflib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from pydantic import Field
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.section import Section
 from ovt.train import devices, runs
+from ovt.train.arguments import LoraSection, TrainerSection, by_trl_names, on_this_machine
 from ovt.train.card import write_card
 from ovt.train.data import Rows, describe_refused, fit, load_split, make_collator, measured
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model, weights_revision
-from ovt.train.runs import Run, RunRecord
+from ovt.train.runs import Run
 from ovt.train.save import chosen_checkpoint, load_checkpoint, take_model
 from ovt.train.split import set_aside
 from ovt.verifiers import VERSION
@@ -34,16 +33,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-class LoraSection(Section):
-    """Low-rank adapters instead of whole weights; peft's names. target_modules is "all-linear" or names of layers."""
-
-    r: int = Field(16, ge=1)
-    lora_alpha: float = Field(32, gt=0)
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: str | list[str] = "all-linear"
-
-
-class SftSection(Section):
+class SftSection(TrainerSection):
     """How to fine-tune; TRL's names where they mean the same, the paper's values.
 
     global_batch_size             rows per optimizer step, whatever the number of devices
@@ -75,22 +65,11 @@ class SftSection(Section):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, ge=0)
     max_length: int | None = Field(None, ge=1)
-    max_pixels: int = Field(262_144, ge=784)
-    freeze_vision_tower: bool = False
-    lora: LoraSection | None = None
     eval_size: float = Field(0.0, ge=0)
     eval_steps: float | None = Field(None, gt=0)
     load_best_model_at_end: bool = True
     save_steps: float = Field(50, gt=0)
-    save_total_limit: int = Field(2, ge=1)
-    logging_steps: int = Field(1, ge=1)
-    activation_checkpointing: bool | None = None
-    bf16: bool | None = None
-    attn_implementation: str | None = None
     dataloader_num_workers: int | None = Field(None, ge=0)
-    report_to: list[str] = Field(default_factory=list)
-    seed: int = Field(42, ge=0)
-    trainer: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,36 +109,13 @@ def sft(
         rows = load_split(ref, "sft", home)
     if rows.verifier_version not in (None, VERSION):
         say(f"{rows.ref} was verified by verifier {rows.verifier_version}, this is {VERSION}: see `ovt verify parity`")
-    record = make_record(rows, model, where, settings, git_commit)
-    with devices.main_first():
-        chosen = name or devices.said_by_main(runs.free_name(record, home, resume))
-        run = runs.start(record.model_copy(update={"name": chosen}), home, resume or not devices.is_main())
+    record = runs.make_record("sft", rows, model, weights_revision(where), settings, rows.verifier_version, git_commit)
+    run = runs.begin(record, home, name, resume)
     if run.done:
         say(f"run {run.name} is done already: {run.model}")
         return run
     with runs.held(run, devices.is_main()):
         return train(run, rows, where, settings, home, say)
-
-
-def make_record(rows: Rows, model: str, where: str, settings: SftSection, git_commit: str | None) -> RunRecord:
-    """What the run will be made of; it has no name yet."""
-    from ovt import __version__
-
-    return RunRecord(
-        name=f"{Path(rows.ref).name.partition('@')[0]}-sft",
-        kind="sft",
-        model=model,
-        model_revision=weights_revision(where),
-        data=rows.ref,
-        data_hash=rows.content_hash,
-        parents=[rows.ref, model],
-        settings=settings.model_dump(mode="json"),
-        seed=settings.seed,
-        verifier_version=rows.verifier_version,
-        ovt_version=__version__,
-        git_commit=git_commit,
-        libraries=runs.libraries(),
-    )
 
 
 def train(run: Run, rows: Rows, where: str, settings: SftSection, home: Home, say: Say) -> Run:
@@ -251,7 +207,7 @@ def make_trainer(run: Run, fed: Fed, where: str, settings: SftSection, checkpoin
         eval_dataset=fed.held_out,
         processing_class=processor,
         data_collator=make_collator(processor),
-        peft_config=make_lora(settings) if settings.lora else None,
+        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
     )
     trainer.remove_callback(transformers.PrinterCallback)
     for callback in (LogLines(run.log), ShowSteps(), EvaluateAtEnd(), CompleteCheckpoints(where)):
@@ -259,8 +215,10 @@ def make_trainer(run: Run, fed: Fed, where: str, settings: SftSection, checkpoin
     return trainer
 
 
-def prepare_model(where: str, settings: SftSection, checkpoint: Path | None) -> "PreTrainedModel":
-    """The model to train: float32, for steps far below what bfloat16 resolves; a frozen base in its own type."""
+def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train, as the checkpoint has it or as it lies there; float32, for steps far below what bfloat16
+    resolves; a frozen base in its own type.
+    """
     import torch
 
     if settings.lora and adapter_base(where):
@@ -277,17 +235,14 @@ def prepare_model(where: str, settings: SftSection, checkpoint: Path | None) -> 
     return model
 
 
-def make_lora(settings: SftSection) -> Any:
-    """peft's configuration; with a frozen vision tower no adapter goes there."""
+def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
+    """peft's configuration, None without adapters; with a frozen vision tower no adapter goes there."""
+    if lora is None:
+        return None
     from peft import LoraConfig
 
     frozen = r".*\b(visual|vision_tower|vision_model|vision_encoder|image_tower)\b.*"
-    assert settings.lora is not None
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        exclude_modules=frozen if settings.freeze_vision_tower else None,
-        **settings.lora.model_dump(),
-    )
+    return LoraConfig(task_type="CAUSAL_LM", exclude_modules=frozen if frozen_vision else None, **lora.model_dump())
 
 
 def make_arguments(folder: Path, settings: SftSection, evaluates: bool) -> "SFTConfig":
@@ -299,11 +254,12 @@ def make_arguments(folder: Path, settings: SftSection, evaluates: bool) -> "SFTC
 
 def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes: int) -> dict[str, Any]:
     """The arguments by TRL's names; max_length None, as rows too long are left out before."""
+    from trl import SFTConfig
+
     share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, processes)
-    accelerator = devices.on_accelerator()
     often = settings.eval_steps or settings.save_steps
-    workers, checkpointing = settings.dataloader_num_workers, settings.activation_checkpointing
-    return passed_through(settings) | {
+    workers = settings.dataloader_num_workers
+    ours = on_this_machine(settings) | {
         "output_dir": str(folder),
         "per_device_train_batch_size": share.rows,
         "per_device_eval_batch_size": share.rows,
@@ -311,12 +267,7 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes
         "max_length": None,
         "remove_unused_columns": False,  # the sampler reads `length`
         "completion_only_loss": True,
-        "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
-        "use_cpu": not accelerator,
-        "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
-        "dataloader_num_workers": (4 if accelerator else 0) if workers is None else workers,
-        "dataloader_pin_memory": accelerator,
-        "save_strategy": "steps",
+        "dataloader_num_workers": (4 if devices.on_accelerator() else 0) if workers is None else workers,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": often,
         "save_steps": often if evaluates else settings.save_steps,
@@ -324,32 +275,12 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes
         "metric_for_best_model": "eval_loss" if evaluates else None,
         "greater_is_better": False,
         "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
-        "report_to": settings.report_to or "none",
-        "disable_tqdm": True,
     }
+    return by_trl_names(settings, SFTConfig, OWN, ours, refused=("packing", "model_init_kwargs"))
 
 
 OWN = {"lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
        "load_best_model_at_end"}  # fmt: skip
-
-
-def passed_through(settings: SftSection) -> dict[str, Any]:
-    """The settings that are TRL's as they stand, and [trainer]'s, where TRL knows them and we do not set them."""
-    from trl import SFTConfig
-
-    ours = settings.model_dump(exclude=OWN)
-    known = SFTConfig.__dataclass_fields__
-    for key in settings.trainer:
-        if key in SftSection.model_fields:
-            raise OvtError(f"trainer.{key} is a setting of its own: write {key} = … outside [trainer]")
-        if key in ("output_dir", "gradient_accumulation_steps", "use_cpu", "packing", "model_init_kwargs"):
-            raise OvtError(f"trainer.{key} is set by ovt: leave it out")
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            raise OvtError(
-                f"trainer.{key} is not an argument of TRL's SFTConfig; did you mean {near[0] if near else 'optim'}?"
-            )
-    return ours | settings.trainer
 
 
 def describe_result(run: Run, trainer: "SFTTrainer", fed: Fed, settings: SftSection) -> dict[str, Any]:

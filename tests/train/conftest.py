@@ -177,3 +177,21 @@ def _write_version() -> Callable[..., Version]:
 @pytest.fixture(name="question_id", scope="session")
 def _question_id() -> Callable[[int], str]:
     return question_id
+
+
+@pytest.fixture(scope="session")
+def changed() -> Callable[..., set[str]]:
+    """The names of the weights that differ between two models, each a folder or the weights by name."""
+    import torch
+
+    from ovt.train.models import load_model
+
+    def weights(model: Path | dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return model if isinstance(model, dict) else load_model(str(model), dtype=torch.float32).state_dict()
+
+    def compare(one: Path | dict[str, torch.Tensor], two: Path | dict[str, torch.Tensor]) -> set[str]:
+        before, after = weights(one), weights(two)
+        both = before.keys() & after.keys()
+        return (before.keys() ^ after.keys()) | {name for name in both if not torch.equal(before[name], after[name])}
+
+    return compare

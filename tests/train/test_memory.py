@@ -32,7 +32,7 @@ def test_adapters_are_counted_as_peft_makes_them(small_vlm, frozen):
 
     section = SftSection(lora=LoraSection(r=4), freeze_vision_tower=frozen)
     assert section.lora is not None
-    adapted = get_peft_model(load_model(str(small_vlm)), make_lora(section))
+    adapted = get_peft_model(load_model(str(small_vlm)), make_lora(section.lora, section.freeze_vision_tower))
     trained = sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
     assert describe(str(small_vlm), frozen, section.lora.model_dump(), accelerator=False).trained == trained
 

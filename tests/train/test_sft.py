@@ -1,18 +1,20 @@
 """Fine-tuning by the real SFTTrainer on a really small model: it learns, stops, goes on, and refuses in one line."""
 
-import json
 import os
 import resource
 import signal
 import threading
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 
 from ovt.curate.errors import OvtError
-from ovt.train.models import load_model, load_processor
-from ovt.train.runs import is_complete, last_checkpoint, open_run
+from ovt.train.models import load_processor
+from ovt.train.runs import is_complete, last_checkpoint, open_run, read_log
 from ovt.train.sft import LoraSection, SftSection, sft
 
 FAST = {
@@ -29,27 +31,15 @@ def settings(**changes) -> SftSection:
     return SftSection.model_validate(FAST | changes)
 
 
-def weights(folder) -> dict[str, torch.Tensor]:
-    return load_model(str(folder), dtype=torch.float32).state_dict()
-
-
-def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
-
-
-def lines(run) -> list[dict]:
-    return [json.loads(line) for line in run.log.read_text().splitlines()]
-
-
 @contextmanager
-def interrupted_after(log, count: int):
-    """Sends this process what Ctrl-C sends, as soon as so many steps are logged."""
+def as_soon_as(happened: Callable[[], bool], act: Callable[[], None]) -> Generator[None]:
+    """Acts once, from a thread, when something has happened while the block runs."""
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.005):
-            if log.is_file() and log.read_text().count("\n") >= count:
-                os.kill(os.getpid(), signal.SIGINT)
+        while not over.wait(0.002):
+            if happened():
+                act()
                 return
 
     watcher = threading.Thread(target=watch)
@@ -61,11 +51,18 @@ def interrupted_after(log, count: int):
         watcher.join()
 
 
+def interrupted_after(log: Path, count: int) -> AbstractContextManager[None]:
+    """Sends this process what Ctrl-C sends, as soon as so many steps are logged."""
+    return as_soon_as(
+        lambda: log.is_file() and log.read_text().count("\n") >= count, lambda: os.kill(os.getpid(), signal.SIGINT)
+    )
+
+
 def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     """From nothing to nearly all held-out tokens right: the loss falls by far more than chance could."""
     write_version(home, colour_rows(96))
     run = sft("colours", str(small_vlm), settings(learning_rate=8e-3, max_steps=50, eval_size=16, save_steps=50), home)
-    told = lines(run)
+    told = read_log(run.log)
     first = told[0]["loss"]
     evaluation = next(line for line in told if "eval_loss" in line)
     assert first > 4
@@ -76,7 +73,7 @@ def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     assert run.record.result["eval_rows"] == 16
 
 
-def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version):
+def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version, changed):
     write_version(home, colour_rows(40))
     longer = settings(max_steps=16, save_steps=100)
     whole = sft("colours", str(small_vlm), longer, home, name="whole")
@@ -88,25 +85,24 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
     assert checkpoint is not None
     assert checkpoint.name != "checkpoint-16"
     halved = sft("colours", str(small_vlm), longer, home, name="halved")
-    assert same(weights(whole.model), weights(halved.model))
+    assert not changed(whole.model, halved.model)
     told = ("step", "loss", "learning_rate", "num_tokens")
-    assert [[line.get(name) for name in told] for line in lines(whole) if "loss" in line] == [
-        [line.get(name) for name in told] for line in lines(halved) if "loss" in line
+    assert [[line.get(name) for name in told] for line in read_log(whole.log) if "loss" in line] == [
+        [line.get(name) for name in told] for line in read_log(halved.log) if "loss" in line
     ]
 
 
-def test_adapters_resume_and_merge_to_what_they_computed(home, small_vlm, colour_rows, write_version):
+def test_adapters_resume_and_merge_to_what_they_computed(home, small_vlm, colour_rows, write_version, changed):
     write_version(home, colour_rows(16))
     lora = settings(max_steps=12, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
     whole = sft("colours", str(small_vlm), lora, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 3), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), lora, home, name="halved")
     halved = sft("colours", str(small_vlm), lora, home, name="halved")
-    assert same(weights(whole.model), weights(halved.model))
-    base, merged = weights(small_vlm), weights(whole.model)
-    changed = {name for name in base if not torch.equal(base[name], merged[name])}
-    assert changed
-    assert all("language_model" in name and "proj" in name for name in changed)
+    assert not changed(whole.model, halved.model)
+    moved = changed(small_vlm, whole.model)
+    assert moved
+    assert all("language_model" in name and "proj" in name for name in moved)
 
 
 def test_only_the_completion_is_learned(home, small_vlm, colour_rows, write_version):
@@ -122,17 +118,17 @@ def test_only_the_completion_is_learned(home, small_vlm, colour_rows, write_vers
         assert torch.equal(labels[labels != IGNORED], ids[labels != IGNORED])
 
 
-def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, write_version):
+def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, write_version, changed):
     """With a learning rate that ruins the model after a while, the last checkpoint is not the best one."""
     write_version(home, colour_rows(24))
     wild = settings(max_steps=12, save_steps=4, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant")
     run = sft("colours", str(small_vlm), wild, home)
-    losses = {line["step"]: line["eval_loss"] for line in lines(run) if "eval_loss" in line}
+    losses = {line["step"]: line["eval_loss"] for line in read_log(run.log) if "eval_loss" in line}
     best = min(losses, key=lambda step: losses[step])
     assert run.record.result["best_step"] == best
     assert run.record.result["eval_loss"] == losses[best]
-    assert same(weights(run.model), weights(run.checkpoints / f"checkpoint-{best}"))
-    assert best == 12 or not same(weights(run.model), weights(run.checkpoints / "checkpoint-12"))
+    assert not changed(run.model, run.checkpoints / f"checkpoint-{best}")
+    assert best == 12 or changed(run.model, run.checkpoints / "checkpoint-12")
 
 
 def test_a_finished_run_is_found_and_another_one_is_not_overwritten(home, small_vlm, colour_rows, write_version):
@@ -170,28 +166,18 @@ def test_rows_too_long_are_left_out_by_id(home, small_vlm, colour_rows, write_ve
 
 
 @contextmanager
-def disk_full_after(checkpoint):
+def disk_full_after(checkpoint: Path) -> Generator[None]:
     """No file can grow past 100 KB once a checkpoint is complete: what a full disk is to the trainer."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.002):
-            if is_complete(checkpoint):
-                resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-                return
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    fill = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        yield
+        with as_soon_as(partial(is_complete, checkpoint), fill):
+            yield
     finally:
-        over.set()
-        watcher.join()
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_rows, write_version):
+def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_rows, write_version, changed):
     write_version(home, colour_rows(32))
     often = settings(max_steps=12, save_steps=4)
     run = home.runs / "full"
@@ -204,7 +190,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
     assert not (run / "model").exists()
     done = sft("colours", str(small_vlm), often, home, name="full")
     whole = sft("colours", str(small_vlm), often, home, name="whole")
-    assert same(weights(done.model), weights(whole.model))
+    assert not changed(done.model, whole.model)
 
 
 @pytest.mark.parametrize(

@@ -93,16 +93,16 @@ num_processes: 2
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does(home, small_vlm, colour_rows, write_version, tmp_path):
-    """The global batch stays the same, and so does what is learned, up to rounding."""
+    """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name."""
     write_version(home, colour_rows(40))
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
     sets = [part for one in ("learning_rate=0.003", "max_steps=3", "warmup_steps=0") for part in ("--set", one)]
-    line = ("sft", "colours", "-m", str(small_vlm), "--name", "two", *sets, "--accelerate", str(config), "--json")
+    line = ("sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--json")
     code, out, err = finished(start(home, *line))
     assert code == 0, err
     assert json.loads(out)["result"]["steps"] == 3
     alone = SftSection(learning_rate=3e-3, max_steps=3, warmup_steps=0)
     whole = sft("colours", str(small_vlm), alone, home, name="one")
-    one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "two" / "model", whole.model))
+    one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "colours-sft" / "model", whole.model))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
