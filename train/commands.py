@@ -2,10 +2,11 @@
 
 import shlex
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -16,7 +17,6 @@ from ovt.curate.terminal import INTERRUPTED, console, git_commit, print_json
 
 if TYPE_CHECKING:
     from ovt.curate.section import Section
-    from ovt.train.sft import SftSection
 
     Kind = TypeVar("Kind", bound=Section)
 
@@ -51,17 +51,19 @@ def sft(
 ) -> None:
     """Fine-tune a model on the verified responses of a version; run the same line again to go on."""
     with training():
+        from ovt.train.devices import split_batch
+        from ovt.train.plan import plan
         from ovt.train.sft import SftSection
         from ovt.train.sft import sft as run_sft
 
-        settings = load_settings(SftSection, "sft", config, overrides)
+        settings, place = load_settings(SftSection, "sft", config, overrides), Home.locate(home)
         if dry_run:
-            show_plan(ref, model, settings, Home.locate(home), accelerate, processes, json)
-            return
+            return show_plans(plan(ref, model, settings, place, *spread(accelerate, processes)), json)
         if accelerate:
-            launch_again(settings, accelerate, processes)
-        run = run_sft(ref, model, settings, Home.locate(home), name=name, resume=resume, git_commit=git_commit())
-    show_finished(run.name, Home.locate(home), json)
+            split = partial(split_batch, settings.global_batch_size, settings.per_device_train_batch_size)
+            launch_again(split, accelerate, processes)
+        run = run_sft(ref, model, settings, place, name=name, resume=resume, git_commit=git_commit())
+    return show_finished(run.name, place, json)
 
 
 @commands.command()
@@ -150,31 +152,32 @@ def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides
     return read_section(kind, tree, where)
 
 
-def show_plan(
-    ref: str,
-    model: str,
-    settings: "SftSection",
-    home: Home,
-    config: str | None,
-    processes: int | None,
-    as_json: bool,
-) -> None:
-    """The plan of a fine-tuning; --accelerate's devices share what they hold."""
+def spread(config: str | None, processes: int | None) -> tuple[int, bool]:
+    """How many devices --accelerate trains on, and whether they share what they hold."""
     from ovt.train.launch import device_count, shares
-    from ovt.train.plan import plan
+
+    return (device_count(config, processes), shares(config)) if config else (1, False)
+
+
+def show_plans(plans: dict[str, Any] | list[dict[str, Any]], as_json: bool) -> None:
+    """The plan of a training, or of each of its stages."""
     from ovt.train.render import plan_shown
 
-    count = device_count(config, processes) if config else 1
-    found = plan(ref, model, settings, home, count, shared=bool(config) and shares(str(config)))
-    print_json(found) if as_json else console().print(plan_shown(found))
+    if as_json:
+        return print_json(plans)
+    for plan in plans if isinstance(plans, list) else [plans]:
+        console().print(plan_shown(plan))
+    return None
 
 
-def launch_again(settings: "SftSection", config: str, processes: int | None) -> None:
-    """Starts this command once per device, and ends with the launcher's exit code."""
-    from ovt.train.devices import split_batch
+def launch_again(split: Callable[[int], object], config: str, processes: int | None) -> NoReturn:
+    """Starts this command once per device, and ends with the launcher's exit code.
+
+    split   raises OvtError where the batches do not divide among so many devices
+    """
     from ovt.train.launch import device_count, launch
 
-    split_batch(settings.global_batch_size, settings.per_device_train_batch_size, device_count(config, processes))
+    split(device_count(config, processes))
     raise typer.Exit(launch(config, processes, sys.argv[1:]))
 
 

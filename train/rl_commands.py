@@ -18,7 +18,10 @@ from ovt.train.commands import (
     RunName,
     RunRef,
     Version,
+    launch_again,
     show_finished,
+    show_plans,
+    spread,
     training,
 )
 
@@ -48,18 +51,20 @@ def rl(
     A configuration with several [[rl]] tables is a curriculum: a run for each, from the model of the one before.
     """
     with training():
+        from ovt.train.grpo import plan_batches
         from ovt.train.rl import rl_stages
+        from ovt.train.rl_plan import plan_rl
 
-        stages = load_stages(config, overrides)
-        if dry_run:
-            show_plans(ref, model, stages, Home.locate(home), accelerate, processes, json)
-            return
+        stages, place = load_stages(config, overrides), Home.locate(home)
+        if dry_run:  # all begin from `model` here, as the models between are not there yet
+            devices = spread(accelerate, processes)
+            return show_plans([plan_rl(ref, model, settings, place, *devices) for settings in stages], json)
         if accelerate:
-            launch_stages(stages, accelerate, processes)
-        place = Home.locate(home)
+            launch_again(lambda count: [plan_batches(stage, count) for stage in stages], accelerate, processes)
         done = rl_stages(ref, model, stages, place, name=name, resume=resume, git_commit=git_commit())
     for run in done:
-        show_finished(run.name, Home.locate(home), json)
+        show_finished(run.name, place, json)
+    return None
 
 
 @commands.command()
@@ -113,38 +118,3 @@ def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSec
             set_key(table, override)
         stages.append(read_section(RlSection, table, where))
     return stages
-
-
-def show_plans(
-    ref: str,
-    model: str,
-    stages: "list[RlSection]",
-    home: Home,
-    config: str | None,
-    processes: int | None,
-    as_json: bool,
-) -> None:
-    """The plan of each stage; all begin from `model` here, as the models between are not there yet."""
-    from ovt.train.launch import device_count
-    from ovt.train.render import plan_shown
-    from ovt.train.rl_plan import plan_rl
-
-    count = device_count(config, processes) if config else 1
-    found = [plan_rl(ref, model, settings, home, count, shared=config is not None) for settings in stages]
-    if as_json:
-        print_json(found)
-        return
-    for plan in found:
-        console().print(plan_shown(plan))
-
-
-def launch_stages(stages: "list[RlSection]", config: str, processes: int | None) -> None:
-    """Starts this command once per device, and ends with the launcher's exit code."""
-    import sys
-
-    from ovt.train.grpo import plan_batches
-    from ovt.train.launch import device_count, launch
-
-    for settings in stages:
-        plan_batches(settings, device_count(config, processes))
-    raise typer.Exit(launch(config, processes, sys.argv[1:]))
