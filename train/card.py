@@ -82,6 +82,7 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
             "accuracy": f"{one.scores.accuracy:.1%}",
             "interval": f"{one.scores.low:.1%} to {one.scores.high:.1%}",
             "words": f"{one.scores.words:.0f}",
+            "verifier": one.asked.verifier_version,
         }
         for one in found
         if one.asked.revision == revision

@@ -44,7 +44,9 @@ def test_hostile_text_stays_inert(home):
     hostile = "x | y\n---\n# Owned <script>alert(1)</script> ![i](http://x) ```"
     run = start(record(model=hostile, data=hostile, parents=[hostile], settings={"a": "```\n# Owned"}), home)
     run.model.mkdir()
-    text = render_card(run, [])
+    evaluated = {"name": hostile, "answers": 9, "accuracy": "33.3%", "interval": "a", "words": "7", "verifier": "3"}
+    text = render_card(run, [evaluated])
+    assert text.split("## Evaluation")[1].count("| 9 | 33.3% | a | 7 | 3 |") == 1
     assert "<script>" not in text
     assert "![i](" not in text
     assert "\n# Owned" not in text.replace("````json\n{", "").split("## Settings")[0]
