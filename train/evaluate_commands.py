@@ -93,6 +93,8 @@ def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> No
         return
     told = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
     console().print(table(done, {f"against {names[0]}": ["", *told]}))
+    if len({one.asked.questions_hash for one in done}) > 1:
+        print("They were not asked the same questions: each is held against the first on those that both have.")
 
 
 def default_name(model: str, served_as: str | None, questions: str) -> str:

@@ -51,18 +51,19 @@ def wilson(p: float, n: float, t: float) -> Interval:
 
 
 def mean_interval(measured: pl.DataFrame) -> Interval:
-    """The mean of `value`, between ±t cluster-robust standard errors: for differences, which have no bounds.
+    """The mean of `value`, between ±t cluster-robust standard errors: for differences of shares, from -1 to 1.
 
-    `measured` has a row per question, with `value` (float) and `cluster`.
+    `measured` has a row per question, at least one, with `value` (float) and `cluster`. One cluster alone leaves all
+    between -1 and 1 open.
     """
     n = len(measured)
     clusters = measured.group_by("cluster").agg(pl.col("value").sum().alias("total"), pl.len().alias("rows"))
-    mean, images = math.fsum(measured["value"]) / n if n else math.nan, len(clusters)
-    if images < 2:
-        return Interval(mean, -math.inf, math.inf)
+    mean, images = math.fsum(measured["value"]) / n, len(clusters)
+    if images == 1:
+        return Interval(mean, -1.0, 1.0)
     spread = clusters.select(((pl.col("total") - mean * pl.col("rows")) ** 2).sum()).item()
     half = student(images - 1) * math.sqrt(spread * images / (images - 1)) / n
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
 
 
 def student(degrees: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from ovt.curate.errors import OvtError
 from ovt.curate.section import Section
 from ovt.curate.stages import behaviours
 from ovt.curate.stages.filters import format
@@ -118,9 +119,17 @@ def accuracy(answers: pl.DataFrame) -> Accuracy:
 
 def difference(answers: pl.DataFrame, other: pl.DataFrame) -> Interval:
     """How much better `answers` are than `other`, in accuracy, on the questions that both have: paired by question,
-    clustered by image, so far narrower than two intervals side by side."""
+    clustered by image, so far narrower than two intervals side by side. OvtError where they share no question."""
+    pairs = paired(answers, other)
+    if pairs.is_empty():
+        raise OvtError("the evaluations share no question: compare evaluations of the same question set")
+    return mean_interval(pairs)
+
+
+def paired(answers: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """cluster, and value: how much better `answers` are; a row per question that both tables of ANSWERS have."""
     pairs = by_question(answers).join(by_question(other), on="question_id", suffix="_other")
-    return mean_interval(pairs.select("cluster", value=pl.col("right") - pl.col("right_other")))
+    return pairs.select("cluster", value=pl.col("right") - pl.col("right_other"))
 
 
 def by_question(answers: pl.DataFrame) -> pl.DataFrame:

@@ -148,6 +148,8 @@ def test_differences_are_paired_by_question(ask, home, loopback):
     gain = difference(one, other)
     assert gain.value == pytest.approx((sum(one["right"]) - sum(other["right"])) / 12)
     assert difference(one, one) == (0, 0, 0)
+    with pytest.raises(OvtError, match="share no question"):
+        difference(one.head(6), other.tail(6))
 
 
 def test_an_embedded_model_answers(questions, home, small_vlm):
