@@ -1,14 +1,12 @@
 """`ovt curate`: build a dataset version, or look at what a build would ask."""
 
-import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.curate.terminal import console, git_commit, print_built, print_json, resumable
+from ovt.curate.terminal import console, git_commit, print_built, print_json, rebuild_line, resumable
 
 if TYPE_CHECKING:
     from ovt.curate.endpoints.endpoint import Embedded
@@ -50,7 +48,7 @@ def build(
                 Home.locate(home),
                 budget=Budget(max_usd, max_tokens),
                 progress=progress,
-                rebuild=rebuild_line(recipe, overrides, limit),
+                rebuild=rebuild_line("ovt curate build", recipe, overrides, limit),
                 limit=limit,
                 git_commit=git_commit(),
                 embedded=context.obj,
@@ -91,13 +89,6 @@ def preview(
     for story in stories:
         console().rule()
         console().print(story_told(story))
-
-
-def rebuild_line(recipe: Path, overrides: list[str] | None, limit: int | None) -> str:
-    """The command that makes the same version again, wherever it runs."""
-    options = [part for override in overrides or () for part in ("--set", override)]
-    options += ["--limit", str(limit)] if limit else []
-    return shlex.join(["ovt", "curate", "build", str(recipe), *options])
 
 
 def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embedded", as_json: bool) -> None:

@@ -1,9 +1,11 @@
-"""What commands share: the console, JSON, pairs, a built version, how to go on after a stop, and git's commit."""
+"""What commands share: the console, JSON, pairs, a built version, how to go on after a stop, how to do it
+again, and git's commit."""
 
 import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -49,6 +51,13 @@ def print_pairs(pairs: dict[str, Any]) -> None:
     for name, value in pairs.items():
         if value not in (None, ""):
             print(f"{name:<{width}}  {value}")
+
+
+def rebuild_line(command: str, recipe: Path, overrides: list[str] | None, limit: int | None = None) -> str:
+    """The command line that makes the same versions again, wherever it runs; command: such as "ovt curate build"."""
+    options = [part for override in overrides or () for part in ("--set", override)]
+    options += ["--limit", str(limit)] if limit else []
+    return shlex.join([*command.split(), str(recipe), *options])
 
 
 def git_commit() -> str | None:

@@ -136,15 +136,19 @@ async def evaluate(
 
 def asked_of(endpoint: Endpoint, questions: pl.DataFrame, settings: EvaluateSection) -> Asked:
     """What an evaluation's answers follow from."""
-    digest = hashlib.sha256("\n".join(questions["question_id"]).encode()).hexdigest()
     return Asked(
         model=endpoint.model,
         revision=endpoint.revision,
-        questions_hash=digest,
+        questions_hash=questions_hash(questions),
         settings=settings,
         verifier_version=VERIFIER_VERSION,
         ovt_version=__version__,
     )
+
+
+def questions_hash(questions: pl.DataFrame) -> str:
+    """Which questions they are, in which order: sha256 (hex) over their ids."""
+    return hashlib.sha256("\n".join(questions["question_id"]).encode()).hexdigest()
 
 
 def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:

@@ -8,7 +8,7 @@ import typer
 
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.curate.terminal import console, git_commit, print_json, resumable
+from ovt.curate.terminal import console, git_commit, print_json, rebuild_line, resumable
 
 if TYPE_CHECKING:
     from ovt.curate.progress import Progress
@@ -53,7 +53,7 @@ def run(
             embedded=context.obj,
             budget=Budget(max_usd, max_tokens),
             git_commit=git_commit(),
-            rebuild=f"ovt loop run {recipe}",
+            rebuild=rebuild_line("ovt loop run", recipe, overrides),
             launch=Launch(accelerate, processes) if accelerate else None,
             watch=watch,
             say=say,
@@ -117,3 +117,5 @@ def watch(step: "Step", progress: "Progress") -> Generator[Any]:
     screen = console(stderr=True)
     with live_panel(progress, screen):
         yield
+    for note in progress.notes:
+        screen.print(note, markup=False, soft_wrap=True, style="dim")

@@ -24,6 +24,7 @@ from ovt.train.evaluate import RESULT
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.steps import Step, StepRecord, differing, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
+from ovt.train.models import resolve_model, weights_revision
 from ovt.train.question_set import import_set, without_images_of
 
 RECIPE = "recipe.json"
@@ -41,7 +42,8 @@ def run_loop(
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder, recipe.name):
         (folder / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        work = Work(recipe, home, folder, tools, held_out(recipe, home, tools) if questions is None else questions)
+        asked = held_out(recipe, home, tools) if questions is None else questions
+        work = Work(recipe, home, folder, tools, asked, weights_revision(resolve_model(recipe.base, home)))
         for step in plan_steps(recipe):
             work.records[step.name] = ensure(step, work)
     return work.records
@@ -109,4 +111,4 @@ def remains(record: StepRecord, home: Home) -> bool:
             return False
     if record.kind == "eval":
         return (home.evals / ref / RESULT).is_file()
-    return (home.runs / ref / "model" / "config.json").is_file()
+    return (home.runs / ref / "model").is_dir()  # it appears when it is whole; an adapter has no config.json

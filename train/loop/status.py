@@ -7,8 +7,10 @@ pocket-loop  base pocket
 │   └── sft-1   running
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,10 +55,8 @@ def read_status(name: str, home: Home) -> dict[str, Any]:
     return {"loop": name, "base": recipe.base, "folder": str(folder), "running": running, "steps": steps}
 
 
-def is_held(lock: Any) -> bool:
+def is_held(lock: Path) -> bool:
     """Whether a process holds a lock file."""
-    import os
-
     if not lock.exists():
         return False
     descriptor = try_lock(lock)

@@ -1,7 +1,6 @@
 """What the steps of a loop do: build, train, evaluate, compare; each gives what its record is to say."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
-from ovt.train.evaluate import evaluate, open_evaluation, read_answers
+from ovt.train.evaluate import evaluate, open_evaluation, questions_hash, read_answers
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 from ovt.train.loop.serve import served
@@ -58,13 +57,15 @@ class Tools:
 
 @dataclass(frozen=True)
 class Work:
-    """A loop under way: `questions` are the held-out ones, `records` the steps done so far."""
+    """A loop under way: `questions` are the held-out ones, `records` the steps done so far; base: the revision of the
+    base's weights, asked for once, as hashing a large model takes its time."""
 
     recipe: LoopRecipe
     home: Home
     folder: Path
     tools: Tools
     questions: pl.DataFrame
+    base: str | None
     records: dict[str, StepRecord] = field(default_factory=dict)
 
     def name(self, step: str) -> str:
@@ -76,7 +77,7 @@ def ingredients(step: Step, work: Work) -> dict[str, Any]:
     """All that a step follows from, as JSON has it."""
     if step.kind == "eval":
         asked = work.recipe.evaluate.settings.model_dump(mode="json")
-        ids = hashlib.sha256("\n".join(work.questions["question_id"]).encode()).hexdigest()
+        ids = questions_hash(work.questions)
         return {"model": content(step.model, work), "questions": ids, "evaluate": asked, "verifier": VERIFIER_VERSION}
     if step.kind == "gate":
         return {"before": step.before, "gate": work.recipe.gate.model_dump(mode="json")}
@@ -97,9 +98,7 @@ def settings_of(step: Step, work: Work) -> SftSection | RlSection:
 
 def content(model: str | None, work: Work) -> str | None:
     """Which weights a step's model has."""
-    if model == BASE:
-        return weights_revision(resolve_model(work.recipe.base, work.home))
-    return work.records[model or ""].content
+    return work.base if model == BASE else work.records[model or ""].content
 
 
 def ask(step: Step, work: Work) -> AbstractContextManager[EndpointSection]:
