@@ -47,6 +47,7 @@ from ovt.train.loop.steps import plan_steps, read_record
 from ovt.train.loop.work import Tools
 from ovt.train.models import POCKET
 from ovt.train.question_set import import_set, without_images_of
+from ovt.train.scores import mean, paired
 
 CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations")
 RANDOM_CHAIN = "curate.select.strategy=random_correct"
@@ -81,8 +82,9 @@ ROWS = (  # (row of the table, its name in the plot, condition, step whose evalu
 def make_recipe(condition: str, seed: int, size: float) -> LoopRecipe:
     """The loop of a condition and seed; size scales its numbers of questions (1 for real, less to try things out)."""
     changes = [*CHANGES[condition], f"name=study-{condition}-{seed}", "gate.enabled=false"]
-    changes += [f"sft.seed={seed}", f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
-    changes = [change for change in changes if not (condition == "rl-only" and change.startswith("sft.s"))]
+    changes += [f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
+    if condition != "rl-only":
+        changes.append(f"sft.seed={seed}")
     iterations = 3 if condition == "iterations" else 1
     tables: list[dict[str, Any]] = [
         {"curate": {"sources": sources(seed, number, size)}} for number in range(1, iterations + 1)
@@ -122,22 +124,22 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def run(condition: str, seed: int, home: Home, size: float) -> None:
-    """The steps of one loop that are not done yet."""
+def run(condition: str, seed: int, home: Home, size: float, questions: pl.DataFrame) -> None:
+    """The steps of one loop that are not done yet; questions: the held-out ones."""
     print(f"== {condition}, seed {seed}", file=sys.stderr, flush=True)
     if condition == "direct":
-        answer_directly(home, size)
+        answer_directly(home, size, questions)
         return
     tools = Tools(embedded=embedded, say=lambda line: print(line, file=sys.stderr, flush=True))
-    run_loop(make_recipe(condition, seed, size), home, tools, held_out(home, size))
+    run_loop(make_recipe(condition, seed, size), home, tools, questions)
 
 
-def answer_directly(home: Home, size: float) -> None:
+def answer_directly(home: Home, size: float, questions: pl.DataFrame) -> None:
     """The base's direct answers to the held-out questions; the same for every seed."""
     settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
     endpoint = embedded_endpoint(str(POCKET), "pocket")
     told = {"embedded": embedded, "budget": Budget(), "progress": Progress()}
-    asyncio.run(evaluate(held_out(home, size), endpoint, settings, home, name="study-direct", **told))
+    asyncio.run(evaluate(questions, endpoint, settings, home, name="study-direct", **told))
 
 
 def held_out(home: Home, size: float) -> pl.DataFrame:
@@ -191,18 +193,19 @@ def results(home: Home, seeds: Iterable[int], size: float) -> list[dict[str, Any
 
 
 def result(home: Home, condition: str, seed: int, step: str, size: float) -> dict[str, Any] | None:
-    """The evaluation of a step, its answers, and the seconds of training that led to it."""
+    """The evaluation of a step, its answers, and the seconds of each training that led to it."""
     if condition == "direct":
         return direct_result(home) if seed == 1 else None
     folder = home.loops / f"study-{condition}-{seed}"
     record = read_record(folder, f"eval-{step}")
     if record is None or record.status != "done":
         return None
-    seconds = 0.0
+    seconds = []
     for one in plan_steps(make_recipe(condition, seed, size)):
         if one.name == f"eval-{step}":
             break
-        seconds += done.numbers.get("train_s", 0.0) if (done := read_record(folder, one.name)) else 0.0
+        if (done := read_record(folder, one.name)) and "train_s" in done.numbers:
+            seconds.append(done.numbers["train_s"])
     return {"seed": seed, "answers": read_answers(record.ref or "", home), "seconds": seconds, **record.numbers}
 
 
@@ -212,11 +215,15 @@ def direct_result(home: Home) -> dict[str, Any] | None:
         return None
     scores = open_evaluation("study-direct", home).scores
     answers = read_answers("study-direct", home)
-    return {"seed": 1, "answers": answers, "seconds": 0.0, **scores.model_dump(exclude={"questions", "answers"})}
+    return {"seed": 1, "answers": answers, "seconds": [], **scores.model_dump(exclude={"questions", "answers"})}
 
 
 def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Over seeds: the accuracy with its interval (an image's answers are one cluster, whichever seed gave them)."""
+    """Over seeds: the accuracy with its interval (an image's answers are one cluster, whichever seed gave them; it is
+    of these seeds' models: what another seed would change is not in it, see by_seed).
+
+    minutes: of training; of each run the least over the seeds, as that was disturbed least by other work.
+    """
     answers = pl.concat([one["answers"] for one in found])
     share = share_interval(answers)
     count = len(found)
@@ -231,7 +238,7 @@ def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
         "format_valid": sum(one["format_valid"] for one in found) / count,
         "truncated": sum(one["truncated"] for one in found) / count,
         "behaviours": behaviours,
-        "minutes": sum(one["seconds"] for one in found) / count / 60,
+        "minutes": sum(map(min, zip(*(one["seconds"] for one in found), strict=True))) / 60,
     }
 
 
@@ -260,14 +267,9 @@ def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
         if tables:
             gain = mean_interval(pl.concat(tables))
             bounds = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-            lines.append(f"| {label} | {len(tables)} | {100 * gain.value:+.1f} | {bounds} |")
+            each = " ".join(f"{100 * mean(one['value']):+.1f}" for one in tables)
+            lines.append(f"| {label} | {len(tables)} | {100 * gain.value:+.1f} | {bounds} | {each} |")
     return lines
-
-
-def paired(answers: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    """Question by question, how much better `answers` are."""
-    both = answers.join(other, on="question_id", suffix="_other")
-    return both.select("cluster", value=pl.col("right").cast(pl.Float64) - pl.col("right_other").cast(pl.Float64))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -300,7 +302,8 @@ def report(home: Home, seeds: list[int], size: float, out: Path, page: Path | No
     if not rows:
         print("nothing is done yet")
         return
-    text = "\n".join([table(rows), "", "| difference | seeds | points | 95% interval |", "| --- | ---: | ---: | ---: |",
+    text = "\n".join([table(rows), "", "| difference | seeds | points | 95% interval | each seed |",
+                      "| --- | ---: | ---: | ---: | ---: |",
                       *gains(home, seeds, size), ""])  # fmt: skip
     print(text)
     (out / "study.md").write_text(text, encoding="utf-8")
@@ -317,7 +320,7 @@ def report(home: Home, seeds: list[int], size: float, out: Path, page: Path | No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", choices=range(1, SEEDS + 1), default=[1, 2, 3])
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
@@ -325,9 +328,10 @@ def main() -> None:
     args = parser.parse_args()
     home = Home.locate(args.out / "home")
     if not args.report:
+        questions = held_out(home, args.size)
         for seed in args.seeds:
             for condition in args.conditions:
-                run(condition, seed, home, args.size)
+                run(condition, seed, home, args.size, questions)
     report(home, args.seeds, args.size, args.out, args.page)
 
 
