@@ -8,7 +8,7 @@ r"""The way in: one row or many, each judged in a worker process, so that none t
 Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,7 +22,7 @@ CHUNK = 200
 """Rows that a worker is given at once."""
 
 MAX_CHARS = 2_000_000
-"""A text that is longer is judged by nobody."""
+"""A text that is longer is judged by nobody; rows that together are longer are not given to a worker at once."""
 
 Row = tuple[str, str] | tuple[str, str, Sequence[str] | None]
 Key = tuple[str, str, tuple[str, ...] | None]
@@ -68,7 +68,7 @@ def verify_many(
     """
     keys = [_key(*row) for row in rows]
     unique = list(dict.fromkeys(keys))
-    chunks = [unique[start : start + CHUNK] for start in range(0, len(unique), CHUNK)]
+    chunks = list(_chunks(unique))
 
     def judge(chunk: list[Key]) -> list[Verdict]:
         return _judge("response" if responses else "answer", chunk, _known(kind), presume_wrong)
@@ -100,6 +100,20 @@ def _known(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
     return kind
+
+
+def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
+    """The rows in parts that a worker can take in at once."""
+    chunk: list[Key] = []
+    chars = 0
+    for key in keys:
+        chars += _size(key)
+        if chunk and (len(chunk) == CHUNK or chars > MAX_CHARS):
+            yield chunk
+            chunk, chars = [], _size(key)
+        chunk.append(key)
+    if chunk:
+        yield chunk
 
 
 def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]) -> list[list[Verdict]]:

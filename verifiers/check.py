@@ -48,6 +48,7 @@ _REASONS = {
 
 
 _ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio", "time"])
+_LABEL = re.compile(r"\s*A:\s+(\S.*)$")
 _FORMS = re.compile(r",? or | \(|\)$")
 
 
@@ -132,12 +133,20 @@ def _check_kind(prediction: str, gold: Gold) -> Verdict:
     finding = check_gold(_whole(prediction), gold)
     if finding.outcome == "correct":
         return _verdict(prediction, gold.text, gold.kind, finding)
-    answer = settle(prediction, gold.kind) or prediction
+    answer = _settled(prediction, gold)
     if answer != prediction:
         finding = check_gold(_whole(answer), gold)
     if finding.outcome == "wrong" and _says_it_twice(_statement(prediction), gold):
         finding = Finding("correct", "equal", finding.prediction, finding.gold)
     return _verdict(answer, gold.text, gold.kind, finding)
+
+
+def _settled(prediction: str, gold: Gold) -> str:
+    """The one answer that a prediction settles on; behind the A of "answer": `A: 7`."""
+    label = _LABEL.match(prediction) if gold.kind in _ONE_VALUE else None
+    if label and check_gold(_whole(label[1]), gold).outcome == "correct":
+        return label[1]
+    return settle(prediction, gold.kind) or prediction
 
 
 def _statement(prediction: str) -> str:

@@ -248,8 +248,8 @@ def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | Non
 
 
 def _spaced_pair(prediction: str) -> tuple[str, str] | None:
-    """`B red`: a label without a mark, which counts only where the text is its own option's."""
-    match = re.match(r"([A-Z])\s+(.+)$", plain(prediction))
+    """`B red`, `B | red`: a label without a mark, which counts only where the text is its own option's."""
+    match = re.match(r"([A-Z])\s+(?:\|\s*)?(.+)$", plain(prediction))
     return (match[1], match[2]) if match else None
 
 

@@ -23,6 +23,7 @@ _MEMBERSHIP = re.compile(r"^(?P<name>[^∈=]++)(?:∈|=)\s*+(?=[\\({\[±])")
 _NAME = re.compile(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*")
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _INTERVAL_SIGNS = re.compile(r"[∪∩∖∞≤≥<>≠]|ℝ")
+_MAY_BE_INTERVAL = re.compile(rf"{_INTERVAL_SIGNS.pattern}|^\]|\[$")
 
 
 class Collection(NamedTuple):
@@ -48,7 +49,7 @@ def read_collection(text: str) -> Collection | None:
     source = math_source(text).rstrip(" .")
     if source in _EMPTY:
         return Collection((), (), "\\{\\}")
-    if _INTERVAL_SIGNS.search(source):
+    if _MAY_BE_INTERVAL.search(source):
         return None
     match = _MEMBERSHIP.match(source)
     if match and is_name(match["name"]) and (enclosing(source[match.end() :]) or "±" in source):
@@ -122,7 +123,7 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     """Compare member by member; `compare(text, text)` decides for a pair of members."""
     found = read_collection(prediction) or _run_of_letters(prediction, gold)
     shown = str(gold)
-    if found is None and gold.brackets and _INTERVAL_SIGNS.search(math_source(prediction)):
+    if found is None and gold.brackets and _MAY_BE_INTERVAL.search(math_source(prediction)):
         pieces = read_intervals(shown)
         return check_intervals(prediction, pieces) if pieces else None
     if found is None:

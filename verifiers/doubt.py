@@ -33,6 +33,8 @@ _DENIED = re.compile(
     r"|\b(?:instead of|rather than)\s++(?=\S)"
     r"|\b(?:double|twice|triple|(?:half|opposite|inverse|reciprocal) of)\s++(?=\S)"
     r"(?!.*(?:\b(?:is|are|equals?|so|gives?|makes?|becomes?|get|yields?)\b|[=:]))"
+    r"|\b(?:wrong|incorrect|false)\s++(?:answer|option|choice|value|result|one)\s++(?:is|was|would be)\s++(?=\S)"
+    r"(?!.*\b(?:so|therefore|thus|hence|but)\b)"
     r"|\bnon-(?=\S)"
     r"|\b(?:is|are|was)\s++(?:\w+ly\s++)?"
     r"(?:wrong|incorrect|ruled out|impossible|unlikely|not (?:correct|right|the answer))\W*$"

@@ -119,7 +119,7 @@ _CLAIM_END = re.compile(
     r"|(?:the|my|our)\s+(?:final\s+)?answer)$",
     re.IGNORECASE,
 )
-_ENDS_A_VALUE = frozenset("0123456789)}")
+_ENDS_A_VALUE = re.compile(r"[0-9)}]$|(?:^|[0-9+*/^({-])[a-z]$")
 
 
 def balanced(text: str, start: int) -> int:
@@ -178,8 +178,8 @@ def _unbox_whole(text: str) -> str:
 def _strip_end(text: str) -> str:
     stripped = text.rstrip(" \t\r\n.,;!?:")
     following = text[len(stripped) : len(stripped) + 1]
-    # `\;` is one LaTeX command, and `5!` is a factorial: neither ends with punctuation.
-    if stripped.endswith("\\") or (following == "!" and stripped[-1:] in _ENDS_A_VALUE):
+    # `\;` is one LaTeX command, and `5!`, `n!` are factorials: neither ends with punctuation.
+    if stripped.endswith("\\") or (following == "!" and _ENDS_A_VALUE.search(stripped)):
         stripped += following
     return stripped
 

@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ovt.verifiers.dressing import balanced, fold
+from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
+from ovt.verifiers.units import read_unit
 
 # White space is possessive (\s*+, \s++) wherever more could follow it: else a long run of it takes quadratic time.
 _THINK_TAG = re.compile(r"<\s*+(/?)\s*+think(?:ing)?\s*+>", re.IGNORECASE)
@@ -23,7 +24,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox|beginboxed)\s*+(?:\{|(?=[0-9A-Za-z]))")
 _STATEMENT = re.compile(
     r"(?:\b(?:final|correct|right|best|exact|closest|only|possible|my|the|our|your)\s++(?:possible\s++)?answers?"
     r"(?:\s++(?:here|choice|option))?"
-    r"|\banswers?(?=\s*+(?:[:：=]|is\b))"
+    r"|(?<!wrong )(?<!incorrect )(?<!false )\banswers?(?=\s*+(?:[:：=]|is\b))"
     r"|\b(?:correct|right|best|appropriate|suitable|fitting)\s++(?:option|choice|one|statement|alternative)s?)"
     r"(?:\s++(?:to|of|for)\s++(?:the|this)\s++(?:\w++\s++)?(?:question|problem|exercise|puzzle))?"
     r"\s*+\**+\s*+"
@@ -32,6 +33,11 @@ _STATEMENT = re.compile(
     r"\s*+\**+\s*+"
     r"|答案\s*+(?:应该是|应为|是|为|[:：])\s*+[:：]?\s*+\**+|(?:故|应|所以|因此|应该)选择?\s*+[:：]?\s*+(?=[（(]?[A-H])",
     re.IGNORECASE,
+)
+_BARE_NUMBER = re.compile(r"[-+]?(?:[\d.,/ ]*\d|\\[dtc]?frac\{\d+\}\{\d+\})")
+_UNIT_BEHIND = re.compile(
+    r"(?:[\s$~]|\\[,;: ])*+((?!in\s+\w)[^\W\d_][^\W_]*+(?:[\s/^*·-]++[^\W_]++){0,3}?)"
+    r"(?=[\s$*]*+(?:[.,;:!?)\n]|\\[)\]]|$))"
 )
 _BETWEEN_BOXES = re.compile(
     r"^(?:\s|[,;$&.]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|also\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
@@ -61,9 +67,10 @@ class ResponseParts:
     """A response taken apart.
 
     thinking: the text inside `<think>` ("" without one). solution: what follows the thinking, without the answer tag.
-    answer: the answer's text as it stands, "" where none was found. found_by: "tag", "box", "statement", "text" or "".
-    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`,
-    `several_answers`, `answer_withdrawn`.
+    answer: the answer's text as it stands (a boxed number with the unit behind it), "" where none was found.
+    found_by: "tag", "box", "statement", "text" or "".
+    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`, `several_answers`,
+    `answer_withdrawn`.
     """
 
     thinking: str
@@ -145,7 +152,7 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
         start, end, content = box
         if _BEFORE_NO_ANSWER.search(text[max(0, start - 40) : start]) or _AFTER_NO_ANSWER.match(text, end):
             return "", "", "several_answers"
-        found_by = "box"
+        content, found_by = content + _unit_behind(content, text[end : end + 60]), "box"
     elif statement:
         start, content, found_by = *statement, "statement"
         end = start + len(content)
@@ -155,6 +162,13 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
     if _CHANGE_OF_MIND.search(text, end):
         return "", "", "answer_withdrawn"
     return content, found_by, ""
+
+
+def _unit_behind(content: str, text: str) -> str:
+    r"""The unit of a boxed number, where it follows the box and ends the clause: ` m` of `$\boxed{12}$ m.`"""
+    match = _UNIT_BEHIND.match(re.sub("[{}]", "", unwrap(text))) if _BARE_NUMBER.fullmatch(content) else None
+    unit = read_unit(match[1]) if match else None
+    return f" {match[1]}" if match and unit and not unit.noun else ""
 
 
 def _last_boxes(text: str) -> tuple[int, int, str] | None:

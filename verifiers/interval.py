@@ -25,6 +25,7 @@ _ALL_REALS = re.compile(
 _WITHOUT = re.compile(r"^(?:ℝ|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+(?:∖|-|except)\s*+(?=\\?\{)")
 _BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
 _AND = re.compile(r"(?<!\s)\s*+(?:,\s*+)?(?<![A-Za-z])and(?![A-Za-z])\s*+")
+_TURNED = re.compile(r"([\[\]])([^\[\]()∪]+[,;][^\[\]()∪]+)([\[\]])")
 MAX_PIECES = 20
 _ORDERS = {"less": -1, "equal": 0, "greater": 1}
 
@@ -48,9 +49,19 @@ class Unordered(Exception):
     """Two ends of which nobody can say which is greater."""
 
 
+def _source(text: str) -> str:
+    """`math_source`, with open ends as parentheses: `]0, 1[` is `(0, 1)`."""
+    source = math_source(text).rstrip(" .")
+    if not source.endswith("[") and "]" not in source[:-1]:
+        return source
+    return _TURNED.sub(
+        lambda found: f"{'[' if found[1] == '[' else '('}{found[2]}{']' if found[3] == ']' else ')'}", source
+    )
+
+
 def read_intervals(text: str) -> Pieces | None:
     """The union of intervals that a text is, by brackets or by inequalities in one variable."""
-    source = math_source(text).rstrip(" .")
+    source = _source(text)
     if _ALL_REALS.match(source):
         return (Piece("-∞", False, "∞", False),)
     if match := _BUILDER.match(source):
@@ -75,7 +86,7 @@ def read_intervals(text: str) -> Pieces | None:
 
 def read_interval_gold(text: str) -> Pieces | None:
     """A gold that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
-    source = math_source(text)
+    source = _source(text)
     pieces = read_intervals(text)
     if pieces is None or (read_relation(source) and "∈" not in source and not _BUILDER.match(source)):
         return None
@@ -83,7 +94,8 @@ def read_interval_gold(text: str) -> Pieces | None:
         return None
     if len(pieces) > 1 or "∞" in source or "ℝ" in source or enclosing(re.sub(r"^.*?∈\s*", "", source)) in ("(]", "[)"):
         return pieces
-    return pieces if "∪" in source or "∈" in source or _ALL_REALS.match(source) else None
+    turned = source != math_source(text).rstrip(" .")
+    return pieces if turned or "∪" in source or "∈" in source or _ALL_REALS.match(source) else None
 
 
 def _bracketed(source: str) -> list[Piece] | None:
@@ -240,7 +252,7 @@ def _compare_ends(left: str, right: str) -> str:
 
 def _comma_union(prediction: str) -> Pieces | None:
     """`(-∞,-8), (8,∞)` for a union."""
-    parts = split_top(math_source(prediction), _UNION_OR_COMMA)
+    parts = split_top(_source(prediction), _UNION_OR_COMMA)
     if len(parts) > MAX_PIECES:
         return None
     pieces = [_bracketed(part) for part in parts]

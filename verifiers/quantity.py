@@ -24,11 +24,15 @@ MAX_QUANTITY_CHARS = 300
 
 
 class Quantity(NamedTuple):
-    """How much of what. number: where the magnitude is a plain number; source: the magnitude's `math_source` text."""
+    """How much of what. number: where the magnitude is a plain number; source: the magnitude's `math_source` text.
+
+    letter: the unit, where it is a letter glued to the number and may be none: `2A` is a name, `3M` three million.
+    """
 
     source: str
     number: Number | None
     unit: Unit | None
+    letter: str = ""
 
     def __str__(self) -> str:
         return f"{self.number or self.source}{f' {self.unit}' if self.unit else ''}"
@@ -43,7 +47,9 @@ _SPLIT = re.compile(
 )
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
-_COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)")
+_LETTERS = {"A": 1, "M": 10**6, "B": 10**9}
+_COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)|(?<=[a-z])(?=\d)")
+_HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
 _TRIGONOMETRY = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 
@@ -59,7 +65,7 @@ def read_quantity(text: str) -> Quantity | None:
     currency = _CURRENCY.match(plain(text))
     if currency and not (currency["symbol"] == "$" and "$" in currency["rest"]):
         return _read_currency(currency)
-    source = math_source(text)
+    source = _HOURS.sub(r"\1 h \2 min", math_source(text))
     return _read_compound(source) or _read_single(source, text)
 
 
@@ -70,6 +76,7 @@ def _read_currency(match: re.Match[str]) -> Quantity | None:
     inner = _read_single(rest, rest) or _magnitude(rest, None)
     if inner is None or unit is None:
         return None
+    inner = _by_letter(inner)
     if inner.unit and not inner.unit.noun and inner.unit.dims != unit.dims:
         # "$18 per pound" is a price; "$18 pounds" is nothing.
         return inner._replace(unit=times(unit, inner.unit)) if min(inner.unit.dims, key=_power)[1] < 0 else None
@@ -103,7 +110,8 @@ def _read_single(source: str, raw: str) -> Quantity | None:
         return Quantity(show_fraction(number.value), number, unit) if unit else None
     for match in _SPLIT.finditer(source):
         magnitude, tail = source[: match.start()].strip(), source[match.end() :].strip()
-        scale, tail = _take_scale(tail)
+        apart = source[match.start()] == " " or not tail.isascii()
+        scale, tail = _take_scale(tail) if not (apart and tail == "K") else (1, tail)
         unit = read_unit(tail) if tail else None
         if (tail and unit is None) or (not tail and scale == 1):
             continue
@@ -111,13 +119,18 @@ def _read_single(source: str, raw: str) -> Quantity | None:
             return None
         if unit and unit.dims == (("angle", 1),) and _TRIGONOMETRY.search(magnitude):
             continue  # `\\sin 30°`: the degrees are the angle's
-        apart = source[match.start()] == " " or not tail.isascii()
         if unit and unit.noun and not (apart and read_number(magnitude)):
             continue
         quantity = _magnitude(magnitude, unit)
         if quantity:
-            return _scaled(quantity, scale)
+            return _scaled(quantity._replace(letter=tail if tail in _LETTERS and not apart else ""), scale)
     return None
+
+
+def _by_letter(quantity: Quantity) -> Quantity:
+    """What it is where its letter is a scale: three million for `3M`."""
+    scale = _LETTERS.get(quantity.letter, 1)
+    return _scaled(quantity._replace(unit=None, letter=""), scale) or quantity if scale > 1 else quantity
 
 
 def _take_scale(tail: str) -> tuple[int, str]:
@@ -183,6 +196,19 @@ def check_quantity(prediction: str, gold: Quantity) -> Finding | None:
     quantity = read_quantity(prediction) or _bare_expression(prediction)
     if quantity is None:
         return None
+    finding = _compare(quantity, gold)
+    if finding.outcome == "wrong" and (quantity.letter or gold.letter):
+        return max(finding, _compare(_by_letter(quantity), _by_letter(gold)), key=_is_correct)
+    return finding
+
+
+def _is_correct(finding: Finding) -> bool:
+    return finding.outcome == "correct"
+
+
+def _compare(quantity: Quantity, gold: Quantity) -> Finding:
+    if quantity.letter == "A" and gold.unit is None:
+        return Finding("wrong", "different", quantity.source + quantity.letter, str(gold))
     factor = convert(quantity.unit, gold.unit)
     if _is_in_radians(quantity, gold):
         return _compare_angles(quantity, gold)

@@ -52,6 +52,12 @@ _BOUND_AFTER = re.compile(
     r"|[,;]\s*(?!which|so\b|because|since|as\b|where|not\b|i\b|in\b)\S)",
     re.IGNORECASE,
 )
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
+)
+_MONTH_BEFORE = re.compile(rf"\b{_MONTH},?\s+(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s+)?$")
+_MONTH_AFTER = re.compile(rf"(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ONE_UNIT = r"[^\W\d_]+(?:\^\{?-?\d\}?)?"
 _ATTACHED_UNIT = re.compile(rf"\s?(?:{_ONE_UNIT}(?:/{_ONE_UNIT})?)(?:\s(?:per\s)?[^\W\d_]+)?")
@@ -60,6 +66,17 @@ _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s
 _SAYS = re.compile(
     r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:\s)\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
+)
+_PREDICATE = re.compile(
+    r"(?:the|this|its?|his|her|their)\s(?P<subject>(?:(?!(?:is|are|was|were)\b)[\w'-]++\s){1,10}+)(?:is|are|was|were)\s"
+    r"(?P<said>[^.!?;:,]++)",
+    re.IGNORECASE,
+)
+_NO_SUBJECT = re.compile(
+    r"\b(?:not|no|nor?|neither|never|cannot|\w+n't|or|and|if|than|but|except|besides|without|other|another|opposite|least"
+    r"|wrong|incorrect|false|worst|un\w+|im\w+|guess|question|prompt|asked|alternative|distractor|rather|instead|excluded"
+    r"|\w*eliminate\w*|rule\w*|first|second|last|half|double|rest)\b",
+    re.IGNORECASE,
 )
 _MATH_KINDS = frozenset(["expression", "equation", "inequality", "matrix", "interval", "list", "set", "tuple", "ratio"])
 
@@ -86,7 +103,7 @@ def settle(prediction: str, kind: str) -> str:
     }.get(kind)
     if reader:
         return reader(answer)
-    return answer if found_by == "statement" else _settle_line(answer)
+    return answer if found_by == "statement" else _settle_line(answer) or _predicate(answer)
 
 
 def _settle_box(content: str, kind: str) -> str:
@@ -122,7 +139,7 @@ def _settle_number(text: str) -> str:
         if formulas and not _NUMBER.search(_MATH.sub(" ", sentence)):
             return _formula(formulas)
         sentence = plain(sentence)
-        numbers = [number for number in _NUMBER.finditer(sentence) if _stands_alone(number)]
+        numbers = [number for number in _NUMBER.finditer(sentence) if _stands_alone(number) and not _is_dated(number)]
         if numbers:
             return _number_in(sentence, numbers)
     return ""
@@ -136,6 +153,13 @@ def _stands_alone(number: re.Match[str]) -> bool:
     unit = read_unit(glued[0])
     long_enough = len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"
     return bool(unit and (not unit.noun or not glued[0].isascii()) and long_enough)
+
+
+def _is_dated(number: re.Match[str]) -> bool:
+    """Whether the number is a part of a date: `March 2021` is no 2021."""
+    return bool(
+        _MONTH_BEFORE.search(number.string[: number.start()]) or _MONTH_AFTER.match(number.string, number.end())
+    )
 
 
 def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
@@ -242,6 +266,12 @@ def _settle_choice(text: str) -> str:
         if letter := mentioned_letter(sentence):
             return letter
     return _said(_last_sentence(text))
+
+
+def _predicate(text: str) -> str:
+    """What the one sentence of a text says of one thing: `The capital shown is Paris.`"""
+    match = _PREDICATE.fullmatch(plain(text)) if len(text) <= MAX_SENTENCE_CHARS else None
+    return match["said"] if match and not _NO_SUBJECT.search(match["subject"]) else ""
 
 
 def _settle_line(text: str) -> str:

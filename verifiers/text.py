@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from ovt.verifiers.dressing import plain
+from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.structure import enclosing, inside
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -19,6 +19,7 @@ _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
 _SUBSCRIPT = re.compile(r"(?<=[a-z])_(?:\{(\d+)\}|(?=\d))")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
+_PRODUCT = re.compile(r"(?<=(?<![A-Za-z])[a-z])\s*+(?:\\(?:cdot|times)(?![a-z])|[*·×⋅])\s*+(?=[a-z](?![A-Za-z]))")
 _IT_IS = re.compile(
     r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are|(?:it|they) (?:will|would)(?: be)?"
     r"|it(?=\s+(?:cannot|can not|can't)\b))\s+(?=\S)"
@@ -51,7 +52,7 @@ def _without_accents(text: str) -> str:
 
 def check_text(prediction: str, gold: str) -> Finding:
     """Whether the two are the same text."""
-    left, right = normalize_text(prediction), normalize_text(gold)
+    left, right = normalize_text(_PRODUCT.sub("", fold(prediction))), normalize_text(gold)
     if not left:
         return Finding("wrong", "no_answer", left, right)
     return equal_or_not(left == right, left, right)

@@ -19,6 +19,7 @@ _SPOKEN = re.compile(
     r"(?:at\s+)?(?:(?P<part>half|(?:a\s+)?quarter|[a-z\d-]+)(?:\s+minutes)?\s+(?P<way>past|after|to|before)\s+)?"
     r"(?P<hour>[a-z]+|\d{1,2})(?P<clock>\s+o'?\s?clock)?(?:\s*(?P<half>[ap]\.?m\.?))?$"
 )
+_WITH_H = re.compile(r"^(\d{1,2})\s?h\s?(\d{2})$")
 _PARTS = {"half": 30, "quarter": 15, "a quarter": 15}
 _WORDS = {"noon": (12, "pm"), "midnight": (12, "am"), "midday": (12, "pm")}
 
@@ -81,7 +82,7 @@ def _hours(time: Time) -> set[int]:
 
 def check_time(prediction: str, gold: Time) -> Finding | None:
     """Compare with a time of day; None where the prediction is none."""
-    time = read_time(prediction)
+    time = read_time(_WITH_H.sub(r"\1:\2", plain(prediction)))
     if time is None:
         return None
     same = (time.minute, time.second) == (gold.minute, gold.second) and bool(_hours(time) & _hours(gold))

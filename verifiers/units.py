@@ -17,7 +17,8 @@ class Unit(NamedTuple):
     noun: str = ""
 
     def __str__(self) -> str:
-        return self.noun or "*".join(f"{name}^{power}" for name, power in self.dims)
+        dims = "*".join(name if power == 1 else f"{name}^{power}" for name, power in self.dims)
+        return self.noun or (dims if self.factor == 1 else f"[{self.factor} {dims}]")
 
 
 _SCALED = """

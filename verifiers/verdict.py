@@ -9,7 +9,7 @@ comparison that ran out of time; an abstention is never worth a reward.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-VERSION = "2"
+VERSION = "3"
 """Changes with any change in behaviour; stamped on data, runs and reports."""
 
 Outcome = Literal["correct", "wrong", "abstain"]
@@ -77,7 +77,7 @@ def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> F
 
 _UNDECIDED = {
     "timeout": "it takes longer than a verdict may",
-    "worker_lost": "the process that judged it was lost, twice",
+    "worker_lost": "every process that was to judge it was lost",
     "error": "the rules failed on it",
     "too_long": "no response is that long",
 }

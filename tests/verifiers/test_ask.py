@@ -79,5 +79,13 @@ def test_texts_that_differ_are_wrong_or_left_open() -> None:
     assert verify_response("<think>a hound</think>", "a dog", presume_wrong=False).outcome == "wrong"
 
 
+def test_rows_of_many_characters_are_not_sent_at_once() -> None:
+    """A worker that still takes in a hundred megabytes when its first row's time is over loses that row."""
+    rows = [("é" * 1_900_000 + str(index), "7", None) for index in range(4)]
+    assert [len(chunk) for chunk in ask._chunks(rows)] == [1] * 4
+    assert [len(chunk) for chunk in ask._chunks([("7", str(index), None) for index in range(450)])] == [200, 200, 50]
+    assert "timeout" not in {verdict.reason for verdict in verify_many(rows, responses=True)}
+
+
 def test_no_rows() -> None:
     assert verify_many([]) == []

@@ -62,6 +62,17 @@ def test_a_killed_worker_is_replaced() -> None:
     assert not verify("\\sqrt{50}", "5\\sqrt{3}")
 
 
+def test_nobody_waits_for_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "MAX_WORKERS", 1)
+    monkeypatch.setattr(pool, "_pool", pool.Pool())
+    worker = pool._pool.borrow()
+    with ThreadPoolExecutor(4) as threads:
+        runs = [threads.submit(verify, "7", "7") for _ in range(4)]
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        pool._pool.give_back(worker, usable=False)
+        assert {run.result(timeout=30).reason for run in runs} == {"worker_lost"}
+
+
 HARD = "\\sum_{a=1}^{1999}\\sum_{b=1}^{1999}\\sum_{c=1}^{1999} \\sin(abc)"
 
 
