@@ -8,6 +8,7 @@ Lengths are those of the trainer's own collator, so a row that is measured as fi
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -200,13 +201,20 @@ def fingerprint(rows: Rows, processor: Any) -> str:
         rows.content_hash,
         rows.split,
         str(len(rows.dataset)),
-        processor.tokenizer.backend_tokenizer.to_str() if processor.tokenizer.is_fast else repr(processor.tokenizer),
+        definition(processor.tokenizer),
         str(processor.chat_template),
         processor.image_processor.to_json_string(),
         version("trl"),
         version("transformers"),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def definition(tokenizer: Any) -> str:
+    """What a tokenizer is, without how it was last asked to pad and cut, which a fast one keeps in itself."""
+    if not tokenizer.is_fast:
+        return repr(tokenizer)
+    return json.dumps(json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None})
 
 
 def batches(dataset: "Dataset") -> Iterator[list[dict[str, Any]]]:

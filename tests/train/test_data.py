@@ -19,6 +19,12 @@ def test_a_split_is_loaded_by_name_or_folder(home, colour_rows, write_version, q
     assert rows.dataset[0]["images"][0].size == (56, 56)
     assert rows.content_hash == version.manifest.content_hash
     assert len(load_split(str(version.path), "rl", home).dataset) == 2
+    assert rows.verify_kind == "auto"
+
+
+def test_a_split_knows_how_its_answers_were_compared(home, colour_rows, write_version):
+    write_version(home, colour_rows(1), recipe={"name": "colours", "verify": {"kind": "text"}})
+    assert load_split("colours", "sft", home).verify_kind == "text"
 
 
 def test_a_version_with_nothing_to_learn_from_is_one_line(home, colour_rows, write_version):
@@ -36,8 +42,9 @@ def test_lengths_are_measured_once(home, small_vlm, colour_rows, write_version):
     first = measured(rows, processor, 512, home)
     assert first.equals(measure(rows, processor, 512))
     (kept,) = (home.path / "datasets" / "lengths").iterdir()
-    kept.write_bytes(kept.read_bytes())
     assert measured(rows, processor, 1, home)["reason"].to_list() == ["too_long"] * 4
+    pl.read_parquet(kept).with_columns(completion_tokens=pl.lit(7, pl.Int64)).write_parquet(kept)
+    assert measured(rows, processor, 512, home)["completion_tokens"].to_list() == [7] * 4
     assert measured(rows, load_processor(str(small_vlm), 28 * 28), 512, home)["image_tokens"].to_list() == [1] * 4
     prompts = measure(load_split("colours", "rl", home), processor, 512)
     assert prompts["completion_tokens"].to_list() == [0]
