@@ -204,6 +204,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"trainer": {"optimm": "sgd"}}, "trainer.optimm is not an argument .* did you mean optim"),
         ({}, {"trainer": {"learning_rate": 1}}, r"trainer.learning_rate is a setting of its own"),
         ({}, {"trainer": {"output_dir": "x"}}, "trainer.output_dir is set by ovt"),
+        ({}, {"trainer": {"disable_tqdm": False}}, "trainer.disable_tqdm is set by ovt"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_line(home, small_vlm, colour_rows, write_version, change, changes, told):

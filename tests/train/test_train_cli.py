@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ovt.curate.errors import RecipeError
-from ovt.train.commands import load_settings
+from ovt.train.commands import load_settings, spread
 from ovt.train.models import load_model
 from ovt.train.runs import is_complete
 from ovt.train.sft import SftSection, sft
@@ -89,6 +89,15 @@ num_machines: 1
 machine_rank: 0
 num_processes: 2
 """
+
+
+def test_what_devices_share_is_read_from_their_configuration(tmp_path):
+    """Plain data parallelism holds everything on each device, so its plan divides no memory."""
+    config = tmp_path / "cpus.yaml"
+    config.write_text(TWO_CPUS)
+    assert spread(None, None) == (1, False)
+    assert spread(str(config), None) == (2, False)
+    assert spread("fsdp", 8) == (8, True)
 
 
 @pytest.mark.slow

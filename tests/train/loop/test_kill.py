@@ -1,0 +1,62 @@
+"""`kill -9` in the middle of a loop's training: the same line goes on, and does at most a checkpoint's steps again."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ovt.curate.versions.read import open_version
+from ovt.train.loop.recipe import load_loop
+from ovt.train.loop.status import read_status
+from ovt.train.models import weights_revision
+from ovt.train.runs import open_run, read_log
+from ovt.train.sft import SftSection, sft
+
+OVT = Path(sys.executable).with_name("ovt")
+STEPS, SAVE = 30, 5
+SETS = (f"sft.max_steps={STEPS}", f"sft.save_steps={SAVE}", "sft.learning_rate=0.003")
+
+
+def start(home, recipe: Path) -> subprocess.Popen[str]:
+    env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    line = [OVT, "loop", "run", recipe, *(part for one in SETS for part in ("--set", one))]
+    return subprocess.Popen(line, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def steps_logged(home) -> list[int]:
+    return [line["step"] for line in read_log(home.runs / "tiny-sft-1" / "log.jsonl") if "loss" in line]
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(recipe_file, home, loopback):
+    process = start(home, recipe_file)
+    while process.poll() is None and max(steps_logged(home), default=0) < 2 * SAVE + 2:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    killed_at, asked = max(steps_logged(home)), len(loopback.seen)
+    assert killed_at < STEPS
+    states = {step["name"]: step["status"] for step in read_status("tiny", home)["steps"]}
+    assert (states["data-1"], states["sft-1"], states["eval-sft-1"]) == ("done", "stopped", "to do")
+
+    again = start(home, recipe_file)
+    _, err = again.communicate(timeout=300)
+    assert again.returncode == 0, err
+    (went_on_from,) = re.findall(rf"going on from step (\d+) of {STEPS}", err)
+    assert 0 < int(went_on_from) <= killed_at <= int(went_on_from) + SAVE
+    assert "--set sft.max_steps=30" in open_version("tiny-1", home).manifest.provenance.rebuild
+    assert "data-1:" not in err  # found, not done again
+    assert len(loopback.seen) == asked
+    assert steps_logged(home) == list(range(1, STEPS + 1))
+    assert {step["status"] for step in read_status("tiny", home)["steps"]} <= {"done", "failed"}  # no gate is enabled
+
+    settings, run = load_loop(recipe_file, SETS).iterations[0].sft, open_run("tiny-sft-1", home)
+    assert isinstance(settings, SftSection)
+    whole = sft("tiny-1", run.record.model, settings, home, name="whole")  # that nobody disturbs
+    assert weights_revision(str(run.model)) == weights_revision(str(whole.model))
