@@ -1,8 +1,10 @@
 """`ovt data push`, `pull` and `card` as typed, and the data set as others load it from the Hub."""
 
+import itertools
 import json
 import os
 import threading
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -65,10 +67,10 @@ def size(listed: str) -> int:
 
 def test_a_killed_push_goes_on_where_it_was(hub, shell, home, make_build):
     version = make_build(10).write(home)
-    reached, over = threading.Event(), threading.Event()
+    reached, over, puts = threading.Event(), threading.Event(), itertools.count(1)
 
     def hang_on_the_last(method, path):
-        if method == "PUT" and len(hub.stored) == 6 and not over.is_set():
+        if method == "PUT" and not over.is_set() and next(puts) == 7:  # they come several at once
             reached.set()
             over.wait(60)
             return "drop"
@@ -77,6 +79,9 @@ def test_a_killed_push_goes_on_where_it_was(hub, shell, home, make_build):
     hub.refuse = hang_on_the_last
     process = shell.start("-c", "from ovt.cli import main; main()", "data", "push", "tiny", "you/tiny")
     assert reached.wait(60)
+    while len(hub.stored) < 6:
+        assert process.poll() is None
+        time.sleep(0.005)
     process.kill()
     process.communicate()
     over.set()
