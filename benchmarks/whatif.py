@@ -35,7 +35,7 @@ from ovt.curate.versions.manifest import Input, Provenance
 from ovt.curate.versions.read import open_version
 from ovt.curate.versions.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
-from ovt.curate.whatif.whatif import what_if
+from ovt.curate.whatif.whatif import Saving, what_if
 
 MAX_WORDS = 300
 SOURCES = ("figures", "tables", "maps")
@@ -105,7 +105,8 @@ def generate(folder: Path, samples: int) -> None:
 
 def decide_again(folder: Path, *overrides: str, save_as: str | None = None) -> str:
     home = Home(folder)
-    about = what_if(open_version("million", home), overrides, home, save_as=save_as)
+    saving = Saving(save_as, home, rebuild="-") if save_as else None
+    about = what_if(open_version("million", home), overrides, saving=saving)
     return ", ".join(f"{name} {about['rows'][name]:,}" for name in ("same", "changed", "removed", "added"))
 
 

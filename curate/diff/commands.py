@@ -26,9 +26,10 @@ def diff(
 ) -> None:
     """Show what lies between two versions: rows that came, went and changed, and how the data drifted."""
     from ovt.curate.diff.diff import compare
-    from ovt.curate.diff.opening import open_sides
+    from ovt.curate.diff.opening import open_side
 
-    found = compare(*open_sides(a, b, Home.locate(home)))
+    there = Home.locate(home)
+    found = compare(open_side(a, there), open_side(b, there))
     if html:
         from ovt.curate.diff.page import write_page
 

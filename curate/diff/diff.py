@@ -14,13 +14,15 @@ settings, prompts, origins    what was set otherwise (`recipes.py`)
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from ovt.curate.diff import changes, drift, matching, recipes, texts
-from ovt.curate.diff.opening import Side, reading
+from ovt.curate.diff.opening import check_files
 from ovt.curate.diff.tables import Tables, read_tables
+from ovt.curate.versions.read import Version, reading
 from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.show import outline
 
@@ -30,55 +32,58 @@ STATUSES = ("same", "changed", "removed", "added")
 
 @dataclass(frozen=True)
 class Diff:
-    """Two sides, the numbers (`about`, as above), `rows`: a line per row of either version, as `changes.classify` tells
-    them, with `stage` and `reason` of those that came or went; and `matches` of `matching.match_questions`."""
+    """Two versions, the numbers (`about`, as above), `rows`: a line per row of either, as `changes.classify` has it,
+    with `stage` and `reason` of those that came or went; and `matches` of `matching.match_questions`."""
 
-    a: Side
-    b: Side
+    a: Version
+    b: Version
     about: dict[str, Any]
     rows: pl.DataFrame
     matches: pl.DataFrame
 
 
-def compare(a: Side, b: Side) -> Diff:
+def compare(a: Version, b: Version) -> Diff:
     """The difference from `a` to `b`. Raises OvtError where a table cannot be read because it was edited."""
-    share = min(1.0, texts.SAMPLED / max(1, *(side.version.manifest.rows["sft"] for side in (a, b))))
-    with ThreadPoolExecutor(2) as pool:
+    share = min(1.0, texts.SAMPLED / max(1, *(version.manifest.rows["sft"] for version in (a, b))))
+    with ThreadPoolExecutor(4) as pool:
+        notes = pool.map(check_files, (a, b))  # beside the reading: hashing keeps a core busy each
         of_a, of_b = pool.map(partial(read, share=share), (a, b))
         with reading(a), reading(b):
-            matches = matching.match_questions(a.version, b.version, of_a.questions, of_b.questions)
+            matches = matching.match_questions(a, b, of_a.questions, of_b.questions)
             of_b = matching.renamed(of_b, matches)
             figures = pool.submit(_figures, of_a, of_b)  # beside the rows: most joins keep one core busy
             replies = changes.same_replies(of_a, of_b)
             rows = trace(a, b, of_a, of_b, replies, matches)
-        about = _about(a, b) | _counted(of_a, of_b, replies, matches, rows) | figures.result()
+        about = _about(a, b, [*chain(*notes)]) | _counted(of_a, of_b, replies, matches, rows) | figures.result()
     return Diff(a, b, about, rows, matches)
 
 
-def read(side: Side, share: float) -> Tables:
-    """The tables of a side, with `share` of its texts."""
-    with reading(side):
-        return read_tables(side.version, share)
+def read(version: Version, share: float) -> Tables:
+    """The tables of a version, with `share` of its texts."""
+    with reading(version):
+        return read_tables(version, share)
 
 
-def trace(a: Side, b: Side, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+def trace(
+    a: Version, b: Version, of_a: Tables, of_b: Tables, replies: pl.DataFrame, matches: pl.DataFrame
+) -> pl.DataFrame:
     """What became of each row, and why."""
     left, right = matching.with_replies(of_a), matching.with_replies(of_b)
     rows = changes.classify(matching.pair_rows(left, right), left, right, replies, matches)
     came = rows.filter(pl.col("status") == "added").drop("reply").rename({"reply_b": "reply"})
-    went = changes.explain(rows.filter(pl.col("status") == "removed"), a.version, b.version, of_b)
-    came = changes.explain(came, b.version, a.version, of_a).rename({"reply": "reply_b"})
+    went = changes.explain(rows.filter(pl.col("status") == "removed"), a, b, of_b)
+    came = changes.explain(came, b, a, of_a).rename({"reply": "reply_b"})
     stayed = rows.filter(pl.col("status").is_in(["same", "changed"]))
     return pl.concat([stayed, went, came], how="diagonal").sort("row", "row_b", nulls_last=True)
 
 
-def _about(a: Side, b: Side) -> dict[str, Any]:
+def _about(a: Version, b: Version, notes: list[str]) -> dict[str, Any]:
     """What the manifests tell."""
-    manifests = a.version.manifest, b.version.manifest
+    manifests = a.manifest, b.manifest
     return {
-        "a": outline(a.version),
-        "b": outline(b.version),
-        "notes": [*a.notes, *b.notes],
+        "a": outline(a),
+        "b": outline(b),
+        "notes": notes,
         "settings": recipes.settings(manifests[0].provenance.recipe, manifests[1].provenance.recipe),
         "prompts": recipes.prompts(*manifests),
         "origins": recipes.origins(*manifests),

@@ -15,8 +15,8 @@ import polars as pl
 from ovt.curate.diff.estimates import Estimate, Ratio, estimate, quantile_influence
 from ovt.curate.diff.tables import Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
+from ovt.curate.versions.stats import BUCKETS, round_up
 
-BUCKETS = ("easy", "medium", "hard", "unsolved")
 NOT_KEPT = "none"
 SAME_QUESTIONS = "pass rate, same questions"
 MOST_VALUES = 12  # sources and kinds that get a line of their own; the others are one line
@@ -200,8 +200,3 @@ def histogram(a: Tables, b: Tables) -> list[dict]:
         }
         for number in range(last + 1)
     ]
-
-
-def round_up(width: float) -> int:
-    """1, 2, 5, 10, 20, …"""
-    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)

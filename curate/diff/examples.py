@@ -10,12 +10,11 @@ import pyarrow.parquet as pq
 
 from ovt.curate.diff.changes import KINDS
 from ovt.curate.diff.diff import Diff
-from ovt.curate.diff.opening import Side, reading
 from ovt.curate.diff.tables import collect, hashed
 from ovt.curate.diff.wording import compare_words
-from ovt.curate.versions.read import Version, scan
+from ovt.curate.versions.read import Version, reading, scan
+from ovt.curate.versions.show import TURNS
 
-TURNS = ("prompt", "completion")
 FIELDS = ("question_id", "sample_id", "question", "choices", "answer", "source", "difficulty", "n_correct", "n_samples")
 SHOWN = ("changed", "removed", "added")
 
@@ -34,9 +33,9 @@ def examples(diff: Diff, limit: int, images: bool = False) -> list[dict[str, Any
     chosen = pl.concat(pick(diff.rows.filter(pl.col("status") == status), limit) for status in SHOWN).to_dicts()
     columns = [*FIELDS, *TURNS, *(["images"] if images else [])]
     with reading(diff.a):
-        left = read_places(diff.a.version, _places(chosen, ""), columns)
+        left = read_places(diff.a, _places(chosen, ""), columns)
     with reading(diff.b):
-        right = read_places(diff.b.version, _places(chosen, "_b"), columns)
+        right = read_places(diff.b, _places(chosen, "_b"), columns)
     details = {"removed": _details(diff.b, diff, chosen), "added": _details(diff.a, diff, chosen)}
     return [
         _example(row, left.get(_place(row, "")), right.get(_place(row, "_b")), details.get(row["status"], {}))
@@ -70,7 +69,7 @@ def read_places(version: Version, places: Iterable[Place], columns: list[str]) -
     for split in sorted({split for split, _ in places}):
         wanted = sorted({place for one, place in places if one == split})
         for place, row in _read_split(version, split, wanted, columns):
-            found[split, place] = {"split": split} | _flat(row)
+            found[split, place] = {"split": split} | _flat(dict.fromkeys(columns) | row)
     return found
 
 
@@ -99,14 +98,14 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return row | turns | images
 
 
-def _details(side: Side, diff: Diff, chosen: list[dict[str, Any]]) -> dict[int, str]:
-    """What this side's ledger says for people about the questions of the chosen rows."""
-    names = dict(diff.matches.select("question", "question_b").iter_rows()) if side is diff.b else {}
+def _details(version: Version, diff: Diff, chosen: list[dict[str, Any]]) -> dict[int, str]:
+    """What this version's ledger says for people about the questions of the chosen rows."""
+    names = dict(diff.matches.select("question", "question_b").iter_rows()) if version is diff.b else {}
     ids = {names.get(row["question"], row["question"]): row["question"] for row in chosen}
-    ends = scan(side.version, "decisions").filter(pl.col("level") == "question", pl.col("decision") == "dropped")
+    ends = scan(version, "decisions").filter(pl.col("level") == "question", pl.col("decision") == "dropped")
     named = ends.select(hashed("id").alias("question"), "detail").drop_nulls()
     wanted = pl.LazyFrame({"question": list(ids)}, schema={"question": pl.UInt64})
-    with reading(side):
+    with reading(version):
         return {ids[own]: detail for own, detail in collect(named.join(wanted, on="question", how="semi")).iter_rows()}
 
 

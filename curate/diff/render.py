@@ -47,8 +47,8 @@ def _head(about: dict[str, Any], width: int) -> Iterator[Text]:
     yield Text.assemble(("rows     ", "bold"), f"{splits}: ", counts)
     lines = {
         "changed": ", ".join(f"{one['kind']} {one['rows']:,}" for one in about["changed"]),
-        "removed": _reasons(about["removed"]),
-        "added": _reasons(about["added"]),
+        "removed": reasons_line(about["removed"]),
+        "added": reasons_line(about["added"]),
         "set": "; ".join(map(_setting, about["settings"])),
         "also": "; ".join(_also(about)),
     }
@@ -63,7 +63,7 @@ def _wrapped(name: str, line: str, width: int) -> Iterator[Text]:
         yield Text.assemble((f"{'' if number else name:<9}", "bold"), part)
 
 
-def _reasons(counts: list[dict[str, Any]]) -> str:
+def reasons_line(counts: list[dict[str, Any]]) -> str:
     """ "filter too_long 18, verify wrong 3"."""
     return ", ".join(f"{one['stage']} {one['reason']} {one['rows']:,}" for one in counts)
 

@@ -12,8 +12,9 @@ import polars as pl
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.read import Version, scan
 from ovt.curate.versions.schema import ROWS, SPLITS
+from ovt.curate.versions.show import content
 
-SUMMED = ("samples", "cut", "failed", "tokens", "cost", "priced")
+SUMMED = ("samples", "cut", "failed", "tokens", "cost", "unpriced")
 CARRIED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 
 
@@ -23,7 +24,8 @@ class Tables:
 
     rows       the data: split, place (its row in the split), sample and answer as hashes, prompt and text as hashes,
                CARRIED, and for a share of the rows `sampled`, the text itself
-    questions  one row each: kind (of the answer), samples, cut, failed, tokens, cost (null: no price), edited
+    questions  one row each: kind (of the answer), samples, cut, failed, tokens, cost (null in all of a version that has
+               a reply without a price), edited
     samples    the judged replies: reply, sample (hashes), outcome
     ends       where each question ended: stage, decision, reason
     """
@@ -45,11 +47,6 @@ def read_tables(version: Version, share: float) -> Tables:
 def hashed(column: str) -> pl.Expr:
     """A column as 64-bit hashes; null of null."""
     return pl.when(pl.col(column).is_not_null()).then(pl.col(column).hash())
-
-
-def content(turn: str) -> pl.Expr:
-    """The text of a column of chat turns; null where there is none."""
-    return pl.col(turn).list.get(0, null_on_oob=True).struct.field("content")
 
 
 def known(table: pl.LazyFrame, names: Iterable[str]) -> list[pl.Expr]:
@@ -98,7 +95,7 @@ def _replies(version: Version) -> pl.DataFrame:
             (reasoned & pl.col("error").is_not_null()).alias("failed"),
             (pl.col("prompt_tokens").fill_null(0) + pl.col("completion_tokens").fill_null(0)).alias("tokens"),
             pl.col("cost_usd").alias("cost"),
-            pl.col("cost_usd").is_not_null().alias("priced"),
+            (pl.col("cost_usd").is_null() & pl.col("error").is_null()).alias("unpriced"),
         )
     )
 
@@ -116,7 +113,7 @@ def _judged(version: Version, replies: pl.DataFrame) -> pl.DataFrame:
 def _questions(version: Version, replies: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     question = hashed("question_id").alias("question")
     summed = replies.lazy().group_by("question").agg(pl.col(SUMMED).sum())
-    said = summed.with_columns(cost=pl.when(pl.col("priced") > 0).then("cost")).drop("priced")
+    said = summed.with_columns(cost=pl.when(pl.col("unpriced").sum() == 0).then("cost")).drop("unpriced")
     kinds = judged.lazy().group_by("question").agg(pl.col("kind").min())
     notes = pl.col("detail").fill_null("").str.contains("reflection cut", literal=True)
     edited = scan(version, "decisions").filter(_kept_sample(), notes).group_by(question).agg(edited=pl.len())

@@ -35,5 +35,5 @@ def run(samples: pl.DataFrame, column: str = "response") -> pl.DataFrame:
 
 def per_thousand_words(words: str = "response_words") -> list[pl.Expr]:
     """For each of COLUMNS, the cues per 1,000 words over all rows of a table (Float64; null without words)."""
-    total = pl.col(words).sum()
-    return [pl.when(total > 0).then(pl.col(name).sum() * 1000 / total).alias(name) for name in COLUMNS]
+    total, *sums = (pl.col(name).cast(pl.Int64).sum() for name in (words, *COLUMNS))  # sums of Int32 would overflow
+    return [pl.when(total > 0).then(cues * 1000 / total).alias(name) for name, cues in zip(COLUMNS, sums, strict=True)]

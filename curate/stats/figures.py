@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovt.curate.versions.plain import plain
+from ovt.curate.versions.stats import BUCKETS
 
 PLACES = {"rows": 0, "share": 1, "words": 1, "per 1,000 words": 2, "tokens": 0, "US$": 4}
-BUCKETS = ("easy", "medium", "hard", "unsolved")
 MOST = 12  # kinds and sources that get a row of their own
 
 
@@ -42,11 +42,7 @@ Found = Iterator[tuple[str, str, float | None]]  # (name, unit, value) of one ve
 def _rows(one: dict[str, Any]) -> Found:
     for name in ("sft", "rl", "questions"):
         yield name, "rows", one[name]
-    yield (
-        "questions kept",
-        "share",
-        ratio(sum(count["sft"] + count["rl"] for count in one["sources"]), one["questions"]),
-    )
+    yield "questions kept", "share", ratio(one["questions_kept"], one["questions"])
 
 
 def _words(one: dict[str, Any]) -> Found:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.plots import COLOURS, OUTCOMES, bars, histogram, label, make_figure, name_all, name_axes, render, style
-from ovt.curate.stats.figures import BUCKETS, number, ratio, tabulate, telling, unit_of
+from ovt.curate.stats.figures import number, ratio, tabulate, telling, unit_of
 from ovt.curate.versions.plain import plain
+from ovt.curate.versions.stats import BUCKETS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

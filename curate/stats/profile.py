@@ -19,7 +19,7 @@ REASONED = pl.col("stage") == "reason"
 def profile(version: Version) -> dict[str, Any]:
     """Everything that `ovt data stats` says of a version, as plain data.
 
-    ref, content_hash, sft, rl, questions, cost_usd, …    `show.outline`
+    ref, content_hash, sft, rl, questions, cost_usd, …    `show.outline`; questions_kept: those with a row
     words, behaviours, pass_rates, difficulty, sources    of the kept rows: `versions.stats.summarise`
     kinds       kind of answer, questions, samples, correct, wrong, abstain
     finishes    stage, finish_reason ("failed" where no reply came), samples
@@ -39,6 +39,7 @@ def profile(version: Version) -> dict[str, Any]:
     costs = {"samples": len(samples), "tokens": tokens, "cost_usd": about["cost_usd"]}
     return {
         **about,
+        "questions_kept": count_kept(version),
         **summarise(rows.lazy()),
         "kinds": kinds(samples),
         "finishes": finishes(samples),
@@ -47,6 +48,11 @@ def profile(version: Version) -> dict[str, Any]:
         "per_row": {name: total / kept if kept and total is not None else None for name, total in costs.items()},
         "by_source": by_source(samples, rows),
     }
+
+
+def count_kept(version: Version) -> int:
+    """The questions that have a row, or several."""
+    return sum(row.rows_out for row in version.manifest.funnel if (row.level, row.stage) == ("question", "version"))
 
 
 def read_samples(version: Version) -> pl.DataFrame:
@@ -107,10 +113,10 @@ def by_source(samples: pl.DataFrame, rows: pl.DataFrame) -> list[dict[str, Any]]
 
 def of_rows(rows: pl.DataFrame) -> dict[str, Any]:
     """The kept rows of one source."""
-    words = rows["response_words"].drop_nulls()
+    words = lengths(rows["response_words"].drop_nulls())
     return {
         "sft": int((rows["split"] == "sft").sum()),
         "rl": int((rows["split"] == "rl").sum()),
-        "words": round(words.sum() / len(words), 1) if len(words) else None,
-        "behaviours": behaviours(rows.filter(pl.col("response_words").is_not_null())),
+        "words": words["mean"] if words else None,
+        "behaviours": behaviours(rows),
     }

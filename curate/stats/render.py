@@ -12,8 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.curate.stats.figures import BUCKETS, Figure, number, tabulate, telling, unit_of
+from ovt.curate.stats.figures import Figure, number, tabulate, telling, unit_of
 from ovt.curate.versions.render import bar, short, shown
+from ovt.curate.versions.stats import BUCKETS
 
 WIDTH = 20  # letters of the longest bar
 FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, told apart without colours too

@@ -31,6 +31,11 @@ def outline(version: Version) -> dict[str, Any]:
     }
 
 
+def content(turn: str) -> pl.Expr:
+    """The text of a column of chat turns; null where there is none."""
+    return pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn)
+
+
 def describe(version: Version) -> dict[str, Any]:
     """Everything about a version but its rows: `outline`, the manifest's records and `stats.summarise`."""
     manifest = version.manifest.model_dump(mode="json")
@@ -46,8 +51,7 @@ def describe(version: Version) -> dict[str, Any]:
 
 def head(version: Version, split: str | None = None, rows: int = 5) -> list[dict[str, Any]]:
     """The first rows of the data (of one split): flat columns, the texts of prompt and completion, image ids."""
-    texts = [pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn) for turn in TURNS]
-    kept = scan_rows(version.path, [*FLAT, *texts])
+    kept = scan_rows(version.path, [*FLAT, *map(content, TURNS)])
     if split:
         kept = kept.filter(pl.col("split") == split)
     first = kept.head(rows).collect()

@@ -1,10 +1,11 @@
-"""Numbers about a version's rows, for its card and for `ovt data show`: plain dicts and lists, the same every time."""
+"""Numbers about a version's rows, for its card and for `ovt data`: plain dicts and lists, the same every time."""
 
 import polars as pl
 
-from ovt.curate.versions.schema import ROWS
+from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
+from ovt.curate.stages.behaviours import per_thousand_words
 
-BEHAVIOURS = tuple(name for name in ROWS if name.startswith("behaviour_"))
+BUCKETS = ("easy", "medium", "hard", "unsolved")  # of difficulty
 NEEDED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 BINS = 10
 
@@ -31,6 +32,7 @@ def lengths(counts: pl.Series) -> dict | None:
     """How whole numbers without nulls (words, tokens) are spread; None where there are none."""
     if not len(counts):
         return None
+    counts = counts.cast(pl.Int64)  # a sum of Int32 would overflow
     return {
         "rows": len(counts),
         "mean": round(counts.sum() / len(counts), 1),
@@ -44,7 +46,7 @@ def lengths(counts: pl.Series) -> dict | None:
 def _equal_bins(words: pl.Series) -> list[dict]:
     """At most BINS equal bins from 0, as wide as a round number allows."""
     longest = int(words.to_numpy().max())
-    width = _round_up(max(1, longest) / BINS)
+    width = round_up(max(1, longest) / BINS)
     counts = dict((words // width).value_counts().iter_rows())
     return [
         {"from": number * width, "to": (number + 1) * width - 1, "rows": counts.get(number, 0)}
@@ -52,15 +54,15 @@ def _equal_bins(words: pl.Series) -> list[dict]:
     ]
 
 
-def _round_up(width: float) -> int:
+def round_up(width: float) -> int:
+    """1, 2, 5, 10, 20, …"""
     return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
 
 
 def behaviours(rows: pl.DataFrame) -> dict[str, float]:
     """Cues per 1,000 words of rows that have a response, by family; 0 without words."""
-    words = int(rows["response_words"].sum())
-    counts = {name.removeprefix("behaviour_"): int(rows[name].sum()) for name in BEHAVIOURS}
-    return {family: round(1000 * count / words, 2) if words else 0.0 for family, count in counts.items()}
+    rates = rows.select(per_thousand_words()).row(0, named=True)
+    return {name.removeprefix("behaviour_"): round(rate or 0.0, 2) for name, rate in rates.items()}
 
 
 def _count(rows: pl.DataFrame, column: str) -> list[dict]:

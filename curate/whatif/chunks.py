@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from ovt.curate.decide import CHUNK
-from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.read import Version, scan
 from ovt.curate.versions.schema import SPLITS, STAGES
+from ovt.curate.versions.show import FLAT, TURNS, content
 
 AT_ONCE = 8  # chunks that are read together: a row group of the ledger holds more than one
 UNASKED = STAGES[: STAGES.index("caption")]
-TURNS = ("prompt", "completion")
-FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,17 @@ def unasked(version: Version) -> pl.DataFrame:
 
 def data_rows(version: Version, split: str) -> pl.LazyFrame:
     """The rows of a split, as `Chunk.rows` has them."""
-    texts = [pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn) for turn in TURNS]
-    return scan(version, split).select(pl.lit(split).alias("split"), *FLAT, *texts).with_row_index("place")
+    columns = [pl.lit(split).alias("split"), *FLAT, *map(content, TURNS)]
+    return scan(version, split).select(columns).with_row_index("place")
 
 
 def _starts(table: pl.LazyFrame, chunk_of: pl.DataFrame, count: int) -> list[int]:
-    """The row with which each chunk begins, and the one after the last; none where the rows are in another order."""
+    """The row with which each chunk begins, and the one after the last; none where the rows are in another order.
+
+    What nobody was asked about is before the first chunk.
+    """
     named = table.select("question_id").join(chunk_of.lazy(), on="question_id", how="left", maintain_order="left")
-    chunks = named.select(pl.col("chunk").fill_null(-1)).collect()[
-        "chunk"
-    ]  # those that nobody was asked about come first
+    chunks = named.select(pl.col("chunk").fill_null(-1)).collect()["chunk"]
     return chunks.search_sorted(pl.Series(range(count + 1), dtype=pl.Int64)).to_list() if chunks.is_sorted() else []
 
 

@@ -24,20 +24,15 @@ def what_if(
 ) -> None:
     """Show the funnel and the rows of a version under other settings, from its stored replies; no model is asked."""
     from ovt.curate.versions.read import open_version
+    from ovt.curate.whatif.whatif import Saving
     from ovt.curate.whatif.whatif import what_if as decide_again
 
     there = Home.locate(home)
     version = open_version(ref, there)
-    about = decide_again(
-        version,
-        overrides or (),
-        there,
-        judge_again=reverify,
-        examples=examples,
-        save_as=save_as,
-        rebuild=rebuild_line(version.hash_ref, overrides, reverify, save_as),
-        git_commit=git_commit(),
-    )
+    saving = None
+    if save_as is not None:
+        saving = Saving(save_as, there, rebuild_line(version.hash_ref, overrides, reverify, save_as), git_commit())
+    about = decide_again(version, overrides or (), judge_again=reverify, examples=examples, saving=saving)
     if json:
         print_json(about)
         return
@@ -47,8 +42,8 @@ def what_if(
     screen.print(told(about, bool(screen.color_system)))
 
 
-def rebuild_line(ref: str, overrides: list[str] | None, reverify: bool, save_as: str | None) -> str:
+def rebuild_line(ref: str, overrides: list[str] | None, reverify: bool, save_as: str) -> str:
     """The command that makes the saved version again."""
     options = [part for override in overrides or () for part in ("--set", override)]
-    options += ["--reverify"] * reverify + ["--save-as", save_as or ""]
+    options += ["--reverify"] * reverify + ["--save-as", save_as]
     return shlex.join(["ovt", "data", "what-if", ref, *options])

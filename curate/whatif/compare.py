@@ -12,9 +12,10 @@ import polars as pl
 
 from ovt.curate.decide import Tables
 from ovt.curate.diff.changes import KINDS, classify
-from ovt.curate.diff.examples import FIELDS, SHOWN, TURNS, pick
+from ovt.curate.diff.examples import FIELDS, SHOWN, pick
 from ovt.curate.diff.matching import MATCHES, pair_rows
 from ovt.curate.diff.tables import hashed
+from ovt.curate.versions.show import TURNS
 from ovt.curate.versions.stats import NEEDED
 from ovt.curate.whatif.chunks import Chunk
 

@@ -7,17 +7,15 @@ from ovt.curate.sources.images import image_path, keep_image
 from ovt.curate.versions.read import Version, scan
 
 
-def restore_images(version: Version, home: Home) -> int:
-    """Puts the images of the version's rows into the home where one of its questions' images is missing there; how many
-    were put back. An image that only a dropped question has is nowhere in a version."""
+def restore_images(version: Version, home: Home) -> None:
+    """Puts the images of the version's rows into the home where one of its questions' images is missing there; one that
+    only a dropped question has is nowhere in a version."""
     wanted = scan(version, "questions").select("images").explode("images").unique().collect()["images"].drop_nulls()
-    missing = {image_id for image_id in wanted if not image_path(home, image_id).exists()}
-    if not missing:
-        return 0
-    files = sorted(path for path in (version.path / "data").glob("*.parquet"))
-    before = len(missing)
-    for path in files:
-        for batch in pq.ParquetFile(path).iter_batches(64, columns=["images"]):
-            for images in batch.column("images").to_pylist():
-                missing -= {keep_image(home, image["bytes"]) for image in images}
-    return before - len(missing)
+    if all(image_path(home, image_id).exists() for image_id in wanted):
+        return
+    for path in sorted((version.path / "data").glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(64, columns=["images"]):
+                for images in batch.column("images").to_pylist():
+                    for image in images:
+                        keep_image(home, image["bytes"])

@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ovt.curate.diff.render import STYLES, rows_shown, value_of_setting
+from ovt.curate.diff.render import STYLES, reasons_line, rows_shown, value_of_setting
 from ovt.curate.versions.render import shown
+from ovt.curate.versions.stats import BUCKETS
 
 MINUS = "\N{MINUS SIGN}"
-LEVELS = {"easy": 0, "medium": 1, "hard": 2, "unsolved": 3}
 
 
 def told(about: dict[str, Any], colours: bool) -> RenderableType:
@@ -95,7 +95,7 @@ def facts(about: dict[str, Any]) -> Table:
         ),
         "of them": counts,
         "changed": shown(", ".join(f"{one['kind']} {one['rows']:,}" for one in about["changed"])),
-        **{name: shown(listed(about[name])) for name in ("removed", "added")},
+        **{name: shown(reasons_line(about[name])) for name in ("removed", "added")},
         "words": shown(words(stats["a"]["words"], stats["b"]["words"])),
         "difficulty": shown(difficulty(stats["a"]["difficulty"], stats["b"]["difficulty"])),
         "verifier": shown("" if len(set(about["verifier"].values())) == 1 else arrow(*about["verifier"].values())),
@@ -113,11 +113,6 @@ def arrow(old: Any, new: Any) -> str:
     return texts[0] if old == new else " → ".join(texts)
 
 
-def listed(counts: list[dict[str, Any]]) -> str:
-    """ "filter too_long 69"."""
-    return ", ".join(f"{one['stage']} {one['reason']} {one['rows']:,}" for one in counts)
-
-
 def words(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
     """The lengths of the responses."""
     names = {"mean": "mean", "median": "median", "95th percentile": "p95", "longest": "max"}
@@ -127,5 +122,5 @@ def words(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str:
 def difficulty(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> str:
     """Rows by difficulty."""
     sides = [{one["value"]: one["sft"] + one["rl"] for one in side} for side in (old, new)]
-    names = sorted({*sides[0], *sides[1]}, key=lambda name: LEVELS.get(name, len(LEVELS)))
+    names = [name for name in (*BUCKETS, None) if name in {*sides[0], *sides[1]}]
     return ", ".join(f"{name or 'none'} {arrow(*(side.get(name, 0) for side in sides))}" for name in names)

@@ -5,6 +5,7 @@ No model is asked, and no image is read but to save. Verdicts are those of the l
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -31,16 +32,23 @@ from ovt.curate.whatif.settings import change
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 
+@dataclass(frozen=True)
+class Saving:
+    """What is to become of the outcome: a version `name` in `home`; `rebuild` is the command that makes it again."""
+
+    name: str
+    home: Home
+    rebuild: str
+    git_commit: str | None = None
+
+
 def what_if(
     version: Version,
     overrides: Iterable[str],
-    home: Home,
     *,
     judge_again: bool = False,
     examples: int = 3,
-    save_as: str | None = None,
-    rebuild: str = "",
-    git_commit: str | None = None,
+    saving: Saving | None = None,
 ) -> dict[str, Any]:
     """What `version` would be with `a.b=value` overrides of its recipe, as plain data, named as in a diff.
 
@@ -52,8 +60,8 @@ def what_if(
     stats            {a, b}: `stats.summarise`
     examples         rows of each status but "same", `examples` at most, with their texts
 
-    judge_again: give every verdict anew, with this ovt's verifier. Raises RecipeError for a setting that needs a model,
-    OvtError where the version's files are not what they were.
+    judge_again: give every verdict anew, with this ovt's verifier; saving: write the outcome as a version, too.
+    Raises RecipeError for a setting that needs a model, OvtError where the version's files are not what they were.
     """
     recipe, settings = change(version, overrides)
     again = judge_again or any(one["key"] == "verify.kind" for one in settings)
@@ -63,22 +71,21 @@ def what_if(
         )
     verifier = VERIFIER_VERSION if again else version.manifest.provenance.verifier_version
     with ExitStack() as stack:
-        writer = stack.enter_context(open_writer(version, save_as, home)) if save_as is not None else None
+        writer = stack.enter_context(open_writer(version, saving)) if saving else None
         dropped = left_out(version)
         compared = list(decided(version, recipe, again, examples, dropped, writer))
-        made = provenance(version, recipe, save_as, verifier, rebuild, git_commit)
         judged = [use for use in version.manifest.usage if use.stage == "judge"]
-        saved = writer.finish(made, judged).ref if writer else None
+        saved = writer.finish(provenance(version, recipe, verifier, saving), judged).ref if writer and saving else None
     about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": settings}
     about["verifier"] = {"a": version.manifest.provenance.verifier_version, "b": verifier}
     return about | summary(version, dropped.decisions, compared, examples)
 
 
-def open_writer(version: Version, name: str, home: Home) -> VersionWriter:
-    """A writer of versions of `name`, once the files and images of `version` were seen to be whole."""
+def open_writer(version: Version, saving: Saving) -> VersionWriter:
+    """The writer, once the files and images of `version` were seen to be whole."""
     verify_files(version)
-    restore_images(version, home)
-    return VersionWriter(home, name)
+    restore_images(version, saving.home)
+    return VersionWriter(saving.home, saving.name)
 
 
 def left_out(version: Version) -> Tables:
@@ -126,17 +133,15 @@ def stored(verdicts: pl.DataFrame) -> Judge:
     return judge
 
 
-def provenance(
-    version: Version, recipe: Recipe, name: str | None, verifier: str, rebuild: str, git_commit: str | None
-) -> Provenance:
+def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) -> Provenance:
     """Where the saved version comes from: the same sources and models, other settings, and `version` as its parent."""
     made = {
-        "recipe": recipe.model_copy(update={"name": name or recipe.name}).model_dump(mode="json"),
+        "recipe": recipe.model_copy(update={"name": saving.name}).model_dump(mode="json"),
         "parent": version.hash_ref,
-        "git_commit": git_commit,
+        "git_commit": saving.git_commit,
         "ovt_version": __version__,
         "verifier_version": verifier,
-        "rebuild": rebuild,
+        "rebuild": saving.rebuild,
     }
     return version.manifest.provenance.model_copy(update=made)
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.versions.read import scan_rows
-from ovt.curate.versions.show import describe
+from ovt.curate.stats.profile import profile
+from ovt.curate.versions.read import scan, scan_rows
+from ovt.curate.versions.show import FLAT, TURNS, content, describe
 from ovt.curate.versions.stats import NEEDED, summarise
+from ovt.curate.versions.write import VersionWriter
 
 # No shrinking: it would write versions for minutes.
 FEW = settings(
@@ -205,6 +207,23 @@ def test_diff_show_funnel_and_card_agree(write, ask, diff):
         assert f"mean {round(drift['words', 'mean'][side], 1)}" in card
     fallen = next(row for row in describe(b)["funnel"] if row["level"] == "question" and row["stage"] == "filter")
     assert about["removed"] == [{"stage": "filter", **one} for one in fallen["dropped"]]
+
+
+def test_money_is_that_of_stats_and_unknown_where_a_reply_has_no_price(home, write_version, ask, diff):
+    priced = write_version(home, [ask(1), ask(2)])
+    frames = {table: scan(priced, table).collect() for table in ("questions", "samples", "verdicts", "decisions")}
+    frames["samples"] = frames["samples"].with_columns(cost_usd=pl.when(pl.col("index") > 0).then("cost_usd"))
+    rows = scan_rows(priced.path, [*FLAT, *map(content, TURNS)]).collect()
+    images = frames["questions"].select("question_id", "images")
+    with VersionWriter(home, "partly") as writer:
+        writer.append(**frames, rows=rows.join(images, on="question_id", maintain_order="left"))
+        partly = writer.finish(priced.manifest.provenance)
+    drift = {one["name"]: one for one in diff(priced, partly).about["drift"]}
+    for side, version in (("a", priced), ("b", partly)):
+        told = profile(version)["per_row"]
+        assert drift["US$ per row"][side] == pytest.approx(told["cost_usd"])
+        assert drift["tokens per row"][side] == pytest.approx(told["tokens"])
+    assert drift["US$ per row"]["b"] is None
 
 
 def test_edited_file_is_named_and_compared(write, ask, diff):

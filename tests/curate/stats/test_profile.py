@@ -11,6 +11,7 @@ from ovt.curate.stats.figures import number, tabulate
 from ovt.curate.stats.profile import profile
 from ovt.curate.versions.read import scan
 from ovt.curate.versions.show import describe
+from ovt.curate.versions.stats import BEHAVIOURS, NEEDED, behaviours, lengths
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,22 @@ def test_a_cost_that_is_not_known_is_not_nothing(tmp_path, make_replies, recipe_
     assert {one["cost_usd"] for one in told["by_source"]} == {None}
     assert number(None, "US$") == "unknown"
     assert "| unknown |" in (version.path / "README.md").read_text()
+
+
+def test_a_question_with_several_rows_is_kept_once(home, make_replies, recipe_with):
+    version = make_replies(home, 20).write(home, recipe_with(name="all", select={"strategy": "all_correct"}))
+    counts = version.manifest.rows
+    ends = scan(version, "decisions").filter(level="question", decision="kept").collect()
+    (share,) = (one.values[0] for one in tabulate([profile(version)]) if one.name == "questions kept")
+    assert share == len(ends) / counts["questions"] < (counts["sft"] + counts["rl"]) / counts["questions"]
+
+
+def test_sums_beyond_two_billion_words():
+    counted = dict.fromkeys(BEHAVIOURS, 2**20)
+    rows = pl.DataFrame({"response_words": 2**30} | counted, schema=dict.fromkeys(NEEDED[3:], pl.Int32))
+    rows = pl.concat([rows] * 4)
+    assert (lengths(rows["response_words"]) or {})["mean"] == 2**30
+    assert set(behaviours(rows).values()) == {round(1000 / 2**10, 2)}
 
 
 def test_versions_side_by_side(home, version, make_replies, recipe_with):

@@ -5,6 +5,7 @@ import shutil
 
 import polars as pl
 import pytest
+from datasets import load_dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from ovt.curate.home import Home
 from ovt.curate.versions.funnel import by_stage
 from ovt.curate.versions.read import open_version, scan_rows, verify_files
 from ovt.curate.versions.stats import NEEDED, summarise
-from ovt.curate.whatif.whatif import what_if
+from ovt.curate.whatif.whatif import Saving, what_if
 
 few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 changes = st.fixed_dictionaries(
@@ -38,7 +39,7 @@ def files(version):
 
 
 def test_without_a_change_nothing_changes(version, home):
-    about = what_if(version, [], home, save_as="same")
+    about = what_if(version, [], saving=Saving("same", home, "-"))
     assert about["settings"] == []
     assert about["funnel"]["a"] == about["funnel"]["b"] == by_stage(version)
     assert about["stats"]["a"] == about["stats"]["b"] == summarise(scan_rows(version.path, NEEDED))
@@ -54,7 +55,7 @@ def test_without_a_change_nothing_changes(version, home):
 @given(changed=changes)
 def test_it_is_the_build_with_these_settings(changed, version, replies, home, recipe_with):
     overrides = [f"{key}={json.dumps(value)}" for key, value in changed.items()]
-    about = what_if(version, overrides, home, save_as="if")
+    about = what_if(version, overrides, saving=Saving("if", home, "-"))
     saved = open_version(about["saved"], home)
     tree = recipe_with(name="built").model_dump(mode="json", exclude_none=True)
     for key, value in changed.items():
@@ -74,7 +75,7 @@ def test_it_is_the_build_with_these_settings(changed, version, replies, home, re
 @given(changed=changes)
 def test_the_rows_that_change_are_those_of_a_diff(changed, version, home):
     overrides = [f"{key}={json.dumps(value)}" for key, value in changed.items()]
-    about = what_if(version, overrides, home, save_as="if")
+    about = what_if(version, overrides, saving=Saving("if", home, "-"))
     found = compare(open_side(version.ref, home), open_side(about["saved"], home)).about
     statuses = ("same", "changed", "removed", "added")
     assert {name: about["rows"][name] for name in statuses} == {name: found["rows"][name] for name in statuses}
@@ -83,13 +84,13 @@ def test_the_rows_that_change_are_those_of_a_diff(changed, version, home):
 
 
 def test_examples_say_what_became_of_rows_and_why(version, home):
-    about = what_if(version, ["filter.length.max_words=12"], home, examples=2)
+    about = what_if(version, ["filter.length.max_words=12"], examples=2)
     removed = [one for one in about["examples"] if one["status"] == "removed"]
     assert len(removed) == 2
     assert {one["stage"] for one in removed} == {"filter"}
     assert all("more than 12" in one["detail"] for one in removed)
     assert all(one["a"]["completion"].startswith("<think>") and one["b"] is None for one in removed)
-    about = what_if(version, ["filter.reflection.mode=off", "select.strategy=longest_correct"], home, examples=9)
+    about = what_if(version, ["filter.reflection.mode=off", "select.strategy=longest_correct"], examples=9)
     edited = next(one for one in about["examples"] if "sample" in one["kinds"])
     assert edited["a"]["sample_id"] != edited["b"]["sample_id"]
     assert "".join(text for what, text in edited["pieces"] if what != "removed") == edited["b"]["completion"]
@@ -114,23 +115,20 @@ def test_examples_say_what_became_of_rows_and_why(version, home):
 )  # fmt: skip
 def test_what_only_a_model_can_answer_is_refused_in_one_line(version, home, override, said):
     with pytest.raises(RecipeError) as refused:
-        what_if(version, [override], home)
+        what_if(version, [override])
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_setting_that_is_as_it_was_is_no_change(version, home):
-    assert what_if(version, ["reason.k=4", "caption.endpoint=server"], home)["settings"] == []
+    assert what_if(version, ["reason.k=4", "caption.endpoint=server"])["settings"] == []
 
 
 def test_a_saved_version_names_its_parent_and_how_to_make_it_again(version, home):
     about = what_if(
         version,
         ["select.strategy=longest_correct"],
-        home,
-        save_as="kin",
-        rebuild="ovt data what-if …",
-        git_commit="c0ffee",
+        saving=Saving("kin", home, "ovt data what-if …", git_commit="c0ffee"),
     )
     saved = open_version(about["saved"], home)
     made = saved.manifest.provenance
@@ -156,7 +154,7 @@ def test_many_chunks_and_verdicts_are_read_not_given_anew(tmp_path, make_replies
         return verdict.with_columns(pl.lit("made up").alias(name) for name in names)
 
     version = replies.write(home, recipe_with(), judge)
-    about = what_if(version, [], home, save_as="same")
+    about = what_if(version, [], saving=Saving("same", home, "-"))
     assert open_version(about["saved"], home).manifest.content_hash == version.manifest.content_hash
     assert about["rows"]["same"] == sum(version.manifest.rows[split] for split in ("sft", "rl"))
 
@@ -171,8 +169,8 @@ def test_verdicts_are_given_anew_where_asked(tmp_path, make_replies, recipe_with
 
     version = make_replies(home, 10).write(home, recipe_with(), strict)
     assert version.manifest.rows["sft"] == 0
-    assert what_if(version, [], home)["rows"]["b"]["sft"] == 0
-    again = what_if(version, [], home, judge_again=True)
+    assert what_if(version, [])["rows"]["b"]["sft"] == 0
+    again = what_if(version, [], judge_again=True)
     assert again["rows"]["b"]["sft"] > 0
     assert {"kind": "split", "rows": again["rows"]["b"]["sft"]} in again["changed"]
 
@@ -181,8 +179,15 @@ def test_images_come_from_the_version_where_the_home_has_lost_them(tmp_path, mak
     home = Home(tmp_path)
     version = make_replies(home, 10).write(home, recipe_with())
     shutil.rmtree(home.images)
-    about = what_if(version, ["data.prompt={question}"], home, save_as="again")
-    verify_files(open_version(about["saved"], home))
+    about = what_if(version, ["data.prompt={question}"], saving=Saving("again", home, "-"))
+    assert about["changed"] == [{"kind": "prompt", "rows": version.manifest.rows["sft"] + version.manifest.rows["rl"]}]
+    assert shown_images(open_version("again", home)) == shown_images(version)
+
+
+def shown_images(version):
+    """What `load_dataset` gives: the pixels of each row's images, by question."""
+    rows = load_dataset(str(version.path), split="sft+rl", cache_dir=str(version.path.parents[2] / "cache"))
+    return {row["question_id"]: [image.tobytes() for image in row["images"]] for row in rows}
 
 
 def test_an_image_that_is_nowhere_is_named(tmp_path, make_replies, recipe_with):
@@ -191,7 +196,7 @@ def test_an_image_that_is_nowhere_is_named(tmp_path, make_replies, recipe_with):
     version = replies.write(home, recipe_with(filter={"length": {"max_words": 12}}))
     shutil.rmtree(home.images)
     with pytest.raises(OvtError, match=r"image .* is not in"):
-        what_if(version, ["filter.length.max_words=400"], home, save_as="again")
+        what_if(version, ["filter.length.max_words=400"], saving=Saving("again", home, "-"))
 
 
 def test_an_edited_version_is_named_and_not_saved_from(tmp_path, make_replies, recipe_with):
@@ -201,7 +206,7 @@ def test_an_edited_version_is_named_and_not_saved_from(tmp_path, make_replies, r
     card.chmod(0o644)
     card.write_text("mine")
     with pytest.raises(OvtError, match=r"README\.md was changed"):
-        what_if(version, [], home, save_as="again")
+        what_if(version, [], saving=Saving("again", home, "-"))
 
 
 def test_a_version_without_any_kept_row(tmp_path, make_replies, recipe_with):
@@ -210,7 +215,7 @@ def test_a_version_without_any_kept_row(tmp_path, make_replies, recipe_with):
     replies = make_replies(home, 2)
     version = replies.write(home, recipe_with(filter=nothing))
     assert version.manifest.rows["sft"] == 0
-    about = what_if(version, ["filter.length.min_words=1"], home, save_as="again")
+    about = what_if(version, ["filter.length.min_words=1"], saving=Saving("again", home, "-"))
     assert open_version(about["saved"], home).manifest.rows["rl"] == about["rows"]["b"]["rl"]
 
 
@@ -222,4 +227,4 @@ def test_a_recipe_of_another_ovt_is_refused_in_one_line(tmp_path, home, version,
         update={"provenance": made.model_copy(update={"recipe": made.recipe | {"magic": 1}})}
     )
     with pytest.raises(RecipeError, match=r"written by ovt 0\.0\.9, cannot be used by this one: magic is not"):
-        what_if(type(older)(older.path, 1, manifest), [], other)
+        what_if(type(older)(older.path, 1, manifest), [])
