@@ -2,11 +2,18 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ovt.curate.home import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
 
 
 @pytest.fixture
@@ -24,9 +31,15 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def load_file() -> Callable[[str], Any]:
+    """`load_file("hub")`: the module tests/hub.py."""
+    return load
+
+
 def load(name: str) -> Any:
     """The module tests/NAME.py; tests are no package, so it has no name to import it by."""
-    module = f"tests_{name}"
+    module = f"tests_{name.replace('/', '_')}"
     if module not in sys.modules:
         spec = importlib.util.spec_from_file_location(module, Path(__file__).parent / f"{name}.py")
         assert spec is not None

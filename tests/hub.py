@@ -75,6 +75,12 @@ class Hub:
         self._server.shutdown()
         self._server.server_close()
 
+    def make(self, name: str, private: bool = False) -> Repo:
+        """A new repository ("datasets/you/pocket"), with the file that the Hub puts there."""
+        self.repos[name] = Repo(private)
+        self.repos[name].commit({".gitattributes": ATTRIBUTES})
+        return self.repos[name]
+
     def count(self, pattern: str) -> int:
         """How many requests were seen that match."""
         return sum(bool(re.search(pattern, line)) for line in self.seen)
@@ -155,8 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             about = {"url": f"{self.hub.url}/{name}", "id": name.partition("/")[2]}
             if name in self.hub.repos:
                 return self.answer(about | {"error": "You already created this repo"}, status=409)
-            self.hub.repos[name] = Repo(private=asked.get("visibility") == "private" or bool(asked.get("private")))
-            self.hub.repos[name].commit({".gitattributes": ATTRIBUTES})
+            self.hub.make(name, private=asked.get("visibility") == "private" or bool(asked.get("private")))
             return self.answer(about)
         return None
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -120,6 +121,18 @@ def sample_row(question_id: str, stage: str, index: int, text: str | None) -> tu
     error = None if text else "HTTP 500"
     end = (0.001, "reasoner", "server", error, hashlib.sha256(sample_id.encode()).hexdigest())
     return (sample_id, question_id, stage, index, text, "length" if index == 3 else "stop", 11, 7, *end)
+
+
+@pytest.fixture(scope="session")
+def make_build_in(load_file) -> Callable[..., Any]:
+    """`make_build_in(home, count, first=0, text="")`: a build in miniature; tests/curate/versions/conftest.py."""
+    return load_file("curate/versions/conftest").make_build
+
+
+@pytest.fixture
+def make_build(make_build_in, home: Home) -> Callable[..., Any]:
+    """`make_build(count, first=0, text="")` for the test's home."""
+    return partial(make_build_in, home)
 
 
 @pytest.fixture(name="recipe_with", scope="session")

@@ -1,32 +1,29 @@
 """The committed card of the pocket demo set is what this ovt renders of the version it was made from."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
 from ovt.curate.versions.manifest import read_manifest
 
-_SPEC = importlib.util.spec_from_file_location("refresh_cards", Path(__file__).with_name("refresh.py"))
-assert _SPEC
-assert _SPEC.loader
-refresh = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(refresh)
+
+@pytest.fixture(scope="module")
+def refresh(load_file):
+    return load_file("data_cards/refresh")
 
 
 @pytest.fixture
-def card() -> str:
+def card(refresh) -> str:
     return (refresh.CARDS / "pocket.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def manifest():
+def manifest(refresh):
     return read_manifest(refresh.KEPT)
 
 
-def test_it_is_what_the_tool_renders(card, manifest):
+def test_it_is_what_the_tool_renders(refresh, card, manifest):
     assert card == refresh.render(manifest), "run tests/data_cards/refresh.py (its docstring says how)"
 
 
@@ -39,7 +36,7 @@ def test_its_numbers_add_up(card, manifest):
     assert sum(map(int, bars)) == sft
 
 
-def test_what_it_refers_to_is_there(card):
+def test_what_it_refers_to_is_there(refresh, card):
     for path in re.findall(r"!\[[^]]+\]\(([^)]+)\)", card):
         assert (refresh.CARDS / path).read_bytes().startswith(b"\x89PNG")
     head = yaml.safe_load(card.split("---\n")[1])

@@ -1,6 +1,5 @@
 """A version with hostile texts to export, made once."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,13 @@ from ovt.curate.export.writing import export
 from ovt.curate.home import Home
 
 HOSTILE = "<image> ../../../etc/passwd <video> \x1b[2J \u2028 </s>"
-_PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
-_SPEC = importlib.util.spec_from_file_location("tests_versions_for_export", _PATH)
-assert _SPEC
-assert _SPEC.loader
-versions: Any = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(versions)
-home, make_build = versions.home, versions._make_build
 
 
 @pytest.fixture(scope="session")
-def version(tmp_path_factory) -> Any:
+def version(make_build_in, tmp_path_factory) -> Any:
     """tiny@v1: eight rows of sft, four of rl; every text holds tags and paths that lead out."""
     place = Home(tmp_path_factory.mktemp("home"))
-    return versions.make_build(place, 20, text=HOSTILE).write(place)
+    return make_build_in(place, 20, text=HOSTILE).write(place)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Versions to publish, and the client to publish them with."""
 
 import copy
-import importlib.util
 import os
 import subprocess
 import sys
@@ -18,41 +17,28 @@ from ovt.curate.home import Home
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.push import prepare
 
-_PATH = Path(__file__).parents[1] / "versions" / "conftest.py"
-_SPEC = importlib.util.spec_from_file_location("tests_versions", _PATH)
-assert _SPEC
-assert _SPEC.loader
-versions: Any = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(versions)
-home, make_build = versions.home, versions._make_build
-
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Callable[[int], Any]:
+def built(make_build_in, tmp_path_factory) -> Callable[[int], Any]:
     """`built(10)`: a version of ten questions, tiny@v1 of a home of its own; always the same one, so only to read."""
     made: dict[int, Any] = {}
 
     def build(count: int) -> Any:
         if count not in made:
             home = Home(tmp_path_factory.mktemp(f"built-{count}"))
-            made[count] = versions.make_build(home, count).write(home)
+            made[count] = make_build_in(home, count).write(home)
         return made[count]
 
     return build
 
 
 @pytest.fixture(scope="session")
-def shelf(built, tmp_path_factory) -> Any:
+def shelf(built, load_file) -> Any:
     """The repositories of a Hub to which built(10) was pushed as you/tiny@v3, made once."""
-    tests = importlib.util.spec_from_file_location("tests_hub", Path(__file__).parents[2] / "hub.py")
-    assert tests
-    assert tests.loader
-    module = sys.modules.setdefault("tests_hub", importlib.util.module_from_spec(tests))
-    if not hasattr(module, "Hub"):
-        tests.loader.exec_module(module)
-    with pytest.MonkeyPatch.context() as patch, module.Hub() as server:
+    stand_in = load_file("hub")
+    with pytest.MonkeyPatch.context() as patch, stand_in.Hub() as server:
         patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-        publish(prepare(built(10), "you/tiny", "v3", {}), HfApi(server.url, token=module.TOKEN))
+        publish(prepare(built(10), "you/tiny", "v3", {}), HfApi(server.url, token=stand_in.TOKEN))
         return server.repos
 
 

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,11 +11,6 @@ from ovt.curate import pocket
 from ovt.curate.home import Home
 from ovt.curate.sources.images import store_image
 from ovt.curate.versions.schema import QUESTIONS
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

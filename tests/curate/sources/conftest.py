@@ -18,11 +18,6 @@ Import = Callable[..., Imported]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture
 def picture() -> Picture:
     """picture(n): the bytes of a small PNG, another one for each n."""
 

@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -160,6 +161,12 @@ def test_splitting_never_fails(text: str, gold: str) -> None:
     assert choices is None or (len(choices) >= 2 and all(choices) and question)
 
 
-@pytest.mark.parametrize("text", [" " * 100_000 + "x", "(A) " * 20_000, "\n" * 100_000, "A. " * 30_000, "(" * 100_000])
-def test_hostile_questions_take_linear_time(text: str) -> None:
-    split_question("Q? " + text + " (A) 1 (B) 2", "A")
+@pytest.mark.parametrize(
+    ("unit", "splits"), [(" ", True), ("\n", True), ("A. ", True), (" x", False), ("(A) ", False), ("(", False)]
+)
+def test_hostile_questions_take_linear_time(unit: str, splits: bool) -> None:
+    text = "Q? " + unit * (400_000 // len(unit)) + " (A) 1 (B) 2"
+    started = time.process_time()
+    question, choices = split_question(text, "A")
+    assert time.process_time() - started < 1
+    assert (question, choices) == ((text.removesuffix(" (A) 1 (B) 2").strip(), ("1", "2")) if splits else (text, None))

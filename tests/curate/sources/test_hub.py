@@ -1,6 +1,5 @@
-"""Hub datasets, read from a stand-in of the Hub by a process of its own (the Hub's address is read at import)."""
+"""Hub datasets, read from the stand-in for the Hub by a process of its own (the Hub's address is read at import)."""
 
-import hashlib
 import io
 import json
 import os
@@ -12,7 +11,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Image as ImageFeature
 
-SCRIPT = Path(__file__).with_name("hub.py")
+SCRIPT = Path(__file__).with_name("importer.py")
 
 
 @pytest.fixture
@@ -35,10 +34,10 @@ def files(picture):
     return make
 
 
-def import_each(sections: list[dict], folder: Path) -> list[dict]:
+def import_each(url: str, sections: list[dict], folder: Path) -> list[dict]:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), json.dumps(sections)],
-        env={**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1"},
+        env={**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1", "HF_ENDPOINT": url},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -47,15 +46,11 @@ def import_each(sections: list[dict], folder: Path) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_datasets_of_the_hub(tmp_path: Path, files) -> None:
-    for revision in ("main", "old"):
-        for name, data in files(revision).items():
-            path = tmp_path / "served" / revision / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+def test_datasets_of_the_hub(tmp_path: Path, files, hub) -> None:
+    repo = hub.make("datasets/owner/animals")
+    commits = [repo.commit(files(branch), branch) for branch in ("main", "old")]
     (tmp_path / "owner" / "hidden").mkdir(parents=True)
     path = "hf://owner/animals"
-    commits = [hashlib.sha1(name.encode()).hexdigest() for name in ("main", "old")]
     sections = [
         {"path": path},
         {"path": path, "offline": True},
@@ -68,7 +63,8 @@ def test_datasets_of_the_hub(tmp_path: Path, files) -> None:
         *({"path": path, "revision": revision, "offline": True} for revision in (None, "old", *commits)),
         {"path": "hf://owner/name", "offline": True},
     ]
-    main, cached, test, old, *wrong, unsure, unnamed, at_main, at_old, unreachable = import_each(sections, tmp_path)
+    imported = import_each(hub.url, sections, tmp_path)
+    main, cached, test, old, *wrong, unsure, unnamed, at_main, at_old, unreachable = imported
     no_split, nothing, hidden, no_name = wrong
 
     assert [(q["question"], q["gold"], q["source"]) for q in main["questions"]] == [("main train?", "dog", "animals")]

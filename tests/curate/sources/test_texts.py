@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -45,9 +46,11 @@ def test_the_final_answer_of_a_worked_solution(text: str, answer: str) -> None:
     assert final_answer(text) == answer
 
 
-def test_hostile_tags_take_linear_time() -> None:
-    final_answer("<answer>" * 50_000)
-    final_answer("\\boxed{" * 50_000)
+@pytest.mark.parametrize(("tag", "answer"), [("<answer>", "<answer>" * 50_000), ("\\boxed{", "")])
+def test_hostile_tags_take_linear_time(tag: str, answer: str) -> None:
+    started = time.process_time()
+    assert final_answer(tag * 50_000) == answer
+    assert time.process_time() - started < 1
 
 
 def test_a_list_of_golds_counts_as_one_where_they_agree() -> None:

@@ -209,17 +209,6 @@ def _row(question: dict, split: str, text: str) -> dict:
     }
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-@pytest.fixture(name="make_build")
-def _make_build(home: Home) -> Callable[..., Build]:
-    """`make_build(count, first=0, text="")` for the test's home."""
-    return lambda count, **options: make_build(home, count, **options)
-
-
 @pytest.fixture(name="provenance")
 def _provenance() -> Callable[..., Provenance]:
     return provenance
