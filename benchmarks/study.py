@@ -1,6 +1,6 @@
 """The paper in miniature: what SFT data, RL and iterations do to pocket's held-out accuracy, over several seeds.
 
-    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered short cut rl-only iterations]
+    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered short cut rl-only iterations longer]
     python benchmarks/study.py --out /tmp/study --report
 
 Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
@@ -13,6 +13,7 @@ stop the script at any moment, and the same line goes on. --report prints the ta
     rl-only      GRPO from the base, on the questions of the first iteration
     iterations   the paper: SFT on the shortest correct chain, cut, from the base; GRPO from it; that model, seeing the
                  image, writes the next iteration's data; three times
+    longer       the first iteration with eight times the rollouts: four times the batches, twice the answers
 
 Seeds differ in the training figures, in the sampling of data and in training. The held-out questions are the same for
 all, of a figure seed that nothing trains on. The figures' world is small and figures come again under other seeds, so
@@ -49,7 +50,7 @@ from ovt.train.models import POCKET
 from ovt.train.question_set import import_set, without_images_of
 from ovt.train.scores import mean, paired
 
-CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations")
+CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations", "longer")
 RANDOM_CHAIN = "curate.select.strategy=random_correct"
 CHANGES: dict[str, list[str]] = {
     "unfiltered": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "rl=[]"],
@@ -57,6 +58,7 @@ CHANGES: dict[str, list[str]] = {
     "cut": [RANDOM_CHAIN, "rl=[]"],
     "rl-only": ["sft=false"],
     "iterations": [],
+    "longer": ["rl.0.max_steps=240", "rl.0.num_generations=8"],
 }
 BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 DIRECT = "{question}\n{choices}\nAnswer directly."
@@ -76,6 +78,7 @@ ROWS = (  # (row of the table, its name in the plot, condition, step whose evalu
         for i in (1, 2, 3)
         for kind in ("SFT", "RL")
     ),
+    ("RL-Iter1, eight times as long", "RL 1 longer", "longer", "rl-1"),
 )
 
 
@@ -251,6 +254,7 @@ def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
         ("SFT-Iter1, against the base", ("iterations", "sft-1"), ("iterations", "base")),
         ("SFT-Iter1, against reflections cut", ("iterations", "sft-1"), ("cut", "sft-1")),
         ("RL-Iter1, against SFT-Iter1", ("iterations", "rl-1"), ("iterations", "sft-1")),
+        ("RL-Iter1, eight times as long, against SFT-Iter1", ("longer", "rl-1"), ("longer", "sft-1")),
         ("RL-Iter1, against RL only", ("iterations", "rl-1"), ("rl-only", "rl-1")),
         ("SFT-Iter2, against SFT-Iter1", ("iterations", "sft-2"), ("iterations", "sft-1")),
         ("RL-Iter2, against RL-Iter1", ("iterations", "rl-2"), ("iterations", "rl-1")),
