@@ -1,6 +1,6 @@
 """The paper in miniature: what SFT data, RL and iterations do to pocket's held-out accuracy, over several seeds.
 
-    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered short cut rl-only iterations longer]
+    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered iterations longer …]
     python benchmarks/study.py --out /tmp/study --report
 
 Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
