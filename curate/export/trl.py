@@ -26,10 +26,15 @@ KEPT = {
 
 
 def write(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
-    """SPLIT.parquet for each split, and a README.md that makes each a config with the split "train"."""
+    """SPLIT.parquet for each split, and a README.md that makes each a config with the split "train".
+
+    It names the version, or `datasets` would give what it cached of another export into a folder of this name.
+    """
     rows = {split: copy_columns(version, split, KEPT[split], folder / f"{split}.parquet") for split in splits}
     configs = "".join(
-        f"- config_name: {split}\n  data_files:\n  - split: train\n    path: {split}.parquet\n" for split in splits
+        f"- config_name: {split}\n  description: {version.hash_ref}\n"
+        f"  data_files:\n  - split: train\n    path: {split}.parquet\n"
+        for split in splits
     )
     (folder / "README.md").write_text(f"---\nconfigs:\n{configs}---\n", encoding="utf-8")
     return Written(rows, f'load_dataset("{place}", "{splits[0]}", split="train")')

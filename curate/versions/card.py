@@ -129,24 +129,26 @@ def metadata(manifest: Manifest) -> Markdown:
         "task_categories": ["visual-question-answering", "image-text-to-text"],
         "tags": ["reasoning", "chain-of-thought", "vision-language", "ovt"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>10M")],
-        "configs": configs(manifest.rows),
+        "configs": configs(manifest.rows, f"{manifest.name}@{manifest.content_hash[:12]}"),
     }
     if rows:
         fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in COLUMNS.items()]}
     return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
 
 
-def configs(rows: Mapping[str, int]) -> list[dict[str, Any]]:
+def configs(rows: Mapping[str, int], ref: str) -> list[dict[str, Any]]:
     """What `load_dataset` can be asked for: by default both splits; each alone, as "train"; the tables of the ledger.
 
-    What has no rows is left out: `datasets` refuses it.
+    What has no rows is left out: `datasets` refuses it. The first one says which version this is (`ref`): `datasets`
+    caches a folder by its last name and this list alone, and would take every other `v1` for the first one loaded.
     """
     data = {split: f"data/{split}-*.parquet" for split in SPLITS if rows[split]}
     both = [{"split": split, "path": path} for split, path in data.items()]
     alone = data | {table: f"ledger/{table}.parquet" for table in TABLES if rows[table]}
     parts = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in alone.items()]
     nothing = {"config_name": "default", "data_files": "data/*.parquet"}  # `datasets` then says that no file is there
-    return ([{"config_name": "default", "data_files": both}] if both else []) + parts or [nothing]
+    first, *others = ([{"config_name": "default", "data_files": both}] if both else []) + parts or [nothing]
+    return [first | {"description": ref}, *others]
 
 
 def licenses(manifest: Manifest) -> list[str]:

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import ovt
 from ovt.curate.export.openai import fit, unfit
 from ovt.curate.export.rows import read_rows, tagged, untagged
+from ovt.curate.export.writing import export
+from ovt.curate.home import Home
 
 
 def lines(path: Path) -> list[dict]:
@@ -37,6 +40,19 @@ def test_trl_reads_both_splits(exported, version, tmp_path):
         assert row["completion"] == [{"role": "assistant", "content": want.completion}]
         assert [image.tobytes() for image in row["images"]] == pictures(want)
         assert (row["question_id"], row["sample_id"]) == (want.question_id, want.sample_id)
+
+
+def test_trl_reads_what_lies_there_now_and_not_what_datasets_keeps_of_an_older_export(make_build_in, tmp_path):
+    from datasets import load_dataset
+
+    counts = []
+    for name, size in (("a", 5), ("b", 10)):
+        version = make_build_in(Home(tmp_path / name), size).write(Home(tmp_path / name))
+        record, _ = export(version, "trl", tmp_path / "out", None, ovt.__version__)
+        rows = load_dataset(str(tmp_path / "out"), "sft", split="train", cache_dir=str(tmp_path / "c"))
+        counts.append((len(rows), record["rows"]["sft"]))
+    assert [loaded for loaded, _ in counts] == [written for _, written in counts]
+    assert counts[0] != counts[1]
 
 
 def test_easyr1_as_its_dataset_reads_it(exported, version, tmp_path):

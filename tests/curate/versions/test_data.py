@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from ovt.curate.home import Home
 from ovt.curate.versions import data
 from ovt.curate.versions.read import scan
 
@@ -42,6 +43,16 @@ def test_both_splits_load_with_images(home, make_build, load):
             assert row["completion"] == ([{"role": "assistant", "content": said}] if said else [])
             same = [name for name in data.COLUMNS if name not in ("images", "prompt", "completion")]
             assert {name: row[name] for name in same} == {name: want[name] for name in same}
+
+
+def test_versions_of_the_same_number_are_not_mixed_up_in_the_cache_of_datasets(make_build_in, tmp_path, load):
+    few, many = (
+        make_build_in(Home(tmp_path / str(count)), count).write(Home(tmp_path / str(count))) for count in (5, 10)
+    )
+    assert few.path.name == many.path.name == "v1"
+    assert load(few).num_rows != load(many).num_rows
+    for version in (few, many):
+        assert len(load(version, name="decisions", split="train")) == scan(version, "decisions").collect().height
 
 
 def test_there_is_no_messages_column(home, make_build, load):
