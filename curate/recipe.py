@@ -77,6 +77,8 @@ def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     value.
     """
     where, tree = load_tree(path, overrides)
+    if {"base", "curate", "iterations"} & tree.keys():
+        raise RecipeError(f"{where} is a loop's recipe, with data for each iteration: give it to `ovt loop run`")
     return read_section(Recipe, tree, where)
 
 
@@ -174,18 +176,21 @@ def explain(error: ValidationError, kind: type[Section]) -> str:
         line = unknown_key(location, dotted, kind)
     elif first["type"] == "missing":
         line = f"{dotted} is missing"
-    elif first["type"] == "value_error" and not location:
-        line = str(first["ctx"]["error"])
+    elif first["type"] == "value_error" and isinstance(first["input"], dict):
+        line = (f"{dotted}: " if location else "") + str(first["ctx"]["error"])
     else:
         line = f"{dotted} is {first['input']!r:.80}: {first['msg'].removeprefix('Value error, ')}"
     return line + (f" (and {len(others)} more)" if others else "")
 
 
 def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section]) -> str:
-    known = sorted(known_keys(location[:-1], kind))
-    nearest = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(known)}"
-    return f"{dotted} is not a known key; {hint}"
+    return f"{dotted} is not a known key; {nearest_key(str(location[-1]), known_keys(location[:-1], kind))}"
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str:
+    """The known key that was meant, or all there are."""
+    nearest = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+    return f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(sorted(known))}"
 
 
 def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]:

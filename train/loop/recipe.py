@@ -16,14 +16,16 @@
 From the second iteration on, the RL model of the iteration before reasons, and sees the images (paper, v1 and v3).
 """
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key
+from ovt.curate.errors import RecipeError
+from ovt.curate.recipe import Name, Recipe, load_tree, nearest_key, read_section, set_key
 from ovt.curate.section import Section
 from ovt.train.question_set import QuestionSet
 from ovt.train.rl_section import RlSection
@@ -64,19 +66,34 @@ class ServingSection(Section):
     command: str | None = None
     ready_s: PositiveInt = 1200
 
+    @field_validator("command")
+    @classmethod
+    def _words(cls, command: str | None) -> str | None:
+        if command is not None and not shlex.split(command):
+            raise ValueError("it is empty: give the server's command line, or leave it out")
+        return command
+
 
 class Iteration(Section):
     """One iteration, whole: its data, its SFT from the base (false: RL starts from the base), and its RL stages."""
 
     curate: Recipe
-    sft: SftSection | Literal[False] = SftSection()
+    sft: SftSection | None = SftSection()
     rl: list[RlSection] = Field(default_factory=list)
+
+    @field_validator("sft", mode="before")
+    @classmethod
+    def _without(cls, sft: Any) -> Any:
+        return None if sft is False else sft
 
     @model_validator(mode="after")
     def check_trains(self) -> "Iteration":
         if not self.sft and not self.rl:
             raise ValueError("it trains nothing, without SFT and without RL: add [[rl]], or leave out sft = false")
         return self
+
+
+SHARED = tuple(Iteration.model_fields)  # tables that may stand above all iterations
 
 
 class LoopRecipe(Section):
@@ -100,16 +117,23 @@ class LoopRecipe(Section):
 def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
     """The loop in the TOML file at `path` (or shipped under that name). Raises RecipeError as recipes do."""
     where, tree = load_tree(path)
+    if {"reason", "endpoints"} & tree.keys():
+        raise RecipeError(
+            f"{where} is a recipe for data alone: give it to `ovt curate build`, or name it as a loop's `curate`"
+        )
     if "curate" in tree:  # first, so that overrides reach into a recipe that is only named
         tree["curate"] = curate_tree(tree["curate"])
     for override in overrides:
         set_key(tree, override)
+    known = {*LoopRecipe.model_fields, *SHARED}
+    if unknown := next((key for key in tree if key not in known), None):
+        raise RecipeError(f"{where}: {unknown} is not a known key; {nearest_key(unknown, known)}")
     return read_section(LoopRecipe, spell_out(tree), where)
 
 
 def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The tree with each iteration laid over the shared tables, and the shared tables gone."""
-    shared = {key: tree[key] for key in ("curate", "sft", "rl") if key in tree}
+    shared = {key: tree[key] for key in SHARED if key in tree}
     shared["curate"] = curate_tree(shared.get("curate", {}))
     whole = {key: value for key, value in tree.items() if key not in shared}
     name = str(tree.get("name", ""))

@@ -3,6 +3,7 @@
 import pytest
 
 from ovt.curate.errors import RecipeError
+from ovt.curate.recipe import load_recipe
 from ovt.train.loop.recipe import lay_over, load_loop
 from ovt.train.loop.steps import plan_steps
 
@@ -90,10 +91,19 @@ def test_rl_from_the_base(loop):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("[[iterations]]\nsft.learning_rat = 1", r"iterations.0.sft.*learning_rat is not a known key"),
+        (
+            "[[iterations]]\nsft.learning_rat = 1",
+            r"iterations.0.sft.learning_rat is not .* did you mean learning_rate\?",
+        ),
+        ("[stf]\nseed = 1", r"loop.toml: stf is not a known key; did you mean sft\?"),
+        ("[serving]\ncommand = ''", "serving.command is '': it is empty"),
+        ("[serving]\ncommand = 'vllm \"serve'", "No closing quotation"),
         ("[gate]\nmax_dropp = 1", r"gate.max_dropp is not a known key; did you mean max_drop\?"),
         ("[[iterations]]\nsft = false\nrl = []", "trains nothing"),
-        ("[[iterations]]\ncurate.reason.endpoint = 'previous'", "previous"),
+        (
+            "[[iterations]]\ncurate.reason.endpoint = 'previous'",
+            "iterations.0.curate: reason.endpoint is 'previous', which",
+        ),
         ("[[iterations]]\ncurate = 'nothing'", "no recipe at nothing"),
         ("iterations = 3", "iterations"),
     ],
@@ -101,6 +111,13 @@ def test_rl_from_the_base(loop):
 def test_mistakes(loop, more, said):
     with pytest.raises(RecipeError, match=said):
         loop(more)
+
+
+def test_a_recipe_for_data_and_a_loops_are_told_apart():
+    with pytest.raises(RecipeError, match="recipe pocket is a recipe for data alone: give it to `ovt curate build`"):
+        load_loop("pocket")
+    with pytest.raises(RecipeError, match=r"recipe pocket-loop is a loop's recipe.*`ovt loop run`"):
+        load_recipe("pocket-loop")
 
 
 def test_overrides_reach_everywhere(loop):
