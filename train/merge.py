@@ -1,5 +1,7 @@
 """`ovt train merge`: a run's LoRA adapters added into the weights of its base, as a run of its own."""
 
+import shutil
+
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.train import runs
@@ -37,7 +39,9 @@ def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | No
         return run
     with runs.held(run), runs.disk_trouble(run):
         write_merged(run, where, base)
-        done = runs.finish(run, {})
+        if source.log.is_file():  # how the adapters were trained: for the card and the curves
+            shutil.copyfile(source.log, run.log)
+        done = runs.finish(run, source.record.result)
         write_card(done, home)
     return done
 

@@ -41,7 +41,10 @@ def test_a_merged_run_computes_what_its_adapters_did(home, small_vlm, colour_row
     assert torch.allclose(logits(adapted, processor, row), logits(whole, processor, row), atol=1e-4)
     assert not torch.allclose(before, logits(whole, processor, row), atol=1e-2)
     assert load(str(done.model)).revision
-    assert "LoRA adapters added into the weights" in (done.model / "README.md").read_text()
+    card = (done.model / "README.md").read_text()
+    assert "LoRA adapters added into the weights" in card
+    assert "| steps | 3 |" in card
+    assert "| 3 | " in card.split("| step | loss")[1]  # how the adapters were trained, to the last step
     with pytest.raises(OvtError, match="has whole weights already"):
         merge("low-merged", home)
     with pytest.raises(OvtError, match="is a LoRA adapter itself: merge it first"):

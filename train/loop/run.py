@@ -10,7 +10,9 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -41,9 +43,10 @@ def run_loop(
     folder = home.loops / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder, recipe.name):
-        (folder / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
         asked = held_out(recipe, home, tools) if questions is None else questions
         work = Work(recipe, home, folder, tools, asked, weights_revision(resolve_model(recipe.base, home)))
+        refuse_changes(work)
+        (folder / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
         for step in plan_steps(recipe):
             work.records[step.name] = ensure(step, work)
     return work.records
@@ -74,20 +77,43 @@ def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
     return left
 
 
-def ensure(step: Step, work: Work) -> StepRecord:
-    """The record of a step that is done: as it was found, or after doing it."""
-    made_of = json.loads(json.dumps(ingredients(step, work)))
+def refuse_changes(work: Work) -> None:
+    """OvtError for the first step that was done with other things than the recipe has: before anything is written."""
+    known = replace(work, records={})
+    for step in plan_steps(work.recipe):
+        if step.kind != "gate":
+            there = find_done(step, known)
+            if there is None:
+                return  # what later steps are made of is not known yet
+            known.records[step.name] = there
+
+
+def find_done(step: Step, work: Work) -> StepRecord | None:
+    """The record of a step that is done; None for one that is not. OvtError where it was done with other things."""
     there = read_record(work.folder, step.name)
-    if there and there.status == "done" and step.kind != "gate":
-        if changed := differing(there.made_of, made_of):
-            raise OvtError(
-                f"step {step.name} of loop {work.recipe.name} was done with other things ({'; '.join(changed[:3])}):"
-                f" set them back, or give the loop another name"
-            )
-        if remains(there, work.home):
-            return there
-    before = there.seconds if there else 0.0
-    record = StepRecord(step=step.name, kind=step.kind, made_of=made_of, seconds=before)
+    if there is None or there.status != "done":
+        return None
+    if changed := differing(there.made_of, made_of(step, work)):
+        raise OvtError(
+            f"step {step.name} of loop {work.recipe.name} was done with other things ({'; '.join(changed[:3])}):"
+            f" set them back, or give the loop another name"
+        )
+    return there
+
+
+def made_of(step: Step, work: Work) -> dict[str, Any]:
+    """All that a step follows from, as its record has it."""
+    return json.loads(json.dumps(ingredients(step, work)))
+
+
+def ensure(step: Step, work: Work) -> StepRecord:
+    """The record of a step that is done: as it was found, or after doing it. A gate is always looked at anew."""
+    there = find_done(step, work) if step.kind != "gate" else None
+    if there and remains(there, work.home):
+        return there
+    earlier = read_record(work.folder, step.name)
+    before = earlier.seconds if earlier else 0.0
+    record = StepRecord(step=step.name, kind=step.kind, made_of=made_of(step, work), seconds=before)
     write_record(work.folder, record)
     work.tools.say(f"{step.name}: {step.title}")
     began, outcome = time.monotonic(), {"status": "running"}
@@ -97,7 +123,10 @@ def ensure(step: Step, work: Work) -> StepRecord:
         done = record.model_copy(update={**outcome, "seconds": before + time.monotonic() - began})
         write_record(work.folder, done)
     if done.status == "failed" and work.recipe.gate.enabled:
-        raise GateFailed(f"{done.numbers['failed']}; the report is in {done.ref}")
+        raise GateFailed(
+            f"iteration {step.iteration} of loop {work.recipe.name} did not pass its gate: {done.numbers['failed']};"
+            f" the report, and how to go on, are in {done.ref}"
+        )
     return done
 
 

@@ -23,7 +23,8 @@ from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 from ovt.train.loop.serve import served
 from ovt.train.loop.steps import BASE, Step, StepRecord
 from ovt.train.loop.training import Launch, train
-from ovt.train.models import resolve_model, weights_revision
+from ovt.train.merge import merge
+from ovt.train.models import adapter_base, resolve_model, weights_revision
 from ovt.train.plots import plot_loop
 from ovt.train.rl_section import RlSection
 from ovt.train.scores import difference
@@ -101,13 +102,17 @@ def content(model: str | None, work: Work) -> str | None:
     return work.base if model == BASE else work.records[model or ""].content
 
 
+def model_of(step: Step, work: Work) -> str:
+    """The model that a step starts from, asks or judges: the base as the recipe has it, or a run's name."""
+    return work.recipe.base if step.model in (None, BASE) else work.records[step.model].ref or ""
+
+
 def ask(step: Step, work: Work) -> AbstractContextManager[EndpointSection]:
     """Where the step's model answers, for the length of a block."""
-    model = step.model or BASE
-    name = work.recipe.base if model == BASE else work.name(model)
-    folder = resolve_model(name, work.home)
+    name = model_of(step, work)
     log = work.folder / "logs" / f"{step.name}-server.log"
-    return served(work.recipe.serving, folder, Path(name).name, content(model, work), log)
+    folder = resolve_model(name, work.home)
+    return served(work.recipe.serving, folder, Path(name).name, content(step.model, work), log)
 
 
 def make_data(step: Step, work: Work) -> Outcome:
@@ -140,11 +145,13 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
 
 
 def train_step(step: Step, work: Work) -> Outcome:
-    """An SFT or RL run, in this process or under accelerate."""
-    settings = settings_of(step, work)
-    model = work.recipe.base if step.model == BASE else work.name(step.model or "")
+    """An SFT or RL run, in this process or under accelerate; LoRA adapters are merged, since what follows wants whole
+    models."""
+    settings, model, commit = settings_of(step, work), model_of(step, work), work.tools.git_commit
     data = work.records[step.data or ""].ref or ""
-    run = train(work.name(step.name), data, model, settings, work.home, work.tools.git_commit, work.tools.launch)
+    run = train(work.name(step.name), data, model, settings, work.home, commit, work.tools.launch)
+    if adapter_base(str(run.model)):
+        run = merge(run.name, work.home, git_commit=commit)
     numbers = {key: value for key, value in run.record.result.items() if isinstance(value, int | float)}
     return {"ref": run.name, "content": weights_revision(str(run.model)), "numbers": numbers}
 
@@ -185,8 +192,7 @@ def gate_step(step: Step, work: Work) -> Outcome:
     path.write_text(report_text(report, work.recipe.name, step.iteration), encoding="utf-8")
     path.with_suffix(".json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     plot_loop(work.recipe.name, evaluated(work.records), work.folder / "plots")
-    failed = f"iteration {step.iteration} of loop {work.recipe.name} did not pass its gate: {report.failed}"
-    numbers = {"gain": gain.value, "low": gain.low, "high": gain.high, "failed": "" if report.held else failed}
+    numbers = {"gain": gain.value, "low": gain.low, "high": gain.high, "failed": report.failed}
     return {"ref": str(path), "status": "done" if report.held else "failed", "numbers": numbers}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ovt.curate.errors import GateFailed, OvtError
 from ovt.curate.versions.read import list_versions, open_version
+from ovt.train.arguments import LoraSection
 from ovt.train.evaluate import open_evaluation
 from ovt.train.loop import work as working
 from ovt.train.loop.recipe import load_loop
@@ -112,11 +113,32 @@ def test_a_step_done_with_other_settings_is_told(recipe_file, home, tools):
     run_loop(load_loop(recipe_file), home, tools)
     with pytest.raises(OvtError, match=r"step sft-1 of loop tiny .*sft.seed is 42 there, 7 here.*another name"):
         run_loop(load_loop(recipe_file, ["sft.seed=7"]), home, tools)
+    there = json.loads((home.loops / "tiny" / "recipe.json").read_text())
+    assert there["iterations"][0]["sft"]["seed"] == 42  # what was refused is not what status shows
     longer = recipe_file.with_name("longer.toml")
     second = "[[iterations]]\ncurate.reason.endpoint = 'server'\nsft.max_steps = 1\n"
     longer.write_text(recipe_file.read_text() + second)
     records = run_loop(load_loop(longer), home, tools)  # a further iteration is no change of the first
     assert records["sft-2"].numbers["steps"] == 1
+
+
+def test_adapters_are_merged_for_what_follows(with_rl, home, tools):
+    """LoRA in both: RL, evaluation and the next iteration's data get whole models, as any server takes them."""
+    low = LoraSection(r=2)
+    iterations = [
+        one.model_copy(
+            update={"sft": one.sft.model_copy(update={"lora": low}), "rl": [one.rl[0].model_copy(update={"lora": low})]}
+        )
+        for one in with_rl.iterations
+    ]
+    records = run_loop(with_rl.model_copy(update={"iterations": iterations}), home, tools)
+    assert (records["sft-1"].ref, records["rl-1"].ref) == ("tiny-sft-1-merged", "tiny-rl-1-merged")
+    assert records["sft-1"].numbers["steps"] == 3
+    assert open_run("tiny-rl-1", home).record.model == "tiny-sft-1-merged"
+    assert open_evaluation("tiny-eval-sft-1", home).asked.revision == records["sft-1"].content
+    for name in ("tiny-sft-2-merged", "tiny-rl-2-merged"):
+        assert (open_run(name, home).model / "config.json").is_file()
+    assert {step["status"] for step in read_status("tiny", home)["steps"]} == {"done"}
 
 
 def test_a_failed_gate_stops_the_loop_with_a_report(recipe_file, home, tools):
