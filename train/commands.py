@@ -2,15 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.home import Home
 from ovt.curate.options import HomePath, Json, Overrides
 from ovt.curate.terminal import INTERRUPTED, console, git_commit, print_json
@@ -57,11 +56,12 @@ def sft(
         from ovt.train.sft import sft as run_sft
 
         settings, place = load_settings(SftSection, "sft", config, overrides), Home.locate(home)
+        count, shared = spread(accelerate, processes)
         if dry_run:
-            return show_plans(plan(ref, model, settings, place, *spread(accelerate, processes)), json)
+            return show_plans(plan(ref, model, settings, place, count, shared), json)
         if accelerate:
-            split = partial(split_batch, settings.global_batch_size, settings.per_device_train_batch_size)
-            launch_again(split, accelerate, processes)
+            split_batch(settings.global_batch_size, settings.per_device_train_batch_size, count)
+            launch_again(accelerate, processes)
         run = run_sft(ref, model, settings, place, name=name, resume=resume, git_commit=git_commit())
     return show_finished(run.name, place, json)
 
@@ -143,17 +143,42 @@ def plot(ref: RunRef, home: HomePath = None) -> None:
 
 def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides: list[str] | None) -> "Kind":
     """The settings of a TOML file (its [sft] or [rl] table where it has one), or the defaults, with --set applied."""
-    from ovt.curate.recipe import load_tree, read_section, set_key
+    from ovt.curate.recipe import read_section, set_key
 
-    where, tree = load_tree(config) if config else ("--set", {})
-    tree = tree[table] if isinstance(tree.get(table), dict) else tree
+    where, tree = load_tables(table, config)
+    if isinstance(tree, list):
+        raise RecipeError(f"{where}: [[{table}]] is a list of stages; {table} is one training: write [{table}]")
     for override in overrides or ():
         set_key(tree, override)
     return read_section(kind, tree, where)
 
 
+def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
+    """(where, settings) of a TOML file: its table, or list of tables, of that name, or the file as a whole.
+
+    RecipeError for a file that is not there, and for a key beside the table, which would be read by nobody.
+    """
+    from ovt.curate.recipe import load_tree
+
+    if config is None:
+        return "--set", {}
+    if not config.is_file():
+        raise RecipeError(f"no settings at {config}: give --config a TOML file")
+    where, tree = load_tree(config)
+    if table not in tree:
+        return where, tree
+    if beside := sorted(key for key in tree if key not in ("sft", "rl")):
+        raise RecipeError(f"{where}: {beside[0]} stands outside [{table}]: put it there, or leave [{table}] out")
+    return where, tree[table]
+
+
 def spread(config: str | None, processes: int | None) -> tuple[int, bool]:
-    """How many devices --accelerate trains on, and whether they share what they hold."""
+    """How many devices --accelerate trains on, and whether they share what they hold.
+
+    RecipeError for --processes alone.
+    """
+    if processes and not config:
+        raise RecipeError("--processes says how many --accelerate starts: give --accelerate, too")
     from ovt.train.launch import device_count, shares
 
     return (device_count(config, processes), shares(config)) if config else (1, False)
@@ -170,14 +195,10 @@ def show_plans(plans: dict[str, Any] | list[dict[str, Any]], as_json: bool) -> N
     return None
 
 
-def launch_again(split: Callable[[int], object], config: str, processes: int | None) -> NoReturn:
-    """Starts this command once per device, and ends with the launcher's exit code.
+def launch_again(config: str, processes: int | None) -> NoReturn:
+    """Starts this command once per device, and ends with the launcher's exit code."""
+    from ovt.train.launch import launch
 
-    split   raises OvtError where the batches do not divide among so many devices
-    """
-    from ovt.train.launch import device_count, launch
-
-    split(device_count(config, processes))
     raise typer.Exit(launch(config, processes, sys.argv[1:]))
 
 

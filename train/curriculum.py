@@ -28,7 +28,8 @@ class QuestionsSection(Section):
     sure          what becomes of questions that are sure to be answered alike every time, right or wrong, so that a
                   group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
                   or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
-    max_prompt_length   tokens, image tokens included; longer prompts are left out
+    max_prompt_length   tokens, image tokens included; longer prompts are left out, and those that the model's context
+                        has no room for beside a response of max_completion_length
     """
 
     splits: tuple[Literal["sft", "rl"], ...] = Field(("sft", "rl"), min_length=1)

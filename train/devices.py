@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -89,12 +89,12 @@ def has_bf16() -> bool:
 
 
 def split_batch(global_batch: int, per_device: int | None, devices: int) -> Share:
-    """The split of a global batch, the same rows per step whatever the devices. OvtError where it does not divide.
+    """The split of a global batch, the same rows per step whatever the devices. RecipeError where it does not divide.
 
     per_device   rows of a micro-batch; None: the most that divide the device's share, ROWS_AT_ONCE at most
     """
     if global_batch % devices:
-        raise OvtError(
+        raise RecipeError(
             f"a global batch of {global_batch} rows does not divide among {devices} devices: "
             f"set global_batch_size to a multiple of {devices}"
         )
@@ -102,8 +102,8 @@ def split_batch(global_batch: int, per_device: int | None, devices: int) -> Shar
     rows = per_device or max(n for n in range(1, min(share, ROWS_AT_ONCE) + 1) if share % n == 0)
     if share % rows:
         fitting = [str(n) for n in range(1, share + 1) if share % n == 0]
-        raise OvtError(
-            f"{devices} devices with {rows} rows each do not divide a global batch of {global_batch} rows: "
+        raise RecipeError(
+            f"micro-batches of {rows} rows, {devices} at once, do not divide a global batch of {global_batch} rows: "
             f"set per_device_train_batch_size to one of {', '.join(fitting[:12])}"
         )
     return Share(devices, rows, share // rows)

@@ -15,7 +15,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import RecipeError
 from ovt.train import devices, rollouts
 from ovt.train.arguments import by_trl_names, on_this_machine
 from ovt.train.curriculum import asked_in_order
@@ -54,27 +54,31 @@ class Batches:
 
 
 def plan_batches(settings: "RlSection", world: int) -> Batches:
-    """The cut for so many devices; OvtError where it does not come out even."""
+    """The cut for so many devices; RecipeError where it does not come out even."""
     asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
     if asked % learned:
-        raise OvtError(
+        raise RecipeError(
             f"rollout_batch_size = {asked} is no multiple of global_batch_size = {learned}: every question of a "
             "rollout batch is learned from in one step; change one of the two"
         )
     if learned * each % world:
-        raise OvtError(
+        raise RecipeError(
             f"global_batch_size = {learned} questions of {each} rollouts do not divide among {world} devices: "
             f"set global_batch_size to a multiple of {world}"
         )
     share = devices.split_batch(learned * each, settings.per_device_train_batch_size, world)
-    iterations = int(settings.trainer.get("num_iterations", 1))
+    iterations = settings.trainer.get("num_iterations", 1)
+    if not isinstance(iterations, int) or iterations < 1:
+        raise RecipeError(
+            f"trainer.num_iterations is {iterations!r}: give how often a batch is learned from, 1 or more"
+        )
     return Batches(share, asked, asked * each, asked // learned * iterations)
 
 
 def plan_steps(questions: int, settings: "RlSection", batches: Batches) -> int:
-    """Optimizer steps of the whole run. OvtError where there are fewer questions than are asked at once."""
+    """Optimizer steps of the whole run. RecipeError where there are fewer questions than are asked at once."""
     if questions < batches.questions:
-        raise OvtError(
+        raise RecipeError(
             f"{questions} questions are fewer than a rollout batch of {batches.questions}: set rollout_batch_size (and "
             f"global_batch_size) to {questions} at most"
         )
@@ -103,13 +107,13 @@ def argument_dict(folder: Path, settings: "RlSection", batches: Batches, steps: 
 
 
 def uses_vllm(settings: "RlSection", accelerator: bool, there: bool) -> bool:
-    """Whether rollouts come from vLLM (`there`: it is installed). OvtError where that was asked for and cannot be."""
+    """Whether rollouts come from vLLM (`there`: it is installed). RecipeError where it was asked for and cannot be."""
     if settings.use_vllm and not there:
-        raise OvtError(
+        raise RecipeError(
             "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
         )
     if settings.use_vllm and settings.vllm_mode == "colocate" and not accelerator:
-        raise OvtError('use_vllm with vllm_mode = "colocate" needs a GPU: use a server, or leave use_vllm out')
+        raise RecipeError('use_vllm with vllm_mode = "colocate" needs a GPU: use a server, or leave use_vllm out')
     return (accelerator and there) if settings.use_vllm is None else settings.use_vllm
 
 
@@ -191,13 +195,11 @@ def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
 
 
 def quiet_libraries() -> None:
-    """Drops what TRL says of an abstention (it is counted, and needs no page of its inputs), and a name's renaming."""
+    """Drops what TRL says of an abstention: it is counted, and needs no page of its inputs."""
     import logging
-    import warnings
 
     loud = "All reward functions returned None"
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda record: loud not in record.getMessage())
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":

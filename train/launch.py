@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import RecipeError
 
 SHIPPED = ("fsdp", "zero3")
 WITH_VALUE = ("--accelerate", "--processes")
@@ -79,21 +79,23 @@ def shares(config: str) -> bool:
 
 
 def read_config(config: str) -> dict[str, Any]:
-    """What an accelerate configuration says; OvtError where it cannot be read."""
+    """What an accelerate configuration says; RecipeError where it cannot be read."""
     import yaml
 
     try:
         said = yaml.safe_load(config_file(config).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise OvtError(f"cannot read --accelerate {config}: {str(error).splitlines()[0]}") from None
+        raise RecipeError(f"cannot read --accelerate {config}: {str(error).splitlines()[0]}") from None
     if not isinstance(said, dict):
-        raise OvtError(f"--accelerate {config} is not an accelerate configuration: expected YAML with distributed_type")
+        raise RecipeError(
+            f"--accelerate {config} is not an accelerate configuration: expected YAML with distributed_type"
+        )
     return said
 
 
 def config_file(config: str) -> Traversable:
-    """The shipped configuration of that name, or the file at that path; OvtError for neither."""
+    """The shipped configuration of that name, or the file at that path; RecipeError for neither."""
     source = files("ovt.train.accelerate").joinpath(f"{config}.yaml") if config in SHIPPED else Path(config)
     if not source.is_file():
-        raise OvtError(f"--accelerate {config} is neither {' nor '.join(SHIPPED)}, nor a file: give one of these")
+        raise RecipeError(f"--accelerate {config} is neither {' nor '.join(SHIPPED)}, nor a file: give one of these")
     return source

@@ -69,7 +69,7 @@ def load_model(
         model = AutoModelForImageTextToText.from_pretrained(
             base or where, dtype=dtype, trust_remote_code=trust_remote_code, **chosen
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise OvtError(f"cannot load {base or where} as a vision-language model: {first_line(error)}") from error
     return merged(model, where) if base else model
 

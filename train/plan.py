@@ -1,6 +1,7 @@
 """`ovt train sft --dry-run`: the trainer's arguments as they would be, and the memory that each device needs."""
 
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def step_count(count: int, settings: SftSection) -> int:
     """Optimizer steps in all; the last of an epoch may have fewer rows."""
     if settings.max_steps > 0:
         return settings.max_steps
-    return round(-(-count // settings.global_batch_size) * settings.num_train_epochs)
+    return ceil(ceil(count / settings.global_batch_size) * settings.num_train_epochs)
 
 
 def longest(lengths: pl.DataFrame) -> tuple[int, int]:

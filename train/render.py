@@ -137,7 +137,8 @@ def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
     """A line for each row that is left out, with its reason and length."""
     if not rows:
         return [Text("No row is left out.")]
-    lines: list[RenderableType] = [Text(f"{len(rows):,} rows are left out:", style="red")]
+    told = "1 row is" if len(rows) == 1 else f"{len(rows):,} rows are"
+    lines: list[RenderableType] = [Text(f"{told} left out:", style="red")]
     for row in rows[:MOST_REFUSED]:
         tokens = row["prompt_tokens"]
         length = f", {tokens + row['completion_tokens']:,} tokens" if tokens is not None else ""

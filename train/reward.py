@@ -9,18 +9,25 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ovt.curate.section import Section
 from ovt.train.devices import world_size
 from ovt.train.second_opinion import Grader
-from ovt.verifiers import Verdict, verify_many
+from ovt.verifiers import KINDS, Verdict, verify_many
 
 WORTH = {"correct": 1.0, "wrong": 0.0, "abstain": None}
 TAG = re.compile(r"</?(?:think|answer)>")
 FORMAT = ["<think>", "</think>", "<answer>", "</answer>"]
+
+
+def known_kind(kind: str) -> str:
+    """The kind, where the verifier has it; ValueError else."""
+    if kind not in KINDS:
+        raise ValueError(f"the verifier knows {', '.join(KINDS)}")
+    return kind
 
 
 class RewardSection(Section):
@@ -32,7 +39,7 @@ class RewardSection(Section):
                     (DAPO, equation 13)
     """
 
-    kind: str | None = None
+    kind: Annotated[str, AfterValidator(known_kind)] | None = None
     format_weight: float = Field(0.0, ge=0)
     length_weight: float = Field(0.0, ge=0)
     length_cache: int = Field(512, ge=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.home import Home
 from ovt.train import devices, rollouts, runs
 from ovt.train.card import write_card
@@ -22,7 +22,7 @@ from ovt.train.data import Rows, load_split, measured
 from ovt.train.models import load_processor, resolve_model, weights_revision
 from ovt.train.rl_section import RlSection
 from ovt.train.runs import Run
-from ovt.train.sft import tell
+from ovt.train.sft import length_limit, tell
 from ovt.verifiers import VERSION
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: R
     """The questions that are asked, in the version's order. OvtError where there is none."""
     import datasets
 
+    room = prompt_limit(where, settings)
     processor = load_processor(where, settings.max_pixels)
     with devices.main_first():
         lengths = pl.concat([measured(rows, processor, None, home) for rows in splits])
@@ -129,7 +130,7 @@ def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: R
     questions = pl.DataFrame(
         {name: dataset[name][:] for name in ("question_id", "difficulty", "pass_rate")}
     ).with_columns(lengths["reason"], lengths["prompt_tokens"])
-    too_long = pl.col("prompt_tokens") > settings.questions.max_prompt_length
+    too_long = pl.col("prompt_tokens") > room
     questions = questions.with_columns(
         pl.coalesce("reason", pl.when(too_long).then(pl.lit("too_long"))).alias("reason")
     )
@@ -143,6 +144,22 @@ def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: R
         raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
     most = lengths[asked].select(pl.max("prompt_tokens", "image_tokens")).row(0)
     return Pool(dataset.select(asked), left_out, *most)
+
+
+def prompt_limit(where: str, settings: RlSection) -> int:
+    """The tokens that a prompt may have: max_prompt_length, and no more than the context leaves beside a response.
+
+    RecipeError where a response alone fills the context.
+    """
+    context = length_limit(where, None)
+    if context is None:
+        return settings.questions.max_prompt_length
+    if settings.max_completion_length >= context:
+        raise RecipeError(
+            f"max_completion_length = {settings.max_completion_length} leaves no room for a prompt in the {context} "
+            f"tokens of {where}'s context: lower it"
+        )
+    return min(settings.questions.max_prompt_length, context - settings.max_completion_length)
 
 
 def parent_run(model: str, home: Home) -> Run:

@@ -1,7 +1,7 @@
 """`ovt train rl` and `ovt train rollouts`: reinforce a model on a version's questions; read what it wrote meanwhile."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from ovt.train.commands import (
     RunRef,
     Version,
     launch_again,
+    load_tables,
     show_finished,
     show_plans,
     spread,
@@ -56,11 +57,13 @@ def rl(
         from ovt.train.rl_plan import plan_rl
 
         stages, place = load_stages(config, overrides), Home.locate(home)
+        count, shared = spread(accelerate, processes)
         if dry_run:  # all begin from `model` here, as the models between are not there yet
-            devices = spread(accelerate, processes)
-            return show_plans([plan_rl(ref, model, settings, place, *devices) for settings in stages], json)
+            return show_plans([plan_rl(ref, model, settings, place, count, shared) for settings in stages], json)
         if accelerate:
-            launch_again(lambda count: [plan_batches(stage, count) for stage in stages], accelerate, processes)
+            for settings in stages:
+                plan_batches(settings, count)
+            launch_again(accelerate, processes)
         done = rl_stages(ref, model, stages, place, name=name, resume=resume, git_commit=git_commit())
     for run in done:
         show_finished(run.name, place, json)
@@ -71,7 +74,9 @@ def rl(
 def rollouts(
     ref: RunRef,
     step: Annotated[int | None, typer.Option(min=1, help="The step that learned from them [default: last].")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only correct, wrong or abstain.")] = None,
+    outcome: Annotated[
+        Literal["correct", "wrong", "abstain"] | None, typer.Option(help="Only those with this verdict.")
+    ] = None,
     question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id, or its start.")] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many.")] = 3,
     stats: Annotated[bool, typer.Option("--stats", help="A line per step instead.")] = False,
@@ -107,11 +112,10 @@ def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":
     """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
-    from ovt.curate.recipe import load_tree, read_section, set_key
+    from ovt.curate.recipe import read_section, set_key
     from ovt.train.rl_section import RlSection
 
-    where, tree = load_tree(config) if config else ("--set", {})
-    tables = tree.get("rl", tree)
+    where, tables = load_tables("rl", config)
     stages = []
     for table in tables if isinstance(tables, list) else [tables]:
         for override in overrides or ():

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ovt.train.alarms import AlarmSection
-from ovt.train.arguments import TrainerSection
+from ovt.train.arguments import ShareOrCount, Steps, TrainerSection
 from ovt.train.curriculum import QuestionsSection
 from ovt.train.reward import RewardSection
 
@@ -39,16 +39,16 @@ class RlSection(TrainerSection):
     global_batch_size: int = Field(128, ge=1)
     per_device_train_batch_size: int | None = Field(None, ge=1)
     num_train_epochs: float = Field(1.0, gt=0)
-    max_steps: int = -1
+    max_steps: Steps = -1
     max_completion_length: int = Field(2048, ge=1)
     temperature: float = Field(1.0, gt=0)
     top_p: float = Field(0.99, gt=0, le=1)
     beta: float = Field(0.01, ge=0)
-    loss_type: str = "dapo"
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     scale_rewards: Literal["group", "batch", "none"] = "group"
     learning_rate: float = Field(1e-6, gt=0)
     lr_scheduler_type: str = "constant"
-    warmup_steps: float = Field(0.0, ge=0)
+    warmup_steps: ShareOrCount = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     max_grad_norm: float = Field(1.0, ge=0)
     use_vllm: bool | None = None

@@ -88,8 +88,15 @@ def tables(run: Run) -> dict[str, pl.DataFrame]:
 def pick(
     run: Run, n: int, step: int | None = None, outcome: str | None = None, question: str | None = None
 ) -> list[dict[str, Any]]:
-    """The first `n` rollouts (of the last step, unless a step or the start of a question's id is given)."""
+    """The first `n` rollouts (of the last step, unless a step or the start of a question's id is given).
+
+    OvtError for a step that no rollout has.
+    """
     found = scan(run)
+    steps = found.select(pl.col("step").unique().sort()).collect()["step"].to_list()
+    if step is not None and step not in steps:
+        told = ", ".join(map(str, steps[-10:]))
+        raise OvtError(f"run {run.name} has no rollouts of step {step}: choose among {'…, ' * (len(steps) > 10)}{told}")
     if question:
         found = found.filter(pl.col("question_id").str.starts_with(question))
     if step is not None or not question:

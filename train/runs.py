@@ -254,7 +254,10 @@ def new_model(run: Run) -> Generator[Path]:
 
 @contextmanager
 def held(run: Run, main: bool = True) -> Generator[None]:
-    """Holds a run for this process (of several, for the main one); OvtError where another trains it right now."""
+    """Holds a run for this process (of several, for the main one); OvtError where another trains it right now.
+
+    A run that is refused in the block before anything was logged goes, so that its name is free again.
+    """
     if not main:
         yield
         return
@@ -263,6 +266,10 @@ def held(run: Run, main: bool = True) -> Generator[None]:
         raise OvtError(f"run {run.name} is being trained by another process: wait for it, or choose another --name")
     try:
         yield
+    except OvtError:
+        if not run.log.exists():
+            shutil.rmtree(run.path)
+        raise
     finally:
         os.close(descriptor)
 

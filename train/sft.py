@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 from pydantic import Field
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
 from ovt.curate.home import Home
 from ovt.train import devices, runs
-from ovt.train.arguments import LoraSection, TrainerSection, by_trl_names, on_this_machine
+from ovt.train.arguments import (
+    LoraSection,
+    ShareOrCount,
+    Steps,
+    TrainerSection,
+    by_trl_names,
+    check_targets,
+    on_this_machine,
+)
 from ovt.train.card import write_card
 from ovt.train.data import Rows, describe_refused, fit, load_split, make_collator, measured
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model, weights_revision
@@ -56,19 +64,19 @@ class SftSection(TrainerSection):
 
     learning_rate: float = Field(5e-7, gt=0)
     num_train_epochs: float = Field(1.0, gt=0)
-    max_steps: int = -1
+    max_steps: Steps = -1
     global_batch_size: int = Field(32, ge=1)
     per_device_train_batch_size: int | None = Field(None, ge=1)
     train_sampling_strategy: Literal["random", "sequential", "group_by_length", "batch_rebalance"] = "batch_rebalance"
     lr_scheduler_type: str = "cosine"
-    warmup_steps: float = Field(0.1, ge=0)
+    warmup_steps: ShareOrCount = Field(0.1, ge=0)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, ge=0)
     max_length: int | None = Field(None, ge=1)
-    eval_size: float = Field(0.0, ge=0)
-    eval_steps: float | None = Field(None, gt=0)
+    eval_size: ShareOrCount = Field(0.0, ge=0)
+    eval_steps: ShareOrCount | None = Field(None, gt=0)
     load_best_model_at_end: bool = True
-    save_steps: float = Field(50, gt=0)
+    save_steps: ShareOrCount = Field(50, gt=0)
     dataloader_num_workers: int | None = Field(None, ge=0)
 
 
@@ -184,7 +192,7 @@ def length_limit(where: str, max_length: int | None) -> int | None:
     config = AutoConfig.from_pretrained(adapter_base(where) or where).get_text_config()
     context = getattr(config, "max_position_embeddings", None)
     if max_length and context and max_length > context:
-        raise OvtError(f"max_length = {max_length} is more than the {context} tokens of {where}'s context: lower it")
+        raise RecipeError(f"max_length = {max_length} is more than the {context} tokens of {where}'s context: lower it")
     return max_length or context
 
 
@@ -219,8 +227,13 @@ def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None)
     """The model to train, as the checkpoint has it or as it lies there; float32, for steps far below what bfloat16
     resolves; a frozen base in its own type.
     """
+    import warnings
+
     import torch
 
+    warnings.filterwarnings(
+        "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+    )  # TRL's and peft's use
     if settings.lora and adapter_base(where):
         raise OvtError(
             f"{where} is a LoRA adapter itself: merge it first (`ovt train merge`), then train on the result"
@@ -230,6 +243,8 @@ def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None)
     else:
         dtype = "auto" if settings.lora and devices.on_accelerator() else torch.float32
         model = load_model(where, dtype=dtype, attn_implementation=settings.attn_implementation)
+    if settings.lora:
+        check_targets(settings.lora, model)
     if settings.freeze_vision_tower:
         model.get_encoder(modality="image").requires_grad_(False)
     return model
@@ -259,6 +274,7 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes
     share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, processes)
     often = settings.eval_steps or settings.save_steps
     workers = settings.dataloader_num_workers
+    picks = evaluates and settings.load_best_model_at_end
     ours = on_this_machine(settings) | {
         "output_dir": str(folder),
         "per_device_train_batch_size": share.rows,
@@ -272,7 +288,8 @@ def argument_dict(folder: Path, settings: SftSection, evaluates: bool, processes
         "eval_steps": often,
         "save_steps": often if evaluates else settings.save_steps,
         "load_best_model_at_end": False,  # it would load nothing (see save.py); the best is known and kept all the same
-        "metric_for_best_model": "eval_loss" if evaluates else None,
+        "metric_for_best_model": "eval_loss" if picks else None,
+        "save_total_limit": max(2, settings.save_total_limit) if picks else settings.save_total_limit,  # best and last
         "greater_is_better": False,
         "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
     }

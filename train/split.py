@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import RecipeError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,7 +26,7 @@ def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], li
             break
         chosen.extend(groups[group])
     if len(chosen) >= len(dataset):
-        raise OvtError(
+        raise RecipeError(
             f"eval_size = {size:g} leaves nothing to train on ({len(dataset)} rows, {len(groups)} groups of images): "
             "lower it"
         )

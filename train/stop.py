@@ -1,5 +1,6 @@
 """Stopping a training on Ctrl-C or SIGTERM: after the step under way, with a checkpoint to go on from."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -7,7 +8,7 @@ from typing import Any, Self
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ovt.train.devices import world_size
+from ovt.train.devices import is_main, world_size
 
 
 class StopOnSignal(TrainerCallback):
@@ -15,6 +16,8 @@ class StopOnSignal(TrainerCallback):
 
     The first signal asks for a checkpoint and the end; a second Ctrl-C ends the process at once.
     """
+
+    place = "after this step, with a checkpoint"
 
     def __init__(self) -> None:
         self.asked = False
@@ -34,6 +37,8 @@ class StopOnSignal(TrainerCallback):
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not self.asked and is_main():  # not by print, which a signal may find in the middle of itself
+            os.write(2, f"ovt: stopping {self.place}; Ctrl-C again stops at once\n".encode())
         self.asked = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -94,6 +94,8 @@ class StopAfterRollout(StopOnSignal):
     that stopped between would sample it again and come to another end.
     """
 
+    place = "after this batch of rollouts, with a checkpoint"
+
     def __init__(self, steps: int) -> None:
         super().__init__()
         self._steps = steps

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
 from ovt.train.launch import device_count, shares, without_launcher
 from ovt.train.memory import Sizes, describe, estimate
 from ovt.train.models import load_model
 from ovt.train.plan import plan
 from ovt.train.render import bytes_shown
-from ovt.train.sft import LoraSection, SftSection
+from ovt.train.sft import LoraSection, SftSection, sft
 
 
 def test_parameters_are_those_of_the_loaded_model(small_vlm):
@@ -86,3 +86,22 @@ def test_configurations_are_read(tmp_path):
 
 def test_bytes_are_readable():
     assert [bytes_shown(size) for size in (12, 4_400, 60_500_000, 138e9)] == ["12 B", "4 KB", "60.5 MB", "138.0 GB"]
+
+
+@pytest.mark.parametrize("epochs", [0.1, 1, 1.1, 2.5])
+def test_the_planned_steps_are_the_trainers(home, small_vlm, colour_rows, write_version, epochs):
+    write_version(home, colour_rows(10))
+    chosen = SftSection(global_batch_size=4, num_train_epochs=epochs)
+    planned = plan("colours", str(small_vlm), chosen, home)["steps"]
+    assert planned == sft("colours", str(small_vlm), chosen, home).record.result["steps"]
+
+
+def test_a_plan_refuses_what_the_training_would(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(8))
+    for changes, told in (
+        ({"lr_scheduler_type": "cosin"}, "the trainer refuses these settings: cosin is not a valid SchedulerType"),
+        ({"trainer": {"epochs": 3}}, "trainer.epochs is not an argument of TRL's SFTConfig"),
+        ({"report_to": ["wnadb"]}, "report_to = 'wnadb'"),
+    ):
+        with pytest.raises(RecipeError, match=told):
+            plan("colours", str(small_vlm), SftSection.model_validate(changes), home)

@@ -175,7 +175,28 @@ def test_what_cannot_be_reinforced_is_one_line(taught):
         ({"questions": {"difficulty": ["hard"]}}, "no question is 'hard'"),
         ({"questions": {"max_prompt_length": 3}}, "no question of colours@v1 is left to ask .too_long 48."),
         ({"questions": {"sure": "rollouts"}}, "run taught has no rollouts"),
+        ({"max_completion_length": 512}, "max_completion_length = 512 leaves no room for a prompt in the 512 tokens"),
+        ({"max_completion_length": 510}, "no question of colours@v1 is left to ask .too_long 48."),
+        ({"trainer": {"num_iterations": "two"}}, "trainer.num_iterations is 'two': give how often"),
+        ({"trainer": {"delta": "x"}}, "trainer.delta is 'x': Input should be a valid number"),
+        ({"lr_scheduler_type": "constnt"}, "the trainer refuses these settings: constnt is not a valid SchedulerType"),
         ({"rollout_batch_size": 64, "global_batch_size": 64}, "48 questions are fewer than a rollout batch of 64"),
     ):
         with pytest.raises(OvtError, match=told):
-            rl("colours", "taught", settings(**changes), taught, name="refused", resume=False)
+            rl("colours", "taught", settings(**changes), taught, name="refused")
+        assert not (taught.runs / "refused").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"loss_type": "dapoo"}, "loss_type"),
+        ({"reward": {"kind": "foo"}}, "the verifier knows auto, choice"),
+        ({"max_steps": 0}, "give a number of steps, or -1"),
+        ({"warmup_steps": 1.5}, "give a share below 1, or a whole number"),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_at_once(changes, told):
+    """TRL would find out at the first loss, after a batch of rollouts, or never."""
+    with pytest.raises(ValueError, match=told):
+        settings(**changes)

@@ -52,7 +52,7 @@ def test_a_setting_that_is_none():
 
 def test_dry_run(home, small_vlm, colour_rows, write_version):
     write_version(home, colour_rows(8) + colour_rows(4, first=8, split="rl"))
-    sizes = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=2")
+    sizes = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=2", "--set", "max_completion_length=64")
     done = call(home, "rl", "colours", "--model", str(small_vlm), "--dry-run", "--json", *sizes)
     (plan,) = json.loads(done.stdout)
     assert (plan["train_rows"], plan["steps"]) == (12, 6)
@@ -74,6 +74,7 @@ def test_rollouts(home):
     assert "\x1b[31m" not in shown
     (only,) = json.loads(call(home, "rollouts", "r", "--outcome", "wrong", "--json").stdout)
     assert only["sample_id"] == "qa-rollout-3-1"
+    assert call(home, "rollouts", "r", "--outcome", "right").exit_code == 2
     (step,) = json.loads(call(home, "rollouts", "r", "--stats", "--json").stdout)
     assert (step["step"], step["accuracy"]) == (3, 0.5)
     assert "50%" in call(home, "rollouts", "r", "--stats").stdout

@@ -95,6 +95,18 @@ def test_two_processes_do_not_train_one_run(home):
         pass
 
 
+def test_a_run_that_is_refused_before_a_step_leaves_its_name_free(home):
+    run = runs.start(record(), home)
+    with pytest.raises(OvtError, match="wrong"), runs.held(run):
+        raise OvtError("a setting is wrong")
+    assert not run.path.exists()
+    run = runs.start(record(), home)
+    run.log.write_text('{"step": 1}\n')
+    with pytest.raises(OvtError, match="full"), runs.held(run):
+        raise OvtError("the disk is full")
+    assert run.path.exists()
+
+
 @pytest.mark.parametrize(
     "error",
     [

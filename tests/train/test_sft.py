@@ -131,6 +131,21 @@ def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, wri
     assert best == 12 or changed(run.model, run.checkpoints / "checkpoint-12")
 
 
+@pytest.mark.parametrize("best", [True, False])
+def test_one_checkpoint_asked_for_leaves_those_that_are_needed(
+    home, small_vlm, colour_rows, write_version, changed, best
+):
+    """With a single checkpoint to keep, the trainer would delete the last one in favour of the best."""
+    write_version(home, colour_rows(24))
+    wild = settings(max_steps=6, save_steps=2, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant",
+                    save_total_limit=1, load_best_model_at_end=best)  # fmt: skip
+    run = sft("colours", str(small_vlm), wild, home)
+    kept = {path.name for path in run.checkpoints.glob("checkpoint-*")}
+    taken = run.record.result["best_step"] if best else 6
+    assert kept == {f"checkpoint-{taken}", "checkpoint-6"}
+    assert not changed(run.model, run.checkpoints / f"checkpoint-{taken}")
+
+
 def test_a_finished_run_is_found_and_another_one_is_not_overwritten(home, small_vlm, colour_rows, write_version):
     write_version(home, colour_rows(16))
     brief = settings(max_steps=1)
@@ -205,6 +220,14 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"trainer": {"learning_rate": 1}}, r"trainer.learning_rate is a setting of its own"),
         ({}, {"trainer": {"output_dir": "x"}}, "trainer.output_dir is set by ovt"),
         ({}, {"trainer": {"disable_tqdm": False}}, "trainer.disable_tqdm is set by ovt"),
+        ({}, {"trainer": {"hub_token": "hf_secret"}}, "trainer.hub_token has no place in a run of ovt's: leave it out"),
+        ({}, {"trainer": {"data_seed": "abc"}}, "trainer.data_seed is 'abc': Input should be a valid integer"),
+        ({}, {"trainer": {"optim": "sdg"}}, "the trainer refuses these settings: sdg is not a valid OptimizerNames"),
+        ({}, {"lr_scheduler_type": "cosin"}, "the trainer refuses these settings: cosin is not a valid SchedulerType"),
+        ({}, {"report_to": "wnadb"}, "report_to = 'wnadb': wnadb is not supported, only .*trackio, wandb"),
+        ({}, {"attn_implementation": "nonsense"}, "cannot load .* as a vision-language model: .*nonsense"),
+        ({}, {"lora": {"target_modules": "q_prj"}}, 'no layer is named q_prj; choose "all-linear" or of .*q_proj'),
+        ({}, {"eval_size": 4}, r"eval_size = 4 leaves nothing to train on \(4 rows, 4 groups of images\): lower it"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_line(home, small_vlm, colour_rows, write_version, change, changes, told):
@@ -212,6 +235,7 @@ def test_what_cannot_be_trained_on_is_one_line(home, small_vlm, colour_rows, wri
     with pytest.raises(OvtError, match=told) as raised:
         sft("colours", str(small_vlm), settings(**changes), home)
     assert "\n" not in str(raised.value)
+    assert not list(home.runs.glob("*"))  # the name is free for the line that is mended
 
 
 def test_data_of_another_verifier_is_told(home, small_vlm, colour_rows, write_version, capsys):

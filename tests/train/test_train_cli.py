@@ -63,6 +63,9 @@ def test_killed_and_started_again_it_ends_as_undisturbed(home, small_vlm, colour
         ("[sft]\nseed = 3\n[sft.lora]\nrr = 4", "seed=4", r"lora.rr is not a known key; did you mean r\?"),
         ("[rl]\nseed = 3", "seed=4", r"rl is not a known key; known keys: "),
         ("learning_rate = -1", "seed=4", "learning_rate is -1: Input should be greater than 0"),
+        ("seed = 3\n[sft]\nmax_steps = 9", "seed=4", r"seed stands outside \[sft\]: put it there"),
+        ("[[sft]]\nseed = 3", "seed=4", r"\[\[sft\]\] is a list of stages; sft is one training: write \[sft\]"),
+        ("", "eval_size=1.5", "eval_size is 1.5: give a share below 1, or a whole number"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(tmp_path, written, override, told):
@@ -70,6 +73,16 @@ def test_settings_that_cannot_be_used_are_named(tmp_path, written, override, tol
     file.write_text(written)
     with pytest.raises(RecipeError, match=told):
         load_settings(SftSection, "sft", file if written else None, [override])
+
+
+def test_settings_that_are_nowhere_are_told(tmp_path):
+    with pytest.raises(RecipeError, match=r"no settings at .*gone.toml: give --config a TOML file"):
+        load_settings(SftSection, "sft", tmp_path / "gone.toml", None)
+
+
+def test_a_name_to_report_to_needs_no_list():
+    assert load_settings(SftSection, "sft", None, ["report_to=wandb"]).report_to == ["wandb"]
+    assert load_settings(SftSection, "sft", None, ['report_to=["wandb", "trackio"]']).report_to == ["wandb", "trackio"]
 
 
 def test_settings_are_read_from_a_table_or_the_top(tmp_path):
@@ -98,6 +111,8 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
     assert spread(None, None) == (1, False)
     assert spread(str(config), None) == (2, False)
     assert spread("fsdp", 8) == (8, True)
+    with pytest.raises(RecipeError, match="give --accelerate, too"):
+        spread(None, 8)
 
 
 @pytest.mark.slow
