@@ -1,6 +1,6 @@
 """`ovt curate`: build a dataset version, or look at what a build would ask."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -95,6 +95,7 @@ def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embed
     import asyncio
 
     from rich.table import Table
+    from rich.text import Text
 
     from ovt.curate.plan import plan
 
@@ -102,14 +103,18 @@ def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embed
     if as_json:
         print_json(plans)
         return
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    for column in plans[0]:
-        view.add_column(column.replace("_", " "), justify="left" if column in ("stage", "endpoint") else "right")
+    view = Table("stage", "endpoint", box=None, pad_edge=False, header_style="dim")
+    for column in ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$"):
+        view.add_column(column, justify="right", overflow="fold")
     for stage in plans:
-        cells = (
-            "unknown" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)
-            for cell in stage.values()
-        )
-        view.add_row(*cells)
+        view.add_row(*map(Text, plan_cells(stage)))
     console().print(view)
     print("Tokens and prices are upper estimates. Nothing was asked.")
+
+
+def plan_cells(stage: dict[str, Any]) -> list[str]:
+    """A stage's plan as a line: what no max_tokens bounds, and what has no price, is unknown."""
+    numbers = [f"{stage[name]:,}" for name in ("rows", "wanted", "answered", "calls", "prompt_tokens")]
+    reply = f"{stage['completion_tokens']:,}" if stage["bounded"] else "unknown"
+    is_priced = stage["bounded"] and stage["cost_usd"] is not None
+    return [stage["stage"], stage["endpoint"], *numbers, reply, f"{stage['cost_usd']:.2f}" if is_priced else "unknown"]

@@ -1,8 +1,8 @@
 """What a build would ask and what it may cost, without asking: `ovt curate build --dry-run`.
 
-stage    rows  replies  answered  calls  prompt tokens  completion tokens  usd
-caption   200      200       120     80         24,000             12,800  0.01
-reason    200      800         0    200         61,000            256,000  0.17
+stage    endpoint   rows  wanted  answered  calls  prompt tokens  completion tokens   US$
+caption  captioner   200     200       120     80         24,000             12,800  0.01
+reason   reasoner    200     800         0    200         61,000            256,000  0.17
 """
 
 import dataclasses

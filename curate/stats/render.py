@@ -105,7 +105,7 @@ def source_table(sources: list[dict[str, Any]]) -> RenderableType:
     """What each source asked for and gave."""
     table = Table("source", box=None, header_style="bold", pad_edge=False)
     for name in ("questions", "samples", "correct", "cut off", "sft", "rl", "words", "tokens", "US$"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for one in sources:
         table.add_row(
             short(one["source"], 30),
@@ -123,7 +123,7 @@ def usage_table(profile: dict[str, Any]) -> RenderableType:
     """What each stage took, and what a kept row did."""
     table = Table("stage", box=None, header_style="bold", pad_edge=False)
     for name in ("samples", "failed", "prompt tokens", "completion tokens", "US$"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for use in profile["usage"]:
         counts = (use[name] for name in ("samples", "failed", "prompt_tokens", "completion_tokens"))
         table.add_row(shown(use["stage"]), *(f"{count:,}" for count in counts), number(use["cost_usd"], "US$"))

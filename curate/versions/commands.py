@@ -25,12 +25,16 @@ commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the versions of this home."""
     from ovt.curate.versions.read import list_versions
-    from ovt.curate.versions.render import version_list
+    from ovt.curate.versions.render import shown, version_list
     from ovt.curate.versions.show import outline
 
-    versions, broken = list_versions(Home.locate(home))
+    there = Home.locate(home)
+    versions, broken = list_versions(there)
     outlines = [outline(version) for version in versions]
-    print_json(outlines) if json else console().print(version_list(outlines, broken))
+    print_json(outlines) if json else console().print(version_list(outlines))
+    notes = broken or ([] if versions else [f"no versions in {there.versions}: `ovt curate build pocket` makes one"])
+    for line in notes:
+        console(stderr=True).print(shown(line, "red" if broken else ""), soft_wrap=True)
 
 
 @commands.command()

@@ -4,10 +4,10 @@ Texts come from models and data sets. They are only ever shown as `Text`, so tha
 without control characters, so that none moves the cursor.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
+from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -32,17 +32,19 @@ def short(value: Any, longest: int = 60) -> Text:
     return shown(" ".join(str("" if value is None else value)[: 4 * longest].split()), longest=longest)
 
 
-def version_list(outlines: list[dict[str, Any]], broken: Iterable[str] = ()) -> RenderableType:
-    """`show.outline` of several versions, and a line for each folder that is none."""
-    table = Table("version", "hash", "parent", box=None, header_style="bold", pad_edge=False)
+def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
+    """`show.outline` of several versions."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("version", "hash", "parent"):
+        table.add_column(name, overflow="fold")
     for name in ("sft", "rl", "questions", "size", "US$"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for one in outlines:
         cost = "unknown" if one["cost_usd"] is None else f"{one['cost_usd']:.2f}"
         counts = [f"{one[name]:,}" for name in ("sft", "rl", "questions")]
         cells = [one["ref"], one["content_hash"][:12], one["parent"] or "", *counts, size(one["bytes"]), cost]
         table.add_row(*(short(cell) for cell in cells))
-    return Group(table, *(shown(line, "red") for line in broken))
+    return table
 
 
 def funnel_table(funnel: pl.DataFrame | list[dict[str, Any]]) -> RenderableType:
@@ -76,7 +78,7 @@ def source_table(funnel: list[dict[str, Any]]) -> RenderableType:
         stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
         table = Table(f"{level}s", box=None, header_style="bold", pad_edge=False)
         for name in ("in", *stages[:-1], "kept"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", overflow="fold")
         table.add_column("why not", overflow="fold")
         sources = list(dict.fromkeys(row["source"] for row in rows))
         for source in sources:
@@ -103,9 +105,11 @@ def source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> li
 
 def reason_table(ends: list[dict[str, Any]]) -> RenderableType:
     """`funnel.by_reason`: how often each reason ended a question or a sample."""
-    table = Table("", "stage", "reason", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("", "stage", "reason"):
+        table.add_column(name, overflow="fold")
     for name in ("rows", "of stage", "of all"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     table.add_column("")
     level = None
     for end in ends:
@@ -116,7 +120,7 @@ def reason_table(ends: list[dict[str, Any]]) -> RenderableType:
             f"{end['rows']:,}",
             f"{end['of_stage']:.1%}",
             f"{end['of_all']:.1%}",
-            bar(end["of_all"]),
+            Bar(1, 0, end["of_all"], width=24),  # scales where the terminal is narrow
         )
         level = end["level"]
     return table
@@ -136,6 +140,7 @@ def reasons(counts: list[dict[str, Any]]) -> str:
 def description(about: dict[str, Any]) -> RenderableType:
     """`show.describe` of a version."""
     made = about["provenance"]
+    commit = f", commit {made['git_commit']}" if made["git_commit"] else ""
     facts = {
         "version": f"{about['ref']}  @{about['content_hash'][:12]}",
         "folder": about["path"],
@@ -146,7 +151,7 @@ def description(about: dict[str, Any]) -> RenderableType:
         "words": words_line(about["stats"]["words"]),
         "behaviours": ", ".join(f"{name} {rate}" for name, rate in about["stats"]["behaviours"].items()),
         "difficulty": ", ".join(f"{one['value']} {one['sft'] + one['rl']:,}" for one in about["stats"]["difficulty"]),
-        "made by": f"ovt {made['ovt_version']}, verifier {made['verifier_version']}, commit {made['git_commit']}",
+        "made by": f"ovt {made['ovt_version']}, verifier {made['verifier_version']}{commit}",
         "rebuild": made["rebuild"],
     }
     return Group(fact_table(facts), Text(), funnel_table(about["funnel"]))

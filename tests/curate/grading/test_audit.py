@@ -1,8 +1,12 @@
 """Counting agreement, and telling what is worth a look."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from ovt.curate.grading.audit import Audit, Graded, Pair, as_dict, count_by_kind
+from ovt.curate.grading.render import audit_report
 
 
 def graded(ours: str, theirs: str, samples: int = 1, kind: str = "number") -> Graded:
@@ -42,3 +46,11 @@ def test_counts_are_of_samples_by_kind() -> None:
     assert (told["samples"], told["without_answer"], told["disagreements"]) == (12, 3, 2)
     assert [example["samples"] for example in told["examples"]] == [4, 2]
     assert told["not_installed"] == ["mathruler"]
+
+
+def test_the_table_fits_a_terminal_of_80_columns() -> None:
+    screen = Console(file=io.StringIO(), width=80)
+    screen.print(audit_report(as_dict(audited(graded("correct", "wrong", 1_000), graded("wrong", "wrong", 99_999)))))
+    text = screen.file.getvalue()  # ty: ignore[unresolved-attribute]
+    assert "…" not in text
+    assert all(name in text for name in ("answers", "only ovt", "only it", "timeout", "100,999"))

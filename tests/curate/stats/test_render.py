@@ -88,3 +88,17 @@ def test_a_plot_that_cannot_be_drawn_is_one_line(profiles, tmp_path):
 
 def test_bars_are_as_long_as_their_share():
     assert [bar(share, 4) for share in (0, 1 / 32, 0.5, 1)] == ["", "▏", "██", "████"]
+
+
+def test_in_a_narrow_terminal_bars_still_tell_shares_apart_and_no_text_is_cut():
+    ends = [("sft", 84, 0.84), ("a_reason_with_a_long_name", 16, 0.16), ("used", 100, 1.0)]
+    row = {"level": "question", "stage": "version", "decision": "kept"}
+    lines = printed(
+        reason_table(
+            [row | {"reason": name, "rows": n, "of_stage": share, "of_all": share} for name, n, share in ends]
+        ),
+        width=60,
+    )
+    assert "…" not in lines
+    some, few, all_ = (line.count("█") for line in lines.splitlines() if "%" in line)
+    assert few < some < all_

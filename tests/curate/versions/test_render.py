@@ -25,7 +25,7 @@ def printed(renderable, width=100):
 def everything(version, home, question_id):
     """All that can be printed about a version, by command."""
     return {
-        "list": render.version_list([outline(one) for one in list_versions(home)[0]], ["a broken [red]one"]),
+        "list": render.version_list([outline(one) for one in list_versions(home)[0]]),
         "show": render.description(describe(version)),
         "head": render.rows_head(head(version)),
         "why": render.story_told(story(version, question_id)),
