@@ -49,8 +49,9 @@ def test_counts_are_of_samples_by_kind() -> None:
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:
-    screen = Console(file=io.StringIO(), width=80)
-    screen.print(audit_report(as_dict(audited(graded("correct", "wrong", 1_000), graded("wrong", "wrong", 99_999)))))
-    text = screen.file.getvalue()  # ty: ignore[unresolved-attribute]
+    file = io.StringIO()
+    about = as_dict(audited(graded("correct", "wrong", 1_000), graded("wrong", "wrong", 99_999)))
+    Console(file=file, width=80).print(audit_report(about))
+    text = file.getvalue()
     assert "…" not in text
     assert all(name in text for name in ("answers", "only ovt", "only it", "timeout", "100,999"))
