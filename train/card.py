@@ -7,10 +7,12 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.versions.card import Markdown, fence, harmless, to_json
+from ovt.curate.versions.read import open_version
 from ovt.train.models import ADAPTER, HUB_ID, weights_revision
-from ovt.train.runs import Run, RunRecord, read_log
+from ovt.train.runs import Run, RunRecord, open_run, read_log, run_names
 
 CARD = "README.md"
 KINDS = {
@@ -27,11 +29,22 @@ def write_card(run: Run, home: Home) -> None:
     curves = run.path / "plots" / "curves.png"
     if curves.is_file():
         shutil.copyfile(curves, run.model / curves.name)
-    (run.model / CARD).write_text(render_card(run, evaluations(run, home)), encoding="utf-8")
+    text = render_card(run, evaluations(run, home), first_model(run.record, home), data_recipe(run.record, home))
+    (run.model / CARD).write_text(text, encoding="utf-8")
 
 
-def render_card(run: Run, evaluated: list[dict[str, Any]]) -> str:
-    """The card's text."""
+def renew_card(run: Run, home: Home) -> None:
+    """As `write_card`, with the curves drawn from the log as it is now."""
+    from ovt.train.plots import plot_run
+
+    log = read_log(run.log)
+    if curve(log):
+        plot_run(run.name, log, run.path / "plots")
+    write_card(run, home)
+
+
+def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: dict[str, str] | None = None) -> str:
+    """The card's text. first: the model that all began with; recipe: name, hash and command of what made the data."""
     source = files("ovt.data_cards").joinpath("model.md.j2").read_text(encoding="utf-8")
     environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
@@ -40,7 +53,9 @@ def render_card(run: Run, evaluated: list[dict[str, Any]]) -> str:
     return environment.from_string(source).render(
         record=record,
         kind=KINDS[record.kind],
-        metadata=metadata(record),
+        metadata=metadata(record, first),
+        first=first,
+        recipe=recipe,
         libraries=", ".join(f"{name} {version}" for name, version in record.libraries.items()),
         result=[(name.replace("_", " "), told(value)) for name, value in record.result.items() if value is not None],
         curve=curve(read_log(run.log)),
@@ -52,15 +67,35 @@ def render_card(run: Run, evaluated: list[dict[str, Any]]) -> str:
     )
 
 
-def metadata(record: RunRecord) -> Markdown:
+def first_model(record: RunRecord, home: Home) -> str:
+    """The model that a run goes back to, through the runs before it that are still there."""
+    names = set(run_names(home))
+    while record.model in names:
+        names.remove(record.model)  # a run that was replaced may come from itself
+        record = open_run(record.model, home).record
+    return record.model
+
+
+def data_recipe(record: RunRecord, home: Home) -> dict[str, str] | None:
+    """name, hash and command of the recipe that made the data; None where the version is not in this home."""
+    try:
+        manifest = open_version(record.data or "", home).manifest
+    except OvtError:
+        return None
+    if manifest.content_hash != record.data_hash:
+        return None
+    return {"name": manifest.name, "hash": manifest.recipe_hash, "made_by": manifest.provenance.rebuild}
+
+
+def metadata(record: RunRecord, first: str) -> Markdown:
     """The YAML head that the Hub reads."""
     fields: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "image-text-to-text",
         "tags": ["ovt", "trl", record.kind, "reasoning", "vision-language"],
     }
-    if HUB_ID.fullmatch(record.model):
-        fields["base_model"] = record.model
+    if HUB_ID.fullmatch(first):
+        fields["base_model"] = first
     data = (record.data or "").partition("@")[0]
     if HUB_ID.fullmatch(data):
         fields["datasets"] = [data]

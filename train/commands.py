@@ -99,13 +99,13 @@ def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json =
 
 @commands.command()
 def card(ref: RunRef, home: HomePath = None) -> None:
-    """Write a run's model card anew, with the plots and evaluations that are there by now."""
+    """Write a run's model card anew, with its curves and the evaluations that are there by now."""
     with training():
-        from ovt.train.card import CARD, write_card
+        from ovt.train.card import CARD, renew_card
         from ovt.train.runs import open_finished
 
         run = open_finished(ref, Home.locate(home))
-        write_card(run, Home.locate(home))
+        renew_card(run, Home.locate(home))
     print(run.model / CARD)
 
 

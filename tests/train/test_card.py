@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from ovt.train.card import render_card, write_card
+from ovt.train.card import render_card, renew_card, write_card
 from ovt.train.runs import RunRecord, finish, start
 
 RESULT = {"steps": 12, "first_loss": 2.5, "last_loss": 0.25, "left_out": {"too_long": 3}, "tokens": 12345.0}
@@ -40,12 +40,32 @@ def test_it_says_what_made_the_model(home):
     assert (run.model / "curves.png").read_bytes() == b"PNG"
 
 
+def test_a_loops_model_says_all_of_it(home, colour_rows, write_version):
+    """Data version, its recipe, verifier, curves, evaluation: of an RL model that began with an SFT run."""
+    version = write_version(home, colour_rows(8))
+    base = start(record(name="base", data=version.ref, data_hash=version.manifest.content_hash), home)
+    run = start(record(name="better", kind="rl", model="base", data=version.ref,
+                       data_hash=version.manifest.content_hash, settings={"beta": 0.01}), home)  # fmt: skip
+    run.model.mkdir()
+    run.log.write_text('{"step": 1, "reward": 0.5, "kl": 0.1}\n{"step": 2, "reward": 0.75, "kl": 0.2}\n')
+    renew_card(finish(run, RESULT), home)
+    text = (run.model / "README.md").read_text()
+    assert yaml.safe_load(text.split("---\n")[1])["base_model"] == base.record.model
+    made_by = version.manifest.recipe_hash[:12]
+    for said in ("| data | colours@v1, content ", f"| recipe of the data | colours, sha256 {made_by}",
+                 "; in the beginning from Qwen/Qwen2.5-VL-7B-Instruct |", "| 2 | 0.75 | 0.2 |",
+                 "](curves.png)"):  # fmt: skip
+        assert said in text
+    assert (run.model / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_hostile_text_stays_inert(home):
     hostile = "x | y\n---\n# Owned <script>alert(1)</script> ![i](http://x) ```"
     run = start(record(model=hostile, data=hostile, parents=[hostile], settings={"a": "```\n# Owned"}), home)
     run.model.mkdir()
     evaluated = {"name": hostile, "answers": 9, "accuracy": "33.3%", "interval": "a", "words": "7", "verifier": "3"}
-    text = render_card(run, [evaluated])
+    made = {"name": hostile, "hash": hostile, "made_by": hostile}
+    text = render_card(run, [evaluated], hostile + "!", made)
     assert text.split("## Evaluation")[1].count("| 9 | 33.3% | a | 7 | 3 |") == 1
     assert "<script>" not in text
     assert "![i](" not in text

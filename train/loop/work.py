@@ -17,6 +17,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
+from ovt.train.card import renew_card
 from ovt.train.evaluate import evaluate, open_evaluation, questions_hash, read_answers
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
@@ -27,6 +28,7 @@ from ovt.train.merge import merge
 from ovt.train.models import adapter_base, resolve_model, weights_revision
 from ovt.train.plots import plot_loop
 from ovt.train.rl_section import RlSection
+from ovt.train.runs import open_run
 from ovt.train.scores import difference
 from ovt.train.sft import SftSection
 from ovt.verifiers import VERSION as VERIFIER_VERSION
@@ -177,6 +179,8 @@ def evaluate_step(step: Step, work: Work) -> Outcome:
         raise OvtError(
             f"{done.failed:,} held-out questions got no answer ({name}): see `ovt doctor`, and run the loop again"
         )
+    if step.model != BASE:
+        renew_card(open_run(model_of(step, work), work.home), work.home)
     numbers = scores.model_dump(include={"accuracy", "low", "high", "questions", "words", "format_valid", "truncated"})
     return {"ref": name, "content": done.asked.questions_hash, "numbers": numbers | {"behaviours": scores.behaviours}}
 

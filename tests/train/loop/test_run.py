@@ -19,6 +19,7 @@ from ovt.train.loop.run import run_loop
 from ovt.train.loop.status import read_status, status_tree
 from ovt.train.loop.steps import plan_steps
 from ovt.train.runs import open_run
+from ovt.verifiers import VERSION
 
 
 class Killed(BaseException):
@@ -40,6 +41,10 @@ def test_two_iterations_with_rl(with_rl, home, tools):
     assert second.recipe["caption"] is None
     assert second.models[0].revision == records["rl-1"].content  # the RL model of iteration 1 wrote the data
     assert open_evaluation("tiny-eval-rl-1", home).asked.revision == records["rl-1"].content
+    card = (open_run("tiny-rl-2", home).model / "README.md").read_text()
+    for said in (f"| data | {rl.data}, ", "| recipe of the data | tiny-2, ", f"| verifier | {VERSION} |",
+                 "](curves.png)", "| tiny-eval-rl-2 | 8 |"):  # fmt: skip
+        assert said in card
     assert (home.loops / "tiny" / "plots" / "loop.png").is_file()
     assert (home.loops / "tiny" / "gate-2.md").read_text().startswith("# tiny, gate after iteration 2")
 
