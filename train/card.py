@@ -142,4 +142,6 @@ def told(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     if isinstance(value, dict):
         return ", ".join(f"{name} {told(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(told, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
-from pydantic import PositiveInt, ValidationError, field_validator
+from pydantic import PositiveInt, ValidationError, field_validator, model_validator
 
 from ovt import __version__
 from ovt.curate.build import chunks, replies
@@ -76,6 +76,12 @@ class EvaluateSection(Section):
     @classmethod
     def _known(cls, kind: str) -> str:
         return VerifySection(kind=kind).kind
+
+    @model_validator(mode="after")
+    def check_draws(self) -> "EvaluateSection":
+        if self.k > 1 and self.sampling.temperature == 0:
+            raise ValueError(f"k is {self.k}, and greedy answers are all alike: set sampling.temperature, or k = 1")
+        return self
 
     @property
     def asking(self) -> ReasonSection:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ovt.curate.home import Home
-from ovt.curate.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides
+from ovt.curate.options import HomePath, Json, Limit, MaxTokens, MaxUsd
 from ovt.curate.terminal import console, print_json, resumable
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ Questions = Annotated[
 ]
 Name = Annotated[str | None, typer.Option("--name", help="The evaluation's name [default: MODEL-QUESTIONS].")]
 Served = Annotated[str | None, typer.Option("--served-as", help="The name by which the server at the URL knows it.")]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", help="Which weights the server has, in any words: else replies kept of that name are taken."
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the question set, such as k.")
+]
 Evaluations = Annotated[list[str], typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.")]
 
 
@@ -31,8 +40,9 @@ def run(
     context: typer.Context,
     model: Model,
     questions: Questions,
-    overrides: Overrides = None,
+    overrides: Settings = None,
     served_as: Served = None,
+    revision: Revision = None,
     name: Name = None,
     limit: Limit = None,
     max_usd: MaxUsd = None,
@@ -55,7 +65,7 @@ def run(
         done = asyncio.run(
             evaluate(
                 import_set(chosen, where, progress, limit).questions,
-                model_endpoint(model, served_as, where),
+                model_endpoint(model, served_as, revision, where),
                 chosen.settings,
                 where,
                 name=name or default_name(model, served_as, chosen.name),

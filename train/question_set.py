@@ -39,32 +39,35 @@ class QuestionSet(EvaluateSection):
 
 
 def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> QuestionSet:
-    """The question set in a TOML file, of a recipe (its sources, its data's prompt), or of a source's path alone.
+    """The question set that `what` has (`question_tree`), with `a.b=value` overrides of its own keys applied.
 
     Raises RecipeError, in one line, as recipes do.
     """
+    where, tree = question_tree(what)
+    for override in overrides:
+        set_key(tree, override)
+    return read_section(QuestionSet, tree, where)
+
+
+def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
+    """(where, TOML tree) of a question set: a file's own, a loop's [evaluate], a recipe's questions, asked as its rows
+    ask them, or a source's path alone."""
     if not str(what).endswith(".toml") and str(what) not in dict(shipped_recipes()):
-        tree: dict[str, Any] = {"name": "questions", "sources": [{"path": str(what)}]}
-        for override in overrides:
-            set_key(tree, override)
-        return read_section(QuestionSet, tree, str(what))
-    where, tree = load_tree(what, overrides)
-    if "reason" in tree:
-        return of_recipe(read_section(Recipe, tree, where))
-    return read_section(QuestionSet, tree.get("evaluate", tree), where)
+        return str(what), {"name": "questions", "sources": [{"path": str(what)}]}
+    where, tree = load_tree(what)
+    if "reason" not in tree:
+        return where, tree.get("evaluate", tree)
+    recipe = read_section(Recipe, tree, where)
+    asked = {"name": recipe.name, "prompt": recipe.data.prompt, "kind": recipe.verify.kind}
+    return where, asked | {"sources": tree["sources"]}
 
 
-def of_recipe(recipe: Recipe) -> QuestionSet:
-    """A curation recipe's questions, asked as its rows ask them."""
-    return QuestionSet(name=recipe.name, sources=recipe.sources, prompt=recipe.data.prompt, kind=recipe.verify.kind)
-
-
-def model_endpoint(model: str, served_as: str | None, home: Home) -> EndpointSection:
-    """Where a model answers: a server's URL, or in this process (`resolve_model`)."""
+def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
+    """Where a model answers: at a server's URL, or in this process (`resolve_model`), which knows its weights."""
     if model.startswith(("http://", "https://")):
         if not served_as:
             raise OvtError(f"{model} is a server: say by which name it knows the model, with --served-as NAME")
-        return EndpointSection(base_url=model, model=served_as)
+        return EndpointSection(base_url=model, model=served_as, revision=revision)
     return embedded_endpoint(resolve_model(model, home), Path(model).name)
 
 

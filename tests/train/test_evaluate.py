@@ -102,7 +102,7 @@ def test_a_finished_evaluation_is_found_and_another_one_refused(ask, loopback, h
     assert ask() == first
     assert len(loopback.seen) == asked
     with pytest.raises(OvtError, match=r"evaluation first exists and asked something else .*settings"):
-        ask(settings=EvaluateSection(k=2))
+        ask(settings=EvaluateSection(prompt="{question}"))
     assert evaluation_names(home) == ["first"]
     assert open_evaluation("first", home) == first
     with pytest.raises(OvtError, match=r"no evaluation is named 'second'.*there are: first"):
@@ -172,6 +172,13 @@ def test_question_sets(tmp_path):
     assert of_recipe.prompt.strip().endswith("Think step by step.")
     alone = load_question_set("pocket:figures", ["sources.0.seed=9"])
     assert (alone.sources[0].path, alone.sources[0].seed) == ("pocket:figures", 9)
+    of_a_loop = load_question_set("pocket-loop", ["k=4", "sampling.temperature=0.5"])
+    assert (of_a_loop.k, of_a_loop.sampling.temperature, len(of_a_loop.sources)) == (4, 0.5, 8)
+    for what in ("pocket", "pocket-loop"):
+        with pytest.raises(RecipeError, match="evaluate is not a known key"):
+            load_question_set(what, ["evaluate.k=4"])
+        with pytest.raises(RecipeError, match="k is 4, and greedy answers are all alike: set"):
+            load_question_set(what, ["k=4"])
     (tmp_path / "bad.toml").write_text("prompts = 'x'\n[[sources]]\npath='pocket:figures'\n")
     with pytest.raises(RecipeError, match="prompts is not a known key; did you mean prompt"):
         load_question_set(tmp_path / "bad.toml")

@@ -110,7 +110,13 @@ def build(config: Qwen2_5_VLConfig, seed: int) -> Qwen2_5_VLForConditionalGenera
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
     """The model in a local folder, ready for inference. A folder without a Qwen2.5-VL raises OvtError."""
     if not (folder / "config.json").is_file():
-        raise OvtError(f"no model in {folder}: expected a folder with config.json and model.safetensors")
+        adapters = (folder / "adapter_config.json").is_file()
+        hint = (
+            "it holds LoRA adapters, of which `ovt train merge` makes a whole model"
+            if adapters
+            else "expected a folder with config.json and model.safetensors"
+        )
+        raise OvtError(f"no model in {folder}: {hint}")
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if kind != "qwen2_5_vl":
         raise OvtError(f"{folder} holds a {kind!r} model; the embedded endpoint runs Qwen2.5-VL models only")

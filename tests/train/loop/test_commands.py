@@ -60,6 +60,10 @@ def test_an_evaluation_as_typed(ovt, recipe_file, loopback):
     assert json.loads(out)["scores"]["accuracy"] == 1.0
     assert len(loopback.seen) == asked
     assert "test-model-held-out" in ovt("eval", "list")[1]
+    code, _, err = ovt(*line, "--revision", "other weights")  # behind the same name: nothing kept is taken for theirs
+    assert (code, "other revision" in err) == (1, True)
+    code, _, _ = ovt(*line, "--revision", "other weights", "--name", "other")
+    assert (code, len(loopback.seen)) == (0, 2 * asked)
     code, _, err = ovt("eval", "run", loopback.url, str(recipe_file))
     assert (code, "--served-as NAME" in err) == (1, True)
     code, _, err = ovt("eval", "run", "no-such-run", str(recipe_file))
