@@ -10,7 +10,7 @@ Lengths are those of the trainer's own collator, so a row that is measured as fi
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,15 @@ import polars as pl
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.stages.prompt import IMAGE_TAG, content
-from ovt.curate.versions.manifest import MANIFEST, Manifest
+from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.plain import plain
-from ovt.curate.versions.read import open_version
+from ovt.curate.versions.read import Version, open_version
 from ovt.train.models import HUB_ID
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+Split = Literal["sft", "rl"]
 BATCH = 16  # rows measured at once
 IGNORED = -100  # a label that the loss leaves out
 LENGTHS = pl.Schema(
@@ -58,17 +59,40 @@ class Rows:
     split: str
 
 
-def load_split(ref: str, split: Literal["sft", "rl"], home: Home) -> Rows:
-    """The rows of a split of a version: "name@v2", a version's folder, or a Hub id ("owner/name", "owner/name@COMMIT").
+def load_split(ref: str, split: Split, home: Home) -> Rows:
+    """The rows of a split of a version; see `load_splits`."""
+    return load_splits(ref, (split,), home)[0]
 
-    OvtError where there is no such version, or no rows in that split.
+
+def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
+    """Those of these splits of a version that have rows: of "name@v2", a version's folder, or a Hub id ("owner/name",
+    "owner/name@TAG"), which comes home first.
+
+    OvtError where there is no such version, or no rows in any of them.
     """
-    if HUB_ID.fullmatch(ref.partition("@")[0]) and not Path(ref).exists():
-        return load_from_hub(ref, split, home)
-    version = open_version(ref, home)
-    files = sorted((version.path / "data").glob(f"{split}-*.parquet"))
-    check_not_empty(ref, version.manifest, split)
-    return rows_of(version.ref, version.manifest, read_parquet(files, home), split)
+    if on_hub(ref):
+        version, told = pull_version(ref, home), ref
+    else:
+        version = open_version(ref, home)
+        told = version.ref
+    there = [name for name in names if version.manifest.rows.get(name)]
+    if not there:
+        raise OvtError(why_empty(ref, version.manifest, names[-1]))
+    files = {name: sorted((version.path / "data").glob(f"{name}-*.parquet")) for name in there}
+    return [rows_of(told, version.manifest, read_parquet(files[name], home), name) for name in there]
+
+
+def on_hub(ref: str) -> bool:
+    """Whether a version's name leads to the Hub."""
+    return bool(HUB_ID.fullmatch(ref.partition("@")[0])) and not Path(ref).exists()
+
+
+def pull_version(ref: str, home: Home) -> Version:
+    """The version of a Hub id, as `ovt data pull` brings it home: at one commit, every file held against its hash."""
+    from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.pull import pull
+
+    return pull(*split_address(ref), home, hub()).version
 
 
 def rows_of(ref: str, manifest: Manifest, dataset: "Dataset", split: str) -> Rows:
@@ -78,15 +102,13 @@ def rows_of(ref: str, manifest: Manifest, dataset: "Dataset", split: str) -> Row
     return Rows(ref, manifest.content_hash, made.verifier_version, kind, dataset, split)
 
 
-def check_not_empty(ref: str, manifest: Manifest, split: str) -> None:
-    """OvtError saying what the version has instead, where the split has no rows."""
-    if manifest.rows.get(split):
-        return
+def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
+    """The line that says what a version has instead of rows in a split."""
     other = "rl" if split == "sft" else "sft"
     has = f"only {manifest.rows[other]:,} in {other}" if manifest.rows.get(other) else "and none in the other split"
     what = "verified responses to train on" if split == "sft" else "questions left for reinforcement"
     command = " (`ovt train rl` trains on those)" if split == "sft" and manifest.rows.get("rl") else ""
-    raise OvtError(f"{ref} has no rows in {split}, {has}{command}: give a version with {what}")
+    return f"{ref} has no rows in {split}, {has}{command}: give a version with {what}"
 
 
 def read_parquet(files: list[Path], home: Home) -> "Dataset":
@@ -96,28 +118,6 @@ def read_parquet(files: list[Path], home: Home) -> "Dataset":
     datasets.disable_progress_bars()
     paths = [str(path) for path in files]
     return datasets.load_dataset("parquet", data_files=paths, split="train", cache_dir=str(home.path / "datasets"))
-
-
-def load_from_hub(ref: str, split: str, home: Home) -> Rows:
-    """The rows of a version that was pushed to the Hub; its manifest says which one it is."""
-    import datasets
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    name, _, revision = ref.partition("@")
-    try:
-        path = hf_hub_download(name, MANIFEST, repo_type="dataset", revision=revision or None)
-        manifest = Manifest.model_validate_json(Path(path).read_bytes())
-        check_not_empty(ref, manifest, split)
-        rows = datasets.load_dataset(
-            name, split=split, revision=revision or None, cache_dir=str(home.path / "datasets")
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise OvtError(
-            f"cannot read {ref} from the Hub ({str(error).splitlines()[0][:200]}): give a version that "
-            "`ovt data push` put there, or one of this home"
-        ) from error
-    return rows_of(ref, manifest, rows, split)
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:

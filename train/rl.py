@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from ovt.curate.home import Home
 from ovt.train import devices, rollouts, runs
 from ovt.train.card import write_card
 from ovt.train.curriculum import describe_left_out, mark, update_rates
-from ovt.train.data import Rows, load_split, measured
+from ovt.train.data import Rows, load_splits, measured
 from ovt.train.models import load_processor, resolve_model, weights_revision
 from ovt.train.rl_section import RlSection
 from ovt.train.runs import Run
@@ -103,19 +103,6 @@ def rl_stages(
         start = done[-1].name if done else model
         done.append(rl(ref, start, settings, home, name=own, resume=resume, git_commit=git_commit, say=say))
     return done
-
-
-def load_splits(ref: str, names: Sequence[Literal["sft", "rl"]], home: Home) -> list[Rows]:
-    """The splits of a version that have rows; OvtError where none of these has."""
-    found, problem = [], None
-    for name in names:
-        try:
-            found.append(load_split(ref, name, home))
-        except OvtError as error:
-            problem = error
-    if not found and problem:
-        raise problem
-    return found
 
 
 def choose_questions(splits: Sequence[Rows], model: str, where: str, settings: RlSection, home: Home) -> Pool:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from ovt.curate.home import Home
+from ovt.train.data import load_splits
 from ovt.train.grpo import argument_dict, plan_batches, plan_steps
 from ovt.train.memory import describe, estimate
 from ovt.train.models import load_processor, resolve_model
 from ovt.train.plan import patches_per_token
-from ovt.train.rl import choose_questions, load_splits
+from ovt.train.rl import choose_questions
 from ovt.train.rl_section import RlSection
 
 

@@ -11,15 +11,17 @@ import polars as pl
 
 from ovt import __version__
 from ovt.curate.decide import CHUNK, Tables, decide
+from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 from ovt.curate.versions.manifest import ModelUse, Provenance
-from ovt.curate.versions.read import Version, open_version, scan
+from ovt.curate.versions.read import Version, list_versions, open_version, scan
 from ovt.curate.versions.schema import SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 from ovt.curate.whatif.images import restore_images
 from ovt.curate.whatif.settings import stored_recipe
 from ovt.curate.whatif.whatif import stored
+from ovt.train.data import on_hub
 from ovt.train.rollouts import scan as scan_rollouts
 from ovt.train.runs import Run
 
@@ -33,7 +35,7 @@ def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str
     it learned from is not in this home.
     """
     rollouts = as_samples(run)
-    source = open_version(str(run.record.data), home)
+    source = learned_from(run, home)
     questions = scan(source, "questions").collect().join(rollouts, on="question_id", how="semi", maintain_order="left")
     recipe = seeing(stored_recipe(source), name, rollouts["question_id"].value_counts()["count"].max())
     restore_images(source, home)
@@ -41,6 +43,17 @@ def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str
         for tables in decided(recipe, questions, rollouts):
             writer.append(**vars(tables))
         return writer.finish(provenance(run, source, recipe, rebuild, git_commit))
+
+
+def learned_from(run: Run, home: Home) -> Version:
+    """The version whose questions were asked; one of the Hub is known by its content, wherever it came home."""
+    record = run.record
+    if not on_hub(str(record.data)):
+        return open_version(str(record.data), home)
+    for version in list_versions(home)[0]:
+        if version.manifest.content_hash == record.data_hash:
+            return version
+    raise OvtError(f"{record.data}, which run {run.name} learned from, is not in this home: `ovt data pull` it first")
 
 
 def as_samples(run: Run) -> pl.DataFrame:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovt.curate.errors import OvtError
-from ovt.train.data import describe_refused, fit, load_split, measure, measured
+from ovt.curate.home import Home
+from ovt.train.data import describe_refused, fit, load_split, load_splits, measure, measured
 from ovt.train.devices import split_batch
 from ovt.train.models import load_processor
 from ovt.train.split import group_by_image, set_aside
@@ -25,6 +26,31 @@ def test_a_split_is_loaded_by_name_or_folder(home, colour_rows, write_version, q
 def test_a_split_knows_how_its_answers_were_compared(home, colour_rows, write_version):
     write_version(home, colour_rows(1), recipe={"name": "colours", "verify": {"kind": "text"}})
     assert load_split("colours", "sft", home).verify_kind == "text"
+
+
+def test_a_version_of_the_hub_comes_home(hub, home, tmp_path, colour_rows, write_version, monkeypatch):
+    """Under its Hub id it has the rows and the hash that it has at home; what is not there is one line."""
+    from huggingface_hub import HfApi
+
+    from ovt.curate.hub.publish import publish
+    from ovt.curate.hub.push import prepare
+
+    version = write_version(Home(tmp_path / "theirs"), colour_rows(3) + colour_rows(2, first=3, split="rl"))
+    publish(prepare(version, "you/colours", "v1", {}), HfApi(hub.url, token=next(iter(hub.tokens))))
+    monkeypatch.setattr("ovt.curate.hub.client.hub", lambda: HfApi(hub.url, token=next(iter(hub.tokens))))
+    sft, rl = load_splits("you/colours@v1", ("sft", "rl"), home)
+    assert (len(sft.dataset), len(rl.dataset)) == (3, 2)
+    assert (sft.ref, sft.content_hash) == ("you/colours@v1", version.manifest.content_hash)
+    assert load_split("colours@v1", "sft", home).content_hash == sft.content_hash
+    with pytest.raises(OvtError, match="you/nothing: not on the Hub, or not for this token to see"):
+        load_split("you/nothing", "sft", home)
+    with pytest.raises(OvtError, match="you/colours: it has no such tag or commit"):
+        load_split("you/colours@v7", "sft", home)
+
+
+def test_a_split_without_rows_is_passed_over_where_another_has_some(home, colour_rows, write_version):
+    write_version(home, colour_rows(2, split="rl"))
+    assert [rows.split for rows in load_splits("colours", ("sft", "rl"), home)] == ["rl"]
 
 
 def test_a_version_with_nothing_to_learn_from_is_one_line(home, colour_rows, write_version):

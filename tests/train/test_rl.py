@@ -131,9 +131,10 @@ def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, ch
 
 def test_abstentions_alone_teach_nothing_and_stop_nothing(taught, changed):
     """Where no rule can decide on any rollout, the model stays as it is."""
+    from ovt.train.data import load_splits
     from ovt.train.grpo import make_trainer, plan_batches
     from ovt.train.models import resolve_model
-    from ovt.train.rl import choose_questions, load_splits
+    from ovt.train.rl import choose_questions
     from ovt.train.runs import make_record, start
 
     chosen = settings(beta=0.0, weight_decay=0.0, max_steps=1, global_batch_size=4)

@@ -26,7 +26,8 @@ RECIPE = {
 def run(home, write_version, colour_rows, question_id) -> Run:
     """A run on three of five questions: its second step asks the first question again."""
     version = write_version(home, colour_rows(5), recipe=RECIPE)
-    record = RunRecord(name="r", kind="rl", model="m", data=version.ref, ovt_version="0", verifier_version="7")
+    record = RunRecord(name="r", kind="rl", model="m", data=version.ref, data_hash=version.manifest.content_hash,
+                       ovt_version="0", verifier_version="7")  # fmt: skip
     run = Run("r", home.runs / "r", record)
     golds = [row["answer"] for row in colour_rows(5)]
     for step, numbers in ((1, (0, 2)), (3, (0, 4))):
@@ -73,3 +74,14 @@ def test_a_run_whose_version_is_gone(run, home):
     lost = Run("r", run.path, run.record.model_copy(update={"data": "gone@v1"}))
     with pytest.raises(OvtError, match="no version is named 'gone'"):
         save_rollouts(lost, "tried", home, "…")
+
+
+def test_a_version_of_the_hub_is_found_by_its_content(run, home):
+    """A run on a Hub id learned from what came home then, whatever its name here."""
+    from_hub = Run("r", run.path, run.record.model_copy(update={"data": "you/colours"}))
+    assert save_rollouts(from_hub, "tried", home, "…").manifest.rows
+    gone = Run("r", run.path, from_hub.record.model_copy(update={"data_hash": "0" * 64}))
+    with pytest.raises(
+        OvtError, match="you/colours, which run r learned from, is not in this home: `ovt data pull` it"
+    ):
+        save_rollouts(gone, "tried", home, "…")
