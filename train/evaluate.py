@@ -164,9 +164,8 @@ def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
     there = open_evaluation(name, home)
     old, new = there.asked.model_dump(), asked.model_dump()
     if differing := sorted(key for key in new if old[key] != new[key]):
-        raise OvtError(
-            f"evaluation {name} exists and asked something else (other {', '.join(differing)}): choose another --name"
-        )
+        told = ", ".join(key.removesuffix("_hash").replace("_", " ") for key in differing)
+        raise OvtError(f"evaluation {name} exists and asked something else (other {told}): choose another --name")
     return None if there.failed else there
 
 

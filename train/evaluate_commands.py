@@ -121,9 +121,9 @@ def table(done: "list[Evaluation]", further: dict[str, list[str]] | None = None)
 
     view = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("evaluation", "model", "questions", "accuracy", "95% interval", "words", "valid", "cut off"):
-        view.add_column(column, justify="left" if column in ("evaluation", "model") else "right")
+        view.add_column(column, justify="left" if column in ("evaluation", "model") else "right", overflow="fold")
     for column in further or {}:
-        view.add_column(column, justify="right")
+        view.add_column(column, justify="right", overflow="fold")
     for row, one in enumerate(done):
         scores = one.scores
         view.add_row(
@@ -142,7 +142,7 @@ def print_scores(done: "Evaluation") -> None:
     scores, screen = done.scores, console()
     view = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("source", "questions", "accuracy", "95% interval"):
-        view.add_column(column, justify="left" if column == "source" else "right")
+        view.add_column(column, justify="left" if column == "source" else "right", overflow="fold")
     rows: list[tuple[str, Any]] = [*scores.by_source.items(), ("all", scores)]
     for source, one in rows if len(rows) > 2 else rows[-1:]:
         view.add_row(source, f"{one.questions:,}", f"{one.accuracy:.1%}", f"{one.low:.1%} to {one.high:.1%}")

@@ -17,6 +17,7 @@ from ovt.train.runs import RECORD, Run
 CARD = "README.md"
 # Never needed to load a model, and a pickle can run code where it is loaded.
 STAYS = re.compile(r"(?:^|/)\.|\.(?:pt|pth|bin|pkl|ckpt)$|(?:^|/)(?:trainer_state\.json|optimizer\.|__pycache__/)")
+TELLING = (CARD, "curves.png")  # what only speaks of the model, and may be drawn anew
 OWNED = ("*.safetensors", "*.safetensors.index.json")
 
 
@@ -58,7 +59,7 @@ def prepare_model(
         tag=check_tag(tag),
         title=f"{folder.parent.name if folder.name == 'model' else folder.name} as {tag}",
         files=files,
-        is_content=lambda path: (path in files and path != CARD) or path.endswith(".safetensors"),
+        is_content=lambda path: (path in files and path not in TELLING) or path.endswith(".safetensors"),
         owned=OWNED,
         marker=RECORD,
     )

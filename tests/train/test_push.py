@@ -42,6 +42,8 @@ def test_a_model_arrives_with_card_and_record_and_comes_back(hub, api, run, tmp_
     folder = Path(api.snapshot_download("you/pocket", revision="first", cache_dir=tmp_path / "cache"))
     assert (folder / "config.json").read_bytes() == (run.model / "config.json").read_bytes()
     assert publish(revision, api).outcome == "there"
+    (run.model / "curves.png").write_bytes(b"drawn since")
+    assert publish(prepare_run(run, "you/pocket", None, {}), api).outcome == "there"  # the same model, better told
 
 
 def test_other_weights_under_the_same_tag_are_refused(hub, api, run):

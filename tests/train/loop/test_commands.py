@@ -49,7 +49,7 @@ def test_a_loop_as_typed(ovt, recipe_file, home):
     assert "against tiny-eval-base" in out
 
 
-def test_an_evaluation_as_typed(ovt, recipe_file, loopback):
+def test_an_evaluation_as_typed(ovt, recipe_file, loopback, monkeypatch):
     line = ("eval", "run", loopback.url, str(recipe_file), "--served-as", "test-model")
     code, out, err = ovt(*line)
     assert code == 0, err
@@ -64,6 +64,9 @@ def test_an_evaluation_as_typed(ovt, recipe_file, loopback):
     assert (code, "other revision" in err) == (1, True)
     code, _, _ = ovt(*line, "--revision", "other weights", "--name", "other")
     assert (code, len(loopback.seen)) == (0, 2 * asked)
+    monkeypatch.setenv("COLUMNS", "70")
+    said = ovt("eval", "compare", "test-model-held-out", "other")[1]
+    assert "…" not in said  # folded, where a terminal is narrow, never cut
     code, _, err = ovt("eval", "run", loopback.url, str(recipe_file))
     assert (code, "--served-as NAME" in err) == (1, True)
     code, _, err = ovt("eval", "run", "no-such-run", str(recipe_file))
