@@ -45,7 +45,8 @@ _HEDGED = re.compile(
     r"\b(?:could|might|may|can)\s+(?:also|equally|just as well|as well)\s+be\b"
     r"|\bor\s+(?:maybe|perhaps|possibly|else)\b|[,;]\s*(?:possibly|maybe|perhaps)\b(?P<aside>.*)|\bif\b.+\belse\b"
     r"|\b(?:cannot|can't|can not|couldn't|could not)\s+(?:tell|say|decide)\W*$"
-    r"|\b(?:not sure|unsure)\s+(?:whether|if)\b",
+    r"|\b(?:not sure|unsure)\s+(?:whether|if)\b"
+    r"|\bbut\b[^.]*\b(?:is|are|seems?)\s+(?:also\s+|equally\s+)?(?:possible|plausible|conceivable|likely)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _REASON = re.compile(

@@ -26,12 +26,15 @@ _FOLD = {
     ord("。"): ".",
     ord("、"): ",",
     ord("√"): "\\sqrt ",
+    ord("△"): "\\triangle ",
     ord("…"): "...",
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
 _SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SUBSCRIPT_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+_ROOT_OF_DIGITS = re.compile(r"√\s*(\d+(?:\.\d+)?)")
+_ANGLE = re.compile("(?<![A-Za-z])m?∠")
 _VULGAR = re.compile("(?<=[0-9]) ?([¼½¾⅐-⅞])|([¼½¾⅐-⅞])")
 
 
@@ -43,7 +46,7 @@ def fold(text: str) -> str:
     text = _VULGAR.sub(_spell_fraction, text)
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
     text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
-    text = text.translate(_FOLD)
+    text = _ANGLE.sub(r"\\angle ", _ROOT_OF_DIGITS.sub(r"\\sqrt{\1}", text)).translate(_FOLD)
     return "".join(_fold_char(char) for char in text)
 
 
@@ -108,7 +111,7 @@ _LEAD_IN_CHINESE = re.compile(
     rf"^{_SO_CHINESE}(?:(?:最终|正确)的?)?(?:答案|答え)(?:应该是|应为|是|为|は)?\s*+:?\s*+"
     rf"|^{_SO_CHINESE}(?:应该|应)?(?:选项|选择|选)\s*+:?\s*+(?=\(?[A-H]\b)"
 )
-_ABOUT = re.compile(r"^(?:≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
+_ABOUT = re.compile(r"^(?:=|≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
 _CLAIM = re.compile(
     r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"
     r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)(?:\s*+:)?\s++(?=\S)",
@@ -119,6 +122,7 @@ _CLAIM_END = re.compile(
     r"|(?:the|my|our)\s+(?:final\s+)?answer)$",
     re.IGNORECASE,
 )
+_BOLD = re.compile(r"(?:(?<![0-9)}])(?<!(?<![A-Za-z])[a-z])\*\*|\*\*(?![0-9a-z({-]))|__")  # `2**3` is a power
 _ENDS_A_VALUE = re.compile(r"[0-9)}]$|(?:^|[0-9+*/^({-])[a-z]$")
 
 
@@ -205,5 +209,5 @@ def plain(text: str) -> str:
     """`undress`, and the LaTeX wrappers, math delimiters and spacing inside gone too: for words, letters, numbers."""
     text = _INLINE_MATH.sub(r"\1", _NEGATIVE_SPACE.sub("", unwrap(undress(text))))
     text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
-    text = text.replace("**", "").replace("__", "")
+    text = _BOLD.sub("", text)
     return undress(" ".join(text.split()))

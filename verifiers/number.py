@@ -61,6 +61,7 @@ _SLASH_FRACTION = re.compile(
 )
 _PERCENT = re.compile(r"(?<!\s)\s*+(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
 _AND_A_HALF = re.compile(r"(\w+) and (?:a|one) half$", re.IGNORECASE)
+_MINUS = re.compile(r"(?:minus|negative)\s+(?=[\d.\\])", re.IGNORECASE)
 _OUTER = re.compile(r"\(([^()]*)\)$|\{([^{}]*)\}$|\\left\(([^()]*)\\right\)$")
 
 
@@ -90,6 +91,9 @@ def _read_signed(text: str) -> Number | None:
     for _ in range(4):
         if outer := _OUTER.match(text):
             text = next(group for group in outer.groups() if group is not None).strip()
+        elif word := _MINUS.match(text):
+            negative = not negative
+            text = text[word.end() :]
         elif text[:1] in ("-", "+"):
             negative ^= text[0] == "-"
             text = text[1:].lstrip()

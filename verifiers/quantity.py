@@ -43,7 +43,7 @@ _CURRENCY = re.compile(
     re.DOTALL,
 )
 _SPLIT = re.compile(
-    r"(?<=[0-9})\]|.°%π!])\s*(?=[^\W\d_]|[°$€£¥¢₹₩])|(?<=\\pi)\s+(?=[^\W\d_])|(?<=[0-9)])\s*\*\s*(?=[^\W\d_])"
+    r"(?<=[0-9})\]|.°%π!])\s*(?=[^\W\d_]|[°$€£¥¢₹₩])|(?<=pi)\s+(?=[^\W\d_])|(?<=[0-9)])\s*\*\s*(?=[^\W\d_])"
 )
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
@@ -209,6 +209,8 @@ def _is_correct(finding: Finding) -> bool:
 def _compare(quantity: Quantity, gold: Quantity) -> Finding:
     if quantity.letter == "A" and gold.unit is None:
         return Finding("wrong", "different", quantity.source + quantity.letter, str(gold))
+    if _share_of_what(quantity, gold) or _share_of_what(gold, quantity):
+        return Finding("wrong", "unit_conflict", str(quantity), str(gold))
     factor = convert(quantity.unit, gold.unit)
     if _is_in_radians(quantity, gold):
         return _compare_angles(quantity, gold)
@@ -221,6 +223,12 @@ def _compare(quantity: Quantity, gold: Quantity) -> Finding:
         return equal_or_not(same_number(number, gold.number), str(quantity), str(gold))
     left = quantity.source if factor == 1 else f"({quantity.source})*({show_fraction(factor)})"
     return finding_of(compare_sources(left, gold.source), str(quantity), str(gold))
+
+
+def _share_of_what(share: Quantity, other: Quantity) -> bool:
+    """Whether one is a percentage and the other, which is none, has a unit: `5%` and `5 cm`."""
+    is_percent = bool(share.number and share.number.percent)
+    return is_percent and bool(other.unit and other.unit.dims) and not (other.number and other.number.percent)
 
 
 def _bare_expression(text: str) -> Quantity | None:

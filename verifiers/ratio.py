@@ -19,7 +19,7 @@ def read_ratio(text: str) -> tuple[str, ...] | None:
     """The two or more terms of a ratio, as sources."""
     source = math_source(text)
     terms = split_top(source, _COLON)
-    if len(terms) == 1 and len(_TO.findall(source)) == 1:
+    if len(terms) == 1 and 1 <= len(_TO.findall(source)) <= 4:
         terms = split_top(source, _TO)
     if not 2 <= len(terms) <= 5 or not all(terms) or not all(_is_term(term) for term in terms):
         return None

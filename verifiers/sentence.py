@@ -46,6 +46,29 @@ _BOUND_BEFORE = re.compile(
     rf"(?:\b(?:{_NEGATION_OR_BOUND})|{_NO_LEAD_IN}[,/&]|{_BOUND_CHINESE})[\s$\\(\[]*$",
     re.IGNORECASE,
 )
+_OPERATION_BEFORE = re.compile(
+    r"[A-Za-z]\(\s*$|\b(?:sqrt|cbrt|log|ln|exp|sin|cos|tan|cot|sec|csc|minus|negative|plus|times|twice|thrice|per|mod"
+    r"|modulo|base|(?:multiplied|divided) by)\s+$"
+    r"|(?:%|\b(?:percent|root|square|cube|log|logarithm|factorial|power|inverse|reciprocal|negative|multiple|factor"
+    r"|divisor|thirds?|fourths?|quarters?|fifths?|sixths?|eighths?|tenths?))\s+of\s+$",
+    re.IGNORECASE,
+)
+_OPERATION_AFTER = re.compile(
+    r"\s*(?:(?:squared|cubed|factorial|lakhs?|crores?|mil|below|BCE?|(?:four|fif|six|seven|eigh|nin|ten|hundred|thousand)ths?)"
+    r"\b|[百千万萬亿億兆](?![米克]))",
+    re.IGNORECASE,
+)
+_BESIDE_A_YEAR = re.compile(
+    r"\b(?:before|after|until|till|since|prior to)\s+(?:the\s+)?(?:year\s+)?[12]\d{3}$", re.IGNORECASE
+)
+_MINUS = re.compile(
+    r"(^|[(:=]\s*|\b(?:is|are|was|equals?|be|of|to|gets?|gives?)\s+)(?:minus|negative)\s+(?=[\d.])",
+    re.IGNORECASE,
+)
+_UNKNOWN_BEFORE = re.compile(
+    r"(?<![\w.])(?:\d+\s?[abknpqrtuvwxyz]|[A-Za-z]{1,2}\^\s?\{?\d{1,3}\}?|[A-Za-z]{1,2}\s?/\s?\d{1,3})"
+    r"(?:\s?[-+*/]\s?\d{0,9}[a-z]?(?![a-z])){0,3}+\s?=\s?$"
+)
 _BOUND_AFTER = re.compile(
     r"[\s$\\)\]]*[个只]?(?:或|还是|到|至|和|以上|以下|多)"
     r"|[\s$\\)\]]*(?:(?:\w+\s+)?(?:or|nor|(?:and|but)(?!\s+(?:this|that|it|so|i|we)\b))\b|[+/&]"
@@ -88,7 +111,7 @@ def settle(prediction: str, kind: str) -> str:
         return ""
     if found_by == "box":
         return _settle_box(answer, kind)
-    if found_by == "text" and not _HAS_WORDS.search(answer):
+    if found_by == "text" and not _HAS_WORDS.search(fold(answer)):
         return ""
     if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
         return answer
@@ -138,7 +161,7 @@ def _settle_number(text: str) -> str:
         formulas = list(_MATH.finditer(sentence))
         if formulas and not _NUMBER.search(_MATH.sub(" ", sentence)):
             return _formula(formulas)
-        sentence = plain(sentence)
+        sentence = _MINUS.sub(r"\1-", plain(sentence))
         numbers = [number for number in _NUMBER.finditer(sentence) if _stands_alone(number) and not _is_dated(number)]
         if numbers:
             return _number_in(sentence, numbers)
@@ -186,7 +209,12 @@ def _of_several_things(sentence: str, numbers: list[re.Match[str]]) -> bool:
 
 def _is_one_of_several(sentence: str, start: int, end: int) -> bool:
     """Whether what stands there is negated, a bound, or only one of the answers that the sentence offers."""
-    return bool(_BOUND_BEFORE.search(sentence[:start]) or _BOUND_AFTER.match(sentence, end))
+    before = sentence[:start]
+    if _BESIDE_A_YEAR.search(sentence[:end].rstrip()) or _UNKNOWN_BEFORE.search(before):
+        return True
+    if _OPERATION_BEFORE.search(before) or _OPERATION_AFTER.match(sentence, end):
+        return True
+    return bool(_BOUND_BEFORE.search(before) or _BOUND_AFTER.match(sentence, end))
 
 
 def _with_unit(sentence: str, number: re.Match[str]) -> str:

@@ -19,6 +19,7 @@ _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
 _SUBSCRIPT = re.compile(r"(?<=[a-z])_(?:\{(\d+)\}|(?=\d))")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
+_FIGURE = re.compile(r"\\(angle|triangle)(?![a-z])")
 _PRODUCT = re.compile(r"(?<=(?<![A-Za-z])[a-z])\s*+(?:\\(?:cdot|times)(?![a-z])|[*·×⋅])\s*+(?=[a-z](?![A-Za-z]))")
 _IT_IS = re.compile(
     r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are|(?:it|they) (?:will|would)(?: be)?"
@@ -32,6 +33,7 @@ def normalize_text(text: str) -> str:
     text = _without_accents(plain(text)).casefold()
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
     text = _ARTICLE.sub("", _IT_IS.sub("", text))
+    text = _FIGURE.sub(r"\1 ", text)
     text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
     text = _SUBSCRIPT.sub(lambda match: match[1] or "", text)
     text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))

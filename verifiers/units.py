@@ -172,6 +172,8 @@ _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "w
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _BOUND_CHINESE = re.compile("[以多余或到至和不]")
+_SCALES_CHINESE = "百千万萬亿億兆"
+_GREEK = re.compile("[α-ωΑ-Ω]")
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
     "because since so thus but which who what where when solves proves wrong incorrect correct right answer here there "
@@ -183,7 +185,10 @@ _QUALIFIERS = (
 )
 _NOT_COUNTED = (
     "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st "
-    "nd rd th remainder r is are not if when for but percent times x equals through until versus vs"
+    "nd rd th remainder r is are not if when for but percent times x equals through until versus vs "
+    "squared cubed factorial below under lakh lakhs crore crores mil score bc bce fourths fifths sixths sevenths "
+    "eighths ninths tenths hundredths thousandths january february march april may june july august september october "
+    "november december jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 _NEVER_IN_NOUN = frozenset(_FUNCTION_WORDS.split())
 _NEVER_FIRST = frozenset(_NOT_COUNTED.split())
@@ -253,7 +258,7 @@ def _counted(text: str) -> Unit | None:
         return None
     if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):
         return None
-    if _BOUND_CHINESE.search(text):
+    if _BOUND_CHINESE.search(text) or text[0] in _SCALES_CHINESE or _GREEK.search(text):
         return None
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 

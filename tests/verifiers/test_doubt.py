@@ -40,6 +40,7 @@ DOUBTED = [
     ("A. Yes, B. No", "Yes", ("Yes", "No"), "several_choices"),
     ("A. red\nB. dark red\nC. light red", "red", ("red", "dark red", "light red"), "several_choices"),
     ("5 apples\u200b9", "5 apples", None, "unparseable"),
+    ("I would say C, but B is possible", "C", COLOURS, "hedged"),
 ]
 
 

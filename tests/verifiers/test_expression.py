@@ -100,6 +100,13 @@ CASES = [
     ("3.14159265", "\\pi", "right", "written out"),
     ("2^{2^{2^{49}}}", "\\sqrt{2}", "wrong", "too large to be anything"),
     ("9^{9^{9}}", "9^{9^{9}}", "right", "the same giant"),
+    ("2", "2π", "wrong", "a Greek letter is no unit"),
+    ("3", "3θ", "wrong", "a Greek letter is no unit"),
+    ("2pi", "2π", "right", "pi in letters"),
+    ("6π/3", "2π", "right", "to be cut down"),
+    ("√32", "2\\sqrt{3}", "wrong", "the root of all its digits"),
+    ("√12", "2√3", "right", "the root of all its digits"),
+    ("x**2", "x^2", "right", "a power as in code"),
 ]  # fmt: skip
 
 

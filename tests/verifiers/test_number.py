@@ -122,6 +122,11 @@ CASES = [
     ("$\\boxed{\\text{42}}$", "42", "right", "a box"),
     ("Answer: 42", "42", "right", "a lead-in"),
     ("The final answer is 42.", "42", "right", "a lead-in"),
+    ("10**6", "106", "wrong", "a power as in code, not bold print"),
+    ("2**3", "23", "wrong", "a power as in code, not bold print"),
+    ("10**6", "10^6", "right", "a power as in code"),
+    ("√16", "4", "right", "the root of all its digits"),
+    ("答案是**12**个", "12", "right", "bold print"),
 ]
 
 

@@ -104,6 +104,14 @@ CASES = [
     ("more than 10", "10", "wrong", "a comparison"),
     ("10 km or 20 km", "10 km", "wrong", "hedged"),
     ("10 km, 20 km", "20 km", "wrong", "two answers"),
+    ("2π cm", "2\\pi cm", "right", "a Greek letter is no unit"),
+    ("2pi cm", "2π cm", "right", "pi in letters"),
+    ("5%", "5 cm", "wrong", "a share is no length"),
+    ("5 cm", "5%", "wrong", "a length is no share"),
+    ("5%", "$5", "wrong", "a share is no money"),
+    ("5% of the students", "5%", "right", "a share of something"),
+    ("∠A = 60°", "60°", "right", "a named angle"),
+    ("m∠A = 60°", "60°", "right", "a named angle"),
 ]
 
 

@@ -23,6 +23,7 @@ RATIOS = [
     ("\\sqrt{3}:1", "1:\\sqrt{3}", "wrong", "turned round"),
     ("The ratio is 3:4.", "3:4", "right", "a sentence"),
     ("x:y = 3:4", "3:4", "right", "named"),
+    ("1 to 2 to 3", "1:2:3", "right", "in words"),
 ]
 TIMES = [
     ("10:30", "10:30", "right", "the same"),

@@ -65,6 +65,10 @@ CASES = [
     ("H₂O", "H_2O", "right", "the look of a subscript"),
     ("The population of tuna will increase", "The population of tuna will increase", "right", "a sentence"),
     ("The population of tuna will decrease", "The population of tuna will increase", "wrong", "a sentence"),
+    ("triangle ABC", "△ABC", "right", "a sign"),
+    ("\\triangle ABC", "△ABC", "right", "a sign"),
+    ("△ABD", "△ABC", "wrong", "another figure"),
+    ("angle ABC", "∠ABC", "right", "a sign"),
 ]
 
 
