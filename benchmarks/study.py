@@ -78,7 +78,8 @@ ROWS = (  # (row of the table, its name in the plot, condition, step whose evalu
         for i in (1, 2, 3)
         for kind in ("SFT", "RL")
     ),
-    ("RL-Iter1, eight times as long", "RL 1 longer", "longer", "rl-1"),
+    ("SFT-Iter1 once more", "SFT 1 again", "longer", "sft-1"),
+    ("RL-Iter1 from it, eight times as long", "RL 1 long", "longer", "rl-1"),
 )
 
 
@@ -254,7 +255,7 @@ def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
         ("SFT-Iter1, against the base", ("iterations", "sft-1"), ("iterations", "base")),
         ("SFT-Iter1, against reflections cut", ("iterations", "sft-1"), ("cut", "sft-1")),
         ("RL-Iter1, against SFT-Iter1", ("iterations", "rl-1"), ("iterations", "sft-1")),
-        ("RL-Iter1, eight times as long, against SFT-Iter1", ("longer", "rl-1"), ("longer", "sft-1")),
+        ("RL-Iter1, eight times as long, against its SFT-Iter1", ("longer", "rl-1"), ("longer", "sft-1")),
         ("RL-Iter1, against RL only", ("iterations", "rl-1"), ("rl-only", "rl-1")),
         ("SFT-Iter2, against SFT-Iter1", ("iterations", "sft-2"), ("iterations", "sft-1")),
         ("RL-Iter2, against RL-Iter1", ("iterations", "rl-2"), ("iterations", "rl-1")),
