@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ def launch(config: str, processes: int | None, arguments: list[str]) -> int:
     config      "fsdp", "zero3" or the path of an accelerate configuration
     processes   None: one per GPU, or what the configuration says
     """
+    if read_config(config).get("distributed_type") == "DEEPSPEED" and not find_spec("deepspeed"):
+        raise RecipeError(f"--accelerate {config} needs deepspeed, which is not installed: pip install deepspeed")
     with as_file(config_file(config)) as path:
-        count = ["--num_processes", str(processes)] if processes else []
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), *count]
-        command += [sys.argv[0], *without_launcher(arguments)]
+        count = str(device_count(config, processes))  # the launcher counts no devices where a file is given
+        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
+        command += ["--num_processes", count, sys.argv[0], *without_launcher(arguments)]
         child = subprocess.Popen(command)  # noqa: S603 - this very command again
         return wait(child)
 
@@ -70,7 +73,10 @@ def device_count(config: str, processes: int | None) -> int:
         return processes
     import torch
 
-    return int(read_config(config).get("num_processes") or torch.accelerator.device_count() or 1)
+    said = read_config(config).get("num_processes")
+    if said is not None and not isinstance(said, int):
+        raise RecipeError(f"--accelerate {config}: num_processes is {said!r}: give a number, or leave it out")
+    return said if said and said > 0 else torch.accelerator.device_count() or 1
 
 
 def shares(config: str) -> bool:
@@ -90,7 +96,19 @@ def read_config(config: str) -> dict[str, Any]:
         raise RecipeError(
             f"--accelerate {config} is not an accelerate configuration: expected YAML with distributed_type"
         )
+    check_config(config)
     return said
+
+
+def check_config(config: str) -> None:
+    """RecipeError for what `accelerate launch` would refuse with a traceback."""
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    try:
+        with as_file(config_file(config)) as path:
+            load_config_from_file(str(path))
+    except (ValueError, TypeError, KeyError) as error:
+        raise RecipeError(f"--accelerate {config}: {' '.join(str(error).split())[:300]}") from error
 
 
 def config_file(config: str) -> Traversable:

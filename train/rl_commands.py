@@ -58,8 +58,9 @@ def rl(
 
         stages, place = load_stages(config, overrides), Home.locate(home)
         count, shared = spread(accelerate, processes)
-        if dry_run:  # all begin from `model` here, as the models between are not there yet
-            return show_plans([plan_rl(ref, model, settings, place, count, shared) for settings in stages], json)
+        if dry_run:
+            planned = plannable(stages)
+            return show_plans([plan_rl(ref, model, settings, place, count, shared) for settings in planned], json)
         if accelerate:
             for settings in stages:
                 plan_batches(settings, count)
@@ -108,6 +109,17 @@ def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
 
     rebuild = shlex.join(["ovt", "train", "rollouts", run.name, "--save-as", name])
     print_built(save_rollouts(run, name, home, rebuild, git_commit()), as_json)
+
+
+def plannable(stages: "list[RlSection]") -> "list[RlSection]":
+    """The stages as a plan can know them: all begin from the first one's model, as those between are not there yet, and
+    no question is known to be sure by rollouts that are still to come.
+    """
+    planned = stages[:1]
+    for stage in stages[1:]:
+        sure = "keep" if stage.questions.sure == "rollouts" else stage.questions.sure
+        planned.append(stage.model_copy(update={"questions": stage.questions.model_copy(update={"sure": sure})}))
+    return planned
 
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":

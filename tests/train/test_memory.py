@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.curate.errors import OvtError, RecipeError
-from ovt.train.launch import device_count, shares, without_launcher
+from ovt.train.launch import device_count, launch, shares, without_launcher
 from ovt.train.memory import Sizes, describe, estimate
 from ovt.train.models import load_model
 from ovt.train.plan import plan
@@ -82,6 +82,31 @@ def test_configurations_are_read(tmp_path):
     assert not shares(str(own))
     with pytest.raises(OvtError, match="neither fsdp nor zero3, nor a file"):
         device_count("fsdq", None)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("[", "cannot read --accelerate .*: while parsing"),
+        ("hello", "is not an accelerate configuration: expected YAML with distributed_type"),
+        ("distributed_type: FOO", "'FOO' is not a valid DistributedType"),
+        ("distributed_type: FSDP\nnum_procs: 2", "unknown keys .*num_procs"),
+        ("distributed_type: FSDP\nnum_processes: two", "num_processes is 'two': give a number, or leave it out"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(tmp_path, written, told):
+    """The launcher itself answers with a traceback."""
+    own = tmp_path / "own.yaml"
+    own.write_text(written)
+    with pytest.raises(RecipeError, match=told) as raised:
+        device_count(str(own), None)
+    assert "\n" not in str(raised.value)
+
+
+def test_zero3_without_deepspeed_is_one_line(monkeypatch):
+    monkeypatch.setattr("ovt.train.launch.find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match="--accelerate zero3 needs deepspeed, which is not installed"):
+        launch("zero3", 2, [])
 
 
 def test_bytes_are_readable():

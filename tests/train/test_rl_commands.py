@@ -58,6 +58,13 @@ def test_dry_run(home, small_vlm, colour_rows, write_version):
     assert (plan["train_rows"], plan["steps"]) == (12, 6)
     assert plan["arguments"]["generation_batch_size"] == 20
     assert plan["memory_per_device"]["reference"] > 0
+    config = home.path / "two.toml"
+    config.write_text('[[rl]]\nmax_steps = 2\n[[rl]]\nquestions.sure = "rollouts"\n')
+    both = call(home, "rl", "colours", "-m", str(small_vlm), "--config", str(config), "--dry-run", "--json", *sizes)
+    assert [plan["steps"] for plan in json.loads(both.stdout)] == [
+        2,
+        6,
+    ]  # of rollouts that are still to come: all asked
     assert "Nothing was trained" in call(home, "rl", "colours", "--model", str(small_vlm), "--dry-run", *sizes).stdout
     assert not home.runs.exists()
 

@@ -130,3 +130,13 @@ def test_two_processes_train_what_one_does(home, small_vlm, colour_rows, write_v
     whole = sft("colours", str(small_vlm), alone, home, name="one")
     one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "colours-sft" / "model", whole.model))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+
+
+@pytest.mark.slow
+def test_a_shipped_configuration_starts_a_process_per_device(home, small_vlm, colour_rows, write_version):
+    """The launcher counts no devices itself where it is given a file; without a GPU it is one process."""
+    write_version(home, colour_rows(16))
+    line = ("sft", "colours", "-m", str(small_vlm), "--set", "max_steps=1", "--accelerate", "fsdp", "--json")
+    code, out, err = finished(start(home, *line))
+    assert code == 0, err
+    assert json.loads(out)["result"]["steps"] == 1
