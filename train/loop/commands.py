@@ -58,7 +58,7 @@ def run(
             watch=watch,
             say=say,
         )
-        with resumable():
+        with resumable(), terminated_as_interrupted():
             run_loop(chosen, Home.locate(home), tools)
     status(chosen.name, home, json)
 
@@ -103,6 +103,18 @@ def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
     for step in steps:
         print(f"{step.name:<14} {step.title}")
     print("Nothing was run.")
+
+
+@contextmanager
+def terminated_as_interrupted() -> Generator[None]:
+    """Lets SIGTERM end the block as Ctrl-C does: a server that was started is stopped, and the way to go on is told."""
+    import signal
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def say(line: str) -> None:

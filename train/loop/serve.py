@@ -32,6 +32,11 @@ def served(
     if section.command is None:
         yield endpoint
         return
+    if taken := next((url for url in endpoint.urls if lists_models(url)), None):
+        raise OvtError(
+            f"a server answers at {taken} before serving.command is started, perhaps that of a loop that was killed:"
+            " stop it, or choose another port"
+        )
     command = [part.replace("{model}", model).replace("{name}", name) for part in shlex.split(section.command)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:

@@ -23,7 +23,17 @@ def test_the_papers_figures():
     """arXiv 2503.17352, as far as a recipe holds it."""
     from ovt.train.loop.recipe import load_loop
 
-    first, second, third = load_loop("openvlthinker/loop").iterations
+    loop = load_loop("openvlthinker/loop")
+    assert loop.base == "Qwen/Qwen2.5-VL-7B-Instruct"
+    asked = loop.evaluate.sampling
+    assert (asked.temperature, asked.top_p, asked.top_k, asked.max_tokens) == (0.01, 0.001, 1, 2048)
+    first, second, third = loop.iterations
+    assert {name: one.model for name, one in first.curate.endpoints.items()} == {
+        "captioner": "Qwen/Qwen2.5-VL-3B-Instruct",
+        "reasoner": "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B",
+    }
+    sources = "FigureQA GEOS Geometry3K TabMWP VizWiz AI2D"
+    assert [source.name for source in first.curate.sources] == sources.split()
     reason, sft, rl = first.curate.reason, first.sft, first.rl[0]
     assert sft
     assert (reason.k, reason.sampling.temperature, reason.sampling.top_p) == (4, 0.6, 0.95)
@@ -36,5 +46,6 @@ def test_the_papers_figures():
     assert (rl.weight_decay, rl.max_grad_norm, rl.max_completion_length) == (1e-2, 1.0, 2048)
     assert (rl.questions.max_prompt_length, rl.reward.format_weight, rl.max_pixels) == (6144, 0.0, 262_144)
     assert second.curate.reason.see == third.curate.reason.see == "image"
+    assert [stage.questions.difficulty for stage in first.rl] == [["hard", "unsolved"]]  # few chains were distilled
     assert [stage.questions.difficulty for stage in third.rl] == [["medium"], ["hard"]]
     assert [stage.freeze_vision_tower for stage in third.rl] == [True, False]

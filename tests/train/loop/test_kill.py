@@ -32,6 +32,21 @@ def steps_logged(home) -> list[int]:
     return [line["step"] for line in read_log(home.runs / "tiny-sft-1" / "log.jsonl") if "loss" in line]
 
 
+def test_terminated_it_says_how_to_go_on(recipe_file, home, loopback):
+    process = start(home, recipe_file)
+
+    def terminate(body: dict) -> None:
+        loopback.status = lambda body: None
+        process.send_signal(signal.SIGTERM)
+
+    loopback.status = terminate
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert f"go on with: ovt loop run {recipe_file} --set" in err
+    states = {step["name"]: step["status"] for step in read_status("tiny", home)["steps"]}
+    assert (states["eval-base"], states["data-1"], states["sft-1"]) == ("done", "stopped", "to do")
+
+
 @pytest.mark.slow
 def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(recipe_file, home, loopback):
     process = start(home, recipe_file)

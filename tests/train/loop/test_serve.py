@@ -55,6 +55,15 @@ def test_a_server_that_does_not_come_up(tmp_path, port, command, said):
         pass
 
 
+def test_another_server_at_the_place_is_not_taken_for_ones_own(tmp_path, loopback):
+    there = EndpointSection(base_url=loopback.url, model="{name}")
+    with (
+        pytest.raises(OvtError, match=r"a server answers at http://127.0.0.1:\d+/v1 before serving.command is started"),
+        served(ServingSection(endpoint=there, command="false"), "m", "n", None, tmp_path / "log"),
+    ):
+        pass
+
+
 def test_a_server_that_takes_too_long(tmp_path, port):
     waiting = section(port, f"{sys.executable} -c 'import time; time.sleep(60)'", ready_s=1)
     with (
