@@ -67,10 +67,11 @@ def release_memory() -> None:
 
 
 def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    """The leaves of a tree of settings as (dotted key, value); null ones have no TOML, and are defaults."""
+    """The leaves of a tree of settings as (dotted key, value); null ones have no TOML, and are defaults. An empty table
+    is a leaf: `lora = {}` is LoRA at its defaults."""
     found = []
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             found += flat(value, f"{path}{key}.")
         elif value is not None:
             found.append((path + key, value))
