@@ -112,6 +112,6 @@ def main() -> None:
     except OSError as error:
         if error.errno not in DISK_TROUBLE:
             raise
-        print(f"ovt: cannot write {error.filename or ''}: {error.strerror}; make room or mend it, "
+        print(f"ovt: cannot write {error.filename or 'its output'}: {error.strerror}; make room or mend it, "
               "or choose another place with --home", file=sys.stderr)  # fmt: skip
         sys.exit(1)

@@ -24,7 +24,7 @@ from ovt.curate.grading.peers import PEERS, Peer, installed
 from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import judge
-from ovt.curate.versions.read import Version, open_version, scan
+from ovt.curate.versions.read import Version, open_version, reading, scan
 from ovt.verifiers import VERSION, Verdict, split_response, verify_many
 
 OVT = "ovt"
@@ -127,8 +127,10 @@ def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
     texts = samples.join(scan(version, "samples").select("sample_id", "text"), on="sample_id", maintain_order="left")
     golds = scan(version, "questions").select("question_id", "gold", "choices", "question")
     table = texts.join(golds, on="question_id", maintain_order="left").select("text", "gold", "choices", "question")
+    with reading(version):
+        rows = table.collect()
     found: Counter[Pair] = Counter()
-    for text, gold, choices, question in table.collect().iter_rows():
+    for text, gold, choices, question in rows.iter_rows():
         answer = split_response(text or "").answer
         found[Pair(answer, gold, tuple(choices) if choices else None, question)] += 1
     return found

@@ -20,7 +20,7 @@ import polars as pl
 
 from ovt.curate.errors import GateFailed
 from ovt.curate.stages import verify
-from ovt.curate.versions.read import Version, scan
+from ovt.curate.versions.read import Version, reading, scan
 from ovt.curate.versions.schema import VERDICTS
 from ovt.verifiers import VERSION, verify_many, verify_response
 
@@ -112,7 +112,9 @@ def judged_samples(version: Version, limit: int | None) -> Iterator[pl.DataFrame
     for start in range(0, total, CHUNK):
         verdicts = scan(version, "verdicts").slice(start, min(CHUNK, total - start))
         with_text = verdicts.join(samples, on="sample_id", maintain_order="left")
-        yield with_text.join(golds, on="question_id", maintain_order="left").collect()
+        with reading(version):
+            chunk = with_text.join(golds, on="question_id", maintain_order="left").collect()
+        yield chunk
 
 
 def tell(

@@ -11,7 +11,7 @@ from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.versions.manifest import MANIFEST
-from ovt.curate.versions.read import Version, open_version, scan
+from ovt.curate.versions.read import Version, open_version, reading, scan
 from ovt.curate.whatif.images import restore_images
 
 DATA = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
@@ -43,8 +43,9 @@ def is_version(ref: str) -> bool:
 
 def version_pack(version: Version, home: Home) -> Pack:
     """The hashes of all questions of a version's ledger whose images are at hand, kept or not."""
-    restore_images(version, home)
-    questions = with_images(scan(version, "questions").collect(), home)
+    with reading(version):
+        restore_images(version, home)
+        questions = with_images(scan(version, "questions").collect(), home)
     looks, table = looks_in(questions, home)
     return make_pack(version.ref, questions, looks, table)
 

@@ -12,7 +12,7 @@ from ovt.curate.recipe import load_recipe, read_section, set_key, shipped_recipe
 from ovt.curate.similar.against import is_version, with_images
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.versions.read import Version, open_version, scan
+from ovt.curate.versions.read import Version, open_version, reading, scan
 from ovt.curate.versions.schema import DECISIONS
 from ovt.curate.whatif.images import restore_images
 
@@ -78,8 +78,9 @@ def of_sources(name: str, sources: list[SourceSection], home: Home, limit: int |
 
 def of_version(version: Version, home: Home, limit: int | None) -> Material:
     """All questions of the ledger, kept or not, and their captions."""
-    restore_images(version, home)
-    every = scan(version, "questions").collect()
+    with reading(version):
+        restore_images(version, home)
+        every = scan(version, "questions").collect()
     questions = with_images(every, home).head(limit or len(every))
     used = scan(version, "decisions").filter(pl.col("decision") == "kept").select("id")
     captions = (
@@ -88,6 +89,7 @@ def of_version(version: Version, home: Home, limit: int | None) -> Material:
         .join(used.rename({"id": "sample_id"}), on="sample_id")
     )
     kind = version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
-    texts = captions.select("question_id", "text").collect()
+    with reading(version):
+        texts = captions.select("question_id", "text").collect()
     unseen = 0 if limit else len(every) - len(questions)
     return Material(version.ref, questions, DECISIONS.to_frame(), texts, kind, unseen)

@@ -83,6 +83,8 @@ def _guess(ours: str, found: Sequence[Name], image_columns: Sequence[Name]) -> t
 
 
 def _missing(section: SourceSection, what: str, found: Sequence[Name], wanted: Name) -> str:
+    if not found:
+        return f"source {section.name}: {what}; found no columns in any row; expected one JSON object a line, in UTF-8"
     texts = [str(name) for name in found]
     near = difflib.get_close_matches(str(wanted), texts, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"set columns, e.g. columns = {{ {_example(found)} }}"

@@ -120,11 +120,11 @@ def csv_part(path: Path) -> Part:
             path,
             separator="\t" if path.suffix.lower() == ".tsv" else ",",
             infer_schema=False,
-            encoding="utf8-lossy",
         )
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().splitlines()[0]
-        raise OvtError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}") from None
+        advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
+        raise OvtError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}{advice}") from None
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
         return take(table.select(names).iter_rows(named=True), wanted)

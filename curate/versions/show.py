@@ -5,8 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from ovt.curate.errors import RecipeError
 from ovt.curate.versions.data import COLUMNS
-from ovt.curate.versions.read import Version, scan, scan_rows
+from ovt.curate.versions.read import Version, reading, scan, scan_rows
 from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.stats import NEEDED, summarise
 
@@ -39,21 +40,24 @@ def content(turn: str) -> pl.Expr:
 def describe(version: Version) -> dict[str, Any]:
     """Everything about a version but its rows: `outline`, the manifest's records and `stats.summarise`."""
     manifest = version.manifest.model_dump(mode="json")
+    with reading(version):
+        stats = summarise(scan_rows(version.path, NEEDED))
     return {
         **outline(version),
         "tables": manifest["rows"],
         "funnel": manifest["funnel"],
         "usage": manifest["usage"],
         "provenance": manifest["provenance"],
-        "stats": summarise(scan_rows(version.path, NEEDED)),
+        "stats": stats,
     }
 
 
 def head(version: Version, split: str | None = None, rows: int = 5) -> list[dict[str, Any]]:
     """The first rows of the data (of one split): flat columns, the texts of prompt and completion, image ids."""
-    kept = scan_rows(version.path, [*FLAT, *map(content, TURNS)])
-    if split:
-        kept = kept.filter(pl.col("split") == split)
-    first = kept.head(rows).collect()
-    images = scan(version, "questions").select("question_id", "images")
-    return first.lazy().join(images, on="question_id", how="left", maintain_order="left").collect().to_dicts()
+    if split not in (None, *SPLITS):
+        raise RecipeError(f"{str(split)[:40]!a} is no split: choose {' or '.join(SPLITS)}")
+    with reading(version):
+        kept = scan_rows(version.path, [*FLAT, *map(content, TURNS)])
+        first = (kept.filter(pl.col("split") == split) if split else kept).head(rows).collect()
+        images = scan(version, "questions").select("question_id", "images")
+        return first.lazy().join(images, on="question_id", how="left", maintain_order="left").collect().to_dicts()

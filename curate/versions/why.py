@@ -5,6 +5,7 @@ version or in several.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.errors import OvtError
 from ovt.curate.stages import caption, reason
 from ovt.curate.versions.data import COLUMNS
-from ovt.curate.versions.read import Version, scan, scan_rows
+from ovt.curate.versions.read import Version, reading, scan, scan_rows
 from ovt.curate.versions.same import find_same
 from ovt.curate.versions.schema import QUESTIONS, SCREENS, SPLITS
 
@@ -32,8 +33,15 @@ def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> 
     matches   the questions that hold the text: question_id, version, place ("question", or the sample), text
               around it; at most MOST_LISTED of `total`
     A question that one version has under another id, since it was edited, is found there by its images and text.
-    Raises OvtError where no version has it, or an id is not unique.
+    Raises OvtError where no version has it, an id is not unique, or files are not as they were written.
     """
+    with ExitStack() as stack:
+        for version in versions:
+            stack.enter_context(reading(version))
+        return _look_up(versions, wanted, as_text)
+
+
+def _look_up(versions: Sequence[Version], wanted: str, as_text: bool) -> dict[str, Any]:
     told = [None if as_text else _story_or_none(version, wanted) for version in versions]
     if any(told):
         return {"stories": _complete(versions, told), "matches": [], "total": 0}

@@ -21,7 +21,7 @@ from ovt.curate.recipe import Recipe
 from ovt.curate.stages import verify
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.manifest import Provenance
-from ovt.curate.versions.read import Version, scan, verify_files
+from ovt.curate.versions.read import Version, is_whole, scan, verify_files
 from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.stats import summarise
 from ovt.curate.versions.write import VersionWriter
@@ -70,6 +70,8 @@ def what_if(
             f"{version.ref} has a model as judge, whose verdicts cannot be given anew without it: build again"
         )
     verifier = VERIFIER_VERSION if again else version.manifest.provenance.verifier_version
+    if not is_whole(version):
+        verify_files(version)
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(version, saving)) if saving else None
         dropped = left_out(version)

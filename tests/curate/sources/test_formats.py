@@ -107,6 +107,15 @@ def test_csv_with_a_byte_order_mark_and_base64(load, folder, picture) -> None:
     assert asked(load(folder / "rows.csv")) == [("How many?", "4", None, 1)]
 
 
+def test_text_that_is_not_utf8_is_not_mangled(load, folder) -> None:
+    (folder / "rows.csv").write_bytes("question,answer,image\nFür wen?,4,1.png\n".encode("latin-1"))
+    with pytest.raises(OvtError, match=r"rows\.csv cannot be read as CSV: invalid utf-8.*save it as UTF-8"):
+        load(folder / "rows.csv")
+    (folder / "rows.jsonl").write_bytes('{"question": "?"}\n'.encode("utf-16"))
+    with pytest.raises(OvtError, match="found no columns in any row; expected one JSON object a line, in UTF-8"):
+        load(folder / "rows.jsonl")
+
+
 def test_csv_with_a_column_per_option(load, folder) -> None:
     (folder / "rows.csv").write_text("question,A,B,C,answer,image\nHow many?,3,4,,B,1.png\nWhich?,x,y,z,C,2.png\n")
     imported = load(folder / "rows.csv", columns={"choices": ["A", "B", "C"]})

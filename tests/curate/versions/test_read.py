@@ -5,9 +5,15 @@ import json
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.curate.errors import OvtError, RecipeError
+from ovt.curate.grading.audit import answers
+from ovt.curate.grading.parity import judged_samples
 from ovt.curate.home import Home
+from ovt.curate.similar.against import version_pack
+from ovt.curate.similar.read import of_version
 from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
+from ovt.curate.versions.show import describe, head
+from ovt.curate.versions.why import look_up
 
 
 @pytest.fixture
@@ -116,3 +122,30 @@ def test_home_with_letters_that_globs_know(tmp_path, make_build):
     (home.path / "images").symlink_to(tmp_path / "home" / "images")
     version = build.write(home)
     assert len(scan(version, "sft").collect()) == version.manifest.rows["sft"] == 2
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        describe,
+        head,
+        lambda version: look_up([version], "words of it"),
+        answers,
+        lambda version: list(judged_samples(version, None)),
+        lambda version: of_version(version, Home(version.path.parents[2]), None),
+        lambda version: version_pack(version, Home(version.path.parents[2])),
+    ],
+)
+def test_tables_that_are_gone_or_broken_are_one_line_whoever_reads_them(home, make_build, look):
+    version = make_build(5).write(home)
+    (version.path / "ledger" / "samples.parquet").unlink()
+    for path in (version.path / "ledger" / "questions.parquet", *(version.path / "data").iterdir()):
+        path.chmod(0o644)
+        path.write_bytes(b"junk")
+    with pytest.raises(OvtError, match=r"samples\.parquet is missing.* was changed"):
+        look(version)
+
+
+def test_an_unknown_split_is_one_line(home, make_build):
+    with pytest.raises(RecipeError, match="'train' is no split: choose sft or rl"):
+        head(make_build(5).write(home), "train")

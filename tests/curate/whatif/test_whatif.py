@@ -209,6 +209,14 @@ def test_an_edited_version_is_named_and_not_saved_from(tmp_path, make_replies, r
         what_if(version, [], saving=Saving("again", home, "-"))
 
 
+def test_a_version_with_a_table_gone_is_named_without_saving_too(tmp_path, make_replies, recipe_with):
+    home = Home(tmp_path)
+    version = make_replies(home, 10).write(home, recipe_with())
+    (version.path / "ledger" / "samples.parquet").unlink()
+    with pytest.raises(OvtError, match=r"samples\.parquet is missing"):
+        what_if(version, [])
+
+
 def test_a_version_without_any_kept_row(tmp_path, make_replies, recipe_with):
     home = Home(tmp_path)
     nothing = {"length": {"min_words": 10_000}}
