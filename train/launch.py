@@ -27,7 +27,8 @@ def launch(config: str, processes: int | None, arguments: list[str]) -> int:
         count = str(device_count(config, processes))  # the launcher counts no devices where a file is given
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
         command += ["--num_processes", count, sys.argv[0], *without_launcher(arguments)]
-        child = subprocess.Popen(command)  # noqa: S603 - this very command again
+        # In a group of its own: the terminal's signal beside ours would end it before its processes have saved.
+        child = subprocess.Popen(command, process_group=0)  # noqa: S603 - this very command again
         return wait(child)
 
 
@@ -39,10 +40,11 @@ def wait(child: subprocess.Popen) -> int:
 
     def pass_on(number: int, frame: object) -> None:
         nonlocal stopped
+        if not stopped:
+            child.send_signal(signal.SIGTERM)
         stopped = True
-        child.send_signal(signal.SIGTERM)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         code = child.wait()
     finally:

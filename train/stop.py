@@ -37,8 +37,9 @@ class StopOnSignal(TrainerCallback):
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if not self.asked and is_main():  # not by print, which a signal may find in the middle of itself
-            os.write(2, f"ovt: stopping {self.place}; Ctrl-C again stops at once\n".encode())
+        if not self.asked and is_main():
+            again = "; Ctrl-C again stops at once" if world_size() == 1 else ""
+            os.write(2, f"ovt: stopping {self.place}{again}\n".encode())  # print may be what the signal interrupts
         self.asked = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -73,12 +73,13 @@ def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     assert run.record.result["eval_rows"] == 16
 
 
-def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version, changed):
+def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version, changed, capfd):
     write_version(home, colour_rows(40))
     longer = settings(max_steps=16, save_steps=100)
     whole = sft("colours", str(small_vlm), longer, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 4), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), longer, home, name="halved")
+    assert "ovt: stopping after this step, with a checkpoint; Ctrl-C again stops at once" in capfd.readouterr().err
     halved = open_run("halved", home)
     assert not halved.done
     checkpoint = last_checkpoint(halved)

@@ -14,7 +14,7 @@ import torch
 from ovt.curate.errors import RecipeError
 from ovt.train.commands import load_settings, spread
 from ovt.train.models import load_model
-from ovt.train.runs import is_complete
+from ovt.train.runs import held, is_complete, last_checkpoint, open_run
 from ovt.train.sft import SftSection, sft
 
 OVT = Path(sys.executable).with_name("ovt")
@@ -23,9 +23,15 @@ OPTIONS = [part for one in SETS for part in ("--set", one)]
 
 
 def start(home, *arguments: str) -> subprocess.Popen[str]:
+    """`ovt train …` in a process group of its own, as a terminal starts it."""
     env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
-        [OVT, "train", *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [OVT, "train", *arguments],
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -140,3 +146,28 @@ def test_a_shipped_configuration_starts_a_process_per_device(home, small_vlm, co
     code, out, err = finished(start(home, *line))
     assert code == 0, err
     assert json.loads(out)["result"]["steps"] == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_several_processes_waits_for_their_checkpoint(home, small_vlm, colour_rows, write_version, tmp_path):
+    """A terminal signals the launcher, too, which would end before its processes if it were told twice."""
+    write_version(home, colour_rows(40))
+    config = tmp_path / "cpus.yaml"
+    config.write_text(TWO_CPUS)
+    sets = [part for one in ("num_train_epochs=500", "save_steps=1000") for part in ("--set", one)]
+    process = start(
+        home, "sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--name", "stopped"
+    )
+    log = home.runs / "stopped" / "log.jsonl"
+    while process.poll() is None and not log.is_file():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    code, _, err = finished(process)
+    assert code == 130, err
+    assert err.count("ovt: stopping after this step, with a checkpoint") == 1
+    assert err.count("SignalException: Process") == 1  # what the launcher ends with each time it is told
+    assert "go on with: ovt train sft colours" in err
+    run = open_run("stopped", home)
+    assert last_checkpoint(run)
+    with held(run):  # nobody is left who trains it
+        pass
