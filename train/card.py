@@ -35,11 +35,10 @@ def write_card(run: Run, home: Home) -> None:
 
 def renew_card(run: Run, home: Home) -> None:
     """As `write_card`, with the curves drawn from the log as it is now."""
-    from ovt.train.plots import plot_run
+    from ovt.train.plots import curves, plot_run
 
-    log = read_log(run.log)
-    if curve(log):
-        plot_run(run.name, log, run.path / "plots")
+    if curve(read_log(run.log)):
+        plot_run(run.name, curves(run), run.path / "plots")
     write_card(run, home)
 
 

@@ -133,11 +133,11 @@ def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
 @commands.command()
 def plot(ref: RunRef, home: HomePath = None) -> None:
     """Draw a run's curves, as PNG and SVG."""
-    from ovt.train.plots import plot_run
-    from ovt.train.runs import open_run, read_log
+    from ovt.train.plots import curves, plot_run
+    from ovt.train.runs import open_run
 
     run = open_run(ref, Home.locate(home))
-    for path in plot_run(run.name, read_log(run.log), run.path / "plots"):
+    for path in plot_run(run.name, curves(run), run.path / "plots"):
         print(path)
 
 

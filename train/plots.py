@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.curate.errors import OvtError
 from ovt.curate.plots import COLOURS, FAINT, bars, label, make_figure, name_axes, save, style
+from ovt.curate.stages.behaviours import COLUMNS, FAMILIES
+from ovt.train.runs import Run, read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,16 +35,13 @@ class Panel:
 PANELS = (
     Panel("Loss", "nats per token", {"loss": "train", "eval_loss": "held out"}),
     Panel("Reward", "mean over samples", {"reward": "reward", "second_opinion": "another grader"}),
+    Panel("Rollouts found correct", "share", {"accuracy": "correct"}),
     Panel("Questions without a signal", "share", {"frac_reward_zero_std": "all samples score the same"}),
     Panel("KL to the reference", "nats per token", {"kl": "KL"}),
     Panel("Length of a response", "tokens", {"completions/mean_length": "mean"}),
     Panel("Cut off", "share of samples", {"completions/clipped_ratio": "cut off"}),
     Panel("Next token right", "share", {"mean_token_accuracy": "train", "eval_mean_token_accuracy": "held out"}),
-    Panel(
-        "Behaviours",
-        "cues per 1,000 words",
-        {f"behaviours/{name}": name for name in ("visual", "digest", "plan", "reflection", "alternate")},
-    ),
+    Panel("Behaviours", "cues per 1,000 words", dict(zip(COLUMNS, FAMILIES, strict=True))),
     Panel("Entropy", "nats per token", {"entropy": "entropy"}),
     Panel("Learning rate", "", {"learning_rate": "learning rate"}, smooth=False),
     Panel("Norm of the gradient", "", {"grad_norm": "norm"}),
@@ -59,6 +58,16 @@ def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[
         for panel, ax in zip(panels, axes, strict=True):
             draw_curves(ax, panel, log)
         return save_both(figure, folder / "curves")
+
+
+def curves(run: Run) -> list[dict[str, Any]]:
+    """What a run logged, and how right its rollouts were and behaved, by step: lines for `plot_run`."""
+    log = read_log(run.log)
+    if not any(run.rollouts.glob("step-*.parquet")):
+        return log
+    from ovt.train.rollouts import by_step
+
+    return log + by_step(run).select("step", "accuracy", *COLUMNS).to_dicts()
 
 
 def points(log: Iterable[Mapping[str, Any]], column: str) -> list[tuple[float, float]]:

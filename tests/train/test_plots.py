@@ -10,7 +10,7 @@ from ovt.train.plots import moving_mean, plot_loop, plot_run
 
 LOG = [
     {"step": step, "loss": 2 / step, "reward": step / 60, "kl": 0.01, "completions/mean_length": 50.0,
-     "behaviours/plan": 3.0, "behaviours/visual": 2.0, "note": "text"}
+     "behaviour_plan": 3.0, "behaviour_visual": 2.0, "note": "text"}
     for step in range(1, 51)
 ]  # fmt: skip
 STEPS = [

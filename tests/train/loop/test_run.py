@@ -41,6 +41,16 @@ def test_two_iterations_with_rl(with_rl, home, tools):
     assert second.recipe["caption"] is None
     assert second.models[0].revision == records["rl-1"].content  # the RL model of iteration 1 wrote the data
     assert open_evaluation("tiny-eval-rl-1", home).asked.revision == records["rl-1"].content
+    drawn = (open_run("tiny-rl-2", home).path / "plots" / "curves.svg").read_text()
+    for panel in (
+        "Loss",
+        "Reward",
+        "KL to the reference",
+        "Length of a response",
+        "Rollouts found correct",
+        "Behaviours",
+    ):
+        assert panel in drawn
     card = (open_run("tiny-rl-2", home).model / "README.md").read_text()
     for said in (f"| data | {rl.data}, ", "| recipe of the data | tiny-2, ", f"| verifier | {VERSION} |",
                  "](curves.png)", "| tiny-eval-rl-2 | 8 |"):  # fmt: skip
