@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -73,6 +74,8 @@ def rl(
             "`ovt verify parity`"
         )
     record = runs.make_record("rl", rows, model, weights_revision(where), settings, VERSION, git_commit)
+    if not resume:  # what is refused replaces nothing
+        check_settings(len(choose_questions(splits, model, where, settings, home).dataset), settings)
     run = runs.begin(record, home, name, resume)
     if run.done:
         say(f"run {run.name} is done already: {run.model}")
@@ -83,6 +86,14 @@ def rl(
             told = ", ".join(f"{reason} {count:,}" for reason, count in pool.left_out.items())
             say(f"left out of {rows.ref}: {told}; {len(pool.dataset):,} questions are asked")
         return train(run, pool, where, settings, settings.reward.kind or rows.verify_kind, home, say)
+
+
+def check_settings(questions: int, settings: RlSection) -> None:
+    """RecipeError for settings that so many questions cannot be asked with, or that TRL refuses."""
+    from ovt.train.grpo import argument_dict, plan_batches, plan_steps
+
+    batches = plan_batches(settings, devices.world_size())
+    argument_dict(Path("checkpoints"), settings, batches, plan_steps(questions, settings, batches))
 
 
 def rl_stages(

@@ -146,7 +146,9 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     check_name(record.name)
     path = home.runs / record.name
     if not resume and path.exists():
+        descriptor = hold(record.name, path)
         shutil.rmtree(path)
+        os.close(descriptor)
     if not (path / RECORD).exists():
         path.mkdir(parents=True, exist_ok=True)
         write_record(path, record)
@@ -261,9 +263,7 @@ def held(run: Run, main: bool = True) -> Generator[None]:
     if not main:
         yield
         return
-    descriptor = try_lock(run.path / LOCK)
-    if descriptor is None:
-        raise OvtError(f"run {run.name} is being trained by another process: wait for it, or choose another --name")
+    descriptor = hold(run.name, run.path)
     try:
         yield
     except OvtError:
@@ -272,6 +272,14 @@ def held(run: Run, main: bool = True) -> Generator[None]:
         raise
     finally:
         os.close(descriptor)
+
+
+def hold(name: str, path: Path) -> int:
+    """The lock of a run's folder, to be closed; OvtError where another process has it."""
+    descriptor = try_lock(path / LOCK)
+    if descriptor is None:
+        raise OvtError(f"run {name} is being trained by another process: wait for it, or choose another --name")
+    return descriptor
 
 
 def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:

@@ -118,6 +118,9 @@ def sft(
     if rows.verifier_version not in (None, VERSION):
         say(f"{rows.ref} was verified by verifier {rows.verifier_version}, this is {VERSION}: see `ovt verify parity`")
     record = runs.make_record("sft", rows, model, weights_revision(where), settings, rows.verifier_version, git_commit)
+    if not resume:  # what is refused replaces nothing
+        fed = choose_rows(rows, where, settings, home)
+        argument_dict(Path("checkpoints"), settings, fed.held_out is not None, devices.world_size())
     run = runs.begin(record, home, name, resume)
     if run.done:
         say(f"run {run.name} is done already: {run.model}")

@@ -186,6 +186,9 @@ def test_what_cannot_be_reinforced_is_one_line(taught):
         with pytest.raises(OvtError, match=told):
             rl("colours", "taught", settings(**changes), taught, name="refused")
         assert not (taught.runs / "refused").exists()
+        with pytest.raises(OvtError, match=told):
+            rl("colours", "taught", settings(**changes), taught, name="taught", resume=False)
+        assert open_run("taught", taught).done  # what is refused replaces nothing
 
 
 @pytest.mark.parametrize(

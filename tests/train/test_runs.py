@@ -91,6 +91,9 @@ def test_two_processes_do_not_train_one_run(home):
     run = runs.start(record(), home)
     with runs.held(run), pytest.raises(OvtError, match="is being trained by another process"), runs.held(run):
         pass
+    with runs.held(run), pytest.raises(OvtError, match="is being trained by another process"):
+        runs.start(record(), home, resume=False)
+    assert run.path.exists()
     with runs.held(run), runs.held(run, main=False):
         pass
 

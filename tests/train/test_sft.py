@@ -239,6 +239,15 @@ def test_what_cannot_be_trained_on_is_one_line(home, small_vlm, colour_rows, wri
     assert not list(home.runs.glob("*"))  # the name is free for the line that is mended
 
 
+def test_what_is_refused_replaces_no_run(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(8))
+    sft("colours", str(small_vlm), settings(max_steps=1), home, name="good")
+    for changes in ({"lr_scheduler_type": "cosin"}, {"max_length": 8}, {"per_device_train_batch_size": 7}):
+        with pytest.raises(OvtError):
+            sft("colours", str(small_vlm), settings(**changes), home, name="good", resume=False)
+        assert open_run("good", home).done
+
+
 def test_data_of_another_verifier_is_told(home, small_vlm, colour_rows, write_version, capsys):
     write_version(home, colour_rows(8), verifier="0")
     sft("colours", str(small_vlm), settings(max_steps=1, trainer={"optim": "sgd"}), home)
