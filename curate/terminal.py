@@ -46,11 +46,13 @@ def print_json(value: Any) -> None:
 
 
 def print_pairs(pairs: dict[str, Any]) -> None:
-    """One "name  value" line per pair that has a value."""
+    """One "name  value" line per pair that has a value; without control characters."""
+    from ovt.curate.versions.plain import plain
+
     width = max(map(len, pairs))
     for name, value in pairs.items():
         if value not in (None, ""):
-            print(f"{name:<{width}}  {value}")
+            print(f"{name:<{width}}  {plain(str(value))}")
 
 
 def rebuild_line(command: str, recipe: Path, overrides: list[str] | None, limit: int | None = None) -> str:

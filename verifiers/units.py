@@ -292,6 +292,11 @@ def times(left: Unit, right: Unit) -> Unit:
 
 
 def _same_noun(left: str, right: str) -> bool:
-    """One names the same thing as the other, perhaps more closely: `apple` and `red apple`."""
+    """One names what the other does, perhaps more closely: `apple` and `red apple`, `pair` and `pair of shoe`."""
+    things, others = left.partition(" of "), right.partition(" of ")
+    return _same_words(things[0], others[0]) and (not things[2] or not others[2] or _same_words(things[2], others[2]))
+
+
+def _same_words(left: str, right: str) -> bool:
     a, b = left.split(), right.split()
     return a[-1] == b[-1] and (set(a) <= set(b) or set(b) <= set(a))

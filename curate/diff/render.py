@@ -93,7 +93,7 @@ def _also(about: dict[str, Any]) -> Iterator[str]:
 
 def _drift(figures: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("drift", no_wrap=True)
+    table.add_column("drift", overflow="fold")
     for name in ("a", "b", "change", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in figures:

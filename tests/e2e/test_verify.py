@@ -32,6 +32,10 @@ def test_one_answer_with_or_without_the_commands_name(shell, arguments, code):
     assert "Traceback" not in done.stderr
 
 
+def test_a_hostile_answer_does_not_reach_the_terminal(shell):
+    assert "\x1b" not in shell.run("verify", "\x1b[31m7 [red]", "7").stdout
+
+
 def test_an_attack_passes_or_names_what_was_accepted(shell):
     done = shell.run("verify", "attack", "--json")
     told = json.loads(done.stdout)

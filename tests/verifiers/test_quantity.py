@@ -112,6 +112,9 @@ CASES = [
     ("5% of the students", "5%", "right", "a share of something"),
     ("∠A = 60°", "60°", "right", "a named angle"),
     ("m∠A = 60°", "60°", "right", "a named angle"),
+    ("5 boxes of apples", "5 apples", "wrong", "boxes are no apples"),
+    ("5 boxes of apples", "5 boxes of oranges", "wrong", "other contents"),
+    ("5 pairs", "5 pairs of shoes", "right", "the same, less closely"),
 ]
 
 
