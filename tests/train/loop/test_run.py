@@ -156,6 +156,24 @@ def test_adapters_are_merged_for_what_follows(with_rl, home, tools):
     assert {step["status"] for step in read_status("tiny", home)["steps"]} == {"done"}
 
 
+def test_a_question_without_an_answer_stops_the_loop_until_it_has_one(recipe_file, home, tools, loopback):
+    """Accuracy over fewer questions would be held against accuracy over all."""
+    asked = [f"serving.endpoint.base_url={loopback.url}", "serving.endpoint.model=test-model"]
+    recipe, refused = load_loop(recipe_file, asked), []
+
+    def refuse_one(body: dict):
+        if not refused:
+            refused.append(body)
+            return 400, {"error": {"message": "no"}}
+        return None
+
+    loopback.status = refuse_one
+    with pytest.raises(OvtError, match=r"1 held-out questions got no answer \(tiny-eval-base\).*run the loop again"):
+        run_loop(recipe, home, tools)
+    assert statuses("tiny", home)["eval-base"] == "stopped"
+    assert run_loop(recipe, home, tools)["eval-base"].numbers["questions"] == 8
+
+
 def test_a_failed_gate_stops_the_loop_with_a_report(recipe_file, home, tools):
     strict = load_loop(recipe_file, ["gate.enabled=true", "gate.min_format_valid=1.0"])
     with pytest.raises(GateFailed, match=r"iteration 1 of loop tiny did not pass .*format validity") as failed:
