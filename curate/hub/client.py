@@ -67,7 +67,8 @@ def hub_errors(repo: str) -> Generator[None]:
         if not isinstance(cause, HTTPError | OSError):
             raise
         raise OvtError(f"{repo}: {one_line(str(error))} {_why(cause)}") from error
-    except (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+    except (HTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
+        # The last two are what hf_xet, the Hub's way for large files, raises.
         raise OvtError(f"{repo}: {_why(error)}") from error
 
 
