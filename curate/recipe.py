@@ -113,8 +113,10 @@ def read_recipe(path: str | Path) -> tuple[str, str]:
             return f"recipe {path}", shipped[str(path)]
         names = ", ".join(sorted(shipped))
         raise RecipeError(f"no recipe at {path}; give a TOML file, or one of ours: {names}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path} is not text in UTF-8; give a TOML file") from None
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path} ({error.strerror}); give a TOML file") from None
 
 
 def shipped_recipes() -> Iterator[tuple[str, str]]:

@@ -56,11 +56,6 @@ class Batches:
 def plan_batches(settings: "RlSection", world: int) -> Batches:
     """The cut for so many devices; RecipeError where it does not come out even."""
     asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
-    if asked % learned:
-        raise RecipeError(
-            f"rollout_batch_size = {asked} is no multiple of global_batch_size = {learned}: every question of a "
-            "rollout batch is learned from in one step; change one of the two"
-        )
     if learned * each % world:
         raise RecipeError(
             f"global_batch_size = {learned} questions of {each} rollouts do not divide among {world} devices: "

@@ -1,8 +1,8 @@
 """The settings of `ovt train rl`: one stage of reinforcement."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ovt.train.alarms import AlarmSection
 from ovt.train.arguments import ShareOrCount, Steps, TrainerSection
@@ -58,3 +58,13 @@ class RlSection(TrainerSection):
     vllm_tensor_parallel_size: int = Field(1, ge=1)
     save_steps: int = Field(4, ge=1)
     stall_s: float = Field(3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def check_batches(self) -> Self:
+        if self.rollout_batch_size % self.global_batch_size:
+            raise ValueError(
+                f"rollout_batch_size = {self.rollout_batch_size} is no multiple of global_batch_size = "
+                f"{self.global_batch_size}: every question of a rollout batch is learned from in one step; change one "
+                "of the two"
+            )
+        return self

@@ -98,6 +98,15 @@ def test_no_such_recipe_names_ours(path):
         load_recipe(path or "nothing")
 
 
+def test_what_is_no_text_is_one_line(tmp_path):
+    binary = tmp_path / "photo.toml"
+    binary.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(RecipeError, match=r"photo\.toml is not text in UTF-8; give a TOML file$"):
+        load_recipe(binary)
+    with pytest.raises(RecipeError, match=r"\(Is a directory\); give a TOML file$"):
+        load_recipe(tmp_path)
+
+
 def test_bad_toml_is_named(tmp_path):
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(RecipeError, match=r"bad\.toml is not valid TOML: "):

@@ -106,6 +106,10 @@ def test_rl_from_the_base(loop):
         ),
         ("[[iterations]]\ncurate = 'nothing'", "no recipe at nothing"),
         ("iterations = 3", "iterations"),
+        (
+            "[[rl]]\nrollout_batch_size = 100",
+            "iterations.0.rl.1: rollout_batch_size = 100 is no multiple of global_batch_size = 128: .* change one",
+        ),
     ],
 )
 def test_mistakes(loop, more, said):
