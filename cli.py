@@ -92,13 +92,15 @@ def print_findings(findings: list[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from ovt.curate.versions.render import shown
+
     view = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("", "check", "found", "what to do"):
         view.add_column(column, overflow="fold")
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for finding in findings:
         status = Text(finding.status, colours[finding.status])
-        view.add_row(status, finding.check, Text(finding.found), Text(finding.advice))
+        view.add_row(status, shown(finding.check), shown(finding.found), shown(finding.advice))
     console().print(view)
 
 

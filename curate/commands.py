@@ -95,9 +95,9 @@ def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embed
     import asyncio
 
     from rich.table import Table
-    from rich.text import Text
 
     from ovt.curate.plan import plan
+    from ovt.curate.versions.render import shown
 
     plans = [stage.as_dict() for stage in asyncio.run(plan(recipe, home, limit, embedded))]
     if as_json:
@@ -107,7 +107,7 @@ def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embed
     for column in ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$"):
         view.add_column(column, justify="right", overflow="fold")
     for stage in plans:
-        view.add_row(*map(Text, plan_cells(stage)))
+        view.add_row(*map(shown, plan_cells(stage)))
     console().print(view)
     print("Tokens and prices are upper estimates. Nothing was asked.")
 

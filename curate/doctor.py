@@ -21,6 +21,7 @@ from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 
+MODELS_SHOWN = 8
 LOW_DISK = 5  # GB free below which a build of real size may not end well
 
 
@@ -122,16 +123,22 @@ def seeing_endpoints(recipe: Recipe) -> set[str]:
     return captioner | ({recipe.reason.endpoint} if recipe.reason.see == "image" else set())
 
 
+def listed_models(models: list[str]) -> str:
+    """The first few of what a server lists; routers list hundreds."""
+    more = f" and {len(models) - MODELS_SHOWN:,} more" if len(models) > MODELS_SHOWN else ""
+    return ", ".join(models[:MODELS_SHOWN]) + more or "nothing"
+
+
 def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
     """What a probe means for the recipe."""
     check = f"endpoint {name}"
     if found.error:
         return Finding(check, "fail", f"{found.url}: {found.error}", "check base_url, model and the key")
-    if found.model_listed is False:
-        listed = ", ".join(found.models or []) or "nothing"
-        return Finding(check, "warn", f"{found.url} answers, but lists {listed}", "check the endpoint's model")
     if needs_images and not found.accepts_images:
         return Finding(check, "fail", f"{found.url} refuses images", "serve a vision-language model there")
+    if found.model_listed is False:
+        listed = listed_models(found.models or [])
+        return Finding(check, "warn", f"{found.url} answers, but lists {listed}", "check the endpoint's model")
     asked_once = "k samples in one call" if found.honours_n else "one call per sample"
     seeing = ", sees images" if found.accepts_images else ""
     return Finding(check, "ok", f"{found.url} answered in {found.latency_s:.2f} s{seeing}, {asked_once}")

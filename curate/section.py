@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """What every part of a recipe is: each stage's file declares its own, `recipe.py` puts them together."""
+    """What every part of a recipe is: each stage's file declares its own, `recipe.py` puts them together.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    Numbers are finite (TOML knows inf and nan): neither requests nor manifests have a word for others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)

@@ -106,6 +106,11 @@ def open_endpoint(
         return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency), None)
     variable = key_variable(section)
     key = environ.get(variable, "").strip() if variable else ""
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise OvtError(
+            f'endpoint "{name}": ${variable} holds no key (a line end, a space or a letter beyond ASCII is in it): '
+            "set it anew"
+        )
     needed = any(provider(url) for url in section.urls) or (section.api_key_env and not hosts(section) <= LOOPBACK)
     transports = [
         (url, HttpTransport(url, key or None, section.timeout, section.max_concurrency)) for url in section.urls

@@ -69,9 +69,12 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
 async def list_models(found: Probe, transport: HttpTransport, model: str) -> Probe:
     """`found` with what the server says about its models; some servers list none, which is no error."""
     try:
-        models = await transport.models()
+        async with asyncio.timeout(LONGEST_S):
+            models = await transport.models()
     except CallError as error:
         return replace(found, error=error.reason)
+    except TimeoutError:
+        return found
     return replace(found, models=models, model_listed=model in models)
 
 

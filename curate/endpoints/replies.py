@@ -1,5 +1,6 @@
 """From the body of a chat-completions response to replies. Nothing in it is taken on trust."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +8,7 @@ from typing import Any
 
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import CallError
+from ovt.curate.endpoints.transport import CallError, error_message, scrub
 
 
 @dataclass(frozen=True)
@@ -30,30 +31,45 @@ def read_replies(
         raise CallError("broken", "the answer has no choices", billed=True)
     if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
         raise CallError("broken", "the answer has a choice without a message", billed=True)
+    if broken := next((choice for choice in choices if broke_off(choice)), None):
+        # Routers pass on what had come until the server behind them failed: that is no reply of the model.
+        said = error_message(json.dumps({"error": broken.get("error") or "no reason given"}))
+        raise CallError("broken", f"broken off by the server: {scrub(said, None)}", billed=True)
     choices = sorted(choices, key=lambda choice: whole(choice.get("index")))[:wanted]
     finishes = [plain(choice.get("finish_reason")) for choice in choices]
     texts = [read_text(choice["message"], finish) for choice, finish in zip(choices, finishes, strict=True)]
-    usage = read_usage(response) or Usage(0, 0)
+    usage = read_usage(response)
+    counted = usage or Usage(0, 0)
     model = plain(response.get("model")) or section.model
     shares = zip(
         texts,
         finishes,
-        share(usage.prompt_tokens, [1] * len(texts)),
-        share(usage.completion_tokens, [len(text) + 1 for text in texts]),
+        share(counted.prompt_tokens, [1] * len(texts)),
+        share(counted.completion_tokens, [len(text) + 1 for text in texts]),
         strict=True,
     )
     return [
-        Reply(text, finish, prompt, completion, section.cost_usd(prompt, completion), latency_s, url, model)
+        Reply(text, finish, prompt, completion, price(usage, prompt, completion, section), latency_s, url, model)
         for text, finish, prompt, completion in shares
     ]
 
 
+def broke_off(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice says that its server failed before it was whole."""
+    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+
+
+def price(usage: Usage | None, prompt_tokens: int, completion_tokens: int, section: EndpointSection) -> float | None:
+    """What so many tokens cost, in US dollars; None where it is not known, as where the server counted nothing."""
+    uncounted = usage is None and section.cost_usd(1, 1)
+    return None if uncounted else section.cost_usd(prompt_tokens, completion_tokens)
+
+
 def read_usage(response: Mapping[str, Any]) -> Usage | None:
-    """The tokens a response says it took; None where it does not say."""
+    """The tokens a response says it took; None where it does not say, or says what can be no count."""
     usage = response.get("usage")
-    if not isinstance(usage, dict) or "completion_tokens" not in usage:
-        return None
-    return Usage(whole(usage.get("prompt_tokens")), whole(usage.get("completion_tokens")))
+    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else [None]
+    return Usage(*map(whole, counts)) if all(map(is_count, counts)) else None
 
 
 def read_text(message: Mapping[str, Any], finish_reason: str | None) -> str:
@@ -93,9 +109,14 @@ def has_surrogates(text: str) -> bool:
     return False
 
 
+def is_count(number: Any) -> bool:
+    """Whether `number` is a whole one, not negative, and no larger than any JSON can say."""
+    return type(number) is int and 0 <= number < 2**53
+
+
 def whole(number: Any) -> int:
     """`number` where it is a count, else 0."""
-    return number if type(number) is int and 0 <= number < 2**53 else 0
+    return number if is_count(number) else 0
 
 
 def share(total: int, weights: list[int]) -> list[int]:

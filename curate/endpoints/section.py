@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from ovt.curate.canonical import canonical_json
 from ovt.curate.section import Section
 
 EMBEDDED = "embedded:"
@@ -107,6 +108,12 @@ class EndpointSection(Section):
     def check_extra_body(cls, extra_body: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(RESERVED & extra_body.keys()):
             raise ValueError(f"{', '.join(taken)} cannot be set here: ovt sets it for each request")
+        known = {name: value for name, value in extra_body.items() if name in SamplingSection.model_fields}
+        SamplingSection.model_validate(known, strict=True)
+        try:
+            canonical_json(extra_body)
+        except (TypeError, ValueError):
+            raise ValueError("expected what JSON can say: no dates, no times, no inf, no nan") from None
         return extra_body
 
     @model_validator(mode="after")
@@ -123,7 +130,11 @@ def check_url(url: str) -> None:
             raise ValueError('expected "embedded:NAME_OR_FOLDER"')
         return
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
+    except ValueError:  # of a port that is no number, or too large a one
+        whole = False
+    if not whole or " " in url:
         raise ValueError(f'{url!r} is not a URL: expected "http://HOST:PORT/v1" or "embedded:NAME_OR_FOLDER"')
     if parts.username or parts.password or parts.query:
         raise ValueError("a base_url holds no user, password or query: put the key into the variable of api_key_env")

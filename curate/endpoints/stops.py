@@ -18,7 +18,7 @@ def stopped(error: CallError, url: Url, endpoint: Endpoint) -> Exception:
     if error.kind == "unreachable" and endpoint.urls.out_of_reach():
         what = f"nobody answers at {url.name} ({error.reason})"
         return OvtError(f'endpoint "{endpoint.name}": {what}; start the server, or mend base_url in {table}; {GO_ON}')
-    if error.kind == "limited" and (error.retry_after or 0.0) > LONGEST_WAIT_S:
+    if (error.retry_after or 0.0) > LONGEST_WAIT_S:
         return OvtError(f"{place} asks to wait {error.retry_after:.0f} s ({error.reason}); {GO_ON} after that")
     if error.kind == "denied":
         return OvtError(f"{place} refuses: {error.reason}; {denial_remedy(error, table)}")

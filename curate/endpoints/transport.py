@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+from ovt.curate.versions.plain import plain
+
 # unreachable  nobody listens there: nothing was sent
 # limited      too much at once (429): wait, and narrow the stream
 # broken       may well work when tried again: 5xx, a dropped connection, a time-out, an unreadable answer
@@ -19,6 +21,7 @@ Kind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "deni
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
+SHORTEST_KEY = 16  # characters of one that is looked for in replies
 # What keys look like, should a server repeat one that is not ours.
 KEY_LOOK = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
 
@@ -88,6 +91,7 @@ class HttpTransport:
             await client.close()
 
     async def _round_trip(self, method: str, path: str, content: bytes | None = None) -> dict[str, Any]:
+        import aiohttp
         import httpx2
         import openai
 
@@ -103,7 +107,8 @@ class HttpTransport:
         except openai.APIStatusError as error:
             headers = error.response.headers
             raise status_error(error.status_code, self._said(error.response.text), headers, time.time()) from None
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, aiohttp.ClientError) as error:
+            # The layers between let some of aiohttp's errors pass as they are, such as that of an answer not in HTTP.
             raise connection_error(error, self._scrubbed) from None
         except httpx2.HTTPError as error:
             raise CallError("broken", self._scrubbed(f"connection dropped: {error}"), billed=True) from None
@@ -127,8 +132,8 @@ class HttpTransport:
 
     def _read(self, response: Any) -> dict[str, Any]:
         try:
-            answer = json.loads(response.content)
-        except ValueError:
+            answer = json.loads(self._without_key(response.content))
+        except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict) and not answer.get("error"):
             return answer
@@ -140,6 +145,15 @@ class HttpTransport:
         if "json" not in response.headers.get("content-type", ""):
             raise CallError("misplaced", f"not an answer in JSON: {self._scrubbed(response.text)}", billed=True)
         raise CallError("broken", f"unreadable JSON of {len(response.content)} bytes", billed=True)
+
+    def _without_key(self, content: bytes) -> bytes:
+        """A reply that repeats the key would take it into the store, and from there into published data.
+
+        Short keys stay ("EMPTY", as for local servers): they protect nothing, and may be words of an answer.
+        """
+        if self._key is None or len(self._key) < SHORTEST_KEY:
+            return content
+        return content.replace(self._key.encode(), b"[key]")
 
     def _said(self, text: str) -> str:
         """What an error response says, in a line without secrets."""
@@ -198,7 +212,7 @@ def error_message(text: str) -> str:
     """The message within an error body, in the shapes that servers use; the body itself where it has none of them."""
     try:
         found: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
@@ -210,8 +224,9 @@ def error_message(text: str) -> str:
 
 
 def scrub(text: str, key: str | None) -> str:
-    """`text` as one line of at most 300 characters, without the key or anything that looks like one."""
+    """`text` as one line of at most 300 characters that any terminal and file can hold, without the key or anything
+    that looks like one."""
     if key:
         text = text.replace(key, "[key]")
-    line = " ".join(KEY_LOOK.sub("[key]", text).split())
+    line = plain(" ".join(KEY_LOOK.sub("[key]", text).split()))
     return line if len(line) <= 300 else f"{line[:299]}…"

@@ -120,14 +120,14 @@ def usage(replies: Iterable[Reply | None]) -> Usage:
     """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
     told = list(replies)
     found = [reply for reply in told if reply]
-    costs = [reply.cost_usd for reply in found if reply.cost_usd is not None]
+    costs = [reply.cost_usd for reply in found]
     return Usage(
         stage="judge",
         samples=len(told),
         failed=len(told) - len(found),
         prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
         completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
-        cost_usd=math.fsum(costs) if costs else None,
+        cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,
     )
 
 
@@ -138,10 +138,13 @@ def is_open(section: JudgeSection) -> pl.Expr:
 
 
 def read_judgement(reply: Reply | None) -> str | None:
-    """ "correct" or "wrong", as the reply's last line says; None where it says anything else, or was cut off."""
+    """ "correct" or "wrong", as the reply's last line says; None where it says anything else, or was cut off.
+
+    Thinking that its server had moved away stands before the reply again, on the same line.
+    """
     if reply is None or reply.text is None or reply.finish_reason == "length":
         return None
-    last = re.split(r"[\r\n]+", reply.text.strip())[-1].strip()
+    last = re.split(r"[\r\n]+|</think>", reply.text.strip())[-1].strip()
     return {"CORRECT": "correct", "WRONG": "wrong"}.get(last)
 
 

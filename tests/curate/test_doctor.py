@@ -33,5 +33,10 @@ def test_what_a_probe_means():
     assert judge_probe("a", Probe(url, models=["b"], model_listed=False, accepts_images=True), True).status == "warn"
     assert judge_probe("a", Probe(url, accepts_images=False), True).status == "fail"
     assert judge_probe("a", Probe(url, accepts_images=False), False).status == "ok"
+    # An alias that is not listed is a warning, but not where it would not work either.
+    assert judge_probe("a", Probe(url, models=["b"], model_listed=False), True).status == "fail"
+    many = [f"model-{i}" for i in range(300)]
+    routed = judge_probe("a", Probe(url, models=many, model_listed=False, accepts_images=True), True)
+    assert routed.found.endswith("model-7 and 292 more")
     fine = judge_probe("a", Probe(url, accepts_images=True, honours_n=True, latency_s=0.2), True)
     assert (fine.status, "k samples in one call" in fine.found) == ("ok", True)

@@ -19,8 +19,10 @@ from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.jobs import LOOKAHEAD
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.stops import stopped
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.endpoints.tally import Tally
+from ovt.curate.endpoints.transport import CallError
 from ovt.curate.errors import BudgetReached, OvtError
 
 ALL_KINDS = ("429", "503", "500", "drop", "cut", "truncated", "empty", "null", "no_choices", "slow")
@@ -183,6 +185,13 @@ def test_a_long_retry_after_stops_the_build(loopback: Any, fill_all: Callable, q
     loopback.chaos = replace(loopback.chaos, share=1.0, kinds=("429",), retry_after="86400")
     with pytest.raises(OvtError, match="asks to wait 86400 s"):
         fill_all(questions(5))
+
+
+@pytest.mark.parametrize("kind", ["limited", "broken"])  # a 500 may have a Retry-After, too
+def test_nobody_sleeps_for_a_day(kind: Any) -> None:
+    endpoint = open_endpoint("tester", EndpointSection(base_url="http://a/v1", model="m"))
+    error = CallError(kind, "HTTP 500: later", 500, retry_after=86400)
+    assert "asks to wait 86400 s" in str(stopped(error, endpoint.urls.all[0], endpoint))
 
 
 @pytest.mark.parametrize(

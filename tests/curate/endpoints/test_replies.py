@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.replies import read_replies, read_text, share
+from ovt.curate.endpoints.replies import read_replies, read_text, read_usage, share
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.transport import CallError
 
@@ -71,6 +71,32 @@ def test_a_response_without_choices_is_broken(choices: Any) -> None:
     with pytest.raises(CallError) as raised:
         read_replies({"choices": choices}, 1, SECTION)
     assert raised.value.kind == "broken"
+
+
+@pytest.mark.parametrize(
+    "broken", [{"finish_reason": "error"}, {"error": {"message": "went \x1b[31maway", "code": 502}}]
+)
+def test_what_a_router_passes_on_until_its_server_failed_is_no_reply(broken: dict[str, Any]) -> None:
+    body = response({"content": "<think>half a th"}, {"content": "<answer>3</answer>"})
+    body["choices"][0] |= broken
+    with pytest.raises(CallError) as raised:
+        read_replies(body, 2, SECTION)
+    assert (raised.value.kind, raised.value.billed) == ("broken", True)
+    assert "\x1b" not in raised.value.reason
+
+
+@pytest.mark.parametrize("tokens", [None, -1, "12", 3.5, True, 2**60])
+def test_what_is_no_count_is_no_usage(tokens: Any) -> None:
+    body = response({"content": "a"}, usage={"prompt_tokens": 7, "completion_tokens": tokens})
+    assert read_usage(body) is None
+    (reply,) = read_replies(body, 1, SECTION)
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.cost_usd) == (0, 0, None)
+
+
+def test_where_tokens_are_free_they_need_not_be_counted() -> None:
+    free = SECTION.model_copy(update={"usd_per_million_prompt_tokens": 0, "usd_per_million_completion_tokens": 0})
+    (reply,) = read_replies(response({"content": "a"}), 1, free)
+    assert reply.cost_usd == 0.0
 
 
 @given(json_values, json_values, json_values, json_values, json_values)

@@ -1,5 +1,6 @@
 """What a recipe may say about endpoints and sampling."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ def test_only_what_is_set_is_sent() -> None:
         ({"base_url": "http://a/v1", "model": ""}, "`model` is missing"),
         ({"base_url": "http://a/v1", "extra_body": {"n": 3}}, "n cannot be set here"),
         ({"base_url": "http://a/v1", "max_concurrency": 0}, "greater than 0"),
+        ({"base_url": "http://a:port/v1"}, "is not a URL"),
+        ({"base_url": "http://a:99999/v1"}, "is not a URL"),
+        ({"base_url": "http://a b/v1"}, "is not a URL"),
+        ({"base_url": "http://a/v1", "timeout": float("inf")}, "finite"),
+        ({"base_url": "http://a/v1", "usd_per_million_prompt_tokens": float("nan")}, "finite"),
+        ({"base_url": "http://a/v1", "extra_body": {"seed": "x"}}, "valid integer"),
+        ({"base_url": "http://a/v1", "extra_body": {"max_tokens": "9"}}, "valid integer"),
+        ({"base_url": "http://a/v1", "extra_body": {"deep": [{"x": float("nan")}]}}, "JSON"),
+        ({"base_url": "http://a/v1", "extra_body": {"day": date(2026, 1, 1)}}, "JSON"),
     ],
 )
 def test_mistakes_are_refused(section: dict[str, Any], message: str) -> None:
@@ -83,3 +93,16 @@ def test_prices_are_per_million_tokens() -> None:
 def test_a_price_that_is_not_given_is_not_known() -> None:
     assert EndpointSection(base_url="http://a/v1", model="m").cost_usd(1000, 500) is None
     assert EndpointSection(base_url="embedded:pocket").cost_usd(1000, 500) == 0
+
+
+@pytest.mark.parametrize("key", ["sk-two\nlines-1234567890", "“sk-quoted-by-a-word-processor”", "sk-a b", "sk-\udcff"])
+def test_a_key_that_no_header_can_carry_is_told_and_not_shown(key: str) -> None:
+    section = EndpointSection(base_url="https://api.openai.com/v1", model="m")
+    with pytest.raises(OvtError, match=r"\$OPENAI_API_KEY holds no key") as raised:
+        open_endpoint("teacher", section, environ={"OPENAI_API_KEY": key})
+    assert "sk-" not in str(raised.value)
+
+
+def test_a_line_end_after_a_key_is_no_part_of_it() -> None:
+    section = EndpointSection(base_url="https://api.openai.com/v1", model="m")
+    open_endpoint("teacher", section, environ={"OPENAI_API_KEY": "sk-from-a-file\n"})

@@ -1,6 +1,10 @@
 """What the failures of a round trip mean, and that no secret shows in them."""
 
 import asyncio
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -54,6 +58,61 @@ def test_failures_are_told_apart(loopback: Any, kind: str, meaning: str, billed:
     assert (error.kind, error.billed) == (meaning, billed)
     assert "\n" not in error.reason
     assert (error.retry_after == 0.05) == (meaning == "limited")
+
+
+HOSTILE = "no \x1b[31mway\x1b]0;title\x07 \ud800 \x00 \u202e"
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_what_a_server_says_can_be_shown_and_stored(loopback: Any, status: int) -> None:
+    loopback.status = lambda body: (status, {"error": {"message": HOSTILE}})
+    reason = failure(loopback.url).reason
+    assert reason.isprintable()
+    assert "way" in reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning"),
+    [
+        (b"\x00\x01 no HTTP at all\r\n\r\n", "broken"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, "misplaced"),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, "refused"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone", "broken"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "broken"),
+        (b"", "broken"),
+    ],
+)
+def test_whatever_comes_back_is_a_call_that_failed(answer: bytes, meaning: str) -> None:
+    with answering(answer) as url:
+        error = failure(url)
+    assert error.kind == meaning
+    assert error.reason.isprintable()
+    assert len(error.reason) < 400
+
+
+@contextmanager
+def answering(answer: bytes) -> Generator[str]:
+    """The URL of a server that says `answer` to the first who calls, and hangs up."""
+
+    def serve() -> None:
+        with listener.accept()[0] as caller:
+            caller.recv(65536)
+            caller.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        thread.join(5)
+
+
+def test_a_reply_that_repeats_the_key_does_not_take_it_along(loopback: Any) -> None:
+    key = "k3y-of-the-user-1234"
+    loopback.reply = lambda body, choice: f"Your header was Bearer {key}."
+    answer = send(loopback.url, key=key)
+    assert answer["choices"][0]["message"]["content"] == "Your header was Bearer [key]."
+    loopback.reply = lambda body, choice: "The bowl is EMPTY."
+    assert send(loopback.url, key="EMPTY")["choices"][0]["message"]["content"] == "The bowl is EMPTY."
 
 
 def test_a_slow_answer_ends_in_time(loopback: Any) -> None:
