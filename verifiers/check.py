@@ -7,9 +7,9 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 import re
 
 from ovt.verifiers.choice import Options, check_choice, check_several, gold_index, gold_letters, read_options
-from ovt.verifiers.doubt import doubt, offers
+from ovt.verifiers.doubt import contradicts, doubt, offers
 from ovt.verifiers.dressing import plain, undress
-from ovt.verifiers.extract import split_response, untagged_answer
+from ovt.verifiers.extract import afterwards, split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
 from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
@@ -84,6 +84,11 @@ def check_response(
     parts = split_response(response)
     verdict = check_answer(parts.answer, gold, choices, kind, presume_wrong)
     if parts.answer:
+        said = afterwards(response) if verdict else ""
+        if said and contradicts(
+            said, verdict.kind, (gold, *(choices or ())), lambda part: _check(part, gold, choices, kind)
+        ):
+            return _verdict(verdict.extracted, gold, verdict.kind, Finding("wrong", "answer_withdrawn"))
         return verdict
     return _verdict("", gold, verdict.kind, Finding("wrong", parts.problem or "no_answer"))
 

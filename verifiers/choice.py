@@ -23,7 +23,8 @@ _LONE = re.compile(
     _NAMED + r"(?:\(\s*([a-z])\s*\)|\[\s*([a-z])\s*\]|\{\s*([a-z])\s*\}|([a-z])\s*[).:\]]?)$", re.IGNORECASE
 )
 _BEFORE_REASON = (
-    r"([A-Z])(?=\s+(?:because|since|as\s|for\s|\(|is\s+(?:the\s+|my\s+)?(?:correct|right|best|final|answer)))"
+    r"([A-Z])(?=\s+(?:because|since|as\s|for\s|(?:not|rather\s+than|instead\s+of)\s+\(?[A-Z]\b|\("
+    r"|is\s+(?:the\s+|my\s+)?(?:correct|right|best|final|answer)))"
 )
 _WITH_TEXT = re.compile(
     _NAMED

@@ -12,6 +12,7 @@ from ovt.verifiers.choice import lone_letter
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.kinds import read_gold
+from ovt.verifiers.letters import offers_another
 from ovt.verifiers.number import read_number
 from ovt.verifiers.verdict import Verdict
 from ovt.verifiers.yes_no import read_polarity
@@ -38,10 +39,12 @@ _DENIED = re.compile(
     r"|\bnon-(?=\S)"
     r"|\b(?:is|are|was)\s++(?:\w+ly\s++)?"
     r"(?:wrong|incorrect|ruled out|impossible|unlikely|not (?:correct|right|the answer))\W*$"
-    r"|\bcan be (?:ruled out|excluded|eliminated|discarded)\W*$",
+    r"|\bcan be (?:ruled out|excluded|eliminated|discarded)\W*$"
+    r"|\(\s*(?:no|not|nope|wrong|incorrect|false)\W*$|~~(?=\s*[.!]?$)",
     re.IGNORECASE | re.DOTALL,
 )
 _HEDGED = re.compile(
+    r"^\W*(?:is|was|could|can|might|may|would)\s+(?:it|this|that|the answer)\b|\basks? whether\b(?!.*[,;:])|"
     r"\b(?:could|might|may|can)\s+(?:also|equally|just as well|as well)\s+be\b"
     r"|\bor\s+(?:maybe|perhaps|possibly|else)\b|[,;]\s*(?:possibly|maybe|perhaps)\b(?P<aside>.*)|\bif\b.+\belse\b"
     r"|\b(?:cannot|can't|can not|couldn't|could not)\s+(?:tell|say|decide)\W*$"
@@ -49,9 +52,21 @@ _HEDGED = re.compile(
     r"|\bbut\b[^.]*\b(?:is|are|seems?)\s+(?:also\s+|equally\s+)?(?:possible|plausible|conceivable|likely)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_GIVEN_UP = re.compile(
+    r"(?:\b(?:cannot|can not|could not|unable to|(?:impossible|not possible) to)|\b(?:can|could)n?'t)\s++(?:\w+ly\s++)?"
+    r"(?:be\s++)?(?:tell|say|decided?|determined?|answer(?:ed)?|know|judged?|seen?|read|identif(?:y|ied)|solved?|find)\b"
+    r"|\b(?:do not|don't) (?:really )?know\b|\b(?:not enough|insufficient) (?:information|data|context)\b|\bno idea\b",
+    re.IGNORECASE,
+)
+_WHY = re.compile(r"\b(?:because|since|as|due to|given|so|which|where|when|while)\b", re.IGNORECASE)
+_MAY_BE = re.compile(r"\b(?:may|might|could)\s++(?:\w+\s++)?be\s++[$\\(]*(?:\d|[A-H]\b)")
+_ANYWAY = re.compile(r"\b(?:but|so|however|therefore|thus|hence|still|yet|others?|otherwise)\b", re.IGNORECASE)
+_REFERS = re.compile(
+    r"\W*(?:above|as|at|based|clear|correct|found|given|in|from|right|shown|that|the same|the one|what)\b", re.I
+)
 _REASON = re.compile(
-    r"(?<![\s,;(])[\s,;(]++(?:because|since|as|due to|given|so|which|where|when|while|instead of|rather than|not|for"
-    r"|(?:it )?can(?:not|'t))\b.*",
+    r"(?<![\s,;(])[\s,;(]++(?:because|since|as(?! well)(?<!well as)|due to|given|so|which|where|when|while|instead of"
+    r"|rather than|not|for|(?:it )?can(?:not|'t))\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _JOINT = re.compile(
@@ -87,11 +102,35 @@ def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge)
     if found_by == "text":
         if len(text) > MAX_BARE_CHARS:
             return ""
+        if verdict.kind != "yes_no" and _gives_up(text, golds):
+            return "hedged"
         if _says_both(text) if verdict.kind == "yes_no" else _asks_and_denies(text, judge):
             return "hedged"
         if verdict.kind == "quantity" and _GLUED.search(fold(prediction)) and not _GLUED.search(golds[0]):
             return "unparseable"
-    return _more_answers(answer, verdict.kind, golds, judge)
+    return _more_answers(answer, verdict, golds, judge)
+
+
+def contradicts(said: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
+    """Whether what a response says behind its answer tag gives another answer: `</answer> So the answer is 8.`"""
+    reopened = re.split(r"<\s*+answer\s*+>", said, flags=re.IGNORECASE)
+    if len(reopened) > 1 and (rest := reopened[-1].partition("<")[0].strip()):
+        return not judge(rest)
+    answer, found_by, problem = untagged_answer(said)
+    if problem in ("several_answers", "answer_withdrawn") or _HEDGED.search(said) or _MAY_BE.search(said):
+        return True
+    if found_by == "text":
+        bare = answer.strip(" .$#*")
+        return len(bare) <= MAX_BARE_CHARS and _is_of_kind(bare, kind, golds) and not judge(bare)
+    return bool(answer) and not judge(answer.rstrip("!")) and not _REFERS.match(answer)
+
+
+def _gives_up(text: str, golds: Sequence[str]) -> bool:
+    """Whether an answer says that there is none before it gives one all the same: `I cannot determine it. 7`"""
+    given_up = _GIVEN_UP.search(text)
+    if not given_up or _WHY.search(text[: given_up.start()]) or _ANYWAY.search(text, given_up.end()):
+        return False
+    return not any(map(_GIVEN_UP.search, golds))
 
 
 def offers(prediction: str, judge: Judge) -> bool:
@@ -142,10 +181,14 @@ def _says_both(text: str) -> bool:
     return {"yes", "no"} <= polarities or {"true", "false"} <= polarities
 
 
-def _more_answers(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> str:
+def _more_answers(answer: str, verdict: Verdict, golds: Sequence[str], judge: Judge) -> str:
     """The reason where a bare answer offers something else of the gold's kind beside the gold."""
+    kind = verdict.kind
     if len(answer) > MAX_BARE_CHARS:
         return ""
+    letter = verdict.normalized_prediction
+    if kind == "choice" and len(letter) == 1 and offers_another(_REASON.sub("", plain(answer)), letter):
+        return "several_choices"
     lines = [line.strip() for line in answer.splitlines()]
     if _lists_options(answer) and _LABEL.search(lines[-1]) and not any(map(_lists_options, golds)):
         return "several_choices"

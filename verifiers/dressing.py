@@ -72,6 +72,7 @@ _TEXT_COMMANDS = (
 )
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed)\s*\{")
 _WRAPPER_OR_BRACE = re.compile(rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\[{{}}]|[{{}}]")
+_COMMAND_LAST = re.compile(r"\\[A-Za-z]{1,20}$")
 _SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
 _NEGATIVE_SPACE = re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\!")
 _INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
@@ -102,7 +103,7 @@ _LEAD_IN = re.compile(
     r"(?:i (?:think|believe)(?: that)?\s+)?"
     r"(?:(?:my|the|our|your)\s+)?(?:(?:final|correct|right|best|exact|numerical|overall)\s+)*"
     r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+(?:the|this)\s+(?:question|problem))?\s*"
-    r"(?:(?:is|are|would be|should be|must be|equals)(?:\s*:)?|[:=：])\s*(?:that\s+)?"
+    r"(?:(?:is|are|would be|should be|must be|equals)\b(?:\s*:)?|[:=：])\s*(?:that\s+)?"
     r"(?:(?:simply|just|therefore|thus|clearly|for sure|definitely|approximately|about|given by|exactly)\s+)?",
     re.IGNORECASE,
 )
@@ -158,6 +159,8 @@ def unwrap(text: str) -> str:
             parts.append(mark)
         else:
             closers.append("")
+            if _COMMAND_LAST.search(parts[-1][-21:]):
+                parts.append(" ")  # `\circ\text{C}` is no command `\circC`
     return "".join(parts) + text[position:]
 
 

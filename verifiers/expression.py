@@ -15,6 +15,7 @@ from ovt.verifiers.verdict import Finding
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
 _LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
+_ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d0'?s")
 _PLAIN = re.compile(r"[A-Za-z\s'\-]+")
 
 
@@ -34,6 +35,8 @@ def read_expression(text: str) -> str | None:
     if not looks_symbolic(text):
         return None
     source = math_source(text)
+    if _ORDINAL_OR_DECADE.fullmatch(source):
+        return None
     try:
         parse(source)
     except Unreadable:

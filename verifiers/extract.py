@@ -45,7 +45,8 @@ _BETWEEN_BOXES = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<!\betc)(?<!\bvs)(?:[.?]|(?<![0-9)}])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|。|\n")
 _BEFORE_NO_ANSWER = re.compile(
-    r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either)"
+    r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either"
+    r"|rather than|instead of)"
     r"[\s$\\(\[]*$",
     re.IGNORECASE,
 )
@@ -54,11 +55,15 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:actually|wait|hold on|no|sorry)\s?[,.!:]"
-    r"|[.!?\n]\s*+(?:or\s+)?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
-    r"|\b(?:on second thought|on reflection|scratch that|correction:|i made a mistake|i was wrong)\b",
+    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope)"
+    r"(?:\s?[,.!:]|\s+(?:wait|no|actually)\b)"
+    r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b"
+    r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;]|$))"
+    r"|[.!?\n]\s{0,20}+(?:or\s{1,9})?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
+    r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b",
     re.IGNORECASE,
 )
+_END_OF_TEXT = re.compile(r"<\|[^<>|]{1,40}\|>|</?s>|```")
 MAX_CLAUSE_CHARS = 1_000
 
 
@@ -142,7 +147,20 @@ def _tagged_answer(visible: str, tagged: list[re.Match[str]]) -> tuple[str, str,
         gap = visible[before.end() : after.start()].strip(" \t\r\n,;./|*").lower()
         if gap in ("", "or", "and", "or maybe", "maybe", "alternatively") and fold(before[1].strip()) != fold(last):
             return "", "", "several_answers"
+    tag = tagged[-1]
+    line = visible[max(0, tag.start() - 40) : tag.start()].rpartition("\n")[2]
+    if _BEFORE_NO_ANSWER.search(line) or _AFTER_NO_ANSWER.match(visible, tag.end()):
+        return "", "", "several_answers"
+    if _CHANGE_OF_MIND.search(visible[tag.end() :]):
+        return "", "", "answer_withdrawn"
     return last, "tag", "" if last else "no_answer"
+
+
+def afterwards(response: str) -> str:
+    """What a response says behind its last complete answer tag, outside the thinking; "" without such a tag."""
+    visible = _after_thinking(response)[-MAX_RESPONSE_CHARS:]
+    tagged = list(_ANSWER.finditer(visible))
+    return _END_OF_TEXT.sub("", visible[tagged[-1].end() :]).strip() if tagged else ""
 
 
 def untagged_answer(text: str) -> tuple[str, str, str]:

@@ -24,7 +24,7 @@ _SIGNS = [
     ("percent", r"\\?%", "%"),
     ("leqslant leq le", "<=|=<|≦|⩽", "≤"),
     ("geqslant geq ge", ">=|≧|⩾", "≥"),
-    ("neq ne", r"!=|\\not\s*=|<>", "≠"),
+    ("neq ne", r"!=|=/=|\\not\s*=|<>", "≠"),
     ("lt", "&lt;", "<"),
     ("gt", "&gt;", ">"),
     ("approx simeq thickapprox doteq", "≃|≅", "≈"),

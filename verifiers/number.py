@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
+from ovt.verifiers.chinese import read_chinese
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
 
@@ -110,6 +111,9 @@ def _read_unsigned(text: str) -> Number | None:
         return None
     if text[0].isdigit() or text[0] in ".\\":
         return _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_and_a_half(text)
+    if not text.isascii():
+        value = read_chinese(text)
+        return Number(Fraction(value), None, len(str(value))) if value is not None else None
     return _read_words(text) or _read_part(text) or _read_and_a_half(text)
 
 
@@ -246,7 +250,7 @@ def _read_words(text: str) -> Number | None:
 def _add_word(total: int, group: int, word: str, previous: str) -> tuple[int, int] | None:
     if word in SCALES and group:
         return total + group * SCALES[word], 0
-    if word == "hundred" and 0 < group < 10:
+    if word == "hundred" and (0 < group < 10 or (not total and 10 < group < 100 and group % 10)):
         return total, group * 100
     value = _WORDS.get(word)
     if value is None:

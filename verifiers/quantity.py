@@ -50,6 +50,7 @@ _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
 _LETTERS = {"A": 1, "M": 10**6, "B": 10**9}
 _COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)|(?<=[a-z])(?=\d)")
 _HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
+_DECADE = re.compile(r"(?:1\d|20)\d0'?s")
 _TRIGONOMETRY = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 
@@ -108,6 +109,8 @@ def _read_single(source: str, raw: str) -> Quantity | None:
         number, rest = words
         unit = read_unit(rest)
         return Quantity(show_fraction(number.value), number, unit) if unit else None
+    if _DECADE.fullmatch(source):
+        return None
     for match in _SPLIT.finditer(source):
         magnitude, tail = source[: match.start()].strip(), source[match.end() :].strip()
         apart = source[match.start()] == " " or not tail.isascii()

@@ -20,13 +20,14 @@ MAX_SENTENCE_CHARS = 600
 _HAS_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}|\n|[^\W\d_a-zA-Zα-ωΑ-Ω]")
 _CUE = re.compile(
     r"\b(?:is|are|was|were|equals?|be|it's|its|gives?|get|got|to|of|has|have|had|needs?|find|makes?|spent|costs?|as|about"
-    r"|approximately|roughly|around|exactly|only|then|there)\b|[=≈:]|\\approx",
+    r"|approximately|roughly|around|exactly|only|there)\b|[=≈:]|\\approx",
     re.IGNORECASE,
 )
 _AFTERTHOUGHT = re.compile(
     r"(?<![\s,;])[\s,;]++"
     r"(?:because|since|as (?:it|the|this)|due to|given that|for the|i hope|rather than|instead of)\b.*$"
-    r"|,\s*(?:and |but )?not\b.*$|(?:,|(?<!\s))\s++(?:but|although|though)\s++i(?:'m| am)\b.*$",
+    r"|(?:[,(]|(?<!\s)\s++-)\s*(?:and |but )?not\s++[^\s)].*$"
+    r"|(?:,|(?<!\s))\s++(?:but|although|though)\s++i(?:'m| am)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(
@@ -35,7 +36,8 @@ _NUMBER = re.compile(
     r"(?:[eE][-+]?\d+)?(?:\s?(?:%|°|[€£¥$]))?(?![\d/^_]|[.,]\d)"
 )
 _NEGATION_OR_BOUND = (
-    r"not|isn't|never|unlikely|hardly|neither|nor|or|and|maybe|perhaps|possibly|either|could be|might be|may be"
+    r"not|isn't|no|no longer|without|never|unlikely|hardly|neither|nor|or|and|maybe|perhaps|possibly|either"
+    r"|could be|might be|may be"
     r"|over|under|above|below|up to|(?:more|less|fewer|greater|larger|smaller|other|rather) than|at (?:least|most)"
     r"|almost|nearly|between|except|but"
 )
@@ -54,7 +56,8 @@ _OPERATION_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _OPERATION_AFTER = re.compile(
-    r"\s*(?:(?:squared|cubed|factorial|lakhs?|crores?|mil|below|BCE?|(?:four|fif|six|seven|eigh|nin|ten|hundred|thousand)ths?)"
+    r"\s*(?:(?:squared|cubed|factorial|lakhs?|crores?|mil|below|BCE?|(?:four|fif|six|seven|eigh|nin|ten|hundred|thousand)ths?"
+    r"|halves|tens|hundreds|thousands|millions|billions|(?:°|degrees?|deg)\s?[CF]?\s+below)"
     r"\b|[百千万萬亿億兆](?![米克]))",
     re.IGNORECASE,
 )
@@ -81,6 +84,7 @@ _MONTH = (
 )
 _MONTH_BEFORE = re.compile(rf"\b{_MONTH},?\s+(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s+)?$")
 _MONTH_AFTER = re.compile(rf"(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}")
+_DECADE = re.compile(r"(?:1\d|20)\d0s\b")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ONE_UNIT = r"[^\W\d_]+(?:\^\{?-?\d\}?)?"
 _ATTACHED_UNIT = re.compile(rf"\s?(?:{_ONE_UNIT}(?:/{_ONE_UNIT})?)(?:\s(?:per\s)?[^\W\d_]+)?")
@@ -172,7 +176,9 @@ def _stands_alone(number: re.Match[str]) -> bool:
     """Whether nothing is glued to the number but a unit: `3D` and `2A` are names."""
     glued = _LETTERS.match(number.string, number.end())
     if not glued:
-        return True
+        return not number.string.startswith("'s", number.end())
+    if _DECADE.match(number.string, number.start()):
+        return False
     unit = read_unit(glued[0])
     long_enough = len(glued[0]) > 1 or not glued[0].isascii() or number.string[glued.end() : glued.end() + 1] == "^"
     return bool(unit and (not unit.noun or not glued[0].isascii()) and long_enough)

@@ -19,6 +19,20 @@ _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
 _SUBSCRIPT = re.compile(r"(?<=[a-z])_(?:\{(\d+)\}|(?=\d))")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_TEENS = [
+    "tenth",
+    "eleventh",
+    "twelfth",
+    *(f"{stem}teenth" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")),
+]
+_ORDINAL_SIZES = (
+    {word: n for n, word in enumerate([*_ORDINALS, *_TEENS], 1)}
+    | {f"{word[:-1]}ieth": 10 * n for n, word in enumerate(_TENS, 2)}
+    | {f"{ten} {word}": 10 * n + m for n, ten in enumerate(_TENS, 2) for m, word in enumerate(_ORDINALS, 1)}
+)
+_ORDINAL = re.compile(rf"\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b")
 _FIGURE = re.compile(r"\\(angle|triangle)(?![a-z])")
 _PRODUCT = re.compile(r"(?<=(?<![A-Za-z])[a-z])\s*+(?:\\(?:cdot|times)(?![a-z])|[*·×⋅])\s*+(?=[a-z](?![A-Za-z]))")
 _IT_IS = re.compile(
@@ -37,8 +51,17 @@ def normalize_text(text: str) -> str:
     text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
     text = _SUBSCRIPT.sub(lambda match: match[1] or "", text)
     text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
-    text = " ".join(text.split()).strip(" .,;:!?'\"*_`$")
+    text = _ORDINAL.sub(_in_digits, " ".join(text.split()).strip(" .,;:!?'\"*_`$"))
     return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text
+
+
+def _in_digits(ordinal: re.Match[str]) -> str:
+    """`twenty first` as `21st`."""
+    size = _ORDINAL_SIZES.get(ordinal[0])
+    if size is None:
+        return ordinal[0]
+    teen = 10 < size < 20
+    return f"{size}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(size % 10, 'th')}"
 
 
 def _without_accents(text: str) -> str:

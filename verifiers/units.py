@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """dims: base dimensions and powers, sorted. factor: size in base units. noun: the words of what is counted."""
+    """dims: base dimensions and powers, sorted. factor: size in base units. noun: the words of what is counted.
+
+    also: the temperature that a `C`, an `F` or a `degree` may be besides.
+    """
 
     dims: tuple[tuple[str, int], ...]
     factor: Fraction = Fraction(1)
     noun: str = ""
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         dims = "*".join(name if power == 1 else f"{name}^{power}" for name, power in self.dims)
@@ -168,6 +172,9 @@ _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|k
 _FACTOR = re.compile(
     r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
 )
+_MAY_BE_TEMPERATURE = {"C": ("celsius",), "F": ("fahrenheit",)} | dict.fromkeys(
+    ("°", "degree", "degrees", "deg"), ("celsius", "fahrenheit")
+)
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -176,8 +183,8 @@ _SCALES_CHINESE = "百千万萬亿億兆"
 _GREEK = re.compile("[α-ωΑ-Ω]")
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
-    "because since so thus but which who what where when solves proves wrong incorrect correct right answer here there "
-    "have has had i you we they"
+    "because since so thus but below which who what where when solves proves wrong incorrect correct right answer here "
+    "there have has had i you we they"
 )
 _QUALIFIERS = (
     "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy "
@@ -185,7 +192,8 @@ _QUALIFIERS = (
 )
 _NOT_COUNTED = (
     "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st "
-    "nd rd th remainder r is are not if when for but percent times x equals through until versus vs "
+    "nd rd th remainder r is are not if when for but percent times x equals through until versus vs tens "
+    " hundreds thousands millions billions "
     "squared cubed factorial below under lakh lakhs crore crores mil score bc bce fourths fifths sixths sevenths "
     "eighths ninths tenths hundredths thousandths january february march april may june july august september october "
     "november december jan feb mar apr jun jul aug sep sept oct nov dec"
@@ -201,7 +209,8 @@ def read_unit(text: str) -> Unit | None:
     text = text.strip().strip(".,; ").replace("\\", "")
     if not text or len(text) > 60:
         return None
-    return _physical(text) or _physical(_without_qualifiers(text)) or _counted(text)
+    unit = _physical(text) or _physical(_without_qualifiers(text)) or _counted(text)
+    return unit._replace(also=_MAY_BE_TEMPERATURE[text]) if unit and text in _MAY_BE_TEMPERATURE else unit
 
 
 def _without_qualifiers(text: str) -> str:
@@ -277,10 +286,15 @@ def convert(left: Unit | None, right: Unit | None) -> Fraction | None:
     if left is None or right is None or not left.dims or not right.dims:
         return Fraction(1)
     if left.dims != right.dims:
-        return None
+        return Fraction(1) if _is_also(left, right) or _is_also(right, left) else None
     if left.noun or right.noun:
         return Fraction(1) if _same_noun(left.noun, right.noun) else None
     return left.factor / right.factor
+
+
+def _is_also(unit: Unit, temperature: Unit) -> bool:
+    """Whether a unit may be read as a temperature that the other says outright: `20 C` for `20°C`."""
+    return any(temperature.dims == ((name, 1),) for name in unit.also)
 
 
 def times(left: Unit, right: Unit) -> Unit:

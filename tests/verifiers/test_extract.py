@@ -177,3 +177,31 @@ def test_long_hostile_responses_take_linear_time(start: str, run: str, end: str)
     started = time.process_time()
     verify_response(text, "7")
     assert time.process_time() - started < 2
+
+
+AFTERWARDS = [
+    ("<answer>7</answer> No wait, it is 8.", False),
+    ("<answer>7</answer> Actually, the answer is 8", False),
+    ("<answer>7</answer> is wrong", False),
+    ("<answer>7</answer> or 8", False),
+    ("<answer>7</answer> So the answer is \\boxed{8}", False),
+    ("<answer>7</answer> #### 8", False),
+    ("<answer>7</answer> Correction: 8", False),
+    ("<answer>7</answer> I am not sure; it may be 8.", False),
+    ("<answer>7</answer><answer>8", False),
+    ("It is not <answer>7</answer>", False),
+    ("<answer>8</answer> rather than <answer>7</answer>", False),
+    ("The answer is 7. No wait, 8.", False),
+    ("<answer>7</answer> The answer is 7 apples.", True),
+    ("<answer>7</answer> So the answer is 7!", True),
+    ("<answer>7</answer>\n\n$\\boxed{7}$<|im_end|>", True),
+    ("<answer>7</answer> I hope this helps.", True),
+    ("<answer>7</answer> The answer is given in the chart.", True),
+    ("Whether it is even or not\n<answer>7</answer>", True),
+    ("<answer>7</answer><answer>7", True),
+]
+
+
+@pytest.mark.parametrize(("response", "right"), AFTERWARDS)
+def test_what_stands_behind_the_answer_may_not_take_it_back(response: str, right: bool) -> None:
+    assert bool(verify_response(response, "7")) is right

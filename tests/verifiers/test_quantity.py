@@ -8,6 +8,18 @@ import pytest
 from ovt.verifiers.units import convert, read_unit
 
 CASES = [
+    ("20 C", "20°C", "right", "a temperature, without its sign"),
+    ("20C", "20 °C", "right", "a temperature, without its sign"),
+    ("20\\,^\\circ\\text{C}", "20°C", "right", "LaTeX"),
+    ("20 degrees", "20°C", "right", "whose degrees goes without saying"),
+    ("20 °C", "20 C", "right", "a gold without its sign"),
+    ("68 F", "68°F", "right", "a temperature, without its sign"),
+    ("20 C", "20 coulombs", "right", "a charge"),
+    ("20 C", "20°F", "wrong", "another scale"),
+    ("20 F", "20 C", "wrong", "another scale"),
+    ("20°F", "20°C", "wrong", "another scale"),
+    ("20 A s", "20°C", "wrong", "a charge is no temperature"),
+    ("7 degrees below zero", "7", "wrong", "minus seven"),
     ("21 cm", "21 cm", "right", "the same"),
     ("21cm", "21 cm", "right", "no space"),
     ("21", "21 cm", "right", "no unit on one side"),

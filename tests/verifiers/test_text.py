@@ -7,6 +7,16 @@ import pytest
 from ovt.verifiers.text import normalize_text
 
 CASES = [
+    ("first", "1st", "right", "an ordinal in words"),
+    ("1st", "first", "right", "an ordinal in digits"),
+    ("The second.", "2nd", "right", "an ordinal in words"),
+    ("twenty-first", "21st", "right", "an ordinal in words"),
+    ("fortieth", "40th", "right", "an ordinal in words"),
+    ("2nd", "1st", "wrong", "another ordinal"),
+    ("1", "1st", "wrong", "no ordinal"),
+    ("2 seconds", "2nd", "wrong", "a time"),
+    ("1/3", "third", "wrong", "a part"),
+    ("first or second", "1st", "wrong", "two answers"),
     ("Paris", "paris", "right", "case"),
     ("Paris.", "Paris", "right", "punctuation"),
     ('"Paris"', "Paris", "right", "quotes"),
