@@ -135,7 +135,7 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     if len(found.members) != len(gold.members):
         return Finding("wrong", "different_length", str(found), shown)
     if _is_ordered(found, gold):
-        return _compare_in_order(found, gold, compare)
+        return _compare_in_order(_by_name(found), _by_name(gold), compare)
     return _compare_as_sets(found, gold, compare)
 
 
@@ -182,6 +182,17 @@ def _is_ordered(found: Collection, gold: Collection) -> bool:
         letters = {re.sub(r"_.*$", "", name) for name in named[0].names if name}
         return len(letters) > 1
     return False
+
+
+def _by_name(collection: Collection) -> Collection:
+    """`y = 3, x = 4` as the pair `(4, 3)`: values of different letters stand in the letters' order."""
+    names = collection.names
+    if len(set(names)) < len(names) or not all(re.fullmatch("[a-z]", name) for name in names):
+        return collection
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return collection._replace(
+        members=tuple(collection.members[place] for place in order), names=tuple(names[place] for place in order)
+    )
 
 
 def _compare_in_order(found: Collection, gold: Collection, compare: Compare) -> Finding:

@@ -35,6 +35,7 @@ _SPELT = [
     re.compile(rf"{_WEEKDAY}{_MONTH}\s+(?:the\s+)?{_DAY}(?:,?\s+{_YEAR})?$"),
     re.compile(rf"{_MONTH},?\s+{_YEAR}$"),
 ]
+_AT = re.compile(r"^(?:on|in)\s+")
 _ISO = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})$")
 _SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})$")
 
@@ -53,7 +54,7 @@ class Date(NamedTuple):
 
 def read_date(text: str) -> Date | None:
     """The date that a text is."""
-    text = plain(text).lower().strip(" .")
+    text = _AT.sub("", plain(text).lower().strip(" ."))
     if match := _SLASHED.match(text):
         return Date(0, 0, 0, (int(match[1]), int(match[2]), int(match[3])))
     if match := _ISO.match(text):

@@ -55,7 +55,8 @@ _HEDGED = re.compile(
 _GIVEN_UP = re.compile(
     r"(?:\b(?:cannot|can not|could not|unable to|(?:impossible|not possible) to)|\b(?:can|could)n?'t)\s++(?:\w+ly\s++)?"
     r"(?:be\s++)?(?:tell|say|decided?|determined?|answer(?:ed)?|know|judged?|seen?|read|identif(?:y|ied)|solved?|find)\b"
-    r"|\b(?:do not|don't) (?:really )?know\b|\b(?:not enough|insufficient) (?:information|data|context)\b|\bno idea\b",
+    r"|\b(?:do not|don't) (?:really )?know\b|\b(?:not enough|insufficient) (?:info|information|data|context)\b"
+    r"|\bno idea\b",
     re.IGNORECASE,
 )
 _WHY = re.compile(r"\b(?:because|since|as|due to|given|so|which|where|when|while)\b", re.IGNORECASE)

@@ -90,6 +90,7 @@ _ONE_UNIT = r"[^\W\d_]+(?:\^\{?-?\d\}?)?"
 _ATTACHED_UNIT = re.compile(rf"\s?(?:{_ONE_UNIT}(?:/{_ONE_UNIT})?)(?:\s(?:per\s)?[^\W\d_]+)?")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]+)\$", re.DOTALL)
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]\.?m\b\.?", re.IGNORECASE)
+_TIME_BESIDE = re.compile(r"\b(?:before|after|until|till|since|from|past)\s+$", re.IGNORECASE)
 _SAYS = re.compile(
     r".*(?:\b(?:is|are|equals?|becomes|gives|be|was|get|follows)\b(?:\s+that)?\s*:?|:\s)\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
@@ -97,6 +98,11 @@ _SAYS = re.compile(
 _PREDICATE = re.compile(
     r"(?:the|this|its?|his|her|their)\s(?P<subject>(?:(?!(?:is|are|was|were)\b)[\w'-]++\s){1,10}+)(?:is|are|was|were)\s"
     r"(?P<said>[^.!?;:,]++)",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"(?<!\s)\s*+(?:,|\()\s*+not\s++(?!(?:sure|really|certain|only|just|always|quite|necessarily|exactly|entirely)\b)"
+    r"[^,;.()\n]{1,60}\)?\.?$",
     re.IGNORECASE,
 )
 _NO_SUBJECT = re.compile(
@@ -130,6 +136,8 @@ def settle(prediction: str, kind: str) -> str:
     }.get(kind)
     if reader:
         return reader(answer)
+    if found_by == "text" and (denial := _DENIAL.search(answer)):
+        return answer[: denial.start()]
     return answer if found_by == "statement" else _settle_line(answer) or _predicate(answer)
 
 
@@ -153,6 +161,8 @@ def _settle_time(text: str) -> str:
     """The one time of day that the last sentence names."""
     sentence = plain(_last_sentence(text))
     times = list(_TIME.finditer(sentence))
+    if not times or _TIME_BESIDE.search(sentence[: times[0].start()]):
+        return ""
     if len({time[0].lower() for time in times}) != 1 or _is_one_of_several(sentence, times[0].start(), times[-1].end()):
         return ""
     return times[0][0]

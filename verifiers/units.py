@@ -263,6 +263,8 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
 
 def _counted(text: str) -> Unit | None:
     words = text.lower().split()
+    while len(words) > 1 and words[-1] in _TRAILING:
+        words.pop()
     if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(_NOUN.fullmatch(word) for word in words):
         return None
     if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):

@@ -10,12 +10,15 @@ from ovt.verifiers.verdict import Finding
 
 _GOLD = re.compile(r"(yes|no|true|false)$", re.IGNORECASE)
 _LEADING = re.compile(
-    r"(?:(?:so|well|thus|therefore|hence),?\s+)?(?:(?:it|this|that|the\s+\w+)\s+is\s+)?(yes|no|true|false)"
+    r"(?:(?:so|well|thus|therefore|hence|definitely|absolutely|certainly|clearly|correct),?\s+)?(?:(?:it|this|that|the\s+\w+)\s+is\s+)?(yes|no|true|false)"
     r"(?:$|\s*[,.;:!)\-]|\s+(?:because|since|as|it|they|there|the|this|that|these|those|he|she|we|you|i|both|in|on|by)\b)",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
     r"(?:^|\b(?:is|be|say|answer|answered|hence|so|therefore|thus|think)[:,]?\s+)(yes|no|true|false)$", re.IGNORECASE
+)
+_NOT_SAID = re.compile(
+    r"(?:\b(?:cannot|not|never)|n't)\s+(?:\w+\s+)?(?:be|say|answer|think)[:,]?\s+(?:yes|no|true|false)$", re.IGNORECASE
 )
 _BOTH_WAYS = re.compile(
     r"\b(?:yes|no|true|false)\b\W*(?:\b(?:and|or|but|also|maybe|perhaps|then|wait|actually|rather)\b\W*){0,3}"
@@ -38,6 +41,8 @@ def read_polarity(text: str) -> tuple[str, str]:
         words = {word for word in re.findall(r"[a-z]+", both[0].lower()) if word in _OPPOSITE}
         if any(_OPPOSITE[word] in words for word in words):
             return "", "hedged"
+    if _NOT_SAID.search(text):
+        return "", "hedged"
     match = _LEADING.match(text) or _CLOSING.search(text)
     if match:
         return match[1].lower(), ""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 CASES = [
+    ("y = 3, x = 4", "(3, 4)", "wrong", "the names say which is which"),
+    ("y = 4, x = 3", "(3, 4)", "right", "the names say which is which"),
     ("2, 3", "2, 3", "right", "the same"),
     ("3, 2", "2, 3", "right", "a bare list has no order"),
     ("2 and 3", "2, 3", "right", "a conjunction"),

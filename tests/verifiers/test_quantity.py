@@ -8,6 +8,7 @@ import pytest
 from ovt.verifiers.units import convert, read_unit
 
 CASES = [
+    ("12 apples left", "12 apples", "right", "what of them is said of them"),
     ("20 C", "20°C", "right", "a temperature, without its sign"),
     ("20C", "20 °C", "right", "a temperature, without its sign"),
     ("20\\,^\\circ\\text{C}", "20°C", "right", "LaTeX"),

@@ -26,6 +26,9 @@ RATIOS = [
     ("1 to 2 to 3", "1:2:3", "right", "in words"),
 ]
 TIMES = [
+    ("before 10:30", "10:30", "wrong", "another time"),
+    ("from 10:30 to 11", "10:30", "wrong", "a span"),
+    ("It is 10:30.", "10:30", "right", "a sentence"),
     ("10:30", "10:30", "right", "the same"),
     ("1/3", "10:30", "wrong", "a time is no fraction"),
     ("9:45", "9:30", "wrong", "another time"),
@@ -46,6 +49,9 @@ TIMES = [
     ("10:30 or 11:30", "10:30", "wrong", "hedged"),
 ]
 DATES = [
+    ("on May 6, 1968", "May 6, 1968", "right", "a preposition"),
+    ("in March 2021", "March 2021", "right", "a preposition"),
+    ("before March 2021", "March 2021", "wrong", "another date"),
     ("2020-01-15", "2020-01-15", "right", "the same"),
     ("January 15, 2020", "2020-01-15", "right", "in words"),
     ("15 January 2020", "January 15, 2020", "right", "another order"),

@@ -7,6 +7,10 @@ import pytest
 from ovt.verifiers.text import normalize_text
 
 CASES = [
+    ("Paris, not London", "Paris", "right", "another denied"),
+    ("Paris (not London)", "Paris", "right", "another denied"),
+    ("London, not Paris", "Paris", "wrong", "denied"),
+    ("Paris, not sure", "Paris", "wrong", "a hedge"),
     ("first", "1st", "right", "an ordinal in words"),
     ("1st", "first", "right", "an ordinal in digits"),
     ("The second.", "2nd", "right", "an ordinal in words"),

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 
 CASES = [
+    ("I can't say yes", "Yes", "wrong", "a negation"),
+    ("Cannot say yes", "Yes", "wrong", "a negation"),
+    ("I would say yes", "Yes", "right", "a sentence"),
+    ("Definitely yes", "Yes", "right", "an emphasis"),
     ("Yes", "Yes", "right", "the word"),
     ("yes", "Yes", "right", "case"),
     ("YES.", "Yes", "right", "case and full stop"),
