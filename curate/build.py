@@ -6,9 +6,10 @@
     version                        write what was kept and why the rest was not
 
 The first half can be stopped at any moment; the second half depends on the stored replies alone, so a resumed build
-writes the bytes of an undisturbed one.
+writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C stops the rest at once, too.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -42,7 +43,7 @@ from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 
-async def build(
+def build(
     recipe: Recipe,
     home: Home,
     *,
@@ -60,13 +61,12 @@ async def build(
     """
     imported = import_questions(recipe, home, progress, limit)
     screened = screen_questions(recipe, imported.questions, home, progress)
+    endpoints = open_endpoints(recipe, embedded)
+    provenance = provenance_of(recipe, imported, screened, endpoints, rebuild, git_commit)
+    if (built := built_before(recipe.name, provenance, home)) is not None:
+        return built
     with ReplyStore(home.replies) as store:
-        async with AsyncExitStack() as stack:
-            endpoints = await open_endpoints(recipe, embedded, stack)
-            provenance = provenance_of(recipe, imported, screened, endpoints, rebuild, git_commit)
-            if (built := built_before(recipe.name, provenance, home)) is not None:
-                return built
-            await ask(recipe, screened.questions, endpoints, store, home, budget, progress)
+        asyncio.run(ask(recipe, screened.questions, endpoints, store, home, budget, progress))
         return write(recipe, imported, screened, endpoints, store, home, progress, provenance)
 
 
@@ -103,13 +103,10 @@ def screen_questions(recipe: Recipe, questions: pl.DataFrame, home: Home, progre
     return screened
 
 
-async def open_endpoints(recipe: Recipe, embedded: Embedded | None, stack: AsyncExitStack) -> dict[str, Endpoint]:
-    """The endpoints that stages of the recipe use, by name; `stack` closes them."""
+def open_endpoints(recipe: Recipe, embedded: Embedded | None) -> dict[str, Endpoint]:
+    """The endpoints that stages of the recipe use, by name; nothing is sent, no key is needed yet."""
     used = {section.endpoint for section in (recipe.caption, recipe.reason, recipe.verify.judge) if section}
-    return {
-        name: await stack.enter_async_context(open_endpoint(name, recipe.endpoints[name], embedded))
-        for name in sorted(used)
-    }
+    return {name: open_endpoint(name, recipe.endpoints[name], embedded) for name in sorted(used)}
 
 
 async def ask(
@@ -122,18 +119,21 @@ async def ask(
     progress: Progress,
 ) -> None:
     """The part that costs: see that every caption and every chain of reasoning is in the store, or its failure is."""
-    images = partial(image_bytes, home)
-    if recipe.caption:
-        tally = progress.begin("caption", len(questions))
-        endpoint = endpoints[recipe.caption.endpoint]
-        await fill(caption.requests(questions, recipe.caption), endpoint, store, budget, tally, images)
-    tally = progress.begin("reason", len(questions) * recipe.reason.k)
-    requests = reason_requests(recipe, questions, endpoints, store, tally)
-    await fill(requests, endpoints[recipe.reason.endpoint], store, budget, tally, images)
-    if recipe.verify.judge:
-        tally = progress.begin("judge")
-        requests = judge_requests(recipe, recipe.verify.judge, questions, endpoints, store, tally)
-        await fill(requests, endpoints[recipe.verify.judge.endpoint], store, budget, tally, images)
+    async with AsyncExitStack() as stack:
+        for endpoint in endpoints.values():
+            await stack.enter_async_context(endpoint)
+        images = partial(image_bytes, home)
+        if recipe.caption:
+            tally = progress.begin("caption", len(questions))
+            endpoint = endpoints[recipe.caption.endpoint]
+            await fill(caption.requests(questions, recipe.caption), endpoint, store, budget, tally, images)
+        tally = progress.begin("reason", len(questions) * recipe.reason.k)
+        requests = reason_requests(recipe, questions, endpoints, store, tally)
+        await fill(requests, endpoints[recipe.reason.endpoint], store, budget, tally, images)
+        if recipe.verify.judge:
+            tally = progress.begin("judge")
+            requests = judge_requests(recipe, recipe.verify.judge, questions, endpoints, store, tally)
+            await fill(requests, endpoints[recipe.verify.judge.endpoint], store, budget, tally, images)
 
 
 def reason_requests(

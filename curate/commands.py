@@ -28,8 +28,6 @@ def build(
     json: Json = False,
 ) -> None:
     """Build a dataset version; run the same line again to resume."""
-    import asyncio
-
     from ovt.curate.build import build as run_build
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.panel import live_panel
@@ -38,21 +36,20 @@ def build(
 
     chosen = load_recipe(recipe, overrides or ())
     if dry_run:
-        print_plan(chosen, Home.locate(home), limit, context.obj, json)
+        with resumable():
+            print_plan(chosen, Home.locate(home), limit, context.obj, json)
         return
     progress = Progress()
     with resumable(), live_panel(progress, console(stderr=True)):
-        version = asyncio.run(
-            run_build(
-                chosen,
-                Home.locate(home),
-                budget=Budget(max_usd, max_tokens),
-                progress=progress,
-                rebuild=rebuild_line("ovt curate build", recipe, overrides, limit),
-                limit=limit,
-                git_commit=git_commit(),
-                embedded=context.obj,
-            )
+        version = run_build(
+            chosen,
+            Home.locate(home),
+            budget=Budget(max_usd, max_tokens),
+            progress=progress,
+            rebuild=rebuild_line("ovt curate build", recipe, overrides, limit),
+            limit=limit,
+            git_commit=git_commit(),
+            embedded=context.obj,
         )
     for note in progress.notes:
         console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
@@ -71,8 +68,6 @@ def preview(
     json: Json = False,
 ) -> None:
     """Take three questions all the way, and show every prompt and reply."""
-    import asyncio
-
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.preview import preview as run_preview
     from ovt.curate.recipe import load_recipe
@@ -80,9 +75,7 @@ def preview(
 
     with resumable():
         budget = Budget(max_usd, max_tokens)
-        stories = asyncio.run(
-            run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget, context.obj)
-        )
+        stories = run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget, context.obj)
     if json:
         print_json(stories)
         return
@@ -92,14 +85,12 @@ def preview(
 
 
 def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embedded", as_json: bool) -> None:
-    import asyncio
-
     from rich.table import Table
 
     from ovt.curate.plan import plan
     from ovt.curate.versions.render import shown
 
-    plans = [stage.as_dict() for stage in asyncio.run(plan(recipe, home, limit, embedded))]
+    plans = [stage.as_dict() for stage in plan(recipe, home, limit, embedded)]
     if as_json:
         print_json(plans)
         return

@@ -7,7 +7,6 @@ reason   reasoner    200     800         0    200         61,000            256,
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,26 +42,25 @@ class StagePlan:
         return {"stage": self.stage, "endpoint": self.endpoint, "rows": self.rows, **dataclasses.asdict(self.expected)}
 
 
-async def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded | None) -> list[StagePlan]:
+def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded | None) -> list[StagePlan]:
     """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
     imported = import_questions(recipe, home, Progress(), limit)
     questions = screen_questions(recipe, imported.questions, home, Progress()).questions
     images = partial(image_bytes, home)
+    endpoints = open_endpoints(recipe, embedded)
     with ReplyStore(home.replies) as store:
-        async with AsyncExitStack() as stack:
-            endpoints = await open_endpoints(recipe, embedded, stack)
-            requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
-            if recipe.caption:
-                requests = {"caption": caption.requests(questions, recipe.caption)} | requests
-            names = {stage: getattr(recipe, stage).endpoint for stage in requests}
-            if recipe.verify.judge:
-                requests["judge"] = requests_to_judge(recipe, recipe.verify.judge, questions, endpoints, store)
-                names["judge"] = recipe.verify.judge.endpoint
-            plans = []
-            for stage, wanted in requests.items():
-                endpoint = endpoints[names[stage]]
-                plans.append(StagePlan(stage, endpoint.name, len(questions), expected(wanted, endpoint, store, images)))
-            return plans
+        requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
+        if recipe.caption:
+            requests = {"caption": caption.requests(questions, recipe.caption)} | requests
+        names = {stage: getattr(recipe, stage).endpoint for stage in requests}
+        if recipe.verify.judge:
+            requests["judge"] = requests_to_judge(recipe, recipe.verify.judge, questions, endpoints, store)
+            names["judge"] = recipe.verify.judge.endpoint
+        plans = []
+        for stage, wanted in requests.items():
+            endpoint = endpoints[names[stage]]
+            plans.append(StagePlan(stage, endpoint.name, len(questions), expected(wanted, endpoint, store, images)))
+        return plans
 
 
 def requests_to_reason(

@@ -17,12 +17,10 @@ from ovt.curate.versions.read import scan
 from ovt.curate.versions.why import story
 
 
-async def preview(
-    recipe: Recipe, home: Home, n: int, budget: Budget, embedded: Embedded | None
-) -> list[dict[str, Any]]:
+def preview(recipe: Recipe, home: Home, n: int, budget: Budget, embedded: Embedded | None) -> list[dict[str, Any]]:
     """The stories (`why.story`) of the first n rows of the sources, every prompt and reply included."""
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
-        version = await build(
+        version = build(
             recipe,
             replace(home, versions=Path(scratch)),
             budget=budget,

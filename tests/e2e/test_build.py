@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import time
 from collections import Counter
@@ -91,6 +92,39 @@ def test_ctrl_c_says_how_to_go_on(shell, loopback):
     assert process.returncode == 130
     assert f"go on with: ovt curate build {shell.recipe} --set reason.k=2" in err
     assert "Traceback" not in err
+
+
+def test_a_dry_run_needs_no_key_and_a_build_says_which_it_needs(shell):
+    key = ["--set", "endpoints.server.base_url=https://127.0.0.2/v1", "--set", "endpoints.server.api_key_env=MY_KEY"]
+    planned = shell.run("curate", "build", str(shell.recipe), "--dry-run", "--json", *key)
+    assert planned.returncode == 0, planned.stderr
+    refused = shell.run("curate", "build", str(shell.recipe), *key)
+    assert refused.returncode == 1
+    assert "$MY_KEY is not set" in refused.stderr
+
+
+def test_a_server_that_says_anything_leaves_no_trace_of_the_key(shell, loopback, table):
+    key = "k3y-of-the-user-1234"
+    replies = {1: f"Bearer {key}", 2: "\x1b[31m[/red]\x00\ud800<script>", 3: "\u202e" * 1000}
+    said = {4: (400, {"error": {"message": f"\x1b]0;{key}\x07\ud800"}}), 5: (200, {"error": f"key {key}"})}
+
+    def number(body):
+        found = re.search(r"number (\d+)", str(body))
+        return int(found[1]) if found else 0
+
+    loopback.reply = lambda body, choice: replies.get(number(body), f"<answer>{number(body)}</answer>")
+    loopback.status = lambda body: said.get(number(body))
+    options = ["--set", "endpoints.server.api_key_env=MY_KEY", "--set", "endpoints.server.max_retries=1"]
+    built = shell.build(*options, MY_KEY=key)
+    decisions = table(built, "decisions")
+    assert len(decisions.filter(level="question")) == 20
+    assert len(decisions.filter(reason="request_failed")) == 8
+    assert decisions["detail"].str.contains("\x1b").any() is False
+    for path in shell.home.rglob("*"):
+        assert not path.is_file() or key.encode() not in path.read_bytes(), path
+    shown = shell.run("curate", "preview", str(shell.recipe), "-n", "6", *options, MY_KEY=key)
+    assert shown.returncode == 0, shown.stderr
+    assert not {"\x1b", "\x00", "\u202e"} & set(shown.stdout)
 
 
 def test_two_builds_at_once_in_one_home(shell, tmp_path):

@@ -133,16 +133,14 @@ def make_data(step: Step, work: Work) -> Outcome:
 def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
     progress = Progress()
     with work.tools.watch(step, progress):
-        return asyncio.run(
-            build(
-                recipe,
-                work.home,
-                budget=work.tools.budget,
-                progress=progress,
-                rebuild=work.tools.rebuild,
-                git_commit=work.tools.git_commit,
-                embedded=work.tools.embedded,
-            )
+        return build(
+            recipe,
+            work.home,
+            budget=work.tools.budget,
+            progress=progress,
+            rebuild=work.tools.rebuild,
+            git_commit=work.tools.git_commit,
+            embedded=work.tools.embedded,
         )
 
 
