@@ -94,6 +94,21 @@ def test_ctrl_c_says_how_to_go_on(shell, loopback):
     assert "Traceback" not in err
 
 
+def test_ctrl_c_stops_an_import_at_once(shell):
+    source = shell.folder / "questions.jsonl"
+    rows = [json.loads(row) for row in source.read_text().splitlines()]
+    more = [row | {"question": f"{row['question']} {i}"} for i in range(200) for row in rows]
+    source.write_text("".join(json.dumps(row) + "\n" for row in more))
+    process = shell.start("curate", "build", str(shell.recipe))
+    while not shell.home.joinpath("images").exists():
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "go on with: ovt curate build" in err
+    assert "4,000/4,000" not in err
+
+
 def test_a_dry_run_needs_no_key_and_a_build_says_which_it_needs(shell):
     key = ["--set", "endpoints.server.base_url=https://127.0.0.2/v1", "--set", "endpoints.server.api_key_env=MY_KEY"]
     planned = shell.run("curate", "build", str(shell.recipe), "--dry-run", "--json", *key)
