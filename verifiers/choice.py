@@ -45,13 +45,14 @@ _EITHER = re.compile(r"\b(?:or|not|nor|neither|either)\b", re.IGNORECASE)
 _ALSO = re.compile(r"(?<!\s)\s*+(?:[,;&+]|\band\b)\s*+", re.IGNORECASE)
 _MENTION = re.compile(
     r"\(([A-Z])\)|\b(?:option|choice|answer|statement)\s+\(?([A-Z])\b"
-    r"|\b(?:is|be|it's|its|say|choose|pick|select|chose|go\s+with)(?:\s*+:)?\s++\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
+    r"|\b(?:is|be|[Ii]t's|its|say|choose|pick|select|chose|go\s+with)(?:\s*+:)?\s++\(?([A-Z])\)?(?=$|[\s.,;:!)](?!\w*[a-z]{3}))"
     r"|(?:^|\s)\(?([A-Z])\)?[.!]?$|\b(?:option|choice|answer|is|it's|its)\s+\(?([b-hj-z])\)?[.!]?$"
 )
 _NEGATED = re.compile(
     r"(?:(?i:\bnot|n't|\bneither|\bnor|\bexclude|\brule\s+out|\beliminate|\bexcept)|\bbut|\bthan|\bcould|\bmight|\bmay"
     r"|\bcan|\bmaybe|\bperhaps|\bpossibly|\bor|\b[A-Z]\)?\s*(?:,|/|\bor|\band))\s++(?:(?:also|be|option|choice)\s++|\()*+$"
 )
+_DENIED = re.compile(r"(?:\bnot|\brather\s+than|\binstead\s+of)\s++(?:(?:option|choice)\s++)?\(?$", re.IGNORECASE)
 
 
 Compare = Callable[[str, str], Finding]
@@ -126,7 +127,10 @@ def mentioned_letter(text: str) -> str | None:
     found = None
     for match in _MENTION.finditer(text):
         before = text[: match.start() + len(match[0]) - len(match[0].lstrip())]
-        found = None if _NEGATED.search(before[-40:]) else _first(match).upper()
+        letter = _first(match).upper()
+        if _DENIED.search(before[-40:]) and letter != found:
+            continue  # `C, not A`
+        found = None if _NEGATED.search(before[-40:]) else letter
     return found
 
 

@@ -32,6 +32,7 @@ _ORDINAL_SIZES = (
     | {f"{word[:-1]}ieth": 10 * n for n, word in enumerate(_TENS, 2)}
     | {f"{ten} {word}": 10 * n + m for n, ten in enumerate(_TENS, 2) for m, word in enumerate(_ORDINALS, 1)}
 )
+_DECADE = re.compile(r"(?:^in (?:the )?)?\b((?:1\d|20)\d0)'?s\b")
 _ORDINAL = re.compile(rf"\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b")
 _FIGURE = re.compile(r"\\(angle|triangle)(?![a-z])")
 _PRODUCT = re.compile(r"(?<=(?<![A-Za-z])[a-z])\s*+(?:\\(?:cdot|times)(?![a-z])|[*·×⋅])\s*+(?=[a-z](?![A-Za-z]))")
@@ -51,6 +52,7 @@ def normalize_text(text: str) -> str:
     text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
     text = _SUBSCRIPT.sub(lambda match: match[1] or "", text)
     text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
+    text = _DECADE.sub(r"\1s", text)
     text = _ORDINAL.sub(_in_digits, " ".join(text.split()).strip(" .,;:!?'\"*_`$"))
     return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text
 

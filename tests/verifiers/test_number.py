@@ -137,6 +137,7 @@ CASES = [
     ("1990s", "1990", "wrong", "a decade"),
     ("in the 1990s", "1990", "wrong", "a decade"),
     ("the 1990's", "1990", "wrong", "a decade"),
+    ("in the 1990's", "1990s", "right", "a decade"),
     ("the 1990s", "1990s", "right", "a decade"),
     ("8 then 7", "7", "wrong", "two answers"),
     ("no 7", "7", "wrong", "a negation"),
