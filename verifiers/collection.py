@@ -135,7 +135,10 @@ def check_collection(prediction: str, gold: Collection, compare: Compare) -> Fin
     if len(found.members) != len(gold.members):
         return Finding("wrong", "different_length", str(found), shown)
     if _is_ordered(found, gold):
-        return _compare_in_order(_by_name(found), _by_name(gold), compare)
+        # Bare lists stand in the order they were written in; a pair in its letters' order.
+        left = _by_name(found) if gold.brackets else found
+        right = _by_name(gold) if found.brackets else gold
+        return _compare_in_order(left, right, compare)
     return _compare_as_sets(found, gold, compare)
 
 

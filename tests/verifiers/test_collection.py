@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 CASES = [
     ("y = 3, x = 4", "(3, 4)", "wrong", "the names say which is which"),
+    ("-5, 14/3", "x = -5, p = 14/3", "right", "in the order of the names as they were written"),
     ("y = 4, x = 3", "(3, 4)", "right", "the names say which is which"),
     ("2, 3", "2, 3", "right", "the same"),
     ("3, 2", "2, 3", "right", "a bare list has no order"),
