@@ -55,7 +55,7 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope)"
+    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope)"
     r"(?:\s?[,.!:]|\s+(?:wait|no|actually)\b)"
     r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b"
     r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;]|$))"

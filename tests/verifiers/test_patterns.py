@@ -128,6 +128,9 @@ def pumps(tree: Any, before: tuple[str, ...] = ("",)) -> Iterator[tuple[str, str
         inner = argument[2] if op in REPEATS else argument[3] if op is sre.SUBPATTERN else argument
         if op in REPEATS and argument[1] >= 20:
             repeated = [text for text in samples(inner, 6) if text]
+            repeated += [
+                text.replace(" ", "\n") for text in repeated if " " in text
+            ]  # the ends of lines are starts, too
             for start in before[:3]:
                 yield from ((start, text) for text in [*repeated, "".join(repeated[:4])] if text)
         if op in (*REPEATS, sre.SUBPATTERN, sre.ATOMIC_GROUP):
