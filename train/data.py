@@ -23,7 +23,7 @@ from ovt.curate.home import Home
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.plain import plain
-from ovt.curate.versions.read import Version, open_version
+from ovt.curate.versions.read import open_version
 from ovt.train.models import HUB_ID
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
     OvtError where there is no such version, or no rows in any of them.
     """
     if on_hub(ref):
-        version, told = pull_version(ref, home), ref
+        from ovt.curate.hub.pull import pull_address
+
+        version, told = pull_address(ref, home), ref
     else:
         version = open_version(ref, home)
         told = version.ref
@@ -85,14 +87,6 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
 def on_hub(ref: str) -> bool:
     """Whether a version's name leads to the Hub."""
     return bool(HUB_ID.fullmatch(ref.partition("@")[0])) and not Path(ref).exists()
-
-
-def pull_version(ref: str, home: Home) -> Version:
-    """The version of a Hub id, as `ovt data pull` brings it home: at one commit, every file held against its hash."""
-    from ovt.curate.hub.client import hub, split_address
-    from ovt.curate.hub.pull import pull
-
-    return pull(*split_address(ref), home, hub()).version
 
 
 def rows_of(ref: str, manifest: Manifest, dataset: "Dataset", split: str) -> Rows:

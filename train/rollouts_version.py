@@ -95,7 +95,7 @@ def provenance(run: Run, source: Version, recipe: Recipe, rebuild: str, git_comm
     made = {
         "recipe": recipe.model_dump(mode="json"),
         "models": (use,),
-        "parent": source.hash_ref,
+        "parent": source.manifest.hash_ref,
         "git_commit": git_commit,
         "ovt_version": __version__,
         "verifier_version": run.record.verifier_version,

@@ -17,7 +17,12 @@ def open_side(ref: str, home: Home) -> Version:
     A file that was changed is for `check_files` to tell, since a diff shows what an edit did; one that is missing
     raises OvtError.
     """
-    version = pulled(ref, home) if is_on_hub(ref) else open_version(ref, home)
+    if is_on_hub(ref):
+        from ovt.curate.hub.pull import pull_address
+
+        version = pull_address(ref, home)
+    else:
+        version = open_version(ref, home)
     if not all((version.path / name).is_file() for name in version.manifest.files):
         verify_files(version)
     return version
@@ -41,11 +46,3 @@ def is_on_hub(ref: str) -> bool:
     return ref.startswith("hf://") or (
         re.fullmatch(r"\w[\w.-]*/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
     )
-
-
-def pulled(ref: str, home: Home) -> Version:
-    """A version of the Hub, brought into the home; one that is there already is not fetched again."""
-    from ovt.curate.hub.client import hub, split_address
-    from ovt.curate.hub.pull import pull
-
-    return pull(*split_address(ref), home, hub()).version

@@ -32,7 +32,7 @@ def write(version: Version, splits: tuple[str, ...], folder: Path, place: Path) 
     """
     rows = {split: copy_columns(version, split, KEPT[split], folder / f"{split}.parquet") for split in splits}
     configs = "".join(
-        f"- config_name: {split}\n  description: {version.hash_ref}\n"
+        f"- config_name: {split}\n  description: {version.manifest.hash_ref}\n"
         f"  data_files:\n  - split: train\n    path: {split}.parquet\n"
         for split in splits
     )

@@ -53,7 +53,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     out = out.absolute()
     asked = {
         "format": to,
-        "version": version.hash_ref,
+        "version": version.manifest.hash_ref,
         "content_hash": version.manifest.content_hash,
         "splits": list(splits),
         "place": str(out),

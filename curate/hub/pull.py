@@ -14,7 +14,7 @@ from huggingface_hub import HfApi
 
 from ovt.curate.errors import OvtError
 from ovt.curate.home import Home
-from ovt.curate.hub.client import hub_errors, one_line
+from ovt.curate.hub.client import hub, hub_errors, one_line, split_address
 from ovt.curate.versions.lock import locked
 from ovt.curate.versions.manifest import MANIFEST, FileEntry, Manifest, content_hash, hash_file, read_manifest
 from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders
@@ -55,6 +55,11 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
                 version = take_place(home, folder, manifest, tag)
             shutil.rmtree(folder, ignore_errors=True)
         return Pulled(version, commit, is_new)
+
+
+def pull_address(address: str, home: Home) -> Version:
+    """The version at "you/pocket@v3", brought into the home; one that is there already is not fetched again."""
+    return pull(*split_address(address), home, hub()).version
 
 
 def fetch_manifest(api: HfApi, repo: str, commit: str, folder: Path) -> Manifest:

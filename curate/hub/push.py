@@ -47,7 +47,7 @@ def prepare(
         repo=repo,
         kind="dataset",
         tag=tag,
-        title=f"{version.hash_ref} as {tag}",
+        title=f"{version.manifest.hash_ref} as {tag}",
         files=files,
         is_content=lambda path: path.startswith(CONTENT),
         owned=OWNED,

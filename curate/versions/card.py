@@ -129,7 +129,7 @@ def metadata(manifest: Manifest) -> Markdown:
         "task_categories": ["visual-question-answering", "image-text-to-text"],
         "tags": ["reasoning", "chain-of-thought", "vision-language", "ovt"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>10M")],
-        "configs": configs(manifest.rows, f"{manifest.name}@{manifest.content_hash[:12]}"),
+        "configs": configs(manifest.rows, manifest.hash_ref),
     }
     if rows:
         fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in COLUMNS.items()]}

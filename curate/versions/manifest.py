@@ -118,6 +118,11 @@ class Manifest(Section):
     provenance: Provenance
     files: dict[str, FileEntry]
 
+    @property
+    def hash_ref(self) -> str:
+        """What names this content anywhere, whatever its ordinal there: "name@1f0c2d3e4a5b"."""
+        return f"{self.name}@{self.content_hash[:12]}"
+
 
 def canonical_hash(value: object, where: str = "value") -> str:
     """The sha256 (hex) of `canonical_json`, of what can be written in one way only.

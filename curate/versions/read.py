@@ -33,11 +33,6 @@ class Version:
         """How commands name it: "name@v3", or the folder's path."""
         return f"{self.manifest.name}@v{self.ordinal}" if self.ordinal is not None else str(self.path)
 
-    @property
-    def hash_ref(self) -> str:
-        """What names this content anywhere, whatever its ordinal there: "name@1f0c2d3e4a5b"."""
-        return f"{self.manifest.name}@{self.manifest.content_hash[:12]}"
-
 
 def open_version(ref: str, home: Home) -> Version:
     """The version that `ref` names: "name" (latest), "name@v3" or "name@3", "name@HASHPREFIX", or a folder's path."""

@@ -31,7 +31,9 @@ def what_if(
     version = open_version(ref, there)
     saving = None
     if save_as is not None:
-        saving = Saving(save_as, there, rebuild_line(version.hash_ref, overrides, reverify, save_as), git_commit())
+        saving = Saving(
+            save_as, there, rebuild_line(version.manifest.hash_ref, overrides, reverify, save_as), git_commit()
+        )
     about = decide_again(version, overrides or (), judge_again=reverify, examples=examples, saving=saving)
     if json:
         print_json(about)

@@ -139,7 +139,7 @@ def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) 
     """Where the saved version comes from: the same sources and models, other settings, and `version` as its parent."""
     made = {
         "recipe": recipe.model_copy(update={"name": saving.name}).model_dump(mode="json"),
-        "parent": version.hash_ref,
+        "parent": version.manifest.hash_ref,
         "git_commit": saving.git_commit,
         "ovt_version": __version__,
         "verifier_version": verifier,

@@ -37,7 +37,7 @@ def test_a_version_of_the_hub_comes_home(hub, home, tmp_path, colour_rows, write
 
     version = write_version(Home(tmp_path / "theirs"), colour_rows(3) + colour_rows(2, first=3, split="rl"))
     publish(prepare(version, "you/colours", "v1", {}), HfApi(hub.url, token=next(iter(hub.tokens))))
-    monkeypatch.setattr("ovt.curate.hub.client.hub", lambda: HfApi(hub.url, token=next(iter(hub.tokens))))
+    monkeypatch.setattr("ovt.curate.hub.pull.hub", lambda: HfApi(hub.url, token=next(iter(hub.tokens))))
     sft, rl = load_splits("you/colours@v1", ("sft", "rl"), home)
     assert (len(sft.dataset), len(rl.dataset)) == (3, 2)
     assert (sft.ref, sft.content_hash) == ("you/colours@v1", version.manifest.content_hash)

@@ -1,5 +1,6 @@
 """What a recipe may say about endpoints and sampling."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -103,6 +104,13 @@ def test_a_key_that_no_header_can_carry_is_told_and_not_shown(key: str) -> None:
     assert "sk-" not in str(raised.value)
 
 
-def test_a_line_end_after_a_key_is_no_part_of_it() -> None:
-    section = EndpointSection(base_url="https://api.openai.com/v1", model="m")
-    open_endpoint("teacher", section, environ={"OPENAI_API_KEY": "sk-from-a-file\n"})
+def test_a_line_end_after_a_key_is_no_part_of_it(loopback: Any) -> None:
+    section = EndpointSection(base_url=loopback.url, model="test-model", api_key_env="TEST_KEY")
+
+    async def ask() -> None:
+        async with open_endpoint("teacher", section, environ={"TEST_KEY": "sk-from-a-file\n"}) as endpoint:
+            body = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
+            await endpoint.urls.all[0].transport.send(body)
+
+    asyncio.run(ask())
+    assert loopback.seen[0].authorization == "Bearer sk-from-a-file"

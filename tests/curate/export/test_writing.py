@@ -114,7 +114,7 @@ def test_the_command(version, tmp_path):
     arguments = ["data", "export", "tiny", str(tmp_path / "out"), "--to", "ms-swift", "--home", str(home)]
     told = CliRunner().invoke(app, arguments).output.splitlines()
     assert told == [
-        f"{version.hash_ref} for ms-swift: sft 8, rl 4",
+        f"{version.manifest.hash_ref} for ms-swift: sft 8, rl 4",
         f"folder: {tmp_path}{os.sep}out",
         f"use:    --dataset {tmp_path}{os.sep}out{os.sep}sft.jsonl",
     ]

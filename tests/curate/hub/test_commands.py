@@ -40,7 +40,7 @@ def test_push_load_and_pull(hub, shell, home, make_build):
     listed = shell.ovt("data", "push", "tiny", "you/tiny", "--dry-run", HF_TOKEN="")
     assert hub.seen == []
     assert "data/sft-00000-of-00001.parquet" in listed
-    assert f"9 files, {size(listed):,} bytes: {version.hash_ref} as v1 of dataset you/tiny" in listed
+    assert f"9 files, {size(listed):,} bytes: {version.manifest.hash_ref} as v1 of dataset you/tiny" in listed
     told = shell.ovt("data", "push", "tiny", "you/tiny", "--private")
     assert told.endswith(f"sent 9 files\n{hub.url}/{REPO}/tree/v1\n")
     assert hub.repos[REPO].private

@@ -28,7 +28,7 @@ def test_card_tells_what_the_version_is(home, make_build):
     assert head["configs"][0]["data_files"][0] == {"split": "sft", "path": "data/sft-*.parquet"}
     assert [feature["name"] for feature in head["dataset_info"]["features"]][:3] == ["images", "prompt", "completion"]
     for line in [
-        f"`{version.hash_ref}`",
+        f"`{version.manifest.hash_ref}`",
         "| sft | 4 |",
         "| shapes | pocket:figures | 9 | MIT | abababababab |",
         "### caption: pocket-vl",

@@ -25,7 +25,11 @@ def test_every_way_to_name_a_version(home, three):
     first, second, _ = three
     assert open_version("tiny", home) == second
     assert open_version("tiny@v1", home) == open_version("tiny@1", home) == first
-    assert open_version(first.hash_ref, home) == open_version(f"tiny@{first.manifest.content_hash}", home) == first
+    assert (
+        open_version(first.manifest.hash_ref, home)
+        == open_version(f"tiny@{first.manifest.content_hash}", home)
+        == first
+    )
     assert open_version(str(first.path), home).manifest == first.manifest
 
 

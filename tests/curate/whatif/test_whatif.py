@@ -132,10 +132,10 @@ def test_a_saved_version_names_its_parent_and_how_to_make_it_again(version, home
     )
     saved = open_version(about["saved"], home)
     made = saved.manifest.provenance
-    assert (made.parent, made.rebuild, made.git_commit) == (version.hash_ref, "ovt data what-if …", "c0ffee")
+    assert (made.parent, made.rebuild, made.git_commit) == (version.manifest.hash_ref, "ovt data what-if …", "c0ffee")
     assert (made.recipe["name"], made.recipe["select"]["strategy"]) == ("kin", "longest_correct")
     assert made.inputs == version.manifest.provenance.inputs
-    assert f"Made from version {version.hash_ref}" in (saved.path / "README.md").read_text()
+    assert f"Made from version {version.manifest.hash_ref}" in (saved.path / "README.md").read_text()
     verify_files(saved)
 
 
