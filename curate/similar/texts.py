@@ -12,7 +12,8 @@ GRAM = 13  # words; the length that GPT-3's decontamination used, and most after
 SHINGLE = 5  # characters
 
 _TAG = re.compile(r"<image(?: ?\d{1,3})?>")
-_APART = re.compile(r"[^\w+*/=<>%^°√π∠.,:-]+|(?<!\d)[.,:]|[.,:](?!\d)|(?<!\w)_+|_+(?!\w)|-+(?![\w.])")
+_APART = re.compile(r"[^\w+*/=<>%^°√π∠.,:-]+|(?<!\d)[.,:]|[.,:](?!\d)|(?<!\w)_+|_+(?!\w)")
+_LONE_DASH = re.compile(r"-+(?!\w)")  # once all else is gone: what followed it may have been
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LABEL = re.compile(r"\b[A-Z]{1,4}\d?\b")
 _DENIAL = re.compile(r"\b(?:not|no|never|none|neither|nor|without|except|cannot)\b|n't\b")
@@ -21,7 +22,7 @@ _DENIAL = re.compile(r"\b(?:not|no|never|none|neither|nor|without|except|cannot)
 def plain(text: str) -> str:
     """A text without case, `<image>` tags, punctuation and runs of white space; signs and numbers stay."""
     text = unicodedata.normalize("NFKC", _TAG.sub(" ", text)).casefold()
-    return " ".join(_APART.sub(" ", text).split())
+    return " ".join(_LONE_DASH.sub(" ", _APART.sub(" ", text)).split())
 
 
 def whole(question: str, choices: Sequence[str] | None) -> str:
