@@ -7,24 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ovt.curate import commands as curate
-from ovt.curate.diff import commands as diff
-from ovt.curate.errors import OvtError
-from ovt.curate.export import commands as export
-from ovt.curate.grading import commands as verify
-from ovt.curate.home import Home
-from ovt.curate.hub import commands as hub
-from ovt.curate.options import HomePath, Json, Overrides
-from ovt.curate.similar import commands as similar
-from ovt.curate.stats import commands as stats
-from ovt.curate.terminal import console, print_json
-from ovt.curate.versions import commands as data
-from ovt.curate.whatif import commands as whatif
-from ovt.train import commands as train
-from ovt.train import evaluate_commands as evaluation
-from ovt.train import push_commands as push
-from ovt.train import rl_commands as rl
-from ovt.train.loop import commands as loop
+from ovt.commands import curate, data, loop, train, verify
+from ovt.commands import data_diff as diff
+from ovt.commands import data_export as export
+from ovt.commands import data_hub as hub
+from ovt.commands import data_screen as similar
+from ovt.commands import data_stats as stats
+from ovt.commands import data_what_if as whatif
+from ovt.commands import eval as evaluation
+from ovt.commands import train_push as push
+from ovt.commands import train_rl as rl
+from ovt.commands.options import HomePath, Json, Overrides
+from ovt.commands.terminal import console, print_json
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 
 if TYPE_CHECKING:
     from ovt.curate.endpoints.endpoint import Transport
@@ -79,7 +75,7 @@ def doctor(
 def embedded(model: str) -> "Transport":
     """The model of an "embedded:…" endpoint; only this line lets torch into a build."""
     try:
-        from ovt.train.pocket.engine import load as load_model
+        from ovt.pocket.engine import load as load_model
     except ModuleNotFoundError as error:
         raise OvtError(
             f"embedded:{model} needs {error.name}, which is not installed: pip install 'ovt[train]', "
@@ -92,7 +88,7 @@ def print_findings(findings: list[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ovt.curate.versions.render import shown
+    from ovt.commands.views.data import shown
 
     view = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("", "check", "found", "what to do"):

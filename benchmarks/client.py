@@ -110,13 +110,13 @@ async def with_lean_openai(url: str, requests: int, concurrency: int, n: int) ->
 
 
 async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
+    from ovt.core.progress import Tally
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.endpoints.chat import ChatRequest
     from ovt.curate.endpoints.client import fill
     from ovt.curate.endpoints.endpoint import open_endpoint
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.endpoints.store import ReplyStore
-    from ovt.curate.endpoints.tally import Tally
 
     section = EndpointSection(base_url=url, model="m", max_concurrency=concurrency)
     asked = (ChatRequest(tuple(messages(number)), {"temperature": 0.7}, n) for number in range(requests))

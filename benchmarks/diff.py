@@ -21,13 +21,13 @@ import polars as pl
 from measuring import measure
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.decisions import dropped, kept
+from ovt.core.home import Home
+from ovt.core.schema import QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.core.text import count_words
 from ovt.curate.sources.images import keep_image
 from ovt.curate.stages import behaviours
-from ovt.curate.stages.decisions import dropped, kept
-from ovt.curate.stages.words import count_words
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
-from ovt.curate.versions.schema import QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 
 CHUNK = 20_000  # questions written at once
@@ -211,8 +211,8 @@ def generate(folder: Path, rows: int, second: bool) -> None:
 
 def ours(folder: Path) -> dict[str, int]:
     """All of a diff: files hashed, rows joined and explained, drift with its intervals."""
-    from ovt.curate.diff.diff import compare
-    from ovt.curate.diff.opening import open_side
+    from ovt.curate.reports.diff.diff import compare
+    from ovt.curate.reports.diff.resolve import open_side
 
     rows = compare(*(open_side(ref, Home(folder)) for ref in ("big@1", "big@2"))).about["rows"]
     return {status: rows[status] for status in ("same", "changed", "removed", "added")}

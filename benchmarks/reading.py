@@ -14,8 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.home import Home
-from ovt.curate.pocket import FAMILIES
+from ovt.core.home import Home
+from ovt.pocket.figures import FAMILIES
 
 VALUES = {
     "bars": re.compile(r"\bthe (\w+) bar is (\d+)", re.IGNORECASE),

@@ -57,7 +57,7 @@ def reinforce(folder: Path, settings: dict[str, Any]) -> tuple[list[dict], float
     """The run's log, the seconds spent sampling, and (text, gold, choices) of every rollout."""
     from trl import GRPOTrainer
 
-    from ovt.curate.home import Home
+    from ovt.core.home import Home
     from ovt.train import rollouts
     from ovt.train.data import load_split
     from ovt.train.rl import rl

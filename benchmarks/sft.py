@@ -28,7 +28,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, inside the functions
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.train import sft
 from ovt.train.data import load_split
 from ovt.train.models import load_processor, resolve_model

@@ -22,10 +22,11 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from ovt.curate import pocket
-from ovt.curate.similar import dedup, looks, texts
-from ovt.curate.similar.twins import text_similarity
-from ovt.curate.versions.schema import QUESTIONS
+from ovt.core.schema import QUESTIONS
+from ovt.curate.screen import dedup, texts
+from ovt.curate.screen import image_hashes as looks
+from ovt.curate.screen.near_duplicates import text_similarity
+from ovt.pocket import figures as pocket
 
 USUAL_BITS = 5
 Near = Callable[[np.ndarray, np.ndarray], np.ndarray]

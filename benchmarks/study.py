@@ -35,20 +35,20 @@ import polars as pl
 from PIL import Image
 
 from ovt.cli import embedded
+from ovt.core.home import Home
+from ovt.core.progress import Progress
+from ovt.core.statistics import mean_interval, share_interval
 from ovt.curate.endpoints.budget import Budget
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
-from ovt.train.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
-from ovt.train.interval import mean_interval, share_interval
+from ovt.evaluate.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.question_set import import_set, without_images_of
+from ovt.evaluate.scores import mean, paired
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record
 from ovt.train.loop.work import Tools
 from ovt.train.models import POCKET
-from ovt.train.question_set import import_set, without_images_of
-from ovt.train.scores import mean, paired
 
 CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations", "longer")
 RANDOM_CHAIN = "curate.select.strategy=random_correct"
@@ -163,9 +163,9 @@ def held_out(home: Home, size: float) -> pl.DataFrame:
 def pocket_figures(kept: Path) -> set[bytes]:
     """The pictures of every row of pocket's own training, by `pixels`; drawn once, and kept in a file."""
     if not kept.exists():
-        from ovt.curate import pocket
-        from ovt.train.pocket import rows
-        from ovt.train.pocket.train import PHASES
+        from ovt.pocket import figures as pocket
+        from ovt.pocket.training import rows
+        from ovt.pocket.training.train import PHASES
 
         steps = json.loads((POCKET / "training.json").read_text())["schedule"]["steps"]
         families, known = sorted(pocket.FAMILIES), set()

@@ -20,10 +20,11 @@ import numpy as np
 import polars as pl
 from measuring import Measured, measure
 
+from ovt.core import decisions
+from ovt.core.schema import SAMPLES
 from ovt.curate.decide import CHUNK
-from ovt.curate.stages import behaviours, decisions, filter, select
+from ovt.curate.stages import behaviours, filter, select
 from ovt.curate.versions.ledger import Ledger
-from ovt.curate.versions.schema import SAMPLES
 
 K = 4
 FEW = 100  # samples of a first run, which imports what is needed

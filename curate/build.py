@@ -19,17 +19,17 @@ from typing import Literal
 import polars as pl
 
 from ovt import __version__
+from ovt.core.home import Home
+from ovt.core.progress import Progress, Tally
+from ovt.core.schema import SAMPLES
 from ovt.curate.decide import CHUNK, Tables, decide, described, import_drops
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
-from ovt.curate.similar.screen import Screened, screen
+from ovt.curate.screen.screen import Screened, screen
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.stages import caption, judge, reason, samples, verify
@@ -38,7 +38,6 @@ from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
 from ovt.curate.versions.read import Version, is_whole, list_versions
-from ovt.curate.versions.schema import SAMPLES
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ovt.core import decisions
+from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.recipe import Recipe
-from ovt.curate.stages import behaviours, caption, decisions, difficulty, filter, reason, rows, select, verify
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
+from ovt.curate.stages import behaviours, caption, difficulty, filter, reason, rows, select, verify
 
 CHUNK = 2_000  # questions that are decided at once; bounds the memory. The ledger's order within a chunk follows it
 NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})

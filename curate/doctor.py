@@ -15,10 +15,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import Literal
 
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.endpoints.endpoint import Embedded, open_endpoint
 from ovt.curate.endpoints.probe import Probe, probe
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 
 MODELS_SHOWN = 8

@@ -12,13 +12,13 @@ from functools import partial
 
 import polars as pl
 
+from ovt.core.home import Home
+from ovt.core.progress import Progress
 from ovt.curate.build import chunks, describe, import_questions, open_endpoints, reasoned, screen_questions
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Embedded, Endpoint
 from ovt.curate.endpoints.expect import Expected, expected
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.stages import caption, judge, reason, verify

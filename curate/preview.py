@@ -7,14 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from ovt.core.home import Home
+from ovt.core.progress import Progress
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.endpoint import Embedded
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
+from ovt.curate.reports.why import story
 from ovt.curate.versions.read import scan
-from ovt.curate.versions.why import story
 
 
 def preview(recipe: Recipe, home: Home, n: int, budget: Budget, embedded: Embedded | None) -> list[dict[str, Any]]:

@@ -16,11 +16,11 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
+from ovt.core.errors import RecipeError
+from ovt.core.section import Section
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.errors import RecipeError
-from ovt.curate.section import Section
-from ovt.curate.similar.decontam import DecontamSection
-from ovt.curate.similar.dedup import DedupSection
+from ovt.curate.screen.decontam import DecontamSection
+from ovt.curate.screen.dedup import DedupSection
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.difficulty import DifficultySection

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from ovt.curate.section import Section
+from ovt.core.section import Section
 from ovt.train.second_opinion import GraderName
 
 Lines = Sequence[dict[str, Any]]

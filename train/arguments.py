@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from ovt.curate.errors import RecipeError
-from ovt.curate.section import Section
+from ovt.core.errors import RecipeError
+from ovt.core.section import Section
 from ovt.train import devices
 
 if TYPE_CHECKING:

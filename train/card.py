@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.versions.card import Markdown, fence, harmless, to_json
 from ovt.curate.versions.read import open_version
 from ovt.train.models import ADAPTER, HUB_ID, weights_revision
@@ -105,7 +105,7 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
     """The evaluations of exactly these weights."""
     if not home.evals.is_dir():
         return []
-    from ovt.train.evaluate import evaluation_names, open_evaluation
+    from ovt.evaluate.evaluate import evaluation_names, open_evaluation
 
     revision = weights_revision(str(run.model))
     found = (open_evaluation(name, home) for name in evaluation_names(home))

@@ -16,8 +16,8 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from ovt.curate.errors import OvtError
-from ovt.curate.section import Section
+from ovt.core.errors import OvtError
+from ovt.core.section import Section
 
 
 class QuestionsSection(Section):

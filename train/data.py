@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.text import plain
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.manifest import Manifest
-from ovt.curate.versions.plain import plain
 from ovt.curate.versions.read import open_version
 from ovt.train.models import HUB_ID
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ovt.curate.errors import OvtError, RecipeError
+from ovt.core.errors import OvtError, RecipeError
 
 if TYPE_CHECKING:
     from accelerate import PartialState

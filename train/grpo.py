@@ -15,7 +15,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.train import devices, rollouts
 from ovt.train.arguments import by_trl_names, on_this_machine
 from ovt.train.curriculum import asked_in_order

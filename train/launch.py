@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 
 SHIPPED = ("fsdp", "zero3")
 WITH_VALUE = ("--accelerate", "--processes")

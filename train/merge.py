@@ -2,8 +2,8 @@
 
 import shutil
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.train import runs
 from ovt.train.card import write_card
 from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_model, weights_revision

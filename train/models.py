@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.train.revision import hash_folder
 from ovt.train.runs import RECORD, open_finished, run_names
 
@@ -96,7 +96,7 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
     from transformers.utils import is_torchvision_available
 
-    from ovt.train.pocket.model import ImageProcessor
+    from ovt.pocket.model import ImageProcessor
 
     try:
         if is_torchvision_available() or not is_qwen(where):

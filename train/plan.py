@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.train.data import fit, load_split, measured
 from ovt.train.memory import describe, estimate
 from ovt.train.models import load_processor, resolve_model

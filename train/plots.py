@@ -1,4 +1,4 @@
-"""Curves of a run and of a loop as PNG and SVG, from what they logged, in the style of `ovt.curate.plots`.
+"""Curves of a run and of a loop as PNG and SVG, from what they logged, in the style of `ovt.core.plots`.
 
 A run's figure has a panel for each of PANELS that its log has columns for; a loop's has accuracy, length and behaviours
 by step. Both are drawn from plain rows, so that anything that logs the same names can be plotted.
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.curate.errors import OvtError
-from ovt.curate.plots import COLOURS, FAINT, bars, label, make_figure, name_axes, save, style
+from ovt.core.errors import OvtError
+from ovt.core.plots import COLOURS, FAINT, bars, label, make_figure, name_axes, save, style
 from ovt.curate.stages.behaviours import COLUMNS, FAMILIES
 from ovt.train.runs import Run, read_log
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.train.data import IGNORED, Rows, fit, image_positions, load_split, make_collator, measured
 from ovt.train.models import load_processor, resolve_model
 from ovt.train.sft import SftSection, length_limit

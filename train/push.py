@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.publish import Content, Revision
 from ovt.curate.hub.secrets import check_secrets

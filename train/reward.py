@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from ovt.curate.section import Section
+from ovt.core.section import Section
 from ovt.train.devices import world_size
 from ovt.train.second_opinion import Grader
 from ovt.verifiers import KINDS, Verdict, verify_many

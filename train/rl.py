@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
 from ovt.train import devices, rollouts, runs
 from ovt.train.card import write_card
 from ovt.train.curriculum import describe_left_out, mark, update_rates

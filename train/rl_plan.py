@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.train.data import load_splits
 from ovt.train.grpo import argument_dict, plan_batches, plan_steps
 from ovt.train.memory import describe, estimate

@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.schema import SAMPLES, VERDICTS
+from ovt.core.text import count_words
 from ovt.curate.stages import behaviours
 from ovt.curate.stages.verify import in_order
-from ovt.curate.stages.words import count_words
-from ovt.curate.versions.schema import SAMPLES, VERDICTS
 from ovt.train.reward import Judged
 from ovt.train.runs import Run
 

@@ -10,17 +10,17 @@ from typing import Any
 import polars as pl
 
 from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.curate.decide import CHUNK, Tables, decide
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
+from ovt.curate.reports.what_if.settings import stored_recipe
+from ovt.curate.reports.what_if.what_if import stored
+from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.manifest import ModelUse, Provenance
 from ovt.curate.versions.read import Version, list_versions, open_version, scan
-from ovt.curate.versions.schema import SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
-from ovt.curate.whatif.images import restore_images
-from ovt.curate.whatif.settings import stored_recipe
-from ovt.curate.whatif.whatif import stored
 from ovt.train.data import on_hub
 from ovt.train.rollouts import scan as scan_rollouts
 from ovt.train.runs import Run

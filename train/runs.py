@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
-from ovt.curate.section import Section
-from ovt.curate.versions.lock import LOCK, try_lock
+from ovt.core.errors import OvtError
+from ovt.core.files import LOCK, try_lock
+from ovt.core.home import Home
+from ovt.core.section import Section
 from ovt.train import devices
 
 if TYPE_CHECKING:

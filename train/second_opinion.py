@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
-from ovt.curate.errors import OvtError
-from ovt.curate.grading.peers import Peer, installed
+from ovt.core.errors import OvtError
+from ovt.curate.audit.peers import Peer, installed
 
 GraderName = Literal["exact", "math-verify", "none"]
 Grader = Callable[[Sequence[str], Sequence[str], Sequence[Sequence[str] | None]], float]

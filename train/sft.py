@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 from pydantic import Field
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
 from ovt.train import devices, runs
 from ovt.train.arguments import (
     LoraSection,

@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from datasets import Dataset

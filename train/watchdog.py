@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ovt.curate.terminal import INTERRUPTED
+from ovt.commands.terminal import INTERRUPTED
 from ovt.train.alarms import AlarmSection, find_alarms
 from ovt.train.runs import read_log
 from ovt.train.stop import StopOnSignal

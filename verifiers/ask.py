@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from ovt.verifiers import pool
+from ovt.verifiers.process import pool
 from ovt.verifiers.verdict import KINDS, Verdict, undecided
 
 SPREAD_FROM = 1_000

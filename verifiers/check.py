@@ -6,12 +6,19 @@ where it is a sentence rather than a bare answer, the one answer that the senten
 
 import re
 
-from ovt.verifiers.choice import Options, check_choice, check_several, gold_index, gold_letters, read_options
 from ovt.verifiers.doubt import contradicts, doubt, offers
 from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.extract import afterwards, split_response, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
-from ovt.verifiers.kinds import Gold, check_gold, compare_texts, read_gold
+from ovt.verifiers.kinds.choice import (
+    Options,
+    check_choice,
+    check_several,
+    gold_index,
+    gold_letters,
+    read_options,
+)
+from ovt.verifiers.kinds.kinds import Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.sentence import settle
 from ovt.verifiers.verdict import Finding, Verdict, shorten
 

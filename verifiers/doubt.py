@@ -8,14 +8,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from ovt.verifiers.choice import lone_letter
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
-from ovt.verifiers.kinds import read_gold
+from ovt.verifiers.kinds.choice import lone_letter
+from ovt.verifiers.kinds.kinds import read_gold
+from ovt.verifiers.kinds.number import read_number
+from ovt.verifiers.kinds.yes_no import read_polarity
 from ovt.verifiers.letters import offers_another
-from ovt.verifiers.number import read_number
 from ovt.verifiers.verdict import Verdict
-from ovt.verifiers.yes_no import read_polarity
 
 MAX_BARE_CHARS = 200
 """A longer text is a solution, which may weigh other answers before it settles on one."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
-from ovt.verifiers.units import read_unit
+from ovt.verifiers.kinds.units import read_unit
 
 # White space is possessive (\s*+, \s++) wherever more could follow it: else a long run of it takes quadratic time.
 _THINK_TAG = re.compile(r"<\s*+(/?)\s*+think(?:ing)?\s*+>", re.IGNORECASE)

@@ -4,9 +4,9 @@ lint_gold("7", ["6", "8"]) == "gold_not_in_choices"
 """
 
 from ovt.verifiers.check import check_answer
-from ovt.verifiers.choice import gold_index, gold_letters, read_options
 from ovt.verifiers.guard import MAX_GOLD_CHARS, refuse
-from ovt.verifiers.text import normalize_text
+from ovt.verifiers.kinds.choice import gold_index, gold_letters, read_options
+from ovt.verifiers.kinds.text import normalize_text
 
 
 def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:

@@ -7,13 +7,13 @@ settle("12 or 13", "number") == ""      two answers are none
 import re
 from itertools import pairwise
 
-from ovt.verifiers.choice import labelled, lone_letter, mentioned_letter, several_letters
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
-from ovt.verifiers.quantity import read_quantity
-from ovt.verifiers.units import convert, read_unit
-from ovt.verifiers.yes_no import read_polarity
+from ovt.verifiers.kinds.choice import labelled, lone_letter, mentioned_letter, several_letters
+from ovt.verifiers.kinds.quantity import read_quantity
+from ovt.verifiers.kinds.units import convert, read_unit
+from ovt.verifiers.kinds.yes_no import read_polarity
 
 MAX_SENTENCE_CHARS = 600
 

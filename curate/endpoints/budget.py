@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from ovt.curate.errors import BudgetReached
+from ovt.core.errors import BudgetReached
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ovt.curate.canonical import canonical_json
+from ovt.core.hashing import canonical_json
 
 Message = Mapping[str, Any]
 ImageBytes = Callable[[str], bytes]

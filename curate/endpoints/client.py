@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ovt.core.errors import BudgetReached
+from ovt.core.progress import Tally
 from ovt.curate.endpoints import estimate
 from ovt.curate.endpoints.budget import Budget, Spending
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, Reply
@@ -18,10 +20,8 @@ from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
 from ovt.curate.endpoints.replies import Usage, read_replies, read_usage
 from ovt.curate.endpoints.stops import stop_if_hopeless, stop_if_unbounded, stopped
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 from ovt.curate.endpoints.transport import CallError
 from ovt.curate.endpoints.urls import Url
-from ovt.curate.errors import BudgetReached
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0

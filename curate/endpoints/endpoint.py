@@ -6,12 +6,12 @@ from pathlib import PurePath
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
 from ovt.curate.endpoints.limits import Pace
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
-from ovt.curate.errors import OvtError
 
 Embedded = Callable[[str], Transport]
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ovt.core.progress import Tally
 from ovt.curate.endpoints import estimate
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.jobs import Work, missing_jobs
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 
 
 @dataclass(frozen=True)

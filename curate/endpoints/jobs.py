@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 
 LOOKAHEAD = 256  # requests whose keys are looked up together
 

@@ -13,8 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from ovt.curate.canonical import canonical_json
-from ovt.curate.section import Section
+from ovt.core.hashing import canonical_json
+from ovt.core.section import Section
 
 EMBEDDED = "embedded:"
 RESERVED = {"model", "messages", "n", "stream"}

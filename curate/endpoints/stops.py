@@ -1,10 +1,10 @@
 """When going on is pointless: what a failure says about the whole build, told in one line that says what to do."""
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.transport import CallError
 from ovt.curate.endpoints.urls import Url
-from ovt.curate.errors import OvtError
 
 HOPELESS = 50  # requests given up in a row
 LONGEST_WAIT_S = 900.0

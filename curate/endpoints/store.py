@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.errors import OvtError
 
 FORMAT = 1
 KEYS_PER_QUERY = 1000

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
-from ovt.curate.versions.plain import plain
+from ovt.core.text import plain
 
 # unreachable  nobody listens there: nothing was sent
 # limited      too much at once (429): wait, and narrow the stream

@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ovt.core.parquet import open_parquet
 from ovt.curate.export.rows import BATCH_ROWS
 from ovt.curate.export.writing import Written
 from ovt.curate.versions.data import COLUMNS, feature
-from ovt.curate.versions.parquet import open_parquet
 from ovt.curate.versions.read import Version
 
 SPLITS = ("sft", "rl")

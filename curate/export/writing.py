@@ -15,10 +15,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.versions.lock import LOCK, remove_unheld, try_lock
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.files import LOCK, remove_unheld, try_lock
+from ovt.core.schema import SPLITS
 from ovt.curate.versions.read import Version, verify_files
-from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.write import one_line_errors
 
 RECORD = ".export.json"  # hidden: a trainer that is given the folder may read every other file in it

@@ -15,8 +15,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.versions.plain import plain
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.text import plain
 
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 REFUSALS = {

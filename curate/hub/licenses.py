@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Set
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.text import plain
 from ovt.curate.versions.card import hub_license
 from ovt.curate.versions.manifest import Input
-from ovt.curate.versions.plain import plain
 
 # No derived works (Creative Commons ND: questions with reasoning added are one), or no sharing at all.
 FORBIDS = re.compile(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from huggingface_hub import HfApi
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.files import locked
+from ovt.core.home import Home
 from ovt.curate.hub.client import hub, hub_errors, one_line, split_address
-from ovt.curate.versions.lock import locked
 from ovt.curate.versions.manifest import MANIFEST, FileEntry, Manifest, content_hash, hash_file, read_manifest
 from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders
 from ovt.curate.versions.write import one_line_errors, seal, sync_folder

@@ -7,7 +7,7 @@ manifest says so: it has the hashes of all files of the revision, and `pull` che
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Set
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.licenses import check_licenses
 from ovt.curate.hub.publish import Content, Revision

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 
 # Kind -> how such secrets begin, and what they look like as a whole.
 PATTERNS = {

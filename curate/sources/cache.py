@@ -14,8 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.sources.images import image_path
 
 _ABSENT = (-1, -1)

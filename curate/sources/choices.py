@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ovt.curate.sources.lint import Unfit
 from ovt.curate.sources.texts import plain_text, squeeze
-from ovt.verifiers.choice import gold_index, lone_letter, read_options
+from ovt.verifiers.kinds.choice import gold_index, lone_letter, read_options
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_LITERAL = 20_000  # characters; longer texts are not parsed as a list

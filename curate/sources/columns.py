@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.curate.sources.section import SourceSection
 
 Name = str | int

@@ -16,8 +16,9 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
+from ovt.core.schema import DECISIONS, QUESTIONS
 from ovt.curate.sources import cache
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.image_cells import Places
@@ -27,7 +28,6 @@ from ovt.curate.sources.parts import Part
 from ovt.curate.sources.readers import Opened, open_source
 from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 IMPORTER_VERSION = 1  # changes with what an import makes of the same rows

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.verifiers import lint_gold
 from ovt.verifiers.guard import MAX_GOLD_CHARS
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.sources.columns import Name
 
 Row = Mapping[Any, Any]  # by Name

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.sources import parts, tables
 from ovt.curate.sources.columns import Name
 from ovt.curate.sources.parts import Part, Row
@@ -135,7 +135,7 @@ def hash_files(files: Sequence[Path]) -> str:
 
 def _open_pocket(section: SourceSection, most: int | None) -> Opened:
     """Our own seeded figures. They change with the code that draws them, which is what the fingerprint is over."""
-    from ovt.curate import pocket
+    from ovt.pocket import figures as pocket
 
     unknown = [family for family in section.families or () if family not in pocket.FAMILIES]
     if section.path != "pocket:figures" or unknown:

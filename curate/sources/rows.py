@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
+from ovt.core.schema import QUESTIONS
 from ovt.curate.sources.choices import read_choices, read_gold, split_question
 from ovt.curate.sources.columns import Columns, cells
 from ovt.curate.sources.image_cells import MissingFile, Places, flatten, read_picture
@@ -19,7 +20,6 @@ from ovt.curate.sources.lint import IMAGE_TAG, Unfit, check_length, check_tags, 
 from ovt.curate.sources.parts import Row
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.texts import gold_text, is_conversation, plain_text, read_conversation, squeeze
-from ovt.curate.versions.schema import QUESTIONS
 
 # QUESTIONS, and what is known of rows that are left out.
 #   row_id    stands for a row that is left out: hash of source, row number and the source's id

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from ovt.curate.section import Section
+from ovt.core.section import Section
 
 # What a source's columns can be mapped to.
 OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.sources.section import SourceSection
 
 # Names of files and folders that say which split they hold; so does any name before -00000-of-00001.

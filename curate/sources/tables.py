@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.sources.columns import Name
 from ovt.curate.sources.parts import Part, Row
 from ovt.curate.sources.section import SourceSection

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import polars as pl
 from pydantic import field_validator
 
+from ovt.core.decisions import dropped, kept
+from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
-from ovt.curate.section import Section
 from ovt.curate.stages import prompt
-from ovt.curate.stages.decisions import dropped, kept
 from ovt.curate.stages.samples import unanswered
 
 KNOWN = ("question", "choices")

@@ -9,7 +9,7 @@ The paper takes its SFT rows from what was solved, and its GRPO questions from t
 import polars as pl
 from pydantic import Field, model_validator
 
-from ovt.curate.section import Section
+from ovt.core.section import Section
 
 
 class DifficultySection(Section):

@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 import polars as pl
 
-from ovt.curate.section import Section
-from ovt.curate.stages.decisions import dropped
-from ovt.curate.stages.filters import format, length, mentions, reflection, repetition
-from ovt.curate.stages.filters.format import FormatSection
-from ovt.curate.stages.filters.length import LengthSection
-from ovt.curate.stages.filters.mentions import MentionsSection
-from ovt.curate.stages.filters.reflection import ReflectionSection
-from ovt.curate.stages.filters.repetition import RepetitionSection
-from ovt.curate.stages.words import count_words
+from ovt.core.decisions import dropped
+from ovt.core.section import Section
+from ovt.core.text import count_words
+from ovt.curate.filters import format, length, mentions, reflection, repetition
+from ovt.curate.filters.format import FormatSection
+from ovt.curate.filters.length import LengthSection
+from ovt.curate.filters.mentions import MentionsSection
+from ovt.curate.filters.reflection import ReflectionSection
+from ovt.curate.filters.repetition import RepetitionSection
 
 
 class FilterSection(Section):

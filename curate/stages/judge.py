@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import polars as pl
 from pydantic import field_validator
 
+from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.section import SamplingSection
-from ovt.curate.section import Section
 from ovt.curate.stages import prompt
 from ovt.curate.versions.manifest import Usage
 from ovt.verifiers import KINDS

@@ -12,11 +12,11 @@ from typing import Literal
 import polars as pl
 from pydantic import PositiveInt, ValidationInfo, field_validator
 
+from ovt.core.decisions import dropped
+from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
-from ovt.curate.section import Section
 from ovt.curate.stages import prompt
-from ovt.curate.stages.decisions import dropped
 from ovt.curate.stages.samples import unanswered
 
 KNOWN = ("question", "choices")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import polars as pl
 from pydantic import field_validator
 
-from ovt.curate.section import Section
+from ovt.core.schema import ROWS
+from ovt.core.section import Section
 from ovt.curate.stages import prompt, reason
 from ovt.curate.stages.behaviours import COLUMNS
-from ovt.curate.versions.schema import ROWS
 
 KNOWN = ("question", "choices")
 

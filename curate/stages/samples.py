@@ -11,8 +11,8 @@ from typing import Literal
 
 import polars as pl
 
+from ovt.core.schema import SAMPLES
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.versions.schema import SAMPLES
 
 NO_REPLY = Reply(text=None, error="no reply was stored")
 

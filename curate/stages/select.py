@@ -11,9 +11,9 @@ from typing import Literal
 
 import polars as pl
 
-from ovt.curate.section import Section
-from ovt.curate.stages.decisions import dropped
-from ovt.curate.stages.words import count_words
+from ovt.core.decisions import dropped
+from ovt.core.section import Section
+from ovt.core.text import count_words
 
 Strategy = Literal["shortest_correct", "longest_correct", "median_correct", "random_correct", "all_correct"]
 

@@ -18,10 +18,10 @@ from operator import attrgetter
 import polars as pl
 from pydantic import field_validator
 
-from ovt.curate.section import Section
-from ovt.curate.stages.decisions import dropped
+from ovt.core.decisions import dropped
+from ovt.core.schema import VERDICTS
+from ovt.core.section import Section
 from ovt.curate.stages.judge import JudgeSection
-from ovt.curate.versions.schema import VERDICTS
 from ovt.verifiers import KINDS, Verdict, verify_many
 
 CUT = ("unclosed_answer", "unclosed_thinking")

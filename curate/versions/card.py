@@ -17,12 +17,12 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
+from ovt.core.schema import SPLITS
+from ovt.core.text import plain
 from ovt.curate.versions.data import COLUMNS, feature_yaml
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import Manifest, ReasonCount
-from ovt.curate.versions.plain import plain
 from ovt.curate.versions.read import scan_rows
-from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.stats import NEEDED, summarise
 
 LONGEST_TEXT = 500

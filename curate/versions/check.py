@@ -8,8 +8,8 @@ from itertools import chain
 
 import polars as pl
 
+from ovt.core.schema import SPLITS
 from ovt.curate.versions.ledger import LEVEL, LEVELS
-from ovt.curate.versions.schema import SPLITS
 
 KEPT = pl.col("decision") == "kept"
 

@@ -15,8 +15,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ovt.curate.versions.parquet import open_parquet, to_arrow
-from ovt.curate.versions.schema import ROWS, SPLITS
+from ovt.core.parquet import open_parquet, to_arrow
+from ovt.core.schema import ROWS, SPLITS
 
 # A row group holds about as much as the Hub's viewer likes to load at once; a file is cut at the next group.
 GROUP_ROWS = 256

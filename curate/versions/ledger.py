@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.versions.parquet import TableFile
-from ovt.curate.versions.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, STAGES, VERDICTS
+from ovt.core.parquet import TableFile
+from ovt.core.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, STAGES, VERDICTS
 
 TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "decisions": DECISIONS}
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from ovt.curate.canonical import canonical_json
-from ovt.curate.errors import OvtError
-from ovt.curate.section import Section
+from ovt.core.errors import OvtError
+from ovt.core.hashing import canonical_json
+from ovt.core.section import Section
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.schema import SPLITS
 from ovt.curate.versions.data import SCHEMA
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
-from ovt.curate.versions.schema import SPLITS
 
 SHORTEST_HASH = 6
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # what a version may be called

@@ -17,14 +17,14 @@ from typing import Self
 
 import polars as pl
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.files import LOCK, locked, make_locked_folder
+from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.versions.card import render_card
 from ovt.curate.versions.check import check
 from ovt.curate.versions.data import Data
 from ovt.curate.versions.ledger import TABLES, Ledger, funnel, usage
-from ovt.curate.versions.lock import LOCK, locked, make_locked_folder
 from ovt.curate.versions.manifest import (
     CARD,
     MANIFEST,

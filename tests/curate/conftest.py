@@ -11,14 +11,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from ovt.core.home import Home
+from ovt.core.schema import DECISIONS, QUESTIONS, SAMPLES
 from ovt.curate.decide import CHUNK, decide, import_drops
-from ovt.curate.home import Home
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.images import keep_image
 from ovt.curate.stages import verify
 from ovt.curate.versions.manifest import Input, Provenance
 from ovt.curate.versions.read import Version
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, SAMPLES
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 

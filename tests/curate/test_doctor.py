@@ -1,8 +1,8 @@
 """What `ovt doctor` makes of a machine and of endpoints."""
 
+from ovt.core.home import Home
 from ovt.curate.doctor import examine, examine_home, examine_packages, judge_probe
 from ovt.curate.endpoints.probe import Probe
-from ovt.curate.home import Home
 
 
 def test_a_package_that_is_too_old_fails_and_says_what_to_install():

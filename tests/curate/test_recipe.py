@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.curate.recipe import Recipe, load_recipe
 
 SMALL = """

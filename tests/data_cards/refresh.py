@@ -6,13 +6,13 @@ ovt curate build pocket && python tests/data_cards/refresh.py ovt-home/versions/
 import sys
 from pathlib import Path
 
-from ovt.curate.home import Home
-from ovt.curate.hub.figures import draw
+from ovt.core.home import Home
+from ovt.core.schema import SPLITS
+from ovt.curate.hub.card_plots import draw
 from ovt.curate.hub.push import published
 from ovt.curate.versions.card import render_card
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.read import open_version, scan
-from ovt.curate.versions.schema import SPLITS
 from ovt.curate.versions.stats import NEEDED
 
 CARDS = Path(__file__).parents[2] / "data_cards"

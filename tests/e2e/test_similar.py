@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ovt.curate import pocket
-from ovt.curate.home import Home
-from ovt.curate.similar.against import open_benchmark
-from ovt.curate.similar.packs import save_pack
+from ovt.core.home import Home
+from ovt.curate.screen.packs import save_pack
+from ovt.curate.screen.reference import open_benchmark
+from ovt.pocket import figures as pocket
 
 STAGES = """
 [dedup]

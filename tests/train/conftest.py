@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
+from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.sources.images import store_image
 from ovt.curate.versions.manifest import Input, Provenance
 from ovt.curate.versions.read import Version
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION
 
@@ -40,7 +40,7 @@ def small_vlm(tmp_path_factory) -> Path:
     import torch
     from transformers import AutoTokenizer
 
-    from ovt.train.pocket.model import TEXT, VISION, WEIGHTS, build, make_config, save_processor
+    from ovt.pocket.model import TEXT, VISION, WEIGHTS, build, make_config, save_processor
 
     folder = tmp_path_factory.mktemp("small-vlm")
     tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)

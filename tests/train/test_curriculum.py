@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.curriculum import QuestionsSection, asked_in_order, describe_left_out, mark, update_rates
 
 QUESTIONS = pl.DataFrame(

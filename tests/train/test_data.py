@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.train.data import describe_refused, fit, load_split, load_splits, measure, measured
 from ovt.train.devices import split_batch
 from ovt.train.models import load_processor

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.grpo import argument_dict, plan_batches, plan_steps, uses_vllm
 from ovt.train.rl_section import RlSection
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError, RecipeError
+from ovt.commands.views.train import bytes_shown
+from ovt.core.errors import OvtError, RecipeError
 from ovt.train.launch import device_count, launch, shares, without_launcher
 from ovt.train.memory import Sizes, describe, estimate
 from ovt.train.models import load_model
 from ovt.train.plan import plan
-from ovt.train.render import bytes_shown
 from ovt.train.sft import LoraSection, SftSection, sft
 
 

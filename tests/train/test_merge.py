@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.pocket.engine import load
 from ovt.train.merge import merge
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model
-from ovt.train.pocket.engine import load
 from ovt.train.sft import LoraSection, SftSection, sft
 
 ADAPTERS = SftSection(learning_rate=1e-2, global_batch_size=8, max_steps=3, warmup_steps=0, lora=LoraSection(r=4))

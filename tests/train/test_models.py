@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.models import POCKET, load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import RunRecord, finish, start
 

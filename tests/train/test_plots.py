@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.plots import moving_mean, plot_loop, plot_run
 
 LOG = [

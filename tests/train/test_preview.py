@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from ovt.commands.views.train import preview_shown
 from ovt.train.data import IGNORED, load_split, make_collator, place_images
 from ovt.train.models import load_processor
 from ovt.train.preview import histogram, preview
-from ovt.train.render import preview_shown
 from ovt.train.runs import RunRecord, start
 from ovt.train.sft import SftSection, choose_rows, make_trainer
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt import pocket
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.hub.publish import publish
-from ovt.train import pocket
 from ovt.train.push import prepare_model, prepare_run
 from ovt.train.runs import RunRecord, finish, start
 

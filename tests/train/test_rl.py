@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
 from ovt.train import rollouts
 from ovt.train.rl import rl, rl_stages
@@ -86,7 +86,7 @@ import sys, time, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from trl import GRPOTrainer
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
 from ovt.train.rl import rl
 from ovt.train.rl_section import RlSection

@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ovt.cli import app
-from ovt.curate.errors import RecipeError
-from ovt.curate.home import Home
+from ovt.commands.train_rl import load_stages
+from ovt.core.errors import RecipeError
+from ovt.core.home import Home
 from ovt.train.reward import Judged
-from ovt.train.rl_commands import load_stages
 from ovt.train.rollouts import to_table, write
 from ovt.train.runs import RunRecord, start
 from ovt.verifiers import Verdict

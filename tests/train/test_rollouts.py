@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError
-from ovt.curate.versions.schema import SAMPLES, VERDICTS
+from ovt.core.errors import OvtError
+from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.train.reward import Judged
 from ovt.train.rollouts import by_step, forget_after, pass_rates, pick, scan, tables, to_table, write
 from ovt.train.runs import Run, RunRecord

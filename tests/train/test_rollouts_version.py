@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.curate.reports.why import story
 from ovt.curate.versions.read import scan
-from ovt.curate.versions.why import story
 from ovt.train import rollouts
 from ovt.train.reward import Judged
 from ovt.train.rollouts_version import save_rollouts

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train import runs
 from ovt.train.runs import RunRecord
 

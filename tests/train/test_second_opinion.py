@@ -2,7 +2,7 @@
 
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.second_opinion import is_exact, only_answer, open_grader
 
 STAR = ["circle", "Star"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.train.models import load_processor
 from ovt.train.runs import is_complete, last_checkpoint, open_run, read_log
 from ovt.train.sft import LoraSection, SftSection, sft
@@ -158,7 +158,7 @@ def test_a_finished_run_is_found_and_another_one_is_not_overwritten(home, small_
 
 
 def test_the_model_holds_what_others_load(home, small_vlm, colour_rows, write_version):
-    from ovt.train.pocket.engine import load
+    from ovt.pocket.engine import load
 
     write_version(home, colour_rows(16))
     run = sft("colours", str(small_vlm), settings(max_steps=1), home)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ovt.curate.errors import RecipeError
-from ovt.train.commands import load_settings, spread
+from ovt.commands.train import load_settings, spread
+from ovt.core.errors import RecipeError
 from ovt.train.models import load_model
 from ovt.train.runs import held, is_complete, last_checkpoint, open_run
 from ovt.train.sft import SftSection, sft

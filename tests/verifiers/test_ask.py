@@ -8,7 +8,8 @@ import time
 import polars as pl
 import pytest
 
-from ovt.verifiers import ask, pool, verify, verify_many, verify_response
+from ovt.verifiers import ask, verify, verify_many, verify_response
+from ovt.verifiers.process import pool
 
 ROWS = [
     ("B", "B", None),

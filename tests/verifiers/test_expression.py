@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ovt.verifiers.exact import compare_exactly
-from ovt.verifiers.notation import Unreadable, math_source
-from ovt.verifiers.syntax import parse
+from ovt.verifiers.algebra.exact import compare_exactly
+from ovt.verifiers.algebra.notation import Unreadable, math_source
+from ovt.verifiers.algebra.syntax import parse
 
 CASES = [
     ("\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}", "right", "a root in the denominator"),

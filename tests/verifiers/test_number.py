@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ovt.verifiers import verify
-from ovt.verifiers.number import read_number
+from ovt.verifiers.kinds.number import read_number
 
 CASES = [
     ("42", "42", "right", "the same digits"),

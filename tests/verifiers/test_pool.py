@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ovt.verifiers import pool, verify, verify_many
+from ovt.verifiers import verify, verify_many
+from ovt.verifiers.process import pool
 
 PAIRS = [
     ("\\sqrt{8}", "2\\sqrt{2}"),

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from ovt.verifiers.units import convert, read_unit
+from ovt.verifiers.kinds.units import convert, read_unit
 
 CASES = [
     ("12 apples left", "12 apples", "right", "what of them is said of them"),

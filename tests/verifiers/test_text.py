@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ovt.verifiers.text import normalize_text
+from ovt.verifiers.kinds.text import normalize_text
 
 CASES = [
     ("Paris, not London", "Paris", "right", "another denied"),

@@ -6,10 +6,10 @@ fail  truncated      0.21    at most 0.1
 
 from typing import NamedTuple
 
-from ovt.curate.section import Section
-from ovt.train.interval import Interval
+from ovt.core.section import Section
+from ovt.core.statistics import Interval
+from ovt.evaluate.scores import Scores
 from ovt.train.loop.recipe import GateSection
-from ovt.train.scores import Scores
 
 WHAT_TO_DO = (
     "What to do: look at the runs' curves and at the evaluation's answers, and change the iteration's settings under a"

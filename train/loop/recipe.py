@@ -23,11 +23,11 @@ from typing import Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from ovt.core.errors import RecipeError
+from ovt.core.section import Section
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.errors import RecipeError
 from ovt.curate.recipe import Name, Recipe, load_tree, nearest_key, read_section, set_key
-from ovt.curate.section import Section
-from ovt.train.question_set import QuestionSet
+from ovt.evaluate.question_set import QuestionSet
 from ovt.train.rl_section import RlSection
 from ovt.train.sft import SftSection
 

@@ -16,18 +16,18 @@ from typing import Any
 
 import polars as pl
 
-from ovt.curate.errors import GateFailed, OvtError
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
+from ovt.core.errors import GateFailed, OvtError
+from ovt.core.files import LOCK, try_lock
+from ovt.core.home import Home
+from ovt.core.progress import Progress
 from ovt.curate.sources.importing import import_sources
-from ovt.curate.versions.lock import LOCK, try_lock
 from ovt.curate.versions.read import is_whole, open_version
-from ovt.train.evaluate import RESULT
+from ovt.evaluate.evaluate import RESULT
+from ovt.evaluate.question_set import import_set, without_images_of
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.steps import Step, StepRecord, differing, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
 from ovt.train.models import resolve_model, weights_revision
-from ovt.train.question_set import import_set, without_images_of
 
 RECIPE = "recipe.json"
 

@@ -12,8 +12,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.errors import OvtError
 from ovt.train.loop.recipe import ServingSection
 
 POLL_S = 0.5

@@ -18,10 +18,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
-from ovt.curate.versions.lock import LOCK, try_lock
-from ovt.curate.versions.render import shown
+from ovt.commands.views.data import shown
+from ovt.core.errors import OvtError
+from ovt.core.files import LOCK, try_lock
+from ovt.core.home import Home
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.run import RECIPE
 from ovt.train.loop.steps import Step, StepRecord, plan_steps, read_record

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.section import Section
 from ovt.curate.recipe import Recipe
-from ovt.curate.section import Section
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 
 Kind = Literal["data", "sft", "rl", "eval", "gate"]

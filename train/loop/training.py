@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.train.launch import launch as run_launcher
 from ovt.train.rl_section import RlSection
 from ovt.train.runs import Run, open_run

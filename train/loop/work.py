@@ -9,16 +9,17 @@ from typing import Any
 
 import polars as pl
 
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.progress import Progress
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.endpoint import Embedded
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
-from ovt.curate.progress import Progress
 from ovt.curate.recipe import Recipe
+from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
+from ovt.evaluate.scores import difference
 from ovt.train.card import renew_card
-from ovt.train.evaluate import evaluate, open_evaluation, questions_hash, read_answers
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 from ovt.train.loop.serve import served
@@ -29,7 +30,6 @@ from ovt.train.models import adapter_base, resolve_model, weights_revision
 from ovt.train.plots import plot_loop
 from ovt.train.rl_section import RlSection
 from ovt.train.runs import open_run
-from ovt.train.scores import difference
 from ovt.train.sft import SftSection
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 

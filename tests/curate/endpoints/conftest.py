@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 
 
 @dataclass(frozen=True)

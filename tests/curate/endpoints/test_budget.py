@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovt.core.errors import BudgetReached
 from ovt.curate.endpoints.budget import Budget, Spending
-from ovt.curate.errors import BudgetReached
 
 costs = st.lists(st.tuples(st.integers(0, 100), st.floats(0, 1)), min_size=1, max_size=40)
 

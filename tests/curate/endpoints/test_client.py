@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ovt.core.errors import BudgetReached, OvtError
+from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
@@ -21,9 +23,7 @@ from ovt.curate.endpoints.jobs import LOOKAHEAD
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.stops import stopped
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 from ovt.curate.endpoints.transport import CallError
-from ovt.curate.errors import BudgetReached, OvtError
 
 ALL_KINDS = ("429", "503", "500", "drop", "cut", "truncated", "empty", "null", "no_choices", "slow")
 PRICES = {"usd_per_million_prompt_tokens": 1000.0, "usd_per_million_completion_tokens": 3000.0}

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
@@ -11,7 +12,6 @@ from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.probe import probe
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
 
 
 class Parrot:

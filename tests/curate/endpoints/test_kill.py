@@ -23,7 +23,7 @@ from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.tally import Tally
+from ovt.core.progress import Tally
 
 async def main(url, path):
     section = EndpointSection(base_url=url, model="test-model", max_concurrency={CONCURRENCY})

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.endpoint import key_variable, open_endpoint
 from ovt.curate.endpoints.section import EndpointSection, SamplingSection
-from ovt.curate.errors import OvtError
 
 
 def test_only_what_is_set_is_sent() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.errors import OvtError
 
 
 def key(number: int) -> str:

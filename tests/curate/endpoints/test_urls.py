@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.transport import CallError
 from ovt.curate.endpoints.urls import Urls, rest_s
-from ovt.curate.errors import OvtError
 
 
 class Nowhere:

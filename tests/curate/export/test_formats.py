@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ovt
+from ovt.core.home import Home
 from ovt.curate.export.openai import fit, unfit
 from ovt.curate.export.rows import read_rows, tagged, untagged
 from ovt.curate.export.writing import export
-from ovt.curate.home import Home
 
 
 def lines(path: Path) -> list[dict]:

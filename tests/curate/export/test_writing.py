@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import ovt
 from ovt.cli import app
-from ovt.curate.errors import OvtError, RecipeError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.curate.export.writing import FORMATS, export
 from ovt.curate.versions.read import open_version
 

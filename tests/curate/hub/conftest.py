@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from ovt.cli import main
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.push import prepare
 

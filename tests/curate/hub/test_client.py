@@ -2,7 +2,7 @@
 
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.hub.client import hub_errors
 
 

@@ -9,9 +9,9 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from ovt.curate.home import Home
+from ovt.commands.data_hub import commands
+from ovt.core.home import Home
 from ovt.curate.hub.client import hub as real_hub
-from ovt.curate.hub.commands import commands
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull
 from ovt.curate.hub.push import prepare

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
 from ovt.curate.hub.client import split_address
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull

@@ -7,8 +7,8 @@ import time
 import pytest
 import yaml
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.hub.figures import draw
+from ovt.core.errors import OvtError, RecipeError
+from ovt.curate.hub.card_plots import draw
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.push import prepare
 from ovt.curate.versions.manifest import Input

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
 from ovt.curate.hub.secrets import check_secrets, make_search, scan
 
 LETTERS = string.ascii_letters

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
 

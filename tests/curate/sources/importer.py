@@ -8,8 +8,8 @@ from typing import Any
 import datasets.config
 import huggingface_hub.constants
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.curate.sources.columns import cells, describe, match_columns
 from ovt.curate.sources.section import SourceSection
 

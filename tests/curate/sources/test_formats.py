@@ -9,11 +9,11 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from datasets import Image as ImageFeature
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.schema import QUESTIONS, ROWS
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported
 from ovt.curate.versions.data import nest
-from ovt.curate.versions.schema import QUESTIONS, ROWS
 
 
 def asked(imported: Imported) -> list[tuple]:

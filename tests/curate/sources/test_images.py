@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.sources.images import fit_image, fitting_size, image_bytes, image_path, store_image
 from ovt.curate.sources.lint import Unfit
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
 
@@ -167,7 +167,7 @@ def test_two_imports_at_once(home: Home, jsonl) -> None:
 
 def test_it_knows_nothing_of_torch_and_loads_datasets_only_when_asked(jsonl, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ovt.curate.home import Home\n"
+        "import sys; from pathlib import Path; from ovt.core.home import Home\n"
         "from ovt.curate.sources.importing import import_sources\n"
         "from ovt.curate.sources.section import SourceSection\n"
         f"import_sources([SourceSection(path={str(jsonl([ask(1)]))!r})], Home(Path({str(tmp_path / 'h')!r})))\n"

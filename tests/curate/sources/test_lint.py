@@ -2,9 +2,9 @@
 
 import pytest
 
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.schema import DECISIONS
 from ovt.curate.sources.importing import Imported
-from ovt.curate.versions.schema import DECISIONS
 
 GOOD = {"question": "Is it fine?", "answer": "yes", "image": "9.png"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ovt.curate.versions.schema import QUESTIONS, SAMPLES
+from ovt.core.schema import QUESTIONS, SAMPLES
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 import polars as pl
 
-from ovt.curate.stages import decisions
-from ovt.curate.versions.schema import DECISIONS
+from ovt.core import decisions
+from ovt.core.schema import DECISIONS
 
 
 def test_rows_have_the_schema_of_the_ledger(samples_of):

@@ -4,11 +4,11 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from ovt.core.schema import VERDICTS
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.stages import judge
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.verify import VerifySection
-from ovt.curate.versions.schema import VERDICTS
 
 SECTION = JudgeSection(endpoint="judge")
 

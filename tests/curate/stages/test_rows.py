@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from ovt.curate.stages import behaviours, decisions, difficulty, filter, rows, select, verify
-from ovt.curate.versions.schema import ROWS
+from ovt.core import decisions
+from ovt.core.schema import ROWS
+from ovt.curate.stages import behaviours, difficulty, filter, rows, select, verify
 
 
 @pytest.fixture

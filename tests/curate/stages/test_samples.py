@@ -1,6 +1,6 @@
+from ovt.core.schema import SAMPLES
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.stages import samples
-from ovt.curate.versions.schema import SAMPLES
 
 
 def test_replies_become_rows_by_question_and_index(questions_of):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovt.curate.stages import behaviours, decisions, difficulty, filter, reason, select, verify
+from ovt.core import decisions
+from ovt.curate.stages import behaviours, difficulty, filter, reason, select, verify
 from ovt.verifiers import split_response, verify_response
 
 few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from ovt.core.schema import VERDICTS
 from ovt.curate.stages import verify
-from ovt.curate.versions.schema import VERDICTS
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
+from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.manifest import Input, ModelUse, Provenance
 from ovt.curate.versions.read import Version
-from ovt.curate.versions.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.versions.write import VersionWriter
 
 K = 3

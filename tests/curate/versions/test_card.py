@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovt.curate.reports.show import describe
 from ovt.curate.versions.card import fence, harmless, licenses
 from ovt.curate.versions.manifest import Input, ModelUse
-from ovt.curate.versions.show import describe
 
 HOSTILE = (
     "</td><script>alert(1)</script> | x | ![i](http://e/x.png) [a](javascript:b) `c` \n# Head\n---\n```\x1b[2Jé\u202e"

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.curate.versions import data
 from ovt.curate.versions.read import scan
 
@@ -127,8 +127,8 @@ def test_rows_of_the_ledger_and_the_data_meet_by_id(home, make_build):
 
 def test_trl_trains_on_the_rows_as_they_are(home, make_build, load, tmp_path):
     pytest.importorskip("trl", reason="trl is not installed: pip install ovt[train]")
-    model = pytest.importorskip("ovt.train.pocket.model")
-    tokenizer = pytest.importorskip("ovt.train.pocket.tokenizer").train_tokenizer(["Which one is it? <think> So."] * 9)
+    model = pytest.importorskip("ovt.pocket.model")
+    tokenizer = pytest.importorskip("ovt.pocket.tokenizer").train_tokenizer(["Which one is it? <think> So."] * 9)
     from trl import SFTConfig, SFTTrainer
 
     model.save_processor(tokenizer, tmp_path / "processor")

@@ -5,9 +5,9 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
-from ovt.curate.versions.funnel import by_reason, by_source, by_stage
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.curate.reports.funnel import by_reason, by_source, by_stage
 from ovt.curate.versions.read import Version
 
 

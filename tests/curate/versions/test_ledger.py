@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovt.core.schema import DECISIONS, FUNNEL, SAMPLES
 from ovt.curate.versions.check import BrokenLedger
 from ovt.curate.versions.ledger import LEVELS, funnel, usage
-from ovt.curate.versions.schema import DECISIONS, FUNNEL, SAMPLES
 
 ENDS = [(level, stage) for level, stages in LEVELS.items() for stage in stages]
 

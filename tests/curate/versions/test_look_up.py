@@ -8,9 +8,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ovt.cli import app
-from ovt.curate.errors import OvtError
-from ovt.curate.versions.telling import told
-from ovt.curate.versions.why import look_up, story
+from ovt.commands.views.why import told
+from ovt.core.errors import OvtError
+from ovt.curate.reports.why import look_up, story
 
 REASON = {"endpoint": "pocket", "k": 3, "see": "caption", "prompt": "Seen: {caption}\n{question}\n{choices}"}
 RECIPE = {"name": "tiny", "caption": {"endpoint": "pocket", "prompt": "Describe it."}, "reason": REASON}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovt.curate.canonical import canonical_json
-from ovt.curate.errors import OvtError
+from ovt.core.errors import OvtError
+from ovt.core.hashing import canonical_json
 from ovt.curate.versions.manifest import canonical_hash
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -5,15 +5,15 @@ import json
 import polars as pl
 import pytest
 
-from ovt.curate.errors import OvtError, RecipeError
-from ovt.curate.grading.audit import answers
-from ovt.curate.grading.parity import judged_samples
-from ovt.curate.home import Home
-from ovt.curate.similar.against import version_pack
-from ovt.curate.similar.read import of_version
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
+from ovt.curate.audit.audit import answers
+from ovt.curate.audit.parity import judged_samples
+from ovt.curate.reports.questions import of_version
+from ovt.curate.reports.show import describe, head
+from ovt.curate.reports.why import look_up
+from ovt.curate.screen.reference import version_pack
 from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
-from ovt.curate.versions.show import describe, head
-from ovt.curate.versions.why import look_up
 
 
 @pytest.fixture

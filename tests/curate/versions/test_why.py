@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ovt.curate.errors import OvtError
-from ovt.curate.versions.why import story
+from ovt.core.errors import OvtError
+from ovt.curate.reports.why import story
 
 REASON = {"endpoint": "pocket", "k": 3, "see": "caption", "prompt": "Seen: {caption}\n{question}\n{choices}"}
 RECIPE = {"name": "tiny", "caption": {"endpoint": "pocket", "prompt": "Describe it."}, "reason": REASON}

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from ovt.curate.errors import OvtError
-from ovt.curate.home import Home
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
 from ovt.curate.versions.check import BrokenLedger
 from ovt.curate.versions.manifest import hash_file
 from ovt.curate.versions.read import open_version, scan, verify_files

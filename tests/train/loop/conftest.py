@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ovt.curate.home import Home
+from ovt.core.home import Home
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.work import Tools
 
@@ -120,7 +120,7 @@ def with_rl(recipe_file, loopback) -> LoopRecipe:
 
 @pytest.fixture
 def tools() -> Tools:
-    from ovt.train.pocket.engine import load
+    from ovt.pocket.engine import load
 
     return Tools(embedded=load)
 

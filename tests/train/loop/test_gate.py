@@ -2,10 +2,10 @@
 
 import pytest
 
-from ovt.train.interval import Interval
+from ovt.core.statistics import Interval
+from ovt.evaluate.scores import Scores
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import GateSection
-from ovt.train.scores import Scores
 
 
 def scores(accuracy=0.5, low=0.45, **changes) -> Scores:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ovt.curate.errors import RecipeError
+from ovt.core.errors import RecipeError
 from ovt.curate.recipe import load_recipe
 from ovt.train.loop.recipe import lay_over, load_loop
 from ovt.train.loop.steps import plan_steps

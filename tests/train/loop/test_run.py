@@ -9,10 +9,10 @@ import sys
 import polars as pl
 import pytest
 
-from ovt.curate.errors import GateFailed, OvtError
+from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.versions.read import list_versions, open_version
+from ovt.evaluate.evaluate import open_evaluation
 from ovt.train.arguments import LoraSection
-from ovt.train.evaluate import open_evaluation
 from ovt.train.loop import work as working
 from ovt.train.loop.recipe import load_loop
 from ovt.train.loop.run import run_loop

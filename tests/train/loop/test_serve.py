@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.errors import OvtError
 from ovt.train.loop.recipe import ServingSection
 from ovt.train.loop.serve import served
 

@@ -1,0 +1,157 @@
+"""`ovt eval`: answer held-out questions with a model, and compare what came out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd
+from ovt.commands.terminal import console, print_json, resumable
+from ovt.core.home import Home
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ovt.evaluate.evaluate import Evaluation
+
+commands = typer.Typer(no_args_is_help=True, help="Answer held-out questions with a model, and compare.")
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="pocket, a run, a folder, or a server's URL (…/v1).")]
+Questions = Annotated[
+    str,
+    typer.Argument(metavar="QUESTIONS", help="A question set or recipe (TOML), a loop's recipe, or a source's path."),
+]
+Name = Annotated[str | None, typer.Option("--name", help="The evaluation's name [default: MODEL-QUESTIONS].")]
+Served = Annotated[str | None, typer.Option("--served-as", help="The name by which the server at the URL knows it.")]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", help="Which weights the server has, in any words: else replies kept of that name are taken."
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the question set, such as k.")
+]
+Evaluations = Annotated[list[str], typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.")]
+
+
+@commands.command()
+def run(
+    context: typer.Context,
+    model: Model,
+    questions: Questions,
+    overrides: Settings = None,
+    served_as: Served = None,
+    revision: Revision = None,
+    name: Name = None,
+    limit: Limit = None,
+    max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Answer a question set with a model, greedily unless it says otherwise; the same line again goes on."""
+    import asyncio
+
+    from ovt.commands.panel import live_panel
+    from ovt.core.progress import Progress
+    from ovt.curate.endpoints.budget import Budget
+    from ovt.evaluate.evaluate import evaluate
+    from ovt.evaluate.question_set import import_set, load_question_set, model_endpoint
+
+    where, progress = Home.locate(home), Progress()
+    chosen = load_question_set(questions, overrides or ())
+    with resumable(), live_panel(progress, console(stderr=True)):
+        done = asyncio.run(
+            evaluate(
+                import_set(chosen, where, progress, limit).questions,
+                model_endpoint(model, served_as, revision, where),
+                chosen.settings,
+                where,
+                name=name or default_name(model, served_as, chosen.name),
+                embedded=context.obj,
+                budget=Budget(max_usd, max_tokens),
+                progress=progress,
+            )
+        )
+    print_json(done.model_dump(mode="json")) if json else print_scores(done)
+
+
+@commands.command("list")
+def list_(home: HomePath = None, json: Json = False) -> None:
+    """List the evaluations of this home."""
+    from ovt.evaluate.evaluate import evaluation_names, open_evaluation
+
+    where = Home.locate(home)
+    done = [open_evaluation(name, where) for name in evaluation_names(where)]
+    print_json([one.model_dump(mode="json") for one in done]) if json else console().print(table(done))
+
+
+@commands.command()
+def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> None:
+    """Set evaluations side by side, each against the first, paired by question."""
+    from ovt.evaluate.evaluate import open_evaluation, read_answers
+    from ovt.evaluate.scores import difference
+
+    where = Home.locate(home)
+    done = [open_evaluation(name, where) for name in names]
+    first = read_answers(names[0], where)
+    gains = [difference(read_answers(name, where), first) for name in names]
+    if json:
+        rows = zip(done, gains, strict=True)
+        print_json([{**one.model_dump(mode="json"), "against_first": gain._asdict()} for one, gain in rows])
+        return
+    told = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
+    console().print(table(done, {f"against {names[0]}": ["", *told]}))
+    if len({one.asked.questions_hash for one in done}) > 1:
+        print("They were not asked the same questions: each is held against the first on those that both have.")
+
+
+def default_name(model: str, served_as: str | None, questions: str) -> str:
+    """MODEL-QUESTIONS, as a name for a folder."""
+    import re
+
+    last = served_as or Path(model.rstrip("/")).name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{last}-{questions}").strip("-.")
+
+
+def table(done: "list[Evaluation]", further: dict[str, list[str]] | None = None) -> "Table":
+    """One line per evaluation; further: cells by the name of their column."""
+    from rich.table import Table
+
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("evaluation", "model", "questions", "accuracy", "95% interval", "words", "valid", "cut off"):
+        view.add_column(column, justify="left" if column in ("evaluation", "model") else "right", overflow="fold")
+    for column in further or {}:
+        view.add_column(column, justify="right", overflow="fold")
+    for row, one in enumerate(done):
+        scores = one.scores
+        view.add_row(
+            *(one.name, one.asked.model, f"{scores.questions:,}", f"{scores.accuracy:.1%}"),
+            f"{scores.low:.1%} to {scores.high:.1%}",
+            *(f"{scores.words:.0f}", f"{scores.format_valid:.0%}", f"{scores.truncated:.0%}"),
+            *(cells[row] for cells in (further or {}).values()),
+        )
+    return view
+
+
+def print_scores(done: "Evaluation") -> None:
+    """The scores of one evaluation: in all, by source, and how the answers are written."""
+    from rich.table import Table
+
+    scores, screen = done.scores, console()
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("source", "questions", "accuracy", "95% interval"):
+        view.add_column(column, justify="left" if column == "source" else "right", overflow="fold")
+    rows: list[tuple[str, Any]] = [*scores.by_source.items(), ("all", scores)]
+    for source, one in rows if len(rows) > 2 else rows[-1:]:
+        view.add_row(source, f"{one.questions:,}", f"{one.accuracy:.1%}", f"{one.low:.1%} to {one.high:.1%}")
+    screen.print(view)
+    cues = ", ".join(f"{name} {rate:.1f}" for name, rate in scores.behaviours.items())
+    print(
+        f"\n{scores.words:.0f} words per answer, {scores.format_valid:.1%} well formed, {scores.truncated:.1%} cut off"
+    )
+    print(f"behaviours per 1,000 words: {cues}")
+    print(f"verifier {done.asked.verifier_version}; evaluation {done.name}")
+    if done.failed:
+        print(f"{done.failed:,} requests failed and count nowhere; the same line asks them again")

@@ -1,0 +1,159 @@
+"""`ovt data stats` in the terminal: one version as histograms, several as a table.
+
+Names of data sets and models are only ever shown as text (`versions.render.shown`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ovt.commands.views.data import bar, short, shown
+from ovt.curate.reports.profile_table import Figure, number, tabulate, telling, unit_of
+from ovt.curate.versions.stats import BUCKETS
+
+WIDTH = 20  # letters of the longest bar
+FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, told apart without colours too
+
+Line = tuple[str, Sequence[int]]  # a name, and the counts of the parts of its bar
+
+
+def one_version(profile: dict[str, Any]) -> RenderableType:
+    """`profile.profile` of a version: histograms side by side where there is room, then its sources and its cost."""
+    head = shown(profile["ref"], "bold") + shown(f"  @{profile['content_hash'][:12]}", "dim")
+    head += shown(f"  {profile['sft']:,} sft, {profile['rl']:,} rl, of {profile['questions']:,} questions")
+    blocks = [Padding(block, (1, 3, 0, 0)) for block in histograms(profile)]
+    return Group(head, Columns(blocks), Text(), source_table(profile["by_source"]), Text(), usage_table(profile))
+
+
+def histograms(profile: dict[str, Any]) -> Iterator[RenderableType]:
+    """The blocks of one version, each a title over bars."""
+    if words := profile["words"]:
+        yield chart("words of a response", bin_lines(words))
+    splits, outcomes = ("sft", "rl"), ("correct", "wrong", "abstain")
+    rates = [
+        one | {"value": "none" if one["value"] is None else f"{one['value']:.0%}"} for one in profile["pass_rates"]
+    ]
+    yield chart("pass rate, rows", part_lines(rates, "value", splits), splits)
+    by_name = {one["value"]: one for one in profile["difficulty"]}
+    buckets = [by_name[name] for name in BUCKETS if name in by_name]
+    yield chart("difficulty, rows", part_lines(buckets, "value", splits), splits)
+    yield chart("answers, samples", part_lines(profile["kinds"][:10], "kind", outcomes), outcomes)
+    yield rates_chart("behaviours, cues per 1,000 words", profile["behaviours"])
+    for stage in profile["tokens"]:
+        yield chart(f"tokens of a {stage['stage']} reply", bin_lines(stage))
+    yield chart(
+        "how replies end", [(f"{one['stage']} {one['finish_reason']}", [one["samples"]]) for one in profile["finishes"]]
+    )
+
+
+def bin_lines(spread: dict[str, Any]) -> list[Line]:
+    """The bins of `versions.stats.lengths`."""
+    return [(f"{one['from']:,}-{one['to']:,}", [one["rows"]]) for one in spread["histogram"]]
+
+
+def part_lines(counts: Iterable[dict[str, Any]], name: str, parts: Sequence[str]) -> list[Line]:
+    """A line per dict of counts."""
+    return [(one[name], [one[part] for part in parts]) for one in counts]
+
+
+def chart(title: str, lines: Sequence[Line], parts: Sequence[str] = ()) -> RenderableType:
+    """A bar per line and its count; the parts of the bars have names."""
+    most = max((sum(counts) for _, counts in lines), default=0) or 1
+    told = "  ".join(f"{fill} {name}" for fill, name in zip(FILLS, parts, strict=False))
+    table = _bars(title, told)
+    for name, counts in lines:
+        drawn = Text(bar(counts[0] / most, WIDTH)) if len(counts) == 1 else parts_bar(counts, most)
+        table.add_row(short(name, 24), drawn, f"{sum(counts):,}")
+    return table
+
+
+def parts_bar(counts: Sequence[int], most: int) -> Text:
+    """A bar of several parts, in whole letters."""
+    drawn, so_far, letters = Text(), 0, 0
+    for (fill, colour), count in zip(FILLS.items(), counts, strict=False):
+        so_far += count
+        upto = round(so_far / most * WIDTH)
+        drawn += Text(fill * (upto - letters), colour)
+        letters = upto
+    return drawn
+
+
+def rates_chart(title: str, rates: dict[str, float]) -> RenderableType:
+    """A bar per rate."""
+    most = max(rates.values(), default=0) or 1
+    table = _bars(title)
+    for name, rate in rates.items():
+        table.add_row(short(name, 24), Text(bar(rate / most, WIDTH)), f"{rate:.2f}")
+    return table
+
+
+def _bars(title: str, parts: str = "") -> Table:
+    named = Text(title, "bold") + Text(f"  {parts}" if parts else "", "dim")
+    table = Table(title=named, title_justify="left", title_style="", show_header=False, box=None, pad_edge=False)
+    table.add_column(justify="right")
+    table.add_column(width=WIDTH, style="cyan")
+    table.add_column(justify="right")
+    return table
+
+
+def source_table(sources: list[dict[str, Any]]) -> RenderableType:
+    """What each source asked for and gave."""
+    table = Table("source", box=None, header_style="bold", pad_edge=False)
+    for name in ("questions", "samples", "correct", "cut off", "sft", "rl", "words", "tokens", "US$"):
+        table.add_column(name, justify="right", overflow="fold")
+    for one in sources:
+        table.add_row(
+            short(one["source"], 30),
+            *(f"{one[name]:,}" for name in ("questions", "samples")),
+            *(number(one[name], "share") for name in ("correct", "cut_off")),
+            *(f"{one[name]:,}" for name in ("sft", "rl")),
+            number(one["words"], "words"),
+            f"{one['tokens']:,}",
+            number(one["cost_usd"], "US$"),
+        )
+    return table
+
+
+def usage_table(profile: dict[str, Any]) -> RenderableType:
+    """What each stage took, and what a kept row did."""
+    table = Table("stage", box=None, header_style="bold", pad_edge=False)
+    for name in ("samples", "failed", "prompt tokens", "completion tokens", "US$"):
+        table.add_column(name, justify="right", overflow="fold")
+    for use in profile["usage"]:
+        counts = (use[name] for name in ("samples", "failed", "prompt_tokens", "completion_tokens"))
+        table.add_row(shown(use["stage"]), *(f"{count:,}" for count in counts), number(use["cost_usd"], "US$"))
+    each = profile["per_row"]
+    line = f"per kept row: {number(each['tokens'], 'tokens')} tokens, US$ {number(each['cost_usd'], 'US$')}"
+    return Group(table, shown(line, "dim"))
+
+
+def many_versions(profiles: Sequence[dict[str, Any]]) -> RenderableType:
+    """A row per figure, a column per version."""
+    table = Table("", "", box=None, header_style="bold", pad_edge=False)
+    for profile in profiles:
+        table.add_column(shown(profile["ref"], longest=30), justify="right")
+    group = ""
+    for figure in tabulate(profiles):
+        if not telling(figure):
+            continue
+        if group and figure.group != group:
+            table.add_row()
+        table.add_row(*figure_cells(figure, figure.group == group))
+        group = figure.group
+    return table
+
+
+def figure_cells(figure: Figure, again: bool) -> list[Text]:
+    """The group's name (once), the figure's name and unit, and its values."""
+    unit = unit_of(figure)
+    named = short(figure.name, 40) + shown(f", {unit}" if unit else "", "dim")
+    return [
+        shown("" if again else figure.group, "cyan"),
+        named,
+        *(shown(number(one, figure.unit)) for one in figure.values),
+    ]

@@ -1,0 +1,168 @@
+"""Runs, plans and previews as people see them on a terminal."""
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ovt.core.text import plain
+from ovt.train.runs import Run
+
+STYLES = {"image": "magenta", "masked": "dim", "learned": "green"}
+MOST_REFUSED = 20
+
+
+def run_list(records: list[dict[str, Any]]) -> RenderableType:
+    """A line per run."""
+    if not records:
+        return Text("No runs yet: ovt train sft VERSION --model MODEL")
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("run", "kind", "status", "model", "data"):
+        view.add_column(column, overflow="fold")
+    for column in ("steps", "loss", "time"):
+        view.add_column(column, justify="right")
+    for one in records:
+        result = one["result"]
+        loss = result.get("last_loss")
+        view.add_row(
+            *(Text(str(one[name] or "")) for name in ("name", "kind", "status", "model", "data")),
+            f"{result['steps']:,}" if "steps" in result else "",
+            f"{loss:.3f}" if loss is not None else "",
+            duration(result.get("train_s")),
+        )
+    return view
+
+
+def run_shown(record: dict[str, Any]) -> RenderableType:
+    """Everything a record says, a line each; nested settings as section.key."""
+    view = Table(box=None, pad_edge=False, show_header=False)
+    view.add_column(style="dim")
+    view.add_column(overflow="fold")
+    for name, value in flat(record):
+        view.add_row(name, Text(str(value)))
+    return view
+
+
+def run_finished(run: Run) -> RenderableType:
+    """The run, its losses, and the line to go on with."""
+    result = run.record.result
+    told = [f"{result['steps']:,} steps"] if "steps" in result else []
+    if result.get("first_loss") is not None:
+        told.append(f"loss {result['first_loss']:.3f} → {result['last_loss']:.3f}")
+    if result.get("first_reward") is not None:
+        told.append(f"reward {result['first_reward']:.3f} → {result['last_reward']:.3f}")
+    if result.get("eval_loss") is not None:
+        told.append(f"evaluation {result['eval_loss']:.3f}")
+    told.append(duration(result.get("train_s")))
+    return Group(
+        Text.assemble((run.name, "bold"), "  ", ", ".join(part for part in told if part)),
+        Text(f"model: {run.model}"),
+        Text(f"next:  ovt train show {run.name}"),
+    )
+
+
+def plan_shown(found: dict[str, Any]) -> RenderableType:
+    """The memory per device, the work, and the trainer's arguments."""
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    view.add_column("per device")
+    view.add_column("memory", justify="right")
+    for name, size in found["memory_per_device"].items():
+        view.add_row(name, Text(bytes_shown(size), "bold" if name == "total" else ""))
+    arguments = Table(box=None, pad_edge=False, header_style="dim")
+    arguments.add_column("argument")
+    arguments.add_column("value", overflow="fold")
+    for name, value in sorted(found["arguments"].items()):
+        arguments.add_row(name, Text(str(value)))
+    work = (
+        f"{found['train_rows']:,} rows ({found['left_out']:,} left out, {found['eval_rows']:,} held out), "
+        f"{found['steps']:,} steps on {found['devices']} device{'s' if found['devices'] > 1 else ''}; "
+        f"{found['trained_parameters']:,} of {found['parameters']:,} parameters trained; "
+        f"longest row {found['longest_row']:,} tokens"
+    )
+    return Group(
+        Text(work), Text(""), view, Text(""), arguments, Text("Memory is a rough estimate. Nothing was trained.")
+    )
+
+
+def bytes_shown(size: float) -> str:
+    """ "14.2 MB", "112.4 GB"."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit in ("B", "KB") else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def preview_shown(found: dict[str, Any]) -> RenderableType:
+    """Rows with the loss mask in colour, the lengths, and the rows that are left out."""
+    parts: list[RenderableType] = []
+    for row in found["shown"]:
+        counts = Counter[str]()
+        for piece in row["pieces"]:
+            counts[piece["kind"]] += piece["tokens"]
+        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in STYLES if counts[kind])
+        parts += [Rule(Text(f"{plain(row['sample_id'] or row['question_id'])}: {told}", style="dim"), align="left")]
+        parts += [Text.assemble(*((plain(piece["text"]), STYLES[piece["kind"]]) for piece in row["pieces"]))]
+    legend = Text.assemble("tokens: ", *(part for kind in STYLES for part in ((kind, STYLES[kind]), " ")))
+    tokens = found["tokens"]
+    limit = f" of at most {found['max_length']:,} tokens" if found["max_length"] else ""
+    sums = (
+        f"{found['kept']:,} of {found['rows']:,} rows{limit} are fed: {tokens['prompt_tokens']:,} prompt tokens "
+        f"({tokens['image_tokens']:,} of images), {tokens['completion_tokens']:,} learned"
+    )
+    return Group(*parts, Rule(style="dim"), legend, Text(""), lengths_shown(found["histogram"]), Text(sums),
+                 *refused_shown(found["left_out"]))  # fmt: skip
+
+
+def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:
+    """A bar per bin; rows that are left out in red."""
+    view = Table(box=None, pad_edge=False, header_style="dim")
+    view.add_column("tokens", justify="right")
+    view.add_column("rows", justify="right")
+    view.add_column("")
+    most = max((one["rows"] for one in bins), default=1)
+    for one in bins:
+        kept = one["rows"] - one["left_out"]
+        bars = [round(40 * share / most) for share in (kept, one["left_out"])]
+        bars = [length or int(share > 0) for length, share in zip(bars, (kept, one["left_out"]), strict=True)]
+        drawn = Text.assemble(("█" * bars[0], "green"), ("█" * bars[1], "red"))
+        view.add_row(f"{one['from']:,}-{one['to']:,}", f"{one['rows']:,}", drawn)
+    return view
+
+
+def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
+    """A line for each row that is left out, with its reason and length."""
+    if not rows:
+        return [Text("No row is left out.")]
+    told = "1 row is" if len(rows) == 1 else f"{len(rows):,} rows are"
+    lines: list[RenderableType] = [Text(f"{told} left out:", style="red")]
+    for row in rows[:MOST_REFUSED]:
+        tokens = row["prompt_tokens"]
+        length = f", {tokens + row['completion_tokens']:,} tokens" if tokens is not None else ""
+        lines.append(Text(f"  {plain(row['sample_id'] or row['question_id'])}: {row['reason']}{length}"))
+    if len(rows) > MOST_REFUSED:
+        lines.append(Text(f"  … and {len(rows) - MOST_REFUSED:,} more (--json names them all)"))
+    return lines
+
+
+def flat(tree: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """(a.b.c, value) of a tree, values that say nothing left out."""
+    lines: list[tuple[str, Any]] = []
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            lines += flat(value, f"{above}{name}.")
+        elif value not in (None, "", []):
+            lines.append((f"{above}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value))
+    return lines
+
+
+def duration(seconds: float | None) -> str:
+    """ "1:02:03", "4:05", or nothing."""
+    if seconds is None:
+        return ""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

@@ -1,0 +1,101 @@
+"""What `ovt data why` prints: one story, the same question's in several versions, or the questions that hold a text."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ovt.commands.views.data import STYLES, short, shown, story_told
+
+
+def told(found: dict[str, Any]) -> RenderableType:
+    """`why.look_up`, for people."""
+    if not found["stories"]:
+        return matches_listed(found)
+    if len(found["stories"]) == 1:
+        return story_told(found["stories"][0])
+    return Group(overview(found["stories"]), *_one_after_another(found["stories"]))
+
+
+def matches_listed(found: dict[str, Any]) -> RenderableType:
+    """The questions that hold a text, a line each."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("version", "question", "where", "text"):
+        table.add_column(column, overflow="fold", no_wrap=column != "text")
+    for match in found["matches"]:
+        place = match["place"].removeprefix(f"{match['question_id']}-")
+        table.add_row(*(short(cell, 200) for cell in (match["version"], match["question_id"], place, match["text"])))
+    left = f"{found['total']:,} questions hold it; give more of the text, or one's id"
+    return Group(table, shown(left, "dim"))
+
+
+def overview(stories: list[dict[str, Any]]) -> RenderableType:
+    """A line per version: where the question or sample ended, what was said of its replies, what is in the data."""
+    table = Table("version", "id", "ended", "correct", "in the data", box=None, header_style="bold", pad_edge=False)
+    for story in stories:
+        if "absent" in story:
+            table.add_row(short(story["version"]), "", shown("not there", "dim"), "", "")
+            continue
+        end = story["decision"]
+        ended = Text(end["decision"], STYLES.get(end["decision"], "")) + shown(f" at {end['stage']}, {end['reason']}")
+        judged = [sample["verdict"]["outcome"] for sample in story["samples"] if sample["verdict"]]
+        right = f"{judged.count('correct')} of {len(judged)}"
+        rows = ", ".join(_held(row) for row in story["rows"])
+        table.add_row(short(story["version"]), short(story["id"]), ended, right, short(rows, 80))
+    return table
+
+
+def _held(row: dict[str, Any]) -> str:
+    """ "sft reason-2"; "rl"."""
+    return " ".join([row["split"], *((row["sample_id"] or "").removeprefix(f"{row['question_id']}-").split())])
+
+
+def _one_after_another(stories: list[dict[str, Any]]) -> list[RenderableType]:
+    """Each story under its version's name; one that is another's to the letter is not told twice."""
+    parts: list[RenderableType] = []
+    for number, story in enumerate(stories):
+        twin = next((one for one in stories[:number] if _content(one) == _content(story)), None)
+        parts += [Text(), Rule(short(story["version"]), align="left", style="dim")]
+        if "absent" in story:
+            parts.append(shown(story["absent"], "dim"))
+        elif twin:
+            parts.append(shown(f"as in {twin['version']}, to the letter", "dim"))
+        else:
+            parts.append(story_told(_without_repeats(story, stories[:number])))
+    return parts
+
+
+def _content(story: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in story.items() if name != "version"}
+
+
+def _without_repeats(story: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
+    """The story without the prompts that an earlier one has, and with a word in place of each text that it has."""
+    told_in = {_said(sample): one["version"] for one in reversed(before) for sample in _replies(one)}
+    prompts = [one.get("prompts", {}) for one in before]
+    return story | {
+        "prompts": {
+            stage: messages
+            for stage, messages in story["prompts"].items()
+            if all(earlier.get(stage) != messages for earlier in prompts)
+        },
+        **{
+            level: [
+                sample | {"text": f"(this text is told in {told_in[_said(sample)]})"}
+                if _said(sample) in told_in
+                else sample
+                for sample in story[level]
+            ]
+            for level in ("captions", "samples")
+        },
+    }
+
+
+def _replies(story: dict[str, Any]) -> list[dict[str, Any]]:
+    return [sample for level in ("captions", "samples") for sample in story.get(level, ()) if sample["text"]]
+
+
+def _said(sample: dict[str, Any]) -> tuple[str, str | None]:
+    return sample["reply_key"], sample["text"]

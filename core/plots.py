@@ -1,0 +1,172 @@
+"""Plots in one style: what stats, cards and pages draw with. matplotlib is loaded when something is drawn.
+
+    with style():
+        figure, axes = make_figure(2)
+        histogram(axes[0], {"pocket@v1": bins})
+        bars(axes[1], ["visual", "plan"], {"pocket@v1": [12.3, 4.5]})
+        name_axes(axes[0], "Length of a response", "words", "rows")
+        save(figure, Path("stats.png"))
+
+The same data gives the same bytes. Names come from data sets and models: put them through `label`, and none is read as
+mathematics.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ovt.core.errors import OvtError
+from ovt.core.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT, GRID = "#22303c", "#8a97a3", "#e4e8ec"
+COLOURS = ("#2f6690", "#d1603d", "#5b8c5a", "#c29b33", "#7a5c8e", "#4a9b9b", "#a3556b", "#6b7a3a")
+OUTCOMES = {"correct": "#5b8c5a", "wrong": "#d1603d", "abstain": "#c9ced3"}
+WIDTH, HEIGHT = 4.4, 2.9  # inches of one panel
+ACROSS = 3  # panels side by side
+LETTERS = 56  # that fit side by side below a panel
+MOST_NUMBERED = 24  # bars that carry their value
+STYLE: Any = {
+    "font.size": 9, "text.color": INK, "text.parse_math": False, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8,
+    "axes.axisbelow": True, "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "xtick.major.size": 0, "ytick.major.size": 0, "legend.frameon": False,
+    "legend.fontsize": 8, "svg.hashsalt": "ovt", "svg.fonttype": "none", "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+@contextmanager
+def style() -> Generator[None]:
+    """Our style and no one else's (a user's matplotlibrc) for the length of the block."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        with mpl.rc_context(STYLE):
+            yield
+
+
+def make_figure(panels: int, title: str = "", across: int = ACROSS) -> tuple["Figure", list["Axes"]]:
+    """An empty figure with so many panels, `across` side by side; drawn without any display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    across = min(across, panels)
+    down = -(-panels // across)
+    figure = Figure(figsize=(WIDTH * across, HEIGHT * down + 0.35 * bool(title)))
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, x=0.008, ha="left", fontsize=11, color=FAINT)
+    return figure, [figure.add_subplot(down, across, at + 1) for at in range(panels)]
+
+
+def label(text: object, longest: int = 22) -> str:
+    """A name as one short line of harmless text."""
+    line = " ".join(plain("none" if text is None else str(text)[: 8 * longest]).split()) or "(empty)"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def name_axes(ax: "Axes", title: str, x: str, y: str) -> None:
+    """The panel's title and the units of its axes."""
+    ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+
+
+def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, legend: bool = True) -> None:
+    """Equal bins {"from", "to", "rows"} (whole numbers, both inside the bin) from 0: of one series as bars; of several
+    as outlines of their shares in percent, in the narrowest bins into which those of all fit."""
+    width = math.lcm(*(bins[0]["to"] + 1 - bins[0]["from"] for bins in series.values()))
+    for colour, (name, bins) in zip(COLOURS, series.items(), strict=False):
+        rows = [0] * (bins[-1]["to"] // width + 1)
+        for one in bins:
+            rows[one["from"] // width] += one["rows"]
+        edges = [float(width * place) for place in range(len(rows) + 1)]
+        if len(series) == 1:
+            ax.bar(edges[:-1], rows, width, align="edge", color=colour, edgecolor="white", linewidth=0.8)
+        else:
+            shares = [100 * count / max(sum(rows), 1) for count in rows]
+            ax.stairs(shares, edges, color=colour, linewidth=1.6, label=name)
+            ax.stairs(shares, edges, color=colour, alpha=0.10, fill=True)
+    ax.grid(visible=False, axis="x")
+    ax.margins(x=0.01)
+    if legend:
+        name_series(ax, series)
+
+
+def name_series(ax: "Axes", names: Iterable[str]) -> None:
+    """Which colour is which, beside the panel's title where there is room, else inside."""
+    names = list(names)
+    if len(names) < 2:
+        return
+    if sum(len(name) + 4 for name in names) <= 2 * LETTERS // 3:
+        beside = {"loc": "lower right", "bbox_to_anchor": (1.01, 0.985), "borderaxespad": 0.0}
+        ax.legend(ncols=len(names), handlelength=1.0, columnspacing=1.0, handletextpad=0.5, **beside)
+    else:
+        ax.legend(loc="best", handlelength=1.0)
+
+
+def name_all(figure: "Figure", names: Sequence[str]) -> None:
+    """One key for all panels, above them: which colour is which series."""
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
+    figure.legend(handles=handles, loc="outside upper left", ncols=len(names), handlelength=1.0, fontsize=10)
+
+
+def bars(
+    ax: "Axes",
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    colours: Sequence[str] = COLOURS,
+    stacked: bool = False,
+    digits: int = 0,
+    legend: bool = True,
+) -> None:
+    """A group of bars per label, one bar (or, stacked, one part of a bar) per series. Few bars carry their values."""
+    count = 1 if stacked else max(len(series), 1)
+    width = (0.62 if count == 1 else 0.82) / count
+    base = [0.0] * len(labels)
+    numbered = not stacked and len(labels) * count <= MOST_NUMBERED
+    for place, (colour, (name, values)) in enumerate(zip(colours, series.items(), strict=False)):
+        at = [number + (place - (count - 1) / 2) * width * (not stacked) for number in range(len(labels))]
+        drawn = ax.bar(at, values, width * 0.94, bottom=base, color=colour, label=name)
+        if numbered:
+            texts = [f"{value:,.{digits}f}" for value in values]
+            ax.bar_label(drawn, texts, padding=2, fontsize=7 if count > 1 else 8, color=INK)
+        base = [low + value for low, value in zip(base, values, strict=True)] if stacked else base
+    many = max(map(len, labels), default=0) * len(labels) > LETTERS
+    ax.set_xticks(range(len(labels)), labels, rotation=30 if many else 0, ha="right" if many else "center")
+    ax.grid(visible=False, axis="x")
+    ax.margins(x=0.04)
+    if len(labels) < 3:
+        ax.set_xlim((len(labels) - 1) / 2 - 1.5, (len(labels) - 1) / 2 + 1.5)
+    ax.set_ylim(top=max(ax.get_ylim()[1], 1e-9) * 1.05)
+    if legend:
+        name_series(ax, series)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Writes FILE.png (160 dpi) or FILE.svg. OvtError for another suffix."""
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise OvtError(f"cannot draw into {path.name[:80]!r}: give a file that ends in .png or .svg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(render(figure, path.suffix.lower().removeprefix(".")))
+
+
+def render(figure: "Figure", kind: str) -> bytes:
+    """The figure as "png" or "svg"; to be called inside `style`."""
+    out = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # an empty box is what it gets
+        figure.savefig(out, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
+    return out.getvalue()

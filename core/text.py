@@ -1,0 +1,24 @@
+"""Text of models and data sets, fit to be shown: no control characters, which could move a terminal's cursor, and none
+of the invisible ones that reverse or hide text."""
+
+import re
+
+import polars as pl
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """`text` with each such character replaced by "�" (line ends and tabs stay)."""
+    return _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+# What a word is, in every length that is counted: a run without white space, as Python's `str.split` has it.
+
+
+def count_words(column: str) -> pl.Expr:
+    """Words of a text column (Int32; null of null)."""
+    return pl.col(column).str.count_matches(r"\S+").cast(pl.Int32)

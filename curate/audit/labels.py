@@ -1,0 +1,163 @@
+"""Disagreements to label, and labels that come back as regression cases: two files of one JSON object a line.
+
+`ovt verify audit NAME --out FILE` writes
+
+    {"answer": "3:1", "gold": "3:7", "choices": null, "kind": "ratio", "asked_kind": "auto", "reason": "different",
+     "samples": 2, "verdicts": {"ovt": "wrong", "math-verify": "correct"}, "question": "…", "label": null}
+
+A person sets `label` to "correct" or "wrong", and `ovt verify labels FILE` appends to regressions.jsonl
+
+    {"answer": "3:1", "gold": "3:7", "choices": null, "kind": "auto", "label": "wrong"}
+
+`kind` there is how the comparison is asked for, not what came of it. `tests/verifiers/test_regressions.py` runs them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError, field_validator
+
+from ovt.core.errors import OvtError
+from ovt.core.section import Section
+from ovt.curate.audit.audit import Audit, example
+from ovt.verifiers import KINDS, verify
+
+Label = Literal["correct", "wrong"]
+
+
+class Case(Section):
+    """A regression case: what a careful person says of an answer. `why` is for readers."""
+
+    answer: str
+    gold: str
+    choices: tuple[str, ...] | None = None
+    kind: str = "auto"
+    label: Label
+    why: str = ""
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"expected one of {', '.join(KINDS)}")
+        return kind
+
+    @property
+    def asks(self) -> tuple[Any, ...]:
+        """What the case is about, whatever its label."""
+        return self.answer, self.gold, self.choices, self.kind
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rules say what the label says ("wrong" holds for an abstention: it earns nothing either)."""
+        verdict = verify(self.answer, self.gold, choices=self.choices, kind=self.kind)
+        return bool(verdict) == (self.label == "correct")
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What became of a file of labels; `failing` are the cases of it that the rules get wrong today."""
+
+    added: int
+    known: int
+    unlabelled: int
+    failing: tuple[Case, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts and cases as plain data."""
+        return vars(self) | {"failing": [case.model_dump(mode="json") for case in self.failing]}
+
+
+def write_disputed(audit: Audit, path: Path) -> int:
+    """Write the audit's disagreements to be labelled, and say how many. OvtError where the file exists with labels."""
+    if path.exists() and any(row.get("label") for _, row in read_lines(path)):
+        raise OvtError(f"{path} holds labels already: give another --out, or take them in with `ovt verify labels`")
+    rows = [
+        example(one) | {"asked_kind": audit.asked_kind, "question": one.pair.question, "label": None}
+        for one in audit.disputed
+    ]
+    write_lines(path, rows)
+    return len(rows)
+
+
+def adopt(labels: Path, cases: Path) -> Adopted:
+    """Append the labelled rows of `labels` to the regression cases; those already there stay as they are.
+
+    OvtError for a label that is neither "correct" nor "wrong", and for one that goes against a known case.
+    """
+    known = {case.asks: case for case in (read_cases(cases) if cases.exists() else ())}
+    rows = read_lines(labels)
+    labelled = [(number, case_of(labels, number, row)) for number, row in rows if row.get("label") is not None]
+    new: dict[tuple[Any, ...], Case] = {}
+    for number, case in labelled:
+        earlier = known.get(case.asks) or new.get(case.asks)
+        if earlier and earlier.label != case.label:
+            raise OvtError(
+                f"{labels} line {number} labels {case.answer[:40]!r} against {case.gold[:40]!r} {case.label}, and it is"
+                f" {earlier.label} already: mend one of the two"
+            )
+        if not earlier:
+            new[case.asks] = case
+    before = [case.model_dump(mode="json") for case in known.values()]
+    write_lines(cases, [*before, *(case.model_dump(mode="json") for case in new.values())])
+    failing = tuple(case for _, case in labelled if not case.holds)
+    return Adopted(len(new), len(labelled) - len(new), len(rows) - len(labelled), failing)
+
+
+def read_cases(path: Path) -> list[Case]:
+    """The regression cases of a file. OvtError names the line that is none."""
+    return [parse_case(path, number, row) for number, row in read_lines(path)]
+
+
+def case_of(path: Path, number: int, row: dict[str, Any]) -> Case:
+    """The case that a labelled row of an audit makes."""
+    fields = {name: row.get(name) for name in ("answer", "gold", "choices", "label")}
+    return parse_case(path, number, fields | {"kind": row.get("asked_kind", "auto"), "why": row.get("why", "")})
+
+
+def parse_case(path: Path, number: int, row: dict[str, Any]) -> Case:
+    try:
+        return Case.model_validate(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "row"
+        raise OvtError(f"{path} line {number}: {place} is {first['input']!r:.60}: {first['msg']}") from None
+
+
+def read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """(line number, object) of each line that is not empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OvtError(f"cannot read {path}: {error}; give a file that `ovt verify audit --out` wrote") from None
+    return [(number, read_object(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def read_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise OvtError(f"{path} line {number} is not JSON ({error}): expected one object a line") from None
+    if not isinstance(row, dict):
+        raise OvtError(f"{path} line {number} is {row!r:.40}: expected a JSON object")
+    return row
+
+
+def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Put `rows` in the place of the file, all of them or none. Lone surrogates are written as escapes."""
+    text = "".join(json.dumps(row, ensure_ascii=not is_encodable(row), sort_keys=False) + "\n" for row in rows)
+    fresh = path.with_name(f"{path.name}.new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh.write_text(text, encoding="utf-8", newline="\n")
+    fresh.replace(path)
+
+
+def is_encodable(row: dict[str, Any]) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""Mentions: a chain that speaks of "the caption" makes no sense to a model that sees the image.
+
+response                                              drop               why
+<think>\\nAccording to the caption the bar is red …   mentions_caption   says "the caption"
+"""
+
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from ovt.core.section import Section
+
+PHRASES = (
+    "the caption",
+    "this caption",
+    "image caption",
+    "the description",
+    "this description",
+    "image description",
+    "given description",
+    "provided description",
+    "text description",
+)
+
+
+class MentionsSection(Section):
+    """What to do about a response that holds one of `phrases` (in any letter case, as part of longer words too).
+
+    mark: keep it, with a true `mentions` column. drop: drop it (mentions_caption). off: do not look.
+    """
+
+    mode: Literal["mark", "drop", "off"] = "mark"
+    phrases: tuple[str, ...] = Field(PHRASES, min_length=1)
+
+
+def apply(frame: pl.LazyFrame, section: MentionsSection) -> pl.LazyFrame:
+    """Looks at `response`; adds drop, why, mentions (null when off) and mentions_edit, a note for the kept ones."""
+    nothing = pl.lit(None, pl.String)
+    if section.mode == "off":
+        return frame.with_columns(drop=nothing, why=nothing, mentions=pl.lit(None, pl.Boolean), mentions_edit=nothing)
+    said = pl.col("response").str.extract_many(list(section.phrases), ascii_case_insensitive=True).list.first()
+    note = pl.format('says "{}"', "said")
+    drops = pl.col("mentions") & pl.lit(section.mode == "drop")
+    return (
+        frame.with_columns(said=said)
+        .with_columns(mentions=pl.col("said").is_not_null())
+        .with_columns(
+            drop=pl.when(drops).then(pl.lit("mentions_caption")),
+            why=pl.when(drops).then(note),
+            mentions_edit=pl.when("mentions").then(note),
+        )
+        .drop("said")
+    )

@@ -1,0 +1,84 @@
+"""`ovt data funnel`: where questions and samples ended, by stage, by source and by reason, counted from the ledger.
+
+All three come from the decisions, and add up to the manifest's funnel; where they do not, the folder was edited.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.curate.versions.ledger import LEVELS, funnel
+from ovt.curate.versions.read import Version, reading, scan, verify_files
+
+UNKNOWN = "(unknown)"  # the source of what was left out at import by an ovt that did not say which
+
+
+def by_stage(version: Version) -> list[dict[str, Any]]:
+    """The manifest's funnel: level, stage, rows_in, rows_out, dropped and kept_as (reason, rows)."""
+    with reading(version):
+        return _checked(version, funnel(scan(version, "decisions")).to_dicts())
+
+
+def by_source(version: Version) -> list[dict[str, Any]]:
+    """The same for each source, with `source` first, in the order of the recipe."""
+    with reading(version):
+        ends = decisions_with_source(version)
+    whole = _checked(version, funnel(ends).to_dicts())
+    named = [one.source for one in version.manifest.provenance.inputs]
+    found = ends["source"].unique(maintain_order=True).to_list()
+    sources = [name for name in named if name in found] + [name for name in found if name not in named]
+    parts = ends.partition_by("source", as_dict=True)
+    return [{"source": source} | row for source in sources for row in _filled(funnel(parts[source,]).to_dicts(), whole)]
+
+
+def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows of one source, with those stages of the whole that dropped nothing of it and so are not told."""
+    told = {(row["level"], row["stage"]): row for row in rows}
+    levels = {row["level"] for row in rows}
+    passed = 0
+    for row in whole:
+        if row["level"] in levels:
+            through = row | {"rows_in": passed, "rows_out": passed, "dropped": [], "kept_as": []}
+            found = told.get((row["level"], row["stage"]), through)
+            passed = found["rows_out"]
+            yield found
+
+
+def by_reason(version: Version) -> list[dict[str, Any]]:
+    """One row per level, stage and reason: rows, of_stage and of_all (shares of what came to this stage, and of all of
+    this level), the most frequent of a level first; what was kept comes last."""
+    rows = []
+    for stage in by_stage(version):
+        for end in stage["dropped"] + stage["kept_as"]:
+            named = {"level": stage["level"], "stage": stage["stage"]}
+            named["decision"] = "kept" if stage["kept_as"] else "dropped"
+            rows.append(named | end | {"of_stage": end["rows"] / stage["rows_in"]})
+    levels = list(LEVELS)
+    all_rows = {level: sum(row["rows"] for row in rows if row["level"] == level) for level in levels}
+    rows.sort(key=lambda row: (levels.index(row["level"]), row["decision"] == "kept", -row["rows"]))
+    return [row | {"of_all": row["rows"] / all_rows[row["level"]]} for row in rows]
+
+
+def decisions_with_source(version: Version) -> pl.DataFrame:
+    """Every decision: level, id, question_id, stage, reason and `source`.
+
+    What was left out at import is no question; the detail of its decision names its source.
+    """
+    asked = scan(version, "questions").select("question_id", "source")
+    ends = scan(version, "decisions").join(asked, on="question_id", how="left", maintain_order="left")
+    named = pl.lit(None, pl.String)
+    for name in sorted((one.source for one in version.manifest.provenance.inputs), key=len):
+        named = pl.when(pl.col("detail").str.starts_with(f"{name} ")).then(pl.lit(name)).otherwise(named)
+    imported = pl.when(pl.col("stage") == "import").then(named)
+    source = pl.coalesce("source", imported, pl.lit(UNKNOWN)).alias("source")
+    return ends.select("level", "id", "question_id", "stage", "reason", source).collect()
+
+
+def _checked(version: Version, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`rows`, if the manifest has the same; else OvtError, naming the files that are not as they were written."""
+    if [row.model_dump(mode="json") for row in version.manifest.funnel] != rows:
+        verify_files(version)
+        raise OvtError(f"{version.path}: the funnel of its decisions is not the manifest's; build it again")
+    return rows

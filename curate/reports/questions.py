@@ -1,0 +1,95 @@
+"""What `lint`, `dedup` and `decontam` look at: the questions of a version, of a recipe or of a source."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ovt.core.errors import RecipeError
+from ovt.core.home import Home
+from ovt.core.schema import DECISIONS
+from ovt.curate.recipe import load_recipe, read_section, set_key, shipped_recipes
+from ovt.curate.screen.reference import is_version, with_images
+from ovt.curate.sources.importing import import_sources
+from ovt.curate.sources.section import SourceSection
+from ovt.curate.versions.images import restore_images
+from ovt.curate.versions.read import Version, open_version, reading, scan
+
+NO_CAPTIONS = pl.Schema({"question_id": pl.String, "text": pl.String})
+
+
+@dataclass(frozen=True)
+class Material:
+    """Questions, and what is known of them.
+
+    questions  QUESTIONS; left_out: DECISIONS on rows that the import refuses (none of a version: they are not in it)
+    captions   question_id, text: the captions that were used, of a version
+    kind       how answers are compared (verify.kind)
+    unseen     questions of a version that are not looked at: dropped ones whose images came with no row, as where it
+               was pulled from the Hub
+    """
+
+    name: str
+    questions: pl.DataFrame
+    left_out: pl.DataFrame
+    captions: pl.DataFrame
+    kind: str = "auto"
+    unseen: int = 0
+
+
+def read_material(what: str, home: Home, overrides: Iterable[str] = (), limit: int | None = None) -> Material:
+    """The questions of a recipe (a .toml file, or the name of a shipped one), a version or a source's path.
+
+    overrides: `a.b=value` for the recipe, or for the source (`columns.gold=label`). A version's name comes before a
+    shipped recipe's. Raises OvtError where there is no such thing, RecipeError for overrides of a version.
+    """
+    overrides = tuple(overrides)
+    if Path(what).suffix == ".toml" or is_shipped(what, home):
+        recipe = load_recipe(what, overrides)
+        return of_sources(recipe.name, recipe.sources, home, limit, recipe.verify.kind)
+    if is_version(what):
+        if overrides:
+            raise RecipeError(
+                f"--set {overrides[0]}: {what} is a version, which is what it is; give its recipe instead"
+            )
+        return of_version(open_version(what, home), home, limit)
+    source = source_at(what, overrides)
+    return of_sources(source.name, [source], home, limit)
+
+
+def source_at(path: str, overrides: Iterable[str]) -> SourceSection:
+    """The source at a path, with `key=value` settings such as `columns.gold=label`."""
+    tree = {"path": path}
+    for override in overrides:
+        set_key(tree, override)
+    return read_section(SourceSection, tree, f"source {path}")
+
+
+def is_shipped(what: str, home: Home) -> bool:
+    """Whether this is a shipped recipe's name, and no version's."""
+    return not (home.versions / what.partition("@")[0]).is_dir() and what in dict(shipped_recipes())
+
+
+def of_sources(name: str, sources: list[SourceSection], home: Home, limit: int | None, kind: str = "auto") -> Material:
+    imported = import_sources(sources, home, limit)
+    return Material(name, imported.questions, imported.decisions, NO_CAPTIONS.to_frame(), kind)
+
+
+def of_version(version: Version, home: Home, limit: int | None) -> Material:
+    """All questions of the ledger, kept or not, and their captions."""
+    with reading(version):
+        restore_images(version, home)
+        every = scan(version, "questions").collect()
+    questions = with_images(every, home).head(limit or len(every))
+    used = scan(version, "decisions").filter(pl.col("decision") == "kept").select("id")
+    captions = (
+        scan(version, "samples")
+        .filter(pl.col("stage") == "caption")
+        .join(used.rename({"id": "sample_id"}), on="sample_id")
+    )
+    kind = version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
+    with reading(version):
+        texts = captions.select("question_id", "text").collect()
+    unseen = 0 if limit else len(every) - len(questions)
+    return Material(version.ref, questions, DECISIONS.to_frame(), texts, kind, unseen)

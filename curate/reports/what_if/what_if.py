@@ -1,0 +1,178 @@
+"""A version decided again under other settings: the stored samples go through the same `decide` as in its build.
+
+No model is asked, and no image is read but to save. Verdicts are those of the ledger unless the verifier is asked anew.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.schema import SPLITS
+from ovt.curate.decide import Judge, Tables, decide, import_drops
+from ovt.curate.recipe import Recipe
+from ovt.curate.reports.diff.diff import STATUSES, count_kinds, count_reasons
+from ovt.curate.reports.diff.examples import SHOWN, pick
+from ovt.curate.reports.diff.word_diff import compare_words
+from ovt.curate.reports.what_if.chunks import Chunk, read_chunks, unasked
+from ovt.curate.reports.what_if.compare import ENDS, Compared, compare_chunk
+from ovt.curate.reports.what_if.settings import change
+from ovt.curate.stages import verify
+from ovt.curate.versions.images import restore_images
+from ovt.curate.versions.ledger import funnel
+from ovt.curate.versions.manifest import Provenance
+from ovt.curate.versions.read import Version, is_whole, scan, verify_files
+from ovt.curate.versions.stats import summarise
+from ovt.curate.versions.write import VersionWriter
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What is to become of the outcome: a version `name` in `home`; `rebuild` is the command that makes it again."""
+
+    name: str
+    home: Home
+    rebuild: str
+    git_commit: str | None = None
+
+
+def what_if(
+    version: Version,
+    overrides: Iterable[str],
+    *,
+    judge_again: bool = False,
+    examples: int = 3,
+    saving: Saving | None = None,
+) -> dict[str, Any]:
+    """What `version` would be with `a.b=value` overrides of its recipe, as plain data, named as in a diff.
+
+    a, saved         refs of the version, and of what it was saved as (or null)
+    settings         those that differ; verifier: {a, b}, its version that gave the verdicts
+    funnel           {a, b}: before and after, as in a manifest
+    rows             a, b: rows by split; same, changed, removed, added
+    changed          kind, rows; removed, added: stage, reason, rows: what leaves these rows out on the other side
+    stats            {a, b}: `stats.summarise`
+    examples         rows of each status but "same", `examples` at most, with their texts
+
+    judge_again: give every verdict anew, with this ovt's verifier; saving: write the outcome as a version, too.
+    Raises RecipeError for a setting that needs a model, OvtError where the version's files are not what they were.
+    """
+    recipe, settings = change(version, overrides)
+    again = judge_again or any(one["key"] == "verify.kind" for one in settings)
+    if again and recipe.verify.judge:
+        raise OvtError(
+            f"{version.ref} has a model as judge, whose verdicts cannot be given anew without it: build again"
+        )
+    verifier = VERIFIER_VERSION if again else version.manifest.provenance.verifier_version
+    if not is_whole(version):
+        verify_files(version)
+    with ExitStack() as stack:
+        writer = stack.enter_context(open_writer(version, saving)) if saving else None
+        dropped = left_out(version)
+        compared = list(decided(version, recipe, again, examples, dropped, writer))
+        judged = [use for use in version.manifest.usage if use.stage == "judge"]
+        saved = writer.finish(provenance(version, recipe, verifier, saving), judged).ref if writer and saving else None
+    about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": settings}
+    about["verifier"] = {"a": version.manifest.provenance.verifier_version, "b": verifier}
+    return about | summary(version, dropped.decisions, compared, examples)
+
+
+def open_writer(version: Version, saving: Saving) -> VersionWriter:
+    """The writer, once the files and images of `version` were seen to be whole."""
+    verify_files(version)
+    restore_images(version, saving.home)
+    return VersionWriter(saving.home, saving.name)
+
+
+def left_out(version: Version) -> Tables:
+    """What was left out before anybody was asked, as a chunk of its own; no setting here brings it back."""
+    ends = unasked(version)
+    questions = scan(version, "questions").join(ends.lazy(), on="question_id", how="semi", maintain_order="left")
+    return import_drops(ends, questions.collect())
+
+
+def decided(
+    version: Version, recipe: Recipe, again: bool, examples: int, dropped: Tables, writer: VersionWriter | None
+) -> Iterator[Compared]:
+    """Each chunk held against what it was, and written where there is a writer."""
+    if writer:
+        writer.append(**vars(dropped))
+    for chunk in read_chunks(version):
+        tables = decide_again(recipe, chunk, again)
+        if writer:
+            writer.append(**vars(tables))
+        yield compare_chunk(chunk, tables, examples)
+
+
+def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:
+    """The chunk, decided under `recipe`, whose `reason.k` may leave out some of its samples."""
+    taken = (pl.col("stage") != "reason") | (pl.col("index") < recipe.reason.k)
+    judge = rules(recipe) if again else stored(chunk.verdicts)
+    return decide(recipe, chunk.questions, chunk.samples.filter(taken), judge)
+
+
+def rules(recipe: Recipe) -> Judge:
+    """The verdicts that the verifier gives now."""
+    return lambda answered, questions: verify.judge(answered, questions, recipe.verify)
+
+
+def stored(verdicts: pl.DataFrame) -> Judge:
+    """The verdicts that the ledger has."""
+
+    def judge(answered: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+        known = verdicts.join(answered, on="sample_id", how="semi", maintain_order="left")
+        if len(known) < len(answered):
+            lost = answered.join(known, on="sample_id", how="anti")["sample_id"][0]
+            raise OvtError(f"sample {lost} has no verdict in the ledger: build the version again")
+        return known
+
+    return judge
+
+
+def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) -> Provenance:
+    """Where the saved version comes from: the same sources and models, other settings, and `version` as its parent."""
+    made = {
+        "recipe": recipe.model_copy(update={"name": saving.name}).model_dump(mode="json"),
+        "parent": version.manifest.hash_ref,
+        "git_commit": saving.git_commit,
+        "ovt_version": __version__,
+        "verifier_version": verifier,
+        "rebuild": saving.rebuild,
+    }
+    return version.manifest.provenance.model_copy(update=made)
+
+
+def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], examples: int) -> dict[str, Any]:
+    """All chunks together: the part of `what_if` that is counted."""
+    changes = pl.concat([one.changes for one in compared])
+    kept = {side: pl.concat([one.rows[place] for one in compared]) for place, side in enumerate("ab")}
+    ends = pl.concat([dropped.select(ENDS), *(one.ends for one in compared)])
+    by_split = {side: {split: int((rows["split"] == split).sum()) for split in SPLITS} for side, rows in kept.items()}
+    return {
+        "funnel": {"a": [row.model_dump(mode="json") for row in version.manifest.funnel], "b": funnel(ends).to_dicts()},
+        "rows": by_split | {name: int((changes["status"] == name).sum()) for name in STATUSES},
+        **{status: count_reasons(changes, status) for status in ("removed", "added")},
+        "changed": count_kinds(changes),
+        "stats": {side: summarise(rows.lazy()) for side, rows in kept.items()},
+        "examples": choose(compared, examples),
+    }
+
+
+def choose(compared: list[Compared], limit: int) -> list[dict[str, Any]]:
+    """Of the examples of all chunks, `limit` of each status."""
+    picked = pl.concat([one.picked for one in compared]).with_row_index("place")
+    examples = [example for one in compared for example in one.examples]
+    chosen = (pick(picked.filter(pl.col("status") == status), limit)["place"] for status in SHOWN)
+    return [worded(examples[place]) for places in chosen for place in places]
+
+
+def worded(example: dict[str, Any]) -> dict[str, Any]:
+    """With `pieces`, the word-level difference of its completions, where there are two."""
+    old, new = (side["completion"] if (side := example[name]) else None for name in "ab")
+    return example | {"pieces": compare_words(old, new) if old and new and old != new else None}

@@ -1,0 +1,200 @@
+"""The story of a question or a sample: what was asked, what was said, what was decided and why, dropped or not.
+
+`story` has one of one version; `look_up` finds what a command line names (an id, the start of one, or a text) in one
+version or in several.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from ovt.core.errors import OvtError
+from ovt.core.schema import QUESTIONS, SCREENS, SPLITS
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.reports.diff.same_question import find_same
+from ovt.curate.stages import caption, reason
+from ovt.curate.versions.data import COLUMNS
+from ovt.curate.versions.read import Version, reading, scan, scan_rows
+
+ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
+MOST_LISTED = 20
+LONGEST_SEARCHED = 500  # letters
+AROUND = 60  # letters shown on either side of a text that was found
+
+
+def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> dict[str, Any]:
+    """What `wanted` names: an id or the start of one, else (or with `as_text`) a text of questions and replies.
+
+    stories   of each version: its `story`, or {"version", "absent": why there is none}; empty where several questions
+              hold the text
+    matches   the questions that hold the text: question_id, version, place ("question", or the sample), text
+              around it; at most MOST_LISTED of `total`
+    A question that one version has under another id, since it was edited, is found there by its images and text.
+    Raises OvtError where no version has it, an id is not unique, or files are not as they were written.
+    """
+    with ExitStack() as stack:
+        for version in versions:
+            stack.enter_context(reading(version))
+        return _look_up(versions, wanted, as_text)
+
+
+def _look_up(versions: Sequence[Version], wanted: str, as_text: bool) -> dict[str, Any]:
+    told = [None if as_text else _story_or_none(version, wanted) for version in versions]
+    if any(told):
+        return {"stories": _complete(versions, told), "matches": [], "total": 0}
+    found = _search(versions, wanted)
+    matches, questions = found.head(MOST_LISTED).to_dicts(), found["question_id"].unique(maintain_order=True)
+    if not matches:
+        names = ", ".join(version.ref for version in versions)
+        known = "text" if as_text else "question, sample or text"
+        raise OvtError(f"{names} has no {known} {wanted[:80]!r}: `ovt data head` shows some ids")
+    if len(questions) > 1:
+        return {"stories": [], "matches": matches, "total": len(questions)}
+    told = [_story_or_none(version, questions[0]) for version in versions]
+    return {"stories": _complete(versions, told), "matches": matches, "total": 1}
+
+
+def _story_or_none(version: Version, prefix: str) -> dict[str, Any] | None:
+    own = _find(version, prefix)
+    return None if own is None else _tell(version, own)
+
+
+def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """The stories, with those of versions that know the question under another id, and a line for the others."""
+    known = next(story for story in told if story)
+    stories = []
+    for version, story in zip(versions, told, strict=True):
+        if story is None and known["question"]:
+            same = find_same(version, known["question"])
+            own = same and known["id"].replace(known["question"]["question_id"], same)
+            story = _story_or_none(version, own) if own else None
+        stories.append(story or {"version": version.ref, "absent": f"{version.ref} has no such {known['level']}"})
+    return stories
+
+
+def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
+    """question_id, place, text, version: one match per version and question, whose own text comes before its replies.
+
+    Letter case and white space do not count.
+    """
+    words = text.split()
+    if not 0 < len(text) <= LONGEST_SEARCHED or not words:
+        raise OvtError(f"a text of {len(text)} letters cannot be searched: give an id, or some words of the text")
+    wanted = "(?i)" + r"\s+".join(map(pl.escape_regex, words))
+    found = []
+    for version in versions:
+        asked = scan(version, "questions").select("question_id", place=pl.lit("question"), text="question")
+        said = scan(version, "samples").select("question_id", place="sample_id", text="text")
+        tables = [table.filter(pl.col("text").str.contains(wanted)) for table in (asked, said)]
+        both = pl.concat(pl.collect_all(tables, engine="streaming")).unique(
+            "question_id", keep="first", maintain_order=True
+        )
+        found.append(both.with_columns(_around(wanted), version=pl.lit(version.ref)))
+    return pl.concat(found)
+
+
+def _around(wanted: str) -> pl.Expr:
+    """The place where a text holds `wanted`, on one line."""
+    return pl.col("text").str.replace_all(r"\s+", " ").str.extract(rf"(.{{0,{AROUND}}}{wanted}.{{0,{AROUND}}})")
+
+
+def story(version: Version, prefix: str) -> dict[str, Any]:
+    """All that a version knows of the question or sample whose id is, or alone starts with, `prefix`.
+
+    version, id, level   which one it is; level "question" or "sample"
+    decision             where it ended: stage, decision, reason, detail
+    question             its row of the questions table; null for what was left out at import
+    prompts              what the models were shown, by stage: a list of messages, rendered again from the recipe
+    captions, samples    rows of the samples table, each with its `decision` and its `verdict` (or null); the story of a
+                         sample has that sample only, and the captions that led to it
+    rows                 rows of the data, without the images
+    notes                lines on what could not be told
+    Raises OvtError where no id, or more than one, starts with `prefix`.
+    """
+    own = _find(version, prefix)
+    if own is None:
+        raise OvtError(f"{version.ref} has no question or sample {prefix[:80]!r}: `ovt data head` shows some ids")
+    return _tell(version, own)
+
+
+def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
+    of_question = pl.col("question_id") == own["question_id"]
+    question = next(iter(scan(version, "questions").filter(of_question).collect().to_dicts()), None)
+    said = _said(version, of_question)
+    captions = [sample for sample in said if sample["stage"] == "caption"]
+    told = [sample for sample in said if own["level"] == "question" or own["id"] == sample["sample_id"]]
+    there = [name for name in ROW_COLUMNS if all(name in scan(version, split).collect_schema() for split in SPLITS)]
+    rows = scan_rows(version.path, there).filter(of_question).collect().to_dicts()
+    asked = None if own["stage"] in SCREENS else question
+    shown, notes = _prompts_or_note(version, asked, captions)
+    return {
+        "version": version.ref,
+        "id": own["id"],
+        "level": own["level"],
+        "decision": _decision(own),
+        "question": question,
+        "prompts": shown,
+        "captions": captions,
+        "samples": [sample for sample in told if sample["stage"] == "reason"],
+        "rows": [row for row in rows if own["level"] == "question" or own["id"] == row["sample_id"]],
+        "notes": notes,
+    }
+
+
+def _prompts_or_note(
+    version: Version, question: dict[str, Any] | None, captions: list[dict[str, Any]]
+) -> tuple[dict[str, list], list[str]]:
+    made = version.manifest.provenance
+    try:
+        return (prompts(made.recipe, question, captions) if question else {}), []
+    except (ValidationError, KeyError):
+        return {}, [f"its recipe is of another ovt ({made.ovt_version}), so the prompts cannot be shown as they were"]
+
+
+def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:
+    """The messages that each stage made of a question, by stage; no "reason" where it had no caption to reason over."""
+    questions = pl.DataFrame([question], schema=QUESTIONS)
+    described = [(one["question_id"], one["text"]) for one in captions if one["decision"]["decision"] == "kept"]
+    shown: dict[str, list] = {}
+    if recipe.get("caption"):
+        section = caption.CaptionSection.model_validate(recipe["caption"])
+        shown["caption"] = _messages(next(caption.requests(questions, section)))
+    section = reason.ReasonSection.model_validate(recipe["reason"])
+    if section.see == "image" or described:
+        table = pl.DataFrame(described, schema={"question_id": pl.String, "caption": pl.String}, orient="row")
+        shown["reason"] = _messages(next(reason.requests(questions, table, section)))
+    return shown
+
+
+def _messages(request: ChatRequest) -> list[dict[str, Any]]:
+    return [dict(message) for message in request.messages]
+
+
+def _find(version: Version, prefix: str) -> dict[str, Any] | None:
+    """The decision on the one question or sample that `prefix` names; an exact id comes before a prefix."""
+    ends = scan(version, "decisions").filter(pl.col("id").str.starts_with(prefix)).collect()
+    for level in ("question", "sample"):
+        found = ends.filter(pl.col("level") == level)
+        exact = found.filter(pl.col("id") == prefix)
+        if len(exact) or len(found) == 1:
+            return (exact if len(exact) else found).to_dicts()[0]
+        if len(found):
+            some = ", ".join(found["id"].head(3))
+            raise OvtError(
+                f"{len(found)} {level}s of {version.ref} start with {prefix[:80]!r} ({some}…): give more, or --text"
+            )
+    return None
+
+
+def _said(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
+    samples = scan(version, "samples").filter(of_question).collect().to_dicts()
+    verdicts = {row["sample_id"]: row for row in scan(version, "verdicts").filter(of_question).collect().to_dicts()}
+    ends = {row["id"]: _decision(row) for row in scan(version, "decisions").filter(of_question).collect().to_dicts()}
+    return [one | {"verdict": verdicts.get(one["sample_id"]), "decision": ends[one["sample_id"]]} for one in samples]
+
+
+def _decision(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("stage", "decision", "reason", "detail")}

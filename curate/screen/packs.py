@@ -1,0 +1,105 @@
+"""A hash pack: a benchmark as hashes, so that questions can be held against it where it is not at hand.
+
+A Parquet file with one row per hash; docs/similar.md describes it. It holds no text and no image, and none can be read
+back from it (who already has a text can tell whether it is in there).
+
+    item  kind  hash
+    0     look  72 bytes of a perceptual hash, 108 of mean colours    one per image of the item
+    0     gram  8 bytes                                               one per run of 13 words of question and choices
+    1     text  8 bytes                                               the whole of a shorter one
+
+Its metadata says, in the key "ovt-pack", the format's version, the benchmark's name, fingerprint and number of items,
+and how the hashes were made; a pack made in another way is refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.curate.screen import texts
+from ovt.curate.screen.image_hashes import LOOK, LOOK_BYTES, Looks
+
+KEY = "ovt-pack"
+FORMAT = {"version": 1, "look": LOOK, "gram": f"{texts.GRAM} words, blake2b-64"}
+HASHES = pl.Schema({"item": pl.Int32, "kind": pl.String, "hash": pl.Binary})
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A benchmark, hashed. `items` are counted from 0; `fingerprint` is a sha256 over the hashes."""
+
+    name: str
+    fingerprint: str
+    items: int
+    hashes: pl.DataFrame
+
+    @property
+    def looks(self) -> tuple[np.ndarray, Looks]:
+        """(item, look) of each image."""
+        rows = self.hashes.filter(pl.col("kind") == "look")
+        return rows["item"].to_numpy(), np.frombuffer(b"".join(rows["hash"]), np.uint8).reshape(-1, LOOK_BYTES)
+
+
+def make_pack(name: str, questions: pl.DataFrame, looks: Mapping[str, int], table: Looks) -> Pack:
+    """The hashes of QUESTIONS, each an item; `looks` has the row of each image in `table`."""
+    rows: list[tuple[int, str, bytes]] = []
+    for item, (images, question, choices) in enumerate(questions.select("images", "question", "choices").iter_rows()):
+        rows += [(item, "look", table[looks[image]].tobytes()) for image in images]
+        rows += [(item, kind, one) for kind, one in text_hashes(question, choices)]
+    digest = hashlib.sha256()
+    for item, kind, one in rows:
+        digest.update(f"{item} {kind} {one.hex()}\n".encode())
+    return Pack(name, digest.hexdigest(), len(questions), pl.DataFrame(rows, HASHES, orient="row"))
+
+
+def text_hashes(question: str, choices: list[str] | None) -> list[tuple[str, bytes]]:
+    """(kind, hash): the grams of a question and its choices, each once; the whole text where it has none."""
+    said = texts.whole(question, choices)
+    found = list(dict.fromkeys(texts.grams(said)))
+    return [("gram", one) for one in found] or ([("text", texts.text_hash(said))] if said else [])
+
+
+def save_pack(pack: Pack, path: Path) -> None:
+    """Writes a pack: the same bytes for the same pack."""
+    about = {**FORMAT, "name": pack.name, "fingerprint": pack.fingerprint, "items": pack.items}
+    try:
+        pack.hashes.write_parquet(path, metadata={KEY: json.dumps(about, sort_keys=True)}, compression="zstd")
+    except OSError as error:
+        raise OvtError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a file says that it is a pack."""
+    return about_pack(path) is not None
+
+
+def about_pack(path: Path) -> str | None:
+    try:
+        return pl.read_parquet_metadata(path).get(KEY)
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+
+
+def load_pack(path: Path) -> Pack:
+    """The pack in a file. Raises OvtError for another format, or hashes made in another way."""
+    try:
+        about = json.loads(about_pack(path) or "")
+        made = {key: about[key] for key in FORMAT}
+        name, fingerprint, items = str(about["name"]), str(about["fingerprint"]), int(about["items"])
+        hashes = pl.read_parquet(path).match_to_schema(HASHES)
+    except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
+        raise OvtError(
+            f"{path} is not a hash pack that can be read ({error}): make it again with --save-pack"
+        ) from None
+    if made != FORMAT:
+        raise OvtError(f"{path} was made as {made}, this ovt compares {FORMAT}: make it again with --save-pack")
+    lengths = pl.when(pl.col("kind") == "look").then(LOOK_BYTES).otherwise(8)
+    if hashes.filter(pl.col("hash").bin.size() != lengths).height:
+        raise OvtError(f"{path} holds hashes of another length than its format: make it again with --save-pack")
+    return Pack(name, fingerprint, items, hashes)

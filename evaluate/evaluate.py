@@ -1,0 +1,237 @@
+"""Held-out evaluation: a model answers a question set, through the client, store, prompts and verifier of curation.
+
+    questions → requests (the reason stage's, images seen) → reply store → verdicts → evals/NAME/
+
+evals/NAME/answers.parquet                       one row per answer (scores.py)
+evals/NAME/{questions,samples,verdicts}.parquet  the tables behind it, of the ledger's schemas
+evals/NAME/result.json                           what was asked of whom, and the scores; the folder appears when whole
+
+An evaluation that was stopped goes on by itself, since each reply is in the store; a finished one is found. A public
+benchmark is a question set like any other: a source section.
+"""
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+from pydantic import PositiveInt, ValidationError, field_validator, model_validator
+
+from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.parquet import TableFile
+from ovt.core.progress import Progress
+from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
+from ovt.core.section import Section
+from ovt.curate.build import chunks, replies
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
+from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.sources.images import image_bytes
+from ovt.curate.stages import prompt, reason, verify
+from ovt.curate.stages.reason import ReasonSampling, ReasonSection
+from ovt.curate.stages.verify import VerifySection
+from ovt.evaluate.scores import ANSWERS, Scores, answers_table, score
+from ovt.train.runs import check_name
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+RESULT = "result.json"
+TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "answers": ANSWERS}
+TASK = "evaluate"
+
+
+class EvaluateSampling(ReasonSampling):
+    """As `SamplingSection`; greedy, in 2,048 tokens at most (the paper asks with temperature 0.01 and top-k 1)."""
+
+    temperature: float | None = 0.0
+    top_p: float | None = None
+    max_tokens: int | None = 2048
+
+
+class EvaluateSection(Section):
+    """How a question set is asked.
+
+    k: answers per question; more than one wants a temperature. prompt: template of the user's turn, with {question}
+    and {choices}; use the one that the model was trained with (`data.prompt` of its version's recipe).
+    kind: how answers are compared, as in [verify].
+    """
+
+    k: PositiveInt = 1
+    prompt: str = reason.OVER_IMAGE
+    sampling: EvaluateSampling = EvaluateSampling()
+    kind: str = "auto"
+
+    @field_validator("prompt")
+    @classmethod
+    def _placeholders(cls, template: str) -> str:
+        return prompt.check_template(template, reason.KNOWN, ("question",))
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        return VerifySection(kind=kind).kind
+
+    @model_validator(mode="after")
+    def check_draws(self) -> "EvaluateSection":
+        if self.k > 1 and self.sampling.temperature == 0:
+            raise ValueError(f"k is {self.k}, and greedy answers are all alike: set sampling.temperature, or k = 1")
+        return self
+
+    @property
+    def asking(self) -> ReasonSection:
+        """The same as the reason stage has it."""
+        return ReasonSection(endpoint=TASK, k=self.k, see="image", prompt=self.prompt, sampling=self.sampling)
+
+
+class Asked(Section):
+    """All that the answers follow from: two evaluations with equal ones are the same.
+
+    revision: of the model's weights, where known. questions_hash: sha256 over the ids of the questions, in order.
+    """
+
+    model: str
+    revision: str | None
+    questions_hash: str
+    settings: EvaluateSection
+    verifier_version: str
+    ovt_version: str
+
+
+class Evaluation(Section):
+    """`result.json`. failed: requests without a reply, which are in no number and are asked again the next time."""
+
+    name: str
+    asked: Asked
+    failed: int
+    scores: Scores
+
+
+async def evaluate(
+    questions: pl.DataFrame,
+    endpoint: EndpointSection,
+    settings: EvaluateSection,
+    home: Home,
+    *,
+    name: str,
+    embedded: Embedded | None,
+    budget: Budget,
+    progress: Progress,
+) -> Evaluation:
+    """Answer `questions` (QUESTIONS rows, such as `import_sources` gives) and keep the result as evals/NAME.
+
+    OvtError where the name belongs to another evaluation, or nothing was answered; BudgetReached as everywhere.
+    """
+    check_name(name)
+    with ReplyStore(home.replies) as store:
+        async with open_endpoint(TASK, endpoint, embedded) as opened:
+            asked = asked_of(opened, questions, settings)
+            if found := find_evaluation(name, asked, home):
+                return found
+            tally = progress.begin(TASK, len(questions) * settings.k)
+            requests = reason.requests(questions, None, settings.asking)
+            await fill(requests, opened, store, budget, tally, partial(image_bytes, home))
+        samples = said(questions, settings, opened, store)
+    return keep(name, asked, questions, samples, home)
+
+
+def asked_of(endpoint: Endpoint, questions: pl.DataFrame, settings: EvaluateSection) -> Asked:
+    """What an evaluation's answers follow from."""
+    return Asked(
+        model=endpoint.model,
+        revision=endpoint.revision,
+        questions_hash=questions_hash(questions),
+        settings=settings,
+        verifier_version=VERIFIER_VERSION,
+        ovt_version=__version__,
+    )
+
+
+def questions_hash(questions: pl.DataFrame) -> str:
+    """Which questions they are, in which order: sha256 (hex) over their ids."""
+    return hashlib.sha256("\n".join(questions["question_id"]).encode()).hexdigest()
+
+
+def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
+    """The finished evaluation of this name; None where there is none, or requests failed. OvtError for another's."""
+    if not (home.evals / name / RESULT).is_file():
+        return None
+    there = open_evaluation(name, home)
+    old, new = there.asked.model_dump(), asked.model_dump()
+    if differing := sorted(key for key in new if old[key] != new[key]):
+        told = ", ".join(key.removesuffix("_hash").replace("_", " ") for key in differing)
+        raise OvtError(f"evaluation {name} exists and asked something else (other {told}): choose another --name")
+    return None if there.failed else there
+
+
+def said(questions: pl.DataFrame, settings: EvaluateSection, endpoint: Endpoint, store: ReplyStore) -> pl.DataFrame:
+    """The stored replies and failures, as SAMPLES rows."""
+    tables = [
+        replies(chunk, "reason", reason.requests(chunk, None, settings.asking), endpoint, store)
+        for chunk in chunks(questions)
+    ]
+    return pl.concat([SAMPLES.to_frame(), *tables])
+
+
+def keep(name: str, asked: Asked, questions: pl.DataFrame, samples: pl.DataFrame, home: Home) -> Evaluation:
+    """Judge and score the samples, and put the evaluation in its place."""
+    answered = samples.filter(pl.col("text").is_not_null())
+    if answered.is_empty():
+        why = samples["error"].drop_nulls().head(1).to_list()
+        raise OvtError(
+            f"none of {len(samples):,} requests was answered ({(why or ['no questions'])[0]}): see `ovt doctor`"
+        )
+    verdicts = verify.judge(answered, questions, VerifySection(kind=asked.settings.kind))
+    answers = answers_table(questions, answered, verdicts)
+    done = Evaluation(name=name, asked=asked, failed=len(samples) - len(answered), scores=score(answers))
+    tables = {"questions": questions, "samples": samples, "verdicts": verdicts, "answers": answers}
+    write(home.evals / name, tables, done)
+    return done
+
+
+def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> None:
+    """The tables and the result, in a folder that appears when it is whole."""
+    made = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    made.mkdir(parents=True)
+    try:
+        for table, frame in tables.items():
+            file = TableFile(made / f"{table}.parquet", TABLES[table])
+            file.append(frame)
+            file.close()
+        (made / RESULT).write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # only here where requests had failed
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def open_evaluation(name: str, home: Home) -> Evaluation:
+    """The evaluation of this name. OvtError where there is none that can be read."""
+    path = home.evals / name / RESULT
+    try:
+        return Evaluation.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        there = ", ".join(evaluation_names(home)[-10:]) or "none yet"
+        raise OvtError(f"no evaluation is named {name!r} under {home.evals}; there are: {there}") from None
+    except (OSError, ValidationError) as error:
+        raise OvtError(f"{path} cannot be read ({str(error).splitlines()[0]}): remove it, and evaluate again") from None
+
+
+def evaluation_names(home: Home) -> Sequence[str]:
+    """The names of the evaluations of this home, in order."""
+    return sorted(path.parent.name for path in home.evals.glob(f"[!.]*/{RESULT}"))
+
+
+def read_answers(name: str, home: Home) -> pl.DataFrame:
+    """The ANSWERS rows of an evaluation."""
+    return pl.read_parquet(home.evals / name / "answers.parquet")
+
+
+def embedded_endpoint(folder: str, name: str) -> EndpointSection:
+    """The endpoint of a model that runs in this process: its folder, and the name it goes by in replies."""
+    return EndpointSection(base_url=EMBEDDED + folder, model=name, max_concurrency=128)

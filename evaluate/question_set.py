@@ -1,0 +1,89 @@
+"""A question set to evaluate on: sources, as in a recipe, and how they are asked.
+
+name = "held-out"
+prompt = "{question}\\n{choices}\\nThink step by step."
+[[sources]]
+path = "pocket:figures"
+seed = 900
+limit = 500
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import Field
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.progress import Progress
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
+from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.sources.section import SourceSection
+from ovt.evaluate.evaluate import EvaluateSection, embedded_endpoint
+from ovt.train.models import resolve_model
+
+
+class QuestionSet(EvaluateSection):
+    """What `EvaluateSection` says, and the sources of the questions. name: part of the evaluation's name."""
+
+    name: Name = "held-out"
+    sources: list[SourceSection] = Field(min_length=1)
+
+    @property
+    def settings(self) -> EvaluateSection:
+        """How the questions are asked, without what they are."""
+        return EvaluateSection(**self.model_dump(include=set(EvaluateSection.model_fields)))
+
+
+def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> QuestionSet:
+    """The question set that `what` has (`question_tree`), with `a.b=value` overrides of its own keys applied.
+
+    Raises RecipeError, in one line, as recipes do.
+    """
+    where, tree = question_tree(what)
+    for override in overrides:
+        set_key(tree, override)
+    return read_section(QuestionSet, tree, where)
+
+
+def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
+    """(where, TOML tree) of a question set: a file's own, a loop's [evaluate], a recipe's questions, asked as its rows
+    ask them, or a source's path alone."""
+    if not str(what).endswith(".toml") and str(what) not in dict(shipped_recipes()):
+        return str(what), {"name": "questions", "sources": [{"path": str(what)}]}
+    where, tree = load_tree(what)
+    if "reason" not in tree:
+        return where, tree.get("evaluate", tree)
+    recipe = read_section(Recipe, tree, where)
+    asked = {"name": recipe.name, "prompt": recipe.data.prompt, "kind": recipe.verify.kind}
+    return where, asked | {"sources": tree["sources"]}
+
+
+def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
+    """Where a model answers: at a server's URL, or in this process (`resolve_model`), which knows its weights."""
+    if model.startswith(("http://", "https://")):
+        if not served_as:
+            raise OvtError(f"{model} is a server: say by which name it knows the model, with --served-as NAME")
+        return EndpointSection(base_url=model, model=served_as, revision=revision)
+    return embedded_endpoint(resolve_model(model, home), Path(model).name)
+
+
+def import_set(chosen: QuestionSet, home: Home, progress: Progress, limit: int | None = None) -> Imported:
+    """The questions of the set (and why others were left out), with progress shown."""
+    tally = progress.begin("import")
+
+    def count(rows: int) -> None:
+        tally.done = rows
+
+    imported = import_sources(chosen.sources, home, limit, count)
+    tally.total = tally.done = sum(imported.rows_in.values())
+    return imported
+
+
+def without_images_of(questions: pl.DataFrame, others: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The questions that share no image with any of `others` (tables of QUESTIONS)."""
+    seen = pl.concat([other.select(pl.col("images").explode()) for other in others]).to_series().unique()
+    return questions.filter(~pl.col("images").list.eval(pl.element().is_in(seen.implode())).list.any())

@@ -1,0 +1,78 @@
+"""What images look like."""
+
+import sys
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from ovt.core.errors import OvtError
+from ovt.curate.screen import image_hashes as looks
+from ovt.curate.screen.image_hashes import Nearness
+
+
+def row(image: Image.Image) -> np.ndarray:
+    return np.frombuffer(looks.look(image), np.uint8)
+
+
+def test_a_look_has_its_size_in_any_mode(figures):
+    for mode in ("RGB", "L", "RGBA", "P"):
+        assert len(looks.look(figures[0].convert(mode))) == looks.LOOK_BYTES
+
+
+def test_different_figures_look_different(figures):
+    hashes = [row(image) for image in figures]
+    for (one, first), (other, second) in combinations(zip(figures, hashes, strict=True), 2):
+        assert looks.are_near(first, second, Nearness()) == (one.tobytes() == other.tobytes())
+
+
+@pytest.mark.parametrize("size", [(224, 224), (84, 84)])
+def test_scaled_figures_look_the_same(figures, size):
+    hits = [
+        looks.are_near(row(image), row(image.resize(size, Image.Resampling.LANCZOS)), Nearness()) for image in figures
+    ]
+    assert np.mean(hits) >= 0.9
+
+
+def test_recompressed_figures_look_the_same(figures, jpeg):
+    hits = [looks.are_near(row(image), row(jpeg(image, 90)), Nearness()) for image in figures]
+    assert np.mean(hits) >= 0.8
+
+
+def test_a_red_and_a_blue_circle_look_different():
+    shapes = []
+    for colour in ("red", "blue"):
+        image = Image.new("RGB", (64, 64), "white")
+        ImageDraw.Draw(image).ellipse((20, 20, 44, 44), fill=colour)
+        shapes.append(row(image))
+    bits, colours = looks.distances(*shapes)
+    assert bits <= Nearness().max_bits  # the hash alone is colour-blind
+    assert colours > Nearness().max_colour
+
+
+def test_looks_of_stored_images_in_order(figures):
+    read = {str(number): image for number, image in enumerate(figures)}.__getitem__
+    table = looks.looks_of([str(number) for number in range(len(figures))], read)
+    assert [bytes(one) for one in table] == [looks.look(image) for image in figures]
+    assert looks.looks_of([], read).shape == (0, looks.LOOK_BYTES)
+
+
+def test_without_imagehash_one_line_says_what_to_install(figures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    looks.phash.cache_clear()
+    with pytest.raises(OvtError, match=r"needs imagehash, which is not installed: pip install 'ovt\[similar\]'$"):
+        looks.looks_of(["0"], lambda _: figures[0])
+    assert looks.looks_of([], lambda _: figures[0]).shape == (0, looks.LOOK_BYTES)
+
+
+def test_nearest_is_the_nearest_that_looks_the_same():
+    known = np.zeros((3, looks.LOOK_BYTES), np.uint8)
+    known[0, 0] = 0b1111  # four bits from the image
+    known[1, 0] = 0b11
+    known[2, looks.SHAPE_BYTES] = 99  # no bit, but a colour
+    rows, bits = looks.nearest(np.zeros((1, looks.LOOK_BYTES), np.uint8), known, Nearness())
+    assert (rows.tolist(), bits.tolist()) == ([1], [2])
+    none, _ = looks.nearest(known[:1], known[2:], Nearness(max_bits=0))
+    assert none.tolist() == [-1]
+    assert looks.nearest(known[:1], known[:0], Nearness())[0].tolist() == [-1]

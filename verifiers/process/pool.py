@@ -1,0 +1,232 @@
+r"""Worker processes: every verdict is come to in one, so that none can run away, whatever the text.
+
+    run("answer", [["\sqrt{8}", "2\sqrt{2}", None]], "auto", True)  ->  [["correct", "expression", "equal", …]]
+
+A worker stops a row by its CPU time, and is killed by the clock where it no longer replies; either way there is a
+reply for each row. Workers are plain `python -m ovt.verifiers.process.worker` processes that speak JSON lines over a
+socket. They start when first needed, never import the caller's `__main__`, and may be started by daemonic data-loader
+workers; a fork forgets its parent's workers and starts its own. Any number of threads may call; each call holds one
+worker.
+"""
+
+import atexit
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+WALL_LIMIT_S = 1.7
+"""After which a worker that has not replied is killed. Workers stop themselves far earlier, by their CPU time, so that
+a verdict hardly depends on how busy the machine is; this is for one that no longer runs at all. The next worker, which
+says what kind the row was, starts in what is left of two seconds."""
+
+START_LIMIT_S = 30.0
+"""For a worker to start, and to import a library; not part of any row's time, nor is the wait for a free worker."""
+
+MAX_WORKERS = max(1, min(8, os.cpu_count() or 1))
+
+MAX_TRIES = 4
+"""Workers that a row may lose: they may be killed for reasons of their own."""
+
+TIMEOUT, LOST = "timeout", "lost"
+"""What stands in the place of a reply: the row ran out of time, or lost all the workers it may lose."""
+
+
+class Lost(Exception):
+    """The worker ended before it replied."""
+
+
+class Late(Exception):
+    """The worker did not reply in time; it will be ended."""
+
+
+class Worker:
+    """One process; `ask` sends rows, `reply` waits for what comes of the next."""
+
+    def __init__(self) -> None:
+        import subprocess
+
+        paths = [path for path in sys.path if path]
+        env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        self.link, theirs = socket.socketpair()
+        with theirs:
+            # Our own interpreter and module, and none of our environment's secrets.
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-X", "utf8", "-m", "ovt.verifiers.process.worker"],
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=subprocess.DEVNULL,
+                    env=env,
+                    start_new_session=True,
+                )
+            except OSError:
+                self.link.close()
+                raise
+        self.buffer = b""
+        self.is_ready = False
+        self.deadline = 0.0
+
+    def ask(self, job: str, rows: Sequence[Any], *args: Any) -> None:
+        """Send rows, and start the clock of the first. Raises Lost where nobody is there to take them, or Late."""
+        if not self.is_ready:
+            self._allow(START_LIMIT_S)
+            self._receive()
+            self.is_ready = True
+        self._allow(WALL_LIMIT_S)
+        try:
+            self.link.settimeout(WALL_LIMIT_S)
+            self.link.sendall(json.dumps([job, rows, *args]).encode() + b"\n")
+        except TimeoutError as error:
+            raise Late from error
+        except OSError as error:
+            raise Lost from error
+
+    def reply(self) -> Any:
+        """What comes of the next row. Raises Late at the limit, Lost at the end of the process."""
+        reply = self._receive()
+        while reply in ("loading", "loaded"):
+            self._allow(START_LIMIT_S if reply == "loading" else WALL_LIMIT_S)
+            reply = self._receive()
+        self._allow(WALL_LIMIT_S)
+        return reply
+
+    def _allow(self, limit_s: float) -> None:
+        self.deadline = time.monotonic() + limit_s
+
+    def _receive(self) -> Any:
+        """The next line, as JSON."""
+        while b"\n" not in self.buffer:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise Late
+            try:
+                self.link.settimeout(left)
+                chunk = self.link.recv(1 << 16)
+            except TimeoutError as error:
+                raise Late from error
+            except OSError as error:
+                raise Lost from error
+            if not chunk:
+                raise Lost
+            self.buffer += chunk
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return json.loads(line)
+
+    def ran_out_of_time(self) -> bool:
+        """Whether the process ended by its own hard limit of CPU time."""
+        deadline = time.monotonic() + 1
+        while self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.process.returncode == -signal.SIGVTALRM
+
+    def end(self) -> None:
+        """Kill the process and let go of it."""
+        self.process.kill()
+        self.process.wait()
+        self.link.close()
+
+    def forget(self) -> None:
+        """In a forked child: let go of the parent's process without touching it."""
+        self.process.returncode = 0
+        self.link.close()
+
+
+class Pool:
+    """The idle workers of this process, and how many are out."""
+
+    def __init__(self) -> None:
+        self.idle: list[Worker] = []
+        self.all: list[Worker] = []
+        self.changed = threading.Condition()
+
+    def borrow(self) -> Worker:
+        """An idle worker, a new one while there may be more, else the next to come back. OSError where none starts."""
+        with self.changed:
+            while not self.idle and len(self.all) >= MAX_WORKERS:
+                self.changed.wait()
+            while self.idle:
+                worker = self.idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                self.all.remove(worker)
+                worker.end()
+            try:
+                worker = Worker()
+            except OSError:
+                self.changed.notify()  # The room is still there, for whoever waits next.
+                raise
+            self.all.append(worker)
+            return worker
+
+    def give_back(self, worker: Worker, usable: bool) -> None:
+        """Return a worker; one that is not usable is ended, and makes room for another."""
+        with self.changed:
+            if usable:
+                self.idle.append(worker)
+            elif worker in self.all:
+                self.all.remove(worker)
+            self.changed.notify()
+        if not usable:
+            worker.end()
+
+    def end(self) -> None:
+        """End all workers, at the interpreter's exit."""
+        with self.changed:
+            workers, self.all, self.idle = self.all, [], []
+        for worker in workers:
+            worker.end()
+
+
+_pool = Pool()
+
+
+def run(job: str, rows: Sequence[Any], *args: Any) -> list[Any]:
+    """What a job (`worker.JOBS`) comes to for each row, in order: a list, or TIMEOUT or LOST in its place."""
+    replies: list[Any] = []
+    tries = 0
+    while len(replies) < len(rows):
+        done = len(replies)
+        trouble = _feed(job, rows[done:], args, replies)
+        tries = tries + 1 if len(replies) == done else 1
+        if trouble == TIMEOUT or (trouble and tries == MAX_TRIES):
+            replies.append(trouble)
+            tries = 0
+    return replies
+
+
+def _feed(job: str, rows: Sequence[Any], args: tuple[Any, ...], replies: list[Any]) -> str:
+    """Have one worker do rows, and append its replies; what stopped it before the last, or ""."""
+    try:
+        worker = _pool.borrow()
+    except OSError:
+        return LOST
+    usable = False
+    try:
+        worker.ask(job, rows, *args)
+        for _ in rows:
+            replies.append(worker.reply())
+        usable = True
+    except Late:
+        return TIMEOUT
+    except Lost:
+        return TIMEOUT if worker.ran_out_of_time() else LOST
+    finally:
+        _pool.give_back(worker, usable)
+    return ""
+
+
+def _after_fork() -> None:
+    global _pool
+    for worker in _pool.all:
+        worker.forget()
+    _pool = Pool()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(lambda: _pool.end())

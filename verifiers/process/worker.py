@@ -1,0 +1,93 @@
+"""The process behind `pool.py`: reads jobs as JSON lines, does each row under its limits of time and memory, replies.
+
+    ["answer", [["7", "7.0", null]], "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+
+A row that meets its limit is answered too, and leaves the process fit for the next. The process ends with its input.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import astuple
+from functools import partial
+from typing import Any
+
+from ovt.verifiers.check import check_answer, check_response
+from ovt.verifiers.extract import split_response
+from ovt.verifiers.kinds.kinds import read_gold
+from ovt.verifiers.lint import lint
+from ovt.verifiers.process import clock
+from ovt.verifiers.verdict import Verdict, undecided
+
+MEMORY_LIMIT = 4 << 30
+
+
+def main() -> None:
+    """Serve jobs until the input ends."""
+    replies = os.fdopen(os.dup(1), "wb")
+    # Nothing that a library prints may get between the replies.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    logging.disable(logging.CRITICAL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def reply(message: Any) -> None:
+        replies.write(json.dumps(message).encode() + b"\n")
+        replies.flush()
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    clock.start(reply)
+    reply("ready")
+    for line in sys.stdin.buffer:
+        job, rows, *args = json.loads(line)
+        for row in rows:
+            reply(JOBS[job](*row, *args))
+
+
+def _judge(
+    job: str, text: str, gold: str, choices: list[str] | None, kind: str, presume_wrong: bool
+) -> tuple[Any, ...]:
+    """The fields of a verdict, whatever happens."""
+    try:
+        with clock.limited():
+            return astuple(CHECKS[job](text, gold, tuple(choices) if choices else None, kind, presume_wrong))
+    except clock.OutOfTime:
+        return _undecided(text, gold, job, "timeout", kind)
+    except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
+        return _undecided(text, gold, job, "error", kind, repr(error))
+
+
+def _undecided(text: str, gold: str, job: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
+    """An abstention with what can quickly be said of it: the gold's kind, the answer."""
+    try:
+        with clock.limited(clock.LIMIT_S / 4):
+            kind = read_gold(gold, kind).kind
+            text = split_response(text).answer if job == "response" else text
+    except (clock.OutOfTime, Exception):  # noqa: BLE001 (as above)
+        text = ""
+    return astuple(undecided(reason, kind, text, gold, detail))
+
+
+def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
+    try:
+        with clock.limited():
+            return [lint(gold, tuple(choices) if choices else None, kind)]
+    except clock.OutOfTime:
+        return ["gold_takes_too_long"]
+
+
+CHECKS: dict[str, Callable[..., Verdict]] = {"answer": check_answer, "response": check_response}
+JOBS: dict[str, Callable[..., Any]] = {
+    "answer": partial(_judge, "answer"),
+    "response": partial(_judge, "response"),
+    "undecided": _undecided,
+    "lint": _lint,
+}
+
+
+if __name__ == "__main__":
+    main()
