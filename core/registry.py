@@ -1,0 +1,118 @@
+"""What others may add without a fork: filters, kinds of answers, sources, exporters, benchmarks and embedded models.
+
+A package names what it adds in its entry points, and is found wherever it is installed:
+
+    [project.entry-points."ovt.filters"]
+    min_words = "ovt_min_words:min_words"
+
+A notebook or a script adds for the length of its process, with a decorator: `@ovt.filter`. Ours stand in the tables
+below, in the form of entry points. Nothing is imported before it is asked for, so adding one costs a build that does
+not use it nothing.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module, metadata
+from typing import Any, TypeVar, overload
+
+from ovt.core.errors import OvtError, RecipeError
+
+Thing = TypeVar("Thing")
+
+
+@dataclass
+class Registry:
+    """One seam: what there is of one sort, by name.
+
+    noun   what one of them is called in messages; group: the entry points that others name theirs in
+    ours   name → "module:attribute" of those that come with ovt; their names cannot be taken
+    """
+
+    noun: str
+    group: str
+    ours: Mapping[str, str]
+    added: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def installed(self) -> dict[str, metadata.EntryPoint]:
+        """What installed packages name, by name. Raises OvtError where two take one name, or one of ours."""
+        found: dict[str, metadata.EntryPoint] = {}
+        for point in metadata.entry_points(group=self.group):
+            if point.name in self.ours or (point.name in found and found[point.name].value != point.value):
+                raise OvtError(
+                    f"{self.noun} {point.name!r} of {point.dist.name if point.dist else point.value} is taken "
+                    "already; rename it or uninstall one of the packages"
+                )
+            found[point.name] = point
+        return found
+
+    def names(self) -> list[str]:
+        """Ours in their order, then others' by name."""
+        return list(dict.fromkeys([*self.ours, *sorted([*self.installed, *self.added])]))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.ours or name in self.added or name in self.installed
+
+    def get(self, name: str) -> Any:
+        """What is registered as `name`, imported if need be. Raises RecipeError with the nearest known name."""
+        if name in self.added:
+            return self.added[name]
+        if name in self.ours:
+            module, _, attribute = self.ours[name].partition(":")
+            return getattr(import_module(module), attribute)
+        if name in self.installed:
+            return self._load(self.installed[name])
+        known = self.names()
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(known)}"
+        raise RecipeError(f"{name[:40]!a} is not a known {self.noun}; {hint}")
+
+    def _load(self, point: metadata.EntryPoint) -> Any:
+        try:
+            return point.load()
+        except Exception as error:
+            where = point.dist.name if point.dist else point.value
+            raise OvtError(
+                f"{self.noun} {point.name!r} of the package {where} cannot be loaded "
+                f"({type(error).__name__}: {error}); update or uninstall that package"
+            ) from error
+
+    @overload
+    def __call__(self, thing: Callable[..., Any]) -> Callable[..., Any]: ...
+    @overload
+    def __call__(self, *, name: str) -> Callable[[Thing], Thing]: ...
+    def __call__(self, thing: Any = None, *, name: str | None = None) -> Any:
+        """The decorator: registers `thing` under its own name, or under `name`, for this process."""
+        if thing is None:
+            return lambda decorated: self._add(name or decorated.__name__, decorated)
+        return self._add(thing.__name__, thing)
+
+    def _add(self, name: str, thing: Thing) -> Thing:
+        if name in self.ours or name in self.installed:
+            raise OvtError(f"{self.noun} {name!r} is taken already; give yours another name")
+        self.added[name] = thing
+        return thing
+
+
+FILTERS = Registry(
+    "filter",
+    "ovt.filters",
+    {name: f"ovt.curate.filters.{name}:apply" for name in ("format", "reflection", "mentions", "repetition", "length")},
+)
+EXPORTERS = Registry(
+    "export format",
+    "ovt.exports",
+    {
+        "trl": "ovt.curate.export.trl",
+        "llamafactory": "ovt.curate.export.llamafactory",
+        "easyr1": "ovt.curate.export.easyr1",
+        "ms-swift": "ovt.curate.export.swift",
+        "openai": "ovt.curate.export.openai",
+    },
+)
+SOURCES = Registry("kind of source", "ovt.sources", {})
+KINDS = Registry("kind of answer", "ovt.kinds", {})
+BENCHMARKS = Registry("benchmark", "ovt.benchmarks", {})
+MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
