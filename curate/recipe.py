@@ -104,13 +104,12 @@ def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
 
 def read_recipe(path: str | Path) -> tuple[str, str]:
     """(where, text) of a recipe file, or of a shipped recipe when `path` is a name such as `pocket`."""
-    file = Path(path)
+    file, shipped = Path(path), dict(shipped_recipes())
+    if str(path) in shipped and not file.is_file():
+        return f"recipe {path}", shipped[str(path)]
     try:
         return str(file), file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        shipped = dict(shipped_recipes())
-        if str(path) in shipped:
-            return f"recipe {path}", shipped[str(path)]
         names = ", ".join(sorted(shipped))
         raise RecipeError(f"no recipe at {path}; give a TOML file, or one of ours: {names}") from None
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,3 +48,25 @@ def load(name: str) -> Any:
         sys.modules[module] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[module])
     return sys.modules[module]
+
+
+@pytest.fixture(scope="session")
+def small_vlm(tmp_path_factory) -> Path:
+    """A folder with an untrained Qwen2.5-VL of 0.2 M parameters; a picture of 56x56 px is 4 visual tokens."""
+    import torch
+    from transformers import AutoTokenizer
+
+    from ovt.pocket.model import TEXT, VISION, WEIGHTS, build, make_config, save_processor
+
+    folder = tmp_path_factory.mktemp("small-vlm")
+    tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)
+    save_processor(tokenizer, folder)
+    pixels = json.loads((folder / "preprocessor_config.json").read_text()) | {"min_pixels": 784, "max_pixels": 12544}
+    (folder / "preprocessor_config.json").write_text(json.dumps(pixels))
+    text = TEXT | {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 2,
+                   "num_key_value_heads": 2, "max_position_embeddings": 512}  # fmt: skip
+    vision = VISION | {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2,
+                       "fullatt_block_indexes": [0], "out_hidden_size": 64}  # fmt: skip
+    model = build(make_config(tokenizer, text, vision), seed=3)
+    model.to(torch.float32).save_pretrained(folder)
+    return folder
