@@ -3,7 +3,7 @@
 import errno
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from ovt.commands.options import HomePath, Json, Overrides
 from ovt.commands.terminal import console, print_json
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-
-if TYPE_CHECKING:
-    from ovt.curate.endpoints.endpoint import Transport
 
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
@@ -43,9 +40,8 @@ for group, parts in {
 
 
 @app.callback()
-def ovt(context: typer.Context) -> None:
+def ovt() -> None:
     """Turn image questions with known answers into verified reasoning data, and train on it."""
-    context.obj = embedded
 
 
 @app.command()
@@ -63,25 +59,13 @@ def doctor(
 
     findings = list(examine(Home.locate(home)))
     if recipe:
-        findings += asyncio.run(examine_endpoints(load_recipe(recipe, overrides or ()), embedded))
+        findings += asyncio.run(examine_endpoints(load_recipe(recipe, overrides or ())))
     if json:
         print_json([vars(finding) for finding in findings])
     else:
         print_findings(findings)
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(1)
-
-
-def embedded(model: str) -> "Transport":
-    """The model of an "embedded:…" endpoint; only this line lets torch into a build."""
-    try:
-        from ovt.pocket.engine import load as load_model
-    except ModuleNotFoundError as error:
-        raise OvtError(
-            f"embedded:{model} needs {error.name}, which is not installed: pip install 'ovt[train]', "
-            "or give the endpoint a server's base_url"
-        ) from error
-    return load_model(model)
 
 
 def print_findings(findings: list[Any]) -> None:

@@ -34,7 +34,6 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
-from ovt.cli import embedded
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.core.statistics import mean_interval, share_interval
@@ -134,7 +133,7 @@ def run(condition: str, seed: int, home: Home, size: float, questions: pl.DataFr
     if condition == "direct":
         answer_directly(home, size, questions)
         return
-    tools = Tools(embedded=embedded, say=lambda line: print(line, file=sys.stderr, flush=True))
+    tools = Tools(say=lambda line: print(line, file=sys.stderr, flush=True))
     run_loop(make_recipe(condition, seed, size), home, tools, questions)
 
 
@@ -142,7 +141,7 @@ def answer_directly(home: Home, size: float, questions: pl.DataFrame) -> None:
     """The base's direct answers to the held-out questions; the same for every seed."""
     settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
     endpoint = embedded_endpoint(str(POCKET), "pocket")
-    told = {"embedded": embedded, "budget": Budget(), "progress": Progress()}
+    told = {"budget": Budget(), "progress": Progress()}
     asyncio.run(evaluate(questions, endpoint, settings, home, name="study-direct", **told))
 
 

@@ -9,7 +9,6 @@ from ovt.commands.terminal import console, git_commit, print_built, print_json, 
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
-    from ovt.curate.endpoints.endpoint import Embedded
     from ovt.curate.recipe import Recipe
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
@@ -17,7 +16,6 @@ commands = typer.Typer(no_args_is_help=True, help="Turn questions with images in
 
 @commands.command()
 def build(
-    context: typer.Context,
     recipe: RecipePath,
     overrides: Overrides = None,
     limit: Limit = None,
@@ -37,7 +35,7 @@ def build(
     chosen = load_recipe(recipe, overrides or ())
     if dry_run:
         with resumable():
-            print_plan(chosen, Home.locate(home), limit, context.obj, json)
+            print_plan(chosen, Home.locate(home), limit, json)
         return
     progress = Progress()
     with resumable(), live_panel(progress, console(stderr=True)):
@@ -49,7 +47,6 @@ def build(
             rebuild=rebuild_line("ovt curate build", recipe, overrides, limit),
             limit=limit,
             git_commit=git_commit(),
-            embedded=context.obj,
         )
     for note in progress.notes:
         console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
@@ -58,7 +55,6 @@ def build(
 
 @commands.command()
 def preview(
-    context: typer.Context,
     recipe: RecipePath,
     overrides: Overrides = None,
     n: Annotated[int, typer.Option("--questions", "-n", min=1, help="How many questions.")] = 3,
@@ -75,7 +71,7 @@ def preview(
 
     with resumable():
         budget = Budget(max_usd, max_tokens)
-        stories = run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget, context.obj)
+        stories = run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget)
     if json:
         print_json(stories)
         return
@@ -84,13 +80,13 @@ def preview(
         console().print(story_told(story))
 
 
-def print_plan(recipe: "Recipe", home: Home, limit: int | None, embedded: "Embedded", as_json: bool) -> None:
+def print_plan(recipe: "Recipe", home: Home, limit: int | None, as_json: bool) -> None:
     from rich.table import Table
 
     from ovt.commands.views.data import shown
     from ovt.curate.plan import plan
 
-    plans = [stage.as_dict() for stage in plan(recipe, home, limit, embedded)]
+    plans = [stage.as_dict() for stage in plan(recipe, home, limit)]
     if as_json:
         print_json(plans)
         return

@@ -37,7 +37,6 @@ Evaluations = Annotated[list[str], typer.Argument(metavar="NAME NAME...", help="
 
 @commands.command()
 def run(
-    context: typer.Context,
     model: Model,
     questions: Questions,
     overrides: Settings = None,
@@ -69,7 +68,6 @@ def run(
                 chosen.settings,
                 where,
                 name=name or default_name(model, served_as, chosen.name),
-                embedded=context.obj,
                 budget=Budget(max_usd, max_tokens),
                 progress=progress,
             )

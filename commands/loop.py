@@ -22,7 +22,6 @@ LoopName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The loop
 
 @commands.command()
 def run(
-    context: typer.Context,
     recipe: RecipePath,
     overrides: Overrides = None,
     max_usd: MaxUsd = None,
@@ -50,7 +49,6 @@ def run(
         from ovt.train.loop.work import Tools
 
         tools = Tools(
-            embedded=context.obj,
             budget=Budget(max_usd, max_tokens),
             git_commit=git_commit(),
             rebuild=rebuild_line("ovt loop run", recipe, overrides),

@@ -65,7 +65,6 @@ def attack(json: Json = False) -> None:
 
 @commands.command()
 def audit(
-    context: typer.Context,
     ref: Ref,
     limit: MaxSamples = None,
     out: Annotated[Path | None, typer.Option(help="Write the disagreements to this JSONL file, to label.")] = None,
@@ -85,7 +84,7 @@ def audit(
 
     recipe = load_recipe(judge_recipe, overrides or ()) if judge_recipe else None
     with resumable():
-        audited = run(ref, Home.locate(home), limit, recipe, Budget(max_usd, max_tokens), context.obj)
+        audited = run(ref, Home.locate(home), limit, recipe, Budget(max_usd, max_tokens))
     about = as_dict(audited)
     print_json(about) if json else console().print(audit_report(about))
     if out:

@@ -26,7 +26,7 @@ from ovt.curate.decide import CHUNK, Tables, decide, described, import_drops
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
+from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
 from ovt.curate.screen.screen import Screened, screen
@@ -51,16 +51,15 @@ def build(
     rebuild: str,
     limit: int | None = None,
     git_commit: str | None = None,
-    embedded: Embedded | None = None,
 ) -> Version:
     """Build a version of `recipe.name`, asking only for replies that are not stored yet.
 
-    limit: questions at most. rebuild: the command that makes this version again, for its card. embedded: makes the
-    models of "embedded:…" endpoints. Raises BudgetReached and OvtError; whatever was answered until then is kept.
+    limit: questions at most. rebuild: the command that makes this version again, for its card. Raises
+    BudgetReached and OvtError; whatever was answered until then is kept.
     """
     imported = import_questions(recipe, home, progress, limit)
     screened = screen_questions(recipe, imported.questions, home, progress)
-    endpoints = open_endpoints(recipe, embedded)
+    endpoints = open_endpoints(recipe)
     provenance = provenance_of(recipe, imported, screened, endpoints, rebuild, git_commit)
     if (built := built_before(recipe.name, provenance, home)) is not None:
         return built
@@ -102,10 +101,10 @@ def screen_questions(recipe: Recipe, questions: pl.DataFrame, home: Home, progre
     return screened
 
 
-def open_endpoints(recipe: Recipe, embedded: Embedded | None) -> dict[str, Endpoint]:
+def open_endpoints(recipe: Recipe) -> dict[str, Endpoint]:
     """The endpoints that stages of the recipe use, by name; nothing is sent, no key is needed yet."""
     used = {section.endpoint for section in (recipe.caption, recipe.reason, recipe.verify.judge) if section}
-    return {name: open_endpoint(name, recipe.endpoints[name], embedded) for name in sorted(used)}
+    return {name: open_endpoint(name, recipe.endpoints[name]) for name in sorted(used)}
 
 
 async def ask(

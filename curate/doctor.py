@@ -17,7 +17,7 @@ from typing import Literal
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.endpoints.endpoint import Embedded, open_endpoint
+from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.probe import Probe, probe
 from ovt.curate.recipe import Recipe
 
@@ -104,12 +104,12 @@ def examine_hub(environ: Mapping[str, str]) -> Finding:
     return Finding("hub", "warn", "no token", "set HF_TOKEN to publish, or to read gated and private data")
 
 
-async def examine_endpoints(recipe: Recipe, embedded: Embedded | None) -> list[Finding]:
+async def examine_endpoints(recipe: Recipe) -> list[Finding]:
     """A round trip with an image to every URL of every endpoint of the recipe; nothing is stored."""
     findings = []
     for name, section in recipe.endpoints.items():
         try:
-            async with open_endpoint(name, section, embedded) as endpoint:
+            async with open_endpoint(name, section) as endpoint:
                 needs_images = name in seeing_endpoints(recipe)
                 findings += [judge_probe(name, found, needs_images) for found in await probe(endpoint)]
         except OvtError as error:

@@ -16,7 +16,7 @@ from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.curate.build import chunks, describe, import_questions, open_endpoints, reasoned, screen_questions
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.endpoint import Embedded, Endpoint
+from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.expect import Expected, expected
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
@@ -42,12 +42,12 @@ class StagePlan:
         return {"stage": self.stage, "endpoint": self.endpoint, "rows": self.rows, **dataclasses.asdict(self.expected)}
 
 
-def plan(recipe: Recipe, home: Home, limit: int | None, embedded: Embedded | None) -> list[StagePlan]:
+def plan(recipe: Recipe, home: Home, limit: int | None) -> list[StagePlan]:
     """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
     imported = import_questions(recipe, home, Progress(), limit)
     questions = screen_questions(recipe, imported.questions, home, Progress()).questions
     images = partial(image_bytes, home)
-    endpoints = open_endpoints(recipe, embedded)
+    endpoints = open_endpoints(recipe)
     with ReplyStore(home.replies) as store:
         requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
         if recipe.caption:

@@ -11,13 +11,12 @@ from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.endpoint import Embedded
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
 from ovt.curate.versions.read import scan
 
 
-def preview(recipe: Recipe, home: Home, n: int, budget: Budget, embedded: Embedded | None) -> list[dict[str, Any]]:
+def preview(recipe: Recipe, home: Home, n: int, budget: Budget) -> list[dict[str, Any]]:
     """The stories (`why.story`) of the first n rows of the sources, every prompt and reply included."""
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
         version = build(
@@ -27,7 +26,6 @@ def preview(recipe: Recipe, home: Home, n: int, budget: Budget, embedded: Embedd
             progress=Progress(),
             rebuild="",
             limit=n,
-            embedded=embedded,
         )
         ends = scan(version, "decisions").filter(pl.col("level") == "question").collect()
         return [story(version, question_id) for question_id in ends["id"]]

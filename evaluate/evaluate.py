@@ -30,7 +30,7 @@ from ovt.core.section import Section
 from ovt.curate.build import chunks, replies
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
+from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.sources.images import image_bytes
@@ -119,7 +119,6 @@ async def evaluate(
     home: Home,
     *,
     name: str,
-    embedded: Embedded | None,
     budget: Budget,
     progress: Progress,
 ) -> Evaluation:
@@ -129,7 +128,7 @@ async def evaluate(
     """
     check_name(name)
     with ReplyStore(home.replies) as store:
-        async with open_endpoint(TASK, endpoint, embedded) as opened:
+        async with open_endpoint(TASK, endpoint) as opened:
             asked = asked_of(opened, questions, settings)
             if found := find_evaluation(name, asked, home):
                 return found

@@ -20,7 +20,7 @@ from ovt.core.progress import Tally
 from ovt.curate.audit.peers import PEERS, Peer, installed
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.endpoint import Embedded, Endpoint, open_endpoint
+from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import judge
@@ -76,9 +76,7 @@ class Audit:
         return sorted((one for one in self.graded if one.is_disputed), key=lambda one: -one.samples)
 
 
-def run(
-    ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, budget: Budget, embedded: Embedded | None
-) -> Audit:
+def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, budget: Budget) -> Audit:
     """Audit at most `limit` samples of the version that `ref` names, with the judge of a recipe where one is given.
 
     Raises BudgetReached and OvtError; what the judge answered until then is kept.
@@ -92,7 +90,7 @@ def run(
     found = answers(version, limit)
     if judge_recipe is None or section is None:
         return audit(version, found)
-    endpoint = open_endpoint(section.endpoint, judge_recipe.endpoints[section.endpoint], embedded)
+    endpoint = open_endpoint(section.endpoint, judge_recipe.endpoints[section.endpoint])
     with ReplyStore(home.replies) as store:
         return audit(version, found, asyncio.run(ask_judge(found, section, endpoint, store, budget)))
 

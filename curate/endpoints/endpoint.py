@@ -1,19 +1,20 @@
 """A live endpoint: a model behind URLs, its limits, and what was learned about it on the way."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ovt.core.errors import OvtError
+from ovt.core.registry import MODELS
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
 from ovt.curate.endpoints.limits import Pace
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
 
-Embedded = Callable[[str], Transport]
+FOLDERS = "pocket"  # the engine among MODELS that runs any folder with a Qwen2.5-VL
 
 # Where a key is always needed, and the variable it usually is in.
 PROVIDERS = {
@@ -92,17 +93,10 @@ class Endpoint:
             await url.transport.close()
 
 
-def open_endpoint(
-    name: str, section: EndpointSection, embedded: Embedded | None = None, environ: Mapping[str, str] = os.environ
-) -> Endpoint:
-    """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet.
-
-    `embedded` makes the transport of "embedded:WHAT" from WHAT; keys come from `environ`.
-    """
+def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet. Keys come from `environ`."""
     if section.embedded is not None:
-        if embedded is None:
-            raise OvtError(f'endpoint "{name}": no embedded model can run here, so base_url needs to be an http(s) URL')
-        transport = embedded(section.embedded)
+        transport = load_embedded(section.embedded)
         return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency), None)
     variable = key_variable(section)
     key = environ.get(variable, "").strip() if variable else ""
@@ -117,6 +111,17 @@ def open_endpoint(
     ]
     missing = variable if needed and not key else None
     return Endpoint(name, section, Urls(transports, section.max_concurrency), missing)
+
+
+def load_embedded(model: str) -> Transport:
+    """The transport of "embedded:MODEL", by the registry's loaders; only this line lets torch into a build."""
+    try:
+        return MODELS.get(model if model in MODELS else FOLDERS)(model)
+    except ModuleNotFoundError as error:
+        raise OvtError(
+            f"embedded:{model} needs {error.name}, which is not installed: pip install 'ovt[train]', "
+            "or give the endpoint a server's base_url"
+        ) from error
 
 
 def key_variable(section: EndpointSection) -> str | None:

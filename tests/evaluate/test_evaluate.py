@@ -55,7 +55,7 @@ def ask(questions, home, loopback):
 
     def run(name="first", settings=None, budget=None, rows=None, model="test-model"):
         section = EndpointSection(base_url=loopback.url, model=model, max_concurrency=4, max_retries=1)
-        told = {"embedded": None, "budget": budget or Budget(), "progress": Progress()}
+        told = {"budget": budget or Budget(), "progress": Progress()}
         rows = questions if rows is None else rows
         return asyncio.run(evaluate(rows, section, settings or EvaluateSection(), home, name=name, **told))
 
@@ -154,9 +154,8 @@ def test_differences_are_paired_by_question(ask, home, loopback):
 
 def test_an_embedded_model_answers(questions, home, small_vlm):
     from ovt.evaluate.evaluate import embedded_endpoint
-    from ovt.pocket.engine import load
 
-    told = {"embedded": load, "budget": Budget(), "progress": Progress()}
+    told = {"budget": Budget(), "progress": Progress()}
     settings = EvaluateSection(sampling={"max_tokens": 8})
     endpoint = embedded_endpoint(str(small_vlm), "small")
     first = asyncio.run(evaluate(questions, endpoint, settings, home, name="small", **told))

@@ -14,7 +14,6 @@ from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.endpoint import Embedded
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
 from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
@@ -44,12 +43,11 @@ def watch_nothing(step: Step, progress: Progress) -> AbstractContextManager[None
 class Tools:
     """What a loop works with.
 
-    embedded: makes the models of "embedded:…" endpoints. launch: how training runs as a process of its own under
-    accelerate; None: in this one. rebuild: the command that made a version, for its card. watch: shows the progress of
-    a step that asks models. say: takes a line for people at the beginning of each step.
+    launch: how training runs as a process of its own under accelerate; None: in this one. rebuild: the command that
+    made a version, for its card. watch: shows the progress of a step that asks models. say: takes a line for people at
+    the beginning of each step.
     """
 
-    embedded: Embedded | None = None
     budget: Budget = field(default_factory=Budget)
     git_commit: str | None = None
     rebuild: str = ""
@@ -140,7 +138,6 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
             progress=progress,
             rebuild=work.tools.rebuild,
             git_commit=work.tools.git_commit,
-            embedded=work.tools.embedded,
         )
 
 
@@ -167,7 +164,6 @@ def evaluate_step(step: Step, work: Work) -> Outcome:
                 work.recipe.evaluate.settings,
                 work.home,
                 name=name,
-                embedded=work.tools.embedded,
                 budget=work.tools.budget,
                 progress=progress,
             )

@@ -4,11 +4,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ovt.core.errors import OvtError
 from ovt.core.progress import Tally
+from ovt.core.registry import MODELS
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.endpoint import FOLDERS, open_endpoint
 from ovt.curate.endpoints.probe import probe
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
@@ -32,8 +36,15 @@ class Parrot:
         self.closed += 1
 
 
+@pytest.fixture(autouse=True)
+def parrot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parrots in the place of the registered models: one by its name, and whatever a folder holds."""
+    for name in ("parrot", FOLDERS):
+        monkeypatch.setitem(MODELS.added, name, Parrot)
+
+
 def test_an_embedded_model_answers_in_each_event_loop(tmp_path: Path) -> None:
-    endpoint = open_endpoint("near", EndpointSection(base_url="embedded:models/parrot"), embedded=Parrot)
+    endpoint = open_endpoint("near", EndpointSection(base_url="embedded:models/parrot"))
     assert (endpoint.model, endpoint.revision) == ("parrot", "weights of models/parrot")
     requests = [ChatRequest(({"role": "user", "content": f"hi {i}"},), {}, 2) for i in range(5)]
 
@@ -53,15 +64,24 @@ def test_an_embedded_model_answers_in_each_event_loop(tmp_path: Path) -> None:
 
 def test_other_weights_are_other_replies() -> None:
     request = ChatRequest(({"role": "user", "content": "hi"},))
-    first = open_endpoint("a", EndpointSection(base_url="embedded:x", model="m"), embedded=Parrot)
-    second = open_endpoint("a", EndpointSection(base_url="embedded:y", model="m"), embedded=Parrot)
+    first = open_endpoint("a", EndpointSection(base_url="embedded:x", model="m"))
+    second = open_endpoint("a", EndpointSection(base_url="embedded:y", model="m"))
     assert first.keys(request) != second.keys(request)
 
 
 def test_an_embedded_model_can_be_probed() -> None:
     async def run() -> Any:
-        async with open_endpoint("near", EndpointSection(base_url="embedded:parrot"), embedded=Parrot) as endpoint:
+        async with open_endpoint("near", EndpointSection(base_url="embedded:parrot")) as endpoint:
             return await probe(endpoint)
 
     (found,) = asyncio.run(run())
     assert (found.error, found.models, found.honours_n) == (None, None, True)
+
+
+def test_what_an_embedded_model_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_torch(model: str) -> Any:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setitem(MODELS.added, "parrot", without_torch)
+    with pytest.raises(OvtError, match=r"embedded:parrot needs torch.*pip install 'ovt\[train\]'.*base_url"):
+        open_endpoint("near", EndpointSection(base_url="embedded:parrot"))

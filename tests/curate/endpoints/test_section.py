@@ -78,9 +78,9 @@ def test_a_missing_key_is_told_before_anything_is_sent(section: dict[str, Any], 
     assert "\n" not in str(raised.value)
 
 
-def test_without_an_embedded_model_its_url_is_refused() -> None:
-    with pytest.raises(OvtError, match="no embedded model"):
-        open_endpoint("near", EndpointSection(base_url="embedded:pocket"))
+def test_an_embedded_model_that_is_nowhere_is_refused() -> None:
+    with pytest.raises(OvtError, match='embedded model "no/such/folder" not found'):
+        open_endpoint("near", EndpointSection(base_url="embedded:no/such/folder"))
 
 
 def test_prices_are_per_million_tokens() -> None:

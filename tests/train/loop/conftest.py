@@ -120,9 +120,7 @@ def with_rl(recipe_file, loopback) -> LoopRecipe:
 
 @pytest.fixture
 def tools() -> Tools:
-    from ovt.pocket.engine import load
-
-    return Tools(embedded=load)
+    return Tools()
 
 
 @pytest.fixture
