@@ -37,17 +37,16 @@ from PIL import Image
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.core.statistics import mean_interval, share_interval
-from ovt.curate.endpoints.budget import Budget
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
-from ovt.evaluate.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.evaluate import Session, embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
 from ovt.evaluate.question_set import import_set, without_images_of
 from ovt.evaluate.scores import mean, paired
+from ovt.pocket.weights import WEIGHTS
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record
 from ovt.train.loop.work import Tools
-from ovt.train.models import POCKET
 
 CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations", "longer")
 RANDOM_CHAIN = "curate.select.strategy=random_correct"
@@ -140,9 +139,8 @@ def run(condition: str, seed: int, home: Home, size: float, questions: pl.DataFr
 def answer_directly(home: Home, size: float, questions: pl.DataFrame) -> None:
     """The base's direct answers to the held-out questions; the same for every seed."""
     settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
-    endpoint = embedded_endpoint(str(POCKET), "pocket")
-    told = {"budget": Budget(), "progress": Progress()}
-    asyncio.run(evaluate(questions, endpoint, settings, home, name="study-direct", **told))
+    endpoint = embedded_endpoint(str(WEIGHTS), "pocket")
+    asyncio.run(evaluate("study-direct", questions, endpoint, settings, Session(home)))
 
 
 def held_out(home: Home, size: float) -> pl.DataFrame:
@@ -166,7 +164,7 @@ def pocket_figures(kept: Path) -> set[bytes]:
         from ovt.pocket.training import rows
         from ovt.pocket.training.train import PHASES
 
-        steps = json.loads((POCKET / "training.json").read_text())["schedule"]["steps"]
+        steps = json.loads((WEIGHTS / "training.json").read_text())["schedule"]["steps"]
         families, known = sorted(pocket.FAMILIES), set()
         for group in range(-(-steps // rows.GROUP)):
             phase = max(at for at, (start, _) in enumerate(PHASES) if start <= group * rows.GROUP)

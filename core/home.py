@@ -1,8 +1,11 @@
 """Where commands keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ovt.core.errors import OvtError
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,12 @@ class Home:
     @property
     def loops(self) -> Path:
         return self.path / "loops"
+
+
+def check_name(name: str, what: str = "a run") -> str:
+    """The name, where it can be a folder's; OvtError else."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise OvtError(
+            f"{name[:80]!r} cannot name {what}: use letters, digits, '.', '_' and '-', 100 characters at most"
+        )
+    return name

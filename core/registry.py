@@ -116,3 +116,4 @@ SOURCES = Registry("kind of source", "ovt.sources", {})
 KINDS = Registry("kind of answer", "ovt.kinds", {})
 BENCHMARKS = Registry("benchmark", "ovt.benchmarks", {})
 MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
+WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket.weights:WEIGHTS"})  # folders that can be trained on

@@ -14,6 +14,7 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from pydantic import PositiveInt, ValidationError, field_validator, model_valida
 
 from ovt import __version__
 from ovt.core.errors import OvtError
-from ovt.core.home import Home
+from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
 from ovt.core.progress import Progress
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
@@ -38,7 +39,6 @@ from ovt.curate.stages import prompt, reason, verify
 from ovt.curate.stages.reason import ReasonSampling, ReasonSection
 from ovt.curate.stages.verify import VerifySection
 from ovt.evaluate.scores import ANSWERS, Scores, answers_table, score
-from ovt.train.runs import check_name
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 RESULT = "result.json"
@@ -112,29 +112,32 @@ class Evaluation(Section):
     scores: Scores
 
 
+@dataclass(frozen=True)
+class Session:
+    """What an evaluation works with."""
+
+    home: Home
+    budget: Budget = field(default_factory=Budget)
+    progress: Progress = field(default_factory=Progress)
+
+
 async def evaluate(
-    questions: pl.DataFrame,
-    endpoint: EndpointSection,
-    settings: EvaluateSection,
-    home: Home,
-    *,
-    name: str,
-    budget: Budget,
-    progress: Progress,
+    name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
     """Answer `questions` (QUESTIONS rows, such as `import_sources` gives) and keep the result as evals/NAME.
 
     OvtError where the name belongs to another evaluation, or nothing was answered; BudgetReached as everywhere.
     """
-    check_name(name)
+    home = session.home
+    check_name(name, "an evaluation")
     with ReplyStore(home.replies) as store:
         async with open_endpoint(TASK, endpoint) as opened:
             asked = asked_of(opened, questions, settings)
             if found := find_evaluation(name, asked, home):
                 return found
-            tally = progress.begin(TASK, len(questions) * settings.k)
+            tally = session.progress.begin(TASK, len(questions) * settings.k)
             requests = reason.requests(questions, None, settings.asking)
-            await fill(requests, opened, store, budget, tally, partial(image_bytes, home))
+            await fill(requests, opened, store, session.budget, tally, partial(image_bytes, home))
         samples = said(questions, settings, opened, store)
     return keep(name, asked, questions, samples, home)
 
@@ -229,6 +232,13 @@ def evaluation_names(home: Home) -> Sequence[str]:
 def read_answers(name: str, home: Home) -> pl.DataFrame:
     """The ANSWERS rows of an evaluation."""
     return pl.read_parquet(home.evals / name / "answers.parquet")
+
+
+def endpoint_at(url: str, served_as: str | None, revision: str | None = None) -> EndpointSection:
+    """The endpoint of a model on a server. revision: of its weights, where known."""
+    if not served_as:
+        raise OvtError(f"{url} is a server: say by which name it knows the model, with --served-as NAME")
+    return EndpointSection(base_url=url, model=served_as, revision=revision)
 
 
 def embedded_endpoint(folder: str, name: str) -> EndpointSection:

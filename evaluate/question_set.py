@@ -15,15 +15,12 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.progress import Progress
-from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
-from ovt.evaluate.evaluate import EvaluateSection, embedded_endpoint
-from ovt.train.models import resolve_model
+from ovt.evaluate.evaluate import EvaluateSection
 
 
 class QuestionSet(EvaluateSection):
@@ -60,15 +57,6 @@ def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
     recipe = read_section(Recipe, tree, where)
     asked = {"name": recipe.name, "prompt": recipe.data.prompt, "kind": recipe.verify.kind}
     return where, asked | {"sources": tree["sources"]}
-
-
-def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
-    """Where a model answers: at a server's URL, or in this process (`resolve_model`), which knows its weights."""
-    if model.startswith(("http://", "https://")):
-        if not served_as:
-            raise OvtError(f"{model} is a server: say by which name it knows the model, with --served-as NAME")
-        return EndpointSection(base_url=model, model=served_as, revision=revision)
-    return embedded_endpoint(resolve_model(model, home), Path(model).name)
 
 
 def import_set(chosen: QuestionSet, home: Home, progress: Progress, limit: int | None = None) -> Imported:

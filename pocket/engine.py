@@ -16,10 +16,11 @@ from typing import Any
 import torch
 
 from ovt.core.errors import OvtError
+from ovt.core.hashing import hash_weights
 from ovt.pocket.generate import Row, generate
-from ovt.pocket.model import WEIGHTS, load_model, load_processor
+from ovt.pocket.model import load_model, load_processor
 from ovt.pocket.request import Asked, read_request
-from ovt.train.revision import hash_folder
+from ovt.pocket.weights import WEIGHTS
 
 BATCH = 128  # replies written at once
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
@@ -69,7 +70,7 @@ class Engine:
     """An endpoint's transport, served by a model in this process. A later `send` reopens what `close` closed."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.revision: str | None = hash_folder(folder)
+        self.revision: str | None = hash_weights(folder)
         self._name = name
         self._model = load_model(folder)
         self._processor = load_processor(folder)

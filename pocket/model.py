@@ -25,7 +25,6 @@ from transformers.utils import logging
 from ovt.core.errors import OvtError
 from ovt.pocket.tokenizer import END, PAD
 
-WEIGHTS = Path(__file__).parent / "weights"
 SIDE = 112  # px: 8x8 patches of 14 px, 4x4 visual tokens
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json", "chat_template.jinja", "tokenizer.json",
                    "tokenizer_config.json", "generation_config.json")  # fmt: skip

@@ -56,7 +56,8 @@ def small_vlm(tmp_path_factory) -> Path:
     import torch
     from transformers import AutoTokenizer
 
-    from ovt.pocket.model import TEXT, VISION, WEIGHTS, build, make_config, save_processor
+    from ovt.pocket.model import TEXT, VISION, build, make_config, save_processor
+    from ovt.pocket.weights import WEIGHTS
 
     folder = tmp_path_factory.mktemp("small-vlm")
     tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovt.core.errors import OvtError
+from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
-from ovt.train.revision import hash_folder
+from ovt.core.registry import WEIGHTS
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.evaluate.evaluate import embedded_endpoint, endpoint_at
 from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, ProcessorMixin
 
-POCKET = Path(__file__).parent / "pocket" / "weights"
 ADAPTER = "adapter_config.json"
 # What others load beside the weights: the base model's own files go with every checkpoint, byte for byte.
 PROCESSOR_FILES = (
@@ -32,8 +34,8 @@ def resolve_model(ref: str, home: Home) -> str:
 
     OvtError where `ref` is none of these, or a run that has no model yet.
     """
-    if ref == "pocket":
-        return str(POCKET)
+    if ref in WEIGHTS:
+        return str(WEIGHTS.get(ref))
     if (home.runs / ref / RECORD).is_file() and "/" not in ref:
         return str(open_finished(ref, home).model)
     folder = Path(ref).expanduser()
@@ -43,9 +45,16 @@ def resolve_model(ref: str, home: Home) -> str:
         return str(folder)
     if HUB_ID.fullmatch(ref):
         return ref
-    near = difflib.get_close_matches(ref, ["pocket", *run_names(home)], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(ref, [*WEIGHTS.names(), *run_names(home)], n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     raise OvtError(f"no model at {ref!r}: {hint}give pocket, a run's name, a folder or a Hub id such as owner/name")
+
+
+def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
+    """Where a model answers: at a server's URL, or in this process (`resolve_model`), which knows its weights."""
+    if model.startswith(("http://", "https://")):
+        return endpoint_at(model, served_as, revision)
+    return embedded_endpoint(resolve_model(model, home), Path(model).name)
 
 
 def load_model(
@@ -96,15 +105,13 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
     from transformers.utils import is_torchvision_available
 
-    from ovt.pocket.model import ImageProcessor
-
     try:
         if is_torchvision_available() or not is_qwen(where):
             processor: Any = AutoProcessor.from_pretrained(where)
         else:
             tokenizer: Any = AutoTokenizer.from_pretrained(where)
             pictures = AutoImageProcessor.from_pretrained(where)
-            processor = ImageProcessor(pictures, tokenizer, tokenizer.chat_template)
+            processor = images_only()(pictures, tokenizer, chat_template=tokenizer.chat_template)
     except (OSError, ValueError, ImportError) as error:
         raise OvtError(f"cannot load the processor of {where}: {first_line(error)}") from error
     if not getattr(processor, "image_processor", None):
@@ -116,6 +123,24 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
     if max_pixels is not None:
         limit_pixels(processor, max_pixels)
     return processor
+
+
+def images_only() -> Any:
+    """Qwen2.5-VL's processor without its video part, as a class."""
+    from transformers import Qwen2_5_VLProcessor
+
+    class ImagesOnly(Qwen2_5_VLProcessor):
+        def __init__(self, image_processor=None, tokenizer=None, **kwargs):
+            super().__init__(image_processor, tokenizer, None, **kwargs)
+
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return ["image_processor", "tokenizer"]
+
+        def check_argument_for_proper_class(self, argument_name, argument):
+            return None if argument is None else super().check_argument_for_proper_class(argument_name, argument)
+
+    return ImagesOnly
 
 
 def limit_pixels(processor: Any, max_pixels: int) -> None:
@@ -143,7 +168,7 @@ def is_qwen(where: str) -> bool:
 def weights_revision(where: str) -> str | None:
     """Which weights lie there: a hash over a folder's files, or the commit of a Hub repository (None offline)."""
     if Path(where).is_dir():
-        return hash_folder(Path(where))
+        return hash_weights(Path(where))
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 

@@ -26,7 +26,7 @@ from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
 from ovt.core.files import LOCK, try_lock
-from ovt.core.home import Home
+from ovt.core.home import Home, check_name
 from ovt.core.section import Section
 from ovt.train import devices
 
@@ -348,15 +348,6 @@ def libraries() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def check_name(name: str) -> str:
-    """The name, where it can be a folder's; OvtError else."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise OvtError(
-            f"{name[:80]!r} cannot name a run: use letters, digits, '.', '_' and '-', 100 characters at most"
-        )
-    return name
 
 
 def read_record(path: Path) -> RunRecord:

@@ -12,7 +12,7 @@ from ovt.core.errors import BudgetReached, OvtError, RecipeError
 from ovt.core.progress import Progress
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.evaluate.evaluate import EvaluateSection, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.evaluate import EvaluateSection, Session, evaluate, evaluation_names, open_evaluation, read_answers
 from ovt.evaluate.question_set import import_set, load_question_set, without_images_of
 from ovt.evaluate.scores import difference
 
@@ -55,9 +55,9 @@ def ask(questions, home, loopback):
 
     def run(name="first", settings=None, budget=None, rows=None, model="test-model"):
         section = EndpointSection(base_url=loopback.url, model=model, max_concurrency=4, max_retries=1)
-        told = {"budget": budget or Budget(), "progress": Progress()}
+        session = Session(home, budget=budget or Budget())
         rows = questions if rows is None else rows
-        return asyncio.run(evaluate(rows, section, settings or EvaluateSection(), home, name=name, **told))
+        return asyncio.run(evaluate(name, rows, section, settings or EvaluateSection(), session))
 
     return run
 
@@ -155,14 +155,14 @@ def test_differences_are_paired_by_question(ask, home, loopback):
 def test_an_embedded_model_answers(questions, home, small_vlm):
     from ovt.evaluate.evaluate import embedded_endpoint
 
-    told = {"budget": Budget(), "progress": Progress()}
+    session = Session(home)
     settings = EvaluateSection(sampling={"max_tokens": 8})
     endpoint = embedded_endpoint(str(small_vlm), "small")
-    first = asyncio.run(evaluate(questions, endpoint, settings, home, name="small", **told))
+    first = asyncio.run(evaluate("small", questions, endpoint, settings, session))
     assert first.scores.answers == 12
     assert first.asked.model == "small"
     assert len(first.asked.revision or "") == 64  # of the weights: another model under this name is another evaluation
-    assert asyncio.run(evaluate(questions, endpoint, settings, home, name="small", **told)) == first
+    assert asyncio.run(evaluate("small", questions, endpoint, settings, session)) == first
 
 
 def test_question_sets(tmp_path):

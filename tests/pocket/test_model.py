@@ -4,10 +4,11 @@ from PIL import Image
 
 from ovt.core.errors import OvtError
 from ovt.pocket import figures as pocket
-from ovt.pocket.model import WEIGHTS, build, load_model, load_processor, save
+from ovt.pocket.model import build, load_model, load_processor, save
 from ovt.pocket.tokenizer import user_turn
 from ovt.pocket.training.forward import Net, image_positions, to_patches
 from ovt.pocket.training.rows import PICTURE_AT, VISUAL_TOKENS, make_batch, make_rows
+from ovt.pocket.weights import WEIGHTS
 
 FAMILIES = sorted(pocket.FAMILIES)
 

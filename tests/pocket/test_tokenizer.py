@@ -1,8 +1,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovt.pocket.model import WEIGHTS
 from ovt.pocket.tokenizer import SPECIAL, TAGS, user_turn
+from ovt.pocket.weights import WEIGHTS
 
 
 def shipped():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from ovt.core.errors import OvtError
-from ovt.train.models import POCKET, load_model, load_processor, resolve_model, weights_revision
+from ovt.pocket.weights import WEIGHTS
+from ovt.train.models import load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import RunRecord, finish, start
 
 
 def test_a_name_leads_to_a_model(home, small_vlm):
-    assert resolve_model("pocket", home) == str(POCKET)
+    assert resolve_model("pocket", home) == str(WEIGHTS)
     assert resolve_model(str(small_vlm), home) == str(small_vlm)
     assert resolve_model("Qwen/Qwen2.5-VL-7B-Instruct", home) == "Qwen/Qwen2.5-VL-7B-Instruct"
     run = start(RunRecord(name="mine", kind="sft", model="pocket", ovt_version="0"), home)

@@ -16,7 +16,7 @@ from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
-from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
+from ovt.evaluate.evaluate import Session, evaluate, open_evaluation, questions_hash, read_answers
 from ovt.evaluate.scores import difference
 from ovt.train.card import renew_card
 from ovt.train.loop.gate import check, make_report, report_text
@@ -156,18 +156,9 @@ def train_step(step: Step, work: Work) -> Outcome:
 def evaluate_step(step: Step, work: Work) -> Outcome:
     """The held-out questions, answered by the step's model."""
     progress, name = Progress(), work.name(step.name)
+    session = Session(work.home, work.tools.budget, progress)
     with ask(step, work) as endpoint, work.tools.watch(step, progress):
-        done = asyncio.run(
-            evaluate(
-                work.questions,
-                endpoint,
-                work.recipe.evaluate.settings,
-                work.home,
-                name=name,
-                budget=work.tools.budget,
-                progress=progress,
-            )
-        )
+        done = asyncio.run(evaluate(name, work.questions, endpoint, work.recipe.evaluate.settings, session))
     scores = done.scores
     if done.failed:
         raise OvtError(
