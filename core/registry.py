@@ -112,7 +112,23 @@ EXPORTERS = Registry(
         "openai": "ovt.curate.export.openai",
     },
 )
-SOURCES = Registry("kind of source", "ovt.sources", {})
+# By NAME of paths "NAME:REST", and by suffix of files; `curate/sources/source.py` has the contract of both.
+SOURCES = Registry(
+    "kind of source",
+    "ovt.sources",
+    {
+        "files": "ovt.curate.sources.files:open_files",
+        "package": "ovt.curate.sources.files:open_package",
+        "hf": "ovt.curate.sources.arrow:open_hub",
+        "pocket": "ovt.pocket.source:open_figures",
+        ".parquet": "ovt.curate.sources.arrow:parquet_part",
+        ".jsonl": "ovt.curate.sources.files:jsonl_part",
+        ".ndjson": "ovt.curate.sources.files:jsonl_part",
+        ".json": "ovt.curate.sources.files:json_part",
+        ".csv": "ovt.curate.sources.files:csv_part",
+        ".tsv": "ovt.curate.sources.files:csv_part",
+    },
+)
 KINDS = Registry("kind of answer", "ovt.kinds", {})
 BENCHMARKS = Registry("benchmark", "ovt.benchmarks", {})
 MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from ovt.core.home import Home
+
+settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on what else runs
+settings.load_profile("no deadline")
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovt.core.errors import RecipeError
-from ovt.curate.sources.section import SourceSection
-
-Name = str | int
+from ovt.curate.sources.section import Name, SourceSection
 
 # Well-known names, the likelier first.
 _WELL_KNOWN: dict[str, tuple[str, ...]] = {

@@ -24,10 +24,9 @@ from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.image_cells import Places
 from ovt.curate.sources.images import store_image
 from ovt.curate.sources.lint import mark_readings, mark_repeats
-from ovt.curate.sources.parts import Part
-from ovt.curate.sources.readers import Opened, open_source
 from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.source import Opened, Part, open_source
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 IMPORTER_VERSION = 1  # changes with what an import makes of the same rows

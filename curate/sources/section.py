@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from ovt.core.registry import SOURCES
 from ovt.core.section import Section
+
+Name = str | int  # of a column: a number is a position in a row that is a list
 
 # What a source's columns can be mapped to.
 OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")
@@ -93,4 +96,16 @@ def name_from(path: str) -> str:
     if not parts:
         return "source"
     last = parts[0] if kind == "package" else parts[-1]
-    return re.sub(r"\.(parquet|jsonl|json|csv|tsv)$", "", last) or "source"
+    suffix = data_suffix(last)
+    # Builds are found again by the names of their sources, and those of .ndjson files have always kept it.
+    return last.removesuffix(suffix) or "source" if suffix and suffix != ".ndjson" else last
+
+
+def data_suffixes() -> list[str]:
+    """The suffixes of data files that some source reads, ours first."""
+    return [name for name in SOURCES.names() if name.startswith(".")]
+
+
+def data_suffix(name: str) -> str | None:
+    """The suffix that says how a file of this name is read, in lower case; None for any other file."""
+    return next((suffix for suffix in data_suffixes() if name.lower().endswith(suffix)), None)

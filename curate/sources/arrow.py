@@ -10,10 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
-from ovt.curate.sources.columns import Name
-from ovt.curate.sources.parts import Part, Row
-from ovt.curate.sources.section import SourceSection
-from ovt.curate.sources.splits import pick_split
+from ovt.curate.sources.section import Name, SourceSection
+from ovt.curate.sources.source import Opened, Part, Row, pick_split, split_note
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -102,7 +100,7 @@ def dataset_part(dataset: "Dataset", root: Path | None, allowed: tuple[Path, ...
     return Part(tuple(dataset.column_names), len(dataset), rows, root, allowed, image_columns(schema))
 
 
-def open_saved(folder: Path) -> Part:
+def saved_part(folder: Path) -> Part:
     """A split that `save_to_disk` wrote."""
     from datasets import Dataset
 
@@ -112,8 +110,8 @@ def open_saved(folder: Path) -> Part:
         raise OvtError(f"{folder} cannot be read as a saved dataset ({_first_line(error)})") from None
 
 
-def open_hub(section: SourceSection) -> tuple[Part, str, str]:
-    """(part, content, split) of hf://OWNER/NAME, downloaded unless cached; the commit and the split are its content.
+def open_hub(section: SourceSection, most: int | None = None) -> Opened:
+    """hf://OWNER/NAME, downloaded unless cached; its content is its commit, its configuration and its split.
 
     No code of the dataset is run, and a path in its rows cannot leave the Hub's cache.
     """
@@ -122,7 +120,7 @@ def open_hub(section: SourceSection) -> tuple[Part, str, str]:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     name = section.path.removeprefix("hf://").strip("/")
-    if name.count("/") > 1 or not name:
+    if name.count("/") > 1 or not name or ":" in name:
         raise OvtError(f"source {section.name}: path {section.path!r} is not hf://OWNER/NAME")
     if Path(name).exists():  # datasets would silently read this one
         raise OvtError(f"source {section.name}: a local {name!r} hides {section.path}: give its path, or run elsewhere")
@@ -140,7 +138,7 @@ def open_hub(section: SourceSection) -> tuple[Part, str, str]:
     content = f"{_check_commit(dataset, commit, section)} {section.config} {split}"
     cache = (HF_HUB_CACHE, DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH)
     part = dataset_part(dataset, None, tuple(Path(folder).absolute() for folder in cache))
-    return part, content, split
+    return Opened((part,), content, split_note(section, [split]))
 
 
 def _commit_online(name: str, revision: str | None) -> str | None:
