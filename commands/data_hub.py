@@ -92,19 +92,19 @@ def card(
     home: HomePath = None,
 ) -> None:
     """Print the data card of a version, as this ovt writes it."""
+    from ovt.core.files import disk_errors
     from ovt.curate.hub.card_plots import draw
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import default_tag, published
     from ovt.curate.versions.card import render_card
     from ovt.curate.versions.read import open_version
-    from ovt.curate.versions.write import one_line_errors
 
     version = open_version(ref, Home.locate(home))
     name, at = split_address(repo) if repo else ("", None)
     there = published(name, tag or at or default_tag(version), draw(version)) if name else None
     text = render_card(version.manifest, version.path, there)
     if out:
-        with one_line_errors(out):
+        with disk_errors(out):
             out.write_text(text, encoding="utf-8")
     else:
         print(text, end="")

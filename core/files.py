@@ -1,57 +1,231 @@
-"""Locks on files that end with the process that holds them: what a killed build left can be told from a live one."""
+"""Files and folders that are there whole or not at all, and locks that end with the process that holds them.
 
-import fcntl
+    write_json(path, record)                        readers find the old file or the new one, never half of one
+    with new_folder(place) as folder: …             a folder appears under its name once the block has ended well
+    with locked(folder): …                          one process at a time; a killed one holds nothing
+
+What is being written lies beside its place until it is complete and on disk, as a crash may come at any moment:
+
+    .NAME.KEY.part          the file or folder under way
+    .NAME.KEY.part.lock     held by the process that writes it; without a holder, both were left by a killed one
+    .NAME.KEY.part.old      what is about to be replaced, for the moment between two renames
+
+The next writer of NAME removes what killed ones left, and puts back what one was about to replace.
+"""
+
+import json
 import os
+import re
 import shutil
+import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from typing import Any
 
-LOCK = ".lock"
+from ovt.core.errors import OvtError
 
-
-def take_lock(path: Path) -> int:
-    """Locks a file (made if need be), waiting for it: the open descriptor; closing it unlocks, as does our end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+LOCK = ".lock"  # of a folder that outlives its writers: a run, a loop, the versions of a name
 
 
-def try_lock(path: Path) -> int | None:
-    """As `take_lock`, but None at once where another holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
+    """Writes a whole file, text as UTF-8, in the place of an older one; folders above it are made.
+
+    durable: whether it is on disk when this returns. Not waiting, and not looking for what killed writers left, suits
+    files of which there are very many and which can be made again: a power cut may leave an empty one.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if durable:
+        with replacing(path) as part:
+            part.write_bytes(data)
+        return
+    part = _name_part(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a value as indented JSON, as `write_file` does."""
+    write_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Holds a folder's lock for the length of the block."""
-    descriptor = take_lock(folder / LOCK)
+def replacing(path: Path) -> Generator[Path]:
+    """A path to write a file to, which takes the place of `path` when the block ends well and goes if it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _part(path) as part:
+        yield part
+        sync(part)
+        part.replace(path)
+        _sync_one(path.parent)
+
+
+@contextmanager
+def new_folder(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
+    """A folder to fill, which takes the place of `place` when the block ends well.
+
+    With a `key` (without dots), what a failed or killed writer of the same key left is there to be continued, and it
+    stays if this block fails. busy: the line of the OvtError where another process is writing with that key; None waits
+    for it.
+    """
+    with staging(place, key, busy) as part:
+        yield part
+        put_folder(part, place)
+
+
+@contextmanager
+def staging(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
+    """As `new_folder`, for callers that give it its place by themselves: what is left at the end is removed."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _part(place, key, busy) as part:
+        part.mkdir(exist_ok=True)
+        yield part
+
+
+def put_folder(part: Path, place: Path) -> None:
+    """Sees a folder on disk and gives it its name, in the place of an older folder, which is removed.
+
+    Of two processes that do so at once the last one wins.
+    """
+    sync(part)
+    old = _old_of(part)
+    while True:
+        if place.exists():
+            place.rename(old)
+        try:
+            part.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            _remove(old)  # another process was faster: replace its folder
+        else:
+            break
+    _sync_one(place.parent)
+    _remove(old)
+
+
+def sync(path: Path) -> None:
+    """Sees a file, or a folder with all that is in it, on disk: a full disk shows here, not after the rename."""
+    for inside in sorted(path.rglob("*")) if path.is_dir() else ():
+        _sync_one(inside)
+    _sync_one(path)
+
+
+@contextmanager
+def locked(folder: Path, busy: str | None = None) -> Generator[None]:
+    """Holds a folder's lock for the length of the block.
+
+    busy: the line of the OvtError where another process holds it; None waits until it is free.
+    """
+    with _hold(folder / LOCK, busy):
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds a folder's lock now."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with _hold(folder / LOCK, ""):
+            return False
+    except _Busy:
+        return True
+
+
+@contextmanager
+def disk_errors(place: Path) -> Generator[None]:
+    """A full disk, a quota or a missing right, as the user's line instead of a traceback."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OvtError(
+            f"cannot write {error.filename or place} ({reason}): free some space or fix the folder's permissions, then "
+            "run the same command again; every reply is kept"
+        ) from error
+
+
+@contextmanager
+def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
+    """A path beside `place` that this process alone writes to; what is there at the end goes, unless it has a key."""
+    part = _name_part(place, key)
+    for left in place.parent.glob(f".{escape(place.name)}.*.part*"):
+        if found := re.fullmatch(rf"(\.{re.escape(place.name)}\.[^.]+\.part)(?:\.lock|\.old)?", left.name):
+            _clean_up(left.with_name(found[1]), place, keep=part)
+    lock = _lock_of(part)
+    with _hold(lock, busy):
+        try:
+            yield part
+        except BaseException:
+            if not key:
+                _remove(part)
+            raise
+        else:
+            _remove(part)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _clean_up(part: Path, place: Path, keep: Path) -> None:
+    """Removes what a killed writer left, and puts back what it was about to replace; nothing of a live one's."""
+    with suppress(_Busy), _hold(_lock_of(part), ""):
+        old = _old_of(part)
+        if old.exists() and not place.exists():
+            old.rename(place)
+        _remove(old)
+        if part != keep:
+            _remove(part)
+        _lock_of(part).unlink(missing_ok=True)
+
+
+@contextmanager
+def _hold(lock: Path, busy: str | None) -> Generator[None]:
+    """Holds a lock's file; with `busy`, raises where another has it."""
+    from filelock import FileLock, Timeout  # a tenth of a second to import, and most commands write nothing
+
+    held = FileLock(lock, thread_local=False, poll_interval=0.02)
+    try:
+        held.acquire(blocking=busy is None)
+    except Timeout:
+        raise _Busy(busy) from None
     try:
         yield
     finally:
-        os.close(descriptor)
+        held.release()
 
 
-def make_locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
-    """A new folder PREFIX1, PREFIX2, … in `parent`, and the descriptor of its lock. Removes those that nobody holds."""
-    with locked(parent):
-        for left in parent.glob(f"{prefix}*"):
-            remove_unheld(left)
-        number = next(number for number in range(1, 10**6) if not (parent / f"{prefix}{number}").exists())
-        folder = parent / f"{prefix}{number}"
-        folder.mkdir()
-        return folder, take_lock(folder / LOCK)
+class _Busy(OvtError):
+    """Another process holds the lock."""
 
 
-def remove_unheld(folder: Path) -> None:
-    """Removes a folder unless somebody holds its lock."""
-    descriptor = try_lock(folder / LOCK)
-    if descriptor is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+def _name_part(place: Path, key: str = "") -> Path:
+    return place.with_name(f".{place.name}.{key or uuid.uuid4().hex[:12]}.part")
+
+
+def _lock_of(part: Path) -> Path:
+    return part.with_name(f"{part.name}.lock")
+
+
+def _old_of(part: Path) -> Path:
+    return part.with_name(f"{part.name}.old")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync_one(path: Path) -> None:
+    """A file's bytes, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
         os.close(descriptor)

@@ -11,8 +11,6 @@ benchmark is a question set like any other: a source section.
 """
 
 import hashlib
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +21,7 @@ from pydantic import PositiveInt, ValidationError, field_validator, model_valida
 
 from ovt import __version__
 from ovt.core.errors import OvtError
+from ovt.core.files import new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
 from ovt.core.progress import Progress
@@ -198,18 +197,12 @@ def keep(name: str, asked: Asked, questions: pl.DataFrame, samples: pl.DataFrame
 
 def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> None:
     """The tables and the result, in a folder that appears when it is whole."""
-    made = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    made.mkdir(parents=True)
-    try:
+    with new_folder(folder) as made:  # an older one is there only where requests had failed
         for table, frame in tables.items():
             file = TableFile(made / f"{table}.parquet", TABLES[table])
             file.append(frame)
             file.close()
-        (made / RESULT).write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # only here where requests had failed
-        made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+        write_file(made / RESULT, done.model_dump_json(indent=2) + "\n")
 
 
 def open_evaluation(name: str, home: Home) -> Evaluation:

@@ -9,7 +9,6 @@ Lengths are those of the trainer's own collator, so a row that is measured as fi
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.files import replacing
 from ovt.core.home import Home
 from ovt.core.text import plain
 from ovt.curate.stages.prompt import IMAGE_TAG, content
@@ -180,10 +180,9 @@ def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> 
     """As `measure`, read from the home where these rows went through this processor before."""
     path = home.path / "datasets" / "lengths" / f"{fingerprint(rows, processor)}.parquet"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_suffix(f".{os.getpid()}")
-        measure(rows, processor, None).write_parquet(made)
-        made.replace(path)
+        lengths = measure(rows, processor, None)
+        with replacing(path) as made:
+            lengths.write_parquet(made)
     return limited(pl.read_parquet(path), max_length)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ovt.core.files import write_file
 from ovt.train.models import copy_processor
 from ovt.train.runs import read_log
 
@@ -32,11 +33,10 @@ class LogLines(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_log(self._path) if line["step"] <= state.global_step]
             self._before = kept[-1]["time_s"] if kept else 0.0
             self._counted = next((line["num_tokens"] for line in reversed(kept) if "num_tokens" in line), None)
-            self._path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            write_file(self._path, "".join(json.dumps(line) + "\n" for line in kept))
         self._began = time.monotonic()
 
     def on_log(

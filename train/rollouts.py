@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.files import replacing
 from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.core.text import count_words
 from ovt.curate.stages import behaviours
@@ -54,10 +55,8 @@ def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -
 
 def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0) -> None:
     """Puts a batch into the run's folder, whole or not at all; the same step again replaces what was there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / f".step-{step:05}-{rank}"
-    rollouts.write_parquet(made, compression="zstd")
-    made.replace(folder / f"step-{step:05}-{rank}.parquet")
+    with replacing(folder / f"step-{step:05}-{rank}.parquet") as made:
+        rollouts.write_parquet(made, compression="zstd")
 
 
 def forget_after(folder: Path, step: int) -> None:

@@ -13,7 +13,6 @@ import difflib
 import errno
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 from collections.abc import Generator
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.files import LOCK, try_lock
+from ovt.core.files import locked, new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.section import Section
 from ovt.train import devices
@@ -146,9 +145,8 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     check_name(record.name)
     path = home.runs / record.name
     if not resume and path.exists():
-        descriptor = hold(record.name, path)
-        shutil.rmtree(path)
-        os.close(descriptor)
+        with locked(path, busy(record.name)):
+            shutil.rmtree(path)
     if not (path / RECORD).exists():
         path.mkdir(parents=True, exist_ok=True)
         write_record(path, record)
@@ -238,20 +236,8 @@ def new_model(run: Run) -> Generator[Path]:
 
     A block that fails (a full disk) leaves the model that was there, and nothing else.
     """
-    made = run.path / ".model"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    try:
+    with new_folder(run.model) as made:
         yield made
-        sync(made)
-        older = run.path / ".older"
-        shutil.rmtree(older, ignore_errors=True)
-        if run.model.exists():
-            run.model.rename(older)
-        made.rename(run.model)
-        shutil.rmtree(older, ignore_errors=True)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextmanager
@@ -263,23 +249,18 @@ def held(run: Run, main: bool = True) -> Generator[None]:
     if not main:
         yield
         return
-    descriptor = hold(run.name, run.path)
-    try:
-        yield
-    except OvtError:
-        if not run.log.exists():
-            shutil.rmtree(run.path)
-        raise
-    finally:
-        os.close(descriptor)
+    with locked(run.path, busy(run.name)):
+        try:
+            yield
+        except OvtError:
+            if not run.log.exists():
+                shutil.rmtree(run.path)
+            raise
 
 
-def hold(name: str, path: Path) -> int:
-    """The lock of a run's folder, to be closed; OvtError where another process has it."""
-    descriptor = try_lock(path / LOCK)
-    if descriptor is None:
-        raise OvtError(f"run {name} is being trained by another process: wait for it, or choose another --name")
-    return descriptor
+def busy(name: str) -> str:
+    """What is said where another process holds a run."""
+    return f"run {name} is being trained by another process: wait for it, or choose another --name"
 
 
 def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
@@ -360,15 +341,5 @@ def read_record(path: Path) -> RunRecord:
 
 
 def write_record(path: Path, record: RunRecord) -> None:
-    """Atomically, so that a reader finds the old record or the new one."""
-    made = path / f".{RECORD}"
-    made.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    made.replace(path / RECORD)
-
-
-def sync(folder: Path) -> None:
-    """Sees the files of a folder on disk: a full disk shows here, not after the rename."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    """Puts the record into a run's folder."""
+    write_file(path / RECORD, record.model_dump_json(indent=2) + "\n")

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ovt.core.files import replacing
 from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_model
 from ovt.train.runs import Run, new_model
 
@@ -72,10 +73,8 @@ def cast_weights(folder: Path, dtype: "torch.dtype") -> None:
     if (folder / ADAPTER).is_file() or dtype == torch.float32:
         return
     for path in sorted(folder.glob("*.safetensors")):
-        made = path.with_suffix(".cast")
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "pt") as file, replacing(path) as made:
             save_file({name: file.get_tensor(name).to(dtype) for name in file.keys()}, made, file.metadata())  # noqa: SIM118
-        made.replace(path)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     for part in (config, *(value for value in config.values() if isinstance(value, dict))):
         if "dtype" in part:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from pydantic import ValidationError, field_validator
 
 from ovt.core.errors import OvtError
+from ovt.core.files import write_file
 from ovt.core.section import Section
 from ovt.curate.audit.audit import Audit, example
 from ovt.verifiers import KINDS, verify
@@ -149,10 +150,7 @@ def read_object(path: Path, number: int, line: str) -> dict[str, Any]:
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Put `rows` in the place of the file, all of them or none. Lone surrogates are written as escapes."""
     text = "".join(json.dumps(row, ensure_ascii=not is_encodable(row), sort_keys=False) + "\n" for row in rows)
-    fresh = path.with_name(f"{path.name}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh.write_text(text, encoding="utf-8", newline="\n")
-    fresh.replace(path)
+    write_file(path, text)
 
 
 def is_encodable(row: dict[str, Any]) -> bool:

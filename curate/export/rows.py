@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image
 
+from ovt.core.files import write_file
 from ovt.curate.versions.read import Version
 
 BATCH_ROWS = 64
@@ -76,8 +77,5 @@ def keep_image(folder: Path, data: bytes) -> str:
     name = hashlib.sha256(data).hexdigest()
     path = folder / "images" / name[:2] / (name + suffix(data))
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".half")  # a file that has its name is whole
-        half.write_bytes(data)
-        half.replace(path)
+        write_file(path, data, durable=False)  # the folder is seen on disk as a whole
     return path.relative_to(folder).as_posix()

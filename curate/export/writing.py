@@ -1,25 +1,20 @@
 """An export's folder: written beside its place under another name, and put there whole.
 
 OUT/.export.json                which version, format and splits this is; what else lies there is the format's own
-.OUT.trl-sft-1f0c2d3e4a5b.part  an export under way; one that was stopped goes on here (image files are not written
-                                twice)
+.OUT.trl-sft-1f0c2d3e4a5b.part  an export under way; one that was stopped resumes here (images are not written twice)
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from glob import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.core.files import LOCK, remove_unheld, try_lock
+from ovt.core.files import disk_errors, new_folder, write_json
 from ovt.core.schema import SPLITS
 from ovt.curate.versions.read import Version, verify_files
-from ovt.curate.versions.write import one_line_errors
 
 RECORD = ".export.json"  # hidden: a trainer that is given the folder may read every other file in it
 FORMATS = {
@@ -63,7 +58,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     if there is not None and there | asked == there:
         return there, False
     verify_files(version)
-    with one_line_errors(out):
+    with disk_errors(out):
         return write(module, version, splits, out, asked), True
 
 
@@ -99,30 +94,8 @@ def read_record(out: Path) -> dict[str, Any] | None:
 def write(module: Any, version: Version, splits: tuple[str, ...], out: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Writes into a folder beside `out` and swaps it in."""
     what = "-".join([asked["format"], *splits, version.manifest.content_hash[:12]])
-    part = out.with_name(f".{out.name}.{what}.part")
-    for other in out.parent.glob(f".{escape(out.name)}.*.part"):
-        if other != part:
-            remove_unheld(other)
-    part.mkdir(parents=True, exist_ok=True)
-    lock = try_lock(part / LOCK)
-    if lock is None:
-        raise OvtError(f"another export is writing to {out}: wait until it has ended")
-    try:
+    with new_folder(out, what, busy=f"another export is writing to {out}: wait until it has ended") as part:
         written: Written = module.write(version, splits, part, out)
         record = asked | {"rows": dict(written.rows), "left_out": dict(written.left_out), "use": written.use}
-        (part / RECORD).write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (part / LOCK).unlink()
-        swap(part, out)
-    finally:
-        os.close(lock)
+        write_json(part / RECORD, record)
     return record
-
-
-def swap(part: Path, out: Path) -> None:
-    """Puts a folder in the place of an older one, which is removed."""
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    part.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

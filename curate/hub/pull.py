@@ -1,24 +1,22 @@
 """A version from the Hub into the home: fetched at one commit, each file held against the manifest, then put in place.
 
-versions/.pulls/you--pocket@1f0c2d3e4a5b/   what is fetched so far; a pull that was cut off goes on here
-versions/pocket/v3/                         the version: vN of the tag where that is free, else the next number
+versions/.pulls/.you--pocket@1f0c2d3e4a5b.pull.part/  what is fetched so far; an interrupted pull resumes here
+versions/pocket/v3/                                   the version: vN of the tag where that is free, else the next one
 """
 
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi
 
 from ovt.core.errors import OvtError
-from ovt.core.files import locked
+from ovt.core.files import disk_errors, staging
 from ovt.core.home import Home
 from ovt.curate.hub.client import hub, hub_errors, one_line, split_address
 from ovt.curate.versions.manifest import MANIFEST, FileEntry, Manifest, content_hash, hash_file, read_manifest
-from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders
-from ovt.curate.versions.write import one_line_errors, seal, sync_folder
+from ovt.curate.versions.read import NAME, Version, find_content
+from ovt.curate.versions.write import seal, take_place
 
 # All that a version may hold. The manifest comes from elsewhere: no path in it may lead out of the folder.
 PATH = re.compile(r"(?:README\.md|(?:data|ledger|figures)/[A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -38,22 +36,18 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
 
     Raises OvtError naming the file whose content is not what the manifest says; nothing is put in place then.
     """
-    with one_line_errors(home.versions), hub_errors(repo):
+    with disk_errors(home.versions), hub_errors(repo):
         commit = api.repo_info(repo, repo_type="dataset", revision=tag).sha or ""
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
             raise OvtError(f"{repo}: the Hub names no commit for {tag or 'main'}: run the same command again")
-        folder = home.versions / ".pulls" / f"{repo.replace('/', '--')}@{commit[:12]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
-            folder.mkdir(exist_ok=True)  # another pull of it may have ended while we waited
+        with staging(home.versions / ".pulls" / f"{repo.replace('/', '--')}@{commit[:12]}", "pull") as folder:
             manifest = fetch_manifest(api, repo, commit, folder)
             version = find_content(home, manifest.name, manifest.content_hash)
             is_new = version is None
             if version is None:
                 for path, entry in manifest.files.items():
                     fetch(api, repo, commit, folder, path, entry)
-                version = take_place(home, folder, manifest, tag)
-            shutil.rmtree(folder, ignore_errors=True)
+                version, is_new = bring_home(home, folder, manifest, tag)
         return Pulled(version, commit, is_new)
 
 
@@ -97,19 +91,12 @@ def download(api: HfApi, repo: str, commit: str, folder: Path, path: str) -> Non
     api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=folder)
 
 
-def take_place(home: Home, folder: Path, manifest: Manifest, tag: str | None) -> Version:
-    """Seals the files and moves them to the version's own folder, in one rename."""
-    place = folder / "version"
+def bring_home(home: Home, folder: Path, manifest: Manifest, tag: str | None) -> tuple[Version, bool]:
+    """Seals the fetched files and moves them to the version's own folder, in one rename."""
+    made = folder / "version"
     for path in (*manifest.files, MANIFEST):
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).replace(place / path)
-        seal(place / path)
-    versions = home.versions / manifest.name
-    versions.mkdir(parents=True, exist_ok=True)
-    with locked(versions):
-        taken = ordinal_folders(home, manifest.name)
-        wished = int(tag[1:]) if tag and re.fullmatch(r"v[1-9]\d{0,8}", tag) else 0
-        ordinal = wished if wished and wished not in taken else max(taken, default=0) + 1
-        os.rename(place, versions / f"v{ordinal}")  # noqa: PTH104
-        sync_folder(versions)
-    return Version(versions / f"v{ordinal}", ordinal, manifest)
+        (made / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).replace(made / path)
+        seal(made / path)
+    wished = int(tag[1:]) if tag and re.fullmatch(r"v[1-9]\d{0,8}", tag) else 0
+    return take_place(home, made, manifest, wished)

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.files import disk_errors, replacing
 from ovt.curate.screen import texts
 from ovt.curate.screen.image_hashes import LOOK, LOOK_BYTES, Looks
 
@@ -68,10 +69,8 @@ def text_hashes(question: str, choices: list[str] | None) -> list[tuple[str, byt
 def save_pack(pack: Pack, path: Path) -> None:
     """Writes a pack: the same bytes for the same pack."""
     about = {**FORMAT, "name": pack.name, "fingerprint": pack.fingerprint, "items": pack.items}
-    try:
-        pack.hashes.write_parquet(path, metadata={KEY: json.dumps(about, sort_keys=True)}, compression="zstd")
-    except OSError as error:
-        raise OvtError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+    with disk_errors(path), replacing(path) as made:
+        pack.hashes.write_parquet(made, metadata={KEY: json.dumps(about, sort_keys=True)}, compression="zstd")
 
 
 def is_pack(path: Path) -> bool:

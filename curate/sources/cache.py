@@ -7,14 +7,12 @@ import.json     what the fingerprint is over and which folders held the images: 
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from ovt.core.errors import OvtError
+from ovt.core.files import disk_errors, new_folder, write_json
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_path
 
@@ -33,35 +31,24 @@ def load(folder: Path, home: Home, roots: Sequence[str]) -> pl.DataFrame | None:
     if any(_stamp(path) != (size, mtime_ns) for path, size, mtime_ns in stamps.iter_rows()):
         return None
     images = rows["images"].explode().drop_nulls().unique()
-    return rows if all(image_path(home, image).exists() for image in images) else None
+    return rows if all(_is_stored(home, image) for image in images) else None
 
 
 def save(folder: Path, rows: pl.DataFrame, roots: Sequence[str], settings: dict) -> None:
-    """Keeps the rows of an import. Two processes may do so at once: the first one wins, with the same rows."""
+    """Keeps the rows of an import. Two processes may do so at once, with the same rows."""
     files = rows["files"].explode().drop_nulls().unique(maintain_order=True)
     stamps = [(path, *_stamp(path)) for path in files]
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.mkdir(parents=True)
-        rows.drop("files").write_parquet(temporary / "rows.parquet")
-        schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
-        pl.DataFrame(stamps, schema, orient="row").write_parquet(temporary / "stamps.parquet")
-        noted = {"settings": settings, "roots": list(roots)}
-        (temporary / "import.json").write_text(json.dumps(noted, indent=1, ensure_ascii=False))
-        _put_in_place(temporary, folder)
-    except OSError as error:
-        raise OvtError(f"cannot write {folder}: {error.strerror}; free some space or choose another --home") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
+    with disk_errors(folder), new_folder(folder) as made:
+        rows.drop("files").write_parquet(made / "rows.parquet")
+        pl.DataFrame(stamps, schema, orient="row").write_parquet(made / "stamps.parquet")
+        write_json(made / "import.json", {"settings": settings, "roots": list(roots)})
 
 
-def _put_in_place(temporary: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # only here where it is out of date
-    try:
-        temporary.rename(folder)
-    except OSError:
-        if not (folder / "import.json").is_file():  # else another process was faster
-            raise
+def _is_stored(home: Home, image_id: str) -> bool:
+    """Whether an image is there; a power cut may have left an empty file."""
+    path = image_path(home, image_id)
+    return path.exists() and path.stat().st_size > 0
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -8,10 +8,7 @@ behind.
 import hashlib
 import io
 import math
-import os
 import re
-import threading
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -19,6 +16,7 @@ from typing import cast
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ovt.core.errors import OvtError
+from ovt.core.files import disk_errors, write_file
 from ovt.core.home import Home
 from ovt.curate.sources.lint import Unfit
 
@@ -64,22 +62,9 @@ def keep_image(home: Home, data: bytes) -> str:
     image_id = hashlib.sha256(data).hexdigest()
     path = image_path(home, image_id)
     if not path.exists():
-        _write(path, data)
+        with disk_errors(path.parent):
+            write_file(path, data, durable=False)
     return image_id
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OvtError(
-            f"cannot write {path.parent}: {error.strerror}; free some space or choose another --home"
-        ) from None
 
 
 def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> bytes:

@@ -1,15 +1,13 @@
 """Writing a version: chunk by chunk into a folder of its own, which becomes vN in one rename.
 
-versions/pocket/.lock         held for moments, to make, sweep and rename folders
-versions/pocket/.writing-1/   a build under way; its own .lock is held until it ends, however it ends
-versions/pocket/v1/           a version: complete, and never touched again
+versions/pocket/.lock               held for a moment, to choose a number
+versions/pocket/.new.8c1f….part/    a build under way (core/files.py)
+versions/pocket/v1/                 a version: complete, and never touched again
 """
 
-import os
 import re
-import shutil
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +16,7 @@ from typing import Self
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.core.files import LOCK, locked, make_locked_folder
+from ovt.core.files import disk_errors, locked, put_folder, staging
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.versions.card import render_card
@@ -54,22 +52,20 @@ class VersionWriter:
         self.is_new = False  # whether `finish` made a version, or found its content in an older one
         self._home = home
         self._name = name
-        self._versions = home.versions / name
+        self._place = home.versions / name
 
     def __enter__(self) -> Self:
-        with one_line_errors(self._versions):
-            self._versions.mkdir(parents=True, exist_ok=True)
-            self._folder, self._lock = make_locked_folder(self._versions, ".writing-")
+        with disk_errors(self._place), ExitStack() as stack:
+            self._folder = stack.enter_context(staging(self._place / "new"))
             self._ledger = Ledger(self._folder / "ledger")
             self._data = Data(self._folder / "data", partial(image_bytes, self._home))
+            self._end = stack.pop_all().__exit__
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.is_new:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._lock)
+        self._end(kind, error, trace)
 
     def append(
         self,
@@ -84,7 +80,7 @@ class VersionWriter:
 
         How the work is cut into chunks leaves no trace in the files. The images of `rows` are read from the home.
         """
-        with one_line_errors(self._folder):
+        with disk_errors(self._place):
             self._ledger.append(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions)
             self._data.append(rows)
 
@@ -94,15 +90,12 @@ class VersionWriter:
         more_usage: what was asked of models beside the samples (judgements).
         Where the same content is already a version of this name, that version is returned and nothing is added.
         """
-        with one_line_errors(self._folder):
+        with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
             older = find_content(self._home, self._name, manifest.content_hash)
             if older is None:
-                manifest = self._seal(manifest)
-                with locked(self._versions):
-                    older = find_content(self._home, self._name, manifest.content_hash)
-                    if older is None:
-                        return self._take_place(manifest)
+                version, self.is_new = take_place(self._home, self._folder, self._seal(manifest))
+                return version
             return older
 
     def _describe(self, rows: dict[str, int], provenance: Provenance, more_usage: Sequence[Usage]) -> Manifest:
@@ -123,24 +116,29 @@ class VersionWriter:
         return Manifest.model_validate(fields)
 
     def _seal(self, manifest: Manifest) -> Manifest:
-        """Writes the card, then the manifest, and sees them safely on disk."""
+        """Writes the card, then the manifest."""
         card, path = self._folder / CARD, self._folder / MANIFEST
         card.write_text(render_card(manifest, self._folder), encoding="utf-8")
         manifest = manifest.model_copy(update={"files": manifest.files | {CARD: seal(card)}})
         path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         seal(path)
-        for folder in (self._folder / "data", self._folder / "ledger", self._folder):
-            sync_folder(folder)
         return manifest
 
-    def _take_place(self, manifest: Manifest) -> Version:
-        ordinal = max(ordinal_folders(self._home, self._name), default=0) + 1
-        place = self._versions / f"v{ordinal}"
-        (self._folder / LOCK).unlink()
-        self._folder.rename(place)
-        self.is_new = True
-        sync_folder(self._versions)
-        return Version(place, ordinal, manifest)
+
+def take_place(home: Home, folder: Path, manifest: Manifest, wished: int = 0) -> tuple[Version, bool]:
+    """(version, whether it is new): gives a complete folder its number, unless its content has one already.
+
+    wished: the number to take where it is free; else the next one.
+    """
+    versions = home.versions / manifest.name
+    versions.mkdir(parents=True, exist_ok=True)
+    with locked(versions):
+        if older := find_content(home, manifest.name, manifest.content_hash):
+            return older, False
+        taken = ordinal_folders(home, manifest.name)
+        ordinal = wished if wished and wished not in taken else max(taken, default=0) + 1
+        put_folder(folder, versions / f"v{ordinal}")
+    return Version(versions / f"v{ordinal}", ordinal, manifest), True
 
 
 def data_files(folder: Path) -> list[Path]:
@@ -149,31 +147,7 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def seal(path: Path) -> FileEntry:
-    """Hashes a finished file, sees it on disk and takes away the right to write to it."""
+    """Hashes a finished file and takes away the right to write to it."""
     entry = hash_file(path)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
     path.chmod(path.stat().st_mode & ~0o222)
     return entry
-
-
-def sync_folder(folder: Path) -> None:
-    """Sees the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def one_line_errors(folder: Path) -> Generator[None]:
-    """A full disk, a quota or a missing right, as the user's line instead of a traceback."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OvtError(
-            f"cannot write {error.filename or folder} ({reason}): make room or mend the rights there, then run the "
-            "same command again; every answer is kept"
-        ) from error

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
+from ovt.core.files import replacing
 from ovt.pocket import figures as pocket
 from ovt.pocket.model import build, make_config, save, save_processor
 from ovt.pocket.tokenizer import train_tokenizer
@@ -177,8 +178,8 @@ def keep(out: Path, run: Run) -> None:
         "spent": run.spent,
         "schedule": asdict(run.schedule),
     }
-    torch.save(state, out / "resume.pt.tmp")
-    (out / "resume.pt.tmp").rename(out / "resume.pt")
+    with replacing(out / "resume.pt") as made:
+        torch.save(state, made)
     save(run.model, out)
 
 

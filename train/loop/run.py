@@ -6,18 +6,14 @@ training did since the last checkpoint.
 """
 
 import json
-import os
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ovt.core.errors import GateFailed, OvtError
-from ovt.core.files import LOCK, try_lock
+from ovt.core.files import locked, write_file
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.curate.sources.importing import import_sources
@@ -42,26 +38,15 @@ def run_loop(
     """
     folder = home.loops / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
-    with held(folder, recipe.name):
+    busy = f"loop {recipe.name} is being run by another process: wait for it, or give this one another name"
+    with locked(folder, busy):
         asked = held_out(recipe, home, tools) if questions is None else questions
         work = Work(recipe, home, folder, tools, asked, weights_revision(resolve_model(recipe.base, home)))
         refuse_changes(work)
-        (folder / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_file(folder / RECIPE, recipe.model_dump_json(indent=2) + "\n")
         for step in plan_steps(recipe):
             work.records[step.name] = ensure(step, work)
     return work.records
-
-
-@contextmanager
-def held(folder: Path, name: str) -> Generator[None]:
-    """Holds a loop for this process; OvtError where another one runs it right now."""
-    descriptor = try_lock(folder / LOCK)
-    if descriptor is None:
-        raise OvtError(f"loop {name} is being run by another process: wait for it, or give this one another name")
-    try:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:

@@ -7,10 +7,8 @@ pocket-loop  base pocket
 │   └── sft-1   running
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +18,7 @@ from rich.tree import Tree
 
 from ovt.commands.views.data import shown
 from ovt.core.errors import OvtError
-from ovt.core.files import LOCK, try_lock
+from ovt.core.files import is_locked
 from ovt.core.home import Home
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.run import RECIPE
@@ -50,20 +48,9 @@ def read_status(name: str, home: Home) -> dict[str, Any]:
     except (OSError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise OvtError(f"{folder / RECIPE} cannot be read ({first}): run the loop again") from None
-    running = is_held(folder / LOCK)
+    running = is_locked(folder)
     steps = [describe(step, read_record(folder, step.name), running) for step in plan_steps(recipe)]
     return {"loop": name, "base": recipe.base, "folder": str(folder), "running": running, "steps": steps}
-
-
-def is_held(lock: Path) -> bool:
-    """Whether a process holds a lock file."""
-    if not lock.exists():
-        return False
-    descriptor = try_lock(lock)
-    if descriptor is None:
-        return True
-    os.close(descriptor)
-    return False
 
 
 def describe(step: Step, record: StepRecord | None, running: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
+from ovt.core.files import write_file
 from ovt.core.section import Section
 from ovt.curate.recipe import Recipe
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
@@ -105,12 +106,8 @@ def read_record(folder: Path, step: str) -> StepRecord | None:
 
 
 def write_record(folder: Path, record: StepRecord) -> None:
-    """Atomically: a reader finds the old record or the new one."""
-    path = folder / "steps" / f"{record.step}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}")
-    made.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    made.replace(path)
+    """Puts a step's record into the loop's folder."""
+    write_file(folder / "steps" / f"{record.step}.json", record.model_dump_json(indent=2) + "\n")
 
 
 def differing(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> list[str]:

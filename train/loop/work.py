@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.files import write_file
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.curate.build import build
@@ -178,8 +179,8 @@ def gate_step(step: Step, work: Work) -> Outcome:
     gain = difference(read_answers(names[1], work.home), read_answers(names[0], work.home))
     report = make_report(*names, findings, gain)
     path = work.folder / f"{step.name}.md"
-    path.write_text(report_text(report, work.recipe.name, step.iteration), encoding="utf-8")
-    path.with_suffix(".json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_file(path, report_text(report, work.recipe.name, step.iteration))
+    write_file(path.with_suffix(".json"), report.model_dump_json(indent=2) + "\n")
     plot_loop(work.recipe.name, evaluated(work.records), work.folder / "plots")
     numbers = {"gain": gain.value, "low": gain.low, "high": gain.high, "failed": report.failed}
     return {"ref": str(path), "status": "done" if report.held else "failed", "numbers": numbers}
