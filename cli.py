@@ -72,7 +72,7 @@ def print_findings(findings: list[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ovt.commands.views.data import shown
+    from ovt.commands.views.tables import shown
 
     view = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("", "check", "found", "what to do"):

@@ -83,7 +83,7 @@ def preview(
 def print_plan(recipe: "Recipe", home: Home, limit: int | None, as_json: bool) -> None:
     from rich.table import Table
 
-    from ovt.commands.views.data import shown
+    from ovt.commands.views.tables import shown
     from ovt.curate.plan import plan
 
     plans = [stage.as_dict() for stage in plan(recipe, home, limit)]

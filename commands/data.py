@@ -24,7 +24,8 @@ commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
 @commands.command("list")
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the versions of this home."""
-    from ovt.commands.views.data import shown, version_list
+    from ovt.commands.views.data import version_list
+    from ovt.commands.views.tables import shown
     from ovt.curate.reports.show import outline
     from ovt.curate.versions.read import list_versions
 

@@ -1,73 +1,64 @@
-"""What the data commands print: plain data of `show.py`, `why.py` and `ledger.py` as rich renderables.
+"""What the data commands print: plain data of `show.py`, `why.py` and `ledger.py` as rich renderables."""
 
-Texts come from models and data sets. They are only ever shown as `Text`, so that no markup in them is obeyed, and
-without control characters, so that none moves the cursor.
-"""
-
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
-from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from ovt.commands.views.tables import Table, bars, facts, names, numbers, short, shown, size, texts
 from ovt.core.schema import STAGES
-from ovt.core.text import plain
 
-LONGEST = 4_000
 STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red", "abstain": "yellow"}
-
-
-def shown(value: Any, style: str = "", longest: int = LONGEST) -> Text:
-    """Any value as harmless text, cut after `longest` characters."""
-    text = plain("" if value is None else str(value)[: longest + 1])
-    return Text(text if len(text) <= longest else f"{text[:longest]}…", style=style)
-
-
-def short(value: Any, longest: int = 60) -> Text:
-    """A value on one line."""
-    return shown(" ".join(str("" if value is None else value)[: 4 * longest].split()), longest=longest)
 
 
 def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
     """`show.outline` of several versions."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("version", "hash", "parent"):
-        table.add_column(name, overflow="fold")
-    for name in ("sft", "rl", "questions", "size", "US$"):
-        table.add_column(name, justify="right", overflow="fold")
-    for one in outlines:
-        cost = "unknown" if one["cost_usd"] is None else f"{one['cost_usd']:.2f}"
-        counts = [f"{one[name]:,}" for name in ("sft", "rl", "questions")]
-        cells = [one["ref"], one["content_hash"][:12], one["parent"] or "", *counts, size(one["bytes"]), cost]
-        table.add_row(*(short(cell) for cell in cells))
-    return table
+    columns = [*names("version", "hash", "parent"), *numbers("sft", "rl", "questions", "size", "US$")]
+    return Table(
+        columns,
+        [
+            [
+                one["ref"],
+                one["content_hash"][:12],
+                one["parent"],
+                one["sft"],
+                one["rl"],
+                one["questions"],
+                size(one["bytes"]),
+                "unknown" if one["cost_usd"] is None else f"{one['cost_usd']:,.2f}",
+            ]
+            for one in outlines
+        ],
+    )
 
 
 def funnel_table(funnel: pl.DataFrame | list[dict[str, Any]]) -> RenderableType:
     """`ledger.funnel`: in, dropped and out by stage, and why."""
     rows = funnel.to_dicts() if isinstance(funnel, pl.DataFrame) else funnel
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("")
-    table.add_column("stage")
-    for name in ("in", "dropped", "out"):
-        table.add_column(name, justify="right")
-    table.add_column("why", overflow="fold")
-    level = None
-    for row in rows:
-        table.add_row(
-            shown("" if row["level"] == level else f"{row['level']}s"),
-            shown(row["stage"]),
-            f"{row['rows_in']:,}",
-            f"{row['rows_in'] - row['rows_out']:,}",
-            f"{row['rows_out']:,}",
-            short(reasons(row["dropped"] or row["kept_as"]), 200),
-        )
-        level = row["level"]
-    return table
+    return Table(
+        [*names("", "stage"), *numbers("in", "dropped", "out"), *texts("why")],
+        [
+            [
+                level,
+                row["stage"],
+                row["rows_in"],
+                row["rows_in"] - row["rows_out"],
+                row["rows_out"],
+                short(reasons(row["dropped"] or row["kept_as"]), 200),
+            ]
+            for level, row in zip(levels(rows), rows, strict=True)
+        ],
+    )
+
+
+def levels(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """The level of each row, where it is another than the row's before: "questions", "", "samples", ""."""
+    told = [f"{row['level']}s" for row in rows]
+    return ["" if place and told[place - 1] == level else level for place, level in enumerate(told)]
 
 
 def source_table(funnel: list[dict[str, Any]]) -> RenderableType:
@@ -76,16 +67,12 @@ def source_table(funnel: list[dict[str, Any]]) -> RenderableType:
     for level in dict.fromkeys(row["level"] for row in funnel):
         rows = [row for row in funnel if row["level"] == level]
         stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
-        table = Table(f"{level}s", box=None, header_style="bold", pad_edge=False)
-        for name in ("in", *stages[:-1], "kept"):
-            table.add_column(name, justify="right", overflow="fold")
-        table.add_column("why not", overflow="fold")
+        columns = [*names(f"{level}s"), *numbers("in", *stages[:-1], "kept"), *texts("why not")]
         sources = list(dict.fromkeys(row["source"] for row in rows))
-        for source in sources:
-            table.add_row(*source_cells(source, [row for row in rows if row["source"] == source], stages))
+        lines = [source_cells(one, [row for row in rows if row["source"] == one], stages) for one in sources]
         if len(sources) > 1:
-            table.add_row(*source_cells("all", rows, stages), style="bold")
-        parts += [table, Text()]
+            lines.append([Text(str(cell), "bold") for cell in source_cells("all", rows, stages)])
+        parts += [Table(columns, lines), Text()]
     return Group(*parts[:-1])
 
 
@@ -100,36 +87,26 @@ def source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> li
         {"reason": reason, "rows": count} for reason, count in sorted(lost.items(), key=lambda one: (-one[1], one[0]))
     ]
     counts = [shown(f"{count:,}") for count in (came, *out[:-1])]
-    return [short(name, 30), *counts, shown(f"{out[-1] / came:.0%}" if came else ""), short(reasons(why), 200)]
+    return [short(name), *counts, shown(f"{out[-1] / came:.0%}" if came else ""), short(reasons(why), 200)]
 
 
 def reason_table(ends: list[dict[str, Any]]) -> RenderableType:
     """`funnel.by_reason`: how often each reason ended a question or a sample."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("", "stage", "reason"):
-        table.add_column(name, overflow="fold")
-    for name in ("rows", "of stage", "of all"):
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("")
-    level = None
-    for end in ends:
-        table.add_row(
-            shown("" if end["level"] == level else f"{end['level']}s"),
-            shown(end["stage"]),
-            shown(end["reason"], STYLES[end["decision"]]),
-            f"{end['rows']:,}",
-            f"{end['of_stage']:.1%}",
-            f"{end['of_all']:.1%}",
-            Bar(1, 0, end["of_all"], width=24),  # scales where the terminal is narrow
-        )
-        level = end["level"]
-    return table
-
-
-def bar(share: float, width: int = 24) -> str:
-    """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
-    eighths = round(share * width * 8)
-    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
+    return Table(
+        [*names("", "stage", "reason"), *numbers("rows", "of stage", "of all"), *bars("")],
+        [
+            [
+                level,
+                end["stage"],
+                shown(end["reason"], STYLES[end["decision"]]),
+                end["rows"],
+                f"{end['of_stage']:.1%}",
+                f"{end['of_all']:.1%}",
+                end["of_all"],
+            ]
+            for level, end in zip(levels(ends), ends, strict=True)
+        ],
+    )
 
 
 def reasons(counts: list[dict[str, Any]]) -> str:
@@ -141,7 +118,7 @@ def description(about: dict[str, Any]) -> RenderableType:
     """`show.describe` of a version."""
     made = about["provenance"]
     commit = f", commit {made['git_commit']}" if made["git_commit"] else ""
-    facts = {
+    told = {
         "version": f"{about['ref']}  @{about['content_hash'][:12]}",
         "folder": about["path"],
         "parent": made["parent"],
@@ -154,7 +131,7 @@ def description(about: dict[str, Any]) -> RenderableType:
         "made by": f"ovt {made['ovt_version']}, verifier {made['verifier_version']}{commit}",
         "rebuild": made["rebuild"],
     }
-    return Group(fact_table(facts), Text(), funnel_table(about["funnel"]))
+    return Group(facts(told), Text(), funnel_table(about["funnel"]))
 
 
 def words_line(words: dict[str, Any] | None) -> str | None:
@@ -170,8 +147,8 @@ def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
 def row_panel(row: dict[str, Any]) -> RenderableType:
     """A kept row: what it is, its prompt and its completion."""
     rate = f"{row['n_correct']} of {row['n_samples']} samples correct ({row['difficulty']})"
-    facts = {"source": row["source"], "answer": row["answer"], "pass rate": rate, "images": images_line(row["images"])}
-    parts = [fact_table(facts), block("prompt", row["prompt"])]
+    about = {"source": row["source"], "answer": row["answer"], "pass rate": rate, "images": images_line(row["images"])}
+    parts = [facts(about), block("prompt", row["prompt"])]
     if row["completion"] is not None:
         parts.append(block("completion", row["completion"]))
     return Panel(
@@ -185,9 +162,9 @@ def story_told(story: dict[str, Any]) -> RenderableType:
     parts += [shown(note, "yellow") for note in story["notes"]]
     if question := story["question"]:
         choices = "; ".join(question["choices"]) if question["choices"] else None
-        facts = {"source": f"{question['source']} {question['source_id']}", "question": question["question"]}
-        facts |= {"choices": choices, "gold": question["gold"], "images": images_line(question["images"])}
-        parts.append(fact_table(facts))
+        about = {"source": f"{question['source']} {question['source_id']}", "question": question["question"]}
+        about |= {"choices": choices, "gold": question["gold"], "images": images_line(question["images"])}
+        parts.append(facts(about))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
         parts += [block(f"{stage} prompt", message_text(message)) for message in story["prompts"].get(stage, [])]
         parts += [sample_told(sample) for sample in said]
@@ -231,27 +208,6 @@ def block(title: str | None, text: str) -> RenderableType:
     return Group(shown(f"  {title}", "cyan"), body) if title else body
 
 
-def fact_table(facts: dict[str, Any]) -> RenderableType:
-    """Names and values; those without a value are left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if value not in (None, ""):
-            table.add_row(name, shown(value))
-    return table
-
-
 def images_line(images: list[str] | None) -> str:
     """Image ids, short."""
     return ", ".join(image[:12] for image in images or ())
-
-
-def size(count: int) -> str:
-    """Bytes for people: "3.2 MB"."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"

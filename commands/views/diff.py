@@ -12,7 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import block, short, shown
+from ovt.commands.views.data import block
+from ovt.commands.views.tables import short, shown
 from ovt.curate.reports.diff.figures import ARROWS, changed_by, choose, facts_line, interval, text_of, value
 from ovt.curate.reports.diff.word_diff import Piece
 

@@ -7,7 +7,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import STYLES, shown
+from ovt.commands.views.data import STYLES
+from ovt.commands.views.tables import shown
 
 SHOWN = ("step", "rollouts", "reward", "accuracy", "same", "truncated", "abstain", "words", "behaviour_reflection")
 SHARES = ("accuracy", "same", "truncated", "abstain")

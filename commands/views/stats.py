@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import bar, short, shown
+from ovt.commands.views.tables import bar, short, shown
 from ovt.curate.reports.profile_table import Figure, number, tabulate, telling, unit_of
 from ovt.curate.versions.stats import BUCKETS
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import short, shown
+from ovt.commands.views.tables import short, shown
 from ovt.curate.audit import parity
 from ovt.curate.audit.attack import Report as AttackReport
 from ovt.curate.audit.labels import Adopted

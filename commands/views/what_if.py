@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import shown
 from ovt.commands.views.diff import STYLES, reasons_line, rows_shown, value_of_setting
+from ovt.commands.views.tables import shown
 from ovt.curate.versions.stats import BUCKETS
 
 MINUS = "\N{MINUS SIGN}"

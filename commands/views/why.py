@@ -7,7 +7,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import STYLES, short, shown, story_told
+from ovt.commands.views.data import STYLES, story_told
+from ovt.commands.views.tables import short, shown
 
 
 def told(found: dict[str, Any]) -> RenderableType:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ovt.commands.views.data import shown
+from ovt.commands.views.tables import shown
 from ovt.core.errors import OvtError
 from ovt.core.files import is_locked
 from ovt.core.home import Home

