@@ -1,4 +1,6 @@
-"""95% intervals of shares of answers that are not independent of each other: answers about one image go together.
+"""95% intervals: of shares of answers, and of the difference between two versions.
+
+**Shares of answers.** Answers about one image go together, so they are not independent of each other:
 
     p      the share of n answers that are right
     V      Σ over images of (right answers − p · answers)², over n²: the cluster-robust (sandwich) variance of p
@@ -7,14 +9,27 @@
 
 The interval is Wilson's at n_eff, with t in the place of 1.96, so it stays within 0 and 1 and is of use for few answers
 and for p = 0 or 1 (where V says nothing, and n_eff is the number of images). With one answer per image it is Wilson's.
+
+**Differences between two versions.** Every figure is a ratio of sums over questions: words per response, cues per 1,000
+words, the share of a source. Its difference between the versions is linearised (the delta method for a ratio, as survey
+statistics does it for cluster samples): a question u moves it by
+
+    d(u) = (x_b(u) - B y_b(u)) / Σ y_b  -  (x_a(u) - A y_a(u)) / Σ y_a
+
+so its variance is n/(n-1) Σ d(u)². A question that both versions hold enters once, with both its terms: the comparison
+is paired as far as the versions overlap, and a version against itself has no variance. A question's rows and samples
+are kept or dropped together. Below some thirty questions the interval is too narrow.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import polars as pl
 
 Z = 1.959963984540054  # the 97.5% point of the normal distribution
+T9 = 2.262157  # of Student's t with 9 degrees of freedom
 
 
 class Interval(NamedTuple):
@@ -23,6 +38,13 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+def around(value: float, error: float, width: float = Z) -> Interval:
+    """`value` ± `width` standard errors; a rounding error of the sums is no difference."""
+    if abs(value) < 1e-9 and error < 1e-9:
+        return Interval(0.0, 0.0, 0.0)
+    return Interval(value, value - width * error, value + width * error)
 
 
 def share_interval(scored: pl.DataFrame) -> Interval:
@@ -62,8 +84,8 @@ def mean_interval(measured: pl.DataFrame) -> Interval:
     if images == 1:
         return Interval(mean, -1.0, 1.0)
     spread = clusters.select(((pl.col("total") - mean * pl.col("rows")) ** 2).sum()).item()
-    half = student(images - 1) * math.sqrt(spread * images / (images - 1)) / n
-    return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
+    _, low, high = around(mean, math.sqrt(spread * images / (images - 1)) / n, student(images - 1))
+    return Interval(mean, max(-1.0, low), min(1.0, high))
 
 
 def student(degrees: int) -> float:
@@ -80,3 +102,114 @@ def student(degrees: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return z + sum(term / v ** (i + 1) for i, term in enumerate(terms))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure in both versions, and the difference with its interval; None where a version has nothing to measure."""
+
+    group: str
+    name: str
+    unit: str
+    a: float | None
+    b: float | None
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def direction(self) -> str:
+        """ "up" or "down" where the interval leaves out zero, else "same"; "unknown" without an interval."""
+        if self.low is None or self.high is None:
+            return "unknown"
+        return "up" if self.low > 0 else "down" if self.high < 0 else "same"
+
+    def as_dict(self) -> dict:
+        """Plain data for JSON; ten digits, as the last ones depend on the order in which threads add up."""
+        told = {
+            name: float(f"{value:.10g}") if isinstance(value, float) else value for name, value in vars(self).items()
+        }
+        return told | {"direction": self.direction}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure to estimate: Σ x / Σ y × scale over a table of questions, in each version."""
+
+    group: str
+    name: str
+    unit: str
+    x_a: pl.Expr
+    y_a: pl.Expr
+    x_b: pl.Expr
+    y_b: pl.Expr
+    scale: float = 1.0
+
+
+SUMS = ("x_a", "y_a", "x_b", "y_b")
+
+
+def estimate(table: pl.DataFrame, ratios: list[Ratio]) -> list[Estimate]:
+    """The estimates of `ratios`, in order, over a table with one row per question of either version."""
+    if not ratios:
+        return []
+    places = [(number, name) for number in range(len(ratios)) for name in SUMS]
+    summed = table.select(_total(ratios[number], name).alias(f"{number} {name}") for number, name in places)
+    found = summed.row(0, named=True)
+    totals = [tuple(found[f"{number} {name}"] for name in SUMS) for number in range(len(ratios))]
+    known = [number for number, sums in enumerate(totals) if all(sums[1::2]) and None not in sums]
+    spread = table.select(_variance(ratios[number], totals[number]).alias(str(number)) for number in known)
+    variances = spread.row(0, named=True) if known else {}
+    return [_estimate(ratio, totals[number], variances.get(str(number))) for number, ratio in enumerate(ratios)]
+
+
+def _term(ratio: Ratio, name: str) -> pl.Expr:
+    return getattr(ratio, name).cast(pl.Float64)
+
+
+def _total(ratio: Ratio, name: str) -> pl.Expr:
+    """The sum of a term over the questions; null where it was measured nowhere, as money of replies without a price."""
+    term = _term(ratio, name)
+    return pl.when(term.count() > 0).then(term.sum())
+
+
+def _variance(ratio: Ratio, sums: Sequence[float]) -> pl.Expr:
+    """Of the difference, before `scale`."""
+    x_a, y_a, x_b, y_b = (_term(ratio, name).fill_null(0.0) for name in SUMS)
+    of_a = (x_a - y_a * (sums[0] / sums[1])) / sums[1]
+    of_b = (x_b - y_b * (sums[2] / sums[3])) / sums[3]
+    questions = ((y_a != 0) | (y_b != 0)).sum()
+    return ((of_b - of_a) ** 2).sum() * questions / (questions - 1).clip(1)
+
+
+def _estimate(ratio: Ratio, sums: Sequence[float | None], variance: float | None) -> Estimate:
+    a, b = (None if x is None or not y else ratio.scale * x / y for x, y in (sums[:2], sums[2:]))
+    named = (ratio.group, ratio.name, ratio.unit, a, b)
+    if a is None or b is None or variance is None:
+        return Estimate(*named)
+    return Estimate(*named, *around(b - a, abs(ratio.scale) * math.sqrt(max(variance, 0.0))))
+
+
+def paired_blocks(group: str, name: str, unit: str, a: list[float], b: list[float]) -> Estimate:
+    """A figure measured on ten pairs of blocks of the two versions: the means, and Student's t on the differences."""
+    differences = [right - left for left, right in zip(a, b, strict=True)]
+    count = len(differences)
+    mean = math.fsum(differences) / count
+    error = math.sqrt(math.fsum((one - mean) ** 2 for one in differences) / (count - 1) / count)
+    return Estimate(group, name, unit, math.fsum(a) / count, math.fsum(b) / count, *around(mean, error, T9))
+
+
+def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | None:
+    """(the quantile, the width of a step) of whole numbers; None of none.
+
+    A quantile moves by step / n for each row that crosses it: step is 1 / the density there, taken from the distance
+    between the quantiles that Woodruff's interval ends at, and at least one word per two standard errors.
+    """
+    count = len(words)
+    if not count:
+        return None
+    half = max(Z * math.sqrt(share * (1 - share) / count), 1 / count)
+    low, middle, high = (
+        float(words.quantile(min(max(at, 0.0), 1.0), "nearest") or 0) for at in (share - half, share, share + half)
+    )
+    return middle, max(high - low, 1.0) / (2 * half)

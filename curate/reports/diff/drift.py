@@ -12,7 +12,7 @@ from functools import partial
 
 import polars as pl
 
-from ovt.core.estimates import Estimate, Ratio, estimate, quantile_influence
+from ovt.core.statistics import Estimate, Ratio, estimate, quantile_influence
 from ovt.curate.reports.diff.tables import Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.stats import BUCKETS, round_up

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ovt.core.estimates import Estimate, Ratio, estimate, paired_blocks
+from ovt.core.statistics import Estimate, Ratio, estimate, paired_blocks
 from ovt.core.text import count_words
 from ovt.curate.filters.reflection import CUES, at_sentence_start
 from ovt.curate.reports.diff.tables import Tables
