@@ -63,9 +63,8 @@ def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge
     decided = pl.concat([decided, decisions.settle(questions, filtered, decided)])
     made = rows.run(
         questions,
-        captions if captions is not None else NO_CAPTIONS,
+        [captions if captions is not None else NO_CAPTIONS, difficulty.run(verdicts, recipe.difficulty)],
         behaviours.run(filtered),
-        difficulty.run(verdicts, recipe.difficulty),
         decided,
         recipe.data,
     )

@@ -1,4 +1,4 @@
-"""What a build would ask and what it may cost, without asking: `ovt curate build --dry-run`.
+"""What a build would ask and what it may cost (`ovt curate build --dry-run`), and a first look at what comes of it.
 
 stage    endpoint   rows  wanted  answered  calls  prompt tokens  completion tokens   US$
 caption  captioner   200     200       120     80         24,000             12,800  0.01
@@ -6,26 +6,22 @@ reason   reasoner    200     800         0    200         61,000            256,
 """
 
 import dataclasses
-from collections.abc import Iterator
+import tempfile
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from ovt.core.home import Home
-from ovt.core.progress import Progress
-from ovt.curate.build import chunks, describe, import_questions, open_endpoints, reasoned, screen_questions
-from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.core.progress import Tally
+from ovt.curate.build import build
+from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.expect import Expected, expected
-from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
-from ovt.curate.sources.images import image_bytes
-from ovt.curate.stages import caption, judge, reason, verify
-from ovt.curate.stages.judge import JudgeSection
-from ovt.verifiers import verify_many
-
-CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long as it may be
+from ovt.curate.reports.why import story
+from ovt.curate.run import ASKING, Options, planned, prepare
+from ovt.curate.versions.read import scan
 
 
 @dataclass(frozen=True)
@@ -42,63 +38,24 @@ class StagePlan:
         return {"stage": self.stage, "endpoint": self.endpoint, "rows": self.rows, **dataclasses.asdict(self.expected)}
 
 
-def plan(recipe: Recipe, home: Home, limit: int | None) -> list[StagePlan]:
+def plan(recipe: Recipe, home: Home, limit: int | None = None) -> list[StagePlan]:
     """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
-    imported = import_questions(recipe, home, Progress(), limit)
-    questions = screen_questions(recipe, imported.questions, home, Progress()).questions
-    images = partial(image_bytes, home)
-    endpoints = open_endpoints(recipe)
-    with ReplyStore(home.replies) as store:
-        requests = {"reason": requests_to_reason(recipe, questions, endpoints, store)}
-        if recipe.caption:
-            requests = {"caption": caption.requests(questions, recipe.caption)} | requests
-        names = {stage: getattr(recipe, stage).endpoint for stage in requests}
-        if recipe.verify.judge:
-            requests["judge"] = requests_to_judge(recipe, recipe.verify.judge, questions, endpoints, store)
-            names["judge"] = recipe.verify.judge.endpoint
-        plans = []
-        for stage, wanted in requests.items():
-            endpoint = endpoints[names[stage]]
-            plans.append(StagePlan(stage, endpoint.name, len(questions), expected(wanted, endpoint, store, images)))
-        return plans
+    run = prepare(recipe, home, Options(limit=limit))
+    plans = []
+    with run.store:
+        for key, section in recipe.asking.items():
+            wanted = planned(run, ASKING[key], section)
+            told = expected(wanted, run.work(section, Tally()))
+            plans.append(StagePlan(ASKING[key].name, section.endpoint, len(run.questions), told))
+    return plans
 
 
-def requests_to_reason(
-    recipe: Recipe, questions: pl.DataFrame, endpoints: dict[str, Endpoint], store: ReplyStore
-) -> Iterator[ChatRequest]:
-    """The reason requests; where a caption is not written yet, one of the greatest length stands in for it."""
-    for chunk in chunks(questions):
-        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
-        yield from reason.requests(captioned, captions, recipe.reason)
-        if recipe.caption:
-            longest = "x" * CHARS_PER_TOKEN * (recipe.caption.sampling.max_tokens or 1024)
-            unwritten = chunk.join(captioned, on="question_id", how="anti", maintain_order="left")
-            stand_ins = unwritten.select("question_id", caption=pl.lit(longest))
-            yield from reason.requests(unwritten, stand_ins, recipe.reason)
+def preview(recipe: Recipe, home: Home, n: int, budget: Budget) -> list[dict[str, Any]]:
+    """The stories (`why.story`) of the first n rows of the sources, every prompt and reply included.
 
-
-def requests_to_judge(
-    recipe: Recipe,
-    section: JudgeSection,
-    questions: pl.DataFrame,
-    endpoints: dict[str, Endpoint],
-    store: ReplyStore,
-) -> Iterator[ChatRequest]:
-    """The judge's requests: of samples that are there, those that the rules leave open; of the others, one each.
-
-    A sample that is not there counts where its gold is of a kind that the judge is asked about.
+    A build of these alone, whose version is thrown away; its replies are kept, so nothing is lost.
     """
-    for chunk in chunks(questions):
-        captioned, captions, *_ = describe(recipe, chunk, endpoints, store)
-        answered, _ = reason.run(captioned, reasoned(recipe, captioned, captions, endpoints, store))
-        yield from judge.requests(captioned, verify.judge(answered, captioned, recipe.verify), section)
-        golds = [(gold, gold, choices) for gold, choices in chunk.select("gold", "choices").iter_rows()]
-        kinds = [verdict.kind for verdict in verify_many(golds, kind=recipe.verify.kind)]
-        there = answered.group_by("question_id").agg(there=pl.len())
-        counted = chunk.with_columns(kind=pl.Series(kinds, dtype=pl.String)).join(
-            there, on="question_id", how="left", maintain_order="left"
-        )
-        missing = counted.filter(pl.col("kind").is_in(section.kinds)).with_columns(
-            missing=recipe.reason.k - pl.col("there").fill_null(0)
-        )
-        yield from judge.stand_ins(missing, recipe.reason.k, section)
+    with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
+        version = build(recipe, dataclasses.replace(home, versions=Path(scratch)), Options(budget, limit=n))
+        ends = scan(version, "decisions").filter(pl.col("level") == "question").collect()
+        return [story(version, question_id) for question_id in ends["id"]]

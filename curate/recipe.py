@@ -25,12 +25,14 @@ from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.difficulty import DifficultySection
 from ovt.curate.stages.filter import FilterSection
+from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.stages.rows import DataSection
 from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
 
 Kind = TypeVar("Kind", bound=Section)
+AskingSection = CaptionSection | ReasonSection | JudgeSection
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -55,14 +57,19 @@ class Recipe(Section):
     filter: FilterSection = FilterSection()
     data: DataSection = DataSection()
 
+    @property
+    def asking(self) -> dict[str, AskingSection]:
+        """The sections of the stages that ask models, by their key, in the order of the work."""
+        there = {"caption": self.caption, "reason": self.reason, "verify.judge": self.verify.judge}
+        return {key: section for key, section in there.items() if section}
+
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":
         """Endpoints that stages name must exist; a reasoner that reads captions needs the caption stage."""
-        asking = (("caption", self.caption), ("reason", self.reason), ("verify.judge", self.verify.judge))
-        for stage, section in asking:
-            if section and section.endpoint not in self.endpoints:
+        for key, section in self.asking.items():
+            if section.endpoint not in self.endpoints:
                 raise ValueError(
-                    f"{stage}.endpoint is {section.endpoint!r}, which is not under [endpoints]"
+                    f"{key}.endpoint is {section.endpoint!r}, which is not under [endpoints]"
                     f" ({', '.join(self.endpoints)})"
                 )
         if self.reason.see == "caption" and self.caption is None:

@@ -50,6 +50,15 @@ class CaptionSection(Section):
     def _placeholders(cls, template: str) -> str:
         return prompt.check_template(template, KNOWN)
 
+    @property
+    def template(self) -> str:
+        """The prompt that is used."""
+        return self.prompt
+
+    @property
+    def sees_images(self) -> bool:
+        return True
+
 
 def requests(questions: pl.DataFrame, section: CaptionSection) -> Iterator[ChatRequest]:
     """One request per question, in order, with all its images."""

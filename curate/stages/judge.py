@@ -81,6 +81,15 @@ class JudgeSection(Section):
         return prompt.check_template(template, KNOWN, ("gold", "answer"))
 
     @property
+    def template(self) -> str:
+        """The prompt that is used."""
+        return self.prompt
+
+    @property
+    def sees_images(self) -> bool:
+        return False
+
+    @property
     def prompt_hash(self) -> str:
         """The sha256 of the template, hex."""
         return hashlib.sha256(self.prompt.encode()).hexdigest()

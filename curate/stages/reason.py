@@ -76,6 +76,10 @@ class ReasonSection(Section):
         """The prompt that is used."""
         return self.prompt or (OVER_CAPTION if self.see == "caption" else OVER_IMAGE)
 
+    @property
+    def sees_images(self) -> bool:
+        return self.see == "image"
+
 
 def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: ReasonSection) -> Iterator[ChatRequest]:
     """One request (n = k) per question, in order.

@@ -37,16 +37,15 @@ class DataSection(Section):
 
 def run(
     questions: pl.DataFrame,
-    captions: pl.DataFrame,
+    about: Sequence[pl.DataFrame],
     samples: pl.DataFrame,
-    difficulty: pl.DataFrame,
     decisions: pl.DataFrame,
     section: DataSection,
 ) -> pl.DataFrame:
     """The ROWS of a chunk, in the order of `questions`.
 
-    captions (question_id, caption); samples as the filters and behaviours left them; difficulty by question; decisions
-    of the chunk, where kept questions say their split.
+    about: what is known of questions, by question_id: their captions, their difficulty. samples as the filters and
+    behaviours left them; decisions of the chunk, where kept questions say their split.
     """
     splits = decisions.filter(pl.col("level") == "question", pl.col("decision") == "kept")
     known = (
@@ -54,9 +53,9 @@ def run(
             pl.Series("prompt", _prompts(questions, section), pl.String), pl.col("gold").alias("answer")
         )
         .join(splits.select("question_id", split="reason"), on="question_id", maintain_order="left")
-        .join(captions, on="question_id", how="left", maintain_order="left")
-        .join(difficulty, on="question_id", how="left", maintain_order="left")
     )
+    for table in about:
+        known = known.join(table, on="question_id", how="left", maintain_order="left")
     chosen = samples.select("question_id", "sample_id", "mentions", "response_words", *COLUMNS, completion="response")
     rows = known.join(chosen, on="question_id", how="left", maintain_order="left_right")
     return rows.select(pl.col(name).cast(dtype) for name, dtype in ROWS.items())

@@ -31,7 +31,7 @@ def made(questions_of, samples_of, response_of):
         decided = pl.concat([decided, decisions.settle(questions, kept, decided)])
         captions = pl.DataFrame({"question_id": ["a", "d"], "caption": ["A bar.", "D bar."]})
         buckets = difficulty.run(verdicts, difficulty.DifficultySection())
-        return rows.run(questions, captions, behaviours.run(kept), buckets, decided, section)
+        return rows.run(questions, [captions, buckets], behaviours.run(kept), decided, section)
 
     return make
 

@@ -1,0 +1,63 @@
+"""Coroutines where another event loop may be running: in a notebook's cell, or beside a caller's own work."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, TypeVar
+
+Outcome = TypeVar("Outcome")
+
+
+def run_to_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """What `work` comes to, from synchronous code. Ctrl-C cancels it, and is raised when it has ended.
+
+    Where an event loop runs in this thread (as in a notebook), it runs in a thread and a loop of its own.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    outcome, stop = start(work)
+    try:
+        return outcome.result()
+    except BaseException:
+        stop()
+        wait([outcome])
+        raise
+
+
+async def run_beside(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """What `work` comes to, in a thread and a loop of its own: the caller's loop stays free. Cancelling cancels it."""
+    outcome, stop = start(work)
+    try:
+        return await asyncio.wrap_future(outcome)
+    except asyncio.CancelledError:
+        stop()
+        with suppress(BaseException):
+            await asyncio.wrap_future(outcome)
+        raise
+
+
+def start(work: Coroutine[Any, Any, Outcome]) -> tuple[Future[Outcome], Callable[[], None]]:
+    """`work` under way in a thread of its own: its outcome to be, and what cancels it (at any time)."""
+    outcome: Future[Outcome] = Future()
+    outcome.set_running_or_notify_cancel()  # from here on only `work` decides how it ends
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+
+    def run() -> None:
+        try:
+            outcome.set_result(loop.run_until_complete(task))
+        except BaseException as error:  # noqa: BLE001 (whoever waits for the outcome gets it)
+            outcome.set_exception(error)
+        finally:
+            loop.close()
+
+    def stop() -> None:
+        with suppress(RuntimeError):  # of a loop that has ended
+            loop.call_soon_threadsafe(task.cancel)
+
+    threading.Thread(target=run, name="ovt", daemon=True).start()
+    return outcome, stop

@@ -1,0 +1,268 @@
+"""A build as it travels, and the one loop over the stages that ask models.
+
+    caption       one request per question
+    reason        one per question that can be reasoned over, for k samples
+    verify.judge  one per answer that the rules leave open
+
+`ask` sends what is not stored yet, `plan` counts it, `ovt doctor` tries the endpoints behind it, an evaluation is the
+same with the reason stage alone. What a stage asks of some questions follows from the stored replies of the stages
+before it, so that it can be told for a chunk of any size as soon as those are there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import polars as pl
+
+from ovt.core.home import Home
+from ovt.core.progress import Progress, Tally
+from ovt.core.schema import DECISIONS, SAMPLES
+from ovt.curate.decide import CHUNK, Tables, described, import_drops
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
+from ovt.curate.endpoints.jobs import Work
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.recipe import AskingSection, Recipe
+from ovt.curate.screen.screen import Screened, screen
+from ovt.curate.sources.images import image_bytes
+from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.stages import caption, judge, reason, samples, verify
+from ovt.curate.stages.caption import CaptionSection
+from ovt.curate.stages.judge import JudgeSection
+from ovt.curate.stages.reason import ReasonSection
+from ovt.curate.versions.manifest import Input
+from ovt.verifiers import verify_many
+
+CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long as it may be
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a build is made, beside its recipe.
+
+    budget    what it may spend; progress: where it writes how far it is
+    limit     questions at most
+    rebuild   the command that makes the version again, and git_commit the commit it ran in: for the version's card
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    progress: Progress = field(default_factory=Progress)
+    limit: int | None = None
+    rebuild: str = ""
+    git_commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A build under way. The stages that ask need `store` open, and open the endpoints' connections themselves.
+
+    questions   QUESTIONS that are asked; left_out: what import, dedup and decontam dropped, as a chunk of its own
+    endpoints   those that the recipe's stages use, by name
+    inputs      the sources as they were read; benchmarks: what decontam compared the questions with
+    """
+
+    recipe: Recipe
+    home: Home
+    options: Options
+    questions: pl.DataFrame
+    endpoints: Mapping[str, Endpoint]
+    store: ReplyStore
+    left_out: Tables = field(default_factory=lambda: import_drops(DECISIONS.to_frame()))
+    inputs: tuple[Input, ...] = ()
+    benchmarks: tuple[Input, ...] = ()
+
+    def chunks(self) -> Iterator[pl.DataFrame]:
+        """The questions, as many at a time as are decided together."""
+        return self.questions.iter_slices(CHUNK)
+
+    def work(self, section: AskingSection, tally: Tally) -> Work:
+        """What it takes to fill the store with the replies to a stage's requests."""
+        endpoint = self.endpoints[section.endpoint]
+        return Work(endpoint, self.store, self.options.budget, tally, partial(image_bytes, self.home))
+
+
+@dataclass(frozen=True)
+class AskingStage:
+    """How the requests of a stage follow.
+
+    name        as panels, plans and manifests call it
+    foreseen    replies per question that are sure to be wanted, as far as its section tells
+    requests    of a run, the stage's section and a chunk of questions: what it asks about them, by the stored replies
+    stand_ins   the same for a plan: requests as large as any that may follow from replies that are not stored yet
+    """
+
+    name: str
+    foreseen: Callable[[Any], int]
+    requests: Callable[[Run, Any, pl.DataFrame], Iterator[ChatRequest]]
+    stand_ins: Callable[[Run, Any, pl.DataFrame], Iterator[ChatRequest]]
+
+
+def prepare(recipe: Recipe, home: Home, options: Options) -> Run:
+    """All that comes before the first request: questions imported and screened, endpoints known, nothing sent."""
+    imported = import_questions(recipe, home, options)
+    screened = screen_questions(recipe, imported.questions, home, options.progress)
+    inputs = (
+        Input(
+            source=source.name,
+            location=source.path,
+            fingerprint=imported.fingerprints[source.name],
+            rows=imported.rows_in[source.name],
+            license=source.license or None,
+        )
+        for source in recipe.sources
+    )
+    return Run(
+        recipe=recipe,
+        home=home,
+        options=options,
+        questions=screened.questions,
+        endpoints=open_endpoints(recipe),
+        store=ReplyStore(home.replies),
+        left_out=import_drops(pl.concat([imported.decisions, screened.decisions]), screened.gone),
+        inputs=tuple(inputs),
+        benchmarks=screened.benchmarks,
+    )
+
+
+def import_questions(recipe: Recipe, home: Home, options: Options) -> Imported:
+    tally = options.progress.begin("import")
+
+    def count(rows: int) -> None:
+        tally.done = rows
+
+    imported = import_sources(recipe.sources, home, options.limit, count)
+    tally.total = tally.done = sum(imported.rows_in.values())
+    options.progress.notes += imported.notes
+    return imported
+
+
+def screen_questions(recipe: Recipe, questions: pl.DataFrame, home: Home, progress: Progress) -> Screened:
+    """What of the questions is new and in no benchmark; all of them where the recipe does not ask."""
+    if recipe.dedup or recipe.decontam:
+        progress.begin("dedup, decontam", len(questions))
+    screened = screen(questions, recipe.dedup, recipe.decontam, home)
+    progress.notes += screened.notes
+    return screened
+
+
+def open_endpoints(recipe: Recipe) -> dict[str, Endpoint]:
+    """The endpoints that stages of the recipe use, by name; nothing is sent, no key is needed yet."""
+    used = {section.endpoint for section in recipe.asking.values()}
+    return {name: open_endpoint(name, recipe.endpoints[name]) for name in sorted(used)}
+
+
+async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
+    """The part that costs: see that every reply that the stages want is in the store, or its failure is."""
+    known = ASKING if stages is None else stages
+    async with AsyncExitStack() as stack:
+        for endpoint in run.endpoints.values():
+            await stack.enter_async_context(endpoint)
+        for key, section in run.recipe.asking.items():
+            stage = known[key]
+            tally = run.options.progress.begin(stage.name, len(run.questions) * stage.foreseen(section))
+            await fill(requests(run, stage, section, tally), run.work(section, tally))
+
+
+def requests(run: Run, stage: AskingStage, section: AskingSection, tally: Tally) -> Iterator[ChatRequest]:
+    """The stage's requests about all questions; the tally's total follows what becomes known on the way."""
+    for chunk in run.chunks():
+        asked = list(stage.requests(run, section, chunk))
+        tally.total += sum(request.n for request in asked) - len(chunk) * stage.foreseen(section)
+        yield from asked
+
+
+def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[ChatRequest]:
+    """The stage's requests, and stand-ins for those that nobody can know yet."""
+    for chunk in run.chunks():
+        yield from stage.requests(run, section, chunk)
+        yield from stage.stand_ins(run, section, chunk)
+
+
+def replies(
+    run: Run, stage: Literal["caption", "reason"], questions: pl.DataFrame, asked: Iterable[ChatRequest]
+) -> pl.DataFrame:
+    """The stored replies and failures to `asked`, one request per question, as SAMPLES rows."""
+    endpoint = run.endpoints[run.recipe.asking[stage].endpoint]
+    keys = [endpoint.keys(request) for request in asked]
+    wanted = [key for of_question in keys for key in of_question]
+    found = run.store.get_many(wanted)
+    failures = run.store.get_failures(key for key in wanted if key not in found)
+    return samples.table(questions, stage, keys, failures | found, endpoint.name)
+
+
+def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
+    """(questions that can be reasoned over, their captions, caption samples); no captions where images are seen."""
+    said = SAMPLES.to_frame()
+    if run.recipe.caption:
+        said = replies(run, "caption", chunk, to_caption(run, run.recipe.caption, chunk))
+    questions, captions, _ = described(run.recipe, chunk, said)
+    return questions, captions, said
+
+
+def reasoned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(questions that can be reasoned over, SAMPLES: the captions and then the chains)."""
+    questions, captions, said = captioned(run, chunk)
+    chains = replies(run, "reason", questions, reason.requests(questions, captions, run.recipe.reason))
+    return questions, pl.concat([said, chains])
+
+
+def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(questions that can be reasoned over, their chains that have a text)."""
+    questions, said = reasoned(run, chunk)
+    return questions, reason.run(questions, said.filter(pl.col("stage") == "reason"))[0]
+
+
+def to_caption(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    return caption.requests(chunk, section)
+
+
+def to_reason(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    questions, captions, _ = captioned(run, chunk)
+    return reason.requests(questions, captions, section)
+
+
+def to_judge(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    """The requests about what the rules leave open."""
+    questions, texts = answered(run, chunk)
+    return judge.requests(questions, verify.judge(texts, questions, run.recipe.verify), section)
+
+
+def nothing_more(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    """Captions follow from no reply: all requests are known."""
+    return iter(())
+
+
+def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    """Where a caption is not written yet, one of the greatest length stands in for it."""
+    if run.recipe.caption is None:
+        return iter(())
+    longest = "x" * CHARS_PER_TOKEN * (run.recipe.caption.sampling.max_tokens or 1024)
+    unwritten = chunk.join(captioned(run, chunk)[0], on="question_id", how="anti", maintain_order="left")
+    stand_ins = unwritten.select("question_id", caption=pl.lit(longest))
+    return reason.requests(unwritten, stand_ins, section)
+
+
+def about_longest_answers(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    """A long answer for each sample that is not there, where its gold is of a kind that the judge is asked about."""
+    k = run.recipe.reason.k
+    golds = [(gold, gold, choices) for gold, choices in chunk.select("gold", "choices").iter_rows()]
+    kinds = [verdict.kind for verdict in verify_many(golds, kind=run.recipe.verify.kind)]
+    there = answered(run, chunk)[1].group_by("question_id").agg(there=pl.len())
+    counted = chunk.with_columns(kind=pl.Series(kinds, dtype=pl.String)).join(
+        there, on="question_id", how="left", maintain_order="left"
+    )
+    missing = counted.filter(pl.col("kind").is_in(section.kinds)).with_columns(missing=k - pl.col("there").fill_null(0))
+    return judge.stand_ins(missing, k, section)
+
+
+# The stages that ask models, by the key of their section (`Recipe.asking` has those of a recipe, in order).
+ASKING: dict[str, AskingStage] = {
+    "caption": AskingStage("caption", lambda section: 1, to_caption, nothing_more),
+    "reason": AskingStage("reason", lambda section: section.k, to_reason, over_longest_captions),
+    "verify.judge": AskingStage("judge", lambda section: 0, to_judge, about_longest_answers),
+}
