@@ -115,6 +115,7 @@ async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
     from ovt.curate.endpoints.chat import ChatRequest
     from ovt.curate.endpoints.client import fill
     from ovt.curate.endpoints.endpoint import open_endpoint
+    from ovt.curate.endpoints.jobs import Work
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.endpoints.store import ReplyStore
 
@@ -123,7 +124,7 @@ async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder, ReplyStore(Path(folder) / "replies.sqlite") as store:
         async with open_endpoint("bench", section) as endpoint:
-            await fill(asked, endpoint, store, Budget(), tally, lambda image: b"")
+            await fill(asked, Work(endpoint, store, Budget(), tally, lambda image: b""))
     if tally.done != requests * n:
         raise RuntimeError(f"expected {requests * n} replies, got {tally}")
 

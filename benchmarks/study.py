@@ -23,7 +23,6 @@ diagrams and icons nothing is left then: there are only 347, 849 and some 7,400 
 """
 
 import argparse
-import asyncio
 import hashlib
 import json
 import sys
@@ -35,12 +34,12 @@ import polars as pl
 from PIL import Image
 
 from ovt.core.home import Home
-from ovt.core.progress import Progress
 from ovt.core.statistics import mean_interval, share_interval
+from ovt.curate.run import Session, import_questions
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
-from ovt.evaluate.evaluate import Session, embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
-from ovt.evaluate.question_set import import_set, without_images_of
+from ovt.evaluate.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.question_set import without_images_of
 from ovt.evaluate.scores import mean, paired
 from ovt.pocket.weights import WEIGHTS
 from ovt.train.loop.recipe import LoopRecipe, load_loop
@@ -140,7 +139,7 @@ def answer_directly(home: Home, size: float, questions: pl.DataFrame) -> None:
     """The base's direct answers to the held-out questions; the same for every seed."""
     settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
     endpoint = embedded_endpoint(str(WEIGHTS), "pocket")
-    asyncio.run(evaluate("study-direct", questions, endpoint, settings, Session(home)))
+    evaluate("study-direct", questions, endpoint, settings, Session(home))
 
 
 def held_out(home: Home, size: float) -> pl.DataFrame:
@@ -151,7 +150,7 @@ def held_out(home: Home, size: float) -> pl.DataFrame:
         for recipe in recipes
         for one in recipe.iterations
     ]
-    questions = without_images_of(import_set(recipes[0].evaluate, home, Progress()).questions, trained)
+    questions = without_images_of(import_questions(recipes[0].evaluate.sources, Session(home)).questions, trained)
     known = pocket_figures(home.path.parent / "pocket-figures.bin")
     new = [pixels(Image.open(image_path(home, images[0]))) not in known for images in questions["images"]]
     return questions.filter(pl.Series(new, dtype=pl.Boolean))

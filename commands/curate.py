@@ -10,6 +10,7 @@ from ovt.core.home import Home
 
 if TYPE_CHECKING:
     from ovt.curate.recipe import Recipe
+    from ovt.curate.run import Session
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
 
@@ -31,23 +32,18 @@ def build(
     from ovt.curate.build import build as run_build
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.recipe import load_recipe
+    from ovt.curate.run import Session
 
-    chosen = load_recipe(recipe, overrides or ())
+    chosen, where = load_recipe(recipe, overrides or ()), Home.locate(home)
     if dry_run:
         with resumable():
-            print_plan(chosen, Home.locate(home), limit, json)
+            print_plan(chosen, Session(where, limit=limit), json)
         return
     progress = Progress()
     with resumable(), live_panel(progress, console(stderr=True)):
-        version = run_build(
-            chosen,
-            Home.locate(home),
-            budget=Budget(max_usd, max_tokens),
-            progress=progress,
-            rebuild=rebuild_line("ovt curate build", recipe, overrides, limit),
-            limit=limit,
-            git_commit=git_commit(),
-        )
+        again = rebuild_line("ovt curate build", recipe, overrides, limit)
+        session = Session(where, Budget(max_usd, max_tokens), progress, limit, again, git_commit())
+        version = run_build(chosen, session)
     for note in progress.notes:
         console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
     print_built(version, json)
@@ -66,12 +62,13 @@ def preview(
     """Take three questions all the way, and show every prompt and reply."""
     from ovt.commands.views.data import story_told
     from ovt.curate.endpoints.budget import Budget
-    from ovt.curate.preview import preview as run_preview
+    from ovt.curate.plan import preview as run_preview
     from ovt.curate.recipe import load_recipe
+    from ovt.curate.run import Session
 
     with resumable():
-        budget = Budget(max_usd, max_tokens)
-        stories = run_preview(load_recipe(recipe, overrides or ()), Home.locate(home), n, budget)
+        session = Session(Home.locate(home), Budget(max_usd, max_tokens), limit=n)
+        stories = run_preview(load_recipe(recipe, overrides or ()), session)
     if json:
         print_json(stories)
         return
@@ -80,13 +77,13 @@ def preview(
         console().print(story_told(story))
 
 
-def print_plan(recipe: "Recipe", home: Home, limit: int | None, as_json: bool) -> None:
+def print_plan(recipe: "Recipe", session: "Session", as_json: bool) -> None:
     from rich.table import Table
 
     from ovt.commands.views.tables import shown
     from ovt.curate.plan import plan
 
-    plans = [stage.as_dict() for stage in plan(recipe, home, limit)]
+    plans = [stage.as_dict() for stage in plan(recipe, session)]
     if as_json:
         print_json(plans)
         return

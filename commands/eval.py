@@ -50,23 +50,22 @@ def run(
     json: Json = False,
 ) -> None:
     """Answer a question set with a model, greedily unless it says otherwise; the same line again goes on."""
-    import asyncio
-
     from ovt.commands.panel import live_panel
     from ovt.core.progress import Progress
     from ovt.curate.endpoints.budget import Budget
-    from ovt.evaluate.evaluate import Session, evaluate
-    from ovt.evaluate.question_set import import_set, load_question_set
+    from ovt.curate.run import Session, import_questions
+    from ovt.evaluate.evaluate import evaluate
+    from ovt.evaluate.question_set import load_question_set
     from ovt.train.models import model_endpoint
 
     where, progress = Home.locate(home), Progress()
     chosen = load_question_set(questions, overrides or ())
     with resumable(), live_panel(progress, console(stderr=True)):
-        session = Session(where, Budget(max_usd, max_tokens), progress)
-        imported = import_set(chosen, where, progress, limit).questions
+        session = Session(where, Budget(max_usd, max_tokens), progress, limit)
+        imported = import_questions(chosen.sources, session).questions
         endpoint = model_endpoint(model, served_as, revision, where)
         title = name or default_name(model, served_as, chosen.name)
-        done = asyncio.run(evaluate(title, imported, endpoint, chosen.settings, session))
+        done = evaluate(title, imported, endpoint, chosen.settings, session)
     print_json(done.model_dump(mode="json")) if json else print_scores(done)
 
 

@@ -17,11 +17,10 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
-from ovt.core.home import Home
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.recipe import Recipe
-from ovt.curate.run import ASKING, Options, Run, ask, prepare, reasoned
+from ovt.curate.run import ASKING, Run, Session, ask, prepare, reasoned
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance
 from ovt.curate.versions.read import Version, is_whole, list_versions
@@ -29,12 +28,12 @@ from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 
-def build(recipe: Recipe, home: Home, options: Options | None = None) -> Version:
+def build(recipe: Recipe, session: Session) -> Version:
     """Build a version of `recipe.name`, asking only for replies that are not stored yet; also where a loop runs.
 
     Raises BudgetReached and OvtError; whatever was answered until then is kept, as after KeyboardInterrupt.
     """
-    run = prepare(recipe, home, options or Options())
+    run = prepare(recipe, session)
     if (built := built_before(run)) is not None:
         return built
     with run.store:
@@ -42,9 +41,9 @@ def build(recipe: Recipe, home: Home, options: Options | None = None) -> Version
         return write(run)
 
 
-async def abuild(recipe: Recipe, home: Home, options: Options | None = None) -> Version:
+async def abuild(recipe: Recipe, session: Session) -> Version:
     """`build` to be awaited: all of its work is done in other threads, and the caller's loop stays free."""
-    run = await asyncio.to_thread(prepare, recipe, home, options or Options())
+    run = await asyncio.to_thread(prepare, recipe, session)
     if (built := await asyncio.to_thread(built_before, run)) is not None:
         return built
     with run.store:
@@ -57,7 +56,7 @@ def built_before(run: Run) -> Version | None:
     request of it failed. Stored replies never change, so nothing else could come out."""
     made = {"git_commit": None, "rebuild": ""}
     wanted = provenance_of(run).model_copy(update=made)
-    for version in list_versions(run.home, run.recipe.name)[0]:
+    for version in list_versions(run.session.home, run.recipe.name)[0]:
         complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
         if complete and version.manifest.provenance.model_copy(update=made) == wanted:
             return version
@@ -66,9 +65,9 @@ def built_before(run: Run) -> Version | None:
 
 def write(run: Run) -> Version:
     """Decide chunk by chunk and write the version."""
-    tally = run.options.progress.begin("verify → version", len(run.questions))
+    tally = run.session.progress.begin("verify → version", len(run.questions))
     judgements: dict[str, Reply | None] = {}
-    with VersionWriter(run.home, run.recipe.name) as writer:
+    with VersionWriter(run.session.home, run.recipe.name) as writer:
         writer.append(**vars(run.left_out))
         for chunk in run.chunks():
             writer.append(**vars(decide_chunk(run, chunk, judgements)))
@@ -118,8 +117,8 @@ def provenance_of(run: Run) -> Provenance:
         inputs=run.inputs,
         models=tuple(uses),
         benchmarks=run.benchmarks,
-        git_commit=run.options.git_commit,
+        git_commit=run.session.git_commit,
         ovt_version=__version__,
         verifier_version=VERIFIER_VERSION,
-        rebuild=run.options.rebuild,
+        rebuild=run.session.rebuild,
     )

@@ -110,17 +110,11 @@ async def examine_endpoints(recipe: Recipe) -> list[Finding]:
     for name, section in recipe.endpoints.items():
         try:
             async with open_endpoint(name, section) as endpoint:
-                needs_images = name in seeing_endpoints(recipe)
+                needs_images = any(asks.sees_images for asks in recipe.asking.values() if asks.endpoint == name)
                 findings += [judge_probe(name, found, needs_images) for found in await probe(endpoint)]
         except OvtError as error:
             findings.append(Finding(f"endpoint {name}", "fail", str(error)))
     return findings
-
-
-def seeing_endpoints(recipe: Recipe) -> set[str]:
-    """The endpoints that the recipe sends images to."""
-    captioner = {recipe.caption.endpoint} if recipe.caption else set()
-    return captioner | ({recipe.reason.endpoint} if recipe.reason.see == "image" else set())
 
 
 def listed_models(models: list[str]) -> str:

@@ -13,14 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from ovt.core.home import Home
 from ovt.core.progress import Tally
 from ovt.curate.build import build
-from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.expect import Expected, expected
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
-from ovt.curate.run import ASKING, Options, planned, prepare
+from ovt.curate.run import ASKING, Session, planned, prepare
 from ovt.curate.versions.read import scan
 
 
@@ -38,9 +36,9 @@ class StagePlan:
         return {"stage": self.stage, "endpoint": self.endpoint, "rows": self.rows, **dataclasses.asdict(self.expected)}
 
 
-def plan(recipe: Recipe, home: Home, limit: int | None = None) -> list[StagePlan]:
+def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
     """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
-    run = prepare(recipe, home, Options(limit=limit))
+    run = prepare(recipe, session)
     plans = []
     with run.store:
         for key, section in recipe.asking.items():
@@ -50,12 +48,13 @@ def plan(recipe: Recipe, home: Home, limit: int | None = None) -> list[StagePlan
     return plans
 
 
-def preview(recipe: Recipe, home: Home, n: int, budget: Budget) -> list[dict[str, Any]]:
-    """The stories (`why.story`) of the first n rows of the sources, every prompt and reply included.
+def preview(recipe: Recipe, session: Session) -> list[dict[str, Any]]:
+    """The stories (`why.story`) of the session's questions, every prompt and reply included.
 
     A build of these alone, whose version is thrown away; its replies are kept, so nothing is lost.
     """
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
-        version = build(recipe, dataclasses.replace(home, versions=Path(scratch)), Options(budget, limit=n))
+        home = dataclasses.replace(session.home, versions=Path(scratch))
+        version = build(recipe, dataclasses.replace(session, home=home))
         ends = scan(version, "decisions").filter(pl.col("level") == "question").collect()
         return [story(version, question_id) for question_id in ends["id"]]

@@ -9,7 +9,7 @@ same with the reason stage alone. What a stage asks of some questions follows fr
 before it, so that it can be told for a chunk of any size as soon as those are there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +31,7 @@ from ovt.curate.recipe import AskingSection, Recipe
 from ovt.curate.screen.screen import Screened, screen
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages import caption, judge, reason, samples, verify
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.judge import JudgeSection
@@ -42,14 +43,15 @@ CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long 
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a build is made, beside its recipe.
+class Session:
+    """What a build or an evaluation works with, and within which bounds.
 
     budget    what it may spend; progress: where it writes how far it is
     limit     questions at most
     rebuild   the command that makes the version again, and git_commit the commit it ran in: for the version's card
     """
 
+    home: Home
     budget: Budget = field(default_factory=Budget)
     progress: Progress = field(default_factory=Progress)
     limit: int | None = None
@@ -67,8 +69,7 @@ class Run:
     """
 
     recipe: Recipe
-    home: Home
-    options: Options
+    session: Session
     questions: pl.DataFrame
     endpoints: Mapping[str, Endpoint]
     store: ReplyStore
@@ -83,7 +84,7 @@ class Run:
     def work(self, section: AskingSection, tally: Tally) -> Work:
         """What it takes to fill the store with the replies to a stage's requests."""
         endpoint = self.endpoints[section.endpoint]
-        return Work(endpoint, self.store, self.options.budget, tally, partial(image_bytes, self.home))
+        return Work(endpoint, self.store, self.session.budget, tally, partial(image_bytes, self.session.home))
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,11 @@ class AskingStage:
     stand_ins: Callable[[Run, Any, pl.DataFrame], Iterator[ChatRequest]]
 
 
-def prepare(recipe: Recipe, home: Home, options: Options) -> Run:
+def prepare(recipe: Recipe, session: Session) -> Run:
     """All that comes before the first request: questions imported and screened, endpoints known, nothing sent."""
-    imported = import_questions(recipe, home, options)
-    screened = screen_questions(recipe, imported.questions, home, options.progress)
+    imported = import_questions(recipe.sources, session)
+    session.progress.notes += imported.notes
+    screened = screen_questions(recipe, imported.questions, session)
     inputs = (
         Input(
             source=source.name,
@@ -118,35 +120,34 @@ def prepare(recipe: Recipe, home: Home, options: Options) -> Run:
     )
     return Run(
         recipe=recipe,
-        home=home,
-        options=options,
+        session=session,
         questions=screened.questions,
         endpoints=open_endpoints(recipe),
-        store=ReplyStore(home.replies),
+        store=ReplyStore(session.home.replies),
         left_out=import_drops(pl.concat([imported.decisions, screened.decisions]), screened.gone),
         inputs=tuple(inputs),
         benchmarks=screened.benchmarks,
     )
 
 
-def import_questions(recipe: Recipe, home: Home, options: Options) -> Imported:
-    tally = options.progress.begin("import")
+def import_questions(sources: Sequence[SourceSection], session: Session) -> Imported:
+    """The questions of all sources (and why others were left out), with progress shown."""
+    tally = session.progress.begin("import")
 
     def count(rows: int) -> None:
         tally.done = rows
 
-    imported = import_sources(recipe.sources, home, options.limit, count)
+    imported = import_sources(sources, session.home, session.limit, count)
     tally.total = tally.done = sum(imported.rows_in.values())
-    options.progress.notes += imported.notes
     return imported
 
 
-def screen_questions(recipe: Recipe, questions: pl.DataFrame, home: Home, progress: Progress) -> Screened:
+def screen_questions(recipe: Recipe, questions: pl.DataFrame, session: Session) -> Screened:
     """What of the questions is new and in no benchmark; all of them where the recipe does not ask."""
     if recipe.dedup or recipe.decontam:
-        progress.begin("dedup, decontam", len(questions))
-    screened = screen(questions, recipe.dedup, recipe.decontam, home)
-    progress.notes += screened.notes
+        session.progress.begin("dedup, decontam", len(questions))
+    screened = screen(questions, recipe.dedup, recipe.decontam, session.home)
+    session.progress.notes += screened.notes
     return screened
 
 
@@ -164,7 +165,7 @@ async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None
             await stack.enter_async_context(endpoint)
         for key, section in run.recipe.asking.items():
             stage = known[key]
-            tally = run.options.progress.begin(stage.name, len(run.questions) * stage.foreseen(section))
+            tally = run.session.progress.begin(stage.name, len(run.questions) * stage.foreseen(section))
             await fill(requests(run, stage, section, tally), run.work(section, tally))
 
 

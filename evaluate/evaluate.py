@@ -10,30 +10,27 @@ An evaluation that was stopped goes on by itself, since each reply is in the sto
 benchmark is a question set like any other: a source section.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 from pydantic import PositiveInt, ValidationError, field_validator, model_validator
 
 from ovt import __version__
+from ovt.core.coroutines import run_beside, run_to_end
 from ovt.core.errors import OvtError
 from ovt.core.files import new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
-from ovt.core.progress import Progress
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.core.section import Section
-from ovt.curate.build import chunks, replies
-from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.sources.images import image_bytes
+from ovt.curate.recipe import Recipe
+from ovt.curate.run import ASKING, Run, Session, ask, open_endpoints, reasoned
 from ovt.curate.stages import prompt, reason, verify
 from ovt.curate.stages.reason import ReasonSampling, ReasonSection
 from ovt.curate.stages.verify import VerifySection
@@ -43,6 +40,7 @@ from ovt.verifiers import VERSION as VERIFIER_VERSION
 RESULT = "result.json"
 TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "answers": ANSWERS}
 TASK = "evaluate"
+STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks in one stage, under its own name
 
 
 class EvaluateSampling(ReasonSampling):
@@ -111,42 +109,55 @@ class Evaluation(Section):
     scores: Scores
 
 
-@dataclass(frozen=True)
-class Session:
-    """What an evaluation works with."""
-
-    home: Home
-    budget: Budget = field(default_factory=Budget)
-    progress: Progress = field(default_factory=Progress)
-
-
-async def evaluate(
+def evaluate(
     name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
     """Answer `questions` (QUESTIONS rows, such as `import_sources` gives) and keep the result as evals/NAME.
 
-    OvtError where the name belongs to another evaluation, or nothing was answered; BudgetReached as everywhere.
+    Also where an event loop runs. OvtError where the name belongs to another evaluation, or nothing was answered;
+    BudgetReached as everywhere.
     """
-    home = session.home
     check_name(name, "an evaluation")
-    with ReplyStore(home.replies) as store:
-        async with open_endpoint(TASK, endpoint) as opened:
-            asked = asked_of(opened, questions, settings)
-            if found := find_evaluation(name, asked, home):
-                return found
-            tally = session.progress.begin(TASK, len(questions) * settings.k)
-            requests = reason.requests(questions, None, settings.asking)
-            await fill(requests, opened, store, session.budget, tally, partial(image_bytes, home))
-        samples = said(questions, settings, opened, store)
-    return keep(name, asked, questions, samples, home)
+    run = prepare(questions, endpoint, settings, session)
+    if found := find_evaluation(name, asked_of(run, settings), session.home):
+        return found
+    with run.store:
+        run_to_end(ask(run, STAGES))
+        return keep(name, settings, run)
 
 
-def asked_of(endpoint: Endpoint, questions: pl.DataFrame, settings: EvaluateSection) -> Asked:
+async def aevaluate(
+    name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
+) -> Evaluation:
+    """`evaluate` to be awaited: all of its work is done in other threads, and the caller's loop stays free."""
+    check_name(name, "an evaluation")
+    run = await asyncio.to_thread(prepare, questions, endpoint, settings, session)
+    if found := find_evaluation(name, asked_of(run, settings), session.home):
+        return found
+    with run.store:
+        await run_beside(ask(run, STAGES))
+        return await asyncio.to_thread(keep, name, settings, run)
+
+
+def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session) -> Run:
+    """An evaluation as a build that sees the images and ends with the verdicts; nothing is sent yet."""
+    recipe = Recipe.model_construct(
+        name=TASK,
+        sources=[],  # their questions are here already
+        endpoints={TASK: endpoint},
+        reason=settings.asking,
+        verify=VerifySection(kind=settings.kind),
+    )
+    return Run(recipe, session, questions, open_endpoints(recipe), ReplyStore(session.home.replies))
+
+
+def asked_of(run: Run, settings: EvaluateSection) -> Asked:
     """What an evaluation's answers follow from."""
+    endpoint = run.endpoints[TASK]
     return Asked(
         model=endpoint.model,
         revision=endpoint.revision,
-        questions_hash=questions_hash(questions),
+        questions_hash=questions_hash(run.questions),
         settings=settings,
         verifier_version=VERIFIER_VERSION,
         ovt_version=__version__,
@@ -170,28 +181,22 @@ def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
     return None if there.failed else there
 
 
-def said(questions: pl.DataFrame, settings: EvaluateSection, endpoint: Endpoint, store: ReplyStore) -> pl.DataFrame:
-    """The stored replies and failures, as SAMPLES rows."""
-    tables = [
-        replies(chunk, "reason", reason.requests(chunk, None, settings.asking), endpoint, store)
-        for chunk in chunks(questions)
-    ]
-    return pl.concat([SAMPLES.to_frame(), *tables])
-
-
-def keep(name: str, asked: Asked, questions: pl.DataFrame, samples: pl.DataFrame, home: Home) -> Evaluation:
-    """Judge and score the samples, and put the evaluation in its place."""
+def keep(name: str, settings: EvaluateSection, run: Run) -> Evaluation:
+    """Judge and score what is stored, and put the evaluation in its place."""
+    questions = run.questions
+    samples = pl.concat([SAMPLES.to_frame(), *(reasoned(run, chunk)[1] for chunk in run.chunks())])
     answered = samples.filter(pl.col("text").is_not_null())
     if answered.is_empty():
         why = samples["error"].drop_nulls().head(1).to_list()
         raise OvtError(
             f"none of {len(samples):,} requests was answered ({(why or ['no questions'])[0]}): see `ovt doctor`"
         )
-    verdicts = verify.judge(answered, questions, VerifySection(kind=asked.settings.kind))
+    verdicts = verify.judge(answered, questions, run.recipe.verify)
     answers = answers_table(questions, answered, verdicts)
+    asked = asked_of(run, settings)
     done = Evaluation(name=name, asked=asked, failed=len(samples) - len(answered), scores=score(answers))
     tables = {"questions": questions, "samples": samples, "verdicts": verdicts, "answers": answers}
-    write(home.evals / name, tables, done)
+    write(run.session.home.evals / name, tables, done)
     return done
 
 

@@ -15,10 +15,7 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from ovt.core.home import Home
-from ovt.core.progress import Progress
 from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
-from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.evaluate.evaluate import EvaluateSection
 
@@ -57,18 +54,6 @@ def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
     recipe = read_section(Recipe, tree, where)
     asked = {"name": recipe.name, "prompt": recipe.data.prompt, "kind": recipe.verify.kind}
     return where, asked | {"sources": tree["sources"]}
-
-
-def import_set(chosen: QuestionSet, home: Home, progress: Progress, limit: int | None = None) -> Imported:
-    """The questions of the set (and why others were left out), with progress shown."""
-    tally = progress.begin("import")
-
-    def count(rows: int) -> None:
-        tally.done = rows
-
-    imported = import_sources(chosen.sources, home, limit, count)
-    tally.total = tally.done = sum(imported.rows_in.values())
-    return imported
 
 
 def without_images_of(questions: pl.DataFrame, others: Iterable[pl.DataFrame]) -> pl.DataFrame:

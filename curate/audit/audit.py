@@ -7,13 +7,13 @@ Each different (answer, gold, choices) is judged once, and counted as often as i
 small, and worth a person's look: `labels.py` writes it down and brings it back.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ovt.core.coroutines import run_to_end
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.progress import Tally
@@ -21,6 +21,7 @@ from ovt.curate.audit.peers import PEERS, Peer, installed
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
+from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import judge
@@ -92,7 +93,7 @@ def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, bu
         return audit(version, found)
     endpoint = open_endpoint(section.endpoint, judge_recipe.endpoints[section.endpoint])
     with ReplyStore(home.replies) as store:
-        return audit(version, found, asyncio.run(ask_judge(found, section, endpoint, store, budget)))
+        return audit(version, found, run_to_end(ask_judge(found, section, endpoint, store, budget)))
 
 
 def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] | None = None) -> Audit:
@@ -153,7 +154,7 @@ async def ask_judge(
         if 0 < len(pair.answer) <= judge.WHOLE_CHARS
     }
     async with endpoint:
-        await fill(asked.values(), endpoint, store, budget, Tally(total=len(asked)), no_images)
+        await fill(asked.values(), Work(endpoint, store, budget, Tally(total=len(asked)), no_images))
     keys = {pair: endpoint.keys(request)[0] for pair, request in asked.items()}
     replies = store.get_many(keys.values())
     return {pair: judge.read_judgement(replies.get(key)) or "abstain" for pair, key in keys.items()}

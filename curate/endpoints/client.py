@@ -11,15 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ovt.core.errors import BudgetReached
-from ovt.core.progress import Tally
 from ovt.curate.endpoints import estimate
-from ovt.curate.endpoints.budget import Budget, Spending
-from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, Reply
-from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.budget import Spending
+from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
 from ovt.curate.endpoints.replies import Usage, read_replies, read_usage
 from ovt.curate.endpoints.stops import stop_if_hopeless, stop_if_unbounded, stopped
-from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.endpoints.transport import CallError
 from ovt.curate.endpoints.urls import Url
 
@@ -27,23 +24,15 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 
 
-async def fill(
-    requests: Iterable[ChatRequest],
-    endpoint: Endpoint,
-    store: ReplyStore,
-    budget: Budget,
-    tally: Tally,
-    images: ImageBytes,
-) -> None:
-    """Sees to it that every (request, index) has a reply in `store`, or a recorded failure; resumes by itself.
+async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
+    """Sees to it that every (request, index) has a reply in the store, or a recorded failure; resumes by itself.
 
     `requests` is consumed as there is room for more. Raises BudgetReached when the next request could overspend,
     OvtError where going on is pointless (wrong URL, missing key, unknown model, full disk). All that was answered by
     then is kept.
     """
-    work = Work(endpoint, store, budget, tally, images)
     jobs = missing_jobs(requests, work)
-    workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(endpoint.urls.slots)]
+    workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
     try:
         finished, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
     finally:
@@ -52,7 +41,7 @@ async def fill(
         await asyncio.gather(*workers, return_exceptions=True)
     for worker in finished:
         worker.result()
-    store.flush()
+    work.store.flush()
 
 
 async def work_off(jobs: Iterator[Job | None], work: Work) -> None:

@@ -3,13 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ovt.core.progress import Tally
 from ovt.curate.endpoints import estimate
-from ovt.curate.endpoints.budget import Budget
-from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
-from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.jobs import Work, missing_jobs
-from ovt.curate.endpoints.store import ReplyStore
 
 
 @dataclass(frozen=True)
@@ -29,9 +25,9 @@ class Expected:
     bounded: bool
 
 
-def expected(requests: Iterable[ChatRequest], endpoint: Endpoint, store: ReplyStore, images: ImageBytes) -> Expected:
+def expected(requests: Iterable[ChatRequest], work: Work) -> Expected:
     """What `fill` would send, without sending it; equal requests are counted once."""
-    work = Work(endpoint, store, Budget(), Tally(), images)
+    endpoint = work.endpoint
     asked = calls = prompt_tokens = completion_tokens = 0
     bounded = True
     for job in missing_jobs(requests, work):
@@ -41,7 +37,7 @@ def expected(requests: Iterable[ChatRequest], endpoint: Endpoint, store: ReplySt
         asked += len(job.keys)
         bound = estimate.completion_bound(endpoint.sampling(job.request))
         bounded = bounded and bound is not None
-        prompt_tokens += estimate.prompt_tokens(job.request.messages, images, work.image_sizes)
+        prompt_tokens += estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
         completion_tokens += (bound or 0) * len(job.keys)
     cost = endpoint.section.cost_usd(prompt_tokens, completion_tokens) if calls else 0.0
     answered = work.tally.cached

@@ -28,7 +28,7 @@ INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
 
 
 class ReplyStore:
-    """Replies, and the latest failure of what has no reply, by `reply_key`; a context manager.
+    """Replies, and the latest failure of what has no reply, by `reply_key`; `with` opens and closes it.
 
     One thread writes, and commits whatever has arrived while the last commit ran: a reply is on its way to the disk
     the moment it is put. Several processes may use one file; after kill -9 all that was committed is there.
@@ -41,10 +41,6 @@ class ReplyStore:
         self._arrived: queue.SimpleQueue[Mapping[str, Reply] | threading.Event | None] = queue.SimpleQueue()
         self._failure: OvtError | None = None
         self._turn = threading.Lock()
-        self._reader = open_database(path)
-        database = open_database(path)
-        self._writer = threading.Thread(target=self._write, args=(database,), name="reply store", daemon=True)
-        self._writer.start()
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The replies that are there, by key, in no particular order; failures are not among them."""
@@ -112,6 +108,10 @@ class ReplyStore:
         self._reader.close()
 
     def __enter__(self) -> Self:
+        self._reader = open_database(self.path)
+        database = open_database(self.path)
+        self._writer = threading.Thread(target=self._write, args=(database,), name="reply store", daemon=True)
+        self._writer.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -48,12 +48,9 @@ def run(
     behaviours left them; decisions of the chunk, where kept questions say their split.
     """
     splits = decisions.filter(pl.col("level") == "question", pl.col("decision") == "kept")
-    known = (
-        questions.with_columns(
-            pl.Series("prompt", _prompts(questions, section), pl.String), pl.col("gold").alias("answer")
-        )
-        .join(splits.select("question_id", split="reason"), on="question_id", maintain_order="left")
-    )
+    known = questions.with_columns(
+        pl.Series("prompt", _prompts(questions, section), pl.String), pl.col("gold").alias("answer")
+    ).join(splits.select("question_id", split="reason"), on="question_id", maintain_order="left")
     for table in about:
         known = known.join(table, on="question_id", how="left", maintain_order="left")
     chosen = samples.select("question_id", "sample_id", "mentions", "response_words", *COLUMNS, completion="response")

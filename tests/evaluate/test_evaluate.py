@@ -1,6 +1,5 @@
 """Held-out evaluation: against a real server and an embedded model, stopped and gone on, scored as curation scores."""
 
-import asyncio
 import json
 import re
 
@@ -9,11 +8,11 @@ import pytest
 from PIL import Image
 
 from ovt.core.errors import BudgetReached, OvtError, RecipeError
-from ovt.core.progress import Progress
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.evaluate.evaluate import EvaluateSection, Session, evaluate, evaluation_names, open_evaluation, read_answers
-from ovt.evaluate.question_set import import_set, load_question_set, without_images_of
+from ovt.curate.run import Session, import_questions
+from ovt.evaluate.evaluate import EvaluateSection, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.question_set import load_question_set, without_images_of
 from ovt.evaluate.scores import difference
 
 
@@ -45,7 +44,7 @@ def questions(tmp_path, home) -> pl.DataFrame:
     file.write_text(
         "name = 'numbers'\n" + "".join(f"[[sources]]\nname='{s['name']}'\npath='{s['path']}'\n" for s in sources)
     )
-    return import_set(load_question_set(file), home, Progress()).questions
+    return import_questions(load_question_set(file).sources, Session(home)).questions
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def ask(questions, home, loopback):
         section = EndpointSection(base_url=loopback.url, model=model, max_concurrency=4, max_retries=1)
         session = Session(home, budget=budget or Budget())
         rows = questions if rows is None else rows
-        return asyncio.run(evaluate(name, rows, section, settings or EvaluateSection(), session))
+        return evaluate(name, rows, section, settings or EvaluateSection(), session)
 
     return run
 
@@ -158,11 +157,11 @@ def test_an_embedded_model_answers(questions, home, small_vlm):
     session = Session(home)
     settings = EvaluateSection(sampling={"max_tokens": 8})
     endpoint = embedded_endpoint(str(small_vlm), "small")
-    first = asyncio.run(evaluate("small", questions, endpoint, settings, session))
+    first = evaluate("small", questions, endpoint, settings, session)
     assert first.scores.answers == 12
     assert first.asked.model == "small"
     assert len(first.asked.revision or "") == 64  # of the weights: another model under this name is another evaluation
-    assert asyncio.run(evaluate("small", questions, endpoint, settings, session)) == first
+    assert evaluate("small", questions, endpoint, settings, session) == first
 
 
 def test_question_sets(tmp_path):

@@ -15,11 +15,10 @@ import polars as pl
 from ovt.core.errors import GateFailed, OvtError
 from ovt.core.files import locked, write_file
 from ovt.core.home import Home
-from ovt.core.progress import Progress
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.versions.read import is_whole, open_version
 from ovt.evaluate.evaluate import RESULT
-from ovt.evaluate.question_set import import_set, without_images_of
+from ovt.evaluate.question_set import without_images_of
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.steps import Step, StepRecord, differing, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
@@ -51,7 +50,7 @@ def run_loop(
 
 def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
     """The held-out questions, without those that share an image with a question of any iteration."""
-    questions = import_set(recipe.evaluate, home, Progress()).questions
+    questions = import_sources(recipe.evaluate.sources, home).questions
     trained = [import_sources(one.curate.sources, home, None, None).questions for one in recipe.iterations]
     left = without_images_of(questions, trained)
     if left.is_empty():

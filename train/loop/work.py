@@ -1,6 +1,5 @@
 """What the steps of a loop do: build, train, evaluate, compare; each gives what its record is to say."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
-from ovt.evaluate.evaluate import Session, evaluate, open_evaluation, questions_hash, read_answers
+from ovt.curate.run import Session
+from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
 from ovt.evaluate.scores import difference
 from ovt.train.card import renew_card
 from ovt.train.loop.gate import check, make_report, report_text
@@ -134,11 +134,7 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
     with work.tools.watch(step, progress):
         return build(
             recipe,
-            work.home,
-            budget=work.tools.budget,
-            progress=progress,
-            rebuild=work.tools.rebuild,
-            git_commit=work.tools.git_commit,
+            Session(work.home, work.tools.budget, progress, None, work.tools.rebuild, work.tools.git_commit),
         )
 
 
@@ -159,7 +155,7 @@ def evaluate_step(step: Step, work: Work) -> Outcome:
     progress, name = Progress(), work.name(step.name)
     session = Session(work.home, work.tools.budget, progress)
     with ask(step, work) as endpoint, work.tools.watch(step, progress):
-        done = asyncio.run(evaluate(name, work.questions, endpoint, work.recipe.evaluate.settings, session))
+        done = evaluate(name, work.questions, endpoint, work.recipe.evaluate.settings, session)
     scores = done.scores
     if done.failed:
         raise OvtError(

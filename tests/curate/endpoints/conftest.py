@@ -13,6 +13,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
+from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 
@@ -53,7 +54,7 @@ def fill_all(tmp_path: Path, loopback: Any, png: bytes) -> Callable[..., Filled]
 
         async def work(store: ReplyStore) -> None:
             async with endpoint:
-                await fill(iter(asked), endpoint, store, budget or Budget(), tally, lambda image: png)
+                await fill(iter(asked), Work(endpoint, store, budget or Budget(), tally, lambda image: png))
 
         with ReplyStore(tmp_path / "replies.sqlite") as store:
             asyncio.run(work(store))

@@ -19,7 +19,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import open_endpoint
-from ovt.curate.endpoints.jobs import LOOKAHEAD
+from ovt.curate.endpoints.jobs import LOOKAHEAD, Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.stops import stopped
 from ovt.curate.endpoints.store import ReplyStore
@@ -260,7 +260,7 @@ def test_requests_are_consumed_only_as_fast_as_they_are_answered(
     async def run(store: ReplyStore) -> None:
         section = EndpointSection(base_url=loopback.url, model="test-model", max_concurrency=8)
         async with open_endpoint("tester", section) as endpoint:
-            await fill(stream, endpoint, store, Budget(), Tally(), lambda image: b"")
+            await fill(stream, Work(endpoint, store, Budget(), Tally(), lambda image: b""))
 
     with ReplyStore(tmp_path / "replies.sqlite") as store, pytest.raises(OvtError, match="stop here"):
         asyncio.run(run(store))

@@ -13,6 +13,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import FOLDERS, open_endpoint
+from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.probe import probe
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
@@ -51,7 +52,7 @@ def test_an_embedded_model_answers_in_each_event_loop(tmp_path: Path) -> None:
     async def run(count: int, store: ReplyStore) -> Tally:
         tally = Tally()
         async with endpoint:
-            await fill(requests[:count], endpoint, store, Budget(max_usd=1.0), tally, lambda image: b"")
+            await fill(requests[:count], Work(endpoint, store, Budget(max_usd=1.0), tally, lambda image: b""))
         return tally
 
     requests = [ChatRequest(request.messages, {"max_tokens": 4}, 2) for request in requests]

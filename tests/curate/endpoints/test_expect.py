@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from ovt.core.progress import Tally
+from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.expect import Expected, expected
+from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 
@@ -16,7 +19,7 @@ from ovt.curate.endpoints.store import ReplyStore
 def dry_run(requests: list[ChatRequest], url: str, path: Path, png: bytes, **section: Any) -> Expected:
     endpoint = open_endpoint("tester", EndpointSection(base_url=url, model="test-model", **section), environ={})
     with ReplyStore(path / "replies.sqlite") as store:
-        return expected(requests, endpoint, store, lambda image: png)
+        return expected(requests, Work(endpoint, store, Budget(), Tally(), lambda image: png))
 
 
 def test_a_dry_run_counts_what_is_left_and_sends_nothing(

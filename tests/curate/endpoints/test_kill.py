@@ -21,6 +21,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.core.progress import Tally
@@ -31,7 +32,7 @@ async def main(url, path):
     requests = (ChatRequest(prompt, {{"seed": 5}}, 2) for prompt in prompts)
     with ReplyStore(Path(path)) as store:
         async with open_endpoint("main", section) as endpoint:
-            await fill(requests, endpoint, store, Budget(), Tally(), lambda image: b"")
+            await fill(requests, Work(endpoint, store, Budget(), Tally(), lambda image: b""))
 
 asyncio.run(main(*sys.argv[1:]))
 """

@@ -155,8 +155,8 @@ def test_a_full_disk_is_one_line_and_corrupts_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "replies.sqlite").write_bytes(b"hello " * 1000)
-    with pytest.raises(OvtError, match="not ours"):
-        ReplyStore(tmp_path / "replies.sqlite")
+    with pytest.raises(OvtError, match="not ours"), ReplyStore(tmp_path / "replies.sqlite"):
+        pass
 
 
 def test_a_damaged_store_is_one_line(tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "replies.sqlite") as database:
         database.execute("PRAGMA user_version = 7")
     database.close()
-    with pytest.raises(OvtError, match="has format 7"):
-        ReplyStore(tmp_path / "replies.sqlite")
+    with pytest.raises(OvtError, match="has format 7"), ReplyStore(tmp_path / "replies.sqlite"):
+        pass
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OvtError, match="cannot open the reply store"):
-        ReplyStore(tmp_path / "file" / "replies.sqlite")
+    with pytest.raises(OvtError, match="cannot open the reply store"), ReplyStore(tmp_path / "file" / "replies.sqlite"):
+        pass
