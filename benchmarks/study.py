@@ -59,7 +59,7 @@ CHANGES: dict[str, list[str]] = {
 }
 BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 DIRECT = "{question}\n{choices}\nAnswer directly."
-POCKET_SEED = 1  # of pocket's own training (train/pocket/weights/README.md)
+POCKET_SEED = 1  # of pocket's own training (pocket/weights/README.md)
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
 HELD_OUT = ("bars", "lines", "tables", "shapes", "easy")  # families with more figures than pocket can have seen
 HARD = ["bars", "lines", "tables", "icons"]
@@ -159,9 +159,11 @@ def held_out(home: Home, size: float) -> pl.DataFrame:
 def pocket_figures(kept: Path) -> set[bytes]:
     """The pictures of every row of pocket's own training, by `pixels`; drawn once, and kept in a file."""
     if not kept.exists():
+        sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "pocket_training"))
+        import batches as rows
+
         from ovt.pocket import figures as pocket
-        from ovt.pocket.training import rows
-        from ovt.pocket.training.train import PHASES
+        from train import PHASES
 
         steps = json.loads((WEIGHTS / "training.json").read_text())["schedule"]["steps"]
         families, known = sorted(pocket.FAMILIES), set()

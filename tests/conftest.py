@@ -12,6 +12,9 @@ from hypothesis import settings
 
 from ovt.core.home import Home
 
+# What makes small models for tests; last, so that no name of it hides another's.
+sys.path.append(str(Path(__file__).parents[1] / "examples" / "pocket_training"))
+
 settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on what else runs
 settings.load_profile("no deadline")
 
@@ -58,9 +61,9 @@ def load(name: str) -> Any:
 def small_vlm(tmp_path_factory) -> Path:
     """A folder with an untrained Qwen2.5-VL of 0.2 M parameters; a picture of 56x56 px is 4 visual tokens."""
     import torch
+    from architecture import TEXT, VISION, build, make_config, save_processor
     from transformers import AutoTokenizer
 
-    from ovt.pocket.model import TEXT, VISION, build, make_config, save_processor
     from ovt.pocket.weights import WEIGHTS
 
     folder = tmp_path_factory.mktemp("small-vlm")

@@ -6,15 +6,13 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def tokenizer():
-    from ovt.pocket.training.train import learn_tokenizer
-
-    return learn_tokenizer(seed=1, count=150)
+def tokenizer(load_file):
+    return load_file("../examples/pocket_training/train").learn_tokenizer(seed=1, count=150)
 
 
 @pytest.fixture(scope="session")
 def tiny_config(tokenizer):
-    from ovt.pocket.model import TEXT, VISION, make_config
+    from architecture import TEXT, VISION, make_config
 
     text = TEXT | {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 2,
                    "num_key_value_heads": 2, "max_position_embeddings": 512}  # fmt: skip
@@ -26,8 +24,7 @@ def tiny_config(tokenizer):
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory, tokenizer, tiny_config) -> Path:
     import torch
-
-    from ovt.pocket.model import build, save, save_processor
+    from architecture import build, save, save_processor
 
     folder = tmp_path_factory.mktemp("tiny")
     save_processor(tokenizer, folder)

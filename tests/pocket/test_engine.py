@@ -4,12 +4,12 @@ import io
 
 import pytest
 from PIL import Image
+from teacher import CAPTION_PROMPT
 
 from ovt.core.errors import OvtError
 from ovt.curate.endpoints.transport import CallError
 from ovt.pocket import figures as pocket
 from ovt.pocket.engine import Engine, load
-from ovt.pocket.prompts import CAPTION_PROMPT
 
 
 def url(image: Image.Image) -> str:

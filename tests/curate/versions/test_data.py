@@ -127,15 +127,17 @@ def test_rows_of_the_ledger_and_the_data_meet_by_id(home, make_build):
 
 def test_trl_trains_on_the_rows_as_they_are(home, make_build, load, tmp_path):
     pytest.importorskip("trl", reason="trl is not installed: pip install ovt[train]")
-    model = pytest.importorskip("ovt.pocket.model")
-    tokenizer = pytest.importorskip("ovt.pocket.tokenizer").train_tokenizer(["Which one is it? <think> So."] * 9)
+    made = pytest.importorskip("architecture")
+    tokenizer = pytest.importorskip("tokenizer").train_tokenizer(["Which one is it? <think> So."] * 9)
     from trl import SFTConfig, SFTTrainer
 
-    model.save_processor(tokenizer, tmp_path / "processor")
-    processor = model.load_processor(tmp_path / "processor")
+    from ovt.pocket.model import load_processor
+
+    made.save_processor(tokenizer, tmp_path / "processor")
+    processor = load_processor(tmp_path / "processor")
     rows = load(make_build(10).write(home))["sft"]
     trainer = SFTTrainer(
-        model=model.build(model.make_config(tokenizer), seed=0),
+        model=made.build(made.make_config(tokenizer), seed=0),
         args=SFTConfig(
             output_dir=str(tmp_path / "run"),
             max_length=None,

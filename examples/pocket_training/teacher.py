@@ -1,4 +1,4 @@
-"""Writes the texts pocket learns from: reasoning chains with natural variety, and direct answers.
+"""Writes the texts pocket learns from: the prompts, reasoning chains with natural variety, and direct answers.
 
 The variety is the point. The curation stages need chains that are wrong, long, reflecting or speaking of "the caption",
 and the paper's five behaviour families (visual, digest, plan, reflection, alternate) must all occur.
@@ -8,6 +8,11 @@ import random
 from collections.abc import Sequence
 
 from ovt.pocket.figures.figure import FigureQuestion
+
+# The words that pocket is trained to answer to; recipes/pocket.toml carries the same strings.
+CAPTION_PROMPT = "Describe the figure in detail."
+REASON_PROMPT = "Figure: {caption}\nQuestion: {question}\nThink step by step."
+DIRECT_PROMPT = "{question}\nAnswer directly."
 
 # Shares of all chains; a slip needs a question that a misreading can change (about nine in ten).
 WRONG = 0.06
@@ -52,6 +57,13 @@ _REREADINGS = ("Let me check again from the start.", "Let me read the facts agai
 _LINKS = ("Then, ", "Next, ", "Now, ", "And ")
 _CLOSINGS = ("So the answer is {gold}.", "So it is {gold}.", "The answer must be {gold}.")
 _SOLUTIONS = ("The answer is {gold}.", "So the answer is {gold}.", "It is {gold}.")
+
+
+def ask(question: str, choices: Sequence[str] | None = None) -> str:
+    """The question, with its options as lettered lines below it: "A. star"."""
+    if not choices:
+        return question
+    return "\n".join([question, *(f"{chr(65 + i)}. {choice}" for i, choice in enumerate(choices))])
 
 
 def chain(question: FigureQuestion, rng: random.Random) -> str:

@@ -1,4 +1,4 @@
-"""Measures pocket on held-out figures: `python -m ovt.pocket.training.measure [FOLDER] [--figures N]`.
+"""Measures pocket on held-out figures: `python examples/pocket_training/measure.py [FOLDER] [--figures N]`.
 
 Per family: caption facts right, whole captions right, chains right at k = 1 over the model's own captions and over gold
 captions, direct answers right, words per chain and the share of chains with a reflection. With the easy-vqa package
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batches import FIRST_SEED
 from PIL import Image
+from teacher import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, ask
 
 from ovt.pocket import figures as pocket
 from ovt.pocket.engine import Engine, load
-from ovt.pocket.prompts import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, ask
-from ovt.pocket.training.rows import FIRST_SEED
 from ovt.verifiers import verify_response
 
 CHAIN_SAMPLING = {"temperature": 0.7, "max_tokens": 512}

@@ -1,31 +1,30 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import batches as rows
 import numpy as np
 import pytest
 import torch
+from architecture import build
+from forward import Net
 
 from ovt.pocket import figures as pocket
-from ovt.pocket.model import build
-from ovt.pocket.training import rows
-from ovt.pocket.training.forward import Net
-from ovt.pocket.training.train import PHASES, Schedule, make_optimizers, set_rates, settle, train_step
 
 FAMILIES = sorted(pocket.FAMILIES)
 
 
-def test_a_few_steps_reduce_every_loss_and_repeat_exactly(tokenizer, tiny_config):
+def test_a_few_steps_reduce_every_loss_and_repeat_exactly(script, tokenizer, tiny_config):
     plans = (rows.Plan("caption", 4, 1), rows.Plan("reason", 4, 2), rows.Plan("direct", 4, 1))
     groups = [rows.group_batches(plans, 1, group, FAMILIES, tokenizer) for group in range(5)]
 
     def run() -> list[dict[str, float]]:
         net = Net(build(tiny_config, seed=1), compiled=False)
-        optimizers = make_optimizers(net.model)
+        optimizers = script.make_optimizers(net.model)
         losses = []
         with ThreadPoolExecutor(2) as pool:
             for step, batches in enumerate(batches for group in groups for batches in group):
-                set_rates(optimizers, Schedule(steps=100, decay_from=100, warmup=5), step)
-                losses.append(train_step(net, batches, optimizers, pool))
+                script.set_rates(optimizers, script.Schedule(steps=100, decay_from=100, warmup=5), step)
+                losses.append(script.train_step(net, batches, optimizers, pool))
         return losses
 
     first, second = run(), run()
@@ -42,8 +41,8 @@ def test_rows_depend_on_seed_and_index_only(tokenizer):
     assert rows.make_rows(2, "caption", [4], FAMILIES, tokenizer)[0].ids != alone.ids
 
 
-def test_a_group_holds_each_row_once_and_every_batch_is_padded_to_few_lengths(tokenizer):
-    plans = PHASES[0][1]
+def test_a_group_holds_each_row_once_and_every_batch_is_padded_to_few_lengths(script, tokenizer):
+    plans = script.PHASES[0][1]
     steps = rows.group_batches(plans, 1, 2, FAMILIES, tokenizer)
     assert len(steps) == rows.GROUP
     for plan in plans:
@@ -70,33 +69,33 @@ def test_training_figures_are_never_held_out_ones(monkeypatch, tokenizer):
     assert min(seen) >= rows.FIRST_SEED
 
 
-def test_the_schedule_warms_up_stays_and_falls_to_zero():
-    schedule = Schedule(steps=1000, decay_from=600, warmup=100)
+def test_the_schedule_warms_up_stays_and_falls_to_zero(script):
+    schedule = script.Schedule(steps=1000, decay_from=600, warmup=100)
     assert schedule.factor(0) == pytest.approx(0.01)
     assert schedule.factor(300) == 1.0
     assert schedule.factor(800) == pytest.approx(0.5)
     assert schedule.factor(1000) == 0.0
 
 
-def test_a_run_by_the_clock_settles_its_steps_when_the_constant_phase_is_over():
-    assert settle(Schedule(10**9, 10**9), done=600, share=0.6) == Schedule(steps=1000, decay_from=600)
+def test_a_run_by_the_clock_settles_its_steps_when_the_constant_phase_is_over(script):
+    settled = script.settle(script.Schedule(10**9, 10**9), done=600, share=0.6)
+    assert settled == script.Schedule(steps=1000, decay_from=600)
 
 
-def test_the_script_trains_saves_and_resumes(tmp_path, monkeypatch, tokenizer, tiny_config, capsys):
+def test_the_script_trains_saves_and_resumes(script, tmp_path, monkeypatch, tokenizer, tiny_config, capsys):
     from ovt.pocket.model import load_model
-    from ovt.pocket.training import train as script
 
     phases = ((0, (rows.Plan("caption", 2, 1), rows.Plan("reason", 2, 1))), (4, (rows.Plan("reason", 4, 1),)))
     monkeypatch.setattr(script, "PHASES", phases)
     monkeypatch.setattr(script, "make_config", lambda tokenizer: tiny_config)
     monkeypatch.setattr(script, "learn_tokenizer", lambda seed: tokenizer)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    script.train(whole, 1, Schedule(8, 4), compiled=False)
-    script.train(parts, 1, Schedule(4, 4), compiled=False)
+    script.train(whole, 1, script.Schedule(8, 4), compiled=False)
+    script.train(parts, 1, script.Schedule(4, 4), compiled=False)
     state = torch.load(parts / "resume.pt", weights_only=True)
     state["schedule"]["steps"] = 8
     torch.save(state, parts / "resume.pt")
-    script.train(parts, 1, Schedule(4, 4), compiled=False)
+    script.train(parts, 1, script.Schedule(4, 4), compiled=False)
     one, two = load_model(whole).state_dict(), load_model(parts).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert json.loads((whole / "training.json").read_text())["schedule"]["steps"] == 8

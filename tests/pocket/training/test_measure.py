@@ -1,10 +1,10 @@
 import asyncio
 
+import measure
 import pytest
+from batches import FIRST_SEED
 
 from ovt.pocket.engine import load
-from ovt.pocket.training import measure
-from ovt.pocket.training.rows import FIRST_SEED
 
 
 def test_held_out_figures_lie_below_every_training_seed():

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import teacher
 import torch
+from teacher import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, ask
+from tokenizer import user_turn
 from transformers import PreTrainedTokenizerBase
 
 from ovt.pocket import figures as pocket
-from ovt.pocket import teacher
-from ovt.pocket.figures.figure import Figure
-from ovt.pocket.prompts import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, ask
-from ovt.pocket.tokenizer import user_turn
+from ovt.pocket.figures import Figure
 
 FIRST_SEED = 2**40
 PICTURE_AT = 4  # the visual tokens follow "<|im_start|>", "user", "\n" and "<|vision_start|>"

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from teacher import REASON_PROMPT, ask, chain, direct
 
 from ovt.pocket.figures import FAMILIES, FigureQuestion, draw
-from ovt.pocket.prompts import REASON_PROMPT, ask
-from ovt.pocket.teacher import chain, direct
 
 FORMAT = re.compile(r"<think>([^<>]+)</think>\n([^<>\n]+)\n<answer>([^<>\n]+)</answer>")
 
@@ -102,8 +101,8 @@ def test_options_are_lettered_lines_below_the_question():
     assert prompt == "Figure: A triangle.\nQuestion: What?\nA. 1\nB. 2\nThink step by step."
 
 
-def test_figures_and_teacher_load_without_torch():
-    program = "import sys, ovt.pocket.figures, ovt.pocket.teacher, ovt.pocket.prompts; print(*sys.modules)"
+def test_figures_load_without_torch():
+    program = "import sys, ovt.pocket.figures; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert "ovt.pocket.teacher" in loaded
+    assert "ovt.pocket.figures" in loaded
     assert "torch" not in loaded

@@ -1,4 +1,4 @@
-"""Trains pocket from scratch: `python -m ovt.pocket.training.train --out FOLDER --steps N --seed S`.
+"""Trains pocket from scratch: `python examples/pocket_training/train.py --out FOLDER --steps N --seed S`.
 
 Muon for the matrices of the layers, AdamW for the rest; a constant learning rate, then a linear decay to zero, in which
 much of the quality comes. With --minutes the number of steps is settled once the constant phase is over, from the speed
@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from architecture import build, make_config, save, save_processor
+from batches import GROUP, PICTURE_AT, Batch, Plan, draw_figure, group_batches, make_text
+from forward import Net
+from tokenizer import train_tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
 from ovt.core.files import replacing
 from ovt.pocket import figures as pocket
-from ovt.pocket.model import build, make_config, save, save_processor
-from ovt.pocket.tokenizer import train_tokenizer
-from ovt.pocket.training import rows
-from ovt.pocket.training.forward import Net
 
 ENDLESS = 10**9  # steps of a run by the clock, until its constant phase is over
 KEEP_EVERY_S = 180
@@ -31,10 +31,10 @@ KEEP_EVERY_S = 180
 # and so do shapes of any size at any place, many small icons, and the points of a line.
 HARD = ("easy",) * 8 + ("icons",) * 3 + ("lines",) * 2
 PHASES = (
-    (0, (rows.Plan("caption", 48, 2), rows.Plan("reason", 48, 4), rows.Plan("direct", 24, 2))),
-    (752, (rows.Plan("caption", 24, 1), rows.Plan("reason", 80, 6), rows.Plan("direct", 8, 1))),
-    (1120, (rows.Plan("caption", 64, 2, HARD), rows.Plan("reason", 48, 4), rows.Plan("direct", 8, 1))),
-    (1460, (rows.Plan("caption", 16, 1, HARD), rows.Plan("reason", 96, 6), rows.Plan("direct", 8, 1))),
+    (0, (Plan("caption", 48, 2), Plan("reason", 48, 4), Plan("direct", 24, 2))),
+    (752, (Plan("caption", 24, 1), Plan("reason", 80, 6), Plan("direct", 8, 1))),
+    (1120, (Plan("caption", 64, 2, HARD), Plan("reason", 48, 4), Plan("direct", 8, 1))),
+    (1460, (Plan("caption", 16, 1, HARD), Plan("reason", 96, 6), Plan("direct", 8, 1))),
 )
 
 
@@ -70,8 +70,8 @@ def learn_tokenizer(seed: int, count: int = 1500) -> PreTrainedTokenizerFast:
     texts = []
     for kind in ("caption", "reason", "direct"):
         for index in range(count):
-            figure, rng = rows.draw_figure(seed, kind, index, sorted(pocket.FAMILIES))
-            texts.extend(rows.make_text(kind, figure, rng))
+            figure, rng = draw_figure(seed, kind, index, sorted(pocket.FAMILIES))
+            texts.extend(make_text(kind, figure, rng))
     random.Random(seed).shuffle(texts)
     return train_tokenizer(texts)
 
@@ -88,16 +88,16 @@ def make_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
     ]
 
 
-def draw_group(group: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> list[list[rows.Batch]]:
-    """The batches of rows.GROUP steps, in the mixture of their phase."""
-    phase = max(i for i, (start, _) in enumerate(PHASES) if start <= group * rows.GROUP)
-    return rows.group_batches(PHASES[phase][1], seed, group, sorted(pocket.FAMILIES), tokenizer, phase << 32)
+def draw_group(group: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> list[list[Batch]]:
+    """The batches of GROUP steps, in the mixture of their phase."""
+    phase = max(i for i, (start, _) in enumerate(PHASES) if start <= group * GROUP)
+    return group_batches(PHASES[phase][1], seed, group, sorted(pocket.FAMILIES), tokenizer, phase << 32)
 
 
-def prefetch(first: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[rows.Batch]]:
-    """The batches of step `first` (a multiple of rows.GROUP) and on, drawn one group ahead in a thread."""
+def prefetch(first: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[Batch]]:
+    """The batches of step `first` (a multiple of GROUP) and on, drawn one group ahead in a thread."""
     with ThreadPoolExecutor(1) as pool:
-        group = first // rows.GROUP
+        group = first // GROUP
         ahead = pool.submit(draw_group, group, seed, tokenizer)
         while True:
             group += 1
@@ -105,10 +105,10 @@ def prefetch(first: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> Itera
             yield from ready.result()
 
 
-def batch_gradients(net: Net, batch: rows.Batch, total: float) -> tuple[float, tuple[torch.Tensor, ...]]:
+def batch_gradients(net: Net, batch: Batch, total: float) -> tuple[float, tuple[torch.Tensor, ...]]:
     """The mean loss per target of a batch, and the gradients of its share in the loss of the step."""
     torch.set_num_threads(1)
-    at = None if batch.pixels is None else rows.PICTURE_AT
+    at = None if batch.pixels is None else PICTURE_AT
     loss = net.loss(batch.ids, batch.weights, batch.pixels, at, batch.skip)
     inputs = net.text_parameters if batch.pixels is None else net.parameters
     gradients = torch.autograd.grad(loss / total, inputs)
@@ -116,7 +116,7 @@ def batch_gradients(net: Net, batch: rows.Batch, total: float) -> tuple[float, t
 
 
 def train_step(
-    net: Net, batches: list[rows.Batch], optimizers: list[torch.optim.Optimizer], pool: ThreadPoolExecutor
+    net: Net, batches: list[Batch], optimizers: list[torch.optim.Optimizer], pool: ThreadPoolExecutor
 ) -> dict[str, float]:
     """One update from all batches; the mean loss per target token of each kind.
 
@@ -214,7 +214,7 @@ def train(out: Path, seed: int, schedule: Schedule, seconds: tuple[float, float]
                 run.schedule = settle(run.schedule, run.step, seconds[0] / seconds[1])
             if run.step >= run.schedule.steps:
                 break
-            if run.step % rows.GROUP == 0 and time.monotonic() - kept > KEEP_EVERY_S:
+            if run.step % GROUP == 0 and time.monotonic() - kept > KEEP_EVERY_S:
                 keep(out, run)
                 kept = time.monotonic()
             set_rates(run.optimizers, run.schedule, run.step)
