@@ -211,8 +211,7 @@ def generate(folder: Path, rows: int, second: bool) -> None:
 
 def ours(folder: Path) -> dict[str, int]:
     """All of a diff: files hashed, rows joined and explained, drift with its intervals."""
-    from ovt.curate.reports.diff.diff import compare
-    from ovt.curate.reports.diff.resolve import open_side
+    from ovt.curate.reports.diff.diff import compare, open_side
 
     rows = compare(*(open_side(ref, Home(folder)) for ref in ("big@1", "big@2"))).about["rows"]
     return {status: rows[status] for status in ("same", "changed", "removed", "added")}

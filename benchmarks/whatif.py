@@ -29,11 +29,11 @@ from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.curate.decide import CHUNK, decide
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.funnel import by_source
-from ovt.curate.reports.profile import profile
-from ovt.curate.reports.what_if.what_if import Saving, what_if
+from ovt.curate.reports.what_if import Saving, what_if
 from ovt.curate.sources.images import keep_image
 from ovt.curate.stages.behaviours import FAMILIES
 from ovt.curate.versions.manifest import Input, Provenance
+from ovt.curate.versions.profile import profile
 from ovt.curate.versions.read import open_version
 from ovt.curate.versions.write import VersionWriter
 

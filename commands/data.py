@@ -26,7 +26,7 @@ def list_(home: HomePath = None, json: Json = False) -> None:
     """List the versions of this home."""
     from ovt.commands.views.data import version_list
     from ovt.commands.views.tables import shown
-    from ovt.curate.reports.show import outline
+    from ovt.curate.versions.profile import outline
     from ovt.curate.versions.read import list_versions
 
     there = Home.locate(home)

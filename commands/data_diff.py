@@ -25,8 +25,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Show what lies between two versions: rows that came, went and changed, and how the data drifted."""
-    from ovt.curate.reports.diff.diff import compare
-    from ovt.curate.reports.diff.resolve import open_side
+    from ovt.curate.reports.diff.diff import compare, open_side
 
     there = Home.locate(home)
     found = compare(open_side(a, there), open_side(b, there))

@@ -69,7 +69,7 @@ def pull(
     """Bring a version home from the Hub and check every file of it; run the same line again after a break."""
     from ovt.curate.hub.client import hub, split_address
     from ovt.curate.hub.pull import pull as fetch
-    from ovt.curate.reports.show import outline
+    from ovt.curate.versions.profile import outline
 
     with resumable():
         pulled = fetch(*split_address(address), Home.locate(home), hub())

@@ -24,7 +24,7 @@ def stats(
     json: Json = False,
 ) -> None:
     """Show what a version is like: lengths, pass rates, answers, behaviours, cost; several side by side."""
-    from ovt.curate.reports.profile import profile
+    from ovt.curate.versions.profile import profile
     from ovt.curate.versions.read import open_version
 
     there = Home.locate(home)

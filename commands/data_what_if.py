@@ -23,8 +23,8 @@ def what_if(
     json: Json = False,
 ) -> None:
     """Show the funnel and the rows of a version under other settings, from its stored replies; no model is asked."""
-    from ovt.curate.reports.what_if.what_if import Saving
-    from ovt.curate.reports.what_if.what_if import what_if as decide_again
+    from ovt.curate.reports.what_if import Saving
+    from ovt.curate.reports.what_if import what_if as decide_again
     from ovt.curate.versions.read import open_version
 
     there = Home.locate(home)

@@ -78,7 +78,7 @@ def print_built(version: "Version", as_json: bool) -> None:
     from rich.padding import Padding
 
     from ovt.commands.views.data import funnel_table
-    from ovt.curate.reports.show import outline
+    from ovt.curate.versions.profile import outline
 
     about = outline(version)
     if as_json:

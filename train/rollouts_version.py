@@ -15,8 +15,7 @@ from ovt.core.home import Home
 from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.curate.decide import CHUNK, Tables, decide
 from ovt.curate.recipe import Recipe
-from ovt.curate.reports.what_if.settings import stored_recipe
-from ovt.curate.reports.what_if.what_if import stored
+from ovt.curate.reports.what_if import stored, stored_recipe
 from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.manifest import ModelUse, Provenance
 from ovt.curate.versions.read import Version, list_versions, open_version, scan

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ovt.commands.views.tables import bar, short, shown
 from ovt.curate.reports.profile_table import Figure, number, tabulate, telling, unit_of
-from ovt.curate.versions.stats import BUCKETS
+from ovt.curate.versions.profile import BUCKETS
 
 WIDTH = 20  # letters of the longest bar
 FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, told apart without colours too

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ovt.commands.views.diff import STYLES, reasons_line, rows_shown, value_of_setting
 from ovt.commands.views.tables import shown
-from ovt.curate.versions.stats import BUCKETS
+from ovt.curate.versions.profile import BUCKETS
 
 MINUS = "\N{MINUS SIGN}"
 

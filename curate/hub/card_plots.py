@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from ovt.core.plots import bars, histogram, label, make_figure, name_axes, render, style
 from ovt.core.schema import SPLITS, STAGES
 from ovt.curate.versions.manifest import FunnelRow
+from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import Version, scan_rows
-from ovt.curate.versions.stats import NEEDED, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,9 @@
-"""`ovt data stats`: what one version is like, and how several differ.
+"""What `ovt data` tells of versions, as plain data; `commands/views` prints it.
 
-profile.py   the figures of one version, from its rows and its ledger
-figures.py   the rows of the tables: a figure's name, unit and value by version
-render.py    in the terminal; plot.py: as a figure (PNG, SVG); page.py: both on one page
+show.py, why.py      a version, its first rows; the story of one question or sample
+funnel.py            where questions and samples ended
+lint.py              what is wrong with questions; questions.py reads those of a version, a recipe or a source
+diff/                two versions against each other
+what_if.py           a version decided again under other settings; chunks.py reads and compares it chunk by chunk
+profile_table.py     the figures of versions as rows of a table; profile_plot.py: as plots and as a page
 """

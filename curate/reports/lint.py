@@ -1,16 +1,59 @@
-"""`ovt data lint`: what is wrong with the questions of a version, a recipe or a source, by rule."""
+"""`ovt data lint`: what is wrong with the questions of a version, a recipe or a source, by rule.
 
+rule              question_id       detail
+gold_in_question  1f0c2d3e4a5b6c7d  gold 'north-east' is in the question
+
+Each rule is a function from what it looks at to such rows.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 
 import polars as pl
+from PIL import Image
 
+from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports import lint_rules as rules
 from ovt.curate.reports.questions import Material
+from ovt.curate.screen import texts
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import looks_in
+from ovt.curate.screen.image_hashes import Looks, Nearness, distances, looks_in
+from ovt.curate.screen.near_duplicates import find_twins, meaning, same_looks
 from ovt.curate.sources.images import stored_image
+from ovt.curate.sources.lint import Unfit, check_tags
+from ovt.verifiers import lint_gold
+
+SMALLEST = 28  # pixels a side: what Qwen2.5-VL makes one visual token of
+MEANINGS = {
+    "empty_question": "the question has no words",
+    "image_tags_mismatch": "<image> tags that do not match the images",
+    "unreadable_image": "the image is broken, or not there",
+    "tiny_image": f"a side of the image is under {SMALLEST} pixels",
+    "blank_image": "the image is all of one colour",
+    "same_picture": "two image files that look the same",
+    "near_duplicate": "asks the same as an earlier question about the same picture",
+    "conflicting_gold": "the same question about the same picture, with another gold",
+    "gold_in_question": "the question says the gold",
+    "gold_in_caption": "the caption answers the question",
+    "empty_gold": "no gold",
+    "gold_too_long": "the gold is an essay",
+    "gold_too_nested": "the gold is nested too deeply to be read",
+    "gold_not_in_choices": "the gold is none of the choices",
+    "duplicate_choices": "the gold is more than one of the choices",
+    "unparseable_gold": "the kind of answers that the recipe names cannot read the gold",
+    "gold_not_accepted": "the verifier refuses the gold itself as an answer",
+}
+
+_SELF_EVIDENT = {"yes", "no", "true", "false", "none", "both", "equal"}
+_CUE = (
+    r"\b(?:answer|solution|correct (?:choice|option|answer))\b(?: (?:to|of)\b[^.?!\n]{0,60})?"
+    r"\s*(?:is|are|=|:|would be)\s*"
+)
+
+
+Finding = tuple[str, str, str]  # (rule, question_id, detail)
 
 
 @dataclass(frozen=True)
@@ -29,41 +72,131 @@ class Found:
 
 def lint(material: Material, home: Home, section: DedupSection, examples: int) -> list[Found]:
     """What is wrong, the most frequent first; `section` says what counts as the same picture and the same question."""
-    return summary(find(material, home, section), examples)
+    by_rule: dict[str, list[dict[str, str]]] = {}
+    for rule, question_id, detail in findings(material, home, section):
+        by_rule.setdefault(rule, []).append({"id": question_id, "detail": detail})
+    found = (
+        Found(rule, len(rows), MEANINGS.get(rule, "left out at import: docs/sources.md"), tuple(rows[:examples]))
+        for rule, rows in by_rule.items()
+    )
+    return sorted(found, key=lambda one: (-one.count, one.rule))
 
 
-def find(material: Material, home: Home, section: DedupSection) -> pl.DataFrame:
-    """rules.FINDINGS of all rules; what the import refuses comes with the import's reasons."""
+def findings(material: Material, home: Home, section: DedupSection) -> Iterator[Finding]:
+    """What breaks any rule; what the import refuses comes with the import's reasons."""
     questions = material.questions
-    refused = material.left_out.select("reason", "id", pl.col("detail").fill_null("")).rows()
-    seen, fine = rules.pictures(questions, partial(stored_image, home))
-    whole = questions.filter(pl.col("images").list.eval(pl.element().is_in(fine)).list.all())
+    yield from material.left_out.select("reason", "id", pl.col("detail").fill_null("")).iter_rows()
+    yield from golds(questions, material.kind)
+    yield from question_texts(questions)
+    yield from leaks(questions, material.captions)
+    seen, readable = pictures(questions, partial(stored_image, home))
+    yield from seen
+    whole = questions.filter(pl.col("images").list.eval(pl.element().is_in(readable)).list.all())
     looks, table = looks_in(whole, home)
-    return pl.concat(
-        [
-            pl.DataFrame(refused, rules.FINDINGS, orient="row"),
-            rules.golds(questions, material.kind),
-            rules.question_texts(questions),
-            rules.leaks(questions, material.captions),
-            seen,
-            rules.same_pictures(whole, looks, table, section),
-            rules.repeats(whole, looks, table, section, section.min_similarity),
-            rules.disagreements(whole, looks, table, section),
-        ]
-    )
+    yield from same_pictures(whole, looks, table, section)
+    for question_id, twin, alike in (
+        find_twins(whole, looks, table, section, section.min_similarity)
+        .select("question_id", "twin_id", "similarity")
+        .iter_rows()
+    ):
+        yield "near_duplicate", question_id, f"of {twin}, text {alike:.2f} alike"
+    yield from disagreements(whole, looks, table, section)
 
 
-def summary(found: pl.DataFrame, examples: int) -> list[Found]:
-    """FINDINGS by rule, the most frequent first."""
-    return sorted(
-        (
-            Found(
-                rule,
-                len(rows),
-                rules.MEANINGS.get(rule, "left out at import: docs/sources.md"),
-                tuple({"id": id_, "detail": why} for _, id_, why in rows.head(examples).iter_rows()),
-            )
-            for (rule,), rows in found.group_by("rule", maintain_order=True)
-        ),
-        key=lambda one: (-one.count, one.rule),
-    )
+def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
+    """Golds that the verifier objects to; each distinct one is looked at once."""
+    reason = cache(lambda gold, choices: lint_gold(gold, choices, kind))
+    for question_id, gold, choices in questions.select("question_id", "gold", "choices").iter_rows():
+        if why := reason(gold, tuple(choices) if choices else None):
+            yield why, question_id, f"gold {gold[:80]!r}"
+
+
+def question_texts(questions: pl.DataFrame) -> Iterator[Finding]:
+    """Questions without words, and tags that do not match the images."""
+    for question_id, question, images in questions.select("question_id", "question", "images").iter_rows():
+        if not texts.plain(question):
+            yield "empty_question", question_id, repr(question[:80])
+        try:
+            check_tags(question, len(images))
+        except Unfit as unfit:
+            yield unfit.reason, question_id, unfit.detail
+
+
+def leaks(questions: pl.DataFrame, captions: pl.DataFrame) -> Iterator[Finding]:
+    """Golds that the question gives away, and captions that answer the question.
+
+    A caption may well hold the gold, that is what it is for; it must not call it the answer.
+    """
+    caption_of = dict(captions.select("question_id", "text").iter_rows())
+    columns = questions.select("question_id", "question", "gold", "choices")
+    for question_id, question, gold, choices in columns.iter_rows():
+        said = meaning(choices, gold)[1] if choices else gold
+        if says_answer(question, said) or (not choices and names(question, gold)):
+            yield "gold_in_question", question_id, f"gold {said[:60]!r} in {question[:120]!r}"
+        if (caption := caption_of.get(question_id)) and says_answer(caption, said):
+            yield "gold_in_caption", question_id, f"the caption calls {said[:60]!r} the answer"
+
+
+def says_answer(text: str, gold: str) -> bool:
+    """Whether a text calls the gold the answer: "the answer is 12", "Answer: twelve"."""
+    return re.search(rf"(?i){_CUE}[\"'(*]*{re.escape(gold)}(?![\w.]*\w)", text) is not None
+
+
+def names(question: str, gold: str) -> bool:
+    """Whether a question holds its gold as words, and does not offer it ("red or blue?"). Numbers do not count: they
+    are in there by chance."""
+    words = texts.plain(gold)
+    if len(words) < 3 or words in _SELF_EVIDENT or not re.search(r"[^\W\d_]{3}", words):
+        return False
+    said = f" {texts.plain(question)} "
+    return f" {words} " in said and " or " not in said
+
+
+def pictures(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple[list[Finding], set[str]]:
+    """(what is wrong with the images themselves, ids of the images that can be read)."""
+    found, readable = [], set()
+    for image_id, question_id in first_questions(questions):
+        try:
+            image = read(image_id)
+        except OvtError as error:
+            found.append(("unreadable_image", question_id, str(error)))
+            continue
+        readable.add(image_id)
+        if min(image.size) < SMALLEST:
+            found.append(("tiny_image", question_id, f"image {image_id[:12]}: {image.width} × {image.height} pixels"))
+        if image.getcolors(1):
+            found.append(("blank_image", question_id, f"image {image_id[:12]}: all of one colour"))
+    return found, readable
+
+
+def first_questions(questions: pl.DataFrame) -> list[tuple[str, str]]:
+    """(image id, the first question that shows it), in the order they come."""
+    shown = questions.select("question_id", image="images").explode("image").drop_nulls()
+    return list(shown.unique("image", keep="first", maintain_order=True).select("image", "question_id").iter_rows())
+
+
+def same_pictures(
+    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, nearness: Nearness
+) -> Iterator[Finding]:
+    """Images that look like an earlier one, in other bytes."""
+    leaders, ids = same_looks(table, nearness), {row: image_id for image_id, row in looks.items()}
+    for image_id, question_id in first_questions(questions):
+        leader = int(leaders[looks[image_id]])
+        if ids[leader] != image_id:
+            bits = int(distances(table[looks[image_id]], table[leader])[0])
+            yield "same_picture", question_id, f"image {image_id[:12]} looks like {ids[leader][:12]}: {bits} bits apart"
+
+
+def disagreements(
+    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, nearness: Nearness
+) -> Iterator[Finding]:
+    """The same words about the same picture, with another gold than the first time."""
+    leaders = same_looks(table, nearness)
+    first: dict[tuple, tuple[str, str]] = {}
+    columns = questions.select("question_id", "images", "question", "choices", "gold")
+    for question_id, images, question, choices, gold in columns.iter_rows():
+        options, said = meaning(choices, gold)
+        shown = tuple(int(leaders[looks[image]]) for image in images)
+        earlier, before = first.setdefault((shown, texts.plain(question), options), (question_id, said))
+        if said != before:
+            yield "conflicting_gold", question_id, f"gold {said[:60]!r}, but {before[:60]!r} for {earlier}"

@@ -12,7 +12,7 @@ from ovt.core.errors import OvtError
 from ovt.core.plots import COLOURS, OUTCOMES, bars, histogram, label, make_figure, name_all, name_axes, render, style
 from ovt.core.text import plain
 from ovt.curate.reports.profile_table import number, ratio, tabulate, telling, unit_of
-from ovt.curate.versions.stats import BUCKETS
+from ovt.curate.versions.profile import BUCKETS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

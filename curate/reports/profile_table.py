@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ovt.core.text import plain
-from ovt.curate.versions.stats import BUCKETS
+from ovt.curate.versions.profile import BUCKETS
 
 PLACES = {"rows": 0, "share": 1, "words": 1, "per 1,000 words": 2, "tokens": 0, "US$": 4}
 MOST = 12  # kinds and sources that get a row of their own

@@ -1,6 +1,5 @@
 """What `ovt data list`, `show` and `head` report, as plain data for `--json` and for `render.py`."""
 
-import math
 from typing import Any
 
 import polars as pl
@@ -8,28 +7,11 @@ import polars as pl
 from ovt.core.errors import RecipeError
 from ovt.core.schema import SPLITS
 from ovt.curate.versions.data import COLUMNS
+from ovt.curate.versions.profile import NEEDED, outline, summarise
 from ovt.curate.versions.read import Version, reading, scan, scan_rows
-from ovt.curate.versions.stats import NEEDED, summarise
 
 TURNS = ("prompt", "completion")
 FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
-
-
-def outline(version: Version) -> dict[str, Any]:
-    """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
-    where the price of any reply is not known."""
-    manifest = version.manifest
-    costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
-    return {
-        "ref": version.ref,
-        "content_hash": manifest.content_hash,
-        "parent": manifest.provenance.parent,
-        "path": str(version.path),
-        **{split: manifest.rows[split] for split in SPLITS},
-        "questions": manifest.rows["questions"],
-        "bytes": sum(entry.size for entry in manifest.files.values()),
-        "cost_usd": None if None in costs else math.fsum(cost for cost in costs if cost),
-    }
 
 
 def content(turn: str) -> pl.Expr:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.schema import QUESTIONS, SCREENS, SPLITS
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.reports.diff.same_question import find_same
+from ovt.curate.reports.diff.changes import find_same
 from ovt.curate.stages import caption, reason
 from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.read import Version, reading, scan, scan_rows

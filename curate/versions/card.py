@@ -22,8 +22,8 @@ from ovt.core.text import plain
 from ovt.curate.versions.data import COLUMNS, feature_yaml
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import Manifest, ReasonCount
+from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import scan_rows
-from ovt.curate.versions.stats import NEEDED, summarise
 
 LONGEST_TEXT = 500
 LONGEST_FENCED = 20_000

@@ -12,8 +12,8 @@ from ovt.curate.hub.card_plots import draw
 from ovt.curate.hub.push import published
 from ovt.curate.versions.card import render_card
 from ovt.curate.versions.manifest import Manifest
+from ovt.curate.versions.profile import NEEDED
 from ovt.curate.versions.read import open_version, scan
-from ovt.curate.versions.stats import NEEDED
 
 CARDS = Path(__file__).parents[2] / "data_cards"
 KEPT = Path(__file__).with_name("pocket")  # the manifest, and those columns of the data that the card counts

@@ -1,10 +1,9 @@
-"""What lies between two versions: the rows that came, went and changed, and how the data drifted.
+"""How two versions differ: the rows that came, went and changed, and how the data drifted.
 
-opening.py    the two versions, and whether their files are as they were written
+diff.py       opens the two versions and puts everything together, as plain data
 tables.py     the few columns that a diff reads of each
-matching.py   which question is which, and which row
-changes.py    what became of each row, and why
-estimates.py  differences with their intervals; drift.py has the figures, texts.py those that need to read texts
-recipes.py    settings and prompts
-diff.py       all of it, as plain data; examples.py the rows to show; render.py and page.py show it
+changes.py    which row is which, what became of it, and why
+drift.py      figures of both and their differences, with intervals
+recipes.py    settings and prompts; word_diff.py: two texts word by word
+examples.py   the rows to show; page.py: the page
 """

@@ -1,4 +1,4 @@
-"""What became of each row between two versions, and why.
+"""Which row of one version is which of the other, what became of it, and why.
 
 status   kinds                        row  row_b
 same     []                           0    0
@@ -13,19 +13,121 @@ verdict   a reply that both versions judged is correct in one and not in the oth
 gold      the answer was corrected
 question  the question's text or choices were edited
 prompt    the user's turn reads otherwise, of the same question
+
+A question's id is a hash of its images, text, choices and gold: correct one of these, and the id is another. So
+questions whose ids only one version has are matched by images and text.
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
-from ovt.curate.reports.diff.matching import both_hashes
 from ovt.curate.reports.diff.tables import Tables, collect, hashed
 from ovt.curate.versions.read import Version, scan
 
 KINDS = ("split", "sample", "text", "verdict", "gold", "question", "prompt")
 COMPARED = ("split", "place", "sample", "answer", "prompt", "text", "reply")
-
+STATUSES = ("same", "changed", "removed", "added")
+MATCHES = pl.Schema(
+    {"question": pl.UInt64, "question_b": pl.UInt64, "gold_changed": pl.Boolean, "question_changed": pl.Boolean}
+)
 NOT_SAMPLED = {"stage": "reason", "reason": "not_sampled"}  # the question is kept there, but this reply was never made
 NOT_IN_SOURCES = {"stage": "import", "reason": "not_in_sources"}
+NO_IMPORTS = pl.Schema({"question": pl.UInt64, "stage": pl.String, "reason": pl.String})
+WHY = ("stage", "reason", "detail")
+ODD = 0x9E3779B97F4A7C15
+
+
+def normalised(text: pl.Expr) -> pl.Expr:
+    """A question's text without what does not change its meaning: letter case, white space, Unicode forms."""
+    return text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def find_same(version: Version, question: dict[str, Any]) -> str | None:
+    """The id of the first question of `version` with the images and the text of `question` (a row of QUESTIONS)."""
+    images = pl.col("images").list.join(" ") == " ".join(question["images"])
+    text = normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
+    found = scan(version, "questions").filter(images, text).select("question_id").head(1).collect()
+    return found["question_id"].item() if len(found) else None
+
+
+def match_questions(a: Version, b: Version, asked_a: pl.DataFrame, asked_b: pl.DataFrame) -> pl.DataFrame:
+    """MATCHES: the questions of `b` that are ones of `a` under another id, and what about them differs.
+
+    asked: a table with `question` per version. Equal ones within a version are matched in their order.
+    """
+    only_a = asked_a.select("question").join(asked_b, on="question", how="anti")
+    only_b = asked_b.select("question").join(asked_a, on="question", how="anti")
+    if only_a.is_empty() or only_b.is_empty():
+        return MATCHES.to_frame()
+    pairs = _contents(a, only_a).join(_contents(b, only_b), on=["content", "rank"], suffix="_b")
+    edited = pl.col("text").ne_missing(pl.col("text_b")) | pl.col("choices").ne_missing(pl.col("choices_b"))
+    return pairs.select(
+        "question",
+        "question_b",
+        gold_changed=pl.col("gold") != pl.col("gold_b"),
+        question_changed=edited,
+    ).match_to_schema(MATCHES)
+
+
+def _contents(version: Version, only: pl.DataFrame) -> pl.DataFrame:
+    table = scan(version, "questions").with_columns(hashed("question_id").alias("id"))
+    wanted = table.join(only.lazy(), left_on="id", right_on="question", how="semi", maintain_order="left")
+    return collect(
+        wanted.select(
+            question="id",
+            content=pl.concat_str(pl.col("images").list.join(" "), pl.lit("\n"), normalised(pl.col("question"))),
+            text="question",
+            choices=pl.col("choices").list.join("\n"),
+            gold="gold",
+        )
+    ).with_columns(rank=pl.int_range(pl.len()).over("content"))
+
+
+def rename(table: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """`b`'s table with the questions of `matches` under the ids that they have in `a`."""
+    if matches.is_empty():
+        return table
+    names = matches.select(pl.col("question").alias("as_a"), question="question_b")
+    ids = table.select("question").join(names, on="question", how="left", maintain_order="left")
+    return table.with_columns(ids.select(pl.coalesce("as_a", "question")).to_series().alias("question"))
+
+
+def renamed(tables: Tables, matches: pl.DataFrame) -> Tables:
+    """As `rename`, for all tables."""
+    return Tables(**{name: rename(table, matches) for name, table in vars(tables).items()})
+
+
+def with_replies(tables: Tables) -> pl.DataFrame:
+    """The rows with `row` (their number) and `reply`: which reply they hold (null in rl)."""
+    rows = tables.rows.with_row_index("row")
+    held = tables.samples.lazy().select("sample", "reply").join(rows.lazy().select("sample"), on="sample", how="semi")
+    return rows.join(collect(held), on="sample", how="left", maintain_order="left")
+
+
+def both_hashes() -> pl.Expr:
+    """One hash of `question` and `reply` (null in rl), since a join on one column costs half of one on two."""
+    return pl.col("question") * ODD + pl.col("reply").fill_null(0)
+
+
+def pair_rows(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
+    """question, row, row_b: each row of either side once; null where the other side has none.
+
+    Rows of one question pair by their reply first, and what is left of them in their order.
+    """
+    left, right = (side.select("row", "question", key=both_hashes()) for side in (a, b))
+    same = left.join(right.drop("question"), on="key", suffix="_b")
+    left = _ranked(left.join(same, on="row", how="anti", maintain_order="left"))
+    right = _ranked(right.join(same, left_on="row", right_on="row_b", how="anti", maintain_order="left"))
+    rest = left.join(right, on=["question", "rank"], how="full", coalesce=True, suffix="_b")
+    pairs = pl.concat([same.select("question", "row", "row_b"), rest.select("question", "row", "row_b")])
+    return pairs.sort("row", "row_b", nulls_last=True)
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select("question", "row", rank=pl.int_range(pl.len()).over("question"))
 
 
 def same_replies(a: Tables, b: Tables) -> pl.DataFrame:
@@ -35,13 +137,12 @@ def same_replies(a: Tables, b: Tables) -> pl.DataFrame:
     return collect(left.join(right, on="key", suffix="_b").drop("key"))
 
 
-def classify(
-    pairs: pl.DataFrame, a: pl.DataFrame, b: pl.DataFrame, replies: pl.DataFrame, matches: pl.DataFrame
-) -> pl.DataFrame:
-    """`pairs` with `status`, `is_KIND` for each kind, and split, place, sample and reply of both sides (suffix _b).
+def classify(a: pl.DataFrame, b: pl.DataFrame, replies: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """`pair_rows` with `status`, `is_KIND` for each kind, and split, place, sample and reply of both sides (suffix _b).
 
     a, b: rows with replies, in the order of their `row`; replies: of `same_replies`; matches: of `match_questions`.
     """
+    pairs = pair_rows(a, b)
     edited = matches.filter("question_changed").select("question", edited=True)
     flipped = replies.filter(pl.col("outcome") != pl.col("outcome_b")).select("question", flipped=True).unique()
     joined = (
@@ -53,16 +154,12 @@ def classify(
     )
     both = pl.col("row").is_not_null() & pl.col("row_b").is_not_null()
     kinds = {f"is_{kind}": both & rule.fill_null(False) for kind, rule in _kinds().items()}
-    changed = pl.any_horizontal(*kinds)
     status = (
-        pl.when(pl.col("row_b").is_null())
-        .then(pl.lit("removed"))
-        .when(pl.col("row").is_null())
-        .then(pl.lit("added"))
-        .when(changed)
-        .then(pl.lit("changed"))
+        pl.when(pl.col("row_b").is_null()).then(pl.lit("removed"))
+        .when(pl.col("row").is_null()).then(pl.lit("added"))
+        .when(pl.any_horizontal(*kinds)).then(pl.lit("changed"))
         .otherwise(pl.lit("same"))
-    )
+    )  # fmt: skip
     places = [f"{name}{side}" for side in ("", "_b") for name in ("row", "split", "place", "sample", "reply")]
     told = joined.with_columns(**kinds).with_columns(status=status)
     return told.select("status", "question", *places, *kinds).collect()
@@ -85,49 +182,80 @@ def _kinds() -> dict[str, pl.Expr]:
     }
 
 
-def explain(gone: pl.DataFrame, owner: Version, other: Version, tables: Tables) -> pl.DataFrame:
-    """`gone` (rows of `owner` that `other` has not: question, reply, …) with the `stage` and `reason` why not.
+@dataclass(frozen=True)
+class Ends:
+    """Where questions and replies ended in a version: `stage`, `reason` (and `detail`), of `questions` (by `question`,
+    with `decision`), of `replies` (by `question` and `reply`) and of rows left out at the import (by `question`)."""
 
-    tables: those of `other`. The reason is the end of the question there; where the question is kept with other
-    samples, the end of this sample; where it was left out at import, that; else `not_in_sources`.
+    questions: pl.DataFrame
+    replies: pl.DataFrame
+    imported: pl.DataFrame = field(default_factory=NO_IMPORTS.to_frame)
+
+
+def trace(told: pl.DataFrame, find_ends: Mapping[str, Callable[[pl.DataFrame], Ends]]) -> pl.DataFrame:
+    """`classify`'s rows with stage, reason (and detail) of those that came or went.
+
+    find_ends: for "removed" and "added", what gives the ends of such rows in the version that does not have them; they
+    come with the `reply` that they hold.
     """
-    ended = gone.join(tables.ends, on="question", how="left", maintain_order="left")
-    by_sample = _sample_ends(ended.filter(pl.col("decision") == "kept"), other, tables.samples)
-    by_import = _import_ends(ended.filter(pl.col("decision").is_null()), owner, other)
-    fallen = pl.col("decision") == "dropped"
-    told = ended.join(by_sample, on=["question", "reply"], how="left", maintain_order="left", suffix="_of_sample")
-    told = told.join(by_import, on="question", how="left", maintain_order="left", suffix="_of_import")
-    columns = {
-        name: pl.when(fallen)
-        .then(name)
-        .when(pl.col("decision") == "kept")
-        .then(pl.col(f"{name}_of_sample").fill_null(NOT_SAMPLED[name]))
-        .otherwise(pl.col(f"{name}_of_import").fill_null(NOT_IN_SOURCES[name]))
-        for name in ("stage", "reason")
-    }
-    return told.with_columns(**columns).select(*gone.columns, "stage", "reason")
+    parts = [told.filter(pl.col("status").is_in(["same", "changed"]))]
+    for status, reply in (("removed", "reply"), ("added", "reply_b")):
+        gone = told.filter(pl.col("status") == status)
+        held = gone.select("question", reply=reply)
+        parts.append(gone.hstack(explain(held, find_ends[status](held))))
+    return pl.concat(parts, how="diagonal").sort("row", "row_b", nulls_last=True)
 
 
-def _sample_ends(rows: pl.DataFrame, other: Version, samples: pl.DataFrame) -> pl.DataFrame:
-    """question, reply, stage, reason of the replies that `other` has, too."""
+def explain(held: pl.DataFrame, ends: Ends) -> pl.DataFrame:
+    """Stage, reason (and detail) that left these rows (question, reply) out of the version of `ends`, in their order.
+
+    It is the end of the question; where the question is kept there with other samples, the end of this one; where it
+    was left out at import, that; else `not_in_sources`.
+    """
+    ended = held.join(ends.questions, on="question", how="left", maintain_order="left")
+    ended = ended.join(ends.replies, on=["question", "reply"], how="left", maintain_order="left", suffix="_of_reply")
+    ended = ended.join(ends.imported, on="question", how="left", maintain_order="left", suffix="_of_import")
+    kept, dropped = (pl.col("decision") == decision for decision in ("kept", "dropped"))
+    never_made, never_read = pl.col("stage_of_reply").is_null(), pl.col("stage_of_import").is_null()
+    return ended.select(
+        pl.when(dropped).then(name)
+        .when(kept & never_made).then(pl.lit(NOT_SAMPLED.get(name), pl.String))
+        .when(kept).then(f"{name}_of_reply")
+        .when(never_read).then(pl.lit(NOT_IN_SOURCES.get(name), pl.String))
+        .otherwise(f"{name}_of_import" if name in ends.imported.columns else None)
+        .alias(name)
+        for name in WHY if name in ends.questions.columns
+    )  # fmt: skip
+
+
+def ends_in(version: Version, tables: Tables, owner: Version, held: pl.DataFrame) -> Ends:
+    """The ends in `version` (whose `tables` were read) of rows (question, reply) of `owner`."""
+    asked = held.join(tables.ends, on="question", how="left", maintain_order="left")
+    kept = asked.filter(pl.col("decision") == "kept")
+    absent = asked.filter(pl.col("decision").is_null())
+    return Ends(tables.ends, _reply_ends(kept, version, tables.samples), _import_ends(absent, owner, version))
+
+
+def _reply_ends(rows: pl.DataFrame, version: Version, samples: pl.DataFrame) -> pl.DataFrame:
+    """question, reply, stage, reason of the replies that `version` has, too."""
     keys = ["question", "reply"]
     there = samples.join(rows.select(keys).unique(), on=keys, how="semi")
-    ends = scan(other, "decisions").filter(pl.col("level") == "sample")
+    ends = scan(version, "decisions").filter(pl.col("level") == "sample")
     if there.is_empty():
         ends = ends.head(0)
     named = ends.select(hashed("id").alias("sample"), "stage", "reason").join(there.lazy(), on="sample")
     return collect(named.select(*keys, "stage", "reason")).unique(keys)
 
 
-def _import_ends(rows: pl.DataFrame, owner: Version, other: Version) -> pl.DataFrame:
-    """question, stage, reason of the questions whose source rows `other` left out at import.
+def _import_ends(rows: pl.DataFrame, owner: Version, version: Version) -> pl.DataFrame:
+    """question, stage, reason of the questions whose source rows `version` left out at import.
 
     Such a row has no question_id, as it may not be a question; its decision names source and row: "figures 12: …".
     """
-    left_out = scan(other, "decisions").filter(pl.col("stage") == "import").select("stage", "reason", "detail")
+    left_out = scan(version, "decisions").filter(pl.col("stage") == "import").select("stage", "reason", "detail")
     named = collect(left_out.with_columns(where=pl.col("detail").str.split(": ").list.first()).drop("detail"))
     if rows.is_empty() or named.is_empty():
-        return pl.DataFrame(schema={"question": pl.UInt64, "stage": pl.String, "reason": pl.String})
+        return NO_IMPORTS.to_frame()
     asked = scan(owner, "questions").select(
         hashed("question_id").alias("question"), where=pl.format("{} {}", "source", "source_id")
     )

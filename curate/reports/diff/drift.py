@@ -3,27 +3,55 @@
     group       name    unit             a      b      change  low    high   direction
     behaviours  visual  per 1,000 words  12.31  10.02  -2.29   -3.10  -1.48  down
 
-The figures are those of the card (`versions/stats.py`); the intervals are of `estimates.py`.
+The figures are those of the card (`versions/profile.py`); the intervals are of `core/statistics.py`. Reflection cues
+and the variety of phrases are measured on a sample of the responses.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import polars as pl
 
-from ovt.core.statistics import Estimate, Ratio, estimate, quantile_influence
+from ovt.core.statistics import Estimate, Ratio, estimate, paired_blocks, quantile_influence
+from ovt.core.text import count_words
+from ovt.curate.filters.reflection import CUES, at_sentence_start
 from ovt.curate.reports.diff.tables import Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
-from ovt.curate.versions.stats import BUCKETS, round_up
+from ovt.curate.versions.profile import BUCKETS, histogram, round_up
 
+GROUPS = ("difficulty", "words", "behaviours", "texts", "replies", "cost", "sources", "answers")
 NOT_KEPT = "none"
-SAME_QUESTIONS = "pass rate, same questions"
 MOST_VALUES = 12  # sources and kinds that get a line of their own; the others are one line
 OTHERS = "(others)"
 QUANTILES = {"median": 0.5, "95th percentile": 0.95}
 BINS = 24
 ANSWERED = pl.col("response_words").is_not_null()
+SAMPLED = 4_000  # responses read of each version, about
+BLOCKS = 10
+MOST_WORDS = 2_000  # of a block; distinct n-grams are only comparable among texts of one length
+LEAST_WORDS = 50
+GRAMS = (1, 2, 3)
+
+
+def figures(a: Tables, b: Tables) -> dict[str, Any]:
+    """difficulty, drift, lengths and cues, as in `diff.py`."""
+    table = by_question(a, b)
+    sampled = [tables.rows.filter(pl.col("sampled").is_not_null()) for tables in (a, b)]
+    estimates = [
+        *estimate(table, ratios(table)),
+        *_quantiles(table, a, b),
+        *_reflections(*sampled),
+        *_variety(*sampled),
+    ]
+    estimates.sort(key=lambda one: GROUPS.index(one.group))
+    return {
+        "difficulty": transitions(table),
+        "drift": [one.as_dict() for one in estimates],
+        "lengths": lengths(a, b),
+        "cues": cues(a, b),
+    }
 
 
 def by_question(a: Tables, b: Tables) -> pl.DataFrame:
@@ -55,72 +83,47 @@ def words(tables: Tables) -> pl.Series:
     return tables.rows["response_words"].drop_nulls()
 
 
-def drift(table: pl.DataFrame, a: Tables, b: Tables) -> list[Estimate]:
-    """All figures that need no text; `table` is that of `by_question`."""
-    ratios = [*_difficulty(), *_length(), *_behaviours(), *_shares(), *_cost()]
-    ratios += [*_mix(table, "sources", "source"), *_mix(table, "answers", "kind")]
-    return [*estimate(table, ratios), *_quantiles(table, a, b)]
+Side = Callable[[str], pl.Expr]  # the columns of one version by their names
 
 
-Term = Callable[[Callable[[str], pl.Expr]], pl.Expr]  # of the columns of one side, by their name without its suffix
+def ratios(table: pl.DataFrame) -> list[Ratio]:
+    """All figures that need no text and are ratios of sums; `table` is that of `by_question`."""
+    both = [pl.col(f"{name}{side}").is_not_null() for name in ("kept", "pass_rate") for side in ("_a", "_b")]
+    rated = both[0] & both[1] & both[2] & both[3]
+    return [
+        _ratio("difficulty", "pass rate", "share", lambda of: of("kept") * of("pass_rate"),
+               lambda of: of("kept") * of("pass_rate").is_not_null()),
+        _ratio("difficulty", "pass rate, same questions", "share", lambda of: rated * of("pass_rate"), lambda _: rated),
+        *(_share("difficulty", bucket, "difficulty", bucket) for bucket in BUCKETS),
+        _ratio("words", "mean", "words", _sum("response_words"), _sum("sft")),
+        *(_ratio("behaviours", name.removeprefix("behaviour_"), "per 1,000 words", _sum(name), _sum("response_words"))
+          for name in BEHAVIOURS),
+        _ratio("replies", "cut off", "share", _sum("cut"), _sum("samples")),
+        _ratio("replies", "failed", "share", _sum("failed"), _sum("samples")),
+        _ratio("replies", "reflection cut", "share", _sum("edited"), _sum("sft")),
+        _ratio("cost", "tokens per row", "tokens", _sum("tokens"), _sum("kept")),
+        _ratio("cost", "US$ per row", "US$", _sum("cost"), _sum("kept")),
+        *_mix(table, "sources", "source"),
+        *_mix(table, "answers", "kind"),
+    ]  # fmt: skip
 
 
-def _ratio(group: str, name: str, unit: str, x: Term, y: Term, scale: float = 1.0) -> Ratio:
-    x_a, y_a, x_b, y_b = (term(partial(_column, side)) for side in ("_a", "_b") for term in (x, y))
-    return Ratio(group, name, unit, x_a, y_a, x_b, y_b, scale)
+def _sum(name: str) -> Callable[[Side], pl.Expr]:
+    return lambda of: of(name)
 
 
-def _column(side: str, name: str) -> pl.Expr:
-    return pl.col(name + side)
-
-
-def _difficulty() -> Iterator[Ratio]:
-    known = pl.col("kept_a").is_not_null() & pl.col("kept_b").is_not_null()
-    rated = known & pl.col("pass_rate_a").is_not_null() & pl.col("pass_rate_b").is_not_null()
-    yield _ratio(
-        "difficulty",
-        "pass rate",
-        "share",
-        lambda col: col("kept") * col("pass_rate"),
-        lambda col: col("kept") * col("pass_rate").is_not_null(),
-    )
-    yield _ratio("difficulty", SAME_QUESTIONS, "share", lambda col: rated * col("pass_rate"), lambda _: rated)
-    for bucket in BUCKETS:
-        yield _share("difficulty", bucket, "difficulty", bucket)
+def _ratio(group: str, name: str, unit: str, x: Callable[[Side], pl.Expr], y: Callable[[Side], pl.Expr]) -> Ratio:
+    """Σ x / Σ y, of questions."""
+    sides: list[Side] = [lambda column: pl.col(f"{column}_a"), lambda column: pl.col(f"{column}_b")]
+    terms = [term(side) for side in sides for term in (x, y)]
+    return Ratio(group, name, unit, *terms, scale=1000.0 if unit == "per 1,000 words" else 1.0)
 
 
 def _share(group: str, name: str, column: str, value: str) -> Ratio:
     """The share of kept rows whose question has this value."""
     return _ratio(
-        group, name, "share", lambda col: col("kept") * (col(column) == value).fill_null(False), lambda col: col("kept")
+        group, name, "share", lambda of: of("kept") * (of(column) == value).fill_null(False), lambda of: of("kept")
     )
-
-
-def _length() -> Iterator[Ratio]:
-    yield _ratio("words", "mean", "words", lambda col: col("response_words"), lambda col: col("sft"))
-
-
-def _behaviours() -> Iterator[Ratio]:
-    for name in BEHAVIOURS:
-        yield _ratio(
-            "behaviours",
-            name.removeprefix("behaviour_"),
-            "per 1,000 words",
-            lambda col, name=name: col(name),
-            lambda col: col("response_words"),
-            1000.0,
-        )
-
-
-def _shares() -> Iterator[Ratio]:
-    yield _ratio("replies", "cut off", "share", lambda col: col("cut"), lambda col: col("samples"))
-    yield _ratio("replies", "failed", "share", lambda col: col("failed"), lambda col: col("samples"))
-    yield _ratio("replies", "reflection cut", "share", lambda col: col("edited"), lambda col: col("sft"))
-
-
-def _cost() -> Iterator[Ratio]:
-    yield _ratio("cost", "tokens per row", "tokens", lambda col: col("tokens"), lambda col: col("kept"))
-    yield _ratio("cost", "US$ per row", "US$", lambda col: col("cost"), lambda col: col("kept"))
 
 
 def _mix(table: pl.DataFrame, group: str, column: str) -> list[Ratio]:
@@ -135,15 +138,8 @@ def _mix(table: pl.DataFrame, group: str, column: str) -> list[Ratio]:
     most = values if len(values) <= MOST_VALUES else values[: MOST_VALUES - 1]
     ratios = [_share(group, value, column, value) for value in most]
     if len(most) < len(values):
-        ratios.append(
-            _ratio(
-                group,
-                OTHERS,
-                "share",
-                lambda col: col("kept") * ~col(column).is_in(most),
-                lambda col: col("kept") * col(column).is_not_null(),
-            )
-        )
+        ratios.append(_ratio(group, OTHERS, "share", lambda of: of("kept") * ~of(column).is_in(most),
+                             lambda of: of("kept") * of(column).is_not_null()))  # fmt: skip
     return ratios
 
 
@@ -182,21 +178,76 @@ def transitions(table: pl.DataFrame) -> dict:
     }
 
 
-def histogram(a: Tables, b: Tables) -> list[dict]:
+def lengths(a: Tables, b: Tables) -> list[dict[str, Any]]:
     """Lengths of the responses in equal bins for both versions; what is longer than nearly all is in the last bin."""
-    sides = [words(tables) for tables in (a, b)]
-    longest = max((float(side.quantile(0.995, "nearest") or 0) for side in sides if len(side)), default=0.0)
+    sides = {"a": words(a), "b": words(b)}
+    longest = max((float(side.quantile(0.995, "nearest") or 0) for side in sides.values() if len(side)), default=0.0)
     if not longest:
         return []
     width = round_up((longest + 1) / BINS)
-    last = int(longest // width)
-    counts = [dict((side // width).clip(0, last).value_counts().iter_rows()) for side in sides]
-    return [
-        {
-            "from": number * width,
-            "to": (number + 1) * width - 1 if number < last else None,
-            "a": counts[0].get(number, 0),
-            "b": counts[1].get(number, 0),
-        }
-        for number in range(last + 1)
+    *bins, last = histogram(sides, width, int(longest // width))
+    return [*bins, last | {"to": None}]
+
+
+def _reflections(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
+    """Sentences that start with a cue of reflection, as the filter finds them."""
+    counted = [
+        side.select(
+            "question", cues=pl.col("sampled").str.count_matches(at_sentence_start(CUES)), words=count_words("sampled")
+        )
+        .group_by("question")
+        .sum()
+        for side in (a, b)
     ]
+    table = counted[0].join(counted[1], on="question", how="full", coalesce=True, suffix="_b")
+    terms = [pl.col(name) for name in ("cues", "words", "cues_b", "words_b")]
+    return estimate(table, [Ratio("texts", "reflection cues", "per 1,000 words", *terms, 1000.0)])
+
+
+def cues(a: Tables, b: Tables) -> list[dict]:
+    """How often each cue of reflection starts a sentence, per 1,000 words of the sampled responses."""
+    counts = [_count_cues(tables.rows["sampled"].drop_nulls()) for tables in (a, b)]
+    return [{"cue": cue, "a": counts[0][cue], "b": counts[1][cue]} for cue in CUES]
+
+
+def _count_cues(texts: pl.Series) -> dict[str, float | None]:
+    words = int(texts.str.count_matches(r"\S+").sum())
+    found = texts.str.extract_all(at_sentence_start(CUES)).explode(empty_as_null=True).drop_nulls()
+    ended = Counter(max((cue for cue in CUES if match.endswith(cue)), key=len) for match in found)
+    return {cue: 1000 * ended[cue] / words if words else None for cue in CUES}
+
+
+def _variety(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
+    """The share of n-grams (of words in lower case) that are distinct, in ten pairs of blocks of equally many words.
+
+    A question is in the same block of both versions.
+    """
+    blocks = [_blocks(side) for side in (a, b)]
+    shortest = min(len(block) for side in blocks for block in side)
+    if shortest < LEAST_WORDS:
+        return [Estimate("texts", f"distinct {n}-grams", "share", None, None) for n in GRAMS]
+    size = min(shortest, MOST_WORDS)
+    return [
+        paired_blocks(
+            "texts",
+            f"distinct {n}-grams",
+            "share",
+            *([_distinct(block[:size], n) for block in side] for side in blocks),
+        )
+        for n in GRAMS
+    ]
+
+
+def _blocks(rows: pl.DataFrame) -> list[list[str]]:
+    """The words of the first responses of each block."""
+    ordered = rows.sort("question", "place").with_columns(block=pl.col("question").hash(2) % BLOCKS)
+    blocks: list[list[str]] = [[] for _ in range(BLOCKS)]
+    for block, text in ordered.select("block", "sampled").iter_rows():
+        if len(blocks[block]) < MOST_WORDS:
+            blocks[block] += text.lower().split()
+    return blocks
+
+
+def _distinct(words: Sequence[str], n: int) -> float:
+    grams = list(zip(*(words[start:] for start in range(n)), strict=False))
+    return len(set(grams)) / len(grams)

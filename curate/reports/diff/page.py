@@ -18,7 +18,8 @@ from ovt.commands.views.diff import value_of_setting, why
 from ovt.core.errors import OvtError
 from ovt.core.text import plain
 from ovt.curate.reports.diff import figures
-from ovt.curate.reports.diff.diff import GROUPS, Diff
+from ovt.curate.reports.diff.diff import Diff
+from ovt.curate.reports.diff.drift import GROUPS
 from ovt.curate.reports.diff.examples import examples
 
 MOST_IMAGES = 4  # of a row

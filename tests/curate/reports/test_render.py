@@ -14,8 +14,8 @@ from ovt.commands.views.tables import bar
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.reports.funnel import by_reason, by_source, by_stage
-from ovt.curate.reports.profile import profile
 from ovt.curate.reports.profile_plot import write_plot
+from ovt.curate.versions.profile import profile
 
 HOSTILE = "$\\frac$ <script>x</script> [bold]b[/bold] \x1b[2J\u202e 图 {{x}}"
 

@@ -8,8 +8,7 @@ from PIL import Image
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.schema import DECISIONS
-from ovt.curate.reports.lint import lint
-from ovt.curate.reports.lint_rules import names, says_answer
+from ovt.curate.reports.lint import lint, names, says_answer
 from ovt.curate.reports.questions import NO_CAPTIONS, Material, read_material
 from ovt.curate.screen.dedup import DedupSection
 from ovt.curate.screen.image_hashes import looks_in

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from ovt.commands.views import data as render
-from ovt.curate.reports.show import describe, head, outline
+from ovt.curate.reports.show import describe, head
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
+from ovt.curate.versions.profile import outline
 from ovt.curate.versions.read import list_versions, scan
 
 HOSTILE = "[bold red]x[/bold red] [link=http://e]y[/link] \x1b[2J\x1b]0;title\x07 \x9b31m \r\b over\u202eright [/]"

@@ -14,8 +14,7 @@ from ovt.core.decisions import dropped, kept, settle
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.core.text import count_words
-from ovt.curate.reports.diff.diff import Diff, compare
-from ovt.curate.reports.diff.resolve import open_side
+from ovt.curate.reports.diff.diff import Diff, compare, open_side
 from ovt.curate.stages import behaviours
 from ovt.curate.stages.difficulty import DifficultySection
 from ovt.curate.stages.difficulty import run as rate

@@ -1,18 +1,34 @@
-"""A version read chunk by chunk, as its build wrote it, so that a million samples need the memory of a few chunks."""
+"""A version read chunk by chunk, as its build wrote it, and how each chunk changes when it is decided again.
+
+So a million samples need the memory of a few chunks. Which rows come, go and change, and why, is found by the functions
+of `ovt data diff`:
+
+status   is_sample  stage   reason
+removed  false      filter  too_long
+changed  true       null    null
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from ovt.core.schema import SPLITS, STAGES
-from ovt.curate.decide import CHUNK
+from ovt.curate.decide import CHUNK, Tables
+from ovt.curate.reports.diff.changes import KINDS, MATCHES, Ends, classify, trace
+from ovt.curate.reports.diff.examples import FIELDS, SHOWN, pick
+from ovt.curate.reports.diff.tables import hashed
 from ovt.curate.reports.show import FLAT, TURNS, content
 from ovt.curate.versions.ledger import TABLES
+from ovt.curate.versions.profile import NEEDED
 from ovt.curate.versions.read import Version, scan
 
 AT_ONCE = 8  # chunks that are read together: a row group of the ledger holds more than one
 UNASKED = STAGES[: STAGES.index("caption")]
+TOLD = ("split", *FIELDS, *TURNS)  # of the rows of an example
+WHY = ("stage", "reason", "detail")
+ENDS = ("level", "id", "stage", "reason")
 
 
 @dataclass(frozen=True)
@@ -85,3 +101,71 @@ def _span(starts: list[int], first: int, last: int) -> tuple[int, int]:
 def _chunk(read: Mapping[str, pl.DataFrame]) -> Chunk:
     rows = pl.concat([read[split] for split in SPLITS])
     return Chunk(**{name: read[name] for name in TABLES}, rows=rows)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A chunk before and after, without its texts.
+
+    ends      DECISIONS after, the columns of ENDS
+    rows      before and after: `split` and the columns that `profile.summarise` needs
+    changes   one row per row of either side: status, is_KIND …, and stage and reason that leave it out of the other
+    picked    some of `changes` to show, and as examples with their texts (see `diff.examples`)
+    """
+
+    ends: pl.DataFrame
+    rows: tuple[pl.DataFrame, pl.DataFrame]
+    changes: pl.DataFrame
+    picked: pl.DataFrame
+    examples: list[dict[str, Any]]
+
+
+def compare_chunk(chunk: Chunk, after: Tables, limit: int) -> Compared:
+    """A chunk as it was, and as it is decided now; `limit`: examples of each status at most."""
+    outcomes = chunk.verdicts.select("sample_id", "outcome", question=hashed("question_id")).join(
+        after.verdicts.select("sample_id", outcome_b="outcome"), on="sample_id"
+    )
+    told = classify(_side(chunk.rows), _side(after.rows), outcomes, MATCHES.to_frame())
+    ends = {"removed": _ends(after.decisions), "added": _ends(chunk.decisions)}
+    told = trace(told, {status: lambda _, found=found: found for status, found in ends.items()})
+    counted = ["status", *(f"is_{kind}" for kind in KINDS), *WHY[:2]]
+    picked = pl.concat(pick(told.filter(pl.col("status") == status), limit) for status in SHOWN)
+    return Compared(
+        ends=after.decisions.select(ENDS),
+        rows=(chunk.rows.select("split", *NEEDED), after.rows.select("split", *NEEDED)),
+        changes=told.select(counted),
+        picked=picked.select(counted),
+        examples=[example(row, chunk.rows, after.rows) for row in picked.iter_rows(named=True)],
+    )
+
+
+def _side(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as `classify` takes them. Both sides have the same samples, so a sample's id says which reply it is."""
+    return rows.with_row_index("row").select(
+        "row", "split", "answer", "prompt", place="row", question=hashed("question_id"), sample="sample_id",
+        reply=hashed("sample_id"), text="completion",
+    )  # fmt: skip
+
+
+def _ends(decisions: pl.DataFrame) -> Ends:
+    asked, said = (decisions.filter(pl.col("level") == level) for level in ("question", "sample"))
+    return Ends(
+        asked.select("decision", *WHY, question=hashed("id")),
+        said.select(*WHY, question=hashed("question_id"), reply=hashed("id")),
+    )
+
+
+def example(row: dict[str, Any], before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
+    """A row of `trace` with its texts on both sides; `pieces` are added to those that are shown."""
+    sides = [
+        None if number is None else table.select(TOLD).row(number, named=True)
+        for number, table in ((row["row"], before), (row["row_b"], after))
+    ]
+    return {
+        "status": row["status"],
+        "kinds": [kind for kind in KINDS if row[f"is_{kind}"]],
+        **{name: row[name] for name in WHY},
+        "question_id": next(side["question_id"] for side in sides if side),
+        "a": sides[0],
+        "b": sides[1],
+    }

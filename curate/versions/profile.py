@@ -1,26 +1,49 @@
 """The figures of one version: lengths, pass rates, kinds of answers, behaviours, how replies ended, and what they took.
 
-What is said of kept rows is `versions.stats.summarise`, as on the card; funnel and usage are the manifest's.
+Whatever tells of a version reads them here: its card and the card's plots, `ovt data list`, `show`, `stats`, `diff` and
+`what-if`, and the pages. Plain dicts and lists, the same every time.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
-from ovt.curate.reports.show import outline
+from ovt.core.schema import SPLITS
+from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
+from ovt.curate.stages.behaviours import per_thousand_words
 from ovt.curate.versions.read import Version, reading, scan, scan_rows
-from ovt.curate.versions.stats import NEEDED, behaviours, lengths, summarise
 
+BUCKETS = ("easy", "medium", "hard", "unsolved")  # of difficulty
+NEEDED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 OUTCOMES = ("correct", "wrong", "abstain")
 REASONED = pl.col("stage") == "reason"
+BINS = 10
+
+
+def outline(version: Version) -> dict[str, Any]:
+    """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
+    where the price of any reply is not known."""
+    manifest = version.manifest
+    costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
+    return {
+        "ref": version.ref,
+        "content_hash": manifest.content_hash,
+        "parent": manifest.provenance.parent,
+        "path": str(version.path),
+        **{split: manifest.rows[split] for split in SPLITS},
+        "questions": manifest.rows["questions"],
+        "bytes": sum(entry.size for entry in manifest.files.values()),
+        "cost_usd": None if None in costs else math.fsum(cost for cost in costs if cost),
+    }
 
 
 def profile(version: Version) -> dict[str, Any]:
-    """Everything that `ovt data stats` says of a version, as plain data.
+    """Everything that `ovt data stats` says of a version.
 
-    ref, content_hash, sft, rl, questions, cost_usd, …    `show.outline`; questions_kept: those with a row
-    words, behaviours, pass_rates, difficulty, sources    of the kept rows: `versions.stats.summarise`
+    ref, content_hash, sft, rl, questions, cost_usd, …    `outline`; questions_kept: those with a row
+    words, behaviours, pass_rates, difficulty, sources    of the kept rows: `summarise`
     kinds       kind of answer, questions, samples, correct, wrong, abstain
     finishes    stage, finish_reason ("failed" where no reply came), samples
     tokens      by stage: stage, samples, mean, median, p95, max and histogram of the completion tokens of a reply
@@ -120,3 +143,69 @@ def of_rows(rows: pl.DataFrame) -> dict[str, Any]:
         "words": words["mean"] if words else None,
         "behaviours": behaviours(rows),
     }
+
+
+def summarise(rows: pl.LazyFrame) -> dict[str, Any]:
+    """The statistics of kept rows (columns `split` and NEEDED).
+
+    words        of the completions in sft: `lengths`
+    behaviours   cues per 1,000 words of the completions in sft, by family
+    pass_rates   rows by split and pass rate; difficulty and sources: rows by split and value
+    """
+    table = rows.select("split", *NEEDED).collect()
+    answered = table.filter(pl.col("response_words").is_not_null())
+    return {
+        "words": lengths(answered["response_words"]),
+        "behaviours": behaviours(answered),
+        "pass_rates": _count(table.with_columns(pl.col("pass_rate").round(3)), "pass_rate"),
+        "difficulty": _count(table, "difficulty"),
+        "sources": _count(table, "source"),
+    }
+
+
+def lengths(counts: pl.Series) -> dict[str, Any] | None:
+    """How whole numbers without nulls (words, tokens) are spread: rows, mean, median, p95, max and a `histogram` of at
+    most BINS + 1 bins, as wide as a round number allows; None where there are none."""
+    if not len(counts):
+        return None
+    counts = counts.cast(pl.Int64)  # a sum of Int32 would overflow
+    longest = int(counts.to_numpy().max())
+    width = round_up(max(1, longest) / BINS)
+    return {
+        "rows": len(counts),
+        "mean": round(counts.sum() / len(counts), 1),
+        "median": int(counts.quantile(0.5, "nearest") or 0),
+        "p95": int(counts.quantile(0.95, "nearest") or 0),
+        "max": longest,
+        "histogram": histogram({"rows": counts}, width, longest // width),
+    }
+
+
+def histogram(counts: Mapping[str, pl.Series], width: int, last: int) -> list[dict[str, Any]]:
+    """`from`, `to` (both inside) and the rows of each series by its name, in bins from 0; what is longer is in the last
+    one."""
+    found = {name: dict((one // width).clip(0, last).value_counts().iter_rows()) for name, one in counts.items()}
+    return [
+        {"from": number * width, "to": (number + 1) * width - 1}
+        | {name: rows.get(number, 0) for name, rows in found.items()}
+        for number in range(last + 1)
+    ]
+
+
+def round_up(width: float) -> int:
+    """1, 2, 5, 10, 20, …"""
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
+
+
+def behaviours(rows: pl.DataFrame) -> dict[str, float]:
+    """Cues per 1,000 words of rows that have a response, by family; 0 without words."""
+    rates = rows.select(per_thousand_words()).row(0, named=True)
+    return {name.removeprefix("behaviour_"): round(rate or 0.0, 2) for name, rate in rates.items()}
+
+
+def _count(rows: pl.DataFrame, column: str) -> list[dict[str, Any]]:
+    """Rows by value of a column, in all and by split, in the values' order (nulls last)."""
+    counted = rows.group_by(column).agg(
+        sft=(pl.col("split") == "sft").sum().cast(pl.Int64), rl=(pl.col("split") == "rl").sum().cast(pl.Int64)
+    )
+    return counted.sort(column, nulls_last=True).rename({column: "value"}).to_dicts()

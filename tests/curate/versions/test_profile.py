@@ -7,11 +7,10 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports.profile import profile
 from ovt.curate.reports.profile_table import number, tabulate
 from ovt.curate.reports.show import describe
+from ovt.curate.versions.profile import BEHAVIOURS, NEEDED, behaviours, lengths, profile
 from ovt.curate.versions.read import scan
-from ovt.curate.versions.stats import BEHAVIOURS, NEEDED, behaviours, lengths
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,10 @@
 """A version decided again under other settings: the stored samples go through the same `decide` as in its build.
 
-No model is asked, and no image is read but to save. Verdicts are those of the ledger unless the verifier is asked anew.
+No model is asked, and no image is read except to save. Verdicts are those of the ledger unless the verifier is asked
+anew. `change` says which settings may differ from the version's own, and refuses the others.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,25 +12,27 @@ from typing import Any
 import polars as pl
 
 from ovt import __version__
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
 from ovt.curate.decide import Judge, Tables, decide, import_drops
-from ovt.curate.recipe import Recipe
-from ovt.curate.reports.diff.diff import STATUSES, count_kinds, count_reasons
+from ovt.curate.recipe import Recipe, read_section, set_key
+from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, unasked
+from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick
+from ovt.curate.reports.diff.recipes import settings
 from ovt.curate.reports.diff.word_diff import compare_words
-from ovt.curate.reports.what_if.chunks import Chunk, read_chunks, unasked
-from ovt.curate.reports.what_if.compare import ENDS, Compared, compare_chunk
-from ovt.curate.reports.what_if.settings import change
 from ovt.curate.stages import verify
 from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.manifest import Provenance
+from ovt.curate.versions.profile import summarise
 from ovt.curate.versions.read import Version, is_whole, scan, verify_files
-from ovt.curate.versions.stats import summarise
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+FREE = ("verify", "difficulty", "select", "filter", "data")
+DECIDING = "verify.kind, reason.k (down) and all of [select], [filter], [difficulty] and [data]"
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ def what_if(
     funnel           {a, b}: before and after, as in a manifest
     rows             a, b: rows by split; same, changed, removed, added
     changed          kind, rows; removed, added: stage, reason, rows: what leaves these rows out on the other side
-    stats            {a, b}: `stats.summarise`
+    stats            {a, b}: `profile.summarise`
     examples         rows of each status but "same", `examples` at most, with their texts
 
     judge_again: give every verdict anew, with this ovt's verifier; saving: write the outcome as a version, too.
     Raises RecipeError for a setting that needs a model, OvtError where the version's files are not what they were.
     """
-    recipe, settings = change(version, overrides)
-    again = judge_again or any(one["key"] == "verify.kind" for one in settings)
+    recipe, changed = change(version, overrides)
+    again = judge_again or any(one["key"] == "verify.kind" for one in changed)
     if again and recipe.verify.judge:
         raise OvtError(
             f"{version.ref} has a model as judge, whose verdicts cannot be given anew without it: build again"
@@ -78,7 +81,7 @@ def what_if(
         compared = list(decided(version, recipe, again, examples, dropped, writer))
         judged = [use for use in version.manifest.usage if use.stage == "judge"]
         saved = writer.finish(provenance(version, recipe, verifier, saving), judged).ref if writer and saving else None
-    about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": settings}
+    about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": changed}
     about["verifier"] = {"a": version.manifest.provenance.verifier_version, "b": verifier}
     return about | summary(version, dropped.decisions, compared, examples)
 
@@ -100,7 +103,7 @@ def left_out(version: Version) -> Tables:
 def decided(
     version: Version, recipe: Recipe, again: bool, examples: int, dropped: Tables, writer: VersionWriter | None
 ) -> Iterator[Compared]:
-    """Each chunk held against what it was, and written where there is a writer."""
+    """Each chunk compared with what it was, and written where there is a writer."""
     if writer:
         writer.append(**vars(dropped))
     for chunk in read_chunks(version):
@@ -156,9 +159,8 @@ def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], e
     by_split = {side: {split: int((rows["split"] == split).sum()) for split in SPLITS} for side, rows in kept.items()}
     return {
         "funnel": {"a": [row.model_dump(mode="json") for row in version.manifest.funnel], "b": funnel(ends).to_dicts()},
-        "rows": by_split | {name: int((changes["status"] == name).sum()) for name in STATUSES},
-        **{status: count_reasons(changes, status) for status in ("removed", "added")},
-        "changed": count_kinds(changes),
+        "rows": by_split | count_statuses(changes),
+        **count_changes(changes),
         "stats": {side: summarise(rows.lazy()) for side, rows in kept.items()},
         "examples": choose(compared, examples),
     }
@@ -176,3 +178,61 @@ def worded(example: dict[str, Any]) -> dict[str, Any]:
     """With `pieces`, the word-level difference of its completions, where there are two."""
     old, new = (side["completion"] if (side := example[name]) else None for name in "ab")
     return example | {"pieces": compare_words(old, new) if old and new and old != new else None}
+
+
+def stored_recipe(version: Version) -> Recipe:
+    """The recipe that a version was made with. RecipeError where this ovt cannot read it."""
+    made = version.manifest.provenance
+    where = f"the recipe in {version.ref}, written by ovt {made.ovt_version}, cannot be used by this one"
+    return read_section(Recipe, made.recipe, where)
+
+
+def change(version: Version, overrides: Iterable[str]) -> tuple[Recipe, list[dict[str, Any]]]:
+    """(the version's recipe with `a.b=value` overrides; the settings that differ, as `diff.recipes.settings` has them).
+
+    RecipeError, in one line, for a setting that is unknown, or that only a model can answer for.
+    """
+    old = stored_recipe(version)
+    tree = without_nulls(version.manifest.provenance.recipe)
+    for override in overrides:
+        set_key(tree, override)
+    new = read_section(Recipe, tree, "--set")
+    changed = settings(old.model_dump(mode="json"), new.model_dump(mode="json"))
+    for one in changed:
+        if refusal := refuse(one, version):
+            raise RecipeError(refusal)
+    return new, changed
+
+
+def without_nulls(tree: Any) -> Any:
+    """A copy of a recipe's tree as TOML would have it: what is not set is not there."""
+    if isinstance(tree, Mapping):
+        return {name: without_nulls(value) for name, value in tree.items() if value is not None}
+    return [without_nulls(value) for value in tree] if isinstance(tree, list) else tree
+
+
+def refuse(one: Mapping[str, Any], version: Version) -> str | None:
+    """Why a setting that differs needs more than the stored replies; None where it does not."""
+    key, old, new = one["key"], one["a"], one["b"]
+    section, _, rest = key.partition(".")
+    if key == "reason.k":
+        return (
+            None
+            if new < old
+            else (
+                f"reason.k = {new} needs a model: {version.ref} has {old} samples of each question; build with "
+                f"--set reason.k={new}, which asks for the other {new - old} only"
+            )
+        )
+    if key == "verify.kind" and version.manifest.provenance.recipe["verify"].get("judge"):
+        return f"{key} needs a model: it may leave other answers to {version.ref}'s judge; change the recipe and build"
+    if section == "verify" and rest.startswith("judge"):
+        return f"{key} needs a model: the judge of {version.ref} was not asked this; change the recipe and build"
+    if section in FREE:
+        return None
+    if key == "name":
+        return f"name = {new!r} is no setting of a what-if: give the new name with --save-as"
+    return (
+        f"{key} needs a model or other questions, and a what-if has only the replies of {version.ref}; it can change "
+        f"{DECIDING}; for the rest change the recipe and build, which asks only what is new"
+    )

@@ -11,12 +11,28 @@ from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
-from ovt.curate.reports.diff.diff import compare
-from ovt.curate.reports.diff.resolve import open_side
+from ovt.curate.reports.diff.diff import compare, open_side
 from ovt.curate.reports.funnel import by_stage
-from ovt.curate.reports.what_if.what_if import Saving, what_if
+from ovt.curate.reports.what_if import Saving, what_if
+from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import open_version, scan_rows, verify_files
-from ovt.curate.versions.stats import NEEDED, summarise
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return Home(tmp_path_factory.mktemp("whatif"))
+
+
+@pytest.fixture(scope="module")
+def replies(home, make_replies):
+    return make_replies(home, 40)
+
+
+@pytest.fixture(scope="module")
+def version(home, replies, recipe_with):
+    """One version for all tests that only read it, or save others beside it."""
+    return replies.write(home, recipe_with())
+
 
 few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 changes = st.fixed_dictionaries(
