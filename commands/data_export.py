@@ -16,14 +16,14 @@ commands = typer.Typer()
 def export(
     ref: Ref,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make, or to replace if it is an export.")],
-    to: Annotated[str, typer.Option("--to", help="trl, llamafactory, easyr1, ms-swift or openai.")],
+    to: Annotated[str, typer.Option("--to", help="trl, llamafactory, easyr1, ms-swift, openai, or a plugin's.")],
     split: Annotated[str | None, typer.Option(help="sft or rl; default: all that the format can hold.")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Write a version as files that another trainer takes as they are."""
     import ovt
-    from ovt.curate.export.writing import export as write
+    from ovt.curate.export.export import export as write
     from ovt.curate.versions.read import open_version
 
     record, is_new = write(open_version(ref, Home.locate(home)), to, out, split, ovt.__version__)

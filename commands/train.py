@@ -143,7 +143,7 @@ def plot(ref: RunRef, home: HomePath = None) -> None:
 
 def load_settings(kind: "type[Kind]", table: str, config: Path | None, overrides: list[str] | None) -> "Kind":
     """The settings of a TOML file (its [sft] or [rl] table where it has one), or the defaults, with --set applied."""
-    from ovt.curate.recipe import read_section, set_key
+    from ovt.core.section import read_section, set_key
 
     where, tree = load_tables(table, config)
     if isinstance(tree, list):

@@ -124,7 +124,7 @@ def plannable(stages: "list[RlSection]") -> "list[RlSection]":
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":
     """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
-    from ovt.curate.recipe import read_section, set_key
+    from ovt.core.section import read_section, set_key
     from ovt.train.rl_section import RlSection
 
     where, tables = load_tables("rl", config)

@@ -10,7 +10,6 @@ below, in the form of entry points. Nothing is imported before it is asked for, 
 not use it nothing.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +17,7 @@ from importlib import import_module, metadata
 from typing import Any, TypeVar, overload
 
 from ovt.core.errors import OvtError, RecipeError
+from ovt.core.text import did_you_mean
 
 Thing = TypeVar("Thing")
 
@@ -42,8 +42,8 @@ class Registry:
         for point in metadata.entry_points(group=self.group):
             if point.name in self.ours or (point.name in found and found[point.name].value != point.value):
                 raise OvtError(
-                    f"{self.noun} {point.name!r} of {point.dist.name if point.dist else point.value} is taken "
-                    "already; rename it or uninstall one of the packages"
+                    f"{self.noun} {point.name!r} of the package {_package(point)} has a name that is taken; "
+                    "uninstall one of the packages that have it"
                 )
             found[point.name] = point
         return found
@@ -65,18 +65,17 @@ class Registry:
         if name in self.installed:
             return self._load(self.installed[name])
         known = self.names()
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"choose one of {', '.join(known)}"
+        hint = did_you_mean(name, known, f"choose one of {', '.join(known)}" if known else "there are none")
         raise RecipeError(f"{name[:40]!a} is not a known {self.noun}; {hint}")
 
     def _load(self, point: metadata.EntryPoint) -> Any:
         try:
             return point.load()
         except Exception as error:
-            where = point.dist.name if point.dist else point.value
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise OvtError(
-                f"{self.noun} {point.name!r} of the package {where} cannot be loaded "
-                f"({type(error).__name__}: {error}); update or uninstall that package"
+                f"{self.noun} {point.name!r} of the package {_package(point)} cannot be loaded ({said}); "
+                "update or uninstall that package"
             ) from error
 
     @overload
@@ -96,6 +95,10 @@ class Registry:
         return thing
 
 
+def _package(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
 FILTERS = Registry(
     "filter",
     "ovt.filters",
@@ -105,11 +108,11 @@ EXPORTERS = Registry(
     "export format",
     "ovt.exports",
     {
-        "trl": "ovt.curate.export.trl",
-        "llamafactory": "ovt.curate.export.llamafactory",
-        "easyr1": "ovt.curate.export.easyr1",
-        "ms-swift": "ovt.curate.export.swift",
-        "openai": "ovt.curate.export.openai",
+        "trl": "ovt.curate.export.parquet_formats:TRL",
+        "llamafactory": "ovt.curate.export.json_formats:LLAMAFACTORY",
+        "easyr1": "ovt.curate.export.parquet_formats:EASYR1",
+        "ms-swift": "ovt.curate.export.json_formats:SWIFT",
+        "openai": "ovt.curate.export.json_formats:OPENAI",
     },
 )
 # By NAME of paths "NAME:REST", and by suffix of files; `curate/sources/source.py` has the contract of both.

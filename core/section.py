@@ -1,6 +1,20 @@
-"""A section of a recipe: frozen, and closed to unknown keys (`recipe.py` names the nearest known one)."""
+"""A section of a recipe or of other settings: frozen, closed to unknown keys, and read from a TOML tree in one line or
+refused in one line.
 
-from pydantic import BaseModel, ConfigDict
+    tree = tomllib.loads(text)
+    set_key(tree, "reason.k=8")                            # what `--set` does
+    recipe = read_section(Recipe, tree, "charts.toml")     # RecipeError: charts.toml: reason.n is not a known key; …
+"""
+
+import tomllib
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ovt.core.errors import RecipeError
+from ovt.core.text import did_you_mean
 
 
 class Section(BaseModel):
@@ -10,3 +24,101 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
+    """The section that a tree is; RecipeError, in one line, for what cannot be one."""
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {explain(error, kind)}") from None
+
+
+def set_key(tree: dict[str, Any], override: str) -> None:
+    """Apply `a.b.c=value` to a TOML tree; the value is read as TOML, or else taken as a string."""
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {override} has no value; write it as --set section.key=value")
+    *parents, last = key.strip().split(".")
+    node: Any = tree
+    for parent in parents:
+        node = child(node, parent, override)
+    if isinstance(node, list):
+        node[position(node, last, override)] = toml_value(value)
+    elif isinstance(node, dict):
+        node[last] = toml_value(value)
+    else:
+        raise RecipeError(f"--set {override}: {'.'.join(parents)} is a value, not a section")
+
+
+def child(node: Any, key: str, override: str) -> Any:
+    """One step down the tree; sections that are not there yet are made."""
+    if isinstance(node, list):
+        return node[position(node, key, override)]
+    if isinstance(node, dict):
+        return node.setdefault(key, {})
+    raise RecipeError(f"--set {override}: nothing can be set below {key}, which holds a value")
+
+
+def position(items: list[Any], key: str, override: str) -> int:
+    if not key.isdigit() or int(key) >= len(items):
+        raise RecipeError(f"--set {override}: {key} should be a number from 0 to {len(items) - 1}")
+    return int(key)
+
+
+def toml_value(text: str) -> Any:
+    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML reads them; anything else is a string as it stands."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def explain(error: ValidationError, kind: type[Section]) -> str:
+    """The first error in one line, and how many more there are."""
+    first, *others = error.errors(include_url=False)
+    location = tuple(first["loc"])
+    dotted = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        line = unknown_key(location, dotted, kind)
+    elif first["type"] == "missing":
+        line = f"{dotted} is missing"
+    elif first["type"] == "value_error" and isinstance(first["input"], dict):
+        line = (f"{dotted}: " if location else "") + str(first["ctx"]["error"])
+    else:
+        line = f"{dotted} is {first['input']!r:.80}: {first['msg'].removeprefix('Value error, ')}"
+    return line + (f" (and {len(others)} more)" if others else "")
+
+
+def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section]) -> str:
+    return f"{dotted} is not a known key; {nearest_key(str(location[-1]), known_keys(location[:-1], kind))}"
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str:
+    """The known key that was meant, or all there are."""
+    return did_you_mean(key, sorted(known), f"known keys: {', '.join(sorted(known))}")
+
+
+def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]:
+    """The keys that the section at `location` inside one of `kind` takes."""
+    kinds: list[Any] = [kind]
+    for part in location:
+        kinds = [inner for kind in kinds for inner in step(kind, part)]
+    return {name for kind in kinds for name in getattr(kind, "model_fields", {})}
+
+
+def step(kind: Any, part: int | str) -> list[Any]:
+    """The section types that `part` leads to from `kind`: a field of a section, an item of a list or dict."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return sections(kind.model_fields[str(part)].annotation) if str(part) in kind.model_fields else []
+    if get_origin(kind) in (list, tuple, dict):
+        return sections(get_args(kind)[-1])
+    return []
+
+
+def sections(annotation: Any) -> list[Any]:
+    """The members of a union, or the type itself."""
+    return list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]

@@ -1,7 +1,9 @@
 """Text of models and data sets, fit to be shown: no control characters, which could move a terminal's cursor, and none
-of the invisible ones that reverse or hide text."""
+of the invisible ones that reverse or hide text. And what a mistyped name was meant to be."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -22,3 +24,9 @@ def plain(text: str) -> str:
 def count_words(column: str) -> pl.Expr:
     """Words of a text column (Int32; null of null)."""
     return pl.col(column).str.count_matches(r"\S+").cast(pl.Int32)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """ "did you mean charts?" with the known name that is nearest, or `otherwise` where none is near."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {nearest[0]}?" if nearest else otherwise

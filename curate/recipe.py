@@ -3,21 +3,19 @@
     recipe = load_recipe("recipes/pocket.toml", overrides=["reason.k=8"])
 
 A recipe holds names of environment variables, never a secret, so it goes into a version's manifest as it is. Other
-files of the same kind (the loop's) are read by the same functions, `load_tree` and `read_section`.
+files of the same kind (the loop's) are read by `load_tree`, too; how a tree becomes a section: core/section.py.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section
+from ovt.core.section import Section, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
@@ -31,7 +29,6 @@ from ovt.curate.stages.rows import DataSection
 from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
 
-Kind = TypeVar("Kind", bound=Section)
 AskingSection = CaptionSection | ReasonSection | JudgeSection
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
@@ -101,14 +98,6 @@ def load_tree(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, dic
     return where, tree
 
 
-def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
-    """The section that a tree is; RecipeError, in one line, for what cannot be one."""
-    try:
-        return kind.model_validate(tree)
-    except ValidationError as error:
-        raise RecipeError(f"{where}: {explain(error, kind)}") from None
-
-
 def read_recipe(path: str | Path) -> tuple[str, str]:
     """(where, text) of a recipe file, or of a shipped recipe when `path` is a name such as `pocket`."""
     file, shipped = Path(path), dict(shipped_recipes())
@@ -133,91 +122,3 @@ def shipped_recipes() -> Iterator[tuple[str, str]]:
         for file in inside:
             if file.name.endswith(".toml"):
                 yield folder + file.name.removesuffix(".toml"), file.read_text(encoding="utf-8")
-
-
-def set_key(tree: dict[str, Any], override: str) -> None:
-    """Apply `a.b.c=value` to a TOML tree; the value is read as TOML, or else taken as a string."""
-    key, equals, value = override.partition("=")
-    if not equals or not key.strip():
-        raise RecipeError(f"--set {override} has no value; write it as --set section.key=value")
-    *parents, last = key.strip().split(".")
-    node: Any = tree
-    for parent in parents:
-        node = child(node, parent, override)
-    if isinstance(node, list):
-        node[position(node, last, override)] = toml_value(value)
-    elif isinstance(node, dict):
-        node[last] = toml_value(value)
-    else:
-        raise RecipeError(f"--set {override}: {'.'.join(parents)} is a value, not a section")
-
-
-def child(node: Any, key: str, override: str) -> Any:
-    """One step down the tree; sections that are not there yet are made."""
-    if isinstance(node, list):
-        return node[position(node, key, override)]
-    if isinstance(node, dict):
-        return node.setdefault(key, {})
-    raise RecipeError(f"--set {override}: nothing can be set below {key}, which holds a value")
-
-
-def position(items: list[Any], key: str, override: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
-        raise RecipeError(f"--set {override}: {key} should be a number from 0 to {len(items) - 1}")
-    return int(key)
-
-
-def toml_value(text: str) -> Any:
-    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML reads them; anything else is a string as it stands."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def explain(error: ValidationError, kind: type[Section]) -> str:
-    """The first error in one line, and how many more there are."""
-    first, *others = error.errors(include_url=False)
-    location = tuple(first["loc"])
-    dotted = ".".join(str(part) for part in location)
-    if first["type"] == "extra_forbidden":
-        line = unknown_key(location, dotted, kind)
-    elif first["type"] == "missing":
-        line = f"{dotted} is missing"
-    elif first["type"] == "value_error" and isinstance(first["input"], dict):
-        line = (f"{dotted}: " if location else "") + str(first["ctx"]["error"])
-    else:
-        line = f"{dotted} is {first['input']!r:.80}: {first['msg'].removeprefix('Value error, ')}"
-    return line + (f" (and {len(others)} more)" if others else "")
-
-
-def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section]) -> str:
-    return f"{dotted} is not a known key; {nearest_key(str(location[-1]), known_keys(location[:-1], kind))}"
-
-
-def nearest_key(key: str, known: Iterable[str]) -> str:
-    """The known key that was meant, or all there are."""
-    nearest = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-    return f"did you mean {nearest[0]}?" if nearest else f"known keys: {', '.join(sorted(known))}"
-
-
-def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]:
-    """The keys that the section at `location` inside one of `kind` takes."""
-    kinds: list[Any] = [kind]
-    for part in location:
-        kinds = [inner for kind in kinds for inner in step(kind, part)]
-    return {name for kind in kinds for name in getattr(kind, "model_fields", {})}
-
-
-def step(kind: Any, part: int | str) -> list[Any]:
-    """The section types that `part` leads to from `kind`: a field of a section, an item of a list or dict."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return sections(kind.model_fields[str(part)].annotation) if str(part) in kind.model_fields else []
-    if get_origin(kind) in (list, tuple, dict):
-        return sections(get_args(kind)[-1])
-    return []
-
-
-def sections(annotation: Any) -> list[Any]:
-    """The members of a union, or the type itself."""
-    return list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]

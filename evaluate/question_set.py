@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from ovt.curate.recipe import Name, Recipe, load_tree, read_section, set_key, shipped_recipes
+from ovt.core.section import read_section, set_key
+from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
 from ovt.curate.sources.section import SourceSection
 from ovt.evaluate.evaluate import EvaluateSection
 

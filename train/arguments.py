@@ -1,6 +1,5 @@
 """From our settings to TRL's arguments: what fine-tuning and reinforcement have in common."""
 
-import difflib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -8,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 
 from ovt.core.errors import RecipeError
 from ovt.core.section import Section
+from ovt.core.text import did_you_mean
 from ovt.train import devices
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any)
     """
     known = config.__dataclass_fields__
     if key not in known:
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "see its documentation for those there are"
+        hint = did_you_mean(key, known, "see its documentation for those there are")
         raise RecipeError(f"trainer.{key} is not an argument of TRL's {config.__name__}; {hint}")
     try:
         TypeAdapter(get_type_hints(config)[key]).validate_python(value)

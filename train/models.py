@@ -1,6 +1,5 @@
 """Models by name: "pocket", a training run, a folder or a Hub id; loaded with the processor that goes with them."""
 
-import difflib
 import json
 import re
 import shutil
@@ -11,6 +10,7 @@ from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
 from ovt.core.registry import WEIGHTS
+from ovt.core.text import did_you_mean
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.evaluate.evaluate import embedded_endpoint, endpoint_at
 from ovt.train.runs import RECORD, open_finished, run_names
@@ -45,9 +45,8 @@ def resolve_model(ref: str, home: Home) -> str:
         return str(folder)
     if HUB_ID.fullmatch(ref):
         return ref
-    near = difflib.get_close_matches(ref, [*WEIGHTS.names(), *run_names(home)], n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise OvtError(f"no model at {ref!r}: {hint}give pocket, a run's name, a folder or a Hub id such as owner/name")
+    give = "give pocket, a run's name, a folder or a Hub id such as owner/name"
+    raise OvtError(f"no model at {ref!r}: {did_you_mean(ref, [*WEIGHTS.names(), *run_names(home)], give)}")
 
 
 def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:

@@ -9,7 +9,6 @@ runs/NAME/rollouts/                    what the model wrote while it was trained
 Importing this stays light: `train/log.py` has the callback that writes the log.
 """
 
-import difflib
 import errno
 import importlib.metadata
 import json
@@ -27,6 +26,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import locked, new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.section import Section
+from ovt.core.text import did_you_mean
 from ovt.train import devices
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ def open_run(ref: str, home: Home) -> Run:
         path = home.runs / ref
         return Run(ref, path, read_record(path))
     names = run_names(home)
-    near = difflib.get_close_matches(ref, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names[-10:]) or 'none yet'}"
+    hint = did_you_mean(ref, names, f"there are: {', '.join(names[-10:]) or 'none yet'}")
     raise OvtError(f"no run is named {ref!r} under {home.runs}; {hint}")
 
 

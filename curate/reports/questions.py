@@ -9,7 +9,8 @@ import polars as pl
 from ovt.core.errors import RecipeError
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS
-from ovt.curate.recipe import load_recipe, read_section, set_key, shipped_recipes
+from ovt.core.section import read_section, set_key
+from ovt.curate.recipe import load_recipe, shipped_recipes
 from ovt.curate.screen.reference import is_version, with_images
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection

@@ -15,8 +15,9 @@ from ovt import __version__
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
+from ovt.core.section import read_section, set_key
 from ovt.curate.decide import Judge, Tables, decide, import_drops
-from ovt.curate.recipe import Recipe, read_section, set_key
+from ovt.curate.recipe import Recipe
 from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, unasked
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick

@@ -1,12 +1,12 @@
 """Which of a source's columns hold the question, its gold, its choices, its images and its id."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ovt.core.errors import RecipeError
+from ovt.core.text import did_you_mean
 from ovt.curate.sources.section import Name, SourceSection
 
 # Well-known names, the likelier first.
@@ -84,8 +84,7 @@ def _missing(section: SourceSection, what: str, found: Sequence[Name], wanted: N
     if not found:
         return f"source {section.name}: {what}; found no columns in any row; expected one JSON object a line, in UTF-8"
     texts = [str(name) for name in found]
-    near = difflib.get_close_matches(str(wanted), texts, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"set columns, e.g. columns = {{ {_example(found)} }}"
+    hint = did_you_mean(str(wanted), texts, f"set columns, e.g. columns = {{ {_example(found)} }}")
     listed = ", ".join(texts[:30]) + (", …" if len(texts) > 30 else "")
     return f"source {section.name}: {what}; found {listed or 'no columns'}; {hint}"
 

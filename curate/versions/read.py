@@ -1,6 +1,5 @@
 """Finding a version and reading its tables."""
 
-import difflib
 import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
+from ovt.core.text import did_you_mean
 from ovt.curate.versions.data import SCHEMA
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
@@ -155,8 +155,7 @@ def _named_folders(name: str, home: Home) -> dict[int, Path]:
         return ordinal_folders(home, name)
     if not names:
         raise OvtError(f"there are no versions under {home.path}: run `ovt curate build RECIPE`, or give --home")
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names[:10])}"
+    hint = did_you_mean(name, names, f"there are: {', '.join(names[:10])}")
     raise OvtError(f"no version is named {name[:80]!r} under {home.path}; {hint}")
 
 

@@ -3,7 +3,7 @@
 import pytest
 from datasets import load_dataset
 
-from ovt.curate.export.writing import export
+from ovt.curate.export.export import export
 from ovt.train.models import load_model, load_processor
 
 

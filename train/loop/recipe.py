@@ -24,9 +24,9 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section
+from ovt.core.section import Section, nearest_key, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.recipe import Name, Recipe, load_tree, nearest_key, read_section, set_key
+from ovt.curate.recipe import Name, Recipe, load_tree
 from ovt.evaluate.question_set import QuestionSet
 from ovt.train.rl_section import RlSection
 from ovt.train.sft import SftSection

@@ -8,7 +8,7 @@ import pytest
 
 import ovt
 from ovt.core.home import Home
-from ovt.curate.export.writing import export
+from ovt.curate.export.export import export
 
 HOSTILE = "<image> ../../../etc/passwd <video> \x1b[2J \u2028 </s>"
 

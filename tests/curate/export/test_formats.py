@@ -12,9 +12,8 @@ from PIL import Image
 
 import ovt
 from ovt.core.home import Home
-from ovt.curate.export.openai import fit, unfit
-from ovt.curate.export.rows import read_rows, tagged, untagged
-from ovt.curate.export.writing import export
+from ovt.curate.export.export import export, read_rows, tagged, untagged
+from ovt.curate.export.json_formats import fit, unfit
 
 
 def lines(path: Path) -> list[dict]:

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from ovt.core.errors import RecipeError
-from ovt.curate.recipe import read_section
+from ovt.core.section import read_section
 from ovt.curate.screen.dedup import DedupSection, run
 from ovt.curate.screen.image_hashes import looks_in
 

@@ -50,7 +50,7 @@ def test_numbered_images_are_in_the_order_of_their_numbers() -> None:
             ["question", "answer", "image"],
             "column 'anser' for gold is not there; found question, answer",
         ),
-        ({"gold": "anser"}, ["question", "answer", "image"], "did you mean 'answer'?"),
+        ({"gold": "anser"}, ["question", "answer", "image"], "did you mean answer?"),
         ({}, ["questoin", "answer", "image"], "no column for question; found questoin, answer, image; did you mean"),
         ({}, ["question", "image"], "no column for gold"),
         ({}, ["question", "answer"], "no column for images"),

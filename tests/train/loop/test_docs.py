@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from ovt.curate.recipe import read_section
+from ovt.core.section import read_section
 from ovt.train.loop.recipe import LoopRecipe, spell_out
 
 ROOT = Path(__file__).parents[3]

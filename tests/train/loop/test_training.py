@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ovt.curate.recipe import set_key
+from ovt.core.section import set_key
 from ovt.train.arguments import LoraSection
 from ovt.train.loop.recipe import load_loop
 from ovt.train.loop.training import flat

@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 import ovt
 from ovt.cli import app
 from ovt.core.errors import OvtError, RecipeError
-from ovt.curate.export.writing import FORMATS, export
+from ovt.core.registry import EXPORTERS
+from ovt.curate.export.export import Exporter, Written, export, read_rows
 from ovt.curate.versions.read import open_version
 
 NAMES = re.compile(r"(?:README\.md|\.export\.json|dataset_info\.json|(?:sft|rl)(?:\.ids)?\.(?:json|jsonl|parquet))")
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", EXPORTERS.ours)
 def test_names_come_from_hashes_only_and_the_folder_is_whole(exported, to):
     folder, record = exported(to)
     assert record == json.loads((folder / ".export.json").read_text())
@@ -52,7 +53,7 @@ def test_what_is_no_export_is_left_alone(version, tmp_path, what):
     else:
         out.mkdir()
         (out / "chapter.tex").write_text("all my work")
-    with pytest.raises(OvtError, match="is there and is no export of ovt: choose another folder"):
+    with pytest.raises(OvtError, match="exists and is not an export: choose another folder"):
         export(version, "trl", out, None, ovt.__version__)
     assert "all my work" in (out if what == "file" else out / "chapter.tex").read_text()
 
@@ -88,16 +89,34 @@ def test_the_leavings_of_another_export_go(version, tmp_path):
 
 
 def test_what_cannot_be_exported(version, home, make_build, tmp_path):
-    with pytest.raises(RecipeError, match="rows of rl have no response, which openai files need"):
+    with pytest.raises(RecipeError, match=r"openai files cannot hold rows of rl .*: choose --split sft"):
         export(version, "openai", tmp_path / "out", "rl", "0")
-    with pytest.raises(RecipeError, match="'axolotl' is no format: choose one of trl, llamafactory"):
+    with pytest.raises(RecipeError, match="'axolotl' is not a known export format; choose one of trl, llamafactory"):
         export(version, "axolotl", tmp_path / "out", None, "0")
-    with pytest.raises(RecipeError, match="'test' is no split"):
+    with pytest.raises(RecipeError, match="'test' is not a split"):
         export(version, "trl", tmp_path / "out", "test", "0")
     without_rl = make_build(1).write(home)
     with pytest.raises(OvtError, match="tiny@v1 has no rows in rl: there is nothing to export"):
         export(without_rl, "trl", tmp_path / "out", "rl", "0")
     assert export(without_rl, "trl", tmp_path / "out", None, "0")[0]["splits"] == ["sft"]
+
+
+def write_golds(version, splits, folder, place):
+    lines = [f"{row.question_id}\t{row.answer}\n" for row in read_rows(version, "rl")]
+    (folder / "gold.tsv").write_text("".join(lines))
+    return Written({"rl": len(lines)}, f"--gold {place}/gold.tsv", {"too short": 2})
+
+
+def test_a_format_from_outside(version, tmp_path, monkeypatch):
+    monkeypatch.setattr(EXPORTERS, "added", {})
+    EXPORTERS(name="gold.tsv")(Exporter(("rl",), write_golds))
+    record, is_new = export(version, "gold.tsv", tmp_path / "out", None, "0")
+    assert (record["rows"], record["left_out"], is_new) == ({"rl": 4}, {"too short": 2}, True)
+    assert len((tmp_path / "out" / "gold.tsv").read_text().splitlines()) == 4
+    assert export(version, "gold.tsv", tmp_path / "out", None, "0") == (record, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(RecipeError, match=r"gold.tsv files cannot hold rows of sft: choose --split rl"):
+        export(version, "gold.tsv", tmp_path / "out", "sft", "0")
 
 
 def test_a_changed_version_is_not_exported(home, make_build, tmp_path):

@@ -1,0 +1,191 @@
+"""A version as files that another trainer takes: a folder that is written beside its place and put there whole.
+
+OUT/.export.json                which version, format and splits this is; what else lies there is the format's own
+.OUT.trl-sft-1f0c2d3e4a5b.part  an export under way; one that was stopped resumes here (images are not written twice)
+
+A format of your own is an `Exporter`: the splits that its files can hold, and a function that writes them.
+
+    def write(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
+        lines = [f"{row.question_id}\t{row.answer}\n" for row in read_rows(version, "rl")]
+        (folder / "gold.tsv").write_text("".join(lines))
+        return Written({"rl": len(lines)}, use=f"--gold {place}/gold.tsv")
+
+    TSV = Exporter(("rl",), write)
+
+    [project.entry-points."ovt.exports"]      # or, in a script: ovt.exporter(name="tsv")(TSV)
+    tsv = "my_package:TSV"
+
+splits   those of the exporter's to write: all that have rows, or the one asked for; never none
+folder   where to write; what is in it already is an interrupted export of the same, whose images `keep_image` finds
+place    where the folder will be in the end: what paths inside the files should begin with
+
+Texts and images are other people's: no text may become part of a path, and `tagged` keeps trainers from finding tags in
+it. The same version has to give the same bytes.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from PIL import Image
+
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.files import disk_errors, new_folder, write_file, write_json
+from ovt.core.registry import EXPORTERS
+from ovt.core.schema import SPLITS
+from ovt.curate.versions.read import Version, verify_files
+
+RECORD = ".export.json"  # hidden: a trainer that is given the folder may read every other file in it
+BATCH_ROWS = 64
+COLUMNS = ["images", "prompt", "completion", "answer", "choices", "question_id", "sample_id"]
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
+# Words that trainers replace by an image, a video or a sound wherever they stand.
+TAGS = re.compile(r"<(image|video|audio)>")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a format wrote: rows by split, how its trainer is given the files, and rows left out by reason."""
+
+    rows: Mapping[str, int]
+    use: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format: the splits that it can hold, the one for fine-tuning first, and what writes them (see above)."""
+
+    splits: tuple[str, ...]
+    write: Callable[[Version, tuple[str, ...], Path, Path], Written]
+
+
+def export(version: Version, to: str, out: Path, split: str | None, ovt_version: str) -> tuple[dict[str, Any], bool]:
+    """Writes a version for a trainer into the folder `out`; gives what .export.json says, and whether it is new.
+
+    The same export again does nothing; another export there is replaced; any other folder with files in it is left
+    alone (OvtError). Every file of the version is checked against its manifest first.
+    """
+    exporter: Exporter = EXPORTERS.get(to)
+    splits = choose_splits(version, to, exporter.splits, split)
+    out = out.absolute()
+    asked = {
+        "format": to,
+        "version": version.manifest.hash_ref,
+        "content_hash": version.manifest.content_hash,
+        "splits": list(splits),
+        "place": str(out),
+        "ovt_version": ovt_version,
+    }
+    there = read_record(out)
+    if there is not None and there | asked == there:
+        return there, False
+    verify_files(version)
+    with disk_errors(out):
+        return write(exporter, version, splits, out, asked), True
+
+
+def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: str | None) -> tuple[str, ...]:
+    """The splits to write: the one asked for, else all that the format can hold and that have rows."""
+    if split is not None and split not in SPLITS:
+        raise RecipeError(f"{split[:40]!a} is not a split: choose sft or rl")
+    if split is not None and split not in possible:
+        raise RecipeError(
+            f"{to} files cannot hold rows of {split}{' (they have no response)' * (split == 'rl')}: "
+            f"choose --split {possible[0]}, or another format"
+        )
+    splits = tuple(one for one in possible if version.manifest.rows[one] and split in (None, one))
+    if not splits:
+        raise OvtError(f"{version.ref} has no rows in {split or ' or '.join(possible)}: there is nothing to export")
+    return splits
+
+
+def read_record(out: Path) -> dict[str, Any] | None:
+    """What .export.json in a folder says; None where there is no folder, or an empty one. OvtError for any other."""
+    try:
+        record = json.loads((out / RECORD).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OvtError(f"{out} exists and is not an export: choose another folder") from None
+        return None
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise OvtError(f"{out / RECORD} cannot be read: remove that folder, or choose another")
+    return record
+
+
+def write(
+    exporter: Exporter, version: Version, splits: tuple[str, ...], out: Path, asked: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes into a folder beside `out` and swaps it in."""
+    what = "-".join([asked["format"].replace(".", "-"), *splits, version.manifest.content_hash[:12]])
+    with new_folder(out, what, busy=f"another export is writing to {out}: wait until it has ended") as part:
+        written = exporter.write(version, splits, part, out)
+        record = asked | {"rows": dict(written.rows), "left_out": dict(written.left_out), "use": written.use}
+        write_json(part / RECORD, record)
+    return record
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kept row: image bytes in order, the texts of both turns; completion and sample_id are None in rl."""
+
+    question_id: str
+    sample_id: str | None
+    images: tuple[bytes, ...]
+    prompt: str
+    completion: str | None
+    answer: str
+    choices: tuple[str, ...] | None
+
+
+def read_rows(version: Version, split: str) -> Iterator[Row]:
+    """The rows of a split in their order, a few at a time in memory."""
+    for path in sorted((version.path / "data").glob(f"{split}-*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=COLUMNS):
+                yield from map(_row, batch.to_pylist())
+
+
+def _row(row: dict) -> Row:
+    return Row(
+        question_id=row["question_id"],
+        sample_id=row["sample_id"],
+        images=tuple(image["bytes"] for image in row["images"]),
+        prompt=row["prompt"][0]["content"],
+        completion=row["completion"][0]["content"] if row["completion"] else None,
+        answer=row["answer"],
+        choices=None if row["choices"] is None else tuple(row["choices"]),
+    )
+
+
+def tagged(prompt: str, images: int) -> str:
+    """A prompt with an <image> for each image before its text, and none in it."""
+    return "<image>" * images + untagged(prompt)
+
+
+def untagged(text: str) -> str:
+    """A text in which no trainer finds a tag: "<image>" becomes "[image]"."""
+    return TAGS.sub(r"[\1]", text)
+
+
+def suffix(data: bytes) -> str:
+    """The file suffix of an image, by its bytes."""
+    with Image.open(io.BytesIO(data)) as image:
+        return SUFFIXES.get(image.format or "", ".img")
+
+
+def keep_image(folder: Path, data: bytes) -> str:
+    """Writes an image once below folder/images/ and gives its path there: images/1f/1f0c2d3e….png."""
+    name = hashlib.sha256(data).hexdigest()
+    path = folder / "images" / name[:2] / (name + suffix(data))
+    if not path.exists():
+        write_file(path, data, durable=False)  # the folder is seen on disk as a whole
+    return path.relative_to(folder).as_posix()

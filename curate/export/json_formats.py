@@ -1,0 +1,143 @@
+"""Formats that are JSON: LLaMA-Factory, ms-swift (with image files), OpenAI (images inside).
+
+**LLaMA-Factory**: ShareGPT-style JSON with OpenAI's roles, image files, and the dataset_info.json that names them.
+
+    dataset_dir: OUT
+    dataset: pocket_sft
+
+Image paths start in the folder, which LLaMA-Factory takes as media_dir unless told otherwise. Every <image> stands for
+one image; it refuses rows where their numbers differ. https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
+
+**ms-swift**: JSON lines with messages and image paths; rows for RL have no response, and the gold as `solution`.
+
+    swift sft --dataset OUT/sft.jsonl           swift rlhf --rlhf_type grpo --dataset OUT/rl.jsonl
+
+Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO hands all other columns to the
+reward. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
+
+**OpenAI's fine-tuning** (and servers that take its files): JSON lines with the images inside, as data URLs.
+
+Limits as documented: JPEG, PNG or WebP in RGB or RGBA (other images are encoded anew as PNG), 10 MB an image, 10 images
+a row, 50,000 rows with images. Rows beyond them are left out and counted. The lines hold nothing but `messages`; which
+row a line came from is on the same line of sft.ids.jsonl. https://platform.openai.com/docs/guides/vision-fine-tuning
+"""
+
+import base64
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+from PIL import Image
+
+from ovt.core.files import write_json
+from ovt.curate.export.export import Exporter, Row, Written, keep_image, read_rows, tagged, untagged
+from ovt.curate.versions.read import Version
+
+TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+FEWEST_ROWS = 10
+MOST_ROWS = 50_000
+MOST_IMAGES = 10
+MOST_BYTES = 10 * 10**6
+TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+def write_llamafactory(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
+    """sft.json (a list, one row a line), images/ and dataset_info.json."""
+    rows = 0
+    with (folder / "sft.json").open("w", encoding="utf-8") as file:
+        file.write("[\n")
+        for row in read_rows(version, "sft"):
+            file.write((",\n" if rows else "") + json.dumps(conversation(row, folder), ensure_ascii=False))
+            rows += 1
+        file.write("\n]\n")
+    name = f"{version.manifest.name}_sft"
+    columns = {"messages": "messages", "images": "images"}
+    info = {name: {"file_name": "sft.json", "formatting": "sharegpt", "columns": columns, "tags": TAGS}}
+    write_json(folder / "dataset_info.json", info)
+    return Written({"sft": rows}, f"dataset_dir: {place}, dataset: {name}")
+
+
+def conversation(row: Row, folder: Path) -> dict:
+    """A row of the file; its images are written below the folder."""
+    return {
+        "messages": [
+            {"role": "user", "content": tagged(row.prompt, len(row.images))},
+            {"role": "assistant", "content": untagged(row.completion or "")},
+        ],
+        "images": [keep_image(folder, image) for image in row.images],
+        "question_id": row.question_id,
+        "sample_id": row.sample_id,
+    }
+
+
+def write_swift(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
+    """SPLIT.jsonl for each split, and images/."""
+    rows = dict.fromkeys(splits, 0)
+    for split in splits:
+        with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as file:
+            for row in read_rows(version, split):
+                file.write(json.dumps(line(row, folder, place), ensure_ascii=False) + "\n")
+                rows[split] += 1
+    return Written(rows, f"--dataset {place / f'{splits[0]}.jsonl'}")
+
+
+def line(row: Row, folder: Path, place: Path) -> dict:
+    """A row of the file; its images are written below `folder`, which will be at `place`."""
+    turns = [{"role": "user", "content": tagged(row.prompt, len(row.images))}]
+    turns += [{"role": "assistant", "content": untagged(row.completion)}] if row.completion is not None else []
+    images = [str(place / keep_image(folder, image)) for image in row.images]
+    ids = {"question_id": row.question_id, "sample_id": row.sample_id}
+    return {"messages": turns, "images": images} | ({} if row.sample_id else {"solution": row.answer}) | ids
+
+
+def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
+    """sft.jsonl and sft.ids.jsonl."""
+    rows, left_out = 0, Counter[str]()
+    with (folder / "sft.jsonl").open("w") as file, (folder / "sft.ids.jsonl").open("w") as ids:
+        for row in read_rows(version, "sft"):
+            images = [fit(image) for image in row.images]
+            if reason := unfit(images, rows):
+                left_out[reason] += 1
+                continue
+            file.write(json.dumps({"messages": messages(row, images)}) + "\n")
+            ids.write(json.dumps({"question_id": row.question_id, "sample_id": row.sample_id}) + "\n")
+            rows += 1
+    few = f" (it refuses files with less than {FEWEST_ROWS} rows)" if rows < FEWEST_ROWS else ""
+    return Written(
+        {"sft": rows}, f'files.create(file=open("{place}/sft.jsonl", "rb"), purpose="fine-tune"){few}', left_out
+    )
+
+
+def fit(data: bytes) -> tuple[str, bytes]:
+    """(media type, bytes) of an image in a format and mode that is taken."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format in TYPES and image.mode in ("RGB", "RGBA"):
+            return TYPES[image.format], data
+        out = io.BytesIO()
+        image.convert("RGBA" if "transparency" in image.info or image.mode in ("LA", "PA") else "RGB").save(out, "PNG")
+    return "image/png", out.getvalue()
+
+
+def unfit(images: list[tuple[str, bytes]], rows: int) -> str | None:
+    """Why a row with these images, after so many others, is left out; None where it is not."""
+    if len(images) > MOST_IMAGES:
+        return f"more than {MOST_IMAGES} images"
+    if any(len(data) > MOST_BYTES for _, data in images):
+        return f"an image of more than {MOST_BYTES // 10**6} MB"
+    return f"more than {MOST_ROWS:,} rows" if rows >= MOST_ROWS else None
+
+
+def messages(row: Row, images: list[tuple[str, bytes]]) -> list[dict]:
+    """The turns of a row; only the user's may hold images."""
+    urls = [f"data:{kind};base64,{base64.b64encode(data).decode()}" for kind, data in images]
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [
+        {"role": "user", "content": [*parts, {"type": "text", "text": row.prompt}]},
+        {"role": "assistant", "content": row.completion or ""},
+    ]
+
+
+LLAMAFACTORY = Exporter(("sft",), write_llamafactory)
+SWIFT = Exporter(("sft", "rl"), write_swift)
+OPENAI = Exporter(("sft",), write_openai)
