@@ -1,5 +1,6 @@
 """Held-out evaluation: against a real server and an embedded model, stopped and gone on, scored as curation scores."""
 
+import asyncio
 import json
 import re
 
@@ -11,7 +12,7 @@ from ovt.core.errors import BudgetReached, OvtError, RecipeError
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.run import Session, import_questions
-from ovt.evaluate.evaluate import EvaluateSection, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluate.evaluate import EvaluateSection, aevaluate, evaluate, evaluation_names, open_evaluation, read_answers
 from ovt.evaluate.question_set import load_question_set, without_images_of
 from ovt.evaluate.scores import difference
 
@@ -189,3 +190,16 @@ def test_questions_that_share_an_image_with_others_are_left_out(questions):
     left = without_images_of(questions, [seen])
     assert len(left) == 10  # number 2 shows the same picture
     assert without_images_of(questions, [questions.clear()]).equals(questions)
+
+
+def test_evaluations_work_in_a_running_loop_and_beside_it(questions, home, loopback):
+    loopback.reply = answer
+    endpoint = EndpointSection(base_url=loopback.url, model="test-model")
+
+    async def cell() -> tuple:
+        here = evaluate("here", questions, endpoint, EvaluateSection(), Session(home))
+        return here, await aevaluate("beside", questions, endpoint, EvaluateSection(), Session(home))
+
+    here, beside = asyncio.run(cell())
+    assert here.scores == beside.scores
+    assert len(loopback.answered) == 12

@@ -1,0 +1,144 @@
+"""`build` and `abuild` from Python: inside a running event loop, beside other work, stopped and gone on."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.curate.build import abuild, build
+from ovt.curate.plan import plan, preview
+from ovt.curate.recipe import Recipe
+from ovt.curate.run import Session
+from ovt.curate.versions.read import Version
+
+QUESTIONS = 12
+
+
+@pytest.fixture
+def recipe(tmp_path, loopback) -> Recipe:
+    """12 questions, each with a caption and two chains, one of them right."""
+    rows = []
+    for i in range(QUESTIONS):
+        Image.new("RGB", (56, 56), (i, 9, 90)).save(tmp_path / f"{i}.png")
+        rows.append({"image": f"{i}.png", "question": f"What is number {i}?", "answer": "12"})
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    loopback.reply = lambda body, choice: f"<think>I see step {choice}.</think>It is.\n<answer>{12 + choice}</answer>"
+    tree = {
+        "name": "small",
+        "sources": [{"path": str(tmp_path / "rows.jsonl")}],
+        "endpoints": {"server": {"base_url": loopback.url, "model": "test-model", "max_concurrency": 2}},
+        "caption": {"endpoint": "server"},
+        "reason": {"endpoint": "server", "k": 2},
+    }
+    return Recipe.model_validate(tree)
+
+
+def in_a_notebook(cell: Callable[[], Any]) -> Any:
+    """What a cell comes to, run as a notebook does: synchronous code on the thread whose event loop is running."""
+
+    async def run() -> Any:
+        return cell()
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(run())
+    finally:
+        loop.close()
+
+
+def test_build_works_inside_a_running_loop(recipe, home, loopback):
+    session = Session(home)
+    version = in_a_notebook(lambda: build(recipe, session))
+    assert version.manifest.rows["sft"] == QUESTIONS
+    assert len(loopback.answered) == 2 * QUESTIONS
+    assert (session.progress.stages["caption"].done, session.progress.stages["reason"].done) == (12, 24)
+    assert in_a_notebook(lambda: build(recipe, Session(home))).path == version.path
+    assert in_a_notebook(lambda: plan(recipe, Session(home)))[1].expected.calls == 0
+    assert len(in_a_notebook(lambda: preview(recipe, Session(home, limit=2)))) == 2
+    assert len(loopback.answered) == 2 * QUESTIONS
+
+
+def test_an_awaited_build_leaves_the_loop_free(recipe, home, loopback):
+    loopback.latency_s = 0.05
+    gaps = []
+
+    async def tick() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            gaps.append(time.monotonic() - began)
+
+    async def run() -> Version:
+        ticking = asyncio.create_task(tick())
+        version = await abuild(recipe, Session(home))
+        ticking.cancel()
+        return version
+
+    version = asyncio.run(run())
+    assert version.manifest.rows["sft"] == QUESTIONS
+    assert len(gaps) > 20
+    assert build(recipe, Session(home)).path == version.path
+
+
+def test_errors_come_through(recipe, home, loopback):
+    loopback.models = ("other",)
+    with pytest.raises(OvtError, match="test-model"):
+        in_a_notebook(lambda: build(recipe, Session(home)))
+    with pytest.raises(OvtError, match="test-model"):
+        asyncio.run(abuild(recipe, Session(home)))
+
+
+def test_ctrl_c_in_a_notebook_keeps_what_was_answered(recipe, home, loopback):
+    loopback.latency_s = 0.05
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
+    try:
+        after_some(loopback, 6, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            in_a_notebook(lambda: build(recipe, Session(home)))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    goes_on(recipe, home, loopback)
+
+
+def test_a_cancelled_build_keeps_what_was_answered(recipe, home, loopback):
+    loopback.latency_s = 0.05
+
+    async def run() -> None:
+        task = asyncio.create_task(abuild(recipe, Session(home)))
+        loop = asyncio.get_running_loop()
+        after_some(loopback, 6, lambda: loop.call_soon_threadsafe(task.cancel))
+        with suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(run())
+    goes_on(recipe, home, loopback)
+
+
+def after_some(server: Any, count: int, act: Callable[[], Any]) -> None:
+    """Acts, from another thread, when `server` has answered `count` requests."""
+
+    def wait() -> None:
+        while len(server.answered) < count:
+            time.sleep(0.005)
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def goes_on(recipe: Recipe, home: Home, server: Any) -> None:
+    """The build stopped early, and the same again asks for nothing that had been answered before."""
+    assert 6 <= len(server.answered) < 2 * QUESTIONS
+    version = build(recipe, Session(home))
+    assert version.manifest.rows["sft"] == QUESTIONS
+    assert len(server.answered) <= 2 * QUESTIONS + 2  # those under way when it was stopped may be asked again
