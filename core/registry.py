@@ -68,6 +68,14 @@ class Registry:
         hint = did_you_mean(name, known, f"choose one of {', '.join(known)}" if known else "there are none")
         raise RecipeError(f"{name[:40]!a} is not a known {self.noun}; {hint}")
 
+    def origin(self, name: str) -> str | None:
+        """Who made what is registered as `name`: "PACKAGE VERSION", "a script", or None for ours."""
+        if name in self.added:
+            return "a script"
+        if (point := self.installed.get(name)) is None:
+            return None
+        return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
     def _load(self, point: metadata.EntryPoint) -> Any:
         try:
             return point.load()

@@ -7,11 +7,11 @@ refused in one line.
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
@@ -24,6 +24,24 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @classmethod
+    def known_keys(cls) -> Set[str]:
+        """The keys that it takes."""
+        return cls.model_fields.keys()
+
+    @classmethod
+    def type_of(cls, key: str) -> Any:
+        """The type of a key's value; None where it takes no such key."""
+        return cls.model_fields[key].annotation if key in cls.model_fields else None
+
+
+def added_later(default: Any) -> Any:
+    """A key that older recipes do not have: left out of what is written wherever it has its default.
+
+    So a recipe that does not use it is written as before, and has the hash, and the finished builds, that it had.
+    """
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 Kind = TypeVar("Kind", bound=Section)
@@ -107,16 +125,20 @@ def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]
     kinds: list[Any] = [kind]
     for part in location:
         kinds = [inner for kind in kinds for inner in step(kind, part)]
-    return {name for kind in kinds for name in getattr(kind, "model_fields", {})}
+    return {name for kind in kinds if is_section(kind) for name in kind.known_keys()}
 
 
 def step(kind: Any, part: int | str) -> list[Any]:
     """The section types that `part` leads to from `kind`: a field of a section, an item of a list or dict."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return sections(kind.model_fields[str(part)].annotation) if str(part) in kind.model_fields else []
+    if is_section(kind):
+        return sections(kind.type_of(str(part)))
     if get_origin(kind) in (list, tuple, dict):
         return sections(get_args(kind)[-1])
     return []
+
+
+def is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def sections(annotation: Any) -> list[Any]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
+from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.recipe import Recipe
@@ -54,6 +55,8 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
 def built_before(run: Run) -> Version | None:
     """The version that this build would come to, if it is there: same recipe, inputs, models and verifier, and no
     request of it failed. Stored replies never change, so nothing else could come out."""
+    if any(name in FILTERS.added for name in run.recipe.filter.plugins):
+        return None  # a script's filter may have changed since; deciding again asks nobody
     made = {"git_commit": None, "rebuild": ""}
     wanted = provenance_of(run).model_copy(update=made)
     for version in list_versions(run.session.home, run.recipe.name)[0]:
@@ -117,6 +120,7 @@ def provenance_of(run: Run) -> Provenance:
         inputs=run.inputs,
         models=tuple(uses),
         benchmarks=run.benchmarks,
+        plugins=run.recipe.plugins,
         git_commit=run.session.git_commit,
         ovt_version=__version__,
         verifier_version=VERIFIER_VERSION,

@@ -12,10 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section, read_section, set_key
+from ovt.core.registry import FILTERS
+from ovt.core.section import Section, added_later, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
@@ -33,25 +34,20 @@ AskingSection = CaptionSection | ReasonSection | JudgeSection
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-def is_left_out(section: Section | None) -> bool:
-    """Sections that came later are not written down where a recipe lacks them: its hash stays what it was."""
-    return section is None
-
-
 class Recipe(Section):
     """What a build does: questions from `sources`, through the stages, into versions of `name`."""
 
     name: Name
     sources: list[SourceSection] = Field(min_length=1)
     endpoints: dict[str, EndpointSection] = Field(min_length=1)
-    dedup: DedupSection | None = Field(default=None, exclude_if=is_left_out)
-    decontam: DecontamSection | None = Field(default=None, exclude_if=is_left_out)
+    dedup: DedupSection | None = added_later(None)
+    decontam: DecontamSection | None = added_later(None)
     caption: CaptionSection | None = None
     reason: ReasonSection
     verify: VerifySection = VerifySection()
     difficulty: DifficultySection = DifficultySection()
     select: SelectSection = SelectSection()
-    filter: FilterSection = FilterSection()
+    filter: SerializeAsAny[FilterSection] = FilterSection()  # a wider one where it names further filters
     data: DataSection = DataSection()
 
     @property
@@ -59,6 +55,11 @@ class Recipe(Section):
         """The sections of the stages that ask models, by their key, in the order of the work."""
         there = {"caption": self.caption, "reason": self.reason, "verify.judge": self.verify.judge}
         return {key: section for key, section in there.items() if section}
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """Who made what is not ours in it ("PACKAGE VERSION"), by its key."""
+        return {f"filter.{name}": FILTERS.origin(name) or "unknown" for name in self.filter.plugins}
 
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":

@@ -14,6 +14,7 @@ import polars as pl
 from ovt import __version__
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.core.registry import FILTERS
 from ovt.core.schema import SPLITS
 from ovt.core.section import read_section, set_key
 from ovt.curate.decide import Judge, Tables, decide, import_drops
@@ -143,6 +144,7 @@ def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) 
     """Where the saved version comes from: the same sources and models, other settings, and `version` as its parent."""
     made = {
         "recipe": recipe.model_copy(update={"name": saving.name}).model_dump(mode="json"),
+        "plugins": recipe.plugins,
         "parent": version.manifest.hash_ref,
         "git_commit": saving.git_commit,
         "ovt_version": __version__,
@@ -184,6 +186,12 @@ def worded(example: dict[str, Any]) -> dict[str, Any]:
 def stored_recipe(version: Version) -> Recipe:
     """The recipe that a version was made with. RecipeError where this ovt cannot read it."""
     made = version.manifest.provenance
+    for key, origin in made.plugins.items():
+        if key.removeprefix("filter.") not in FILTERS:
+            raise RecipeError(
+                f"{version.ref} was made with {key} (of {origin}), which is not here now: install the package, or "
+                "register the filter"
+            )
     where = f"the recipe in {version.ref}, written by ovt {made.ovt_version}, cannot be used by this one"
     return read_section(Recipe, made.recipe, where)
 

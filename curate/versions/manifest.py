@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import canonical_json
-from ovt.core.section import Section
+from ovt.core.section import Section, added_later
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -52,13 +52,15 @@ class Provenance(Section):
 
     `recipe` is the resolved recipe (it names environment variables, never their values); `parent` the version that this
     one was made from ("name@HASHPREFIX"), if any; `benchmarks` what decontam held the questions against, if it did;
-    `rebuild` the command that makes the version again.
+    `plugins` who made what is not ours in the recipe, by its key there; `rebuild` the command that makes the version
+    again.
     """
 
     recipe: dict[str, Any]
     inputs: tuple[Input, ...]
     models: tuple[ModelUse, ...]
-    benchmarks: tuple[Input, ...] = Field(default=(), exclude_if=lambda benchmarks: not benchmarks)
+    benchmarks: tuple[Input, ...] = added_later(())
+    plugins: dict[str, str] = added_later({})
     parent: str | None = None
     git_commit: str | None = None
     ovt_version: str

@@ -65,6 +65,7 @@ def provenance(recipe: Recipe) -> Provenance:
         "recipe": recipe.model_dump(mode="json"),
         "inputs": tuple(Input(source=name, location="-", fingerprint="-", rows=20) for name in ("bars", "two bars")),
         "models": (),
+        "plugins": recipe.plugins,
         "ovt_version": "0.0.9",
         "verifier_version": VERIFIER_VERSION,
         "rebuild": "ovt curate build small.toml",
