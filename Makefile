@@ -17,6 +17,14 @@ check: $(VENV)/installed       ## what pre-commit runs: format, lint, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ty check
 
+bench: $(VENV)/installed       ## the speed figures that take seconds, on small inputs; benchmarks/ has the others
+	$(VENV)/bin/python benchmarks/startup.py
+	$(VENV)/bin/python benchmarks/client.py --requests 1000 --repeats 3
+	$(VENV)/bin/python benchmarks/resume.py --questions 1000
+	$(VENV)/bin/python benchmarks/tables.py --samples 20000
+	$(VENV)/bin/python benchmarks/diff.py --rows 20000
+	$(VENV)/bin/python benchmarks/whatif.py --samples 20000
+
 # torch goes first and by its exact version, so that pip may take a CPU build where one is offered.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ovt needs Python 3.11 or newer: make PYTHON=python3.11 …")'
