@@ -12,7 +12,7 @@ from ovt.core.home import Home
 if TYPE_CHECKING:
     import polars as pl
 
-    from ovt.curate.reports.questions import Material
+    from ovt.curate.questions import Questions
     from ovt.curate.screen.packs import Pack
 
 commands = typer.Typer()
@@ -43,13 +43,13 @@ def lint(
     from ovt.curate.screen.dedup import DedupSection
 
     place = Home.locate(home)
-    material = read(what, place, overrides, limit)
-    found = find(material, place, DedupSection(), examples)
+    asked = read(what, place, overrides, limit)
+    found = find(asked, place, DedupSection(), examples)
     if json:
-        about = {"name": material.name, "questions": len(material.questions)}
+        about = {"name": asked.name, "questions": len(asked.table)}
         print_json(about | {"findings": [one.as_dict() for one in found]})
     else:
-        console().print(lint_table(material.name, len(material.questions), found))
+        console().print(lint_table(asked.name, len(asked.table), found))
     if strict and found:
         raise typer.Exit(GATE_FAILED)
 
@@ -69,14 +69,13 @@ def dedup(
 ) -> None:
     """Find questions that ask the same about the same picture; [dedup] in a recipe drops them."""
     from ovt.curate.screen import dedup as stage
-    from ovt.curate.screen.image_hashes import looks_in
+    from ovt.curate.screen.image_hashes import pictures_in
 
     place = Home.locate(home)
-    material = read(what, place, overrides, limit)
+    asked = read(what, place, overrides, limit)
     section = stage.DedupSection(max_bits=max_bits, max_colour=max_colour, min_similarity=min_similarity)
-    looks, table = looks_in(material.questions, place)
-    _, _, found = stage.run(material.questions, looks, table, section)
-    report(material, found, examples, {"ask what an earlier one asks": len(found)}, json)
+    _, _, found = stage.run(asked.table, pictures_in(asked.table, place), section)
+    report(asked, found, examples, {"ask what an earlier one asks": len(found)}, json)
     if strict and len(found):
         raise typer.Exit(GATE_FAILED)
 
@@ -101,15 +100,15 @@ def decontam(
 ) -> None:
     """Find questions that are in a benchmark, by image and by text; [decontam] in a recipe drops them."""
     from ovt.core.errors import RecipeError
-    from ovt.curate.reports.questions import source_at
+    from ovt.curate.questions import source_at
     from ovt.curate.screen import decontam as stage
-    from ovt.curate.screen.image_hashes import looks_in
+    from ovt.curate.screen.image_hashes import pictures_in
     from ovt.curate.screen.packs import save_pack as write_pack
-    from ovt.curate.screen.reference import items_note, open_benchmark
+    from ovt.curate.screen.screen import items_note, open_benchmark
 
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
-        raise RecipeError("give --against BENCHMARK, and questions to hold against it or --save-pack FILE (of one)")
+        raise RecipeError("give --against BENCHMARK, and questions to compare with it or --save-pack FILE (of one)")
     own = overrides if not what else None  # without questions they speak of the benchmark
     packs = [open_benchmark(source_at(one, own) if own else one, place) for one in against]
     if save_pack:
@@ -117,7 +116,7 @@ def decontam(
         console(stderr=True).print(f"{save_pack}: {items_note(packs[0])}", markup=False, soft_wrap=True)
     if not what:
         return
-    material = read(what, place, overrides, limit)
+    asked = read(what, place, overrides, limit)
     section = stage.DecontamSection(
         against=tuple(against),
         max_bits=max_bits,
@@ -125,23 +124,22 @@ def decontam(
         max_repeats=max_repeats,
         min_words=min_words,
     )
-    looks, table = looks_in(material.questions, place)
-    _, _, found = stage.run(material.questions, looks, table, packs, section)
+    _, _, found = stage.run(asked.table, pictures_in(asked.table, place), packs, section)
     counted = {f"in {pack.name}, of {pack.items:,} items": in_pack(found, pack) for pack in packs}
-    report(material, found, examples, counted, json)
+    report(asked, found, examples, counted, json)
     if strict and len(found):
         raise typer.Exit(GATE_FAILED)
 
 
-def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) -> "Material":
+def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) -> "Questions":
     """The questions; a line says how many of a version's cannot be looked at."""
-    from ovt.curate.reports.questions import read_material
+    from ovt.curate.questions import read_questions
 
-    material = read_material(what, home, overrides or (), limit)
-    if material.unseen:
-        line = f"{material.name}: {material.unseen:,} dropped questions are not looked at: their images are not here"
+    asked = read_questions(what, home, overrides or (), limit)
+    if asked.unseen:
+        line = f"{asked.name}: {asked.unseen:,} dropped questions are not looked at: their images are not here"
         console(stderr=True).print(line, markup=False, soft_wrap=True)
-    return material
+    return asked
 
 
 def in_pack(found: "pl.DataFrame", pack: "Pack") -> int:
@@ -149,14 +147,14 @@ def in_pack(found: "pl.DataFrame", pack: "Pack") -> int:
     return int(found["detail"].str.starts_with(f"{pack.name} item ").sum())
 
 
-def report(material: "Material", found: "pl.DataFrame", examples: int, counted: dict[str, int], as_json: bool) -> None:
+def report(asked: "Questions", found: "pl.DataFrame", examples: int, counted: dict[str, int], as_json: bool) -> None:
     """Decisions that would be taken: some of them, and a line with the counts."""
     from ovt.commands.views.screen import decision_rows, decision_table
 
     if as_json:
-        print_json({"name": material.name, "questions": len(material.questions), "found": decision_rows(found)})
+        print_json({"name": asked.name, "questions": len(asked.table), "found": decision_rows(found)})
         return
     if len(found) and examples:
         console().print(decision_table(found, examples))
     counts = "; ".join(f"{count:,} {what}" for what, count in counted.items())
-    console().print(f"{material.name}: {len(material.questions):,} questions: {counts}", markup=False, soft_wrap=True)
+    console().print(f"{asked.name}: {len(asked.table):,} questions: {counts}", markup=False, soft_wrap=True)

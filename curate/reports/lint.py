@@ -7,7 +7,7 @@ Each rule is a function from what it looks at to such rows.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 
@@ -16,13 +16,12 @@ from PIL import Image
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports.questions import Material
+from ovt.curate.questions import Questions
 from ovt.curate.screen import texts
-from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import Looks, Nearness, distances, looks_in
-from ovt.curate.screen.near_duplicates import find_twins, meaning, same_looks
+from ovt.curate.screen.dedup import DedupSection, find_twins, meaning, same_looks
+from ovt.curate.screen.image_hashes import Nearness, Pictures, distances, pictures_in
+from ovt.curate.sources.faults import Unfit, check_tags
 from ovt.curate.sources.images import stored_image
-from ovt.curate.sources.lint import Unfit, check_tags
 from ovt.verifiers import lint_gold
 
 SMALLEST = 28  # pixels a side: what Qwen2.5-VL makes one visual token of
@@ -70,10 +69,10 @@ class Found:
         return asdict(self)
 
 
-def lint(material: Material, home: Home, section: DedupSection, examples: int) -> list[Found]:
+def lint(asked: Questions, home: Home, section: DedupSection, examples: int) -> list[Found]:
     """What is wrong, the most frequent first; `section` says what counts as the same picture and the same question."""
     by_rule: dict[str, list[dict[str, str]]] = {}
-    for rule, question_id, detail in findings(material, home, section):
+    for rule, question_id, detail in findings(asked, home, section):
         by_rule.setdefault(rule, []).append({"id": question_id, "detail": detail})
     found = (
         Found(rule, len(rows), MEANINGS.get(rule, "left out at import: docs/sources.md"), tuple(rows[:examples]))
@@ -82,25 +81,22 @@ def lint(material: Material, home: Home, section: DedupSection, examples: int) -
     return sorted(found, key=lambda one: (-one.count, one.rule))
 
 
-def findings(material: Material, home: Home, section: DedupSection) -> Iterator[Finding]:
+def findings(asked: Questions, home: Home, section: DedupSection) -> Iterator[Finding]:
     """What breaks any rule; what the import refuses comes with the import's reasons."""
-    questions = material.questions
-    yield from material.left_out.select("reason", "id", pl.col("detail").fill_null("")).iter_rows()
-    yield from golds(questions, material.kind)
+    questions = asked.table
+    yield from asked.left_out.select("reason", "id", pl.col("detail").fill_null("")).iter_rows()
+    yield from golds(questions, asked.kind)
     yield from question_texts(questions)
-    yield from leaks(questions, material.captions)
-    seen, readable = pictures(questions, partial(stored_image, home))
+    yield from leaks(questions, asked.captions)
+    seen, readable = images(questions, partial(stored_image, home))
     yield from seen
     whole = questions.filter(pl.col("images").list.eval(pl.element().is_in(readable)).list.all())
-    looks, table = looks_in(whole, home)
-    yield from same_pictures(whole, looks, table, section)
-    for question_id, twin, alike in (
-        find_twins(whole, looks, table, section, section.min_similarity)
-        .select("question_id", "twin_id", "similarity")
-        .iter_rows()
-    ):
+    pictures = pictures_in(whole, home)
+    yield from same_pictures(whole, pictures, section)
+    twins = find_twins(whole, pictures, section).select("question_id", "twin_id", "similarity")
+    for question_id, twin, alike in twins.iter_rows():
         yield "near_duplicate", question_id, f"of {twin}, text {alike:.2f} alike"
-    yield from disagreements(whole, looks, table, section)
+    yield from disagreements(whole, pictures, section)
 
 
 def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
@@ -152,7 +148,7 @@ def names(question: str, gold: str) -> bool:
     return f" {words} " in said and " or " not in said
 
 
-def pictures(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple[list[Finding], set[str]]:
+def images(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple[list[Finding], set[str]]:
     """(what is wrong with the images themselves, ids of the images that can be read)."""
     found, readable = [], set()
     for image_id, question_id in first_questions(questions):
@@ -175,28 +171,25 @@ def first_questions(questions: pl.DataFrame) -> list[tuple[str, str]]:
     return list(shown.unique("image", keep="first", maintain_order=True).select("image", "question_id").iter_rows())
 
 
-def same_pictures(
-    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, nearness: Nearness
-) -> Iterator[Finding]:
+def same_pictures(questions: pl.DataFrame, pictures: Pictures, nearness: Nearness) -> Iterator[Finding]:
     """Images that look like an earlier one, in other bytes."""
-    leaders, ids = same_looks(table, nearness), {row: image_id for image_id, row in looks.items()}
+    leaders, ids = same_looks(pictures.looks, nearness), {row: image_id for image_id, row in pictures.row.items()}
     for image_id, question_id in first_questions(questions):
-        leader = int(leaders[looks[image_id]])
+        row = pictures.row[image_id]
+        leader = int(leaders[row])
         if ids[leader] != image_id:
-            bits = int(distances(table[looks[image_id]], table[leader])[0])
+            bits = int(distances(pictures.looks[row], pictures.looks[leader])[0])
             yield "same_picture", question_id, f"image {image_id[:12]} looks like {ids[leader][:12]}: {bits} bits apart"
 
 
-def disagreements(
-    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, nearness: Nearness
-) -> Iterator[Finding]:
+def disagreements(questions: pl.DataFrame, pictures: Pictures, nearness: Nearness) -> Iterator[Finding]:
     """The same words about the same picture, with another gold than the first time."""
-    leaders = same_looks(table, nearness)
+    leaders = same_looks(pictures.looks, nearness)
     first: dict[tuple, tuple[str, str]] = {}
     columns = questions.select("question_id", "images", "question", "choices", "gold")
     for question_id, images, question, choices, gold in columns.iter_rows():
         options, said = meaning(choices, gold)
-        shown = tuple(int(leaders[looks[image]]) for image in images)
+        shown = tuple(int(leaders[pictures.row[image]]) for image in images)
         earlier, before = first.setdefault((shown, texts.plain(question), options), (question_id, said))
         if said != before:
             yield "conflicting_gold", question_id, f"gold {said[:60]!r}, but {before[:60]!r} for {earlier}"

@@ -10,7 +10,7 @@ shorter text counts where it has `min_words` and only one item and one question 
 the value of the red bar?") are asked everywhere and say nothing without their picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ import polars as pl
 from pydantic import Field
 
 from ovt.core.decisions import dropped
-from ovt.curate.screen.image_hashes import BITS, Looks, Nearness, nearest
+from ovt.curate.screen.image_hashes import BITS, Nearness, Pictures, nearest
 from ovt.curate.screen.packs import Pack, text_hashes
 from ovt.curate.screen.texts import GRAM, whole
 from ovt.curate.sources.section import SourceSection
@@ -27,7 +27,7 @@ Mode = Literal["drop", "report", "fail"]
 
 
 class DecontamSection(Nearness):
-    """What to hold the questions against, and what to do with those that are in there.
+    """What to compare the questions with, and what to do with those that are in there.
 
     against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]]
     mode         drop them; report them in a note; or fail the build (exit code 4)
@@ -49,10 +49,10 @@ MATCHES = pl.Schema({"question_id": pl.String, "reason": pl.String, "why": pl.St
 
 
 def run(
-    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, packs: Sequence[Pack], section: DecontamSection
+    questions: pl.DataFrame, pictures: Pictures, packs: Sequence[Pack], section: DecontamSection
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """QUESTIONS -> (those kept, those in a benchmark, decisions on the latter). The order stays."""
-    matches = find_matches(questions, looks, table, packs, section)
+    matches = find_matches(questions, pictures, packs, section)
     inside = questions.join(matches, on="question_id", maintain_order="left")
     kept = questions.join(matches, on="question_id", how="anti", maintain_order="left")
     decisions = dropped(inside, "question", "decontam", pl.col("reason"), pl.col("why"))
@@ -60,12 +60,12 @@ def run(
 
 
 def find_matches(
-    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, packs: Sequence[Pack], section: DecontamSection
+    questions: pl.DataFrame, pictures: Pictures, packs: Sequence[Pack], section: DecontamSection
 ) -> pl.DataFrame:
     """MATCHES: the questions that are in a pack, once each: for an image before a text, in an earlier pack."""
     found = []
     if section.images:
-        found += [image_matches(questions, looks, table, pack, section) for pack in packs]
+        found += [image_matches(questions, pictures, pack, section) for pack in packs]
     if section.texts:
         said = said_by(questions, section.min_words).filter(rare(section.max_repeats))
         found += [text_matches(said, pack, section.max_repeats) for pack in packs]
@@ -73,19 +73,17 @@ def find_matches(
     return questions.select("question_id").join(matches, on="question_id", maintain_order="left")
 
 
-def image_matches(
-    questions: pl.DataFrame, looks: Mapping[str, int], table: Looks, pack: Pack, nearness: Nearness
-) -> pl.DataFrame:
+def image_matches(questions: pl.DataFrame, pictures: Pictures, pack: Pack, nearness: Nearness) -> pl.DataFrame:
     """MATCHES of the questions with a picture that looks like one of the pack's."""
     items, known = pack.looks
     known, first = np.unique(known, axis=0, return_index=True)
     items = items[first]
-    distinct, back = np.unique(table, axis=0, return_inverse=True)
+    distinct, back = np.unique(pictures.looks, axis=0, return_inverse=True)
     rows, bits = nearest(distinct, known, nearness)
     rows, bits = rows[back.ravel()], bits[back.ravel()]
     found = []
     for question_id, images in questions.select("question_id", "images").iter_rows():
-        at = next((looks[image] for image in images if rows[looks[image]] >= 0), None)
+        at = next((row for row in map(pictures.row.__getitem__, images) if rows[row] >= 0), None)
         if at is not None:
             why = f"{pack.name} item {items[rows[at]]}: image off by {bits[at]} of {BITS * BITS} bits"
             found.append((question_id, "benchmark_image", why))

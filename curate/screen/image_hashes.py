@@ -4,11 +4,12 @@
     108 bytes  the mean colours of 6 × 6 fields, RGB
 
 The usual hash of 64 grey bits takes every other drawing for another: of 400 tables of numbers it cannot tell many
-apart, nor a red circle from a blue one. docs/similar.md has what was measured.
+apart, nor a red circle from a blue one. docs/screen.md has the measurements.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Annotated, Any
 
@@ -41,6 +42,18 @@ class Nearness(Section):
 
     max_bits: Annotated[int, Field(ge=0, le=48)] = 24  # the index is sure to find pairs up to 48
     max_colour: Annotated[int, Field(ge=0, le=255)] = 16
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of a table of questions: `looks` has one row per image, `row` says which, by the image's id."""
+
+    row: Mapping[str, int]
+    looks: Looks
+
+    def of(self, images: Iterable[str]) -> Looks:
+        """The looks of some images, in order."""
+        return np.stack([self.looks[self.row[image]] for image in images])
 
 
 def look(image: Image.Image) -> bytes:
@@ -107,10 +120,7 @@ def _words(looks: Looks) -> np.ndarray:
     return np.ascontiguousarray(looks[..., :SHAPE_BYTES]).view(np.uint64)
 
 
-# The looks of the images of a table of questions.
-
-
-def looks_in(questions: pl.DataFrame, home: Home) -> tuple[dict[str, int], Looks]:
-    """(row of each image, by id; the looks, one row per image) of all images of QUESTIONS, in the order they come."""
+def pictures_in(questions: pl.DataFrame, home: Home) -> Pictures:
+    """All images of QUESTIONS, in the order they come."""
     ids = questions["images"].explode().drop_nulls().unique(maintain_order=True).to_list()
-    return {image_id: row for row, image_id in enumerate(ids)}, looks_of(ids, partial(stored_image, home))
+    return Pictures({image_id: row for row, image_id in enumerate(ids)}, looks_of(ids, partial(stored_image, home)))

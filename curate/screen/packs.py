@@ -1,6 +1,6 @@
-"""A hash pack: a benchmark as hashes, so that questions can be held against it where it is not at hand.
+"""A hash pack: a benchmark as hashes, so that questions can be compared with it where it is not at hand.
 
-A Parquet file with one row per hash; docs/similar.md describes it. It holds no text and no image, and none can be read
+A Parquet file with one row per hash; docs/screen.md describes it. It holds no text and no image, and none can be read
 back from it (who already has a text can tell whether it is in there).
 
     item  kind  hash
@@ -14,7 +14,6 @@ and how the hashes were made; a pack made in another way is refused.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, replacing
 from ovt.curate.screen import texts
-from ovt.curate.screen.image_hashes import LOOK, LOOK_BYTES, Looks
+from ovt.curate.screen.image_hashes import LOOK, LOOK_BYTES, Looks, Pictures
 
 KEY = "ovt-pack"
 FORMAT = {"version": 1, "look": LOOK, "gram": f"{texts.GRAM} words, blake2b-64"}
@@ -47,11 +46,11 @@ class Pack:
         return rows["item"].to_numpy(), np.frombuffer(b"".join(rows["hash"]), np.uint8).reshape(-1, LOOK_BYTES)
 
 
-def make_pack(name: str, questions: pl.DataFrame, looks: Mapping[str, int], table: Looks) -> Pack:
-    """The hashes of QUESTIONS, each an item; `looks` has the row of each image in `table`."""
+def make_pack(name: str, questions: pl.DataFrame, pictures: Pictures) -> Pack:
+    """The hashes of QUESTIONS, each an item."""
     rows: list[tuple[int, str, bytes]] = []
     for item, (images, question, choices) in enumerate(questions.select("images", "question", "choices").iter_rows()):
-        rows += [(item, "look", table[looks[image]].tobytes()) for image in images]
+        rows += [(item, "look", look.tobytes()) for look in pictures.looks[[pictures.row[image] for image in images]]]
         rows += [(item, kind, one) for kind, one in text_hashes(question, choices)]
     digest = hashlib.sha256()
     for item, kind, one in rows:

@@ -1,6 +1,10 @@
-"""Both stages, for a build: between the import and the first request, so that nothing is paid for what they drop."""
+"""Both stages, for a build: between the import and the first request, so that nothing is paid for what they drop.
+
+A benchmark to compare with comes from a hash pack, a version, or any source that a recipe could have.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -10,19 +14,22 @@ from ovt.core.schema import DECISIONS, QUESTIONS
 from ovt.curate.screen import decontam, dedup
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import looks_in
-from ovt.curate.screen.packs import Pack
-from ovt.curate.screen.reference import open_benchmark
-from ovt.curate.sources.section import SourceSection
-from ovt.curate.versions.manifest import Input
+from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.packs import Pack, is_pack, load_pack, make_pack
+from ovt.curate.sources.images import image_path
+from ovt.curate.sources.importing import import_sources
+from ovt.curate.sources.section import SourceSection, data_suffix
+from ovt.curate.versions.images import restore_images
+from ovt.curate.versions.manifest import MANIFEST, Input
+from ovt.curate.versions.read import Version, open_version, reading, scan
 
 
 @dataclass(frozen=True)
 class Screened:
-    """What went in, parted.
+    """The questions that went in, sorted.
 
     questions   QUESTIONS that go on; gone: those dropped; decisions: DECISIONS on these
-    benchmarks  what they were held against, for the manifest
+    benchmarks  what they were compared with, for the manifest
     notes       lines for people
     """
 
@@ -42,15 +49,15 @@ def screen(
     """
     if dedup_by is None and decontam_by is None:
         return Screened(questions, QUESTIONS.to_frame(), DECISIONS.to_frame())
-    looks, table = looks_in(questions, home)
+    pictures = pictures_in(questions, home)
     kept, gone, decisions, notes = questions, [], [], ()
     if dedup_by:
-        kept, again, why = dedup.run(kept, looks, table, dedup_by)
+        kept, again, why = dedup.run(kept, pictures, dedup_by)
         gone.append(again)
         decisions.append(why)
     packs = [open_benchmark(against, home) for against in decontam_by.against] if decontam_by else []
     if decontam_by:
-        left, inside, why = decontam.run(kept, looks, table, packs, decontam_by)
+        left, inside, why = decontam.run(kept, pictures, packs, decontam_by)
         if decontam_by.mode == "drop":
             kept = left
             gone.append(inside)
@@ -85,3 +92,47 @@ def benchmark_input(pack: Pack, against: str | SourceSection) -> Input:
     """A benchmark as the manifest names it."""
     location = against if isinstance(against, str) else against.path
     return Input(source=pack.name, location=location, fingerprint=pack.fingerprint, rows=pack.items)
+
+
+def open_benchmark(against: str | SourceSection, home: Home) -> Pack:
+    """The hashes of a benchmark: a pack's file, "name@v1" or a version's folder, or a source's path or section.
+
+    Raises OvtError where there is none, and what `import_sources` raises for a source that cannot be read.
+    """
+    if isinstance(against, str):
+        if Path(against).is_file() and is_pack(Path(against)):
+            return load_pack(Path(against))
+        if is_version(against):
+            return version_pack(open_version(against, home), home)
+        against = SourceSection(path=against)
+    imported = import_sources([against], home)
+    return make_pack(against.name, imported.questions, pictures_in(imported.questions, home))
+
+
+def is_version(ref: str) -> bool:
+    """Whether a text can only mean a version: a folder with a manifest, or a name that is no file's and no source's."""
+    path = Path(ref).expanduser()
+    if path.is_dir():
+        return (path / MANIFEST).is_file()
+    return not (path.exists() or ":" in ref or "/" in ref or "*" in ref or data_suffix(path.name))
+
+
+def version_pack(version: Version, home: Home) -> Pack:
+    """The hashes of all questions of a version's ledger whose images are at hand, kept or not."""
+    with reading(version):
+        restore_images(version, home)
+        questions = with_images(scan(version, "questions").collect(), home)
+    return make_pack(version.ref, questions, pictures_in(questions, home))
+
+
+def with_images(questions: pl.DataFrame, home: Home) -> pl.DataFrame:
+    """The questions all of whose images are in the home."""
+    ids = questions["images"].explode().drop_nulls().unique()
+    here = [image_id for image_id in ids if image_path(home, image_id).exists()]
+    return questions.filter(pl.col("images").list.eval(pl.element().is_in(here)).list.all())
+
+
+def items_note(pack: Pack) -> str:
+    """One line that says what was read."""
+    images = pack.hashes.filter(pl.col("kind") == "look").height
+    return f"{pack.name}: {pack.items:,} items, {images:,} images"

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ovt.curate.sources.lint import Unfit
-from ovt.curate.sources.texts import plain_text, squeeze
+from ovt.curate.sources.cells import plain_text, squeeze
+from ovt.curate.sources.faults import Unfit
 from ovt.verifiers.kinds.choice import gold_index, lone_letter, read_options
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -198,7 +198,7 @@ class Gold(NamedTuple):
 
     text      as the source gives it where the verifier reads that as the right choice; else the choice's letter
     position  of the right choice; None without choices
-    read_as   what `auto` went by, for `lint.mark_readings` to judge in the light of the other rows: "text" (or
+    read_as   what `auto` went by, for `faults.mark_readings` to judge in the light of the other rows: "text" (or
               letter), "index", "either" (taken for a text, could be an index), "beyond" (an index too far by one)
     """
 

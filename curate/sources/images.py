@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, write_file
 from ovt.core.home import Home
-from ovt.curate.sources.lint import Unfit
+from ovt.curate.sources.faults import Unfit
 
 _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "photoshop", "comment")
 

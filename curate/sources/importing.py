@@ -20,10 +20,10 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS
 from ovt.curate.sources import cache
+from ovt.curate.sources.cells import Places
 from ovt.curate.sources.columns import Columns, describe, match_columns
-from ovt.curate.sources.image_cells import Places
+from ovt.curate.sources.faults import mark_readings, mark_repeats
 from ovt.curate.sources.images import store_image
-from ovt.curate.sources.lint import mark_readings, mark_repeats
 from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source

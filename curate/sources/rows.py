@@ -13,13 +13,22 @@ import polars as pl
 from PIL import Image
 
 from ovt.core.schema import QUESTIONS
+from ovt.curate.sources.cells import (
+    MissingFile,
+    Places,
+    flatten,
+    gold_text,
+    is_conversation,
+    plain_text,
+    read_conversation,
+    read_picture,
+    squeeze,
+)
 from ovt.curate.sources.choices import read_choices, read_gold, split_question
 from ovt.curate.sources.columns import Columns, cells
-from ovt.curate.sources.image_cells import MissingFile, Places, flatten, read_picture
-from ovt.curate.sources.lint import IMAGE_TAG, Unfit, check_length, check_tags, check_texts
+from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags, check_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Row
-from ovt.curate.sources.texts import gold_text, is_conversation, plain_text, read_conversation, squeeze
 
 # QUESTIONS, and what is known of rows that are left out.
 #   row_id    stands for a row that is left out: hash of source, row number and the source's id

@@ -7,10 +7,9 @@ from PIL import Image
 
 from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.screen.decontam import DecontamSection, run
-from ovt.curate.screen.image_hashes import looks_in
+from ovt.curate.screen.image_hashes import pictures_in
 from ovt.curate.screen.packs import make_pack, save_pack
-from ovt.curate.screen.reference import open_benchmark
-from ovt.curate.screen.screen import screen
+from ovt.curate.screen.screen import open_benchmark, screen
 
 LONG = "In the triangle of the figure the side AB is 5 long and the side BC is 7 long; how long is the third side?"
 
@@ -20,9 +19,9 @@ def inside(home):
     """{number of a question: (reason, detail)} of those that are in a benchmark of `items`."""
 
     def find(questions, items, **settings):
-        pack = make_pack("bench", items, *looks_in(items, home))
+        pack = make_pack("bench", items, pictures_in(items, home))
         section = DecontamSection(against=("bench",), **settings)
-        kept, gone, decisions = run(questions, *looks_in(questions, home), [pack], section)
+        kept, gone, decisions = run(questions, pictures_in(questions, home), [pack], section)
         assert len(kept) + len(gone) == len(questions)
         return {int(id_, 16): (reason, why) for id_, reason, why in decisions.select("id", "reason", "detail").rows()}
 
@@ -88,7 +87,7 @@ def test_an_empty_benchmark_and_no_questions(ask, inside, figures):
 
 def test_benchmarks_come_from_packs_and_sources(ask, home, figures, tmp_path):
     questions = ask((figures[0], "Which of these instruments is it, do you think?", "oboe"))
-    save_pack(make_pack("packed", questions, *looks_in(questions, home)), tmp_path / "x.parquet")
+    save_pack(make_pack("packed", questions, pictures_in(questions, home)), tmp_path / "x.parquet")
     assert open_benchmark(str(tmp_path / "x.parquet"), home).name == "packed"
     figures[0].save(tmp_path / "0.png")
     row = {"image": "0.png", "question": "Which of these instruments is it, do you think?", "answer": "oboe"}
@@ -97,7 +96,7 @@ def test_benchmarks_come_from_packs_and_sources(ask, home, figures, tmp_path):
     assert (opened.name, opened.items) == ("bench", 1)
     for section in (str(tmp_path / "x.parquet"), str(tmp_path / "bench.jsonl")):
         packs = [open_benchmark(section, home)]
-        _, gone, _ = run(questions, *looks_in(questions, home), packs, DecontamSection(against=(section,)))
+        _, gone, _ = run(questions, pictures_in(questions, home), packs, DecontamSection(against=(section,)))
         assert len(gone) == 1
 
 
@@ -111,7 +110,7 @@ def test_no_such_benchmark(home, against):
 def bench(ask, home, figures, tmp_path):
     """A pack of one item, which has the first figure."""
     items = ask((figures[0], "How many?", "3"))
-    save_pack(make_pack("bench", items, *looks_in(items, home)), tmp_path / "bench.pack")
+    save_pack(make_pack("bench", items, pictures_in(items, home)), tmp_path / "bench.pack")
     return str(tmp_path / "bench.pack")
 
 

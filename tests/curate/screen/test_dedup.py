@@ -1,12 +1,15 @@
 """Questions that ask what an earlier one asks."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from ovt.core.errors import RecipeError
 from ovt.core.section import read_section
-from ovt.curate.screen.dedup import DedupSection, run
-from ovt.curate.screen.image_hashes import looks_in
+from ovt.curate.screen.dedup import DedupSection, candidates, earliest_near, follow, run
+from ovt.curate.screen.image_hashes import pictures_in
 
 
 @pytest.fixture
@@ -14,7 +17,7 @@ def again(home):
     """(id, its twin) of each question that dedup drops."""
 
     def find(questions, **settings):
-        kept, gone, decisions = run(questions, *looks_in(questions, home), DedupSection(**settings))
+        kept, gone, decisions = run(questions, pictures_in(questions, home), DedupSection(**settings))
         assert len(kept) + len(gone) == len(questions)
         assert gone["question_id"].to_list() == decisions["id"].to_list()
         assert set(decisions["reason"]) <= {"near_duplicate"}
@@ -119,3 +122,37 @@ def test_nothing_to_compare(ask, again):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(RecipeError):
         read_section(DedupSection, settings, "dedup")
+
+
+# Who may be near whom.
+
+TABLES = st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=30).map(np.array)
+
+
+@given(TABLES)
+def test_rows_come_to_an_earlier_one_that_is_near(bands):
+    found = earliest_near(bands, lambda rows, others: (bands[rows] == bands[others]).all(1))
+    assert (found <= np.arange(len(bands))).all()
+    assert (bands[found] == bands).all()
+
+
+def test_equal_rows_come_to_the_first():
+    found = earliest_near(np.ones((20, 3), int), lambda rows, others: np.ones(len(rows), bool))
+    assert found.tolist() == [0] * 20
+
+
+@given(TABLES)
+def test_candidates_share_a_band_and_come_earlier(bands):
+    for rows, others in candidates(bands):
+        assert (others < rows).all()
+        assert (bands[rows] == bands[others]).any(1).all()
+
+
+@pytest.mark.parametrize("count", [10, 1_000])
+def test_the_work_grows_with_the_rows_however_alike_they_are(count):
+    pairs = sum(len(rows) for rows, _ in candidates(np.zeros((count, 4), int)))
+    assert pairs <= 2 * 4 * count
+
+
+def test_chains_lead_to_their_first():
+    assert follow(np.array([0, 0, 1, 2, 4])).tolist() == [0, 0, 0, 0, 4]

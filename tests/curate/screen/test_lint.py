@@ -8,10 +8,10 @@ from PIL import Image
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.schema import DECISIONS
+from ovt.curate.questions import NO_CAPTIONS, Questions, read_questions
 from ovt.curate.reports.lint import lint, names, says_answer
-from ovt.curate.reports.questions import NO_CAPTIONS, Material, read_material
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import looks_in
+from ovt.curate.screen.image_hashes import pictures_in
 from ovt.curate.sources.images import image_path
 
 
@@ -21,8 +21,8 @@ def found(home):
 
     def find(questions, captions=None, kind="auto"):
         said = NO_CAPTIONS.to_frame() if captions is None else pl.DataFrame(captions, NO_CAPTIONS, orient="row")
-        material = Material("x", questions, DECISIONS.to_frame(), said, kind)
-        rules = lint(material, home, DedupSection(), 99)
+        asked = Questions("x", questions, DECISIONS.to_frame(), said, kind)
+        rules = lint(asked, home, DedupSection(), 99)
         return {one.rule: [int(example["id"], 16) for example in one.examples] for one in rules}
 
     return find
@@ -68,7 +68,7 @@ def test_a_broken_image_is_named_in_one_line_that_is_always_the_same(ask, home, 
     questions = ask((figures[0], "One?", "1"))
     image_path(home, questions["images"][0][0]).write_bytes(b"\x89PNG broken")
     with pytest.raises(OvtError, match=r"image /\S+ is broken \(not in an image format that Pillow reads\): remove it"):
-        looks_in(questions, home)
+        pictures_in(questions, home)
 
 
 def test_the_same_picture_asked_again_and_contradicted(ask, found, figures, jpeg):
@@ -127,22 +127,22 @@ def test_a_source_tells_what_the_import_refuses(home, figures, tmp_path):
         {"image": "no.png", "question": "?", "answer": "1"},
     ]
     (tmp_path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    material = read_material(str(tmp_path / "questions.jsonl"), home)
-    assert [one.rule for one in lint(material, home, DedupSection(), 1)] == ["empty_question", "missing_image"][1:]
+    asked = read_questions(str(tmp_path / "questions.jsonl"), home)
+    assert [one.rule for one in lint(asked, home, DedupSection(), 1)] == ["empty_question", "missing_image"][1:]
 
 
 def test_overrides_reach_a_source_and_not_a_version(home, figures, tmp_path):
     figures[0].save(tmp_path / "0.png")
     row = {"scan": "0.png", "query": "How many?", "label": "3"}
     (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n")
-    material = read_material(str(tmp_path / "questions.jsonl"), home, ["columns.image=scan"])
-    assert len(material.questions) == 1
+    asked = read_questions(str(tmp_path / "questions.jsonl"), home, ["columns.image=scan"])
+    assert len(asked.table) == 1
     with pytest.raises(RecipeError, match="give its recipe instead"):
-        read_material("charts@v1", home, ["a=1"])
+        read_questions("charts@v1", home, ["a=1"])
 
 
 @pytest.mark.parametrize("what", ["nowhere.toml", "nowhere.jsonl", "no-such-version"])
 def test_no_such_thing_is_one_line(home, what):
     with pytest.raises(OvtError) as error:
-        read_material(what, home)
+        read_questions(what, home)
     assert "\n" not in str(error.value)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from ovt.core.errors import OvtError
-from ovt.curate.screen.image_hashes import looks_in
+from ovt.curate.screen.image_hashes import pictures_in
 from ovt.curate.screen.packs import KEY, is_pack, load_pack, make_pack, save_pack
 
 LONG = "In the figure the secret triangle has the three sides marked a b c and one right angle, find c."
@@ -16,7 +16,7 @@ LONG = "In the figure the secret triangle has the three sides marked a b c and o
 @pytest.fixture
 def pack(ask, home, figures):
     questions = ask((figures[0], LONG, "5"), ([figures[1], figures[2]], "Which one?", "A", ["xylophone", "oboe"]))
-    return make_pack("bench", questions, *looks_in(questions, home))
+    return make_pack("bench", questions, pictures_in(questions, home))
 
 
 def test_a_pack_comes_back_as_it_was(pack, tmp_path):

@@ -52,7 +52,7 @@ def test_hashes_are_the_same_on_every_machine():
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_similarity_is_symmetric_and_one_for_the_same(first, second):
+def test_screenity_is_symmetric_and_one_for_the_same(first, second):
     one, other = texts.shingles(first), texts.shingles(second)
     assert texts.similarity(one, other) == texts.similarity(other, one) <= 1
     assert texts.similarity(one, one) == 1

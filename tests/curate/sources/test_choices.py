@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.curate.sources.choices import LETTERS, read_choices, read_gold, split_question
-from ovt.curate.sources.lint import Unfit
+from ovt.curate.sources.faults import Unfit
 from ovt.verifiers import verify
 
 

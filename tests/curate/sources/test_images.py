@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.curate.sources.faults import Unfit
 from ovt.curate.sources.images import fit_image, fitting_size, image_bytes, image_path, store_image
-from ovt.curate.sources.lint import Unfit
 
 BIG = 262_144
 

@@ -9,10 +9,10 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.audit.audit import answers
 from ovt.curate.audit.parity import judged_samples
-from ovt.curate.reports.questions import of_version
+from ovt.curate.questions import of_version
 from ovt.curate.reports.show import describe, head
 from ovt.curate.reports.why import look_up
-from ovt.curate.screen.reference import version_pack
+from ovt.curate.screen.screen import version_pack
 from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
 
 

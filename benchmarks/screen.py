@@ -1,6 +1,6 @@
-"""How well dedup and decontam tell the same from the like, and how fast: the figures of docs/similar.md.
+"""How well dedup and decontam tell the same from the like, and how fast: the figures of docs/screen.md.
 
-    python benchmarks/similar.py [--figures 700] [--rows 100000]
+    python benchmarks/screen.py [--figures 700] [--rows 100000]
 
 Pictures: pocket's figures and, where it is installed, easy-vqa's, each scaled, recompressed, dimmed and cropped. A pair
 of different figures with the same question and the same gold that counts as one is a false merge. Beside our hash, the
@@ -25,7 +25,7 @@ from PIL import Image
 from ovt.core.schema import QUESTIONS
 from ovt.curate.screen import dedup, texts
 from ovt.curate.screen import image_hashes as looks
-from ovt.curate.screen.near_duplicates import text_similarity
+from ovt.curate.screen.dedup import text_similarity
 from ovt.pocket import figures as pocket
 
 USUAL_BITS = 5
@@ -198,8 +198,8 @@ def speed(rows: int) -> None:
         cells = zip(ids, images, asked, golds, strict=True)
         table = [(id_, [str(image)], said, gold, None, "s", id_) for id_, image, said, gold in cells]
         cpu = time.process_time()
-        looked = {str(at): at for at in range(len(known))}
-        kept, _, _ = dedup.run(pl.DataFrame(table, QUESTIONS, orient="row"), looked, known, dedup.DedupSection())
+        pictures = looks.Pictures({str(at): at for at in range(len(known))}, known)
+        kept, _, _ = dedup.run(pl.DataFrame(table, QUESTIONS, orient="row"), pictures, dedup.DedupSection())
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         took = f"{time.process_time() - cpu:.1f} s of CPU, peak {memory:.2f} GB"
         print(f"{rows:,} rows, {name}: {took}; {len(kept):,} kept", flush=True)

@@ -1,4 +1,4 @@
-"""What `lint`, `dedup` and `decontam` look at: the questions of a version, of a recipe or of a source."""
+"""The questions of a version, of a recipe or of a source: what `ovt data lint`, `dedup` and `decontam` look at."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ovt.core.home import Home
 from ovt.core.schema import DECISIONS
 from ovt.core.section import read_section, set_key
 from ovt.curate.recipe import load_recipe, shipped_recipes
-from ovt.curate.screen.reference import is_version, with_images
+from ovt.curate.screen.screen import is_version, with_images
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.versions.images import restore_images
@@ -21,25 +21,25 @@ NO_CAPTIONS = pl.Schema({"question_id": pl.String, "text": pl.String})
 
 
 @dataclass(frozen=True)
-class Material:
+class Questions:
     """Questions, and what is known of them.
 
-    questions  QUESTIONS; left_out: DECISIONS on rows that the import refuses (none of a version: they are not in it)
-    captions   question_id, text: the captions that were used, of a version
-    kind       how answers are compared (verify.kind)
-    unseen     questions of a version that are not looked at: dropped ones whose images came with no row, as where it
-               was pulled from the Hub
+    table     QUESTIONS; left_out: DECISIONS on rows that the import refuses (none of a version: they are not in it)
+    captions  question_id, text: the captions that were used, of a version
+    kind      how answers are compared (verify.kind)
+    unseen    questions of a version that are not in the table: dropped ones whose images are not at hand, as where the
+              version was pulled from the Hub
     """
 
     name: str
-    questions: pl.DataFrame
+    table: pl.DataFrame
     left_out: pl.DataFrame
     captions: pl.DataFrame
     kind: str = "auto"
     unseen: int = 0
 
 
-def read_material(what: str, home: Home, overrides: Iterable[str] = (), limit: int | None = None) -> Material:
+def read_questions(what: str, home: Home, overrides: Iterable[str] = (), limit: int | None = None) -> Questions:
     """The questions of a recipe (a .toml file, or the name of a shipped one), a version or a source's path.
 
     overrides: `a.b=value` for the recipe, or for the source (`columns.gold=label`). A version's name comes before a
@@ -52,7 +52,7 @@ def read_material(what: str, home: Home, overrides: Iterable[str] = (), limit: i
     if is_version(what):
         if overrides:
             raise RecipeError(
-                f"--set {overrides[0]}: {what} is a version, which is what it is; give its recipe instead"
+                f"--set {overrides[0]}: {what} is a version and cannot be changed; give its recipe instead"
             )
         return of_version(open_version(what, home), home, limit)
     source = source_at(what, overrides)
@@ -72,12 +72,12 @@ def is_shipped(what: str, home: Home) -> bool:
     return not (home.versions / what.partition("@")[0]).is_dir() and what in dict(shipped_recipes())
 
 
-def of_sources(name: str, sources: list[SourceSection], home: Home, limit: int | None, kind: str = "auto") -> Material:
+def of_sources(name: str, sources: list[SourceSection], home: Home, limit: int | None, kind: str = "auto") -> Questions:
     imported = import_sources(sources, home, limit)
-    return Material(name, imported.questions, imported.decisions, NO_CAPTIONS.to_frame(), kind)
+    return Questions(name, imported.questions, imported.decisions, NO_CAPTIONS.to_frame(), kind)
 
 
-def of_version(version: Version, home: Home, limit: int | None) -> Material:
+def of_version(version: Version, home: Home, limit: int | None) -> Questions:
     """All questions of the ledger, kept or not, and their captions."""
     with reading(version):
         restore_images(version, home)
@@ -93,4 +93,4 @@ def of_version(version: Version, home: Home, limit: int | None) -> Material:
     with reading(version):
         texts = captions.select("question_id", "text").collect()
     unseen = 0 if limit else len(every) - len(questions)
-    return Material(version.ref, questions, DECISIONS.to_frame(), texts, kind, unseen)
+    return Questions(version.ref, questions, DECISIONS.to_frame(), texts, kind, unseen)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ovt.core.home import Home
 from ovt.curate.screen.packs import save_pack
-from ovt.curate.screen.reference import open_benchmark
+from ovt.curate.screen.screen import open_benchmark
 from ovt.pocket import figures as pocket
 
 STAGES = """
