@@ -15,8 +15,6 @@ from ovt.commands import data_screen as similar
 from ovt.commands import data_stats as stats
 from ovt.commands import data_what_if as whatif
 from ovt.commands import eval as evaluation
-from ovt.commands import train_push as push
-from ovt.commands import train_rl as rl
 from ovt.commands.options import HomePath, Json, Overrides
 from ovt.commands.terminal import console, print_json
 from ovt.core.errors import OvtError
@@ -29,7 +27,7 @@ for group, parts in {
     "curate": (curate,),
     "data": (data, stats, diff, whatif, similar, export, hub),
     "verify": (verify,),
-    "train": (train, rl, push),
+    "train": (train,),
     "eval": (evaluation,),
     "loop": (loop,),
 }.items():

@@ -60,9 +60,9 @@ def reinforce(folder: Path, settings: dict[str, Any]) -> tuple[list[dict], float
     from ovt.core.home import Home
     from ovt.train import rollouts
     from ovt.train.data import load_split
-    from ovt.train.rl import rl
-    from ovt.train.rl_section import RlSection
+    from ovt.train.rl_trainer import rl
     from ovt.train.runs import read_log
+    from ovt.train.settings import RlSection
 
     sample, spent = GRPOTrainer._generate_single_turn, [0.0]
 
@@ -81,7 +81,7 @@ def reinforce(folder: Path, settings: dict[str, Any]) -> tuple[list[dict], float
         rows = load_split("bench", split, home).dataset.select_columns(["question_id", "answer", "choices"])
         truth |= {row["question_id"]: (row["answer"], row["choices"]) for row in rows}
     said = rollouts.scan(run).select("text", "question_id").collect().rows()
-    return read_log(run.log), spent[0], [(text, *truth[question_id]) for text, question_id in said]
+    return read_log(run.log_path), spent[0], [(text, *truth[question_id]) for text, question_id in said]
 
 
 def judged_per_second(rows: list[tuple]) -> float:

@@ -29,9 +29,11 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, inside the functions
 
 from ovt.core.home import Home
-from ovt.train import sft
+from ovt.train.arguments import sft_arguments
 from ovt.train.data import load_split
 from ovt.train.models import load_processor, resolve_model
+from ovt.train.settings import SftSection
+from ovt.train.sft_trainer import sft
 
 BAR = 0.02
 
@@ -45,9 +47,9 @@ class Times:
     startup: float
 
 
-def settings(steps: int, strategy: str) -> sft.SftSection:
+def settings(steps: int, strategy: str) -> SftSection:
     """Settings of a training that neither way stops to save."""
-    return sft.SftSection(
+    return SftSection(
         learning_rate=1e-5,
         max_steps=steps,
         save_steps=10**6,
@@ -92,7 +94,7 @@ def train_bare(ref: str, model: str, steps: int, home: Home, name: str) -> None:
 
     where = resolve_model(model, home)
     rows = load_split(ref, "sft", home).dataset.select_columns(["images", "prompt", "completion"]).shuffle(42)
-    arguments = sft.argument_dict(home.path / name, settings(steps, "random"), False, 1)
+    arguments = sft_arguments(settings(steps, "random"), False, 1, home.path / name)
     arguments |= {"remove_unused_columns": True}
     trainer = SFTTrainer(
         model=AutoModelForImageTextToText.from_pretrained(where, dtype=torch.float32),
@@ -130,9 +132,9 @@ def main() -> None:
             ways = {
                 "bare TRL": partial(train_bare, *asked, f"bare-{mark}"),
                 "bare again": partial(train_bare, *asked, f"again-{mark}"),
-                "ovt": partial(sft.sft, *asked[:2], settings(args.steps, "random"), home, name=f"even-{mark}"),
+                "ovt": partial(sft, *asked[:2], settings(args.steps, "random"), home, name=f"even-{mark}"),
                 "ovt, default": partial(
-                    sft.sft, *asked[:2], settings(args.steps, "batch_rebalance"), home, name=f"own-{mark}"
+                    sft, *asked[:2], settings(args.steps, "batch_rebalance"), home, name=f"own-{mark}"
                 ),
             }
             order = sorted(ways, reverse=number % 2 == 1)  # so that no way is always the last

@@ -44,8 +44,8 @@ def run(
             print_steps(chosen, json)
             return
         from ovt.curate.endpoints.budget import Budget
+        from ovt.train.devices import Launch
         from ovt.train.loop.run import run_loop
-        from ovt.train.loop.training import Launch
         from ovt.train.loop.work import Tools
 
         tools = Tools(
@@ -64,7 +64,8 @@ def run(
 @commands.command()
 def status(name: LoopName = None, home: HomePath = None, json: Json = False) -> None:
     """Show the tree of a loop: each step, its state and its numbers."""
-    from ovt.train.loop.status import loop_names, read_status, status_tree
+    from ovt.commands.views.loop import status_tree
+    from ovt.train.loop.steps import loop_names, read_status
 
     where = Home.locate(home)
     if name is None:
@@ -80,7 +81,7 @@ def plot(name: Annotated[str, typer.Argument(metavar="NAME", help="The loop's na
     """Draw accuracy, length and behaviours by step, as PNG and SVG."""
     from pathlib import Path
 
-    from ovt.train.loop.status import read_status
+    from ovt.train.loop.steps import read_status
     from ovt.train.plots import plot_loop
 
     found = read_status(name, Home.locate(home))

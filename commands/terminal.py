@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ovt.core.errors import BudgetReached
+from ovt.core.errors import INTERRUPTED, BudgetReached
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ovt.curate.versions.read import Version
-
-INTERRUPTED = 130  # exit code of a stopped command that can be resumed
 
 
 @contextmanager

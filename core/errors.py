@@ -4,6 +4,8 @@ A user's mistake is an `OvtError`: one line saying what was found, what was expe
 is a row with a reason, never an exception. Anything else that is raised is a bug and shows its traceback.
 """
 
+INTERRUPTED = 130  # exit code of a command that was stopped and can be resumed
+
 
 class OvtError(Exception):
     """A mistake that the user can mend; the CLI prints its one line and exits with `exit_code`."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ sys.path.append(str(Path(__file__).parents[1] / "examples" / "pocket_training"))
 
 settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on what else runs
 settings.load_profile("no deadline")
+
+# A script's background job has SIGINT ignored, and so would the commands that tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

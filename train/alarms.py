@@ -13,32 +13,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from pydantic import Field
-
-from ovt.core.section import Section
-from ovt.train.second_opinion import GraderName
+from ovt.train.settings import AlarmSection
 
 Lines = Sequence[dict[str, Any]]
-
-
-class AlarmSection(Section):
-    """When to warn. Means are taken over `window` logged steps, so nothing is told before there are so many.
-
-    second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
-    divergence       reward up by this and that grader down by this, from the first half of two windows to the second
-    length_ratio     the mean length below 1/ratio of the first window's, or above ratio times it
-    truncated        share of responses cut off at max_completion_length
-    same             share of groups with one reward for all
-    kl               mean KL divergence per token from the model that the stage began with
-    """
-
-    window: int = Field(20, ge=1)
-    second_opinion: GraderName = "exact"
-    divergence: float = Field(0.05, gt=0)
-    length_ratio: float = Field(2.0, gt=1)
-    truncated: float = Field(0.5, gt=0)
-    same: float = Field(0.8, gt=0)
-    kl: float = Field(0.5, gt=0)
 
 
 class Alarm(NamedTuple):

@@ -1,14 +1,24 @@
-"""From our settings to TRL's arguments: what fine-tuning and reinforcement have in common."""
+"""From our settings to TRL's arguments: SFTConfig's and GRPOConfig's on this machine, and the batches that they cut.
+
+A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 128 questions, on 8 devices:
+
+    rollout_batch_size 512 · 5  ->  generation_batch_size 2560     sampled by one state of the model
+    global_batch_size  128 · 5  ->  640 rollouts per optimizer step = 8 devices · 8 rows · 10 accumulated
+    512 / 128                   ->  4 optimizer steps per rollout batch
+"""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section
 from ovt.core.text import did_you_mean
 from ovt.train import devices
+from ovt.train.settings import LoraSection, RlSection, SftSection, TrainerSection
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,65 +26,140 @@ if TYPE_CHECKING:
 
 # Arguments of the trainer's that would break what ovt promises of a run, or have it write down a secret.
 NEVER = ("push_to_hub", "hub_token", "save_only_model", "resume_from_checkpoint")
+CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
+# Settings that TRL does not have, or that ovt sees to itself; arguments that ovt's way of training has no room for.
+SFT_OWN = {
+    "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
+    "load_best_model_at_end",
+}  # fmt: skip
+SFT_REFUSED = ("packing", "model_init_kwargs")
+RL_OWN = {
+    "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
+    "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
+}  # fmt: skip
+RL_REFUSED = ("steps_per_generation", "model_init_kwargs", "log_completions", "reward_weights", "remove_unused_columns")
 
 
-def share_or_count(value: float) -> float:
-    """A share below 1, or a whole number from 1 on; ValueError between."""
-    if value > 1 and value % 1:
-        raise ValueError("give a share below 1, or a whole number")
-    return value
+@dataclass(frozen=True)
+class Batches:
+    """How the batches are cut: see the top of this file. `per_rollout` counts rollouts, `questions` questions."""
+
+    share: devices.Share
+    questions: int
+    per_rollout: int
+    steps_per_rollout: int
 
 
-def steps_or_all(value: int) -> int:
-    """A number of steps, or -1 for as many as the epochs have."""
-    if value < 1 and value != -1:
-        raise ValueError("give a number of steps, or -1 for as many as the epochs have")
-    return value
+def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """SFTConfig's arguments on `world` devices. evaluates: rows are held out."""
+    from trl import SFTConfig
+
+    share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
+    often = settings.eval_steps or settings.save_steps
+    workers = settings.dataloader_num_workers
+    picks = evaluates and settings.load_best_model_at_end
+    ours = on_this_machine(settings) | {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": share.rows,
+        "per_device_eval_batch_size": share.rows,
+        "gradient_accumulation_steps": share.accumulation,
+        "max_length": None,  # rows too long are left out before
+        "remove_unused_columns": False,  # the sampler reads `length`
+        "completion_only_loss": True,
+        "dataloader_num_workers": (4 if devices.on_accelerator() else 0) if workers is None else workers,
+        "eval_strategy": "steps" if evaluates else "no",
+        "eval_steps": often,
+        "save_steps": often if evaluates else settings.save_steps,
+        "load_best_model_at_end": False,  # it would load nothing (see save.py); the best is known and kept all the same
+        "metric_for_best_model": "eval_loss" if picks else None,
+        "save_total_limit": max(2, settings.save_total_limit) if picks else settings.save_total_limit,  # best and last
+        "greater_is_better": False,
+        "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
+    }
+    return by_trl_names(settings, SFTConfig, SFT_OWN, SFT_REFUSED, ours)
 
 
-def listed(value: Any) -> Any:
-    """A name alone as a list of it."""
-    return [value] if isinstance(value, str) else value
+def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """GRPOConfig's arguments for so many questions on `world` devices."""
+    from trl import GRPOConfig
+    from trl.import_utils import is_vllm_available
+
+    batches = plan_batches(settings, world)
+    whole = batches.steps_per_rollout
+    ours = on_this_machine(settings) | {
+        "output_dir": str(folder),
+        "max_steps": plan_steps(questions, settings, batches),
+        "per_device_train_batch_size": batches.share.rows,
+        "gradient_accumulation_steps": batches.share.accumulation,
+        "generation_batch_size": batches.per_rollout,
+        "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a run that goes on
+        "use_vllm": uses_vllm(settings, devices.on_accelerator(), is_vllm_available()),
+        "save_steps": ceil(settings.save_steps / whole) * whole,
+    }
+    return by_trl_names(settings, GRPOConfig, RL_OWN, RL_REFUSED, ours)
 
 
-ShareOrCount = Annotated[float, AfterValidator(share_or_count)]
-Steps = Annotated[int, AfterValidator(steps_or_all)]
-Names = Annotated[list[str], BeforeValidator(listed)]
+def plan_batches(settings: RlSection, world: int) -> Batches:
+    """The cut for so many devices; RecipeError where it does not come out even."""
+    asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
+    if learned * each % world:
+        raise RecipeError(
+            f"global_batch_size = {learned} questions of {each} rollouts do not divide among {world} devices: "
+            f"set global_batch_size to a multiple of {world}"
+        )
+    share = devices.split_batch(learned * each, settings.per_device_train_batch_size, world)
+    iterations = settings.trainer.get("num_iterations", 1)
+    if not isinstance(iterations, int) or iterations < 1:
+        raise RecipeError(
+            f"trainer.num_iterations is {iterations!r}: give how often a batch is learned from, 1 or more"
+        )
+    return Batches(share, asked, asked * each, asked // learned * iterations)
 
 
-class LoraSection(Section):
-    """Low-rank adapters instead of whole weights; peft's names. target_modules is "all-linear" or names of layers."""
+def plan_steps(questions: int, settings: RlSection, batches: Batches) -> int:
+    """Optimizer steps of the whole run. RecipeError where there are fewer questions than are asked at once."""
+    if questions < batches.questions:
+        raise RecipeError(
+            f"{questions} questions are fewer than a rollout batch of {batches.questions}: set rollout_batch_size (and "
+            f"global_batch_size) to {questions} at most"
+        )
+    if settings.max_steps > 0:
+        return settings.max_steps
+    return max(1, int(questions * settings.num_train_epochs) // batches.questions) * batches.steps_per_rollout
 
-    r: int = Field(16, ge=1)
-    lora_alpha: float = Field(32, gt=0)
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: Annotated[
-        str | list[str], AfterValidator(lambda asked: asked if asked == "all-linear" else listed(asked))
-    ] = "all-linear"
+
+def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
+    """Whether rollouts come from vLLM (`there`: it is installed). RecipeError where it was asked for and cannot be."""
+    if settings.use_vllm and not there:
+        raise RecipeError(
+            "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
+        )
+    if settings.use_vllm and settings.vllm_mode == "colocate" and not accelerator:
+        raise RecipeError('use_vllm with vllm_mode = "colocate" needs a GPU: use a server, or leave use_vllm out')
+    return (accelerator and there) if settings.use_vllm is None else settings.use_vllm
 
 
-class TrainerSection(Section):
-    """The settings that every training has; SftSection and RlSection say what they mean."""
-
-    max_pixels: int = Field(262_144, ge=784)
-    freeze_vision_tower: bool = False
-    lora: LoraSection | None = None
-    save_total_limit: int = Field(2, ge=1)
-    logging_steps: int = Field(1, ge=1)
-    activation_checkpointing: bool | None = None
-    bf16: bool | None = None
-    attn_implementation: str | None = None
-    report_to: Names = Field(default_factory=list)
-    seed: int = Field(42, ge=0)
-    trainer: dict[str, Any] = Field(default_factory=dict)
+def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
+    """The arguments that follow from the device, and those that are the same in every training."""
+    accelerator = devices.on_accelerator()
+    checkpointing = settings.activation_checkpointing
+    return {
+        "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
+        "use_cpu": not accelerator,
+        "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
+        "dataloader_pin_memory": accelerator,
+        "save_strategy": "steps",
+        "report_to": settings.report_to or "none",
+        "disable_tqdm": True,
+    }
 
 
 def by_trl_names(
     settings: TrainerSection,
     config: "type[SFTConfig | GRPOConfig]",
     own: Collection[str],
-    ours: dict[str, Any],
     refused: Collection[str],
+    ours: dict[str, Any],
 ) -> dict[str, Any]:
     """The settings that are TRL's as they stand, [trainer]'s, and `ours`, which ovt works out.
 
@@ -143,18 +228,3 @@ def check_targets(lora: LoraSection, model: "nn.Module") -> None:
             raise RecipeError(
                 f'lora.target_modules: no layer is named {name}; choose "all-linear" or of {", ".join(there)}'
             )
-
-
-def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
-    """The arguments that follow from the device, and those that are the same in every training."""
-    accelerator = devices.on_accelerator()
-    checkpointing = settings.activation_checkpointing
-    return {
-        "bf16": devices.has_bf16() if settings.bf16 is None else settings.bf16,
-        "use_cpu": not accelerator,
-        "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
-        "dataloader_pin_memory": accelerator,
-        "save_strategy": "steps",
-        "report_to": settings.report_to or "none",
-        "disable_tqdm": True,
-    }

@@ -12,9 +12,8 @@ from ovt.core.home import Home
 from ovt.curate.versions.card import Markdown, fence, harmless, to_json
 from ovt.curate.versions.read import open_version
 from ovt.train.models import ADAPTER, HUB_ID, weights_revision
-from ovt.train.runs import Run, RunRecord, open_run, read_log, run_names
+from ovt.train.runs import CARD, Run, RunRecord, open_run, read_log, run_names
 
-CARD = "README.md"
 KINDS = {
     "sft": "A vision-language model fine-tuned on verified reasoning",
     "rl": "A vision-language model trained by reinforcement with a verified reward",
@@ -37,7 +36,7 @@ def renew_card(run: Run, home: Home) -> None:
     """As `write_card`, with the curves drawn from the log as it is now."""
     from ovt.train.plots import curves, plot_run
 
-    if curve(read_log(run.log)):
+    if curve(read_log(run.log_path)):
         plot_run(run.name, curves(run), run.path / "plots")
     write_card(run, home)
 
@@ -57,7 +56,7 @@ def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: d
         recipe=recipe,
         libraries=", ".join(f"{name} {version}" for name, version in record.libraries.items()),
         result=[(name.replace("_", " "), told(value)) for name, value in record.result.items() if value is not None],
-        curve=curve(read_log(run.log)),
+        curve=curve(read_log(run.log_path)),
         plots=(run.model / "curves.png").is_file(),
         evaluations=evaluated,
         adapter=(run.model / ADAPTER).is_file(),

@@ -1,26 +1,14 @@
-"""A version's rows as trainers read them, and what each of them takes: prompt, image and completion tokens.
-
-    question_id       sample_id                  prompt_tokens  image_tokens  completion_tokens  reason
-    1f0c2d3e4a5b6c7d  1f0c2d3e4a5b6c7d-reason-3            61            16                 88  null
-    77aa01f0c2d3e4a5  77aa01f0c2d3e4a5-reason-0            58            16              4,310  too_long
-
-Lengths are those of the trainer's own collator, so a row that is measured as fitting is fed whole.
-"""
+"""A version's rows as trainers read them: images at their places in the prompt, and some set aside to evaluate on."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
-
-from ovt.core.errors import OvtError
-from ovt.core.files import replacing
+from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
-from ovt.core.text import plain
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.read import open_version
@@ -30,18 +18,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Split = Literal["sft", "rl"]
-BATCH = 16  # rows measured at once
 IGNORED = -100  # a label that the loss leaves out
-LENGTHS = pl.Schema(
-    {
-        "question_id": pl.String,
-        "sample_id": pl.String,
-        "prompt_tokens": pl.Int64,  # image tokens included
-        "image_tokens": pl.Int64,
-        "completion_tokens": pl.Int64,
-        "reason": pl.String,  # null, or why the row is left out: too_long | image_missing | image_unreadable | …
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -81,19 +58,16 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
     if not there:
         raise OvtError(why_empty(ref, version.manifest, names[-1]))
     files = {name: sorted((version.path / "data").glob(f"{name}-*.parquet")) for name in there}
-    return [rows_of(told, version.manifest, read_parquet(files[name], home), name) for name in there]
+    made = version.manifest.provenance
+    kind, content_hash = made.recipe.get("verify", {}).get("kind", "auto"), version.manifest.content_hash
+    return [
+        Rows(told, content_hash, made.verifier_version, kind, read_parquet(files[name], home), name) for name in there
+    ]
 
 
 def on_hub(ref: str) -> bool:
     """Whether a version's name leads to the Hub."""
     return bool(HUB_ID.fullmatch(ref.partition("@")[0])) and not Path(ref).exists()
-
-
-def rows_of(ref: str, manifest: Manifest, dataset: "Dataset", split: str) -> Rows:
-    """A split that was read, with what its manifest says of it."""
-    made = manifest.provenance
-    kind = made.recipe.get("verify", {}).get("kind", "auto")
-    return Rows(ref, manifest.content_hash, made.verifier_version, kind, dataset, split)
 
 
 def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
@@ -148,158 +122,59 @@ def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[d
     return [{"role": turns[0]["role"], "content": slots}], placed
 
 
-def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> pl.DataFrame:
-    """What each row takes (LENGTHS, in the order of the rows), and why it has to be left out, if it has.
+def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], list[int]]:
+    """Row indexes (to train on, to evaluate on), each in order. Rows that share an image stay together.
 
-    max_length   tokens of prompt and completion together; for rows without completion (rl), of the prompt
+    size   a share of the rows below 1, a number of rows from 1 on, 0 for none; whole groups are taken, in the order
+           of a hash of seed and images, until there are as many
     """
-    dataset = rows.dataset if isinstance(rows, Rows) else rows
-    columns = [
-        name for name in ("images", "prompt", "completion", "question_id", "sample_id") if name in dataset.features
-    ]
-    lengths: list[dict[str, Any]] = []
-    for batch in batches(dataset.select_columns(columns)):
-        lengths.extend(measure_batch(batch, processor))
-    return limited(pl.DataFrame(lengths, LENGTHS), max_length)
+    wanted = round(size * len(dataset)) if size < 1 else int(size)
+    if wanted <= 0:
+        return list(range(len(dataset))), []
+    groups = group_by_image(dataset)
+    order = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}/{group}".encode()).digest())
+    chosen: list[int] = []
+    for group in order:
+        if len(chosen) >= wanted:
+            break
+        chosen.extend(groups[group])
+    if len(chosen) >= len(dataset):
+        raise RecipeError(
+            f"eval_size = {size:g} leaves nothing to train on ({len(dataset)} rows, {len(groups)} groups of images): "
+            "lower it"
+        )
+    aside = set(chosen)
+    return [index for index in range(len(dataset)) if index not in aside], sorted(aside)
 
 
-def limited(lengths: pl.DataFrame, max_length: int | None) -> pl.DataFrame:
-    """The lengths with the reason "too_long" where a row that could be fed has more than `max_length` tokens."""
-    if max_length is None:
-        return lengths
-    longer = pl.col("prompt_tokens") + pl.col("completion_tokens") > max_length
-    return lengths.with_columns(pl.coalesce("reason", pl.when(longer).then(pl.lit("too_long"))))
+def group_by_image(dataset: "Dataset") -> dict[str, list[int]]:
+    """Row indexes by a name of the images that tie them together (the smallest hash of the images of the group)."""
+    images = [image_hashes(row) for row in stored_images(dataset)]
+    parent: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for first, *others in images:
+        for other in others:
+            one, two = sorted((find(first), find(other)))
+            parent[two] = one
+    groups: dict[str, list[int]] = {}
+    for index, (first, *_) in enumerate(images):
+        groups.setdefault(find(first), []).append(index)
+    return groups
 
 
-def fit(lengths: pl.DataFrame) -> list[int]:
-    """The indexes of the rows that are not left out."""
-    return lengths.with_row_index().filter(pl.col("reason").is_null())["index"].to_list()
+def stored_images(dataset: "Dataset") -> "Dataset":
+    """The image column as bytes, undecoded."""
+    from datasets import Image, List
+
+    return dataset.select_columns(["images"]).cast_column("images", List(Image(decode=False)))
 
 
-def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> pl.DataFrame:
-    """As `measure`, read from the home where these rows went through this processor before."""
-    path = home.path / "datasets" / "lengths" / f"{fingerprint(rows, processor)}.parquet"
-    if not path.is_file():
-        lengths = measure(rows, processor, None)
-        with replacing(path) as made:
-            lengths.write_parquet(made)
-    return limited(pl.read_parquet(path), max_length)
-
-
-def fingerprint(rows: Rows, processor: Any) -> str:
-    """A hash of all that lengths depend on: rows, tokenizer, template, image settings, libraries."""
-    from importlib.metadata import version
-
-    parts = (
-        rows.content_hash,
-        rows.split,
-        str(len(rows.dataset)),
-        definition(processor.tokenizer),
-        str(processor.chat_template),
-        processor.image_processor.to_json_string(),
-        version("trl"),
-        version("transformers"),
-    )
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-
-
-def definition(tokenizer: Any) -> str:
-    """What a tokenizer is, without how it was last asked to pad and cut, which a fast one keeps in itself."""
-    if not tokenizer.is_fast:
-        return repr(tokenizer)
-    return json.dumps(json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None})
-
-
-def batches(dataset: "Dataset") -> Iterator[list[dict[str, Any]]]:
-    """The rows in groups of BATCH; a row whose image cannot be decoded comes alone, with images None."""
-    for start in range(0, len(dataset), BATCH):
-        indexes = range(start, min(start + BATCH, len(dataset)))
-        try:
-            yield [dataset[index] for index in indexes]
-        except (OSError, SyntaxError, ValueError):
-            for index in indexes:
-                yield [read_row(dataset, index)]
-
-
-def read_row(dataset: "Dataset", index: int) -> dict[str, Any]:
-    """A row, with images None where they cannot be decoded."""
-    try:
-        return dataset[index]
-    except (OSError, SyntaxError, ValueError):
-        return dataset.remove_columns("images")[index] | {"images": None}
-
-
-def measure_batch(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, Any]]:
-    """A LENGTHS row for each row of the batch."""
-    unfit = [unfitness(row) for row in batch]
-    fit = [row for row, reason in zip(batch, unfit, strict=True) if reason is None]
-    counts = iter(count(fit, processor) if fit else ())
-    none = {"prompt_tokens": None, "image_tokens": None, "completion_tokens": None}
-    ids = [{"question_id": row.get("question_id"), "sample_id": row.get("sample_id")} for row in batch]
-    return [
-        one | {"reason": reason} | (next(counts) if reason is None else none)
-        for one, reason in zip(ids, unfit, strict=True)
-    ]
-
-
-def unfitness(row: dict[str, Any]) -> str | None:
-    """Why a row cannot be fed at all, whatever its length."""
-    if row["images"] is None:
-        return "image_unreadable"
-    if not row["images"]:
-        return "image_missing"
-    if row.get("completion") and not row["completion"][0]["content"].strip():
-        return "empty_completion"
-    return None
-
-
-def count(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, int]]:
-    """Tokens of rows that can be fed: through the trainer's collator, or the prompts alone where nothing follows."""
-    if batch[0].get("completion"):
-        made = make_collator(processor)(batch)
-        labelled = (made["labels"] != IGNORED).sum(1)
-    else:
-        made, labelled = encode_prompts(batch, processor), None
-    images = image_positions(made, processor).sum(1)
-    totals = made["attention_mask"].sum(1)
-    return [
-        {
-            "prompt_tokens": int(totals[i] - (labelled[i] if labelled is not None else 0)),
-            "image_tokens": int(images[i]),
-            "completion_tokens": int(labelled[i]) if labelled is not None else 0,
-        }
-        for i in range(len(batch))
-    ]
-
-
-def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
-    """Prompts with their images, as GRPO feeds them before it generates."""
-    from trl.data_utils import prepare_multimodal_messages
-
-    placed = [place_images(row["prompt"], row["images"]) for row in batch]
-    turns = [prepare_multimodal_messages(prompt, images=images) for prompt, images in placed]
-    return processor.apply_chat_template(
-        turns,
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-        processor_kwargs={"padding": True, "padding_side": "left"},
-    )
-
-
-def image_positions(made: Any, processor: Any) -> Any:
-    """Which tokens of a batch (n, length) stand for image patches."""
-    if "mm_token_type_ids" in made:
-        return made["mm_token_type_ids"] > 0
-    return made["input_ids"] == processor.image_token_id
-
-
-def describe_refused(lengths: pl.DataFrame) -> str:
-    """ "too_long 2 (1f0c2d3e4a5b6c7d, 77aa01f0c2d3e4a5), image_missing 1 (…)"; at most three ids each."""
-    refused = lengths.drop_nulls("reason").group_by("reason", maintain_order=True).agg("question_id")
-    parts = [
-        f"{reason} {len(ids):,} ({plain(', '.join(ids[:3]))}{', …' if len(ids) > 3 else ''})"
-        for reason, ids in refused.iter_rows()
-    ]
-    return ", ".join(parts)
+def image_hashes(row: dict) -> list[str]:
+    """The hashes of a row's image files."""
+    return [hashlib.sha256(image["bytes"]).hexdigest() for image in row["images"]]

@@ -1,85 +1,189 @@
-"""`ovt train sft --dry-run`: the trainer's arguments as they would be, and the memory that each device needs."""
+"""`--dry-run`: the trainer's arguments as they would be, and the memory that each device needs.
 
-from dataclasses import asdict
+Memory is estimated from the model's configuration alone (no weights are read). With N parameters,
+T of them trained, on D devices that share (D = 1 where every device holds all, as in plain data parallelism), per
+device:
+
+    weights       (4 B per trained parameter, the stored type's size per frozen one) / D
+    copies        bfloat16 copies that autocast makes: 2 B * N, of one layer where devices share
+    gradients     4 B * T / D
+    optimizer     8 B * T / D: Adam's two moments
+    activations   per layer and token 34 * hidden size values of a transformer with fused attention (Korthikanti et al.,
+                  2022, at 2 B per value: 34 B in bfloat16), with checkpointing 2 B and one layer in full; tokens of the
+                  longest row times the rows of a micro-batch, and the patches of its images for the vision tower
+
+The rest (the framework, fragmentation, the largest temporary tensors) is not in it: leave 10-20% of a device free.
+"""
+
+from dataclasses import asdict, dataclass
 from math import ceil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+from ovt.train.models import adapter_base, load_processor
+from ovt.train.settings import RlSection, TrainerSection
+from ovt.train.training import Kind, Order, Settings, prepare
+from ovt.train.weights import weights_dtype
 
-from ovt.core.home import Home
-from ovt.train.data import fit, load_split, measured
-from ovt.train.memory import describe, estimate
-from ovt.train.models import load_processor, resolve_model
-from ovt.train.sft import SftSection, argument_dict, length_limit
+if TYPE_CHECKING:
+    import torch
+
+PER_TOKEN = 34  # bytes per unit of hidden size, at 2 bytes per value
+VISION = ("visual.", "vision_tower.", "vision_model.", "vision_encoder.", "image_tower.")
 
 
-def plan(
-    ref: str, model: str, settings: SftSection, home: Home, count: int = 1, shared: bool = False
-) -> dict[str, Any]:
-    """What would be trained: rows, steps, the arguments, bytes per device (memory.Memory). Nothing is trained.
+@dataclass(frozen=True)
+class Sizes:
+    """A model in numbers; (layers, hidden size) of the text model and of the vision tower."""
+
+    parameters: int
+    trained: int
+    frozen_bytes: int  # of one frozen parameter
+    text: tuple[int, int]
+    vision: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A micro-batch: `rows` rows of so many tokens and patches each."""
+
+    rows: int
+    tokens: int
+    patches: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes per device."""
+
+    weights: int
+    copies: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        return sum(asdict(self).values())
+
+
+def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: bool = False) -> dict[str, Any]:
+    """What would be trained: rows, steps, the arguments, bytes per device (Memory). Nothing is trained, and no vLLM
+    counted.
 
     count    devices; shared: whether weights, gradients and optimizer states are split among them
     """
-    where = resolve_model(model, home)
-    rows = load_split(ref, "sft", home)
-    processor = load_processor(where, settings.max_pixels)
-    lengths = measured(rows, processor, length_limit(where, settings.max_length), home)
-    kept = fit(lengths)
-    arguments = argument_dict(Path("checkpoints"), settings, settings.eval_size > 0, count)
-    sizes = describe(
-        where,
-        settings.freeze_vision_tower,
-        settings.lora.model_dump() if settings.lora else None,
-        not arguments["use_cpu"],
-    )
-    tokens, images = longest(lengths)
+    training = prepare(kind, order)
+    settings, where, fed = order.settings, training.where, kind.choose(training)
+    arguments = kind.arguments(settings, fed, count)
+    tokens, images = fed.longest
+    longest = tokens + (settings.max_completion_length if isinstance(settings, RlSection) else 0)
+    sizes = describe(where, settings, not arguments["use_cpu"])
+    held = count if shared else 1
     memory = estimate(
         sizes,
-        rows=arguments["per_device_train_batch_size"],
-        tokens=tokens,
-        patches=images * patches_per_token(processor),
-        devices=count if shared else 1,
-        bf16=arguments["bf16"],
-        checkpointing=arguments["activation_checkpointing"],
-    )
-    held_out = held_out_rows(len(kept), settings)
+        Work(arguments["per_device_train_batch_size"], longest,
+             images * patches_per_token(load_processor(where, settings.max_pixels))),
+        held, arguments["bf16"], arguments["activation_checkpointing"],
+    )  # fmt: skip
+    per_device = asdict(memory) | reference(settings, sizes, held)
     return {
-        "data": rows.ref,
-        "model": model,
-        "train_rows": len(kept) - held_out,
-        "eval_rows": held_out,
-        "left_out": len(lengths) - len(kept),
-        "steps": step_count(len(kept) - held_out, settings),
+        "data": training.rows.ref,
+        "model": order.model,
+        "train_rows": len(fed.train),
+        "eval_rows": len(fed.held_out) if fed.held_out else 0,
+        "left_out": sum(fed.left_out.values()),
+        "steps": step_count(len(fed.train), arguments, settings),
         "devices": count,
         "parameters": sizes.parameters,
         "trained_parameters": sizes.trained,
-        "longest_row": tokens,
-        "memory_per_device": asdict(memory) | {"total": memory.total},
+        "longest_row": longest,
+        "memory_per_device": per_device | {"total": sum(per_device.values())},
         "arguments": arguments,
     }
 
 
-def held_out_rows(count: int, settings: SftSection) -> int:
-    """About how many rows are held out: rows that share images stay together."""
-    return round(settings.eval_size * count) if settings.eval_size < 1 else min(int(settings.eval_size), count)
-
-
-def step_count(count: int, settings: SftSection) -> int:
+def step_count(rows: int, arguments: dict[str, Any], settings: Any) -> int:
     """Optimizer steps in all; the last of an epoch may have fewer rows."""
-    if settings.max_steps > 0:
-        return settings.max_steps
-    return ceil(ceil(count / settings.global_batch_size) * settings.num_train_epochs)
+    if arguments["max_steps"] > 0:
+        return arguments["max_steps"]
+    return ceil(ceil(rows / settings.global_batch_size) * settings.num_train_epochs)
 
 
-def longest(lengths: pl.DataFrame) -> tuple[int, int]:
-    """Tokens of the longest row that fits, and image tokens of the one with most."""
-    kept = lengths.filter(pl.col("reason").is_null())
-    total = (kept["prompt_tokens"] + kept["completion_tokens"]).max()
-    images = kept["image_tokens"].max()
-    return int(total or 0), int(images or 0)  # ty: ignore[invalid-argument-type]
+def reference(settings: TrainerSection, sizes: Sizes, held: int) -> dict[str, int]:
+    """RL's second model, which the KL divergence is measured from; adapters are switched off in its place."""
+    if not isinstance(settings, RlSection):
+        return {}
+    return {"reference": 0 if settings.lora or not settings.beta else 4 * sizes.parameters // held}
 
 
 def patches_per_token(processor: Any) -> int:
     """Patches that the vision tower sees for each image token of the text model."""
     return int(getattr(processor.image_processor, "merge_size", 1)) ** 2
+
+
+def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
+    """The sizes of the model at `where`, from its configuration, with what is trained of it."""
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    frozen_vision, lora = settings.freeze_vision_tower, settings.lora.model_dump() if settings.lora else None
+    config = AutoConfig.from_pretrained(adapter_base(where) or where)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config)
+    in_vision = {name for name, _ in model.named_parameters() if any(part in name for part in VISION)}
+    frozen = in_vision if frozen_vision else set()
+    total = sum(weight.numel() for weight in model.parameters())
+    trained = sum(weight.numel() for name, weight in model.named_parameters() if name not in frozen)
+    adapters = count_adapters(model, lora, frozen_vision) if lora else 0
+    text, vision = config.get_text_config(), getattr(config, "vision_config", None)
+    return Sizes(
+        parameters=total + adapters,
+        trained=adapters if lora else trained,
+        frozen_bytes=weights_dtype(where).itemsize if lora and accelerator else 4,
+        text=(text.num_hidden_layers, text.hidden_size),
+        vision=(layers(vision), getattr(vision, "hidden_size", 0)),
+    )
+
+
+def layers(vision: Any) -> int:
+    """The layers of a vision tower, whatever its family calls them."""
+    return next((getattr(vision, name) for name in ("num_hidden_layers", "depth") if hasattr(vision, name)), 0)
+
+
+def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision: bool) -> int:
+    """The parameters of LoRA adapters on a model: r * (in + out) for each layer that gets one."""
+    import torch
+
+    targets = lora["target_modules"]
+    names = [targets] if isinstance(targets, str) else targets
+    found = 0
+    for name, module in model.named_modules():
+        if not isinstance(module, torch.nn.Linear) or name.endswith("lm_head"):
+            continue
+        if frozen_vision and any(part in f"{name}." for part in VISION):
+            continue
+        if "all-linear" in names or name.rpartition(".")[2] in names:
+            found += lora["r"] * (module.in_features + module.out_features)
+    return found
+
+
+def estimate(sizes: Sizes, work: Work, devices: int, bf16: bool, checkpointing: bool) -> Memory:
+    """The memory of each of `devices` that share, for such micro-batches."""
+    frozen = sizes.parameters - sizes.trained
+    copied = sizes.parameters if devices == 1 else sizes.parameters // max(1, sizes.text[0])
+    return Memory(
+        weights=(4 * sizes.trained + sizes.frozen_bytes * frozen) // devices,
+        copies=2 * copied if bf16 else 0,
+        gradients=4 * sizes.trained // devices,
+        optimizer=8 * sizes.trained // devices,
+        activations=(1 if bf16 else 2)
+        * work.rows
+        * (kept(*sizes.text, work.tokens, checkpointing) + kept(*sizes.vision, work.patches, checkpointing)),
+    )
+
+
+def kept(layer_count: int, hidden: int, length: int, checkpointing: bool) -> int:
+    """Bytes of activations that a stack of layers keeps for the backward pass, at 2 bytes per value."""
+    if checkpointing:
+        return length * hidden * (2 * layer_count + PER_TOKEN)
+    return length * hidden * PER_TOKEN * layer_count

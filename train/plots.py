@@ -62,7 +62,7 @@ def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[
 
 def curves(run: Run) -> list[dict[str, Any]]:
     """What a run logged, and how right its rollouts were and behaved, by step: lines for `plot_run`."""
-    log = read_log(run.log)
+    log = read_log(run.log_path)
     if not any(run.rollouts.glob("step-*.parquet")):
         return log
     from ovt.train.rollouts import by_step

@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 
 from ovt.core.home import Home
-from ovt.train.data import IGNORED, Rows, fit, image_positions, load_split, make_collator, measured
+from ovt.train.data import IGNORED, Rows, load_split, make_collator
+from ovt.train.lengths import fit, image_positions, length_limit, measured
 from ovt.train.models import load_processor, resolve_model
-from ovt.train.sft import SftSection, length_limit
+from ovt.train.settings import SftSection
 
 BINS = 12
 
@@ -37,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Preview:
-    """Some rows token by token, the length of every row (data.LENGTHS), and the limit that too long ones pass."""
+    """Some rows token by token, the length of every row (lengths.LENGTHS), and the limit that too long ones pass."""
 
     ref: str
     model: str

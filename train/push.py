@@ -12,9 +12,8 @@ from ovt.core.errors import OvtError
 from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.publish import Content, Revision
 from ovt.curate.hub.secrets import check_secrets
-from ovt.train.runs import RECORD, Run
+from ovt.train.runs import CARD, RECORD, Run
 
-CARD = "README.md"
 # Never needed to load a model, and a pickle can run code where it is loaded.
 STAYS = re.compile(r"(?:^|/)\.|\.(?:pt|pth|bin|pkl|ckpt)$|(?:^|/)(?:trainer_state\.json|optimizer\.|__pycache__/)")
 TELLING = (CARD, "curves.png")  # what only speaks of the model, and may be drawn anew
@@ -26,7 +25,7 @@ def prepare_run(
 ) -> Revision:
     """What a push of a finished run's model would send. The default tag is the run's name. Raises OvtError."""
     if not run.done:
-        raise OvtError(f"run {run.name} is not finished: go on with it first, then push")
+        raise OvtError(f"run {run.name} is not finished: resume it first, then push")
     record = (run.path / RECORD).read_bytes()
     return prepare_model(run.model, repo, tag or run.name, {RECORD: record}, environ, not_secret)
 

@@ -3,46 +3,34 @@
     correct 1.0    wrong 0.0    abstain None: TRL leaves the rollout out of its group, so it teaches nothing
 
 A reward for the response format and a penalty for length can be added; both are off, as in the paper.
+
+Beside it a second opinion can be asked, of a grader that shares no rule with the reward: where the reward rises and
+this one falls, the reward is hacked.
+
+    exact         the one closed <answer> is the gold, or its option's letter or text, but for case and white space
+    math-verify   as math-verify sees that answer, in a process of its own
+
+Both are stricter than the verifier, so their level says little; what counts is where they go.
 """
 
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, Field
-
-from ovt.core.section import Section
+from ovt.core.errors import OvtError
+from ovt.curate.audit.peers import Peer, installed
 from ovt.train.devices import world_size
-from ovt.train.second_opinion import Grader
-from ovt.verifiers import KINDS, Verdict, verify_many
+from ovt.train.settings import GraderName, RewardSection, RlSection
+from ovt.verifiers import Verdict, verify_many
 
+Grader = Callable[[Sequence[str], Sequence[str], Sequence[Sequence[str] | None]], float]
 WORTH = {"correct": 1.0, "wrong": 0.0, "abstain": None}
 TAG = re.compile(r"</?(?:think|answer)>")
 FORMAT = ["<think>", "</think>", "<answer>", "</answer>"]
-
-
-def known_kind(kind: str) -> str:
-    """The kind, where the verifier has it; ValueError else."""
-    if kind not in KINDS:
-        raise ValueError(f"the verifier knows {', '.join(KINDS)}")
-    return kind
-
-
-class RewardSection(Section):
-    """What a rollout is worth beside its verdict; a weight of 0 is off.
-
-    kind            how answers are compared, one of `ovt.verifiers.KINDS`; null: as the version was verified
-    format_weight   added for a response of the form <think>…</think> … <answer>…</answer>
-    length_weight   taken off at max_completion_length, and in proportion over the last `length_cache` tokens before it
-                    (DAPO, equation 13)
-    """
-
-    kind: Annotated[str, AfterValidator(known_kind)] | None = None
-    format_weight: float = Field(0.0, ge=0)
-    length_weight: float = Field(0.0, ge=0)
-    length_cache: int = Field(512, ge=1)
+SOME = 32  # rollouts of a batch that math-verify looks at: it takes about 10 ms for each
 
 
 @dataclass(frozen=True)
@@ -85,11 +73,9 @@ class Reward:
 
     __name__ = "verifier"  # what TRL calls it in its log: rewards/verifier/mean
 
-    def __init__(
-        self, section: RewardSection, kind: str, limit: int, grader: Grader | None, keep: Callable[[Judged], None]
-    ) -> None:
-        self._section, self._kind, self._limit = section, kind, limit
-        self._grader, self._keep = grader, keep
+    def __init__(self, settings: RlSection, kind: str, grader: Grader | None, keep: Callable[[Judged], None]) -> None:
+        self._section, self._limit = settings.reward, settings.max_completion_length
+        self._kind, self._grader, self._keep = kind, grader, keep
 
     def __call__(
         self,
@@ -117,3 +103,61 @@ class Reward:
             log_metric("second_opinion", self._grader(texts, answer, choices))
         self._keep(Judged(trainer_state.global_step + 1, question_id, texts, completion_ids, verdicts, rewards))
         return rewards
+
+
+def open_grader(name: GraderName) -> AbstractContextManager[Grader | None]:
+    """The grader of this name while the block lasts; None for "none". OvtError where it is not installed."""
+    if name == "none":
+        return nullcontext(None)
+    if name == "exact":
+        return nullcontext(share_exact)
+    if not installed()[name]:
+        raise OvtError(f"second_opinion = {name!r} is not installed: pip install {name}, or choose exact")
+    return peer_grader(name)
+
+
+@contextmanager
+def peer_grader(name: str):
+    """A grader in a process of its own, which ends with the block."""
+    with Peer(name) as peer:
+
+        def share(texts: Sequence[str], golds: Sequence[str], choices: Sequence[Sequence[str] | None]) -> float:
+            step = max(1, len(texts) // SOME)
+            rows = list(zip(texts, golds, strict=True))[::step]
+            return sum(peer.judge(only_answer(text) or "", gold) == "correct" for text, gold in rows) / len(rows)
+
+        yield share
+
+
+def share_exact(texts: Sequence[str], golds: Sequence[str], choices: Sequence[Sequence[str] | None]) -> float:
+    """The share of responses that are right to the letter."""
+    rows = list(zip(texts, golds, choices, strict=True))
+    return sum(is_exact(text, gold, options) for text, gold, options in rows) / len(rows)
+
+
+def is_exact(text: str, gold: str, choices: Sequence[str] | None) -> bool:
+    """Whether the one answer tag of a response holds the gold and nothing else."""
+    answer = only_answer(text)
+    return answer is not None and fold(answer) in accepted(gold, choices or ())
+
+
+def only_answer(text: str) -> str | None:
+    """What stands in the answer tag; None where there is none, or more than one."""
+    if text.count("<answer>") != 1 or text.count("</answer>") != 1:
+        return None
+    answer, closed, _ = text.partition("<answer>")[2].partition("</answer>")
+    return answer if closed else None
+
+
+def accepted(gold: str, choices: Sequence[str]) -> set[str]:
+    """The gold as it may be written: itself, and, where it is an option, its letter, its text, or both."""
+    forms = {fold(gold)}
+    for number, choice in enumerate(choices):
+        letter, text = chr(ord("a") + number), fold(choice)
+        if fold(gold) in (letter, text):
+            forms |= {letter, f"({letter})", text, f"{letter}. {text}"}
+    return forms
+
+
+def fold(text: str) -> str:
+    return " ".join(text.split()).casefold()

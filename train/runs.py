@@ -1,4 +1,4 @@
-"""A training run: a folder under the home's runs/ that knows what it was made of, and goes on where it stopped.
+"""A training run: a folder under the home's runs/ that knows what it was made of, and resumes where it stopped.
 
 runs/NAME/run.json                     what went in (RunRecord); written first, and again when the run is done
 runs/NAME/checkpoints/checkpoint-40/   the trainer's own checkpoints; one without trainer_state.json is incomplete
@@ -6,7 +6,7 @@ runs/NAME/model/                       the trained model; it gets its name when 
 runs/NAME/log.jsonl                    a JSON object per logged step: {"step", "epoch", "time_s", …the trainer's names}
 runs/NAME/rollouts/                    what the model wrote while it was trained (rl only)
 
-Importing this stays light: `train/log.py` has the callback that writes the log.
+Importing this stays light: callbacks.py has what writes the log.
 """
 
 import errno
@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.files import locked, new_folder, write_file
+from ovt.core.files import locked, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.section import Section
 from ovt.core.text import did_you_mean
 from ovt.train import devices
 
 if TYPE_CHECKING:
-    from ovt.train.arguments import TrainerSection
-    from ovt.train.data import Rows
+    import polars as pl
 
 RECORD = "run.json"
+CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
 COMPARED = ("kind", "model_revision", "data_hash", "settings", "seed")
-# Settings that may change between a stop and going on: they say how and where, not what is learned.
+# Settings that may change between a stop and the resumption: they say how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
     *("per_device_train_batch_size", "report_to", "save_steps", "save_total_limit"),
@@ -53,7 +53,7 @@ class RunRecord(Section):
     model          as it was given ("pocket", a run, a folder, a Hub id); model_revision says which weights these are
     data           the version as it was given; data_hash its content
     parents        the runs and versions that it came from, as refs
-    settings       the resolved section, paths and machine left out: what has to be equal for a run to go on
+    settings       the resolved section, paths and machine left out: what has to be equal for a run to be resumed
     result         of a finished run: steps, the trainer's final metrics, train_s
     """
 
@@ -76,7 +76,10 @@ class RunRecord(Section):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and its record as it was when the run was opened."""
+    """A run's folder and its record as it was when the run was opened.
+
+    model: the folder of the trained model, as transformers and vLLM load it.
+    """
 
     name: str
     path: Path
@@ -91,8 +94,28 @@ class Run:
         return self.path / "checkpoints"
 
     @property
-    def log(self) -> Path:
+    def log_path(self) -> Path:
         return self.path / "log.jsonl"
+
+    @property
+    def log(self) -> "pl.DataFrame":
+        """What the trainer logged: a row per line, a column per name, in the order they first came up."""
+        import polars as pl
+
+        return pl.DataFrame(read_log(self.log_path), infer_schema_length=None, strict=False)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Steps, losses or rewards, seconds; empty before the run is done."""
+        return self.record.result
+
+    @property
+    def card(self) -> str:
+        """The model card, as Markdown; OvtError before the run is done."""
+        try:
+            return (self.model / CARD).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise OvtError(f"run {self.name} has no model card yet: see `ovt train card`") from None
 
     @property
     def rollouts(self) -> Path:
@@ -103,41 +126,8 @@ class Run:
         return self.record.status == "done"
 
 
-def make_record(
-    kind: Literal["sft", "rl"],
-    rows: "Rows",
-    model: str,
-    revision: str | None,
-    settings: "TrainerSection",
-    verifier_version: str | None,
-    git_commit: str | None,
-) -> RunRecord:
-    """What a run will be made of, under the name of its data and kind.
-
-    revision           of the model's weights
-    verifier_version   of the verifier whose verdicts are learned from
-    """
-    from ovt import __version__
-
-    return RunRecord(
-        name=f"{Path(rows.ref).name.partition('@')[0]}-{kind}",
-        kind=kind,
-        model=model,
-        model_revision=revision,
-        data=rows.ref,
-        data_hash=rows.content_hash,
-        parents=[rows.ref, model],
-        settings=settings.model_dump(mode="json"),
-        seed=settings.seed,
-        verifier_version=verifier_version,
-        ovt_version=__version__,
-        git_commit=git_commit,
-        libraries=libraries(),
-    )
-
-
 def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
-    """The run of this record: new, under way (its last checkpoint is where to go on) or done, as it lies there.
+    """The run of this record: new, under way (it resumes at its last checkpoint) or done, as it lies there.
 
     With resume=False what lies there under the name goes. Raises OvtError where the name belongs to a run that was
     made of something else.
@@ -188,7 +178,7 @@ def open_finished(ref: str, home: Home) -> Run:
     """As `open_run`, for a run that has its model; OvtError for one that is not done."""
     run = open_run(ref, home)
     if not run.done:
-        raise OvtError(f"run {ref} is not done, so it has no model yet: go on with it first")
+        raise OvtError(f"run {ref} is not done, so it has no model yet: resume it first")
     return run
 
 
@@ -230,16 +220,6 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 @contextmanager
-def new_model(run: Run) -> Generator[Path]:
-    """A folder to write the model into; it takes its place as `run.model` when the block ends well.
-
-    A block that fails (a full disk) leaves the model that was there, and nothing else.
-    """
-    with new_folder(run.model) as made:
-        yield made
-
-
-@contextmanager
 def held(run: Run, main: bool = True) -> Generator[None]:
     """Holds a run for this process (of several, for the main one); OvtError where another trains it right now.
 
@@ -252,7 +232,7 @@ def held(run: Run, main: bool = True) -> Generator[None]:
         try:
             yield
         except OvtError:
-            if not run.log.exists():
+            if not run.log_path.exists():
                 shutil.rmtree(run.path)
             raise
 
@@ -286,7 +266,7 @@ def disk_trouble(run: Run) -> Generator[None]:
         kept = f"{last.name} is whole and kept" if last else "there was no checkpoint before"
         reason = next(iter(str(error).strip().splitlines()), "no space left")[:120]
         raise OvtError(
-            f"cannot write to {run.path} ({reason}); {kept}: make room, then run the same command again to go on"
+            f"cannot write to {run.path} ({reason}); {kept}: make room, then run the same command again to resume"
         ) from error
 
 

@@ -1,18 +1,23 @@
-"""Runs, plans and previews as people see them on a terminal."""
+"""Runs, plans, previews and rollouts as people see them on a terminal; a model's texts are shown as harmless text."""
 
 from collections import Counter
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from ovt.commands.views.data import STYLES as OUTCOMES
+from ovt.commands.views.tables import shown
 from ovt.core.text import plain
 from ovt.train.runs import Run
 
 STYLES = {"image": "magenta", "masked": "dim", "learned": "green"}
 MOST_REFUSED = 20
+SHOWN = ("step", "rollouts", "reward", "accuracy", "same", "truncated", "abstain", "words", "behaviour_reflection")
+SHARES = ("accuracy", "same", "truncated", "abstain")
 
 
 def run_list(records: list[dict[str, Any]]) -> RenderableType:
@@ -146,6 +151,41 @@ def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
     if len(rows) > MOST_REFUSED:
         lines.append(Text(f"  … and {len(rows) - MOST_REFUSED:,} more (--json names them all)"))
     return lines
+
+
+def rollouts_shown(found: list[dict[str, Any]]) -> RenderableType:
+    """A panel per rollout: its verdict, reward and advantage, and the text."""
+    return Group(*(panel(one) for one in found)) if found else Text("no such rollouts")
+
+
+def panel(one: dict[str, Any]) -> RenderableType:
+    """One rollout."""
+    worth = "none" if one["reward"] is None else f"{one['reward']:.2f}, advantage {one['advantage']:+.2f}"
+    verdict = Text.assemble(
+        (one["outcome"], OUTCOMES.get(one["outcome"], "")),
+        f"  reward {worth}  {one['completion_tokens']} tokens ({one['finish_reason']})",
+    )
+    title = shown(f"step {one['step']}  {one['sample_id']}")
+    return Panel(Group(verdict, shown(one["explanation"], "dim"), Text(""), shown(one["text"])), title=title)
+
+
+def steps_shown(steps: list[dict[str, Any]]) -> RenderableType:
+    """A line per batch of rollouts; reflections are cues per 1,000 words. The other families are in --json."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in SHOWN:
+        table.add_column(name.removeprefix("behaviour_"), justify="right", no_wrap=True)
+    for step in steps:
+        table.add_row(*(cell(name, step[name]) for name in SHOWN))
+    return table
+
+
+def cell(name: str, value: Any) -> str:
+    """A number as it reads best."""
+    if value is None:
+        return ""
+    if name in SHARES:
+        return f"{value:.0%}"
+    return f"{value:.2f}" if name == "reward" else f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
 
 
 def flat(tree: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ovt.train.alarms import AlarmSection, find_alarms
+from ovt.train.alarms import find_alarms
+from ovt.train.settings import AlarmSection
 
 STEPS = 40
 SECTION = AlarmSection()

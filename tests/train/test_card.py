@@ -24,7 +24,7 @@ def test_it_says_what_made_the_model(home):
     run = start(record(), home)
     run.model.mkdir()
     lines = [{"step": step, "loss": 1 / step, "learning_rate": 0.1} for step in range(1, 101)]
-    run.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run.log_path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     (run.path / "plots").mkdir()
     (run.path / "plots" / "curves.png").write_bytes(b"PNG")
     write_card(finish(run, RESULT), home)
@@ -47,7 +47,7 @@ def test_a_loops_model_says_all_of_it(home, colour_rows, write_version):
     run = start(record(name="better", kind="rl", model="base", data=version.ref,
                        data_hash=version.manifest.content_hash, settings={"beta": 0.01}), home)  # fmt: skip
     run.model.mkdir()
-    run.log.write_text('{"step": 1, "reward": 0.5, "kl": 0.1}\n{"step": 2, "reward": 0.75, "kl": 0.2}\n')
+    run.log_path.write_text('{"step": 1, "reward": 0.5, "kl": 0.1}\n{"step": 2, "reward": 0.75, "kl": 0.2}\n')
     renew_card(finish(run, RESULT), home)
     text = (run.model / "README.md").read_text()
     assert yaml.safe_load(text.split("---\n")[1])["base_model"] == base.record.model

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.train.data import describe_refused, fit, load_split, load_splits, measure, measured
+from ovt.train.data import group_by_image, load_split, load_splits, set_aside
 from ovt.train.devices import split_batch
+from ovt.train.lengths import describe_refused, fit, measure, measured
 from ovt.train.models import load_processor
-from ovt.train.split import group_by_image, set_aside
 
 
 def test_a_split_is_loaded_by_name_or_folder(home, colour_rows, write_version, question_id):

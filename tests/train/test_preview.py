@@ -12,7 +12,9 @@ from ovt.train.data import IGNORED, load_split, make_collator, place_images
 from ovt.train.models import load_processor
 from ovt.train.preview import histogram, preview
 from ovt.train.runs import RunRecord, start
-from ovt.train.sft import SftSection, choose_rows, make_trainer
+from ovt.train.settings import SftSection
+from ovt.train.sft_trainer import SFT, choose_rows, make_trainer
+from ovt.train.training import Order, prepare
 
 
 def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
@@ -24,11 +26,12 @@ def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
     settings = SftSection(max_steps=1)
     found = preview("colours", str(small_vlm), settings, home, count=12)
     run = start(RunRecord(name="r", kind="sft", model="m", ovt_version="0"), home)
-    fed = choose_rows(load_split("colours", "sft", home), str(small_vlm), settings, home)
-    trainer = make_trainer(run, fed, str(small_vlm), settings)
+    training = prepare(SFT, Order("colours", str(small_vlm), settings, home))
     processor: Any = load_processor(str(small_vlm))
     read = []
-    for batch in trainer.get_train_dataloader():
+    with make_trainer(training, choose_rows(training), run, None) as trainer:
+        batches = list(trainer.get_train_dataloader())
+    for batch in batches:
         for ids, labels, there in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
             learned = labels != IGNORED
             images = int((ids == processor.image_token_id).sum())

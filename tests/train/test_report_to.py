@@ -41,6 +41,6 @@ def test_a_reporter_gets_what_the_log_has(home, small_vlm, colour_rows, write_ve
     )
     assert done.returncode == 0, done.stderr
     reported = [json.loads(text) for text in (tmp_path / "reported.jsonl").read_text().splitlines()]
-    logged = [(one["step"], one["loss"]) for one in read_log(open_run("told", home).log) if "loss" in one]
+    logged = [(one["step"], one["loss"]) for one in read_log(open_run("told", home).log_path) if "loss" in one]
     assert [(step, value) for name, value, step in reported if name == "train/loss"] == logged
     assert len(logged) == 2

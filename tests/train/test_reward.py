@@ -1,4 +1,4 @@
-"""The reward: the verifier's verdict and nothing else, unless asked for."""
+"""The reward: the verifier's verdict and nothing else, unless asked for; and graders that share no rule with it."""
 
 from types import SimpleNamespace
 
@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.train.reward import Judged, Reward, RewardSection, is_formatted, overlong, worth
+from ovt.core.errors import OvtError
+from ovt.train.reward import Judged, Reward, is_exact, is_formatted, only_answer, open_grader, overlong, worth
+from ovt.train.settings import RewardSection, RlSection
 from ovt.verifiers import Verdict, verify_response
 
 GOOD = "<think>Two and two.</think>\nIt is four.\n<answer>4</answer>"
+STAR = ["circle", "Star"]
 ABSTAIN = Verdict("abstain", "expression", "undecided")
 
 
@@ -17,7 +20,8 @@ def asked(texts, golds, section=None, grader=None, choices=None):
     """What TRL gets for these texts: (rewards, metrics, the batch that was kept)."""
     metrics: dict[str, float] = {}
     kept: list[Judged] = []
-    reward = Reward(section or RewardSection(), "auto", 100, grader, kept.append)
+    settings = RlSection(reward=section or RewardSection(), max_completion_length=100)
+    reward = Reward(settings, "auto", grader, kept.append)
     rewards = reward(
         completions=[[{"role": "assistant", "content": text}] for text in texts],
         completion_ids=[[1] * len(text.split()) for text in texts],
@@ -83,3 +87,43 @@ def test_a_second_grader_is_asked_about_the_same_texts():
     heard = []
     asked([GOOD], ["4"], grader=lambda *given: heard.append(given) or 0.5)
     assert heard == [([GOOD], ["4"], [None])]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "choices", "right"),
+    [
+        ("4", "4", None, True),
+        (" 4 ", "4", None, True),
+        ("4.0", "4", None, False),
+        ("b", "Star", STAR, True),
+        ("(B)", "B", STAR, True),
+        ("B. star", "star", STAR, True),
+        ("A", "star", STAR, False),
+        ("A or B", "star", STAR, False),
+    ],
+)
+def test_exact_is_to_the_letter(answer, gold, choices, right):
+    assert is_exact(f"<think>x</think><answer>{answer}</answer>", gold, choices) is right
+
+
+@pytest.mark.parametrize("text", ["4", "<answer>4", "</answer>4<answer>", "<answer>4</answer><answer>4</answer>"])
+def test_one_closed_answer_is_wanted(text):
+    assert only_answer(text) is None
+
+
+def test_the_share_that_is_right():
+    texts = ["<answer>4</answer>", "<answer>5</answer>"]
+    with open_grader("exact") as grader:
+        assert grader is not None
+        assert grader(texts, ["4", "4"], [None, None]) == 0.5
+    with open_grader("math-verify") as grader:
+        assert grader is not None
+        assert grader(texts, ["4", "4"], [None, None]) == 0.5
+    with open_grader("none") as grader:
+        assert grader is None
+
+
+def test_a_grader_that_is_not_there(monkeypatch):
+    monkeypatch.setattr("ovt.train.reward.installed", lambda: {"math-verify": False})
+    with pytest.raises(OvtError, match="pip install math-verify"):
+        open_grader("math-verify")

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ovt.cli import app
-from ovt.commands.train_rl import load_stages
+from ovt.commands.train import load_stages
 from ovt.core.errors import RecipeError
 from ovt.core.home import Home
 from ovt.train.reward import Judged

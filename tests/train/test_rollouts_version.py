@@ -8,7 +8,7 @@ from ovt.curate.reports.why import story
 from ovt.curate.versions.read import scan
 from ovt.train import rollouts
 from ovt.train.reward import Judged
-from ovt.train.rollouts_version import save_rollouts
+from ovt.train.rollouts import save_rollouts
 from ovt.train.runs import Run, RunRecord
 from ovt.verifiers import Verdict, verify_response
 

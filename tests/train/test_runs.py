@@ -6,6 +6,7 @@ import json
 import pytest
 
 from ovt.core.errors import OvtError
+from ovt.core.files import new_folder
 from ovt.train import runs
 from ovt.train.runs import RunRecord
 
@@ -76,12 +77,12 @@ def test_only_whole_checkpoints_count(home):
 
 def test_a_model_appears_whole_or_not_at_all(home):
     run = runs.start(record(), home)
-    with runs.new_model(run) as folder:
+    with new_folder(run.model) as folder:
         (folder / "weights").write_text("first")
-    with pytest.raises(ZeroDivisionError), runs.new_model(run) as folder:
+    with pytest.raises(ZeroDivisionError), new_folder(run.model) as folder:
         (folder / "weights").write_text(f"half {1 / 0}")
     assert (run.model / "weights").read_text() == "first"
-    with runs.new_model(run) as folder:
+    with new_folder(run.model) as folder:
         (folder / "weights").write_text("second")
     assert (run.model / "weights").read_text() == "second"
     assert sorted(path.name for path in run.path.iterdir()) == ["model", "run.json"]
@@ -104,7 +105,7 @@ def test_a_run_that_is_refused_before_a_step_leaves_its_name_free(home):
         raise OvtError("a setting is wrong")
     assert not run.path.exists()
     run = runs.start(record(), home)
-    run.log.write_text('{"step": 1}\n')
+    run.log_path.write_text('{"step": 1}\n')
     with pytest.raises(OvtError, match="full"), runs.held(run):
         raise OvtError("the disk is full")
     assert run.path.exists()
@@ -150,5 +151,5 @@ def test_a_damaged_record_is_one_line(home):
 
 def test_a_cut_log_is_read_up_to_the_cut(home):
     run = runs.start(record(), home)
-    run.log.write_text(json.dumps({"step": 1, "loss": 2.0}) + '\n{"step": 2, "lo')
-    assert runs.read_log(run.log) == [{"step": 1, "loss": 2.0}]
+    run.log_path.write_text(json.dumps({"step": 1, "loss": 2.0}) + '\n{"step": 2, "lo')
+    assert runs.read_log(run.log_path) == [{"step": 1, "loss": 2.0}]

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ovt.commands.train import load_settings, spread
+from ovt.commands.train import load_settings, on_devices
 from ovt.core.errors import RecipeError
+from ovt.train.devices import Launch
 from ovt.train.models import load_model
 from ovt.train.runs import held, is_complete, last_checkpoint, open_run
-from ovt.train.sft import SftSection, sft
+from ovt.train.settings import SftSection
+from ovt.train.sft_trainer import sft
 
 OVT = Path(sys.executable).with_name("ovt")
 SETS = ("learning_rate=0.003", "global_batch_size=16", "max_steps=24", "save_steps=4", "warmup_steps=1")
@@ -53,7 +55,7 @@ def test_killed_and_started_again_it_ends_as_undisturbed(home, small_vlm, colour
     assert finished(process)[0] == -signal.SIGKILL
     code, out, err = finished(start(home, *line))
     assert code == 0, err
-    assert "going on from step" in err
+    assert "resuming from step" in err
     record = json.loads(out)
     assert record["status"] == "done"
     undisturbed = SftSection(learning_rate=3e-3, global_batch_size=16, max_steps=24, save_steps=4, warmup_steps=1)
@@ -114,11 +116,10 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
     """Plain data parallelism holds everything on each device, so its plan divides no memory."""
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
-    assert spread(None, None) == (1, False)
-    assert spread(str(config), None) == (2, False)
-    assert spread("fsdp", 8) == (8, True)
+    assert on_devices(None, None) is None
+    assert [(one.count, one.shares) for one in (Launch(str(config)), Launch("fsdp", 8))] == [(2, False), (8, True)]
     with pytest.raises(RecipeError, match="give --accelerate, too"):
-        spread(None, 8)
+        on_devices(None, 8)
 
 
 @pytest.mark.slow
@@ -166,7 +167,7 @@ def test_ctrl_c_on_several_processes_waits_for_their_checkpoint(home, small_vlm,
     assert code == 130, err
     assert err.count("ovt: stopping after this step, with a checkpoint") == 1
     assert err.count("SignalException: Process") == 1  # what the launcher ends with each time it is told
-    assert "go on with: ovt train sft colours" in err
+    assert "resume with: ovt train sft colours" in err
     run = open_run("stopped", home)
     assert last_checkpoint(run)
     with held(run):  # nobody is left who trains it

@@ -28,8 +28,7 @@ from ovt.core.section import Section, nearest_key, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree
 from ovt.evaluate.question_set import QuestionSet
-from ovt.train.rl_section import RlSection
-from ovt.train.sft import SftSection
+from ovt.train.settings import RlSection, SftSection
 
 PREVIOUS = "previous"  # the endpoint of the model that the iteration before trained
 

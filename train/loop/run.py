@@ -20,11 +20,9 @@ from ovt.curate.versions.read import is_whole, open_version
 from ovt.evaluate.evaluate import RESULT
 from ovt.evaluate.question_set import without_images_of
 from ovt.train.loop.recipe import LoopRecipe
-from ovt.train.loop.steps import Step, StepRecord, differing, plan_steps, read_record, write_record
+from ovt.train.loop.steps import RECIPE, Step, StepRecord, differing, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
 from ovt.train.models import resolve_model, weights_revision
-
-RECIPE = "recipe.json"
 
 
 def run_loop(

@@ -1,8 +1,9 @@
-"""The steps of a loop, in order, and what each leaves behind.
+"""The steps of a loop, in order, what each leaves behind, and how far a loop is.
 
     eval-base → data-1 → sft-1 → eval-sft-1 → rl-1 → eval-rl-1 → gate-1 → data-2 → …
 
 loops/NAME/steps/STEP.json is a step's record. A step that is recorded as done, of the same things, is not done again.
+loops/NAME/recipe.json is the recipe as it was last run.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,15 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.files import write_file
+from ovt.core.files import is_locked, write_file
+from ovt.core.home import Home
 from ovt.core.section import Section
 from ovt.curate.recipe import Recipe
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 
 Kind = Literal["data", "sft", "rl", "eval", "gate"]
 BASE = "base"
+RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,42 @@ def differing(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "")
         elif old != new:
             found.append(f"{path}{key} is {old!s:.60} there, {new!s:.60} here")
     return found
+
+
+def loop_names(home: Home) -> list[str]:
+    """The loops of this home, in order."""
+    return sorted(path.parent.name for path in home.loops.glob(f"*/{RECIPE}"))
+
+
+def read_status(name: str, home: Home) -> dict[str, Any]:
+    """{loop, base, folder, running, steps: [{name, kind, iteration, title, status, ref, numbers, seconds}]}.
+
+    status: done, running (a process holds the loop), stopped (begun, and nobody is at it), failed or "to do". OvtError
+    where there is no loop of this name.
+    """
+    folder = home.loops / name
+    try:
+        recipe = LoopRecipe.model_validate_json((folder / RECIPE).read_bytes())
+    except FileNotFoundError:
+        there = ", ".join(loop_names(home)) or "none yet"
+        raise OvtError(f"no loop is named {name!r} under {home.loops}; there are: {there}") from None
+    except (OSError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise OvtError(f"{folder / RECIPE} cannot be read ({first}): run the loop again") from None
+    running = is_locked(folder)
+    steps = [describe(step, read_record(folder, step.name), running) for step in plan_steps(recipe)]
+    return {"loop": name, "base": recipe.base, "folder": str(folder), "running": running, "steps": steps}
+
+
+def describe(step: Step, record: StepRecord | None, running: bool) -> dict[str, Any]:
+    """A step and where it stands, as plain data."""
+    about: dict[str, Any] = {"name": step.name, "kind": step.kind, "iteration": step.iteration, "title": step.title}
+    if record is None:
+        return about | {"status": "to do", "ref": None, "numbers": {}, "seconds": 0.0}
+    status = record.status if record.status != "running" or running else "stopped"
+    return about | {
+        "status": status,
+        "ref": record.ref,
+        "numbers": record.numbers,
+        "seconds": round(record.seconds, 1),
+    }

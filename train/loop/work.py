@@ -1,5 +1,7 @@
 """What the steps of a loop do: build, train, evaluate, compare; each gives what its record is to say."""
 
+import gc
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -20,17 +22,17 @@ from ovt.curate.run import Session
 from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
 from ovt.evaluate.scores import difference
 from ovt.train.card import renew_card
+from ovt.train.devices import Launch
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 from ovt.train.loop.serve import served
 from ovt.train.loop.steps import BASE, Step, StepRecord
-from ovt.train.loop.training import Launch, train
-from ovt.train.merge import merge
 from ovt.train.models import adapter_base, resolve_model, weights_revision
 from ovt.train.plots import plot_loop
-from ovt.train.rl_section import RlSection
-from ovt.train.runs import open_run
-from ovt.train.sft import SftSection
+from ovt.train.runs import Run, open_run
+from ovt.train.settings import RlSection, SftSection
+from ovt.train.training import Order, train
+from ovt.train.weights import merge
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 Outcome = dict[str, Any]  # what a step adds to its record: ref, content, numbers
@@ -141,13 +143,55 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
 def train_step(step: Step, work: Work) -> Outcome:
     """An SFT or RL run, in this process or under accelerate; LoRA adapters are merged, since what follows wants whole
     models."""
-    settings, model, commit = settings_of(step, work), model_of(step, work), work.tools.git_commit
-    data = work.records[step.data or ""].ref or ""
-    run = train(work.name(step.name), data, model, settings, work.home, commit, work.tools.launch)
+    data, tools = work.records[step.data or ""].ref or "", work.tools
+    order = Order(
+        data, model_of(step, work), settings_of(step, work), work.home, work.name(step.name),
+        git_commit=tools.git_commit, again=tools.rebuild,
+    )  # fmt: skip
+    run = train_apart(order, tools.launch) if tools.launch else train_here(order)
     if adapter_base(str(run.model)):
-        run = merge(run.name, work.home, git_commit=commit)
+        run = merge(run.name, work.home, git_commit=tools.git_commit)
     numbers = {key: value for key, value in run.record.result.items() if isinstance(value, int | float)}
     return {"ref": run.name, "content": weights_revision(str(run.model)), "numbers": numbers}
+
+
+def train_here(order: Order[Any]) -> Run:
+    """Trains in this process, and gives the memory back: on the GPU, too, the next step may need all of it."""
+    import torch
+
+    from ovt.train.rl_trainer import RL
+    from ovt.train.sft_trainer import SFT
+
+    try:
+        return train(SFT if isinstance(order.settings, SftSection) else RL, order)
+    finally:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def train_apart(order: Order[Any], launch: Launch) -> Run:
+    """Trains in processes of their own, under accelerate."""
+    kind = "sft" if isinstance(order.settings, SftSection) else "rl"
+    arguments = ["train", kind, order.data, "--model", order.model, "--name", str(order.name)]
+    arguments += ["--home", str(order.home.path)]
+    for key, value in flat(order.settings.model_dump(mode="json", exclude_defaults=True)):
+        arguments += ["--set", f"{key}={json.dumps(value)}"]
+    if code := launch.run(arguments):
+        raise OvtError(f"run {order.name} ended with exit code {code}; its own messages are above")
+    return open_run(str(order.name), order.home)
+
+
+def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    """The leaves of a tree of settings as (dotted key, value); null ones have no TOML, and are defaults. An empty table
+    is a leaf: `lora = {}` is LoRA at its defaults."""
+    found = []
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            found += flat(value, f"{path}{key}.")
+        elif value is not None:
+            found.append((path + key, value))
+    return found
 
 
 def evaluate_step(step: Step, work: Work) -> Outcome:

@@ -12,10 +12,11 @@ import pytest
 
 from ovt.curate.versions.read import open_version
 from ovt.train.loop.recipe import load_loop
-from ovt.train.loop.status import read_status
+from ovt.train.loop.steps import read_status
 from ovt.train.models import weights_revision
 from ovt.train.runs import open_run, read_log
-from ovt.train.sft import SftSection, sft
+from ovt.train.settings import SftSection
+from ovt.train.sft_trainer import sft
 
 OVT = Path(sys.executable).with_name("ovt")
 STEPS, SAVE = 30, 5

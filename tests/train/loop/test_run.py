@@ -9,16 +9,16 @@ import sys
 import polars as pl
 import pytest
 
+from ovt.commands.views.loop import status_tree
 from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.versions.read import list_versions, open_version
 from ovt.evaluate.evaluate import open_evaluation
-from ovt.train.arguments import LoraSection
 from ovt.train.loop import work as working
 from ovt.train.loop.recipe import load_loop
 from ovt.train.loop.run import run_loop
-from ovt.train.loop.status import read_status, status_tree
-from ovt.train.loop.steps import plan_steps
+from ovt.train.loop.steps import plan_steps, read_status
 from ovt.train.runs import open_run
+from ovt.train.settings import LoraSection
 from ovt.verifiers import VERSION
 
 
@@ -104,7 +104,7 @@ def test_killed_at_every_step_it_goes_on_and_does_nothing_twice(recipe, home, to
     assert len(list_versions(home, "tiny-1")[0]) == 1
     assert len(loopback.answered) == 12 + 4  # each caption once; 4 different captions, each reasoned over once
     assert open_run("tiny-sft-1", home).record.result["steps"] == 3
-    lines = (open_run("tiny-sft-1", home).log).read_text().splitlines()
+    lines = open_run("tiny-sft-1", home).log_path.read_text().splitlines()
     assert sorted({json.loads(line)["step"] for line in lines if "loss" in json.loads(line)}) == [1, 2, 3]
     assert records["sft-1"].seconds > 0
 

@@ -15,7 +15,8 @@ import torch
 from ovt.core.errors import OvtError
 from ovt.train.models import load_processor
 from ovt.train.runs import is_complete, last_checkpoint, open_run, read_log
-from ovt.train.sft import LoraSection, SftSection, sft
+from ovt.train.settings import LoraSection, SftSection
+from ovt.train.sft_trainer import sft
 
 FAST = {
     "learning_rate": 3e-3,
@@ -62,7 +63,7 @@ def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     """From nothing to nearly all held-out tokens right: the loss falls by far more than chance could."""
     write_version(home, colour_rows(96))
     run = sft("colours", str(small_vlm), settings(learning_rate=8e-3, max_steps=50, eval_size=16, save_steps=50), home)
-    told = read_log(run.log)
+    told = read_log(run.log_path)
     first = told[0]["loss"]
     evaluation = next(line for line in told if "eval_loss" in line)
     assert first > 4
@@ -88,8 +89,8 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
     halved = sft("colours", str(small_vlm), longer, home, name="halved")
     assert not changed(whole.model, halved.model)
     told = ("step", "loss", "learning_rate", "num_tokens")
-    assert [[line.get(name) for name in told] for line in read_log(whole.log) if "loss" in line] == [
-        [line.get(name) for name in told] for line in read_log(halved.log) if "loss" in line
+    assert [[line.get(name) for name in told] for line in read_log(whole.log_path) if "loss" in line] == [
+        [line.get(name) for name in told] for line in read_log(halved.log_path) if "loss" in line
     ]
 
 
@@ -124,7 +125,7 @@ def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, wri
     write_version(home, colour_rows(24))
     wild = settings(max_steps=12, save_steps=4, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant")
     run = sft("colours", str(small_vlm), wild, home)
-    losses = {line["step"]: line["eval_loss"] for line in read_log(run.log) if "eval_loss" in line}
+    losses = {line["step"]: line["eval_loss"] for line in read_log(run.log_path) if "eval_loss" in line}
     best = min(losses, key=lambda step: losses[step])
     assert run.record.result["best_step"] == best
     assert run.record.result["eval_loss"] == losses[best]

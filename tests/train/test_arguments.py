@@ -1,13 +1,12 @@
 """From the paper's settings to TRL's, on any number of devices; no model is loaded."""
 
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 from ovt.core.errors import OvtError
-from ovt.train.grpo import argument_dict, plan_batches, plan_steps, uses_vllm
-from ovt.train.rl_section import RlSection
+from ovt.train.arguments import plan_batches, plan_steps, rl_arguments, uses_vllm
+from ovt.train.settings import RlSection
 
 
 def settings(**changes) -> RlSection:
@@ -17,7 +16,7 @@ def settings(**changes) -> RlSection:
 @pytest.mark.parametrize("world", [1, 2, 4, 8, 16])
 def test_the_papers_batches_are_the_same_on_any_number_of_devices(world):
     batches = plan_batches(settings(), world)
-    arguments = argument_dict(Path("out"), settings(), batches, 40)
+    arguments = rl_arguments(settings(), 5120, world)
     per_step = world * arguments["per_device_train_batch_size"] * arguments["gradient_accumulation_steps"]
     assert per_step == 128 * 5
     assert arguments["generation_batch_size"] == 512 * 5
@@ -25,7 +24,7 @@ def test_the_papers_batches_are_the_same_on_any_number_of_devices(world):
 
 
 def test_the_papers_values_reach_trl():
-    arguments = argument_dict(Path("out"), settings(), plan_batches(settings(), 8), 40)
+    arguments = rl_arguments(settings(), 5120, 8)
     paper = {
         "num_generations": 5, "temperature": 1.0, "top_p": 0.99, "beta": 0.01, "learning_rate": 1e-6,
         "weight_decay": 1e-2, "max_grad_norm": 1.0, "max_completion_length": 2048, "max_steps": 40, "save_steps": 4,
@@ -37,7 +36,7 @@ def test_trl_takes_all_of_them():
     from trl import GRPOConfig
 
     chosen = settings(rollout_batch_size=8, global_batch_size=4, num_generations=3, trainer={"epsilon_high": 0.3})
-    config = GRPOConfig(**argument_dict(Path("out"), chosen, plan_batches(chosen, 1), 6))
+    config = GRPOConfig(**rl_arguments(chosen, 24, 1))
     assert (config.steps_per_generation, config.gradient_accumulation_steps) == (4, 2)
     assert config.epsilon_high == 0.3
     assert config.per_device_train_batch_size == 6
@@ -71,7 +70,7 @@ def _sizes(section: RlSection) -> dict[str, int]:
 
 def test_checkpoints_lie_between_batches_of_rollouts():
     chosen = settings(save_steps=6)
-    assert argument_dict(Path("out"), chosen, plan_batches(chosen, 1), 40)["save_steps"] == 8
+    assert rl_arguments(chosen, 512, 1)["save_steps"] == 8
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_checkpoints_lie_between_batches_of_rollouts():
 def test_arguments_that_trl_does_not_take(trainer, told):
     chosen = settings(trainer=trainer)
     with pytest.raises(OvtError, match=told):
-        argument_dict(Path("out"), chosen, plan_batches(chosen, 1), 4)
+        rl_arguments(chosen, 512, 1)
 
 
 def test_rollouts_by_vllm():
@@ -104,7 +103,7 @@ def test_the_settings_of_vllm_reach_trl(monkeypatch):
     chosen = settings(
         use_vllm=True, vllm_mode="server", vllm_server_base_url="http://h:8000", trainer={"vllm_group_port": 9}
     )
-    arguments = argument_dict(Path("out"), chosen, plan_batches(chosen, 1), 4)
+    arguments = rl_arguments(chosen, 512, 1)
     assert arguments["use_vllm"] is True
     assert arguments["vllm_mode"] == "server"
     assert arguments["vllm_server_base_url"] == "http://h:8000"

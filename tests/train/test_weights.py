@@ -5,9 +5,10 @@ import torch
 
 from ovt.core.errors import OvtError
 from ovt.pocket.engine import load
-from ovt.train.merge import merge
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model
-from ovt.train.sft import LoraSection, SftSection, sft
+from ovt.train.settings import LoraSection, SftSection
+from ovt.train.sft_trainer import sft
+from ovt.train.weights import merge
 
 ADAPTERS = SftSection(learning_rate=1e-2, global_batch_size=8, max_steps=3, warmup_steps=0, lora=LoraSection(r=4))
 

@@ -5,11 +5,9 @@ import json
 import pytest
 
 from ovt.core.section import set_key
-from ovt.train.arguments import LoraSection
 from ovt.train.loop.recipe import load_loop
-from ovt.train.loop.training import flat
-from ovt.train.rl_section import RlSection
-from ovt.train.sft import SftSection
+from ovt.train.loop.work import flat
+from ovt.train.settings import LoraSection, RlSection, SftSection
 
 
 @pytest.mark.parametrize(

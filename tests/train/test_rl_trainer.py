@@ -13,10 +13,12 @@ from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
 from ovt.train import rollouts
-from ovt.train.rl import rl, rl_stages
-from ovt.train.rl_section import RlSection
+from ovt.train.callbacks import LogLines
+from ovt.train.rl_trainer import RL, build_trainer, rl
 from ovt.train.runs import open_run, read_log
-from ovt.train.sft import SftSection, sft
+from ovt.train.settings import RlSection, SftSection
+from ovt.train.sft_trainer import sft
+from ovt.train.training import Order, make_record, prepare, train_stages
 from ovt.verifiers import VERSION, verify_response
 
 FAST = {
@@ -58,7 +60,7 @@ def test_rewards_are_the_verifiers_and_every_rollout_is_kept_once(taught, whole)
     for one in found.to_dicts():
         verdict = verify_response(one["text"], golds[one["question_id"]])
         assert (one["outcome"], one["reward"]) == (verdict.outcome, float(verdict.outcome == "correct"))
-    told = [line["reward"] for line in read_log(whole.log) if line.get("reward") is not None]
+    told = [line["reward"] for line in read_log(whole.log_path) if line.get("reward") is not None]
     means = found.group_by("step", maintain_order=True).agg(pl.col("reward").mean())["reward"].to_list()
     assert told == pytest.approx(means)
 
@@ -75,8 +77,8 @@ def test_a_run_says_what_it_was_made_of(whole, changed):
     result = record.result
     assert (result["steps"], result["questions"], result["verdicts"]) == (4, 48, 24)
     assert 0 < result["reward_share"] < 1
-    assert len(read_log(whole.log)) >= 4
-    assert {"kl", "entropy", "second_opinion", "abstain", "reward_s"} <= set(read_log(whole.log)[0])
+    assert len(read_log(whole.log_path)) >= 4
+    assert {"kl", "entropy", "second_opinion", "abstain", "reward_s"} <= set(read_log(whole.log_path)[0])
     assert changed(whole.model, whole.path.parent / "taught" / "model")
     assert "trained by reinforcement" in (whole.model / "README.md").read_text()
 
@@ -88,8 +90,8 @@ torch.set_num_threads(1)
 from trl import GRPOTrainer
 from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
-from ovt.train.rl import rl
-from ovt.train.rl_section import RlSection
+from ovt.train.rl_trainer import rl
+from ovt.train.settings import RlSection
 sample = GRPOTrainer._generate_single_turn
 calls = []
 def hang(*args, **kwargs):
@@ -98,8 +100,8 @@ def hang(*args, **kwargs):
         time.sleep(600)
     return sample(*args, **kwargs)
 GRPOTrainer._generate_single_turn = hang
-sys.argv = ["ovt", "train", "rl", "colours", "--model", "taught"]
-rl("colours", "taught", RlSection.model_validate_json(sys.argv_settings), Home(Path(sys.argv_home)), name="stalled")
+settings, home = RlSection.model_validate_json(sys.argv_settings), Home(Path(sys.argv_home))
+rl("colours", "taught", settings, home, name="stalled", again="ovt train rl")
 """
 
 
@@ -118,7 +120,7 @@ def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, ch
     )
     assert done.returncode == 130, done.stderr[-2000:]
     assert "ovt: no step for 10 s: stopped" in done.stderr
-    assert "go on with: ovt train rl colours --model taught" in done.stderr
+    assert "resume with: ovt train rl\n" in done.stderr
     stalled = open_run("stalled", taught)
     assert not stalled.done
     shutil.copyfile(stalled.rollouts / "step-00001-0.parquet", stalled.rollouts / "step-00003-0.parquet")
@@ -131,27 +133,20 @@ def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, ch
 
 def test_abstentions_alone_teach_nothing_and_stop_nothing(taught, changed):
     """Where no rule can decide on any rollout, the model stays as it is."""
-    from ovt.train.data import load_splits
-    from ovt.train.grpo import make_trainer, plan_batches
-    from ovt.train.models import resolve_model
-    from ovt.train.rl import choose_questions
-    from ovt.train.runs import make_record, start
+    from ovt.train.questions import choose_questions
+    from ovt.train.runs import start
 
     chosen = settings(beta=0.0, weight_decay=0.0, max_steps=1, global_batch_size=4)
-    where = resolve_model("taught", taught)
-    splits = load_splits("colours", ("sft",), taught)
-    record = make_record("rl", splits[0], "taught", None, chosen, VERSION, None).model_copy(
-        update={"name": "abstained"}
-    )
-    run = start(record, taught)
-    pool = choose_questions(splits, "taught", where, chosen, taught)
-    trainer = make_trainer(run, pool.dataset, where, chosen, "auto", plan_batches(chosen, 1), None, None, print)
+    training = prepare(RL, Order("colours", "taught", chosen, taught))
+    run = start(make_record(RL, training).model_copy(update={"name": "abstained"}), taught)
+    trainer = build_trainer(training, choose_questions(training), run, None, None)
+    trainer.add_callback(LogLines(run.log_path))
     trainer.reward_funcs[0] = lambda completions, **columns: [None] * len(completions)
     model: Any = trainer.model
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     trainer.train()
     assert not changed(before, model.state_dict())
-    assert read_log(run.log)[0]["reward"] is None
+    assert read_log(run.log_path)[0]["reward"] is None
 
 
 def test_stages_follow_each_other(taught, changed):
@@ -161,7 +156,7 @@ def test_stages_follow_each_other(taught, changed):
         settings(**one, freeze_vision_tower=True, questions={"difficulty": ["easy"]}),
         settings(max_steps=1, rollout_batch_size=2, lora={"r": 2}, questions={"sure": "rollouts"}),
     ]
-    first, second = rl_stages("colours", "taught", stages, taught, name="staged")
+    first, second = train_stages(RL, Order("colours", "taught", stages[0], taught, name="staged"), stages)
     assert second.record.parents == ["colours@v1", "staged-1"]
     assert first.record.result["left_out"] == {"difficulty": 8}
     moved = changed(taught.runs / "taught" / "model", first.model)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.train.curriculum import QuestionsSection, asked_in_order, describe_left_out, mark, update_rates
+from ovt.train.questions import asked_in_order, describe_left_out, mark, update_rates
+from ovt.train.settings import QuestionsSection
 
 QUESTIONS = pl.DataFrame(
     {

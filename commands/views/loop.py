@@ -1,4 +1,4 @@
-"""How far a loop is: its tree of steps, with the state and the numbers of each, from its folder alone.
+"""How far a loop is, as a tree.
 
 pocket-loop  base pocket
 ├── base                   31.3% [27.7%, 35.2%]
@@ -8,64 +8,17 @@ pocket-loop  base pocket
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
-from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from ovt.commands.views.tables import shown
-from ovt.core.errors import OvtError
-from ovt.core.files import is_locked
-from ovt.core.home import Home
-from ovt.train.loop.recipe import LoopRecipe
-from ovt.train.loop.run import RECIPE
-from ovt.train.loop.steps import Step, StepRecord, plan_steps, read_record
+from ovt.commands.views.train import duration
 
 STYLES = {"done": "green", "running": "yellow", "stopped": "yellow", "failed": "red", "to do": "dim"}
 STATUS_WIDTH = 8
-
-
-def loop_names(home: Home) -> list[str]:
-    """The loops of this home, in order."""
-    return sorted(path.parent.name for path in home.loops.glob(f"*/{RECIPE}"))
-
-
-def read_status(name: str, home: Home) -> dict[str, Any]:
-    """{loop, base, folder, running, steps: [{name, kind, iteration, title, status, ref, numbers, seconds}]}.
-
-    status: done, running (a process holds the loop), stopped (begun, and nobody is at it), failed or "to do". OvtError
-    where there is no loop of this name.
-    """
-    folder = home.loops / name
-    try:
-        recipe = LoopRecipe.model_validate_json((folder / RECIPE).read_bytes())
-    except FileNotFoundError:
-        there = ", ".join(loop_names(home)) or "none yet"
-        raise OvtError(f"no loop is named {name!r} under {home.loops}; there are: {there}") from None
-    except (OSError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise OvtError(f"{folder / RECIPE} cannot be read ({first}): run the loop again") from None
-    running = is_locked(folder)
-    steps = [describe(step, read_record(folder, step.name), running) for step in plan_steps(recipe)]
-    return {"loop": name, "base": recipe.base, "folder": str(folder), "running": running, "steps": steps}
-
-
-def describe(step: Step, record: StepRecord | None, running: bool) -> dict[str, Any]:
-    """A step and where it stands, as plain data."""
-    about = {key: value for key, value in asdict(step).items() if key in ("name", "kind", "iteration")}
-    about["title"] = step.title
-    if record is None:
-        return about | {"status": "to do", "ref": None, "numbers": {}, "seconds": 0.0}
-    status = record.status if record.status != "running" or running else "stopped"
-    return about | {
-        "status": status,
-        "ref": record.ref,
-        "numbers": record.numbers,
-        "seconds": round(record.seconds, 1),
-    }
 
 
 def status_tree(status: dict[str, Any]) -> Tree:
@@ -89,7 +42,8 @@ def step_table(steps: Iterable[dict[str, Any]]) -> Table:
     for step in steps:
         state = Text(step["status"].ljust(STATUS_WIDTH), STYLES[step["status"]])
         what = told(step) if step["status"] in ("done", "failed") else step["title"]
-        table.add_row(shown(step["name"]), state, clock(step["seconds"]), shown(what, "" if step["ref"] else "dim"))
+        time = duration(step["seconds"]) if step["seconds"] >= 0.5 else ""
+        table.add_row(shown(step["name"]), state, time, shown(what, "" if step["ref"] else "dim"))
     return table
 
 
@@ -107,12 +61,3 @@ def told(step: dict[str, Any]) -> str:
         return f"{gain}{'; ' + numbers['failed'] if numbers['failed'] else ', passed'}"
     known = (("steps", "{:,} steps"), ("last_loss", "loss {:.3f}"), ("last_reward", "reward {:.3f}"))
     return ", ".join([f"{step['ref']}", *(form.format(numbers[key]) for key, form in known if key in numbers)])
-
-
-def clock(seconds: float) -> str:
-    """1:02:03, 4:12, or nothing for no time."""
-    if seconds < 0.5:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

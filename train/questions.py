@@ -1,0 +1,137 @@
+"""Which questions of a version a stage of RL asks, and in which order.
+
+    question_id       split  difficulty  pass_rate  left_out
+    1f0c2d3e4a5b6c7d  sft    medium           0.5   null
+    77aa01f0c2d3e4a5  rl     unsolved         0.0   difficulty
+
+The paper's last recipe trains on the medium questions with the vision tower frozen, then on the hard ones: two stages,
+each a run of its own (`[[rl]]` twice), the second from the model of the first.
+"""
+
+import random
+from collections.abc import Collection
+from math import ceil
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
+from ovt.train import devices, rollouts, runs
+from ovt.train.lengths import length_limit, measured
+from ovt.train.models import load_processor
+from ovt.train.runs import Run
+from ovt.train.settings import QuestionsSection, RlSection
+from ovt.train.training import Fed, Training
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty", "pass_rate"]
+
+
+def choose_questions(training: Training[RlSection]) -> Fed:
+    """The questions that are asked, in the version's order (COLUMNS). OvtError where there is none."""
+    import datasets
+
+    settings, splits = training.settings, training.splits
+    dataset = datasets.concatenate_datasets([rows.dataset.select_columns(COLUMNS) for rows in splits])
+    questions = measured_questions(training, dataset)
+    if settings.questions.sure == "rollouts":
+        questions = update_rates(questions, rollouts.pass_rates(parent_run(training.order.model, training.home)))
+    marked = mark(questions, settings.questions).with_row_index()
+    asked = marked.filter(pl.col("left_out").is_null())
+    left_out = describe_left_out(marked)
+    told = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
+    if asked.is_empty():
+        raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
+    longest = asked.select(pl.max("prompt_tokens", "image_tokens")).row(0)
+    note = f"left out of {splits[0].ref}: {told}; {len(asked):,} questions are asked" if left_out else ""
+    return Fed(dataset.select(asked["index"].to_list()), None, left_out, note, longest)
+
+
+def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.DataFrame:
+    """The questions of all splits with their tokens, and the reason "too_long" where a response would have no room."""
+    room = prompt_limit(training.where, training.settings)
+    processor = load_processor(training.where, training.settings.max_pixels)
+    with devices.main_first():
+        lengths = pl.concat([measured(rows, processor, None, training.home) for rows in training.splits])
+    said = pl.DataFrame({name: dataset[name][:] for name in ("question_id", "difficulty", "pass_rate")})
+    too_long = pl.when(pl.col("prompt_tokens") > room).then(pl.lit("too_long"))
+    tokens = lengths.select("prompt_tokens", "image_tokens", "reason")
+    return said.hstack(tokens).with_columns(pl.coalesce("reason", too_long).alias("reason"))
+
+
+def prompt_limit(where: str, settings: RlSection) -> int:
+    """The tokens that a prompt may have: max_prompt_length, and no more than the context leaves beside a response.
+
+    RecipeError where a response alone fills the context.
+    """
+    context = length_limit(where, None)
+    if context is None:
+        return settings.questions.max_prompt_length
+    if settings.max_completion_length >= context:
+        raise RecipeError(
+            f"max_completion_length = {settings.max_completion_length} leaves no room for a prompt in the {context} "
+            f"tokens of {where}'s context: lower it"
+        )
+    return min(settings.questions.max_prompt_length, context - settings.max_completion_length)
+
+
+def parent_run(model: str, home: Home) -> Run:
+    """The run that a model comes from; OvtError where it is none of this home."""
+    if model not in runs.run_names(home):
+        raise OvtError(f'questions.sure = "rollouts" needs the model of an RL run, not {model}: use "stored" or "keep"')
+    return runs.open_run(model, home)
+
+
+def mark(questions: pl.DataFrame, section: QuestionsSection) -> pl.DataFrame:
+    """The table with `left_out`: why a question is not asked, null where it is.
+
+    questions   question_id, difficulty, pass_rate, and reason (why it cannot be fed to the model, or null)
+    """
+    check_buckets(questions, section.difficulty)
+    elsewhere = pl.lit(bool(section.difficulty)) & ~pl.col("difficulty").is_in(section.difficulty).fill_null(False)
+    sure = pl.lit(section.sure != "keep") & pl.col("pass_rate").is_in([0.0, 1.0]).fill_null(False)
+    repeated = pl.int_range(pl.len()).over("question_id") > 0
+    why = (
+        pl.when(pl.col("reason").is_not_null())
+        .then(pl.col("reason"))
+        .when(repeated)
+        .then(pl.lit("repeated"))
+        .when(elsewhere)
+        .then(pl.lit("difficulty"))
+        .when(sure)
+        .then(pl.lit("sure"))
+    )
+    return questions.with_columns(why.alias("left_out"))
+
+
+def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:
+    """OvtError for a bucket that no question is in."""
+    there = dict(questions.drop_nulls("difficulty")["difficulty"].value_counts(sort=True).iter_rows())
+    if missing := [name for name in wanted if name not in there]:
+        known = ", ".join(f"{name} {count:,}" for name, count in there.items()) or "none"
+        raise OvtError(f"no question is {missing[0]!r}: its version has {known}; choose among these in difficulty")
+
+
+def update_rates(questions: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+    """The table with the pass rates that were measured (question_id, pass_rate) in place of those stored."""
+    newer = rates.rename({"pass_rate": "newer"})
+    joined = questions.join(newer, on="question_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("newer", "pass_rate").alias("pass_rate")).drop("newer")
+
+
+def asked_in_order(count: int, places: int, seed: int) -> list[int]:
+    """`places` picks among `count` questions: each once in an order drawn from the seed, then each once again, …"""
+    drawn: list[int] = []
+    for turn in range(ceil(places / count)):
+        order = list(range(count))
+        random.Random(f"{seed}-{turn}").shuffle(order)
+        drawn += order
+    return drawn[:places]
+
+
+def describe_left_out(marked: pl.DataFrame) -> dict[str, int]:
+    """How many questions were left out, by reason."""
+    return dict(marked["left_out"].drop_nulls().value_counts(sort=True).iter_rows())

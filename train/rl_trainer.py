@@ -1,0 +1,209 @@
+"""Reinforcement on a version's questions by TRL's GRPOTrainer, rewarded by `ovt.verifiers`.
+
+What is ours is around it: which questions are asked (questions.py), the reward (reward.py), the batches, which stay
+the same on any number of devices (arguments.py), the rollouts kept as tables (rollouts.py), alarms and a watchdog, and
+a run that resumes where it stopped.
+"""
+
+import io
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from ovt.core.home import Home
+from ovt.train import devices, rollouts
+from ovt.train.arguments import plan_batches, rl_arguments
+from ovt.train.data import place_images
+from ovt.train.models import adapter_base, load_model, load_processor
+from ovt.train.questions import asked_in_order, choose_questions
+from ovt.train.reward import Grader, Judged, Reward, open_grader
+from ovt.train.runs import Run, read_log
+from ovt.train.settings import RlSection
+from ovt.train.training import Fed, Kind, Options, Training, make_order, train
+from ovt.train.weights import make_lora, prepare_model
+from ovt.verifiers import VERSION
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+    from trl import GRPOTrainer
+
+DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
+
+
+def rl(
+    version: Any,
+    model: Any,
+    settings: RlSection | Mapping[str, Any] | None = None,
+    home: Home | Path | str | None = None,
+    **options: Unpack[Options],
+) -> Run:
+    """Reinforces a model on a version's questions, as `sft` fine-tunes: one stage. The next starts from this one's run.
+
+        run = ovt.train.rl("charts@2", "charts-sft", {"max_steps": 100})
+        run = ovt.train.rl("charts@2", run, {"questions": {"difficulty": ["hard"]}})
+
+    A run that stalls ends the process with code 130. Raises what `training.train` does.
+    """
+    return train(RL, make_order(RlSection, (version, model), settings, home, options))
+
+
+@contextmanager
+def make_trainer(
+    training: Training[RlSection], fed: Fed, run: Run, checkpoint: Path | None
+) -> Generator["GRPOTrainer"]:
+    """TRL's trainer on these questions, with its reward and alarms, watched. checkpoint: where the run resumes."""
+    from ovt.train.callbacks import Watchdog
+
+    settings = training.settings
+    with devices.main_first():
+        rollouts.forget_after(run.rollouts, int(checkpoint.name.split("-")[1]) if checkpoint else 0)
+    stalled = f"no step for {settings.stall_s:,.0f} s: stopped; the last checkpoint is kept; resume with: "
+    with (
+        Watchdog(settings.stall_s, stalled + training.order.again) as dog,
+        open_grader(settings.alarms.second_opinion) as grader,
+    ):
+        trainer = build_trainer(training, fed, run, checkpoint, grader)
+        trainer.add_callback(dog)
+        yield trainer
+
+
+def build_trainer(
+    training: Training[RlSection], fed: Fed, run: Run, checkpoint: Path | None, grader: Grader | None
+) -> "GRPOTrainer":
+    """As `make_trainer`, with nobody watching."""
+    import transformers
+    from trl import GRPOConfig, GRPOTrainer
+
+    from ovt.train.callbacks import RaiseAlarms
+
+    settings, where = training.settings, training.where
+    arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
+    batches = plan_batches(settings, devices.world_size())
+    places = ceil(arguments["max_steps"] / batches.steps_per_rollout) * batches.questions
+    processor = load_processor(where, settings.max_pixels)
+    transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
+    model = prepare_policy(run, where, settings, checkpoint)
+    kind = settings.reward.kind or training.rows.verify_kind
+    keep = partial(keep_rollouts, run, ending_tokens(model, processor))
+    quiet_libraries()
+    return GRPOTrainer(
+        model=model,
+        reward_funcs=Reward(settings, kind, grader, keep),
+        args=GRPOConfig(**arguments),
+        train_dataset=lay_out(fed.train, places, settings.seed),
+        processing_class=processor,
+        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
+        callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
+    )
+
+
+def prepare_policy(run: Run, where: str, settings: RlSection, checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train, from a LoRA adapter's merged copy where it is one.
+
+    TRL loads the reference from the place that the model's configuration names: where the run began, on disk.
+    """
+    start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
+    model = prepare_model(start, settings, checkpoint)
+    model.config._name_or_path = start
+    return model
+
+
+def merged_start(run: Run, where: str) -> str:
+    """A folder of the run with the adapter of `where` merged into its base: TRL's reference would lack the adapter."""
+    folder = run.path / "start"
+    with devices.main_first():
+        if not (folder / "config.json").is_file():
+            load_model(where).save_pretrained(folder)
+    return str(folder)
+
+
+def ending_tokens(model: "PreTrainedModel", processor: Any) -> frozenset[int]:
+    """The tokens that end a response."""
+    ends = model.generation_config.eos_token_id if model.generation_config else None
+    several = ends if isinstance(ends, list) else [ends]
+    return frozenset(end for end in (*several, processor.tokenizer.eos_token_id) if end is not None)
+
+
+def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
+    """Writes this process's part of a batch."""
+    rank = int(os.environ.get("RANK", "0"))
+    rollouts.write(rollouts.to_table(judged, ends, run.name, rank), run.rollouts, judged.step, rank)
+
+
+def quiet_libraries() -> None:
+    """Drops what TRL says of an abstention: it is counted, and needs no page of its inputs."""
+    import logging
+
+    loud = "All reward functions returned None"
+    logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda record: loud not in record.getMessage())
+
+
+def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":
+    """The questions in the order in which they are asked, as often as they are; one row per place.
+
+    TRL reads every row of a rollout batch again in every micro-step: images are decoded once.
+    """
+    import datasets
+
+    stored = questions.cast_column("images", datasets.List(datasets.Image(decode=False)))
+    ordered = stored.select(asked_in_order(len(questions), places, seed))
+    return ordered.remove_columns(["difficulty", "pass_rate"]).with_transform(read_questions)
+
+
+def read_questions(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Rows as the trainer takes them: images decoded, and at their `<image>` tags in the prompt."""
+    images = [[decoded(image["bytes"]) for image in row] for row in batch["images"]]
+    placed = [place_images(turns, row) for turns, row in zip(batch["prompt"], images, strict=True)]
+    return batch | {"prompt": [turns for turns, _ in placed], "images": [row for _, row in placed]}
+
+
+@lru_cache(DECODED)
+def decoded(content: bytes) -> Any:
+    """The picture in an image file's bytes."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
+
+
+def describe_result(training: Training[RlSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
+    """What a finished run tells: steps, questions, rewards (means of a tenth of the steps), seconds, alarms.
+
+    reward_share   the part of the time in steps that judging took
+    """
+    lines = [line for line in read_log(run.log_path) if "reward" in line]
+    rewards = [line["reward"] for line in lines if line["reward"] is not None]
+    tenth = max(1, len(rewards) // 10)
+    judging = sum(line.get("reward_s") or 0.0 for line in lines)
+    stepping = sum(line.get("step_time") or 0.0 for line in lines)
+    return {
+        "steps": trainer.state.global_step,
+        "questions": len(fed.train),
+        "left_out": fed.left_out,
+        "first_reward": sum(rewards[:tenth]) / tenth if rewards else None,
+        "last_reward": sum(rewards[-tenth:]) / tenth if rewards else None,
+        "verdicts": int(sum(line.get("verdicts") or 0 for line in lines)),
+        "reward_s": round(judging, 3),
+        "reward_share": round(judging / stepping, 5) if stepping else None,
+        "alarms": [kind for line in lines for kind in line.get("alarms", ())],
+        "train_s": max((line["time_s"] for line in lines), default=0.0),
+    }
+
+
+RL = Kind(
+    "rl",
+    splits=lambda settings: settings.questions.splits,
+    choose=choose_questions,
+    arguments=lambda settings, fed, world: rl_arguments(settings, len(fed.train), world),
+    batches=plan_batches,
+    trainer=make_trainer,
+    result=describe_result,
+    stops=lambda settings: (plan_batches(settings, devices.world_size()).steps_per_rollout, "batch of rollouts"),
+    verifier=lambda rows: VERSION,
+)

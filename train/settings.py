@@ -1,0 +1,221 @@
+"""The settings of a training: `[sft]` and `[rl]` in a recipe, `SftSection` and `RlSection` in Python.
+
+Where they mean the same they have TRL's names; defaults are the paper's. Importing this loads no trainer.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from ovt.core.section import Section
+from ovt.verifiers import KINDS
+
+GraderName = Literal["exact", "math-verify", "none"]
+
+
+def share_or_count(value: float) -> float:
+    """A share below 1, or a whole number from 1 on; ValueError between."""
+    if value > 1 and value % 1:
+        raise ValueError("give a share below 1, or a whole number")
+    return value
+
+
+def steps_or_all(value: int) -> int:
+    """A number of steps, or -1 for as many as the epochs have."""
+    if value < 1 and value != -1:
+        raise ValueError("give a number of steps, or -1 for as many as the epochs have")
+    return value
+
+
+def listed(value: Any) -> Any:
+    """A name alone as a list of it."""
+    return [value] if isinstance(value, str) else value
+
+
+def known_kind(kind: str) -> str:
+    """The kind, where the verifier has it; ValueError else."""
+    if kind not in KINDS:
+        raise ValueError(f"the verifier knows {', '.join(KINDS)}")
+    return kind
+
+
+ShareOrCount = Annotated[float, AfterValidator(share_or_count)]
+Steps = Annotated[int, AfterValidator(steps_or_all)]
+Names = Annotated[list[str], BeforeValidator(listed)]
+
+
+class LoraSection(Section):
+    """Low-rank adapters instead of whole weights; peft's names. target_modules is "all-linear" or names of layers."""
+
+    r: int = Field(16, ge=1)
+    lora_alpha: float = Field(32, gt=0)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: Annotated[
+        str | list[str], AfterValidator(lambda asked: asked if asked == "all-linear" else listed(asked))
+    ] = "all-linear"
+
+
+class TrainerSection(Section):
+    """The settings that every training has.
+
+    max_pixels                larger images are shrunk to this many pixels
+    activation_checkpointing  recompute activations instead of keeping them; null: where there is an accelerator
+    bf16                      compute in bfloat16 (weights stay float32 while they are trained); null: where it can
+    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, as they are
+    """
+
+    max_pixels: int = Field(262_144, ge=784)
+    freeze_vision_tower: bool = False
+    lora: LoraSection | None = None
+    save_total_limit: int = Field(2, ge=1)
+    logging_steps: int = Field(1, ge=1)
+    activation_checkpointing: bool | None = None
+    bf16: bool | None = None
+    attn_implementation: str | None = None
+    report_to: Names = Field(default_factory=list)
+    seed: int = Field(42, ge=0)
+    trainer: dict[str, Any] = Field(default_factory=dict)
+
+
+class SftSection(TrainerSection):
+    """How to fine-tune; TRL's names where they mean the same, the paper's values.
+
+    global_batch_size             rows per optimizer step, whatever the number of devices
+    per_device_train_batch_size   rows at once on a device; null: as many as divide the share, 8 at most
+    train_sampling_strategy       how rows share micro-batches; "batch_rebalance": those of a step, drawn at random,
+                                  are put together by length, which saves padding and changes no gradient
+    warmup_steps                  a share of all steps below 1, else a number of steps
+    max_length                    tokens of a row, image tokens included; longer rows are left out, never cut; null: the
+                                  model's context
+    eval_size                     rows held out, by image: a share below 1, else a number of rows
+    eval_steps                    evaluate (and keep a checkpoint) this often when rows are held out; null: save_steps
+    load_best_model_at_end        whether the model is the checkpoint with the lowest evaluation loss, where rows are
+                                  held out, or the last one
+    save_steps                    a checkpoint this often: steps, or a share of all steps below 1
+    """
+
+    learning_rate: float = Field(5e-7, gt=0)
+    num_train_epochs: float = Field(1.0, gt=0)
+    max_steps: Steps = -1
+    global_batch_size: int = Field(32, ge=1)
+    per_device_train_batch_size: int | None = Field(None, ge=1)
+    train_sampling_strategy: Literal["random", "sequential", "group_by_length", "batch_rebalance"] = "batch_rebalance"
+    lr_scheduler_type: str = "cosine"
+    warmup_steps: ShareOrCount = Field(0.1, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, ge=0)
+    max_length: int | None = Field(None, ge=1)
+    eval_size: ShareOrCount = Field(0.0, ge=0)
+    eval_steps: ShareOrCount | None = Field(None, gt=0)
+    load_best_model_at_end: bool = True
+    save_steps: ShareOrCount = Field(50, gt=0)
+    dataloader_num_workers: int | None = Field(None, ge=0)
+
+
+class QuestionsSection(Section):
+    """Which questions are asked; both splits of a version hold images, prompts and answers.
+
+    splits        "sft" (solved by the model that wrote the version) and "rl" (answered, but never right)
+    difficulty    the version's buckets: easy, medium, hard, unsolved; empty: all
+    sure          what becomes of questions that are sure to be answered alike every time, right or wrong, so that a
+                  group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
+                  or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
+    max_prompt_length   tokens, image tokens included; longer prompts are left out, and those that the model's context
+                        has no room for beside a response of max_completion_length
+    """
+
+    splits: tuple[Literal["sft", "rl"], ...] = Field(("sft", "rl"), min_length=1)
+    difficulty: list[str] = Field(default_factory=list)
+    sure: Literal["keep", "stored", "rollouts"] = "keep"
+    max_prompt_length: int = Field(6144, ge=1)
+
+
+class RewardSection(Section):
+    """What a rollout is worth beside its verdict; a weight of 0 is off.
+
+    kind            how answers are compared, one of `ovt.verifiers.KINDS`; null: as the version was verified
+    format_weight   added for a response of the form <think>…</think> … <answer>…</answer>
+    length_weight   taken off at max_completion_length, and in proportion over the last `length_cache` tokens before it
+                    (DAPO, equation 13)
+    """
+
+    kind: Annotated[str, AfterValidator(known_kind)] | None = None
+    format_weight: float = Field(0.0, ge=0)
+    length_weight: float = Field(0.0, ge=0)
+    length_cache: int = Field(512, ge=1)
+
+
+class AlarmSection(Section):
+    """When to warn. Means are taken over `window` logged steps, so nothing is told before there are so many.
+
+    second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
+    divergence       reward up by this and that grader down by this, from the first half of two windows to the second
+    length_ratio     the mean length below 1/ratio of the first window's, or above ratio times it
+    truncated        share of responses cut off at max_completion_length
+    same             share of groups with one reward for all
+    kl               mean KL divergence per token from the model that the stage began with
+    """
+
+    window: int = Field(20, ge=1)
+    second_opinion: GraderName = "exact"
+    divergence: float = Field(0.05, gt=0)
+    length_ratio: float = Field(2.0, gt=1)
+    truncated: float = Field(0.5, gt=0)
+    same: float = Field(0.8, gt=0)
+    kl: float = Field(0.5, gt=0)
+
+
+class RlSection(TrainerSection):
+    """How to reinforce, one stage; TRL's names where they mean the same, the paper's values.
+
+    num_generations               rollouts per question, a group
+    rollout_batch_size            questions that are answered at once, by one state of the model
+    global_batch_size             questions per optimizer step, whatever the number of devices
+    per_device_train_batch_size   rollouts at once on a device in a training pass; null: as many as divide its share, 8
+                                  at most
+    num_train_epochs, max_steps   how often each question is asked, or how many optimizer steps (-1: by epochs)
+    max_completion_length         tokens of a response; longer ones are cut off
+    beta                          weight of the KL divergence (k3) from the model that the stage begins with
+    save_steps                    a checkpoint this often, in steps, rounded up to whole batches of rollouts
+    use_vllm                      rollouts by vLLM; null: where there is a GPU and vllm is installed, transformers else
+    vllm_mode                     "colocate" (on the training GPUs) or "server" (`trl vllm-serve`, vllm_server_base_url)
+    stall_s                       seconds without a step until the run is stopped
+    """
+
+    questions: QuestionsSection = QuestionsSection()
+    reward: RewardSection = RewardSection()
+    alarms: AlarmSection = AlarmSection()
+    num_generations: int = Field(5, ge=2)
+    rollout_batch_size: int = Field(512, ge=1)
+    global_batch_size: int = Field(128, ge=1)
+    per_device_train_batch_size: int | None = Field(None, ge=1)
+    num_train_epochs: float = Field(1.0, gt=0)
+    max_steps: Steps = -1
+    max_completion_length: int = Field(2048, ge=1)
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(0.99, gt=0, le=1)
+    beta: float = Field(0.01, ge=0)
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    learning_rate: float = Field(1e-6, gt=0)
+    lr_scheduler_type: str = "constant"
+    warmup_steps: ShareOrCount = Field(0.0, ge=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    max_grad_norm: float = Field(1.0, ge=0)
+    use_vllm: bool | None = None
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    vllm_server_base_url: str | None = None
+    vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
+    vllm_tensor_parallel_size: int = Field(1, ge=1)
+    save_steps: int = Field(4, ge=1)
+    stall_s: float = Field(3600.0, gt=0)
+
+    @model_validator(mode="after")
+    def check_batches(self) -> Self:
+        if self.rollout_batch_size % self.global_batch_size:
+            raise ValueError(
+                f"rollout_batch_size = {self.rollout_batch_size} is no multiple of global_batch_size = "
+                f"{self.global_batch_size}: every question of a rollout batch is learned from in one step; change one "
+                "of the two"
+            )
+        return self

@@ -1,0 +1,145 @@
+"""Supervised fine-tuning on a version's responses, by TRL's SFTTrainer.
+
+What is ours is around it: which rows fit, the batch that stays the same on any number of devices, checkpoints that
+others can load, and a run that resumes where it stopped.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.train import devices
+from ovt.train.arguments import sft_arguments
+from ovt.train.data import Rows, make_collator, set_aside
+from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured
+from ovt.train.models import load_processor
+from ovt.train.runs import Run, read_log
+from ovt.train.settings import SftSection
+from ovt.train.training import Fed, Kind, Options, Training, make_order, train
+from ovt.train.weights import make_lora, prepare_model
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from trl import SFTTrainer
+
+
+def sft(
+    version: Any,
+    model: Any,
+    settings: SftSection | Mapping[str, Any] | None = None,
+    home: Home | Path | str | None = None,
+    **options: Unpack[Options],
+) -> Run:
+    """Fine-tunes a model on the verified responses of a version; call it again to resume, or to find it done.
+
+        run = ovt.train.sft("charts@2", "Qwen/Qwen2.5-VL-7B-Instruct", {"max_steps": 100})
+        run.model, run.result["last_loss"]
+
+    version: its name, folder or Hub id, or the object; model: "pocket", a run or its name, a folder or a Hub id.
+    Raises what `training.train` does.
+    """
+    return train(SFT, make_order(SftSection, (version, model), settings, home, options))
+
+
+def choose_rows(training: Training[SftSection]) -> Fed:
+    """The rows that fit, and those of them that are held out. OvtError where none fits."""
+    settings, rows = training.settings, training.rows
+    processor = load_processor(training.where, settings.max_pixels)
+    limit = length_limit(training.where, settings.max_length)
+    with devices.main_first():
+        lengths = measured(rows, processor, limit, training.home)
+    fits = fit(lengths)
+    if not fits:
+        raise OvtError(why_none(rows, lengths, limit))
+    fitting = with_lengths(rows.dataset, lengths).select(fits)
+    train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
+    shuffled = fitting.select(train_on).shuffle(settings.seed)  # "batch_rebalance" draws the same order for every seed
+    left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
+    note = f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them" if left_out else ""
+    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
+
+
+def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
+    """The columns that are fed, and `length`, each row's tokens: by it the sampler puts like rows together."""
+    from datasets import Dataset, concatenate_datasets
+
+    tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).fill_null(0)
+    column = Dataset.from_dict({"length": lengths.select(tokens).to_series().to_list()})
+    return concatenate_datasets([dataset.select_columns(["images", "prompt", "completion"]), column], axis=1)
+
+
+def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
+    """The line that says why no row of a version can be trained on."""
+    reasons = set(lengths["reason"].to_list())
+    if reasons == {"image_missing"}:
+        return (
+            f"{rows.ref} has no images: ovt trains vision-language models; give a version whose questions have images"
+        )
+    if reasons == {"too_long"}:
+        longest = lengths.select(pl.col("prompt_tokens") + pl.col("completion_tokens")).to_series()
+        return f"every row of {rows.ref} is longer than {limit:,} tokens (shortest {longest.min():,}): raise max_length"
+    return f"no row of {rows.ref} can be trained on: {describe_refused(lengths)}; `ovt train preview` shows them"
+
+
+@contextmanager
+def make_trainer(
+    training: Training[SftSection], fed: Fed, run: Run, checkpoint: Path | None
+) -> Generator["SFTTrainer"]:
+    """TRL's trainer on these rows. checkpoint: where the run resumes."""
+    import transformers
+    from trl import SFTConfig, SFTTrainer
+
+    from ovt.train.callbacks import EvaluateAtEnd
+
+    settings = training.settings
+    processor = load_processor(training.where, settings.max_pixels)
+    transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
+    evaluates = fed.held_out is not None
+    yield SFTTrainer(
+        model=prepare_model(training.where, settings, checkpoint),
+        args=SFTConfig(**sft_arguments(settings, evaluates, devices.world_size(), run.checkpoints)),
+        train_dataset=fed.train,
+        eval_dataset=fed.held_out,
+        processing_class=processor,
+        data_collator=make_collator(processor),
+        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
+        callbacks=[EvaluateAtEnd()],
+    )
+
+
+def describe_result(training: Training[SftSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
+    """What a finished run tells: steps, rows, losses, tokens, seconds."""
+    lines = read_log(run.log_path)
+    losses = [line["loss"] for line in lines if "loss" in line]
+    held = [line["eval_loss"] for line in lines if "eval_loss" in line]
+    best = training.settings.load_best_model_at_end and bool(held)
+    return {
+        "steps": trainer.state.global_step,
+        "train_rows": len(fed.train),
+        "eval_rows": len(fed.held_out) if fed.held_out else 0,
+        "left_out": fed.left_out,
+        "first_loss": losses[0] if losses else None,
+        "last_loss": losses[-1] if losses else None,
+        "eval_loss": (min(held) if best else held[-1]) if held else None,
+        "best_step": trainer.state.best_global_step if best else None,
+        "tokens": next((line["num_tokens"] for line in reversed(lines) if "num_tokens" in line), None),
+        "train_s": max((line["time_s"] for line in lines), default=0.0),
+    }
+
+
+SFT = Kind(
+    "sft",
+    splits=lambda settings: ("sft",),
+    choose=choose_rows,
+    arguments=lambda settings, fed, world: sft_arguments(settings, fed.held_out is not None, world),
+    batches=lambda settings, world: devices.split_batch(
+        settings.global_batch_size, settings.per_device_train_batch_size, world
+    ),
+    trainer=make_trainer,
+    result=describe_result,
+)

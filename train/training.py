@@ -1,0 +1,235 @@
+"""The way of every training, of which SFT and RL are two kinds (sft_trainer.py, rl_trainer.py).
+
+an order → the model's place and the version's rows → the run's folder: new, resumed, found done, or refused
+         → TRL's trainer from the last checkpoint to the end → the model in its place → its card
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
+
+from ovt import __version__
+from ovt.core.home import Home
+from ovt.train import devices, runs
+from ovt.train.card import write_card
+from ovt.train.data import Rows, Split, load_splits
+from ovt.train.models import resolve_model, weights_revision
+from ovt.train.runs import Run, RunRecord
+from ovt.train.settings import TrainerSection
+from ovt.verifiers import VERSION
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import Trainer
+
+Say = Callable[[str], None]
+Settings = TypeVar("Settings", bound=TrainerSection)
+
+
+def tell(line: str) -> None:
+    """A line for people, beside what a command prints."""
+    if devices.is_main():
+        print(f"ovt: {line}", file=sys.stderr)
+
+
+class Options(TypedDict, total=False):
+    """What `sft` and `rl` take besides. name: the run's (else from the version's); resume: False trains anew under the
+    name; git_commit: noted in the record; again: the line that resumes it, for messages; say: takes lines for people.
+    """
+
+    name: str | None
+    resume: bool
+    git_commit: str | None
+    again: str
+    say: Say
+
+
+@dataclass(frozen=True)
+class Order(Generic[Settings]):
+    """What is to be trained, and how. data: a version by name, folder or Hub id; model: see `resolve_model`; the rest
+    as in `Options`.
+    """
+
+    data: str
+    model: str
+    settings: Settings
+    home: Home
+    name: str | None = None
+    resume: bool = True
+    git_commit: str | None = None
+    again: str = "the same call"
+    say: Say = tell
+
+
+@dataclass(frozen=True)
+class Training(Generic[Settings]):
+    """An order with its model and data found. where: the model's folder or Hub id; splits: at least one."""
+
+    order: Order[Settings]
+    where: str
+    splits: Sequence[Rows]
+
+    @property
+    def settings(self) -> Settings:
+        return self.order.settings
+
+    @property
+    def home(self) -> Home:
+        return self.order.home
+
+    @property
+    def rows(self) -> Rows:
+        return self.splits[0]
+
+
+@dataclass(frozen=True)
+class Fed:
+    """The rows that are trained on.
+
+    train      rows to learn from, or questions to ask; held_out: rows to evaluate on
+    left_out   how many of the version's rows are not used, by reason; note: the same for people, "" where none is
+    longest    (tokens of the longest row or prompt, image tokens of the one with most)
+    """
+
+    train: "Dataset"
+    held_out: "Dataset | None"
+    left_out: dict[str, int]
+    note: str
+    longest: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Settings]):
+    """What a kind of training has of its own.
+
+    splits      of a version that it reads
+    choose      the rows that are used; OvtError where there are none
+    arguments   TRL's arguments on so many devices; RecipeError for what cannot be
+    batches     how batches are cut for so many devices; RecipeError where they do not come out even
+    trainer     TRL's trainer, from a checkpoint or the beginning, for the length of a block
+    result      what a finished run tells of itself
+    stops       (every so many steps, what these are called): where a training can be stopped and resumed
+    verifier    the version of the verifier whose verdicts are learned from
+    """
+
+    name: Literal["sft", "rl"]
+    splits: Callable[[Settings], Sequence[Split]]
+    choose: Callable[[Training[Settings]], Fed]
+    arguments: Callable[[Settings, Fed, int], dict[str, Any]]
+    batches: Callable[[Settings, int], Any]
+    trainer: Callable[[Training[Settings], Fed, Run, Path | None], AbstractContextManager["Trainer"]]
+    result: Callable[[Training[Settings], Fed, Run, "Trainer"], dict[str, Any]]
+    stops: Callable[[Settings], tuple[int, str]] = field(default=lambda settings: (1, "step"))
+    verifier: Callable[[Rows], str | None] = field(default=lambda rows: rows.verifier_version)
+
+
+def make_order(
+    section: type[Settings],
+    what: tuple[Any, Any],
+    settings: Settings | Mapping[str, Any] | None,
+    home: Home | Path | str | None,
+    options: Options,
+) -> Order[Settings]:
+    """The order that a call from Python makes. what: (version, model), each an object or a name.
+
+    RecipeError for settings that are none of this section's.
+    """
+    from ovt.core.section import read_section
+
+    version, model = what
+    chosen: Any = settings
+    if not isinstance(settings, section):
+        chosen = read_section(section, dict(chosen or {}), "settings")
+    place = home if isinstance(home, Home) else Home.locate(Path(home) if home else None)
+    return Order(getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, place, **options)
+
+
+def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
+    """The finished run of an order; one with equal inputs is resumed, or found done.
+
+    Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt. OvtError for whatever cannot be trained on,
+    and for a full disk, which leaves the last whole checkpoint.
+    """
+    devices.check_devices()
+    training = prepare(kind, order)
+    record = make_record(kind, training)
+    if not order.resume:  # what is refused replaces nothing
+        kind.arguments(order.settings, kind.choose(training), devices.world_size())
+    run = runs.begin(record, order.home, order.name, order.resume)
+    if run.done:
+        order.say(f"run {run.name} is done already: {run.model}")
+        return run
+    with runs.held(run, devices.is_main()):
+        fed = kind.choose(training)
+        if fed.note:
+            order.say(fed.note)
+        return run_trainer(kind, training, fed, run)
+
+
+def train_stages(kind: Kind[Settings], order: Order[Settings], stages: Sequence[Settings]) -> list[Run]:
+    """A run for each stage, each from the model of the one before; of several, the name becomes name-1, name-2, …"""
+    done: list[Run] = []
+    for number, settings in enumerate(stages, 1):
+        name = f"{order.name}-{number}" if order.name and len(stages) > 1 else order.name
+        model = done[-1].name if done else order.model
+        done.append(train(kind, replace(order, settings=settings, name=name, model=model)))
+    return done
+
+
+def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
+    """The model and the rows of an order; a version of the Hub comes home first."""
+    where = resolve_model(order.model, order.home)
+    with devices.main_first():
+        splits = load_splits(order.data, kind.splits(order.settings), order.home)
+    verified = splits[0].verifier_version
+    if verified not in (None, VERSION):
+        order.say(f"{splits[0].ref} was verified by verifier {verified}, this is {VERSION}: see `ovt verify parity`")
+    return Training(order, where, splits)
+
+
+def make_record(kind: Kind[Settings], training: Training[Settings]) -> RunRecord:
+    """What a run will be made of, under the name of its data and kind."""
+    order, rows = training.order, training.rows
+    return RunRecord(
+        name=f"{Path(rows.ref).name.partition('@')[0]}-{kind.name}",
+        kind=kind.name,
+        model=order.model,
+        model_revision=weights_revision(training.where),
+        data=rows.ref,
+        data_hash=rows.content_hash,
+        parents=[rows.ref, order.model],
+        settings=order.settings.model_dump(mode="json"),
+        seed=order.settings.seed,
+        verifier_version=kind.verifier(rows),
+        ovt_version=__version__,
+        git_commit=order.git_commit,
+        libraries=runs.libraries(),
+    )
+
+
+def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, run: Run) -> Run:
+    """Trains from the last checkpoint, if there is one, to the end, and puts the model in its place."""
+    import transformers
+
+    from ovt.train.callbacks import CompleteCheckpoints, LogLines, ShowSteps, StopOnSignal
+    from ovt.train.weights import chosen_checkpoint, take_model
+
+    with StopOnSignal(*kind.stops(training.settings)) as stop, runs.disk_trouble(run):
+        checkpoint = runs.last_checkpoint(run)
+        with kind.trainer(training, fed, run, checkpoint) as trainer:
+            trainer.remove_callback(transformers.PrinterCallback)
+            for callback in (LogLines(run.log_path), ShowSteps(), CompleteCheckpoints(training.where), stop):
+                trainer.add_callback(callback)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            if stop.asked and trainer.state.global_step < trainer.state.max_steps:
+                raise KeyboardInterrupt
+            if not devices.is_main():
+                return run
+            best = getattr(training.settings, "load_best_model_at_end", False)
+            take_model(run, chosen_checkpoint(trainer, best), training.where)
+            done = runs.finish(run, kind.result(training, fed, run, trainer))
+            write_card(done, training.home)
+    return done

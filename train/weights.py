@@ -1,0 +1,171 @@
+"""Weights on their way into a trainer, and from its checkpoint to a model that others can load.
+
+This goes around the trainer's own loading of weights, which for Qwen2.5-VL and its like loads nothing and says so only
+in a warning: checkpoints are saved under the names that the Hub's files have, and read back without translating them
+(transformers issues 43701 and 40187).
+"""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.files import new_folder, replacing
+from ovt.core.home import Home
+from ovt.train import devices, runs
+from ovt.train.arguments import check_targets
+from ovt.train.card import write_card
+from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_model, weights_revision
+from ovt.train.runs import Run, open_finished
+from ovt.train.settings import LoraSection, TrainerSection
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, Trainer
+
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json", ADAPTER)
+
+
+def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train, as the checkpoint has it or as it lies there; float32, for steps far below what bfloat16
+    resolves; a frozen base in its own type.
+    """
+    import warnings
+
+    import torch
+
+    warnings.filterwarnings(
+        "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+    )  # TRL's and peft's use
+    if settings.lora and adapter_base(where):
+        raise OvtError(
+            f"{where} is a LoRA adapter itself: merge it first (`ovt train merge`), then train on the result"
+        )
+    if checkpoint and not settings.lora:
+        model = load_checkpoint(checkpoint, settings.attn_implementation)
+    else:
+        dtype = "auto" if settings.lora and devices.on_accelerator() else torch.float32
+        model = load_model(where, dtype=dtype, attn_implementation=settings.attn_implementation)
+    if settings.lora:
+        check_targets(settings.lora, model)
+    if settings.freeze_vision_tower:
+        model.get_encoder(modality="image").requires_grad_(False)
+    return model
+
+
+def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
+    """peft's configuration, None without adapters; with a frozen vision tower no adapter goes there."""
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    frozen = r".*\b(visual|vision_tower|vision_model|vision_encoder|image_tower)\b.*"
+    return LoraConfig(task_type="CAUSAL_LM", exclude_modules=frozen if frozen_vision else None, **lora.model_dump())
+
+
+def load_checkpoint(checkpoint: Path, attn_implementation: str | None = None) -> "PreTrainedModel":
+    """The model as a checkpoint has it, in float32, for the trainer to go on with: it restores all but the weights."""
+    import torch
+
+    logging.getLogger("transformers.trainer").addFilter(about_names)
+    return load_model(str(checkpoint), dtype=torch.float32, attn_implementation=attn_implementation)
+
+
+def about_names(record: logging.LogRecord) -> bool:
+    """Whether a line of the trainer's is worth reading: not so its lists of names, as the weights are there already."""
+    return not record.getMessage().startswith(("There were missing keys", "There were unexpected keys"))
+
+
+def chosen_checkpoint(trainer: "Trainer", best: bool) -> Path:
+    """The checkpoint that becomes the model: the best by evaluation where asked for and known, or the last."""
+    last = Path(str(trainer.args.output_dir)) / f"checkpoint-{trainer.state.global_step}"
+    found = trainer.state.best_model_checkpoint if best else None
+    return Path(found) if found else last
+
+
+def take_model(run: Run, checkpoint: Path, where: str) -> None:
+    """Makes a checkpoint the run's model: its weights in the base model's type, and the base model's own files.
+
+    where   the base model; run.model appears whole, or stays as it was
+    """
+    with new_folder(run.model) as folder:
+        for pattern in WEIGHTS:
+            for path in checkpoint.glob(pattern):
+                shutil.copyfile(path, folder / path.name)
+        cast_weights(folder, weights_dtype(where))
+        copy_processor(where, folder)
+
+
+def weights_dtype(where: str) -> "torch.dtype":
+    """The type that a model's weights are stored in."""
+    import torch
+    from transformers import AutoConfig
+
+    stored = AutoConfig.from_pretrained(adapter_base(where) or where).dtype
+    return getattr(torch, stored) if isinstance(stored, str) else stored or torch.float32
+
+
+def cast_weights(folder: Path, dtype: "torch.dtype") -> None:
+    """Stores the weights of a folder in this type, file by file; adapters stay as they are."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    if (folder / ADAPTER).is_file() or dtype == torch.float32:
+        return
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file, replacing(path) as made:
+            save_file({name: file.get_tensor(name).to(dtype) for name in file.keys()}, made, file.metadata())  # noqa: SIM118
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        if "dtype" in part:
+            part["dtype"] = str(dtype).removeprefix("torch.")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | None = None) -> Run:
+    """A run's LoRA adapters added into the weights of its base: the run NAME-merged, whose model is the
+    whole one. OvtError for a run that is not done or has no adapters.
+    """
+    source = open_finished(ref, home)
+    where = str(source.model)
+    base = adapter_base(where)
+    if base is None:
+        raise OvtError(f"run {ref} has whole weights already (no {ADAPTER}): use {source.model} as it is")
+    record = source.record.model_copy(
+        update={
+            "name": name or f"{ref}-merged",
+            "kind": "merge",
+            "model": ref,
+            "model_revision": weights_revision(where),
+            "parents": [ref],
+            "ovt_version": __version__,
+            "git_commit": git_commit,
+            "libraries": runs.libraries(),
+            "status": "running",
+            "result": {},
+        }
+    )
+    run = runs.start(record, home)
+    if run.done:
+        return run
+    with runs.held(run), runs.disk_trouble(run):
+        write_merged(run, where, base)
+        if source.log_path.is_file():  # how the adapters were trained: for the card and the curves
+            shutil.copyfile(source.log_path, run.log_path)
+        done = runs.finish(run, source.record.result)
+        write_card(done, home)
+    return done
+
+
+def write_merged(run: Run, where: str, base: str) -> None:
+    """Merges in float32 and stores in the base's type, so that the weights are rounded once."""
+    import torch
+
+    with new_folder(run.model) as folder:
+        load_model(where, dtype=torch.float32).save_pretrained(folder)
+        cast_weights(folder, weights_dtype(base))
+        copy_processor(where, folder)
