@@ -1,18 +1,13 @@
 """`ovt eval`: answer held-out questions with a model, and compare what came out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd
 from ovt.commands.terminal import console, print_json, resumable
 from ovt.core.home import Home
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ovt.evaluate.evaluate import Evaluation
 
 commands = typer.Typer(no_args_is_help=True, help="Answer held-out questions with a model, and compare.")
 
@@ -49,8 +44,9 @@ def run(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Answer a question set with a model, greedily unless it says otherwise; the same line again goes on."""
+    """Answer a question set with a model, greedily unless it says otherwise; run the same line again to resume."""
     from ovt.commands.panel import live_panel
+    from ovt.commands.views.eval import scores_shown
     from ovt.core.progress import Progress
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.run import Session, import_questions
@@ -66,22 +62,24 @@ def run(
         endpoint = model_endpoint(model, served_as, revision, where)
         title = name or default_name(model, served_as, chosen.name)
         done = evaluate(title, imported, endpoint, chosen.settings, session)
-    print_json(done.model_dump(mode="json")) if json else print_scores(done)
+    print_json(done.model_dump(mode="json")) if json else console().print(scores_shown(done))
 
 
 @commands.command("list")
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the evaluations of this home."""
+    from ovt.commands.views.eval import evaluations_shown
     from ovt.evaluate.evaluate import evaluation_names, open_evaluation
 
     where = Home.locate(home)
     done = [open_evaluation(name, where) for name in evaluation_names(where)]
-    print_json([one.model_dump(mode="json") for one in done]) if json else console().print(table(done))
+    print_json([one.model_dump(mode="json") for one in done]) if json else console().print(evaluations_shown(done))
 
 
 @commands.command()
 def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> None:
-    """Set evaluations side by side, each against the first, paired by question."""
+    """Compare evaluations with the first of them, paired by question."""
+    from ovt.commands.views.eval import evaluations_shown
     from ovt.evaluate.evaluate import open_evaluation, read_answers
     from ovt.evaluate.scores import difference
 
@@ -94,9 +92,9 @@ def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> No
         print_json([{**one.model_dump(mode="json"), "against_first": gain._asdict()} for one, gain in rows])
         return
     told = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
-    console().print(table(done, {f"against {names[0]}": ["", *told]}))
+    console().print(evaluations_shown(done, {f"against {names[0]}": ["", *told]}))
     if len({one.asked.questions_hash for one in done}) > 1:
-        print("They were not asked the same questions: each is held against the first on those that both have.")
+        print("Not all were asked the same questions: each is compared with the first on those that both answered.")
 
 
 def default_name(model: str, served_as: str | None, questions: str) -> str:
@@ -105,45 +103,3 @@ def default_name(model: str, served_as: str | None, questions: str) -> str:
 
     last = served_as or Path(model.rstrip("/")).name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{last}-{questions}").strip("-.")
-
-
-def table(done: "list[Evaluation]", further: dict[str, list[str]] | None = None) -> "Table":
-    """One line per evaluation; further: cells by the name of their column."""
-    from rich.table import Table
-
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("evaluation", "model", "questions", "accuracy", "95% interval", "words", "valid", "cut off"):
-        view.add_column(column, justify="left" if column in ("evaluation", "model") else "right", overflow="fold")
-    for column in further or {}:
-        view.add_column(column, justify="right", overflow="fold")
-    for row, one in enumerate(done):
-        scores = one.scores
-        view.add_row(
-            *(one.name, one.asked.model, f"{scores.questions:,}", f"{scores.accuracy:.1%}"),
-            f"{scores.low:.1%} to {scores.high:.1%}",
-            *(f"{scores.words:.0f}", f"{scores.format_valid:.0%}", f"{scores.truncated:.0%}"),
-            *(cells[row] for cells in (further or {}).values()),
-        )
-    return view
-
-
-def print_scores(done: "Evaluation") -> None:
-    """The scores of one evaluation: in all, by source, and how the answers are written."""
-    from rich.table import Table
-
-    scores, screen = done.scores, console()
-    view = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("source", "questions", "accuracy", "95% interval"):
-        view.add_column(column, justify="left" if column == "source" else "right", overflow="fold")
-    rows: list[tuple[str, Any]] = [*scores.by_source.items(), ("all", scores)]
-    for source, one in rows if len(rows) > 2 else rows[-1:]:
-        view.add_row(source, f"{one.questions:,}", f"{one.accuracy:.1%}", f"{one.low:.1%} to {one.high:.1%}")
-    screen.print(view)
-    cues = ", ".join(f"{name} {rate:.1f}" for name, rate in scores.behaviours.items())
-    print(
-        f"\n{scores.words:.0f} words per answer, {scores.format_valid:.1%} well formed, {scores.truncated:.1%} cut off"
-    )
-    print(f"behaviours per 1,000 words: {cues}")
-    print(f"verifier {done.asked.verifier_version}; evaluation {done.name}")
-    if done.failed:
-        print(f"{done.failed:,} requests failed and count nowhere; the same line asks them again")

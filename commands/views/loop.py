@@ -10,12 +10,10 @@ pocket-loop  base pocket
 from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ovt.commands.views.tables import shown
-from ovt.commands.views.train import duration
+from ovt.commands.views.tables import Table, duration, names, numbers, shown, texts
 
 STYLES = {"done": "green", "running": "yellow", "stopped": "yellow", "failed": "red", "to do": "dim"}
 STATUS_WIDTH = 8
@@ -36,15 +34,12 @@ def status_tree(status: dict[str, Any]) -> Tree:
 
 def step_table(steps: Iterable[dict[str, Any]]) -> Table:
     """One line per step: its name, state, time and what came out."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, justify in (("step", "left"), ("state", "left"), ("time", "right"), ("what", "left")):
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    rows = []
     for step in steps:
         state = Text(step["status"].ljust(STATUS_WIDTH), STYLES[step["status"]])
         what = told(step) if step["status"] in ("done", "failed") else step["title"]
-        time = duration(step["seconds"]) if step["seconds"] >= 0.5 else ""
-        table.add_row(shown(step["name"]), state, time, shown(what, "" if step["ref"] else "dim"))
-    return table
+        rows.append((step["name"], state, duration(step["seconds"]), shown(what, "" if step["ref"] else "dim")))
+    return Table([*names("", ""), *numbers(""), *texts("")], rows, header=False)
 
 
 def told(step: dict[str, Any]) -> str:

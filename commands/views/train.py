@@ -6,11 +6,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from ovt.commands.views.data import STYLES as OUTCOMES
-from ovt.commands.views.tables import shown
+from ovt.commands.views.tables import Table, duration, facts, names, numbers, shown, size, texts
 from ovt.core.text import plain
 from ovt.train.runs import Run
 
@@ -24,31 +23,20 @@ def run_list(records: list[dict[str, Any]]) -> RenderableType:
     """A line per run."""
     if not records:
         return Text("No runs yet: ovt train sft VERSION --model MODEL")
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("run", "kind", "status", "model", "data"):
-        view.add_column(column, overflow="fold")
-    for column in ("steps", "loss", "time"):
-        view.add_column(column, justify="right")
+    columns = [*names("run", "kind", "status", "model", "data"), *numbers("steps", "loss", "time")]
+    rows = []
     for one in records:
         result = one["result"]
         loss = result.get("last_loss")
-        view.add_row(
-            *(Text(str(one[name] or "")) for name in ("name", "kind", "status", "model", "data")),
-            f"{result['steps']:,}" if "steps" in result else "",
-            f"{loss:.3f}" if loss is not None else "",
-            duration(result.get("train_s")),
-        )
-    return view
+        about = [one[name] for name in ("name", "kind", "status", "model", "data")]
+        told = ["" if loss is None else f"{loss:.3f}", duration(result.get("train_s"))]
+        rows.append([*about, result.get("steps", ""), *told])
+    return Table(columns, rows)
 
 
 def run_shown(record: dict[str, Any]) -> RenderableType:
     """Everything a record says, a line each; nested settings as section.key."""
-    view = Table(box=None, pad_edge=False, show_header=False)
-    view.add_column(style="dim")
-    view.add_column(overflow="fold")
-    for name, value in flat(record):
-        view.add_row(name, Text(str(value)))
-    return view
+    return facts({name: str(value) for name, value in flat(record)})
 
 
 def run_finished(run: Run) -> RenderableType:
@@ -71,16 +59,9 @@ def run_finished(run: Run) -> RenderableType:
 
 def plan_shown(found: dict[str, Any]) -> RenderableType:
     """The memory per device, the work, and the trainer's arguments."""
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    view.add_column("per device")
-    view.add_column("memory", justify="right")
-    for name, size in found["memory_per_device"].items():
-        view.add_row(name, Text(bytes_shown(size), "bold" if name == "total" else ""))
-    arguments = Table(box=None, pad_edge=False, header_style="dim")
-    arguments.add_column("argument")
-    arguments.add_column("value", overflow="fold")
-    for name, value in sorted(found["arguments"].items()):
-        arguments.add_row(name, Text(str(value)))
+    per_device = found["memory_per_device"].items()
+    memory = [(name, Text(size(count), "bold" if name == "total" else "")) for name, count in per_device]
+    arguments = [(name, str(value)) for name, value in sorted(found["arguments"].items())]
     work = (
         f"{found['train_rows']:,} rows ({found['left_out']:,} left out, {found['eval_rows']:,} held out), "
         f"{found['steps']:,} steps on {found['devices']} device{'s' if found['devices'] > 1 else ''}; "
@@ -88,17 +69,13 @@ def plan_shown(found: dict[str, Any]) -> RenderableType:
         f"longest row {found['longest_row']:,} tokens"
     )
     return Group(
-        Text(work), Text(""), view, Text(""), arguments, Text("Memory is a rough estimate. Nothing was trained.")
+        Text(work),
+        Text(""),
+        Table([*names("per device"), *numbers("memory")], memory),
+        Text(""),
+        Table([*names("argument"), *texts("value")], arguments),
+        Text("Memory is a rough estimate. Nothing was trained."),
     )
-
-
-def bytes_shown(size: float) -> str:
-    """ "14.2 MB", "112.4 GB"."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:,.0f} {unit}" if unit in ("B", "KB") else f"{size:,.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
 
 
 def preview_shown(found: dict[str, Any]) -> RenderableType:
@@ -124,18 +101,14 @@ def preview_shown(found: dict[str, Any]) -> RenderableType:
 
 def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:
     """A bar per bin; rows that are left out in red."""
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    view.add_column("tokens", justify="right")
-    view.add_column("rows", justify="right")
-    view.add_column("")
     most = max((one["rows"] for one in bins), default=1)
+    rows = []
     for one in bins:
-        kept = one["rows"] - one["left_out"]
-        bars = [round(40 * share / most) for share in (kept, one["left_out"])]
-        bars = [length or int(share > 0) for length, share in zip(bars, (kept, one["left_out"]), strict=True)]
-        drawn = Text.assemble(("█" * bars[0], "green"), ("█" * bars[1], "red"))
-        view.add_row(f"{one['from']:,}-{one['to']:,}", f"{one['rows']:,}", drawn)
-    return view
+        shares = (one["rows"] - one["left_out"], one["left_out"])
+        lengths = [round(40 * share / most) or int(share > 0) for share in shares]
+        drawn = Text.assemble(*(("█" * length, style) for length, style in zip(lengths, ("green", "red"), strict=True)))
+        rows.append((f"{one['from']:,}-{one['to']:,}", one["rows"], drawn))
+    return Table([*numbers("tokens", "rows"), *names("")], rows)
 
 
 def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
@@ -171,12 +144,8 @@ def panel(one: dict[str, Any]) -> RenderableType:
 
 def steps_shown(steps: list[dict[str, Any]]) -> RenderableType:
     """A line per batch of rollouts; reflections are cues per 1,000 words. The other families are in --json."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in SHOWN:
-        table.add_column(name.removeprefix("behaviour_"), justify="right", no_wrap=True)
-    for step in steps:
-        table.add_row(*(cell(name, step[name]) for name in SHOWN))
-    return table
+    rows = [[cell(name, step[name]) for name in SHOWN] for step in steps]
+    return Table(numbers(*(name.removeprefix("behaviour_") for name in SHOWN)), rows)
 
 
 def cell(name: str, value: Any) -> str:
@@ -197,12 +166,3 @@ def flat(tree: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
         elif value not in (None, "", []):
             lines.append((f"{above}{name}", ", ".join(map(str, value)) if isinstance(value, list) else value))
     return lines
-
-
-def duration(seconds: float | None) -> str:
-    """ "1:02:03", "4:05", or nothing."""
-    if seconds is None:
-        return ""
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

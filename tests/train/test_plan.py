@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.commands.views.train import bytes_shown
 from ovt.core.errors import OvtError, RecipeError
 from ovt.train.models import load_model
 from ovt.train.plan import Sizes, Work, describe, estimate, plan
@@ -62,10 +61,6 @@ def test_the_plan_says_what_would_be_done(home, small_vlm, colour_rows, write_ve
     json.dumps(found)
     with pytest.raises(OvtError, match="a global batch of 32 rows does not divide among 5 devices"):
         plan(SFT, Order("colours", str(small_vlm), SftSection(), home), count=5)
-
-
-def test_bytes_are_readable():
-    assert [bytes_shown(size) for size in (12, 4_400, 60_500_000, 138e9)] == ["12 B", "4 KB", "60.5 MB", "138.0 GB"]
 
 
 @pytest.mark.parametrize("epochs", [0.1, 1, 1.1, 2.5])
