@@ -29,9 +29,9 @@ class Home:
             object.__setattr__(self, "versions", self.path / "versions")
 
     @classmethod
-    def locate(cls, path: Path | None = None) -> "Home":
-        """The home at `path`, else at $OVT_HOME, else ./ovt-home (made when first written to)."""
-        return cls((path or Path(os.environ.get("OVT_HOME", "ovt-home"))).absolute())
+    def locate(cls, path: "Home | Path | str | None" = None) -> "Home":
+        """The home at `path` (a Home is one itself), else at $OVT_HOME, else ./ovt-home, made when first written to."""
+        return path if isinstance(path, Home) else cls(Path(path or os.environ.get("OVT_HOME", "ovt-home")).absolute())
 
     @property
     def replies(self) -> Path:

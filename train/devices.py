@@ -149,29 +149,33 @@ class Launch:
     @property
     def count(self) -> int:
         """The processes that will be started."""
-        return device_count(self.config, self.processes)
+        if self.processes:
+            return self.processes
+        import torch
+
+        said = read_config(self.config).get("num_processes")
+        if said is not None and not isinstance(said, int):
+            raise RecipeError(f"--accelerate {self.config}: num_processes is {said!r}: give a number, or leave it out")
+        return said if said and said > 0 else torch.accelerator.device_count() or 1
 
     @property
     def shares(self) -> bool:
         """Whether the devices split weights, gradients and optimizer states among them."""
-        return shares(self.config)
+        return read_config(self.config).get("distributed_type") in ("FSDP", "DEEPSPEED")
 
     def run(self, arguments: list[str]) -> int:
         """Runs `ovt ARGUMENTS` (those of this command) once per device; the exit code of the launcher."""
-        return launch(self.config, self.processes, arguments)
-
-
-def launch(config: str, processes: int | None, arguments: list[str]) -> int:
-    """See `Launch.run`."""
-    if read_config(config).get("distributed_type") == "DEEPSPEED" and not find_spec("deepspeed"):
-        raise RecipeError(f"--accelerate {config} needs deepspeed, which is not installed: pip install deepspeed")
-    with as_file(config_file(config)) as path:
-        count = str(device_count(config, processes))  # the launcher counts no devices where a file is given
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
-        command += ["--num_processes", count, sys.argv[0], *without_launcher(arguments)]
-        # In a group of its own: the terminal's signal beside ours would end it before its processes have saved.
-        child = subprocess.Popen(command, process_group=0)  # noqa: S603 - this very command again
-        return wait(child)
+        if read_config(self.config).get("distributed_type") == "DEEPSPEED" and not find_spec("deepspeed"):
+            raise RecipeError(
+                f"--accelerate {self.config} needs deepspeed, which is not installed: pip install deepspeed"
+            )
+        with as_file(config_file(self.config)) as path:
+            count = str(self.count)  # the launcher counts no devices where a file is given
+            command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
+            command += ["--num_processes", count, sys.argv[0], *without_launcher(arguments)]
+            # In a group of its own: the terminal's signal beside ours would end it before its processes have saved.
+            child = subprocess.Popen(command, process_group=0)  # noqa: S603 - this very command again
+            return wait(child)
 
 
 def wait(child: subprocess.Popen) -> int:
@@ -205,23 +209,6 @@ def without_launcher(arguments: list[str]) -> list[str]:
         else:
             kept.append(argument)
     return kept
-
-
-def device_count(config: str, processes: int | None) -> int:
-    """The processes that `launch` will start: as asked, as the configuration says, or one per GPU."""
-    if processes:
-        return processes
-    import torch
-
-    said = read_config(config).get("num_processes")
-    if said is not None and not isinstance(said, int):
-        raise RecipeError(f"--accelerate {config}: num_processes is {said!r}: give a number, or leave it out")
-    return said if said and said > 0 else torch.accelerator.device_count() or 1
-
-
-def shares(config: str) -> bool:
-    """Whether the devices of a configuration split weights, gradients and optimizer states among them."""
-    return read_config(config).get("distributed_type") in ("FSDP", "DEEPSPEED")
 
 
 def read_config(config: str) -> dict[str, Any]:

@@ -164,8 +164,9 @@ def finish(run: Run, result: dict[str, Any]) -> Run:
     return Run(run.name, run.path, record)
 
 
-def open_run(ref: str, home: Home) -> Run:
+def open_run(ref: str, home: Home | Path | str | None = None) -> Run:
     """The run of this name. OvtError (with the nearest name) where there is none."""
+    home = Home.locate(home)
     if (home.runs / check_name(ref) / RECORD).is_file():
         path = home.runs / ref
         return Run(ref, path, read_record(path))
@@ -182,8 +183,9 @@ def open_finished(ref: str, home: Home) -> Run:
     return run
 
 
-def list_runs(home: Home) -> list[Run]:
+def list_runs(home: Home | Path | str | None = None) -> list[Run]:
     """All runs, by name; a folder without a record that can be read is none."""
+    home = Home.locate(home)
     runs = []
     for name in run_names(home):
         try:

@@ -143,8 +143,7 @@ def make_order(
     chosen: Any = settings
     if not isinstance(settings, section):
         chosen = read_section(section, dict(chosen or {}), "settings")
-    place = home if isinstance(home, Home) else Home.locate(Path(home) if home else None)
-    return Order(getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, place, **options)
+    return Order(getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, Home.locate(home), **options)
 
 
 def train(kind: Kind[Settings], order: Order[Settings]) -> Run:

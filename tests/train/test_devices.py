@@ -3,7 +3,7 @@
 import pytest
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.train.devices import device_count, launch, shares, without_launcher
+from ovt.train.devices import Launch, without_launcher
 
 
 def test_the_launched_command_is_the_same_without_its_launcher():
@@ -13,15 +13,15 @@ def test_the_launched_command_is_the_same_without_its_launcher():
 
 
 def test_configurations_are_read(tmp_path):
-    assert device_count("fsdp", 8) == 8
-    assert shares("fsdp")
-    assert shares("zero3")
+    assert Launch("fsdp", 8).count == 8
+    assert Launch("fsdp").shares
+    assert Launch("zero3").shares
     own = tmp_path / "own.yaml"
     own.write_text("distributed_type: MULTI_GPU\nnum_processes: 3\n")
-    assert device_count(str(own), None) == 3
-    assert not shares(str(own))
+    assert Launch(str(own)).count == 3
+    assert not Launch(str(own)).shares
     with pytest.raises(OvtError, match="neither fsdp nor zero3, nor a file"):
-        device_count("fsdq", None)
+        assert Launch("fsdq").count
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_a_wrong_configuration_is_one_line(tmp_path, written, told):
     own = tmp_path / "own.yaml"
     own.write_text(written)
     with pytest.raises(RecipeError, match=told) as raised:
-        device_count(str(own), None)
+        assert Launch(str(own)).count
     assert "\n" not in str(raised.value)
 
 
 def test_zero3_without_deepspeed_is_one_line(monkeypatch):
     monkeypatch.setattr("ovt.train.devices.find_spec", lambda name: None)
     with pytest.raises(RecipeError, match="--accelerate zero3 needs deepspeed, which is not installed"):
-        launch("zero3", 2, [])
+        Launch("zero3", 2).run([])
