@@ -143,7 +143,9 @@ def make_order(
     chosen: Any = settings
     if not isinstance(settings, section):
         chosen = read_section(section, dict(chosen or {}), "settings")
-    return Order(getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, Home.locate(home), **options)
+    return Order(
+        getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, Home.locate(home), **options
+    )
 
 
 def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
