@@ -143,9 +143,9 @@ def make_order(
     chosen: Any = settings
     if not isinstance(settings, section):
         chosen = read_section(section, dict(chosen or {}), "settings")
-    return Order(
-        getattr(version, "ref", str(version)), getattr(model, "name", str(model)), chosen, Home.locate(home), **options
-    )
+    ref = getattr(version, "ref", str(version))
+    start = model.name if isinstance(model, Run) else str(model)
+    return Order(ref, start, chosen, Home.locate(home), **options)
 
 
 def train(kind: Kind[Settings], order: Order[Settings]) -> Run:

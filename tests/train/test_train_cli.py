@@ -26,7 +26,7 @@ OPTIONS = [part for one in SETS for part in ("--set", one)]
 
 def start(home, *arguments: str) -> subprocess.Popen[str]:
     """`ovt train …` in a process group of its own, as a terminal starts it."""
-    env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    env = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
         [OVT, "train", *arguments],
         env=env,
