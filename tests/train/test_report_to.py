@@ -33,8 +33,9 @@ def test_a_reporter_gets_what_the_log_has(home, small_vlm, colour_rows, write_ve
     write_version(home, colour_rows(8))
     (tmp_path / "tensorboardX").mkdir()
     (tmp_path / "tensorboardX" / "__init__.py").write_text(STAND_IN)
-    env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
-           "PYTHONPATH": str(tmp_path), "REPORTED": str(tmp_path / "reported.jsonl")}  # fmt: skip
+    env = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+           "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+           "REPORTED": str(tmp_path / "reported.jsonl")}  # fmt: skip
     line = [OVT, "train", "sft", "colours", "-m", small_vlm, "--name", "told", "--set", "max_steps=2"]
     done = subprocess.run(
         [*line, "--set", "report_to=tensorboard"], env=env, text=True, capture_output=True, timeout=120

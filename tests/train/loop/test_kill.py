@@ -24,7 +24,7 @@ SETS = (f"sft.max_steps={STEPS}", f"sft.save_steps={SAVE}", "sft.learning_rate=0
 
 
 def start(home, recipe: Path) -> subprocess.Popen[str]:
-    env = {"PATH": os.environ["PATH"], "OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    env = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     line = [OVT, "loop", "run", recipe, *(part for one in SETS for part in ("--set", one))]
     return subprocess.Popen(line, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
