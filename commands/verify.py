@@ -21,6 +21,15 @@ class AnswerGroup(TyperGroup):
         return super().parse_args(ctx, args if named else ["answer", *args])
 
 
+def _known(kind: str) -> str:
+    from ovt.verifiers import known_kind
+
+    try:
+        return known_kind(kind)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 commands = typer.Typer(
     cls=AnswerGroup,
     no_args_is_help=True,
@@ -35,6 +44,9 @@ def answer(
     gold: Annotated[str, typer.Argument(help="The known answer.")],
     choices: Annotated[list[str] | None, typer.Option("--choices", help="An option; give it once per option.")] = None,
     response: Annotated[bool, typer.Option("--response", help="Take the answer out of a response first.")] = False,
+    kind: Annotated[
+        str, typer.Option(help="The kind of answer, if it is known: number, text, …", callback=_known)
+    ] = "auto",
     json: Json = False,
 ) -> None:
     """Compare an answer with a gold, and say why it is correct or not (exit code 0 only for correct)."""
@@ -43,7 +55,7 @@ def answer(
     from ovt.verifiers import verify as verify_answer
     from ovt.verifiers import verify_response
 
-    verdict = (verify_response if response else verify_answer)(prediction, gold, choices=choices)
+    verdict = (verify_response if response else verify_answer)(prediction, gold, choices=choices, kind=kind)
     if json:
         print_json(dataclasses.asdict(verdict))
     else:

@@ -87,16 +87,15 @@ class Registry:
             ) from error
 
     @overload
-    def __call__(self, thing: Callable[..., Any]) -> Callable[..., Any]: ...
+    def __call__(self, thing: Thing) -> Thing: ...
     @overload
     def __call__(self, *, name: str) -> Callable[[Thing], Thing]: ...
     def __call__(self, thing: Any = None, *, name: str | None = None) -> Any:
         """The decorator: registers `thing` under its own name, or under `name`, for this process."""
-        if thing is None:
-            return lambda decorated: self._add(name or decorated.__name__, decorated)
-        return self._add(thing.__name__, thing)
+        return (lambda decorated: self._add(name, decorated)) if thing is None else self._add(name, thing)
 
-    def _add(self, name: str, thing: Thing) -> Thing:
+    def _add(self, name: str | None, thing: Any) -> Any:
+        name = name or getattr(thing, "name", None) or thing.__name__
         if name in self.ours or name in self.installed:
             raise OvtError(f"{self.noun} {name!r} is taken already; give yours another name")
         self.added[name] = thing
@@ -140,7 +139,17 @@ SOURCES = Registry(
         ".tsv": "ovt.curate.sources.files:csv_part",
     },
 )
-KINDS = Registry("kind of answer", "ovt.kinds", {})
+KINDS = Registry(
+    "kind of answer",
+    "ovt.kinds",
+    {
+        name: f"ovt.verifiers.table:{name.upper()}"
+        for name in (
+            *("choice", "yes_no", "number", "time", "date", "range", "ratio", "quantity", "matrix", "interval"),
+            *("equation", "list", "set", "tuple", "inequality", "expression", "text"),
+        )
+    },
+)
 BENCHMARKS = Registry("benchmark", "ovt.benchmarks", {})
 MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
 WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket.weights:WEIGHTS"})  # folders that can be trained on

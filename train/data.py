@@ -25,7 +25,7 @@ IGNORED = -100  # a label that the loss leaves out
 class Rows:
     """A split of a version: `dataset` has the columns of `versions/data.py`, images decoded as they are read.
 
-    verify_kind   how the version's recipe had answers compared, one of `ovt.verifiers.KINDS`
+    verify_kind   how the version's recipe had answers compared, one of `ovt.verifiers.kind_names()`
     """
 
     ref: str

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovt.core.section import Section
-from ovt.verifiers import KINDS
+from ovt.verifiers import known_kind
 
 GraderName = Literal["exact", "math-verify", "none"]
 
@@ -30,13 +30,6 @@ def steps_or_all(value: int) -> int:
 def listed(value: Any) -> Any:
     """A name alone as a list of it."""
     return [value] if isinstance(value, str) else value
-
-
-def known_kind(kind: str) -> str:
-    """The kind, where the verifier has it; ValueError else."""
-    if kind not in KINDS:
-        raise ValueError(f"the verifier knows {', '.join(KINDS)}")
-    return kind
 
 
 ShareOrCount = Annotated[float, AfterValidator(share_or_count)]
@@ -133,7 +126,7 @@ class QuestionsSection(Section):
 class RewardSection(Section):
     """What a rollout is worth beside its verdict; a weight of 0 is off.
 
-    kind            how answers are compared, one of `ovt.verifiers.KINDS`; null: as the version was verified
+    kind            how answers are compared, one of `ovt.verifiers.kind_names()`; null: as the version was verified
     format_weight   added for a response of the form <think>…</think> … <answer>…</answer>
     length_weight   taken off at max_completion_length, and in proportion over the last `length_cache` tokens before it
                     (DAPO, equation 13)

@@ -6,15 +6,18 @@ r"""Decide whether an answer is right: the one verdict that curation, the RL rew
 Imports fast: the rules are loaded in worker processes only.
 """
 
-from ovt.verifiers.ask import lint_gold, verify, verify_many, verify_response
+from ovt.verifiers.ask import kind_names, known_kind, lint_gold, verify, verify_many, verify_response
 from ovt.verifiers.extract import ResponseParts, split_response
-from ovt.verifiers.verdict import KINDS, VERSION, Verdict
+from ovt.verifiers.verdict import VERSION, Finding, Kind, Verdict
 
 __all__ = [
-    "KINDS",
     "VERSION",
+    "Finding",
+    "Kind",
     "ResponseParts",
     "Verdict",
+    "kind_names",
+    "known_kind",
     "lint_gold",
     "split_response",
     "verify",

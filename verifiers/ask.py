@@ -8,12 +8,17 @@ r"""The way in: one row or many, each judged in a worker process, so that none t
 Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+from ovt.core.errors import OvtError
+from ovt.core.registry import KINDS
 from ovt.verifiers.process import pool
-from ovt.verifiers.verdict import KINDS, Verdict, undecided
+from ovt.verifiers.verdict import Kind, Verdict, undecided
 
 SPREAD_FROM = 1_000
 """Rows below which starting a second process costs more than it saves."""
@@ -38,12 +43,12 @@ def verify(
 ) -> Verdict:
     """Judge a bare answer, or a sentence that gives one.
 
-    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `KINDS`, where the caller knows better than
-    the gold's look. presume_wrong: free texts that differ are wrong; without it they are an abstention, for whoever
-    can tell whether they mean the same. Never raises on any text and takes two seconds at most; what runs out of them
-    is an abstention.
+    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `kind_names()`, where the caller knows better
+    than the gold's look, or "auto+NAME" to try one that a package adds as well. presume_wrong: free texts that differ
+    are wrong; without it they are an abstention, for whoever can tell whether they mean the same. Never raises on any
+    text and takes two seconds at most; what runs out of them is an abstention.
     """
-    return _judge("answer", [_key(prediction, gold, choices)], _known(kind), presume_wrong)[0]
+    return _judge("answer", [_key(prediction, gold, choices)], known_kind(kind), presume_wrong)[0]
 
 
 def verify_response(
@@ -55,7 +60,7 @@ def verify_response(
     presume_wrong: bool = True,
 ) -> Verdict:
     """Judge a whole response: its answer is found first (`extract.py`). Nothing inside `<think>` counts."""
-    return _judge("response", [_key(response, gold, choices)], _known(kind), presume_wrong)[0]
+    return _judge("response", [_key(response, gold, choices)], known_kind(kind), presume_wrong)[0]
 
 
 def verify_many(
@@ -66,12 +71,13 @@ def verify_many(
     responses: the first column holds whole responses (`verify_response`) rather than bare answers (`verify`).
     Equal rows are judged once, and long tables are spread over the worker processes.
     """
+    known_kind(kind)
     keys = [_key(*row) for row in rows]
     unique = list(dict.fromkeys(keys))
     chunks = list(_chunks(unique))
 
     def judge(chunk: list[Key]) -> list[Verdict]:
-        return _judge("response" if responses else "answer", chunk, _known(kind), presume_wrong)
+        return _judge("response" if responses else "answer", chunk, kind, presume_wrong)
 
     judged = map(judge, chunks) if len(unique) < SPREAD_FROM or pool.MAX_WORKERS == 1 else _spread(judge, chunks)
     known = dict(zip(unique, chain.from_iterable(judged), strict=True))
@@ -88,7 +94,7 @@ def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto
     text, _, options = _key(gold, "", choices)
     if len(text) > MAX_CHARS:
         return "gold_too_long"
-    (reply,) = pool.run("lint", [(text, options)], _known(kind))
+    (reply,) = pool.run("lint", [(text, options)], _added(known_kind(kind)), kind)
     return reply[0] if isinstance(reply, list) else "gold_takes_too_long" if reply == pool.TIMEOUT else "worker_lost"
 
 
@@ -96,10 +102,52 @@ def _key(text: str | None, gold: str | None, choices: Sequence[str] | None = Non
     return str(text or ""), str(gold or ""), tuple(map(str, choices)) if choices else None
 
 
-def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
+def kind_names() -> list[str]:
+    """What `kind` may be: "auto", which reads it off each gold, ours in the order they are tried, and what is added."""
+    return ["auto", *KINDS.names()]
+
+
+def known_kind(kind: str) -> str:
+    """`kind` itself, where answers can be compared by it. ValueError else; OvtError for one that no worker can load.
+
+    "auto+NAME" tries a kind that a package or a module adds on golds that only text could read.
+    """
+    for name in _named(kind):
+        if name not in KINDS or (name != kind and name in KINDS.ours):
+            raise ValueError(f"unknown kind {kind!r}: expected one of {', '.join(kind_names())}")
+        if name in KINDS.added:
+            _reference(name, KINDS.added[name])
+        elif name not in KINDS.ours:
+            KINDS.get(name)
     return kind
+
+
+def _named(kind: str) -> list[str]:
+    first, *others = kind.split("+")
+    return others if first == "auto" else [kind]
+
+
+def _added(kind: str) -> dict[str, Any]:
+    """What a worker needs in order to import the kinds that this process added; nothing for all others."""
+    references = {name: _reference(name, KINDS.added[name]) for name in _named(kind) if name in KINDS.added}
+    return {"kinds": references, "paths": [path or str(Path.cwd()) for path in sys.path]} if references else {}
+
+
+@lru_cache
+def _reference(name: str, thing: Any) -> str:
+    """ "module:attribute" of a kind that this process added. OvtError where no other process can import it."""
+    if isinstance(thing, Kind):
+        modules = [(module, vars(found)) for module, found in list(sys.modules.items()) if hasattr(found, "__dict__")]
+        places = [(module, key) for module, names in modules for key, value in names.items() if value is thing]
+    else:
+        places = [(thing.__module__, thing.__qualname__)]
+    for module, attribute in places:
+        if module != "__main__" and "<locals>" not in attribute:
+            return f"{module}:{attribute}"
+    raise OvtError(
+        f"kind {name!r} is defined in a notebook, in __main__ or inside a function, where the worker processes that "
+        "judge cannot import it; define it at the top of a module of its own, and import that"
+    )
 
 
 def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
@@ -127,7 +175,7 @@ def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]
 def _judge(job: str, keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
     """A verdict for each row."""
     sent = [key for key in keys if _size(key) <= MAX_CHARS]
-    replies = iter(pool.run(job, sent, kind, presume_wrong))
+    replies = iter(pool.run(job, sent, _added(kind), kind, presume_wrong))
     return [
         _verdict(next(replies), job, key, kind) if _size(key) <= MAX_CHARS else undecided("too_long", kind, "", key[1])
         for key in keys
@@ -142,7 +190,7 @@ def _verdict(reply: Any, job: str, key: Key, kind: str) -> Verdict:
     """The verdict that a worker came to, or what can be said of a row that no worker lived to judge."""
     if reply in (pool.TIMEOUT, pool.LOST):
         reason = "timeout" if reply == pool.TIMEOUT else "worker_lost"
-        (reply,) = pool.run("undecided", [key[:2]], job, reason, kind)
+        (reply,) = pool.run("undecided", [key[:2]], _added(kind), job, reason, kind)
         if not isinstance(reply, list):
             return undecided(reason, kind, "", key[1])
     return Verdict(*reply)

@@ -9,7 +9,7 @@ import re
 from ovt.verifiers.doubt import contradicts, doubt, offers
 from ovt.verifiers.dressing import plain, undress
 from ovt.verifiers.extract import afterwards, split_response, untagged_answer
-from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS
+from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS, refuse
 from ovt.verifiers.kinds.choice import (
     Options,
     check_choice,
@@ -18,8 +18,9 @@ from ovt.verifiers.kinds.choice import (
     gold_letters,
     read_options,
 )
-from ovt.verifiers.kinds.kinds import Gold, check_gold, compare_texts, read_gold
+from ovt.verifiers.kinds.text import normalize_text
 from ovt.verifiers.sentence import settle
+from ovt.verifiers.table import CHOICE, TABLE, Gold, check_gold, compare_texts, read_gold
 from ovt.verifiers.verdict import Finding, Verdict, shorten
 
 _REASONS = {
@@ -53,8 +54,6 @@ _REASONS = {
     "texts_differ": "the texts differ, and no rule can say whether they mean the same",
 }
 
-
-_ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio", "time"])
 _LABEL = re.compile(r"\s*A:\s+(\S.*)$")
 _FORMS = re.compile(r",? or | \(|\)$")
 
@@ -107,7 +106,7 @@ def _check(prediction: str, gold: str, choices: tuple[str, ...] | None, kind: st
         return _verdict(prediction, gold, "text", Finding("correct", "identical"))
     if len(gold) > MAX_GOLD_CHARS:
         return _verdict(prediction, gold, "text", Finding("wrong", "different"))
-    if choices and kind in ("auto", "choice"):
+    if choices and (kind == "choice" or kind.startswith("auto")):
         options = read_options(choices)
         index = gold_index(gold, options)
         if index is not None:
@@ -122,7 +121,7 @@ def _check_choice(prediction: str, gold: str, index: int, options: Options) -> V
         return _verdict("", gold, "choice", Finding("wrong", "no_answer"))
     finding = check_choice(_whole(prediction), index, options, compare_texts)
     if finding.outcome != "correct" and finding.reason in ("no_such_option", "no_choice"):
-        answer = settle(prediction, "choice")
+        answer = settle(prediction, CHOICE.settle)
         if answer and answer != prediction:
             finding = check_choice(answer, index, options, compare_texts)
             return _verdict(answer, gold, "choice", finding)
@@ -144,21 +143,21 @@ def _whole(prediction: str) -> str:
 def _check_kind(prediction: str, gold: Gold) -> Verdict:
     finding = check_gold(_whole(prediction), gold)
     if finding.outcome == "correct":
-        return _verdict(prediction, gold.text, gold.kind, finding)
+        return _verdict(prediction, gold.text, gold.name, finding)
     answer = _settled(prediction, gold)
     if answer != prediction:
         finding = check_gold(_whole(answer), gold)
     if finding.outcome == "wrong" and _says_it_twice(_statement(prediction), gold):
         finding = Finding("correct", "equal", finding.prediction, finding.gold)
-    return _verdict(answer, gold.text, gold.kind, finding)
+    return _verdict(answer, gold.text, gold.name, finding)
 
 
 def _settled(prediction: str, gold: Gold) -> str:
     """The one answer that a prediction settles on; behind the A of "answer": `A: 7`."""
-    label = _LABEL.match(prediction) if gold.kind in _ONE_VALUE else None
+    label = _LABEL.match(prediction) if gold.kind.family else None
     if label and check_gold(_whole(label[1]), gold).outcome == "correct":
         return label[1]
-    return settle(prediction, gold.kind) or prediction
+    return settle(prediction, gold.kind.settle) or prediction
 
 
 def _statement(prediction: str) -> str:
@@ -167,7 +166,7 @@ def _statement(prediction: str) -> str:
 
 def _says_it_twice(answer: str, gold: Gold) -> bool:
     """Whether an answer is the gold in two forms: `1/4, or 25%`, `0.25 (25%)`. Every form must be right."""
-    if gold.kind not in _ONE_VALUE:
+    if not gold.kind.family:
         return False
     forms = [form for form in _FORMS.split(answer) if form.strip()]
     return len(forms) == 2 and all(check_gold(form, gold).outcome == "correct" for form in forms)
@@ -186,3 +185,32 @@ def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:
         normalized_gold=shorten(right, 500),
         explanation=explained,
     )
+
+
+def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
+    """Why a gold cannot be used (a reason code), or None where it can."""
+    gold = gold.strip()
+    if not gold:
+        return "empty_gold"
+    if len(gold) > MAX_GOLD_CHARS:
+        return "gold_too_long"
+    if refuse(gold):
+        return "gold_too_nested"
+    if choices and (kind == "choice" or kind.startswith("auto")):
+        options = read_options(choices)
+        index = gold_index(gold, options)
+        text = normalize_text(gold) if index is None else options.normal[index]
+        if text and options.normal.count(text) > 1:
+            return "duplicate_choices"
+        if index is None and not gold_letters(gold, options):
+            return "gold_not_in_choices"
+    verdict = check_answer(gold, gold, choices, kind)
+    if not kind.startswith("auto") and kind != verdict.kind:
+        return "unparseable_gold"
+    return None if verdict and _equals_itself(read_gold(gold, kind)) else "gold_not_accepted"
+
+
+def _equals_itself(gold: Gold) -> bool:
+    """Whether a kind that was added finds a gold equal to itself; the same letters are correct before it is asked."""
+    finding = None if gold.kind in TABLE else gold.kind.check(gold.text, gold.value)
+    return gold.kind in TABLE or (finding is not None and finding.outcome == "correct")

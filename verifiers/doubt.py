@@ -11,11 +11,52 @@ from collections.abc import Callable, Sequence
 from ovt.verifiers.dressing import fold, plain
 from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.kinds.choice import lone_letter
-from ovt.verifiers.kinds.kinds import read_gold
 from ovt.verifiers.kinds.number import read_number
-from ovt.verifiers.kinds.yes_no import read_polarity
-from ovt.verifiers.letters import offers_another
+from ovt.verifiers.kinds.text import read_polarity
+from ovt.verifiers.table import TABLE, find, read_gold
 from ovt.verifiers.verdict import Verdict
+
+_MAY_FOLLOW_A = (
+    "then with plus followed over besides unless next as is are was has and or not nor because to too also "
+    "instead rather if but else wins comes before after precedes maybe perhaps versus vs cannot can does would could "
+    "might may"
+)
+# An `A` before another word is the article.
+_LETTER = re.compile(rf"(?<![\w'\\-])([A-H])(?![\w'-])(?!(?<=A)\s+(?!(?:{'|'.join(_MAY_FOLLOW_A.split())})\b)[a-z])")
+_RULED_OUT = re.compile(
+    r"(?:\b(?:not|nor|neither|than|instead of|except|unlike|between|from|of|like|compared? (?:to|with)"
+    r"|(?:exclud|eliminat|reject|discard)\w{1,4}|rul(?:e[sd]?|ing) out)|n't)\s++"
+    r"(?:(?:be|option|choice|answer|both)s?\s++)?\(?$",
+    re.IGNORECASE,
+)
+_SAID_OF = re.compile(
+    r"\)?(?:(?:\s*+,)?\s*+(?:,|\band|\bor|\bnor)\s++\(?[A-H]\)?){0,6}+\s++"
+    r"(?:is|are|was|were|has|have|shows?|does|do|did|can(?:no|')t|can not|would|looks?|gives?|says?)\b"
+    r"(?!\s+(?:also|correct|right|possible|equally|plausible|likely|true|the)\b)"
+)
+_CONCLUDED = re.compile(
+    r"(?:\b(?:so|therefore|thus|hence|answer|choose|chose|pick|select|go with|be|it's|is|leaves?|leaving)|[=⇒]>?|∴)"
+    r"[\s:,]*+(?:(?:it is|it's|the answer is|the|option|choice|answer)\s++){0,3}+\(?$",
+    re.IGNORECASE,
+)
+
+
+def offers_another(answer: str, letter: str) -> bool:
+    """Whether a short answer that names `letter` offers another letter as well."""
+    found = list(_LETTER.finditer(answer))
+    picks = [match for match in found if match[1] == letter]
+    if not picks:
+        return False
+    start = picks[-1].start()
+    if _CONCLUDED.search(answer[:start]):
+        found = [match for match in found if match.start() > start]
+    return any(match[1] != letter and not _is_mentioned(answer, match) for match in found)
+
+
+def _is_mentioned(answer: str, match: re.Match[str]) -> bool:
+    """Whether a letter is only spoken of: ruled out, or something is said of it."""
+    return bool(_RULED_OUT.search(answer[: match.start()]) or _SAID_OF.match(answer, match.end()))
+
 
 MAX_BARE_CHARS = 200
 """A longer text is a solution, which may weigh other answers before it settles on one."""
@@ -85,8 +126,6 @@ _GLUED = re.compile(r"\d\s?[A-Za-z]{4,}_?\d")
 _OFFERED = re.compile(
     r"(?i:\b(?:and/or|either|neither|nor|or|not|never|versus|vs|anything but|except|cannot be|isn't|wasn't)\b)|[|/;\n]"
 )
-_WITH_DIGITS = frozenset(["number", "quantity", "ratio", "time", "date", "range"])
-_ONE_VALUE = frozenset(["number", "quantity", "expression", "ratio"])
 
 
 def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge) -> str:
@@ -162,7 +201,7 @@ def _second_thoughts(text: str, kind: str, golds: Sequence[str], judge: Judge, h
 
 def _is_aside(text: str | None, kind: str) -> bool:
     """Whether what may be is no other answer: `21 cm; perhaps surprising`."""
-    return text is not None and kind in _WITH_DIGITS and not re.search(r"\d|\\", text) and not read_number(text)
+    return text is not None and find(kind).has_digits and not re.search(r"\d|\\", text) and not read_number(text)
 
 
 def _subject(text: str) -> str:
@@ -222,5 +261,7 @@ def _rivals(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
 def _is_of_kind(part: str, kind: str, golds: Sequence[str]) -> bool:
     if kind == "choice":
         return bool(lone_letter(part)) or plain(part).lower() in {plain(gold).lower() for gold in golds[1:]}
-    other = read_gold(part).kind
-    return other == kind != "text" or (other in _ONE_VALUE and kind in _ONE_VALUE)
+    row, other = find(kind), read_gold(part)
+    if row not in TABLE:
+        return row.read(part) is not None
+    return other.name == kind != "text" or bool(row.family and row.family == other.kind.family)

@@ -1,7 +1,20 @@
-"""Limits that are checked before any work is done on a text: its length, its nesting, the size of its numbers.
+"""Limits on hostile text: on its length, nesting and numbers before any work is done, and on the CPU time of the work.
 
-Model output is hostile. What passes these guards can be parsed in linear time and evaluated in bounded memory.
+What passes the first can be parsed in linear time and evaluated in bounded memory. The time is limited in a worker
+process's main thread:
+
+    with limited():
+        …                      # OutOfTime is raised in here, or the kernel ends the process
+
+Outside a worker nothing is timed; `untimed` then does nothing either.
 """
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Callable, Generator
+from typing import Any, NoReturn
 
 MAX_ANSWER_CHARS = 2_000
 """A longer answer is compared as text only: no parser sees it."""
@@ -39,3 +52,94 @@ def refuse(text: str) -> str | None:
     if len(text) > MAX_NESTING and nesting(text) > MAX_NESTING:
         return "too_nested"
     return None
+
+
+LIMIT_S = 0.7
+"""CPU time after which `OutOfTime` is raised."""
+
+HARD_LIMIT_S = 1.0
+"""CPU time after which the kernel ends the process: for work stuck inside one step of C code."""
+
+
+APART_LIMIT_S = 0.9
+"""Time on the clock after which a fork is ended."""
+
+
+class OutOfTime(BaseException):
+    """Raised by the timer; not an Exception, so that no library swallows it."""
+
+
+_listener: list[Callable[[str], None]] = []
+
+
+def _ring(signum: int, frame: Any) -> None:
+    raise OutOfTime
+
+
+def start(listener: Callable[[str], None]) -> None:
+    """Take over this process's timer. listener: told that a library is "loading", and "loaded"."""
+    _listener[:] = [listener]
+    signal.signal(signal.SIGPROF, _ring)
+
+
+@contextlib.contextmanager
+def limited(limit_s: float = LIMIT_S) -> Generator[None]:
+    """Stop what is inside after so much CPU time. Raises OutOfTime."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit_s + HARD_LIMIT_S - LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def apart(work: Callable[..., str], *args: Any) -> str:
+    """What work comes to in a fork of this worker, which lives on whatever ends the fork. Raises OutOfTime.
+
+    "unknown" where it fails. Outside a worker it is done on the spot.
+    """
+    if not _listener:
+        return work(*args)
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        _tell_and_exit(theirs, work, args)
+    os.close(theirs)
+    try:
+        said = os.read(ours, 100) if select.select([ours], [], [], APART_LIMIT_S)[0] else b""
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(ours)
+    if not said:
+        raise OutOfTime
+    return said.decode()
+
+
+def _tell_and_exit(pipe: int, work: Callable[..., str], args: tuple[Any, ...]) -> NoReturn:
+    """In the fork: write what work comes to, nothing where it ran out of time."""
+    try:
+        with limited():
+            said = work(*args)
+    except OutOfTime:
+        said = ""
+    except BaseException:  # noqa: BLE001 (nothing may get past the end of this process)
+        said = "unknown"
+    os.write(pipe, said.encode())
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def untimed() -> Generator[None]:
+    """Leave what is inside (an import) out of the time."""
+    left = [signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)]
+    for tell in _listener:
+        tell("loading")
+    try:
+        yield
+    finally:
+        for tell in _listener:
+            tell("loaded")
+        signal.setitimer(signal.ITIMER_VIRTUAL, left[1])
+        signal.setitimer(signal.ITIMER_PROF, left[0])

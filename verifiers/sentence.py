@@ -1,10 +1,14 @@
 """The one answer that a sentence settles on, for a gold of a given kind: its box, its statement, its last word.
 
-settle("so the value is 1000", "number") == "1000"
-settle("12 or 13", "number") == ""      two answers are none
+settle("so the value is 1000", settle_number) == "1000"
+settle("12 or 13", settle_number) == ""      two answers are none
+
+The functions `settle_…` are how kinds settle (a column of `table.py`): each takes a text, and whether it is what the
+text stated to be the answer.
 """
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 from ovt.verifiers.dressing import fold, plain
@@ -12,8 +16,8 @@ from ovt.verifiers.extract import sentences, untagged_answer
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.kinds.choice import labelled, lone_letter, mentioned_letter, several_letters
 from ovt.verifiers.kinds.quantity import read_quantity
+from ovt.verifiers.kinds.text import read_polarity
 from ovt.verifiers.kinds.units import convert, read_unit
-from ovt.verifiers.kinds.yes_no import read_polarity
 
 MAX_SENTENCE_CHARS = 600
 
@@ -111,45 +115,30 @@ _NO_SUBJECT = re.compile(
     r"|\w*eliminate\w*|rule\w*|first|second|last|half|double|rest)\b",
     re.IGNORECASE,
 )
-_MATH_KINDS = frozenset(["expression", "equation", "inequality", "matrix", "interval", "list", "set", "tuple", "ratio"])
+
+Way = Callable[[str, bool], str]
 
 
-def settle(prediction: str, kind: str) -> str:
+def settle(prediction: str, way: Way | None) -> str:
     """The bare answer inside a sentence or a longer text, "" where there is none or more than one."""
     answer, found_by, _ = untagged_answer(prediction)
-    if not answer:
-        return ""
     if found_by == "box":
-        return _settle_box(answer, kind)
-    if found_by == "text" and not _HAS_WORDS.search(fold(answer)):
+        # A box's content, or what it settles on where it holds a sentence.
+        wordy = len(answer) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(answer))
+        return (settle(answer, way) if wordy else "") or answer
+    if not answer or (found_by == "text" and not _HAS_WORDS.search(fold(answer))):
         return ""
-    if found_by == "statement" and (kind in ("text", "choice", "yes_no") or _is_bare(answer, kind)):
-        return answer
-    if kind in _MATH_KINDS:
-        return _settle_math(answer)
-    reader = {
-        "number": _settle_number,
-        "quantity": _settle_number,
-        "time": _settle_time,
-        "yes_no": _settle_yes_no,
-        "choice": _settle_choice,
-    }.get(kind)
-    if reader:
-        return reader(answer)
-    if found_by == "text" and (denial := _DENIAL.search(answer)):
-        return answer[: denial.start()]
-    return answer if found_by == "statement" else _settle_line(answer) or _predicate(answer)
+    return (way or settle_text)(answer, found_by == "statement")
 
 
-def _settle_box(content: str, kind: str) -> str:
-    """A box's content, or what it settles on where it holds a sentence."""
-    wordy = len(content) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(content))
-    return (settle(content, kind) if wordy else "") or content
-
-
-def _is_bare(answer: str, kind: str) -> bool:
-    """Whether a statement's content needs no reading: no words beside what is answered."""
-    return kind in ("number", "quantity") and read_quantity(answer) is not None
+def settle_text(text: str, stated: bool) -> str:
+    """A text without what it denies, its last line, or what it says of one thing."""
+    if stated:
+        return text
+    if denial := _DENIAL.search(text):
+        return text[: denial.start()]
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if len(lines) > 1 else _predicate(text)
 
 
 def _last_sentence(text: str) -> str:
@@ -157,7 +146,7 @@ def _last_sentence(text: str) -> str:
     return found[-1][-MAX_SENTENCE_CHARS:] if found else ""
 
 
-def _settle_time(text: str) -> str:
+def settle_time(text: str, stated: bool) -> str:
     """The one time of day that the last sentence names."""
     sentence = plain(_last_sentence(text))
     times = list(_TIME.finditer(sentence))
@@ -168,8 +157,10 @@ def _settle_time(text: str) -> str:
     return times[0][0]
 
 
-def _settle_number(text: str) -> str:
+def settle_number(text: str, stated: bool) -> str:
     """The number of the last sentence that has one: after its last "is" or "=", or alone in it."""
+    if stated and read_quantity(text) is not None:
+        return text
     for sentence in reversed(sentences(text[-4 * MAX_SENTENCE_CHARS :])):
         sentence = _AFTERTHOUGHT.sub("", fold(sentence[-MAX_SENTENCE_CHARS:]).strip())
         formulas = list(_MATH.finditer(sentence))
@@ -248,7 +239,7 @@ def _with_unit(sentence: str, number: re.Match[str]) -> str:
     return f"{bare} {words[0]}" if read_quantity(f"{bare} {words[0]}") else bare
 
 
-def _settle_math(text: str) -> str:
+def settle_math(text: str, stated: bool) -> str:
     """The last formula of the last sentence that has one, else what stands after its last "is" or colon."""
     found = list(_MATH.finditer(text[-4 * MAX_SENTENCE_CHARS :]))
     if found:
@@ -295,15 +286,20 @@ def _content(formula: re.Match[str]) -> str:
     return next(group for group in formula.groups() if group).strip()
 
 
-def _settle_yes_no(text: str) -> str:
+def settle_yes_no(text: str, stated: bool) -> str:
+    """The last sentence that says yes or no, else the first."""
+    if stated:
+        return text
     for sentence in (_last_sentence(text), (sentences(text[:MAX_SENTENCE_CHARS]) or [""])[0]):
         if read_polarity(sentence)[0] or read_polarity(sentence)[1] == "hedged":
             return sentence
     return ""
 
 
-def _settle_choice(text: str) -> str:
+def settle_choice(text: str, stated: bool) -> str:
     """The last sentence that names a letter."""
+    if stated:
+        return text
     for sentence in reversed(sentences(text[-4 * MAX_SENTENCE_CHARS :])):
         if lone_letter(sentence) or several_letters(sentence) or labelled(sentence):
             return sentence
@@ -316,9 +312,3 @@ def _predicate(text: str) -> str:
     """What the one sentence of a text says of one thing: `The capital shown is Paris.`"""
     match = _PREDICATE.fullmatch(plain(text)) if len(text) <= MAX_SENTENCE_CHARS else None
     return match["said"] if match and not _NO_SUBJECT.search(match["subject"]) else ""
-
-
-def _settle_line(text: str) -> str:
-    """Of several lines, the last."""
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1] if len(lines) > 1 else ""

@@ -16,15 +16,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError, field_validator
+from pydantic import AfterValidator, ValidationError
 
 from ovt.core.errors import OvtError
 from ovt.core.files import write_file
 from ovt.core.section import Section
 from ovt.curate.audit.audit import Audit, example
-from ovt.verifiers import KINDS, verify
+from ovt.verifiers import known_kind, verify
 
 Label = Literal["correct", "wrong"]
 
@@ -35,16 +35,9 @@ class Case(Section):
     answer: str
     gold: str
     choices: tuple[str, ...] | None = None
-    kind: str = "auto"
+    kind: Annotated[str, AfterValidator(known_kind)] = "auto"
     label: Label
     why: str = ""
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, kind: str) -> str:
-        if kind not in KINDS:
-            raise ValueError(f"expected one of {', '.join(KINDS)}")
-        return kind
 
     @property
     def asks(self) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
 from ovt.curate.versions.manifest import Usage
-from ovt.verifiers import KINDS
+from ovt.verifiers import known_kind
 
 KNOWN = ("question", "gold", "answer")
 WHOLE_CHARS = 480
@@ -58,7 +58,7 @@ class JudgeSampling(SamplingSection):
 class JudgeSection(Section):
     """Who judges what the rules leave open, and how it is asked.
 
-    endpoint: a name under [endpoints]. kinds: the kinds of gold it is asked about, of `ovt.verifiers.KINDS`.
+    endpoint: a name under [endpoints]. kinds: the kinds of gold it is asked about, of `ovt.verifiers.kind_names()`.
     prompt: a template that holds {question} (with its options), {gold} and {answer}; each is enclosed when filled in.
     """
 
@@ -71,8 +71,8 @@ class JudgeSection(Section):
     @classmethod
     def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         for kind in kinds:
-            if kind not in KINDS[1:]:
-                raise ValueError(f"found {kind!r}, expected kinds of {', '.join(KINDS[1:])}")
+            if known_kind(kind).startswith("auto"):
+                raise ValueError(f"found {kind!r}: name the kinds of gold, such as text")
         return kinds
 
     @field_validator("prompt")

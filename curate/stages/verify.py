@@ -14,15 +14,16 @@ The verifier is the one that RL and evaluation use (`ovt.verifiers`). Its many r
 
 from dataclasses import fields
 from operator import attrgetter
+from typing import Annotated
 
 import polars as pl
-from pydantic import field_validator
+from pydantic import AfterValidator
 
 from ovt.core.decisions import dropped
 from ovt.core.schema import VERDICTS
 from ovt.core.section import Section
 from ovt.curate.stages.judge import JudgeSection
-from ovt.verifiers import KINDS, Verdict, verify_many
+from ovt.verifiers import Verdict, known_kind, verify_many
 
 CUT = ("unclosed_answer", "unclosed_thinking")
 in_order = attrgetter(*(field.name for field in fields(Verdict)))  # a verdict's values, as VERDICTS has them
@@ -32,23 +33,17 @@ SEVERAL = ("several_answers", "several_choices", "hedged", "ambiguous_option", "
 class VerifySection(Section):
     """How answers are compared with the gold.
 
-    kind: one of `ovt.verifiers.KINDS`; "auto" reads it off each gold. judge: a model for what the rules leave open.
+    kind: one of `ovt.verifiers.kind_names()`; "auto" reads it off each gold, "auto+NAME" tries one that a package adds
+    on golds that only text could read. judge: a model for what the rules leave open.
     """
 
-    kind: str = "auto"
+    kind: Annotated[str, AfterValidator(known_kind)] = "auto"
     judge: JudgeSection | None = None
 
     @property
     def presumes_wrong(self) -> bool:
         """Whether free texts that differ are wrong; where a judge is asked about texts, the rules leave them open."""
         return self.judge is None or "text" not in self.judge.kinds
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, kind: str) -> str:
-        if kind not in KINDS:
-            raise ValueError(f"expected one of {', '.join(KINDS)}")
-        return kind
 
 
 def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection) -> pl.DataFrame:

@@ -80,3 +80,27 @@ def test_table(check_table: Callable[..., None]) -> None:
 
 def test_members_are_matched_one_to_one(check_table: Callable[..., None]) -> None:
     check_table([("1/2, 0.5, 3", "0.5, 3, 3", "wrong", "0.5 twice is not 3 twice")])
+
+
+MATRIX = "\\begin{pmatrix}1 & 2 \\\\ 3 & 4\\end{pmatrix}"
+MATRICES = [
+    (MATRIX, MATRIX, "right", "the same"),
+    ("\\begin{bmatrix}1&2\\\\3&4\\end{bmatrix}", MATRIX, "right", "other brackets"),
+    ("\\left[\\begin{array}{cc}1 & 2 \\\\ 3 & 4\\end{array}\\right]", MATRIX, "right", "an array"),
+    ("\\begin{pmatrix}1 & 2 \\\\ 3 & 4 \\\\ \\end{pmatrix}", MATRIX, "right", "an empty row at the end"),
+    ("\\begin{pmatrix}1 & \\frac{4}{2} \\\\ 3 & 4.0\\end{pmatrix}", MATRIX, "right", "equal entries"),
+    ("$A = \\begin{pmatrix}1 & 2 \\\\ 3 & 4\\end{pmatrix}$", MATRIX, "right", "an assignment"),
+    ("\\begin{pmatrix}1 & 2 \\\\ 3 & 5\\end{pmatrix}", MATRIX, "wrong", "another entry"),
+    ("\\begin{pmatrix}1 & 3 \\\\ 2 & 4\\end{pmatrix}", MATRIX, "wrong", "transposed"),
+    ("\\begin{pmatrix}1 & 2\\end{pmatrix}", MATRIX, "wrong", "another shape"),
+    ("\\begin{vmatrix}1 & 2 \\\\ 3 & 4\\end{vmatrix}", MATRIX, "wrong", "a determinant"),
+    ("\\begin{pmatrix}1&0\\\\0&1\\end{pmatrix}+\\begin{pmatrix}0&2\\\\3&3\\end{pmatrix}", MATRIX, "right", "a sum"),
+    ("\\begin{pmatrix}1&0\\\\0&1\\end{pmatrix}\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", MATRIX, "right", "a product"),
+    ("(1, 2)", "\\begin{pmatrix}1 \\\\ 2\\end{pmatrix}", "right", "a vector as a tuple"),
+    ("(2, 1)", "\\begin{pmatrix}1 \\\\ 2\\end{pmatrix}", "wrong", "another vector"),
+    ("1234", MATRIX, "wrong", "no matrix"),
+]
+
+
+def test_matrices(check_table: Callable[..., None]) -> None:
+    check_table(MATRICES, kind="matrix")

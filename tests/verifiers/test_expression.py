@@ -151,3 +151,32 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 )
 def test_exact_comparison(left: str, right: str, equal: bool | None) -> None:
     assert compare_exactly(parse(math_source(left)), parse(math_source(right))) is equal
+
+
+RATIOS = [
+    ("3:4", "3:4", "right", "the same"),
+    ("3 : 4", "3:4", "right", "spaces"),
+    ("$3: 4$", "3:4", "right", "math"),
+    ("3\\colon 4", "3:4", "right", "LaTeX"),
+    ("6:8", "3:4", "right", "scaled"),
+    ("3/4", "3:4", "right", "a fraction"),
+    ("3 to 4", "3:4", "right", "in words"),
+    ("0.75", "3:4", "right", "its value"),
+    ("4:3", "3:4", "wrong", "turned round"),
+    ("3:7", "3:4", "wrong", "another"),
+    ("3", "3:4", "wrong", "a part"),
+    ("3:0", "3:4", "wrong", "nothing is in proportion to zero"),
+    ("3:4:5", "3:4", "wrong", "three terms"),
+    ("3:1", "3:7", "wrong", "another"),
+    ("1:2:3", "2:4:6", "right", "three terms, scaled"),
+    ("1:2:4", "2:4:6", "wrong", "three terms"),
+    ("1:\\sqrt{2}", "\\sqrt2:2", "right", "expressions"),
+    ("\\sqrt{3}:1", "1:\\sqrt{3}", "wrong", "turned round"),
+    ("The ratio is 3:4.", "3:4", "right", "a sentence"),
+    ("x:y = 3:4", "3:4", "right", "named"),
+    ("1 to 2 to 3", "1:2:3", "right", "in words"),
+]
+
+
+def test_ratios(check_table: Callable[..., None]) -> None:
+    check_table(RATIOS, kind="ratio")

@@ -42,8 +42,8 @@ REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
 def patterns() -> dict[str, tuple[re.Pattern[str], bool]]:
     """Every pattern of the package by where it stands, and whether it searches (else it only matches)."""
     found: dict[str, tuple[re.Pattern[str], bool]] = {}
-    for info in pkgutil.iter_modules(ovt.verifiers.__path__):
-        module = importlib.import_module(f"ovt.verifiers.{info.name}")
+    for info in pkgutil.walk_packages(ovt.verifiers.__path__, "ovt.verifiers."):
+        module = importlib.import_module(info.name)
         calls = list(uses(ast.parse(Path(str(module.__file__)).read_text())))
         searched = {name for name, method, _ in calls if method in SEARCHING}
         used = {name for name, _, _ in calls}

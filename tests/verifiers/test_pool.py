@@ -123,13 +123,13 @@ def test_an_integral_that_runs_away_does_not_cost_the_worker() -> None:
 
 STUCK = """
 import re, sys, time
-from ovt.verifiers import clock
-clock.start(lambda word: None)
+from ovt.verifiers import guard
+guard.start(lambda word: None)
 started = time.process_time()
 try:
-    with clock.limited():
+    with guard.limited():
         {work}
-except clock.OutOfTime:
+except guard.OutOfTime:
     assert time.process_time() - started < 1
     print("stopped")
 """
@@ -152,7 +152,7 @@ def test_nothing_gets_past_the_limits_of_a_worker(work: str, code: int) -> None:
 
 def test_a_script_without_a_main_guard_works_and_leaves_no_process() -> None:
     script = (
-        "from ovt.verifiers import verify, pool\n"
+        "from ovt.verifiers import verify\nfrom ovt.verifiers.process import pool\n"
         "print(verify(r'\\sqrt{8}', r'2\\sqrt{2}').outcome, pool._pool.all[0].process.pid)\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
@@ -163,7 +163,8 @@ def test_a_script_without_a_main_guard_works_and_leaves_no_process() -> None:
 
 def test_a_worker_ends_when_its_parent_is_killed() -> None:
     script = (
-        "import os, signal\nfrom ovt.verifiers import verify, pool\nverify(r'\\sqrt{8}', r'2\\sqrt{2}')\n"
+        "import os, signal\nfrom ovt.verifiers import verify\nfrom ovt.verifiers.process import pool\n"
+        "verify(r'\\sqrt{8}', r'2\\sqrt{2}')\n"
         "print(pool._pool.all[0].process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
@@ -186,7 +187,7 @@ def test_the_workers_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     worker = pool.Worker()
     try:
-        worker.ask("answer", [])
+        worker.ask("answer", [], {})
         assert "sk-secret" not in Path(f"/proc/{worker.process.pid}/environ").read_text()
     finally:
         worker.end()
@@ -195,7 +196,8 @@ def test_the_workers_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_caller_loads_none_of_the_rules() -> None:
     script = """
 import sys
-from ovt.verifiers import pool, verify
+from ovt.verifiers import verify
+from ovt.verifiers.process import pool
 print(len(pool._pool.all))
 assert verify("7,000.0", "7000") and verify("\\\\sqrt{8}", "2\\\\sqrt{2}")
 rules = ("sympy", "mpmath", "ovt.verifiers.check", "polars")

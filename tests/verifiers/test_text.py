@@ -102,3 +102,60 @@ def test_table(check_table: Callable[..., None]) -> None:
 )
 def test_normal_form(text: str, normal: str) -> None:
     assert normalize_text(text) == normal
+
+
+YES_NO = [
+    ("I can't say yes", "Yes", "wrong", "a negation"),
+    ("Cannot say yes", "Yes", "wrong", "a negation"),
+    ("I would say yes", "Yes", "right", "a sentence"),
+    ("Definitely yes", "Yes", "right", "an emphasis"),
+    ("Yes", "Yes", "right", "the word"),
+    ("yes", "Yes", "right", "case"),
+    ("YES.", "Yes", "right", "case and full stop"),
+    ("**Yes**", "Yes", "right", "markdown"),
+    ("\\text{Yes}", "Yes", "right", "LaTeX"),
+    ("\\boxed{\\text{Yes}}", "Yes", "right", "a box"),
+    ("Yes, because the bar is higher.", "Yes", "right", "a reason"),
+    ("Yes because the bar is higher.", "Yes", "right", "a reason"),
+    ("Yes - it is", "Yes", "right", "a reason"),
+    ("Yes, it is.", "Yes", "right", "a reason"),
+    ("No, there is no red bar.", "No", "right", "a reason that says no again"),
+    ("No, it isn't", "No", "right", "a reason"),
+    ("ANSWER: No, because reasons", "No", "right", "a lead-in and a reason"),
+    ("The answer is yes.", "Yes", "right", "a lead-in"),
+    ("So the answer is no", "No", "right", "a lead-in"),
+    ("Yes\n\nThe bar is higher.", "Yes", "right", "a reason on another line"),
+    ("ANSWER: No\nActually, on reflection...\nANSWER: Yes", "Yes", "right", "the last statement counts"),
+    ("ANSWER: No\nActually, on reflection...\nANSWER: Yes", "No", "wrong", "the last statement counts"),
+    ("No", "Yes", "wrong", "the other"),
+    ("Yes", "No", "wrong", "the other"),
+    ("Yesterday", "Yes", "wrong", "a look-alike"),
+    ("None", "No", "wrong", "a look-alike"),
+    ("Know", "No", "wrong", "a look-alike"),
+    ("Not sure", "No", "wrong", "a look-alike"),
+    ("Nope-ish", "No", "wrong", "a look-alike"),
+    ("No one", "No", "wrong", "another answer"),
+    ("No idea", "No", "wrong", "no answer"),
+    ("Nothing", "No", "wrong", "a look-alike"),
+    ("yes and no", "Yes", "wrong", "both ways"),
+    ("yes and no", "No", "wrong", "both ways"),
+    ("yes or no", "Yes", "wrong", "both ways"),
+    ("Yes/No", "Yes", "wrong", "both ways"),
+    ("yes, no", "Yes", "wrong", "both ways"),
+    ("Yes. No.", "Yes", "wrong", "both ways"),
+    ("No, yes", "Yes", "wrong", "both ways"),
+    ("Yes, but also no", "Yes", "wrong", "both ways"),
+    ("maybe", "Yes", "wrong", "neither"),
+    ("It is not yes", "Yes", "wrong", "negated"),
+    ("", "No", "wrong", "nothing"),
+    ("1", "Yes", "wrong", "a number"),
+    ("True", "True", "right", "the word"),
+    ("true.", "True", "right", "case"),
+    ("False", "True", "wrong", "the other"),
+    ("The statement is true", "True", "right", "a sentence"),
+    ("The statement is false", "True", "wrong", "a sentence"),
+]
+
+
+def test_yes_and_no(check_table: Callable[..., None]) -> None:
+    check_table(YES_NO, kind="yes_no")

@@ -5,13 +5,86 @@ value to sixty digits (`numeric.py`). What our reader does not know goes to math
 """
 
 import re
+import sys
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from importlib import import_module
+from typing import Any
 
-from ovt.verifiers.algebra import symbolic
+from ovt.verifiers import guard
 from ovt.verifiers.algebra.exact import compare_exactly, exact_ratio
-from ovt.verifiers.algebra.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source
-from ovt.verifiers.algebra.syntax import parse
+from ovt.verifiers.algebra.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source, split_top
+from ovt.verifiers.algebra.numeric import compare_numerically, evaluate, proportional
+from ovt.verifiers.algebra.syntax import number_node, parse
 from ovt.verifiers.kinds.number import MIN_ROUNDED_DIGITS, Number, read_number
 from ovt.verifiers.verdict import Finding
+
+
+def _decided(question: Callable[..., str]) -> Callable[..., str]:
+    """The question with its answers kept, and "unknown" where it fails."""
+
+    @lru_cache(maxsize=16384)
+    @wraps(question)
+    def decide(*args: Any) -> str:
+        try:
+            return question(*args)
+        except Exception:  # noqa: BLE001 (whatever a library makes of hostile text: it means that nobody knows)
+            return "unknown"
+
+    return decide
+
+
+@_decided
+def _compare_digits(left: str, right: str, decimal_places: int | None = None) -> str:
+    """Whether two expressions (`math_source` text) are equal: "equal", "different" or "unknown".
+
+    decimal_places: the left is a decimal that was written to so many places.
+    """
+    return _word(compare_numerically(parse(left), parse(right), decimal_places))
+
+
+def _word(equal: bool | None) -> str:
+    return "unknown" if equal is None else "equal" if equal else "different"
+
+
+@_decided
+def _ratio_of_digits(left: str, right: str) -> str:
+    """How `left` is a constant multiple of `right`: "positive", "negative", "none" or "unknown"."""
+    factor = proportional(parse(left), parse(right))
+    if factor is None:
+        return "unknown"
+    return "none" if factor == 0 else "positive" if factor > 0 else "negative"
+
+
+@_decided
+def order_of_constants(left: str, right: str) -> str:
+    """ "less", "equal", "greater" or "unknown" for two constant expressions."""
+    difference = evaluate(parse(f"({left})-({right})"), 0)
+    if getattr(difference, "imag", 0):
+        return "unknown"
+    return "equal" if abs(difference) < 1e-50 else "less" if difference < 0 else "greater"
+
+
+@_decided
+def _ask_math_verify(left: str, right: str) -> str:
+    """What math-verify says of two LaTeX expressions that our reader does not know (integrals, limits, …)."""
+    if "math_verify" not in sys.modules:
+        with guard.untimed():
+            _ask("\\int_0^1 x dx", "1")  # It imports some of itself only when used.
+    # Apart: it is slow to import again where its process ends, and what it remembers would change the time it takes.
+    return guard.apart(_ask, left, right)
+
+
+def _ask(left: str, right: str) -> str:
+    # Typed loosely: "no time limit of its own" is a None that its annotations do not know.
+    math_verify: Any = import_module("math_verify")
+    latex_only = [math_verify.LatexExtractionConfig()]
+    trees = [math_verify.parse(f"${source}$", latex_only, parsing_timeout=None) for source in (left, right)]
+    # The second entry is the text it fell back to; without a first there was nothing it could read.
+    if any(len(tree) < 2 for tree in trees):
+        return "unknown"
+    return _word(math_verify.verify(trees[1], trees[0], timeout_seconds=None))
+
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
 _LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
@@ -80,8 +153,8 @@ def compare_sources(left: str, right: str) -> str:
     for decimal, other in ((left, right), (right, left)):
         number = _written_decimal(decimal)
         if number:
-            return symbolic.compare(decimal, other, number.places)
-    return symbolic.compare(left, right)
+            return _compare_digits(decimal, other, number.places)
+    return _compare_digits(left, right)
 
 
 def ratio_of_sources(left: str, right: str) -> str:
@@ -91,7 +164,7 @@ def ratio_of_sources(left: str, right: str) -> str:
     except Unreadable:
         return "unknown"
     if ratio is None:
-        return symbolic.ratio(left, right)
+        return _ratio_of_digits(left, right)
     return "none" if ratio == 0 else "positive" if ratio > 0 else "negative"
 
 
@@ -112,4 +185,56 @@ def _compare_beyond(left: str, right: str) -> str:
     for source in (left, right):
         if has_words(source) or not _relation_free(source):
             return "unreadable"
-    return symbolic.ask_math_verify(left, right)
+    return _ask_math_verify(left, right)
+
+
+_COLON = re.compile(r"(?<!\s)\s*+:\s*+")
+_TO = re.compile(r"(?<!\s)\s++to\s++")
+
+
+@lru_cache(maxsize=8192)
+def read_ratio(text: str) -> tuple[str, ...] | None:
+    """The two or more terms of a ratio, as sources."""
+    source = math_source(text)
+    terms = split_top(source, _COLON)
+    if len(terms) == 1 and 1 <= len(_TO.findall(source)) <= 4:
+        terms = split_top(source, _TO)
+    if not 2 <= len(terms) <= 5 or not all(terms) or not all(_is_term(term) for term in terms):
+        return None
+    return tuple(terms)
+
+
+def _is_term(source: str) -> bool:
+    if not looks_symbolic(f"${source}$"):
+        return False
+    try:
+        node = parse(source)
+    except Unreadable:
+        return False
+    # With a zero in it, every ratio would be in proportion to every other.
+    return node != number_node(0)
+
+
+def read_ratio_gold(text: str) -> tuple[str, ...] | None:
+    """A gold that is written with colons (a gold in words, `3 to 4`, is a range or a text)."""
+    return read_ratio(text) if ":" in math_source(text) else None
+
+
+def check_ratio(prediction: str, gold: tuple[str, ...]) -> Finding | None:
+    """Compare with a ratio, or with a single number for a ratio of two."""
+    shown = ":".join(gold)
+    terms = read_ratio(prediction)
+    if terms is None:
+        if len(gold) != 2 or not (read_number(prediction) or _is_term(math_source(prediction))):
+            return None
+        terms = (math_source(prediction), "1")
+    if len(terms) != len(gold):
+        return Finding("wrong", "different_length", ":".join(terms), shown)
+    for index in range(1, len(gold)):
+        # a:b = c:d where a*d = b*c
+        left = f"({terms[0]})*({gold[index]})"
+        right = f"({terms[index]})*({gold[0]})"
+        word = compare_sources(left, right)
+        if word != "equal":
+            return finding_of("different" if word == "unreadable" else word, ":".join(terms), shown)
+    return Finding("correct", "equal", ":".join(terms), shown)

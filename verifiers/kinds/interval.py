@@ -8,21 +8,21 @@ from functools import cmp_to_key
 from itertools import pairwise
 from typing import NamedTuple
 
-from ovt.verifiers.algebra import symbolic
 from ovt.verifiers.algebra.exact import CONSTANT, VARIABLE, TooLarge, exact_value
-from ovt.verifiers.algebra.notation import Unreadable, math_source
-from ovt.verifiers.algebra.structure import (
+from ovt.verifiers.algebra.notation import (
     Relation,
+    Unreadable,
     enclosing,
     flip,
     inside,
     is_name,
+    math_source,
     members,
     read_relation,
     split_top,
 )
 from ovt.verifiers.algebra.syntax import parse
-from ovt.verifiers.kinds.expression import compare_sources, finding_of
+from ovt.verifiers.kinds.expression import compare_sources, finding_of, order_of_constants
 from ovt.verifiers.verdict import Finding
 
 _UNION = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z]))\s*+")
@@ -196,7 +196,7 @@ def order(left: str, right: str) -> int:
         raise Unordered from None
     if a.level == b.level == CONSTANT:
         return (a.number > b.number) - (a.number < b.number)
-    word = symbolic.order(left, right)
+    word = order_of_constants(left, right)
     if word not in _ORDERS:
         raise Unordered
     return _ORDERS[word]

@@ -9,12 +9,11 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from ovt.verifiers.algebra.notation import Unreadable, math_source
-from ovt.verifiers.algebra.structure import enclosing
+from ovt.verifiers.algebra.notation import Unreadable, enclosing, math_source
 from ovt.verifiers.algebra.syntax import parse
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import refuse
-from ovt.verifiers.kinds.dash_range import read_range
+from ovt.verifiers.kinds.dates import read_range
 from ovt.verifiers.kinds.expression import compare_sources, finding_of, looks_symbolic
 from ovt.verifiers.kinds.number import SCALES, Number, read_leading_words, read_number, same_number, show_fraction
 from ovt.verifiers.kinds.units import Unit, convert, read_unit, times

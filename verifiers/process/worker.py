@@ -1,8 +1,9 @@
 """The process behind `pool.py`: reads jobs as JSON lines, does each row under its limits of time and memory, replies.
 
-    ["answer", [["7", "7.0", null]], "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+    ["answer", [["7", "7.0", null]], {}, "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
 
-A row that meets its limit is answered too, and leaves the process fit for the next. The process ends with its input.
+The object in the middle names kinds that the caller's process added (`table.adopt`). A row that meets its limit is
+answered too, and leaves the process fit for the next. The process ends with its input.
 """
 
 import json
@@ -16,11 +17,10 @@ from dataclasses import astuple
 from functools import partial
 from typing import Any
 
-from ovt.verifiers.check import check_answer, check_response
+from ovt.verifiers import guard
+from ovt.verifiers.check import check_answer, check_response, lint
 from ovt.verifiers.extract import split_response
-from ovt.verifiers.kinds.kinds import read_gold
-from ovt.verifiers.lint import lint
-from ovt.verifiers.process import clock
+from ovt.verifiers.table import adopt, read_gold
 from ovt.verifiers.verdict import Verdict, undecided
 
 MEMORY_LIMIT = 4 << 30
@@ -40,10 +40,12 @@ def main() -> None:
         replies.flush()
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    clock.start(reply)
+    guard.start(reply)
     reply("ready")
     for line in sys.stdin.buffer:
-        job, rows, *args = json.loads(line)
+        job, rows, added, *args = json.loads(line)
+        if added:
+            adopt(**added)
         for row in rows:
             reply(JOBS[job](*row, *args))
 
@@ -53,9 +55,9 @@ def _judge(
 ) -> tuple[Any, ...]:
     """The fields of a verdict, whatever happens."""
     try:
-        with clock.limited():
+        with guard.limited():
             return astuple(CHECKS[job](text, gold, tuple(choices) if choices else None, kind, presume_wrong))
-    except clock.OutOfTime:
+    except guard.OutOfTime:
         return _undecided(text, gold, job, "timeout", kind)
     except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
         return _undecided(text, gold, job, "error", kind, repr(error))
@@ -64,19 +66,19 @@ def _judge(
 def _undecided(text: str, gold: str, job: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
     """An abstention with what can quickly be said of it: the gold's kind, the answer."""
     try:
-        with clock.limited(clock.LIMIT_S / 4):
-            kind = read_gold(gold, kind).kind
+        with guard.limited(guard.LIMIT_S / 4):
+            kind = read_gold(gold, kind).name
             text = split_response(text).answer if job == "response" else text
-    except (clock.OutOfTime, Exception):  # noqa: BLE001 (as above)
+    except (guard.OutOfTime, Exception):  # noqa: BLE001 (as above)
         text = ""
     return astuple(undecided(reason, kind, text, gold, detail))
 
 
 def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
     try:
-        with clock.limited():
+        with guard.limited():
             return [lint(gold, tuple(choices) if choices else None, kind)]
-    except clock.OutOfTime:
+    except guard.OutOfTime:
         return ["gold_takes_too_long"]
 
 

@@ -1,30 +1,7 @@
-"""What looks alike and is not: ratios, times, dates, ranges with a dash."""
+"""What looks alike and is not: times, dates, ranges with a dash."""
 
 from collections.abc import Callable
 
-RATIOS = [
-    ("3:4", "3:4", "right", "the same"),
-    ("3 : 4", "3:4", "right", "spaces"),
-    ("$3: 4$", "3:4", "right", "math"),
-    ("3\\colon 4", "3:4", "right", "LaTeX"),
-    ("6:8", "3:4", "right", "scaled"),
-    ("3/4", "3:4", "right", "a fraction"),
-    ("3 to 4", "3:4", "right", "in words"),
-    ("0.75", "3:4", "right", "its value"),
-    ("4:3", "3:4", "wrong", "turned round"),
-    ("3:7", "3:4", "wrong", "another"),
-    ("3", "3:4", "wrong", "a part"),
-    ("3:0", "3:4", "wrong", "nothing is in proportion to zero"),
-    ("3:4:5", "3:4", "wrong", "three terms"),
-    ("3:1", "3:7", "wrong", "another"),
-    ("1:2:3", "2:4:6", "right", "three terms, scaled"),
-    ("1:2:4", "2:4:6", "wrong", "three terms"),
-    ("1:\\sqrt{2}", "\\sqrt2:2", "right", "expressions"),
-    ("\\sqrt{3}:1", "1:\\sqrt{3}", "wrong", "turned round"),
-    ("The ratio is 3:4.", "3:4", "right", "a sentence"),
-    ("x:y = 3:4", "3:4", "right", "named"),
-    ("1 to 2 to 3", "1:2:3", "right", "in words"),
-]
 TIMES = [
     ("before 10:30", "10:30", "wrong", "another time"),
     ("from 10:30 to 11", "10:30", "wrong", "a span"),
@@ -83,10 +60,6 @@ RANGES = [
     ("20-10-5", "20-10-5", "right", "a chain"),
     ("5", "20-10-5", "wrong", "never arithmetic"),
 ]
-
-
-def test_ratios(check_table: Callable[..., None]) -> None:
-    check_table(RATIOS, kind="ratio")
 
 
 def test_times(check_table: Callable[..., None]) -> None:
