@@ -108,7 +108,7 @@ def test_an_answer_cannot_leave_its_fence(answer: str) -> None:
     [
         ({"prompt": "{gold}?"}, "{answer} is missing"),
         ({"prompt": "{answer} {gold} {caption}"}, "found {caption}"),
-        ({"kinds": ["maths"]}, "found 'maths'"),
+        ({"kinds": ["maths"]}, "unknown kind 'maths'"),
         ({"kinds": ["auto"]}, "found 'auto'"),
     ],
 )
