@@ -17,7 +17,7 @@ import torch
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
-from ovt.pocket.generate import Row, generate
+from ovt.pocket.generate import Row, Vocabulary, generate
 from ovt.pocket.model import load_model, load_processor
 from ovt.pocket.request import Asked, read_request
 from ovt.pocket.weights import WEIGHTS
@@ -77,7 +77,7 @@ class Engine:
         text: Any = self._model.config.text_config
         self._context: int = text.max_position_embeddings
         ends = self._model.generation_config.eos_token_id
-        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
+        self._vocabulary = Vocabulary(frozenset(ends if isinstance(ends, list) else [ends]), self._decode)
         cores = torch.get_num_threads()
         small = self._model.num_parameters() < SMALL
         self._workers, self._threads = (cores, 1) if small else (1, cores)
@@ -127,7 +127,7 @@ class Engine:
                 batch[i].answer.set_result(self._response(batch[i].asked, rows[i]))
 
         prompts = [waiting.asked.prompt for waiting in batch]
-        generate(self._model, prompts, [row for of_one in rows for row in of_one], self._ends, self._decode, finished)
+        generate(self._model, prompts, [row for of_one in rows for row in of_one], self._vocabulary, finished)
 
     def _decode(self, ids: list[int]) -> str:
         return self._processor.tokenizer.decode(ids, skip_special_tokens=True)

@@ -43,6 +43,14 @@ class Row:
     finish: str | None = None
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """What sampling needs of a tokenizer: the token ids that end a reply, and ids as text."""
+
+    ends: frozenset[int]
+    decode: Callable[[list[int]], str]
+
+
 def positions_of(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, mask: Tensor, grids: Tensor | None) -> Tensor:
     """Positions (3, rows, length) of left-padded prompts, as Qwen2.5-VL counts them."""
     if grids is None:
@@ -113,13 +121,13 @@ def nucleus(probs: Tensor, rows: Sequence[Row]) -> Tensor:
     return torch.zeros_like(probs).scatter(1, order, ordered)
 
 
-def advance(row: Row, token: int, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+def advance(row: Row, token: int, vocabulary: Vocabulary) -> None:
     """Give a row its next token, and end it where it is over."""
-    if token in ends:
+    if token in vocabulary.ends:
         row.finish = "stop"
         return
     row.ids.append(token)
-    if row.stops and any(stop in decode(row.ids) for stop in row.stops):
+    if row.stops and any(stop in vocabulary.decode(row.ids) for stop in row.stops):
         row.finish = "stop"
     elif len(row.ids) >= row.max_tokens:
         row.finish = "length"
@@ -130,12 +138,11 @@ def generate(
     model: Qwen2_5_VLForConditionalGeneration,
     prompts: Sequence[Prompt],
     rows: Sequence[Row],
-    ends: frozenset[int],
-    decode: Callable[[list[int]], str],
+    vocabulary: Vocabulary,
     finished: Callable[[Row], None] = lambda row: None,
 ) -> None:
     """Bring every row to its end; `finished` is called with each as soon as it is over."""
-    logits, mask, position, cache = prefill(model, prompts, min(ends))
+    logits, mask, position, cache = prefill(model, prompts, min(vocabulary.ends))
     live = list(rows)
     picked = torch.tensor([row.prompt for row in live])
     if picked.tolist() != list(range(len(prompts))):
@@ -145,7 +152,7 @@ def generate(
         tokens = choose(logits, live)
         for row, token in zip(live, tokens, strict=True):
             if row.finish is None:
-                advance(row, token, ends, decode)
+                advance(row, token, vocabulary)
                 if row.finish is not None:
                     finished(row)
         left = [i for i, row in enumerate(live) if row.finish is None]

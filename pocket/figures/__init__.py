@@ -3,15 +3,15 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from ovt.pocket.figures import bars, diagrams, easy, geometry, icons, lines, shapes, tables
+from ovt.pocket.figures import charts, diagrams, easy, geometry, icons, shapes
 from ovt.pocket.figures.figure import Figure, FigureQuestion
 
 __all__ = ["FAMILIES", "Figure", "FigureQuestion", "draw", "questions"]
 
 FAMILIES: dict[str, Callable[[random.Random], Figure]] = {
-    "bars": bars.draw,
-    "lines": lines.draw,
-    "tables": tables.draw,
+    "bars": charts.draw_bars,
+    "lines": charts.draw_lines,
+    "tables": charts.draw_tables,
     "shapes": shapes.draw,
     "geometry": geometry.draw,
     "icons": icons.draw,

@@ -57,13 +57,13 @@ def _label_questions(labels: dict[str, str], rng: random.Random) -> tuple[Figure
     asked_letter = labels[three] if rng.random() < 0.5 else rng.choice([x for p, x in labels.items() if p != three])
     letter, another = labels[one], labels[two]
     asked = (
-        (f"What does {letter} point to?", _part(letter), None),
+        (f"What does {letter} point to?", _part(letter)),
         (f"Which part is {another}?", _part(another), options(two, parts, rng)),
         (f"Which part does the arrow {letter} show?", _part(letter), options(one, parts, rng, 3)),
-        (f"Which letter is the {two}?", lambda t: (t[two], [_fact(two, t)]), None),
-        (f"Does {asked_letter} point to the {three}?", _points(asked_letter, three), None),
+        (f"Which letter is the {two}?", lambda t: (t[two], [_fact(two, t)])),
+        (f"Does {asked_letter} point to the {three}?", _points(asked_letter, three)),
     )
-    return tuple(pose(text, solve, labels, rng, choices, misread_swap) for text, solve, choices in asked)
+    return pose(asked, labels, rng, misread_swap)
 
 
 def _part(letter: str) -> Solve:
@@ -115,17 +115,17 @@ def _chain_questions(chain: list[str], eats: dict[str, str], rng: random.Random)
     )
     middle = rng.choice(chain[1:3])
     asked = (
-        (f"What does the {eater} eat?", lambda t: (t[eater], [_meal(eater, t)]), None),
+        (f"What does the {eater} eat?", lambda t: (t[eater], [_meal(eater, t)])),
         (f"What eats the {eats[another]}?", _eater(eats[another]), options(another, chain, rng)),
-        (f"What eats the {middle}?", _eater(middle), None),
-        (f"Does the {third} eat the {food}?", _does_eat(third, food), None),
+        (f"What eats the {middle}?", _eater(middle)),
+        (f"Does the {third} eat the {food}?", _does_eat(third, food)),
         (
             f"Which one does the {another} eat?",
             lambda t: (t[another], [_meal(another, t)]),
             options(eats[another], chain, rng),
         ),
     )
-    return tuple(pose(text, solve, eats, rng, choices, _misread) for text, solve, choices in asked)
+    return pose(asked, eats, rng, _misread)
 
 
 def _eater(food: str) -> Solve:

@@ -66,7 +66,7 @@ def _questions(seen: Table, rng: random.Random) -> tuple[FigureQuestion, ...]:
     asked = [_existence(seen, "color", rng), _existence(seen, "shape", rng)]
     asked.append((rng.choice(_WHICH_SHAPE).format(**seen), _look_up("shape")))
     asked.append((rng.choice(_WHICH_COLOR).format(**seen), _look_up("color")))
-    return tuple(pose(text, solve, seen, rng, misread=_misread) for text, solve in asked)
+    return pose(asked, seen, rng, _misread)
 
 
 def _existence(seen: Table, key: str, rng: random.Random) -> tuple[str, Solve]:

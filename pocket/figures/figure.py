@@ -1,9 +1,9 @@
 """What a figure is: a small picture, the facts it shows, and questions whose golds follow from those facts."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -44,6 +44,14 @@ class Figure:
         return " ".join(self.facts)
 
 
+class Asked(NamedTuple):
+    """A question before it is solved; with `choices` its answer is one of these."""
+
+    text: str
+    solve: Solve
+    choices: Sequence[str] | None = None
+
+
 def misread_number(table: Table, rng: random.Random) -> Table:
     """The table with two values swapped, or with one number off by one: how a hasty reader errs."""
     wrong = dict(table)
@@ -66,32 +74,32 @@ def misread_swap(table: Table, rng: random.Random) -> Table:
 
 
 def pose(
-    text: str,
-    solve: Solve,
-    table: Table,
-    rng: random.Random,
-    choices: Sequence[str] | None = None,
-    misread: Misread = misread_number,
-) -> FigureQuestion:
-    """The question `text` with the gold and steps that `solve` finds in `table`, and the slip of a misread table."""
-    right = _solved(text, solve, table, choices)
+    asked: Iterable[tuple[Any, ...]], table: Table, rng: random.Random, misread: Misread = misread_number
+) -> tuple[FigureQuestion, ...]:
+    """A question for each (text, solve) or (text, solve, choices), with the gold and steps that `solve` finds in
+    `table`, and the slip of a misread table."""
+    return tuple(_pose_one(Asked(*one), table, rng, misread) for one in asked)
+
+
+def _pose_one(asked: Asked, table: Table, rng: random.Random, misread: Misread) -> FigureQuestion:
+    right = _solved(asked, table)
     if right is None:
-        raise ValueError(f"the answer to {text!r} is not among {choices}")
+        raise ValueError(f"the answer to {asked.text!r} is not among {asked.choices}")
     for _ in range(6):
-        wrong = _solved(text, solve, misread(table, rng), choices)
+        wrong = _solved(asked, misread(table, rng))
         if wrong is not None and wrong.gold != right.gold:
-            return FigureQuestion(text, right.gold, right.choices, right.steps, wrong)
+            return replace(right, slip=wrong)
     return right
 
 
-def _solved(text: str, solve: Solve, table: Table, choices: Sequence[str] | None) -> FigureQuestion | None:
-    answer, steps = solve(table)
-    if choices is None:
-        return FigureQuestion(text, answer, None, tuple(steps))
-    if answer not in choices:
+def _solved(asked: Asked, table: Table) -> FigureQuestion | None:
+    answer, steps = asked.solve(table)
+    if asked.choices is None:
+        return FigureQuestion(asked.text, answer, None, tuple(steps))
+    if answer not in asked.choices:
         return None
-    letter = LETTERS[list(choices).index(answer)]
-    return FigureQuestion(text, letter, tuple(choices), (*steps, f"Option {letter} is {answer}."))
+    letter = LETTERS[list(asked.choices).index(answer)]
+    return FigureQuestion(asked.text, letter, tuple(asked.choices), (*steps, f"Option {letter} is {answer}."))
 
 
 def options(answer: str, others: Sequence[str], rng: random.Random, n: int = 4) -> tuple[str, ...]:

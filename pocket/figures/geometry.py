@@ -46,7 +46,7 @@ def _triangle_questions(angles: dict[str, int], missing: str, rng: random.Random
     ]
     if angles[one] != angles[two]:
         asked.append((f"Is the {one} angle more than the {two} angle?", arithmetic.is_more(_angle, one, two)))
-    return tuple(pose(text, solve, angles, rng, misread=_misread_angle) for text, solve in asked)
+    return pose(asked, angles, rng, _misread_angle)
 
 
 def _third(t: Table) -> tuple[str, list[str]]:
@@ -104,7 +104,7 @@ def _rectangle_questions(sides: dict[str, int], rng: random.Random) -> tuple[Fig
     ]
     if sides[one] != sides[two]:
         asked.append((f"Is the {one} more than the {two}?", arithmetic.is_more(_side, one, two)))
-    return tuple(pose(text, solve, sides, rng) for text, solve in asked)
+    return pose(asked, sides, rng)
 
 
 def _area(t: Table) -> tuple[str, list[str]]:
@@ -162,4 +162,4 @@ def _segment_questions(parts: dict[str, int], rng: random.Random) -> tuple[Figur
             asked.append((f"Is {one} more than {two}?", arithmetic.is_more(_length, one, two)))
     else:
         asked = [("What is the length of BC?", arithmetic.difference(_length, "AC", "AB"))]
-    return tuple(pose(text, solve, parts, rng) for text, solve in asked)
+    return pose(asked, parts, rng)

@@ -65,17 +65,17 @@ def _row_questions(counts: dict[str, int], rng: random.Random) -> tuple[FigureQu
     first, second = plural(one), plural(two)
     both, difference = counts[one] + counts[two], abs(counts[one] - counts[two])
     asked = [
-        (f"How many {first} are there?", arithmetic.value(_fact, one), None),
-        (f"How many {first} and {second} are there?", arithmetic.total(_fact, (one, two)), None),
+        (f"How many {first} are there?", arithmetic.value(_fact, one)),
+        (f"How many {first} and {second} are there?", arithmetic.total(_fact, (one, two))),
         (f"How many {first} and {second} are there?", arithmetic.total(_fact, (one, two)), number_options(both, rng)),
-        ("How many icons are there in total?", arithmetic.total(_fact, tuple(counts)), None),
+        ("How many icons are there in total?", arithmetic.total(_fact, tuple(counts))),
     ]
     if difference:
-        asked.append((f"Are there more {first} than {second}?", arithmetic.is_more(_fact, one, two), None))
+        asked.append((f"Are there more {first} than {second}?", arithmetic.is_more(_fact, one, two)))
         few, many = sorted((one, two), key=lambda name: counts[name])
         text = f"How many more {plural(many)} than {plural(few)} are there?"
         asked.append((text, arithmetic.difference(_fact, many, few), number_options(difference, rng)))
-    return tuple(pose(text, solve, counts, rng, choices) for text, solve, choices in asked)
+    return pose(asked, counts, rng)
 
 
 # A pattern of 5 to 7 icons in two rows that a question mark ends.
@@ -106,10 +106,10 @@ def _pattern_questions(
     asked = (
         ("Which icon comes next?", _next(period), options(answer, sorted(ICONS), rng)),
         ("Which icon comes next?", _next(period), options(answer, names, rng, 3)),
-        ("What comes next in the pattern?", _next(period), None),
-        (f"How many {plural(counted)} are shown?", _count(counted), None),
+        ("What comes next in the pattern?", _next(period)),
+        (f"How many {plural(counted)} are shown?", _count(counted)),
     )
-    return tuple(pose(text, solve, shown, rng, choices, _misread) for text, solve, choices in asked)
+    return pose(asked, shown, rng, _misread)
 
 
 def _next(period: int) -> Solve:

@@ -61,11 +61,11 @@ def _questions(
     missing = [(p, k) for p in PAINTS for k in KINDS if (p, k) not in things]
     sought = " ".join(rng.choice(things if rng.random() < 0.5 else missing))
     asked = [
-        (f"How many {_plural(word)} are there?", _count(word), None),
+        (f"How many {_plural(word)} are there?", _count(word)),
         (f"How many {_plural(another)} are there?", _count(another), number_options(int(count), rng)),
-        ("How many shapes are there in total?", _count("shape"), None),
-        (f"Are there more {_plural(one)} than {_plural(two)}?", _is_more(one, two), None),
-        (f"Is there a {sought}?", _exists(sought), None),
+        ("How many shapes are there in total?", _count("shape")),
+        (f"Are there more {_plural(one)} than {_plural(two)}?", _is_more(one, two)),
+        (f"Is there a {sought}?", _exists(sought)),
     ]
     name = rng.choice([name for name in rows if len(rows[name]) > 1])
     end = rng.choice(("first", "last"))
@@ -74,7 +74,7 @@ def _questions(
     asked.append(
         (f"Which shape is the {end} in the {name} row?", _at(end, name), options(" ".join(thing), others, rng))
     )
-    return tuple(pose(text, solve, rows, rng, choices, _misread) for text, solve, choices in asked)
+    return pose(asked, rows, rng, _misread)
 
 
 def _uneven(rows: Table, groups: list[list[str]], rng: random.Random) -> tuple[str, str]:
