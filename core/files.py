@@ -192,7 +192,7 @@ def _hold(lock: Path, busy: str | None) -> Generator[None]:
     try:
         held.acquire(blocking=busy is None)
     except Timeout:
-        raise _Busy(busy) from None
+        raise _Busy(busy or "") from None
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ def examine_gpu() -> Finding:
     query = [driver, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     seen = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
     if seen.returncode:
-        return Finding("gpu", "warn", f"nvidia-smi: {seen.stderr.strip() or seen.stdout.strip()}", "mend the driver")
+        return Finding("gpu", "warn", f"nvidia-smi: {seen.stderr.strip() or seen.stdout.strip()}", "repair the driver")
     return Finding("gpu", "ok", "; ".join(seen.stdout.strip().splitlines()))
 
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from ovt.core.progress import Tally
 from ovt.curate.build import build
-from ovt.curate.endpoints.expect import Expected, expected
+from ovt.curate.endpoints.jobs import Expected, expected
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
 from ovt.curate.run import ASKING, Session, planned, prepare

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ovt.curate.endpoints.transport import CallError
+from ovt.core.errors import CallError
 from ovt.pocket.generate import Prompt, Row
 from ovt.pocket.model import ImageProcessor
 

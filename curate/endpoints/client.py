@@ -10,18 +10,19 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ovt.core.errors import BudgetReached
-from ovt.curate.endpoints import estimate
-from ovt.curate.endpoints.budget import Spending
+from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
+from ovt.curate.endpoints.budget import Budget, Spending
 from ovt.curate.endpoints.chat import ChatRequest, Reply
-from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
+from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
 from ovt.curate.endpoints.replies import Usage, read_replies, read_usage
-from ovt.curate.endpoints.stops import stop_if_hopeless, stop_if_unbounded, stopped
-from ovt.curate.endpoints.transport import CallError
 from ovt.curate.endpoints.urls import Url
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
+LONGEST_WAIT_S = 900.0  # of those that a server may ask for
+HOPELESS = 50  # requests given up in a row
+RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
@@ -212,10 +213,9 @@ def worst_case(job: Job, work: Work) -> Spending:
     section, limited = work.endpoint.section, work.budget.limited
     if not limited and section.tokens_per_minute is None:
         return Spending()
-    bound = estimate.completion_bound(work.endpoint.sampling(job.request))
+    guess, bound = at_most(job, work)
     if limited:
         stop_if_unbounded(bound, work.budget, work.endpoint)
-    guess = estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
     prompt = math.ceil(guess * work.endpoint.prompt_scale)
     completion = (bound or 0) * len(job.keys)
     return Spending(section.cost_usd(prompt, completion) or 0.0, prompt + completion)
@@ -224,5 +224,59 @@ def worst_case(job: Job, work: Work) -> Spending:
 def learn_scale(job: Job, usage: Usage, work: Work) -> None:
     """Makes later estimates larger where the server counted more prompt tokens than were estimated."""
     if work.budget.limited:
-        guess = estimate.prompt_tokens(job.request.messages, work.images, work.image_sizes)
+        guess, _ = at_most(job, work)
         work.endpoint.prompt_scale = max(work.endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
+
+
+# When going on is pointless: what a failure says about the whole build, and what to do about it.
+
+
+def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
+    """What to raise for a failed call: EndpointError where no call will do better, else the CallError to act upon."""
+    table, said = f"[endpoints.{endpoint.name}]", f"{url.name} refuses: {error.reason}"
+    if error.kind == "unreachable" and endpoint.urls.out_of_reach():
+        said, fix = (
+            f"nobody answers at {url.name} ({error.reason})",
+            f"start the server, or correct base_url in {table}",
+        )
+        return EndpointError(endpoint.name, error.kind, said, f"{fix}; {RESUME}")
+    if (error.retry_after or 0.0) > LONGEST_WAIT_S:
+        said = f"{url.name} asks to wait {error.retry_after:.0f} s ({error.reason})"
+        return EndpointError(endpoint.name, "limited", said, f"wait for that long; {RESUME}")
+    if error.kind == "denied" and error.status == 401:
+        fix = f"put a valid key into an environment variable and name it as api_key_env in {table}"
+        return EndpointError(endpoint.name, error.kind, said, fix)
+    if error.kind == "denied":
+        return EndpointError(endpoint.name, error.kind, said, f"check the account's balance; {RESUME}")
+    if error.kind == "misplaced" and not url.answered:
+        said = f"{url.name} does not look like a chat-completions API with this model: {error.reason}"
+        fix = f'check base_url (usually it ends in /v1) and model = "{endpoint.model}" in {table}'
+        return EndpointError(endpoint.name, error.kind, said, fix)
+    if error.kind == "misplaced":
+        return CallError("refused" if error.status else "broken", error.reason, error.status, billed=error.billed)
+    return error
+
+
+def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
+    """EndpointError when only failures have come for long.
+
+    Refusals count only while nothing was ever answered: later they are the requests' own fault.
+    """
+    if endpoint.failed_in_a_row >= HOPELESS and (error.kind != "refused" or not endpoint.answered):
+        what = f"the last {endpoint.failed_in_a_row} requests failed, the latest with: {error.reason}"
+        raise EndpointError(endpoint.name, error.kind, what, f"check the server and the request; {RESUME}")
+
+
+def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:
+    """OvtError where a budget is set but a request's worst case is not known."""
+    section = endpoint.section
+    if bound is None:
+        raise OvtError(
+            "a budget needs to know how long a reply may get", "set max_tokens in the sampling of the stage that asks"
+        )
+    unpriced = section.usd_per_million_prompt_tokens is None or section.usd_per_million_completion_tokens is None
+    if budget.max_usd is not None and unpriced and not endpoint.own_machine:
+        prices = "usd_per_million_prompt_tokens and usd_per_million_completion_tokens"
+        raise OvtError(
+            "--max-usd needs prices", f"set {prices} in [endpoints.{endpoint.name}] (0 for your own servers)"
+        )

@@ -1,15 +1,16 @@
 """A live endpoint: a model behind URLs, its limits, and what was learned about it on the way."""
 
+import asyncio
 import os
+import time
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import EndpointError, OvtError
 from ovt.core.registry import MODELS
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
-from ovt.curate.endpoints.limits import Pace
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
@@ -30,6 +31,39 @@ PROVIDERS = {
     "dashscope-intl.aliyuncs.com": "DASHSCOPE_API_KEY",
     "router.huggingface.co": "HF_TOKEN",
 }
+
+
+class Pace:
+    """Requests or tokens per minute, spread evenly instead of a burst and then a wait.
+
+    Admits a cost of `per_minute` in any 60 s, one after the other; None means no limit.
+
+    Each admission moves the moment of the next one by its share of the minute.
+    """
+
+    def __init__(self, per_minute: float | None) -> None:
+        self.per_minute = per_minute
+        self._free_at = 0.0
+        self._turn = asyncio.Lock()
+
+    def enter_loop(self) -> None:
+        """To be called in each event loop that uses it, before anything is admitted."""
+        self._turn = asyncio.Lock()
+
+    async def admit(self, cost: float = 1.0) -> None:
+        """Waits for its turn, in the order of asking."""
+        if self.per_minute is None:
+            return
+        async with self._turn:
+            # Sleeps are short because a refund can bring the moment forward.
+            while (wait := self._free_at - time.monotonic()) > 0:  # noqa: ASYNC110 (time passes, no event)
+                await asyncio.sleep(min(wait, 0.1))
+            self._free_at = max(self._free_at, time.monotonic()) + cost * 60.0 / self.per_minute
+
+    def refund(self, cost: float) -> None:
+        """Gives back what was admitted beyond the real cost (negative: charges what was more)."""
+        if self.per_minute is not None:
+            self._free_at -= cost * 60.0 / self.per_minute
 
 
 class Endpoint:
@@ -79,9 +113,11 @@ class Endpoint:
 
     async def __aenter__(self) -> Self:
         if self._missing_key:
-            raise OvtError(
-                f'endpoint "{self.name}": {self.section.urls[0]} needs a key and ${self._missing_key} is not set: '
-                f"set it, or name another variable as api_key_env in [endpoints.{self.name}]"
+            raise EndpointError(
+                self.name,
+                "denied",
+                f"{self.section.urls[0]} needs a key and ${self._missing_key} is not set",
+                f"set it, or name another variable as api_key_env in [endpoints.{self.name}]",
             )
         # Locks and connections belong to the event loop that runs now.
         self.requests_pace.enter_loop()
@@ -101,10 +137,8 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
     variable = key_variable(section)
     key = environ.get(variable, "").strip() if variable else ""
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise OvtError(
-            f'endpoint "{name}": ${variable} holds no key (a line end, a space or a letter beyond ASCII is in it): '
-            "set it anew"
-        )
+        what = f"${variable} does not hold a key (it contains a line end, a space or a letter beyond ASCII)"
+        raise EndpointError(name, "denied", what, "set it again")
     needed = any(provider(url) for url in section.urls) or (section.api_key_env and not hosts(section) <= LOOPBACK)
     transports = [
         (url, HttpTransport(url, key or None, section.timeout, section.max_concurrency)) for url in section.urls

@@ -1,11 +1,11 @@
-"""From the requests of a stage to the calls that are still to be made."""
+"""From the requests of a stage to the calls that are still to be made, and what those may take at most."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
 from ovt.core.progress import Tally
-from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.budget import Budget, completion_bound, prompt_tokens
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.store import ReplyStore
@@ -82,3 +82,44 @@ def calls_for(request: ChatRequest, indexes: list[int], keys: list[str], endpoin
         if end == len(indexes) or indexes[end] != indexes[end - 1] + 1:
             yield Job(request, indexes[start], tuple(keys[start:end]))
             start = end
+
+
+def at_most(job: Job, work: Work) -> tuple[int, int | None]:
+    """The tokens that one try of `job` may take, by estimate: of its prompt, and of each reply (None: no bound)."""
+    bound = completion_bound(work.endpoint.sampling(job.request))
+    return prompt_tokens(job.request.messages, work.images, work.image_sizes), bound
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Replies `wanted`, how many of them are `answered`, `calls` to send for the others, and what those may cost.
+
+    Tokens and US dollars are upper estimates: each reply as long as max_tokens allows, which `bounded` says is known;
+    None where no price is.
+    """
+
+    wanted: int
+    answered: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    bounded: bool
+
+
+def expected(requests: Iterable[ChatRequest], work: Work) -> Expected:
+    """What `fill` would send, without sending it; equal requests are counted once."""
+    asked = calls = prompts = completions = 0
+    bounded = True
+    for job in missing_jobs(requests, work):
+        if job is None:
+            continue
+        prompt, bound = at_most(job, work)
+        calls += 1
+        asked += len(job.keys)
+        prompts += prompt
+        completions += (bound or 0) * len(job.keys)
+        bounded = bounded and bound is not None
+    cost = work.endpoint.section.cost_usd(prompts, completions) if calls else 0.0
+    answered = work.tally.cached
+    return Expected(answered + asked, answered, calls, prompts, completions, cost, bounded)

@@ -5,10 +5,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ovt.core.errors import CallError
 from ovt.curate.endpoints.chat import data_url
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.replies import read_replies
-from ovt.curate.endpoints.transport import CallError, HttpTransport
+from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import Url
 
 SIDE = 112  # pixels of the probe's image

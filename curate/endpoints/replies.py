@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from ovt.core.errors import CallError
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import CallError, error_message, scrub
+from ovt.curate.endpoints.transport import error_message, scrub
 
 
 @dataclass(frozen=True)

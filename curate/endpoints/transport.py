@@ -6,42 +6,17 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from ovt.core.errors import CallError
 from ovt.core.text import plain
-
-# unreachable  nobody listens there: nothing was sent
-# limited      too much at once (429): wait, and narrow the stream
-# broken       may well work when tried again: 5xx, a dropped connection, a time-out, an unreadable answer
-# refused      this request will never work (400, 413, 422, …)
-# misplaced    the wrong door (403, 404, a web page): where the URL has never answered; else as `refused` or `broken`
-# denied       nothing will work until the user acts: no or wrong key, no money left
-Kind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "denied"]
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
 SHORTEST_KEY = 16  # characters of one that is looked for in replies
 # What keys look like, should a server repeat one that is not ours.
 KEY_LOOK = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
-
-
-class CallError(Exception):
-    """A call that brought no reply.
-
-    retry_after   seconds the server asks to wait
-    billed        whether the model may have worked on it all the same
-    """
-
-    def __init__(
-        self, kind: Kind, reason: str, status: int | None = None, retry_after: float | None = None, billed: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-        self.status = status
-        self.retry_after = retry_after
-        self.billed = billed
 
 
 class Transport(Protocol):

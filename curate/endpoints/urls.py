@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ovt.curate.endpoints.transport import CallError, Transport
+from ovt.core.errors import CallError
+from ovt.curate.endpoints.transport import Transport
 
 STRIKES = 5  # failures in a row after which a URL rests
 LONGEST_REST_S = 60.0

@@ -6,8 +6,7 @@ import pytest
 from PIL import Image
 from teacher import CAPTION_PROMPT
 
-from ovt.core.errors import OvtError
-from ovt.curate.endpoints.transport import CallError
+from ovt.core.errors import CallError, OvtError
 from ovt.pocket import figures as pocket
 from ovt.pocket.engine import Engine, load
 

@@ -13,17 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovt.core.errors import BudgetReached, OvtError
+from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.client import fill, stopped
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.jobs import LOOKAHEAD, Work
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.stops import stopped
 from ovt.curate.endpoints.store import ReplyStore
-from ovt.curate.endpoints.transport import CallError
 
 ALL_KINDS = ("429", "503", "500", "drop", "cut", "truncated", "empty", "null", "no_choices", "slow")
 PRICES = {"usd_per_million_prompt_tokens": 1000.0, "usd_per_million_completion_tokens": 3000.0}
@@ -200,11 +198,15 @@ def test_nobody_sleeps_for_a_day(kind: Any) -> None:
         ({"api_key": "right"}, {}, r"refuses: HTTP 401.*api_key_env in \[endpoints.tester\]"),
         ({"api_key": "right"}, {"api_key_env": "TEST_KEY"}, r"HTTP 401: Incorrect API key provided: Bearer \[key\]"),
         ({"models": ("other",)}, {}, r"HTTP 404: The model `test-model` does not exist.*model = \"test-model\""),
-        ({"status": lambda body: (402, {"error": "no credit"})}, {}, "no credit.*see to the account's balance"),
-        ({"status": lambda body: (403, {"detail": "not for you"})}, {}, "no place to ask: HTTP 403: not for you"),
+        ({"status": lambda body: (402, {"error": "no credit"})}, {}, "no credit.*check the account's balance"),
+        (
+            {"status": lambda body: (403, {"detail": "not for you"})},
+            {},
+            "a chat-completions API with this model: HTTP 403: not for you",
+        ),
     ],
 )
-def test_what_no_retry_can_mend_stops_the_build_in_one_line(
+def test_what_no_retry_can_fix_stops_the_build_in_one_line(
     loopback: Any, fill_all: Callable, questions: Callable, server: dict, section: dict, message: str
 ) -> None:
     for name, value in server.items():
@@ -332,3 +334,14 @@ def test_an_underestimate_is_learned_from(loopback: Any, fill_all: Callable, que
     without = fill_all(questions(9, max_tokens=5), budget=(budget := Budget(max_tokens=10_000)))
     assert without.tally.completion_tokens == 0
     assert budget.spent_tokens >= 4 * 5  # unknown usage counts as the worst case
+
+
+def test_an_endpoints_error_has_fields_to_act_upon(loopback: Any, fill_all: Callable, questions: Callable) -> None:
+    loopback.api_key = "right"
+    with pytest.raises(EndpointError) as raised:
+        fill_all(questions(3))
+    error = raised.value
+    assert (error.endpoint, error.kind, error.where) == ("tester", "denied", 'endpoint "tester"')
+    assert error.what.startswith(f"{loopback.url} refuses: HTTP 401")
+    assert error.fix.startswith("put a valid key")
+    assert str(error) == f"{error.where}: {error.what}; {error.fix}"

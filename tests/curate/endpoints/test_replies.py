@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ovt.core.errors import CallError
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.replies import read_replies, read_text, read_usage, share
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import CallError
 
 SECTION = EndpointSection(
     base_url="http://a/v1", model="m", usd_per_million_prompt_tokens=1, usd_per_million_completion_tokens=3

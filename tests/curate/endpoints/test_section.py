@@ -99,7 +99,7 @@ def test_a_price_that_is_not_given_is_not_known() -> None:
 @pytest.mark.parametrize("key", ["sk-two\nlines-1234567890", "“sk-quoted-by-a-word-processor”", "sk-a b", "sk-\udcff"])
 def test_a_key_that_no_header_can_carry_is_told_and_not_shown(key: str) -> None:
     section = EndpointSection(base_url="https://api.openai.com/v1", model="m")
-    with pytest.raises(OvtError, match=r"\$OPENAI_API_KEY holds no key") as raised:
+    with pytest.raises(OvtError, match=r"\$OPENAI_API_KEY does not hold a key") as raised:
         open_endpoint("teacher", section, environ={"OPENAI_API_KEY": key})
     assert "sk-" not in str(raised.value)
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ovt.curate.endpoints.limits import Pace
+from ovt.curate.endpoints.endpoint import Pace
 
 
 def admissions(pace: Pace, costs: list[float], refund: float = 0.0) -> list[float]:

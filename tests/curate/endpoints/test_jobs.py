@@ -10,8 +10,7 @@ from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
-from ovt.curate.endpoints.expect import Expected, expected
-from ovt.curate.endpoints.jobs import Work
+from ovt.curate.endpoints.jobs import Expected, Work, expected
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 
