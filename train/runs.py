@@ -25,9 +25,10 @@ from pydantic import Field, ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.files import locked, write_file
 from ovt.core.home import Home, check_name
-from ovt.core.section import Section
+from ovt.core.section import Section, with_defaults
 from ovt.core.text import did_you_mean
 from ovt.train import devices
+from ovt.train.settings import RlSection, SftSection
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +37,7 @@ RECORD = "run.json"
 CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
 COMPARED = ("kind", "model_revision", "data_hash", "settings", "seed")
+SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "rl": RlSection}
 # Settings that may change between a stop and the resumption: they say how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
@@ -279,7 +281,7 @@ def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
     for field in compared:
         old, new = getattr(there, field), getattr(wanted, field)
         if field == "settings":
-            old, new = json.loads(json.dumps(old)), json.loads(json.dumps(new))
+            old, new = (with_defaults(SECTIONS.get(wanted.kind, Section), one) for one in (old, new))
             for key in sorted((old.keys() | new.keys()) - MACHINE):
                 if old.get(key) != new.get(key):
                     found.append(f"{key} is {old.get(key)!s:.40} there, {new.get(key)!s:.40} here")

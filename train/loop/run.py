@@ -15,14 +15,21 @@ import polars as pl
 from ovt.core.errors import GateFailed, OvtError
 from ovt.core.files import locked, write_file
 from ovt.core.home import Home
+from ovt.core.section import Section, with_defaults
+from ovt.curate.recipe import Recipe
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.versions.read import is_whole, open_version
-from ovt.evaluate.evaluate import RESULT
+from ovt.evaluate.evaluate import RESULT, EvaluateSection
 from ovt.evaluate.question_set import without_images_of
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.steps import RECIPE, Step, StepRecord, differing, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
 from ovt.train.models import resolve_model, weights_revision
+from ovt.train.settings import RlSection, SftSection
+
+SECTIONS: dict[str, type[Section]] = {
+    "curate": Recipe, "sft": SftSection, "rl": RlSection, "evaluate": EvaluateSection
+}  # fmt: skip
 
 
 def run_loop(
@@ -75,7 +82,9 @@ def find_done(step: Step, work: Work) -> StepRecord | None:
     there = read_record(work.folder, step.name)
     if there is None or there.status != "done":
         return None
-    if changed := differing(there.made_of, made_of(step, work)):
+    before = {key: with_defaults(SECTIONS[key], value) if key in SECTIONS else value
+              for key, value in there.made_of.items()}  # fmt: skip
+    if changed := differing(before, made_of(step, work)):
         raise OvtError(
             f"step {step.name} of loop {work.recipe.name} was done with other things ({'; '.join(changed[:3])}):"
             f" set them back, or give the loop another name"
