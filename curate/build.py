@@ -10,6 +10,8 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 """
 
 import asyncio
+import math
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -23,7 +25,7 @@ from ovt.curate.endpoints.chat import Reply
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import ASKING, Run, Session, ask, prepare, reasoned
 from ovt.curate.stages import judge, verify
-from ovt.curate.versions.manifest import ModelUse, Provenance
+from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
@@ -75,7 +77,7 @@ def write(run: Run) -> Version:
         for chunk in run.chunks():
             writer.append(**vars(decide_chunk(run, chunk, judgements)))
             tally.done += len(chunk)
-        judged = [judge.usage(judgements.values())] if run.recipe.verify.judge else []
+        judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), judged)
 
 
@@ -99,6 +101,21 @@ def judged(
     # Only what they took is kept of them: there may be a million.
     judgements |= {key: replace(found[key], text=None) if key in found else None for key in keys}
     return judge.run(verdicts, keys, found, section, endpoint.model)
+
+
+def judge_usage(replies: Iterable[Reply | None]) -> Usage:
+    """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
+    told = list(replies)
+    found = [reply for reply in told if reply]
+    costs = [reply.cost_usd for reply in found]
+    return Usage(
+        stage="judge",
+        samples=len(told),
+        failed=len(told) - len(found),
+        prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
+        completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
+        cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,
+    )
 
 
 def provenance_of(run: Run) -> Provenance:
