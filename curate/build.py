@@ -19,6 +19,7 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
+from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
@@ -29,6 +30,8 @@ from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+HOW = ("git_commit", "rebuild")  # of the provenance: no version differs by these
 
 
 def build(recipe: Recipe, session: Session) -> Version:
@@ -59,11 +62,10 @@ def built_before(run: Run) -> Version | None:
     request of it failed. Stored replies never change, so nothing else could come out."""
     if any(name in FILTERS.added for name in run.recipe.filter.plugins):
         return None  # a script's filter may have changed since; deciding again asks nobody
-    made = {"git_commit": None, "rebuild": ""}
-    wanted = provenance_of(run).model_copy(update=made)
+    wanted = MadeOf(f"build of {run.recipe.name}", provenance_of(run).model_dump(mode="json"))
     for version in list_versions(run.session.home, run.recipe.name)[0]:
         complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
-        if complete and version.manifest.provenance.model_copy(update=made) == wanted:
+        if complete and not wanted.differences(version.manifest.provenance.model_dump(mode="json"), HOW):
             return version
     return None
 

@@ -38,15 +38,15 @@ def test_a_run_is_new_then_under_way_then_done(home):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"model_revision": "abc"}, "model_revision is None there, abc here"),
-        ({"settings": {"learning_rate": 1e-6, "lora": {"r": 4}}}, r"learning_rate is 1e-05 there, 1e-06 here"),
-        ({"settings": {"learning_rate": 1e-5, "lora": None}}, r"lora is \{'r': 4, .* there, None here"),
-        ({"seed": 2}, "seed is 0 there, 2 here"),
+        ({"model_revision": "abc"}, "model_revision was None, would be abc"),
+        ({"settings": {"learning_rate": 1e-6, "lora": {"r": 4}}}, r"learning_rate was 1e-05, would be 1e-06"),
+        ({"settings": {"learning_rate": 1e-5, "lora": None}}, r"lora was \{'r': 4, .*, would be None"),
+        ({"seed": 2}, "seed was 0, would be 2"),
     ],
 )
 def test_another_run_does_not_take_the_name(home, changes, told):
     runs.start(record(), home)
-    with pytest.raises(OvtError, match=f"made of something else .{told}.: choose another --name"):
+    with pytest.raises(OvtError, match=f"made of other things .{told}.: choose another --name"):
         runs.start(record(**changes), home)
     assert runs.start(record(**changes), home, resume=False).record.model_dump() == record(**changes).model_dump()
 
