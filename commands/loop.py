@@ -34,7 +34,7 @@ def run(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Run a loop; the same line again goes on where it stopped (exit code 4 where an iteration fails its gate)."""
+    """Run a loop; run the same line again to resume (exit code 4 if an iteration fails its gate)."""
     from ovt.commands.train import training
     from ovt.train.loop.recipe import load_loop
 
@@ -106,7 +106,7 @@ def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
 
 @contextmanager
 def terminated_as_interrupted() -> Generator[None]:
-    """Lets SIGTERM end the block as Ctrl-C does: a server that was started is stopped, and the way to go on is told."""
+    """Lets SIGTERM end the block as Ctrl-C does: it stops its server and prints the line that resumes it."""
     import signal
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,7 +6,7 @@ evals/NAME/answers.parquet                       one row per answer (scores.py)
 evals/NAME/{questions,samples,verdicts}.parquet  the tables behind it, of the ledger's schemas
 evals/NAME/result.json                           what was asked of whom, and the scores; the folder appears when whole
 
-An evaluation that was stopped goes on by itself, since each reply is in the store; a finished one is found. A public
+A stopped evaluation resumes by itself, since each reply is in the store; a finished one is found. A public
 benchmark is a question set like any other: a source section.
 """
 

@@ -1,4 +1,4 @@
-"""Alarms: what a log says when reinforcement goes wrong, told once each while there is time to stop.
+"""Alarms: what a log says when reinforcement goes wrong; each is reported once, while there is time to stop.
 
     reward_hacking  the reward rises while a grader that shares no rule with it falls
     short, long     responses shrink to a fraction of what they were at first, or grow to a multiple

@@ -92,7 +92,7 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
         "per_device_train_batch_size": batches.share.rows,
         "gradient_accumulation_steps": batches.share.accumulation,
         "generation_batch_size": batches.per_rollout,
-        "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a run that goes on
+        "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a resumed run
         "use_vllm": uses_vllm(settings, devices.on_accelerator(), is_vllm_available()),
         "save_steps": ceil(settings.save_steps / whole) * whole,
     }

@@ -110,7 +110,7 @@ class CompleteCheckpoints(TrainerCallback):
 
 
 class RaiseAlarms(TrainerCallback):
-    """Tells each kind of alarm once, and puts it into the log: {"step": 40, …, "alarms": ["kl"]}.
+    """Reports each kind of alarm once, and puts it into the log: {"step": 40, …, "alarms": ["kl"]}.
 
     It has to come before the callback that writes the log.
     """

@@ -75,7 +75,7 @@ def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0) -> Non
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Removes what was written after a step: a run that goes on from there will write it again."""
+    """Removes what was written after a step: a run resumed there will write it again."""
     for path in folder.glob("step-*.parquet"):
         if int(path.name.split("-")[1]) > step:
             path.unlink()

@@ -139,7 +139,7 @@ class RewardSection(Section):
 
 
 class AlarmSection(Section):
-    """When to warn. Means are taken over `window` logged steps, so nothing is told before there are so many.
+    """When to warn. Means are taken over `window` logged steps, so there is no warning before that many.
 
     second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
     divergence       reward up by this and that grader down by this, from the first half of two windows to the second

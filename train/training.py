@@ -1,4 +1,4 @@
-"""The way of every training, of which SFT and RL are two kinds (sft_trainer.py, rl_trainer.py).
+"""What every training goes through; SFT and RL are two kinds of it (sft_trainer.py, rl_trainer.py).
 
 an order → the model's place and the version's rows → the run's folder: new, resumed, found done, or refused
          → TRL's trainer from the last checkpoint to the end → the model in its place → its card

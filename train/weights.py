@@ -67,7 +67,7 @@ def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
 
 
 def load_checkpoint(checkpoint: Path, attn_implementation: str | None = None) -> "PreTrainedModel":
-    """The model as a checkpoint has it, in float32, for the trainer to go on with: it restores all but the weights."""
+    """The model as a checkpoint has it, in float32, for the trainer to resume with: it restores all but the weights."""
     import torch
 
     logging.getLogger("transformers.trainer").addFilter(about_names)

@@ -1,4 +1,4 @@
-"""The gate between iterations: what an iteration's evaluation must hold against the one before, and its report.
+"""The gate between iterations: how an iteration's evaluation must compare with the one before, and its report.
 
 ok    accuracy       56.3%   at least 52.3% (the lower end of the interval before)
 fail  truncated      0.21    at most 0.1
@@ -13,7 +13,7 @@ from ovt.train.loop.recipe import GateSection
 
 WHAT_TO_DO = (
     "What to do: look at the runs' curves and at the evaluation's answers, and change the iteration's settings under a"
-    " new loop name; or, where the finding is accepted, go on with a wider bound or `--set gate.enabled=false`."
+    " new loop name; or, if you accept the finding, resume with a wider bound or `--set gate.enabled=false`."
 )
 
 

@@ -42,7 +42,7 @@ class GateSection(Section):
     min_format_valid, max_truncated: shares of answers.
     max_words_ratio: how much longer or shorter answers may get, as a factor of their mean words.
     max_behaviour_drift: change of behaviour cues per 1,000 words, added up over the families. Words and behaviours are
-        not held against the base, which SFT is meant to change.
+        not compared with the base, which SFT is meant to change.
     """
 
     enabled: bool = True

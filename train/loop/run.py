@@ -1,4 +1,4 @@
-"""`ovt loop run`: every step of a loop, in order; each finds what is done already and goes on where it was stopped.
+"""`ovt loop run`: every step of a loop, in order; each finds what is done already and resumes where it was stopped.
 
 A step leaves a version, a run or an evaluation under a name of its own, which all three find again by themselves, and a
 record (steps.py) so that a finished step costs a file to read. Killed at any point, a loop loses at most what its
@@ -37,7 +37,7 @@ def run_loop(
     """The records of all steps, done. questions: the held-out ones, where they are chosen already (QUESTIONS rows).
 
     Raises GateFailed where an iteration does not pass (its report is written), and what steps raise: OvtError,
-    BudgetReached, KeyboardInterrupt; the same call then goes on.
+    BudgetReached, KeyboardInterrupt; the same call then resumes.
     """
     folder = home.loops / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def ensure(step: Step, work: Work) -> StepRecord:
     if done.status == "failed" and work.recipe.gate.enabled:
         raise GateFailed(
             f"iteration {step.iteration} of loop {work.recipe.name} did not pass its gate: {done.numbers['failed']};"
-            f" the report, and how to go on, are in {done.ref}"
+            f" the report, and how to continue, are in {done.ref}"
         )
     return done
 

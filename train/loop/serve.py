@@ -66,7 +66,7 @@ def start(command: list[str], out) -> subprocess.Popen:
         return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603
     except OSError as error:
         raise OvtError(
-            f"serving.command cannot be run: {command[0]}: {error.strerror}; mend it, or serve the model yourself"
+            f"serving.command cannot be run: {command[0]}: {error.strerror}; fix it, or serve the model yourself"
         ) from None
 
 
