@@ -8,8 +8,6 @@ import pytest
 from rich.console import Console
 
 from ovt.commands.views import data as render
-from ovt.commands.views.tables import view
-from ovt.curate.reports.funnel import stage_table
 from ovt.curate.reports.show import describe, head
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
@@ -33,7 +31,7 @@ def everything(version, home, question_id):
         "head": render.rows_head(head(version)),
         "why": render.story_told(story(version, question_id)),
         "why sample": render.story_told(story(version, f"{question_id}-reason-1")),
-        "funnel": view(stage_table(funnel(scan(version, "decisions")).to_dicts())),
+        "funnel": render.funnel_table(funnel(scan(version, "decisions"))),
     }
 
 

@@ -1,0 +1,52 @@
+"""A kind of answer: roman numerals, equal where they stand for the same number.
+
+    [verify]
+    kind = "roman"        # every gold is one;  "auto+roman": those that no kind of ovt's own can read
+
+    text                what it says
+    XIV, xiv, $XIV$.    14
+    IIII, VX, 14        nothing: not how numerals are written (where one is asked for, "14" is no answer)
+    MIX, CD, XL         nothing: a word, a disc, a size
+    mm, c, xi           nothing: a unit, a variable, a Greek letter
+    I                   1 where it is the whole answer; inside a sentence it is the writer
+
+A gold that says nothing is compared as a text, and `ovt data lint` reports it (unparseable_gold).
+"""
+
+import re
+
+from ovt.verifiers import Kind
+
+SIZES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+NUMERAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+# Numerals that are English words, names and abbreviations, too, in capitals as people write them.
+WORDS = {"CC", "CD", "CI", "CIV", "CL", "CM", "CV", "DC", "DI", "DIV", "DIX", "LI", "LIV", "MC", "MD", "MDI", "MI",
+         "MIX", "MM", "MV", "XL"}  # fmt: skip
+SMALL = re.compile(r"(?!xi$)[ivx]{2,}|[ivxlcdm]{4,}")  # lower case that is nothing else: iv and mcmxcix; not mm, c, xi
+DRESS = " \t\n.$*`\"'()"
+
+
+def read_roman(text: str) -> int | None:
+    """The number that a text is a numeral of; None where it is none, or may be a word."""
+    bare = text.strip(DRESS)
+    if not bare or bare in WORDS or not (bare.isupper() or SMALL.fullmatch(bare)):
+        return None
+    numeral = bare.upper()
+    if not NUMERAL.fullmatch(numeral):
+        return None
+    sizes = [SIZES[letter] for letter in numeral]
+    return sum(-size if size < after else size for size, after in zip(sizes, [*sizes[1:], 0], strict=True))
+
+
+def settle_roman(text: str, stated: bool) -> str:
+    """The one numeral in a text; "" where there is none, or several that differ.
+
+    In a sentence a numeral has two capitals at least: "I" is whoever writes, and "v" and "x" are variables.
+    """
+    if read_roman(text) is not None:
+        return text.strip(DRESS)
+    found = [word for word in re.findall(r"\b[IVXLCDM]{2,}\b", text) if read_roman(word) is not None]
+    return found[0] if len({read_roman(word) for word in found}) == 1 else ""
+
+
+ROMAN = Kind("roman", read_roman, settle=settle_roman)

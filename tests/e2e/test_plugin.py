@@ -1,0 +1,163 @@
+"""examples/plugin, installed beside ovt: a recipe uses each of its parts, and nothing else notices it."""
+
+import importlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+RECIPE = """
+name = "pages"
+[[sources]]
+path = "{folder}/*.tar"
+license = "CC0"
+[endpoints.server]
+base_url = "{url}"
+model = "test-model"
+[caption]
+endpoint = "server"
+prompt = "Describe."
+[reason]
+endpoint = "server"
+k = 2
+prompt = "{{caption}} | {{question}}"
+[verify]
+kind = "roman"
+[filter.min_words]
+words = 12
+"""
+NUMERALS = ("I", "IV", "IX", "XIV", "XL", "CD", "MIX", "MCMXCIX", "XXI", "VIII")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> str:
+    """A PYTHONPATH with the package and this ovt."""
+    copy = tmp_path_factory.mktemp("plugin") / "source"
+    shutil.copytree(ROOT / "examples" / "plugin", copy)
+    target = copy.with_name("installed")
+    offline = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--disable-pip-version-check")
+    subprocess.run([sys.executable, "-m", "pip", "install", *offline, "--target", target, copy], check=True)
+    return os.pathsep.join([str(target), str(ROOT / ".typing")])
+
+
+@pytest.fixture
+def pages(shell, loopback):
+    """A recipe over an archive of pages, each with its number in roman numerals, and a server that can read them."""
+    loopback.reply = read_page
+    write_archive(shell.folder / "pages-000.tar", NUMERALS)
+    shell.recipe.write_text(RECIPE.format(folder=shell.folder, url=loopback.url))
+    return shell
+
+
+def read_page(body: dict, choice: int) -> str:
+    """Captions name the page; chains say its number in lower case where that can be read; one page's are too short."""
+    content = body["messages"][0]["content"]
+    text = content if isinstance(content, str) else next(part["text"] for part in content if part["type"] == "text")
+    asked = re.search(r"page (\d+)", text)
+    if asked is None:
+        return "A page of a book."
+    numeral = NUMERALS[int(asked[1])]
+    said = numeral if numeral == "I" else numeral.lower()
+    thought = "I look at the foot of the page, where its number is printed" if numeral != "VIII" else "I see"
+    return f"<think>{thought}.</think>\nIt is page {numeral}.\n<answer>{said}</answer>"
+
+
+def write_archive(path: Path, numerals: tuple[str, ...]) -> None:
+    """Rows in both ways: a .txt and a .cls, or one .json; and one whose .json is broken."""
+    with tarfile.open(path, "w") as tar:
+        for number, numeral in enumerate(numerals):
+            question = f"What is the number of page {number}?"
+            picture = io.BytesIO()
+            Image.new("RGB", (56, 56), (number * 20, 90, 60)).save(picture, "PNG")
+            add(tar, f"book/{number:04}.png", picture.getvalue())
+            add(tar, f"book/{number:04}.json", json.dumps({"question": question, "answer": numeral}).encode())
+            add(tar, f"book/{number:04}.notes.bin", b"\0")
+        add(tar, "book/broken.json", b"{")
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def test_a_recipe_uses_the_source_the_kind_and_the_filter(pages, installed, table):
+    built = pages.build(PYTHONPATH=installed)
+    decisions = table(built, "decisions").group_by("level", "stage", "reason").len()
+    reasons = {(level, reason): count for level, _, reason, count in decisions.iter_rows()}
+    assert reasons["question", "malformed_row"] == 1
+    assert reasons["sample", "too_few_words"] == 1
+    assert built["sft"] == 9
+    verdicts = table(built, "verdicts").group_by("kind", "outcome").len()
+    assert sorted(verdicts.rows()) == [("roman", "correct", 14), ("text", "correct", 6)]
+    linted = pages.run("data", "lint", str(pages.recipe), "--json", PYTHONPATH=installed)
+    found = {finding["rule"]: finding["count"] for finding in json.loads(linted.stdout)["findings"]}
+    assert found["unparseable_gold"] == 3  # XL, CD and MIX may be words: they were compared as texts
+
+
+def test_a_version_is_exported_and_read_without_the_package(pages, installed):
+    built = pages.build(PYTHONPATH=installed)
+    out = pages.folder / "out"
+    done = pages.run("data", "export", "pages", str(out), "--to", "jsonl", PYTHONPATH=installed)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (out / "sft.jsonl").read_text().splitlines()]
+    assert len(lines) == built["sft"]
+    assert {"question", "answer", "images", "response"} == set(lines[0])
+    assert all((out / image).is_file() for line in lines for image in line["images"])
+    for command in ("show", "head", "funnel", "stats", "card"):
+        shown = pages.run("data", command, "pages", PYTHONPATH=str(ROOT / ".typing"))
+        assert shown.returncode == 0, shown.stderr
+    refused = pages.run("curate", "build", str(pages.recipe), PYTHONPATH=str(ROOT / ".typing"))
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert re.search("roman|min_words", refused.stderr)
+
+
+def test_nothing_else_notices_it(shell, installed, loopback):
+    """The same recipe comes to the same version, found and made anew; an older version reads the same."""
+    without = str(ROOT / ".typing")
+    built = shell.build(PYTHONPATH=without)
+    told = shell.run("data", "show", "small", "--json", PYTHONPATH=without).stdout
+    asked = len(loopback.seen)
+    assert shell.build(PYTHONPATH=installed) == built
+    assert shell.run("data", "show", "small", "--json", PYTHONPATH=installed).stdout == told
+    anew = shell.build("--set", "name=anew", PYTHONPATH=installed)
+    again = shell.build("--set", "name=again", PYTHONPATH=without)
+    assert anew["content_hash"] == again["content_hash"]
+    assert len(loopback.seen) == asked
+
+
+@pytest.fixture
+def roman(installed, monkeypatch):
+    monkeypatch.syspath_prepend(installed.split(os.pathsep)[0])
+    return importlib.import_module("ovt_example.roman")
+
+
+NONE = ("", "CD", "MIX", "LCD", "MILD", "mild", "mix", "DIM", "XL", "i", "x", "c", "mm", "xi", "IIII", "VX", "IC", "14",
+        "Xiv", "X I V", "civic", "vivid", "I am")  # fmt: skip
+
+
+def test_numerals_are_told_from_words(roman):
+    for text, number in {"XIV": 14, "xiv": 14, " $MCMXCIX$. ": 1999, "I": 1, "ii": 2, "mmxx": 2020}.items():
+        assert roman.read_roman(text) == number
+    assert [text for text in NONE if roman.read_roman(text) is not None] == []
+
+
+def test_a_sentence_has_one_numeral_or_none(roman):
+    for text, numeral in {
+        "I think that it is XIV.": "XIV",
+        "I put the CD in, and it says IX; so IX.": "IX",
+        "I": "I",
+        "I am not sure.": "",
+        "Either IX or XI.": "",
+    }.items():
+        assert roman.settle_roman(text, True) == numeral
