@@ -97,14 +97,9 @@ def funnel(
     json: Json = False,
 ) -> None:
     """Show what each stage got, dropped and passed on, and why; by stage, by source or by reason."""
-    from ovt.commands.views.data import funnel_table, reason_table, source_table
-    from ovt.curate.reports import funnel as counts
+    from ovt.commands.views.tables import told
+    from ovt.curate.reports.funnel import report
     from ovt.curate.versions.read import open_version
 
-    count, show_table = {
-        Grouping.stage: (counts.by_stage, funnel_table),
-        Grouping.source: (counts.by_source, source_table),
-        Grouping.reason: (counts.by_reason, reason_table),
-    }[by]
-    rows = count(open_version(ref, Home.locate(home)))
-    print_json(rows) if json else console().print(show_table(rows))
+    found = report(open_version(ref, Home.locate(home)), by.value)
+    print_json(found.data) if json else console().print(told(found))

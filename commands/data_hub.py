@@ -41,9 +41,9 @@ def push(
     """Publish a version as a tagged revision of a Hub dataset; run the same line again after a break."""
     import os
 
-    from ovt.curate.hub.card_plots import draw
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import prepare
+    from ovt.curate.reports.plots import draw_card
     from ovt.curate.versions.read import open_version
 
     name, at = split_address(repo)
@@ -53,7 +53,7 @@ def push(
         name,
         tag or at,
         os.environ,
-        draw=draw,
+        draw=draw_card,
         may_share=frozenset(may_share or ()),
         not_secret=not_secret or (),
     )
@@ -93,15 +93,15 @@ def card(
 ) -> None:
     """Print the data card of a version, as this ovt writes it."""
     from ovt.core.files import disk_errors
-    from ovt.curate.hub.card_plots import draw
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import default_tag, published
+    from ovt.curate.reports.plots import draw_card
     from ovt.curate.versions.card import render_card
     from ovt.curate.versions.read import open_version
 
     version = open_version(ref, Home.locate(home))
     name, at = split_address(repo) if repo else ("", None)
-    there = published(name, tag or at or default_tag(version), draw(version)) if name else None
+    there = published(name, tag or at or default_tag(version), draw_card(version)) if name else None
     text = render_card(version.manifest, version.path, there)
     if out:
         with disk_errors(out):

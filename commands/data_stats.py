@@ -30,12 +30,14 @@ def stats(
     there = Home.locate(home)
     profiles = [profile(open_version(ref, there)) for ref in refs]
     for path in plot or ():
-        from ovt.curate.reports.profile_plot import write_plot
+        from ovt.curate.reports.plots import write_plot
 
         write_plot(profiles, path)
     if json:
         print_json(profiles)
         return
-    from ovt.commands.views.stats import many_versions, one_version
+    from ovt.commands.views.stats import one_version
+    from ovt.commands.views.tables import told
+    from ovt.curate.reports.figures import report
 
-    console().print(one_version(profiles[0]) if len(profiles) == 1 else many_versions(profiles))
+    console().print(one_version(profiles[0]) if len(profiles) == 1 else told(report(profiles)))

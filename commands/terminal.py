@@ -75,7 +75,8 @@ def print_built(version: "Version", as_json: bool) -> None:
     """The closing summary: the funnel, the version, and the command to go on with."""
     from rich.padding import Padding
 
-    from ovt.commands.views.data import funnel_table
+    from ovt.commands.views.tables import view
+    from ovt.curate.reports.funnel import stage_table
     from ovt.curate.versions.profile import outline
 
     about = outline(version)
@@ -83,7 +84,7 @@ def print_built(version: "Version", as_json: bool) -> None:
         print_json(about)
         return
     screen = console()
-    screen.print(Padding(funnel_table([row.model_dump() for row in version.manifest.funnel]), (1, 0)))
+    screen.print(Padding(view(stage_table([row.model_dump() for row in version.manifest.funnel])), (1, 0)))
     screen.print(f"[bold]{version.ref}[/]  {about['sft']:,} rows to train on, {about['rl']:,} for RL", soft_wrap=True)
     screen.print(f"folder: {about['path']}", soft_wrap=True, markup=False)
     screen.print(f"next:   ovt data head {version.ref}", soft_wrap=True, markup=False)

@@ -1,11 +1,13 @@
 """Plots in one style: what stats, cards and pages draw with. matplotlib is loaded when something is drawn.
 
-    with style():
-        figure, axes = make_figure(2)
-        histogram(axes[0], {"pocket@v1": bins})
-        bars(axes[1], ["visual", "plan"], {"pocket@v1": [12.3, 4.5]})
-        name_axes(axes[0], "Length of a response", "words", "rows")
-        save(figure, Path("stats.png"))
+    def lengths(ax):
+        histogram(ax, {"pocket@v1": bins})
+        name_axes(ax, "Length of a response", "words", "rows")
+
+    def behaviours(ax):
+        bars(ax, ["visual", "plan"], {"pocket@v1": [12.3, 4.5]})
+
+    save([lengths, behaviours], Path("stats.png"))
 
 The same data gives the same bytes. Names come from data sets and models: put them through `label`, and none is read as
 mathematics.
@@ -14,12 +16,12 @@ mathematics.
 import io
 import math
 import warnings
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovt.core.errors import OvtError
+from ovt.core.files import disk_errors, write_file
 from ovt.core.text import plain
 
 if TYPE_CHECKING:
@@ -42,29 +44,51 @@ STYLE: Any = {
 }  # fmt: skip
 
 
-@contextmanager
-def style() -> Generator[None]:
-    """Our style and no one else's (a user's matplotlibrc) for the length of the block."""
+Panel = Callable[["Axes"], None]  # draws on empty axes
+
+
+def save(panels: Sequence[Panel], *paths: Path, title: str = "") -> None:
+    """Draws the panels side by side into FILE.png (160 dpi) or FILE.svg, or both. OvtError for another suffix."""
+    for path in paths:
+        if path.suffix.lower() not in (".png", ".svg"):
+            raise OvtError(f"cannot draw into {path.name[:80]!r}: give a file that ends in .png or .svg")
+    pictures = draw(panels, *(path.suffix.lower().removeprefix(".") for path in paths), title=title)
+    for path, picture in zip(paths, pictures, strict=True):
+        with disk_errors(path):
+            write_file(path, picture)
+
+
+def draw(
+    panels: Sequence[Panel],
+    *kinds: str,
+    title: str = "",
+    names: Sequence[str] = (),
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+) -> list[bytes]:
+    """The figure as "png" or "svg", once for each of `kinds`. names: of the series that all panels show; size: of a
+    panel, in inches.
+
+    In our style and no one else's (a user's matplotlibrc), and without any display.
+    """
     import matplotlib as mpl
-
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        with mpl.rc_context(STYLE):
-            yield
-
-
-def make_figure(panels: int, title: str = "", across: int = ACROSS) -> tuple["Figure", list["Axes"]]:
-    """An empty figure with so many panels, `across` side by side; drawn without any display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(across, panels)
-    down = -(-panels // across)
-    figure = Figure(figsize=(WIDTH * across, HEIGHT * down + 0.35 * bool(title)))
-    FigureCanvasAgg(figure)
-    if title:
-        figure.suptitle(title, x=0.008, ha="left", fontsize=11, color=FAINT)
-    return figure, [figure.add_subplot(down, across, at + 1) for at in range(panels)]
+    across = min(ACROSS, len(panels))
+    down = -(-len(panels) // across)
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        figure = Figure(figsize=(size[0] * across, size[1] * down + 0.35 * bool(title)))
+        FigureCanvasAgg(figure)
+        if title:
+            figure.suptitle(title, x=0.008, ha="left", fontsize=11, color=FAINT)
+        axes = [figure.add_subplot(down, across, at + 1) for at in range(len(panels))]
+        for panel, ax in zip(panels, axes, strict=True):
+            panel(ax)
+        if names:
+            _name_all(figure, names)
+        return [_render(figure, kind) for kind in kinds]
 
 
 def label(text: object, longest: int = 22) -> str:
@@ -114,7 +138,7 @@ def name_series(ax: "Axes", names: Iterable[str]) -> None:
         ax.legend(loc="best", handlelength=1.0)
 
 
-def name_all(figure: "Figure", names: Sequence[str]) -> None:
+def _name_all(figure: "Figure", names: Sequence[str]) -> None:
     """One key for all panels, above them: which colour is which series."""
     from matplotlib.patches import Patch
 
@@ -155,16 +179,7 @@ def bars(
         name_series(ax, series)
 
 
-def save(figure: "Figure", path: Path) -> None:
-    """Writes FILE.png (160 dpi) or FILE.svg. OvtError for another suffix."""
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise OvtError(f"cannot draw into {path.name[:80]!r}: give a file that ends in .png or .svg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(render(figure, path.suffix.lower().removeprefix(".")))
-
-
-def render(figure: "Figure", kind: str) -> bytes:
-    """The figure as "png" or "svg"; to be called inside `style`."""
+def _render(figure: "Figure", kind: str) -> bytes:
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # an empty box is what it gets

@@ -55,6 +55,14 @@ def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
         raise RecipeError(f"{where}: {explain(error, kind)}") from None
 
 
+def with_defaults(kind: type[Section], stored: Any) -> Any:
+    """Settings as they were stored, with the defaults of keys that came later; unchanged where `kind` refuses them."""
+    try:
+        return kind.model_validate(stored).model_dump(mode="json")
+    except ValidationError:
+        return stored
+
+
 def set_key(tree: dict[str, Any], override: str) -> None:
     """Apply `a.b.c=value` to a TOML tree; the value is read as TOML, or else taken as a string."""
     key, equals, value = override.partition("=")

@@ -1,4 +1,4 @@
-"""95% intervals: of shares of answers, and of the difference between two versions.
+"""95% intervals, of shares of answers and of the difference between two versions; and histograms.
 
 **Shares of answers.** Answers about one image go together, so they are not independent of each other:
 
@@ -22,9 +22,9 @@ are kept or dropped together. Below some thirty questions the interval is too na
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -213,3 +213,20 @@ def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | 
         float(words.quantile(min(max(at, 0.0), 1.0), "nearest") or 0) for at in (share - half, share, share + half)
     )
     return middle, max(high - low, 1.0) / (2 * half)
+
+
+def histogram(counts: Mapping[str, pl.Series], width: int, last: int, low: int = 0) -> list[dict[str, Any]]:
+    """`from`, `to` (both inside) and the rows of each series by its name, in bins from `low` to that number `last`,
+    which holds what is longer, too; of whole numbers."""
+    bins = {name: ((one - low) // width).clip(0, last).value_counts() for name, one in counts.items()}
+    found = {name: dict(rows.iter_rows()) for name, rows in bins.items()}
+    return [
+        {"from": low + number * width, "to": low + (number + 1) * width - 1}
+        | {name: rows.get(number, 0) for name, rows in found.items()}
+        for number in range(last + 1)
+    ]
+
+
+def round_up(width: float) -> int:
+    """1, 2, 5, 10, 20, …"""
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)

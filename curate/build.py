@@ -10,6 +10,8 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 """
 
 import asyncio
+import math
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -17,16 +19,19 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
+from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import ASKING, Run, Session, ask, prepare, reasoned
 from ovt.curate.stages import judge, verify
-from ovt.curate.versions.manifest import ModelUse, Provenance
+from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+HOW = ("git_commit", "rebuild")  # of the provenance: no version differs by these
 
 
 def build(recipe: Recipe, session: Session) -> Version:
@@ -57,11 +62,10 @@ def built_before(run: Run) -> Version | None:
     request of it failed. Stored replies never change, so nothing else could come out."""
     if any(name in FILTERS.added for name in run.recipe.filter.plugins):
         return None  # a script's filter may have changed since; deciding again asks nobody
-    made = {"git_commit": None, "rebuild": ""}
-    wanted = provenance_of(run).model_copy(update=made)
+    wanted = MadeOf(f"build of {run.recipe.name}", provenance_of(run).model_dump(mode="json"))
     for version in list_versions(run.session.home, run.recipe.name)[0]:
         complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
-        if complete and version.manifest.provenance.model_copy(update=made) == wanted:
+        if complete and not wanted.differences(version.manifest.provenance.model_dump(mode="json"), HOW):
             return version
     return None
 
@@ -75,7 +79,7 @@ def write(run: Run) -> Version:
         for chunk in run.chunks():
             writer.append(**vars(decide_chunk(run, chunk, judgements)))
             tally.done += len(chunk)
-        judged = [judge.usage(judgements.values())] if run.recipe.verify.judge else []
+        judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), judged)
 
 
@@ -99,6 +103,21 @@ def judged(
     # Only what they took is kept of them: there may be a million.
     judgements |= {key: replace(found[key], text=None) if key in found else None for key in keys}
     return judge.run(verdicts, keys, found, section, endpoint.model)
+
+
+def judge_usage(replies: Iterable[Reply | None]) -> Usage:
+    """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
+    told = list(replies)
+    found = [reply for reply in told if reply]
+    costs = [reply.cost_usd for reply in found]
+    return Usage(
+        stage="judge",
+        samples=len(told),
+        failed=len(told) - len(found),
+        prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
+        completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
+        cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,
+    )
 
 
 def provenance_of(run: Run) -> Provenance:

@@ -25,6 +25,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
+from ovt.core.records import MadeOf
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.core.section import Section
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
@@ -170,14 +171,12 @@ def questions_hash(questions: pl.DataFrame) -> str:
 
 
 def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
-    """The finished evaluation of this name; None where there is none, or requests failed. OvtError for another's."""
+    """The finished evaluation of this name; None where there is none, or requests failed. DriftError for another's."""
     if not (home.evals / name / RESULT).is_file():
         return None
     there = open_evaluation(name, home)
-    old, new = there.asked.model_dump(), asked.model_dump()
-    if differing := sorted(key for key in new if old[key] != new[key]):
-        told = ", ".join(key.removesuffix("_hash").replace("_", " ") for key in differing)
-        raise OvtError(f"evaluation {name} exists and asked something else (other {told}): choose another --name")
+    wanted = MadeOf(f"evaluation {name}", asked.model_dump(mode="json"), "choose another --name")
+    wanted.require(there.asked.model_dump(mode="json"))
     return None if there.failed else there
 
 

@@ -1,15 +1,13 @@
 """The model card: README.md beside a run's weights, from data_cards/model.md.j2, so that a model says what made it."""
 
 import shutil
-from importlib.resources import files
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.versions.card import Markdown, fence, harmless, to_json
+from ovt.curate.versions.card import Markdown, fence, template, to_json
 from ovt.curate.versions.read import open_version
 from ovt.train.models import ADAPTER, HUB_ID, weights_revision
 from ovt.train.runs import CARD, Run, RunRecord, open_run, read_log, run_names
@@ -43,12 +41,8 @@ def renew_card(run: Run, home: Home) -> None:
 
 def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: dict[str, str] | None = None) -> str:
     """The card's text. first: the model that all began with; recipe: name, hash and command of what made the data."""
-    source = files("ovt.data_cards").joinpath("model.md.j2").read_text(encoding="utf-8")
-    environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
-    )
     record = run.record
-    return environment.from_string(source).render(
+    return template("model.md.j2").render(
         record=record,
         kind=KINDS[record.kind],
         metadata=metadata(record, first),

@@ -6,17 +6,17 @@ by step. Both are drawn from plain rows, so that anything that logs the same nam
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovt.core.errors import OvtError
-from ovt.core.plots import COLOURS, FAINT, bars, label, make_figure, name_axes, save, style
+from ovt.core.plots import COLOURS, FAINT, bars, label, name_axes, save
 from ovt.curate.stages.behaviours import COLUMNS, FAMILIES
 from ovt.train.runs import Run, read_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SMOOTH_FROM = 20  # points from which a curve is drawn as a moving mean over its faint self
 MANY = 5  # steps below an axis from which their names are slanted
@@ -53,11 +53,9 @@ def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[
     panels = [panel for panel in PANELS if any(points(log, column) for column in panel.columns)]
     if not panels:
         raise OvtError(f"run {name} has logged nothing to plot yet: try again when it has done some steps")
-    with style():
-        figure, axes = make_figure(len(panels), label(name, 80))
-        for panel, ax in zip(panels, axes, strict=True):
-            draw_curves(ax, panel, log)
-        return save_both(figure, folder / "curves")
+    paths = [folder / "curves.png", folder / "curves.svg"]
+    save([partial(draw_curves, panel=panel, log=log) for panel in panels], *paths, title=label(name, 80))
+    return paths
 
 
 def curves(run: Run) -> list[dict[str, Any]]:
@@ -110,13 +108,16 @@ def plot_loop(name: str, steps: Sequence[Mapping[str, Any]], folder: Path) -> li
     if not steps:
         raise OvtError(f"loop {name} has no evaluation to plot yet: try again when it has one")
     labels = [label(step["label"]) for step in steps]
-    with style():
-        figure, axes = make_figure(3, label(name, 80))
-        draw_accuracy(axes[0], steps, labels)
-        bars(axes[1], labels, {"words": [step["words"] for step in steps]})
-        name_axes(axes[1], "Length of a response", "", "words, mean")
-        draw_behaviours(axes[2], steps, labels)
-        return save_both(figure, folder / "loop")
+    panels = [partial(draw, steps=steps, labels=labels) for draw in (draw_accuracy, draw_words, draw_behaviours)]
+    paths = [folder / "loop.png", folder / "loop.svg"]
+    save(panels, *paths, title=label(name, 80))
+    return paths
+
+
+def draw_words(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
+    """The mean length of a response."""
+    bars(ax, labels, {"words": [step["words"] for step in steps]})
+    name_axes(ax, "Length of a response", "", "words, mean")
 
 
 def draw_accuracy(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
@@ -160,11 +161,3 @@ def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, str]]) -> Non
         last = max(y, last + apart)
         beside = x + 0.02 * (ax.get_xlim()[1] - ax.get_xlim()[0])
         ax.annotate(name, (x, y), xytext=(beside, last), color=colour, fontsize=8, va="center", annotation_clip=False)
-
-
-def save_both(figure: "Figure", stem: Path) -> list[Path]:
-    """stem.png and stem.svg; the same data gives the same bytes."""
-    paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-    for path in paths:
-        save(figure, path)
-    return paths

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.home import Home
+from ovt.core.statistics import histogram
 from ovt.train.data import IGNORED, Rows, load_split, make_collator
 from ovt.train.lengths import fit, image_positions, length_limit, measured
 from ovt.train.models import load_processor, resolve_model
@@ -56,7 +57,7 @@ class Preview:
             "rows": len(self.lengths),
             "kept": len(kept),
             "tokens": {name: int(kept[name].sum()) for name in kept.columns if name.endswith("_tokens")},
-            "histogram": histogram(self.lengths),
+            "histogram": token_histogram(self.lengths),
             "shown": [asdict(row) for row in self.shown],
             "left_out": self.lengths.drop_nulls("reason").to_dicts(),
         }
@@ -102,25 +103,12 @@ def pieces(batch: Any, images: Any, index: int, tokenizer: Any) -> tuple[Piece, 
     )
 
 
-def histogram(lengths: pl.DataFrame) -> list[dict[str, Any]]:
+def token_histogram(lengths: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows by all of their tokens: {"from", "to", "rows", "left_out"} in BINS of equal width, unread rows not."""
     total = lengths.with_columns(total=pl.col("prompt_tokens") + pl.col("completion_tokens")).drop_nulls("total")
     if total.is_empty():
         return []
     low, high = int(total["total"].min()), int(total["total"].max())  # ty: ignore[invalid-argument-type]
     width = max(1, -(-(high - low + 1) // BINS))
-    counted = (
-        total.group_by(bin=(pl.col("total") - low) // width)
-        .agg(rows=pl.len(), left_out=pl.col("reason").count())
-        .sort("bin")
-    )
-    found = {one["bin"]: one for one in counted.to_dicts()}
-    return [
-        {
-            "from": low + number * width,
-            "to": low + (number + 1) * width - 1,
-            "rows": found.get(number, {}).get("rows", 0),
-            "left_out": found.get(number, {}).get("left_out", 0),
-        }
-        for number in range((high - low) // width + 1)
-    ]
+    counts = {"rows": total["total"], "left_out": total.drop_nulls("reason")["total"]}
+    return histogram(counts, width, (high - low) // width, low)

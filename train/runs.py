@@ -25,9 +25,11 @@ from pydantic import Field, ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.files import locked, write_file
 from ovt.core.home import Home, check_name
-from ovt.core.section import Section
+from ovt.core.records import MadeOf
+from ovt.core.section import Section, with_defaults
 from ovt.core.text import did_you_mean
 from ovt.train import devices
+from ovt.train.settings import RlSection, SftSection
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 RECORD = "run.json"
 CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
-COMPARED = ("kind", "model_revision", "data_hash", "settings", "seed")
+COMPARED = ("kind", "model_revision", "data_hash", "seed")
+SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "rl": RlSection}
 # Settings that may change between a stop and the resumption: they say how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
@@ -129,8 +132,8 @@ class Run:
 def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     """The run of this record: new, under way (it resumes at its last checkpoint) or done, as it lies there.
 
-    With resume=False what lies there under the name goes. Raises OvtError where the name belongs to a run that was
-    made of something else.
+    With resume=False what lies there under the name goes. Raises DriftError where the name belongs to a run that was
+    made of other things.
     """
     check_name(record.name)
     path = home.runs / record.name
@@ -142,11 +145,7 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
         write_record(path, record)
         return Run(record.name, path, record)
     there = read_record(path)
-    if differences := differing(there, record):
-        raise OvtError(
-            f"run {record.name} exists and was made of something else ({'; '.join(differences)}): "
-            "choose another --name, or --no-resume to replace it"
-        )
+    made_of(record).require(made_of(there).parts)
     return Run(record.name, path, there)
 
 
@@ -251,7 +250,9 @@ def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
     for number in range(1, 10_000):
         name = record.name if number == 1 else f"{record.name}-{number}"
         path = home.runs / check_name(name)
-        if not (path / RECORD).exists() or (resume and not differing(read_record(path), record)):
+        if not (path / RECORD).exists():
+            return name
+        if resume and not made_of(record).differences(made_of(read_record(path)).parts):
             return name
     raise OvtError(f"there are too many runs named {record.name}-N under {home.runs}: give one with --name")
 
@@ -272,20 +273,13 @@ def disk_trouble(run: Run) -> Generator[None]:
         ) from error
 
 
-def differing(there: RunRecord, wanted: RunRecord) -> list[str]:
-    """What of the provenance differs, each as "learning_rate is 1e-05 there, 5e-07 here"."""
-    compared = COMPARED + (("verifier_version",) if wanted.kind == "rl" else ())
-    found = []
-    for field in compared:
-        old, new = getattr(there, field), getattr(wanted, field)
-        if field == "settings":
-            old, new = json.loads(json.dumps(old)), json.loads(json.dumps(new))
-            for key in sorted((old.keys() | new.keys()) - MACHINE):
-                if old.get(key) != new.get(key):
-                    found.append(f"{key} is {old.get(key)!s:.40} there, {new.get(key)!s:.40} here")
-        elif old != new:
-            found.append(f"{field} is {old!s:.40} there, {new!s:.40} here")
-    return found
+def made_of(record: RunRecord) -> MadeOf:
+    """What has to be the same for a run to be resumed, or found done."""
+    compared = COMPARED + (("verifier_version",) if record.kind == "rl" else ())
+    settings = with_defaults(SECTIONS.get(record.kind, Section), record.settings)
+    settings = {key: value for key, value in settings.items() if key not in MACHINE}
+    parts = settings | {field: getattr(record, field) for field in compared}
+    return MadeOf(f"run {record.name}", parts, "choose another --name, or --no-resume to replace it")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

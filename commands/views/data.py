@@ -1,16 +1,15 @@
 """What the data commands print: plain data of `show.py`, `why.py` and `ledger.py` as rich renderables."""
 
-from collections.abc import Iterable
 from typing import Any
 
-import polars as pl
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, bars, facts, names, numbers, short, shown, size, texts
-from ovt.core.schema import STAGES
+from ovt.commands.views.tables import Table, facts, names, numbers, shown, size, view
+from ovt.curate.reports.figures import LENGTHS
+from ovt.curate.reports.funnel import stage_table
 
 STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red", "abstain": "yellow"}
 
@@ -36,84 +35,6 @@ def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
     )
 
 
-def funnel_table(funnel: pl.DataFrame | list[dict[str, Any]]) -> RenderableType:
-    """`ledger.funnel`: in, dropped and out by stage, and why."""
-    rows = funnel.to_dicts() if isinstance(funnel, pl.DataFrame) else funnel
-    return Table(
-        [*names("", "stage"), *numbers("in", "dropped", "out"), *texts("why")],
-        [
-            [
-                level,
-                row["stage"],
-                row["rows_in"],
-                row["rows_in"] - row["rows_out"],
-                row["rows_out"],
-                short(reasons(row["dropped"] or row["kept_as"]), 200),
-            ]
-            for level, row in zip(levels(rows), rows, strict=True)
-        ],
-    )
-
-
-def levels(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """The level of each row, where it is another than the row's before: "questions", "", "samples", ""."""
-    told = [f"{row['level']}s" for row in rows]
-    return ["" if place and told[place - 1] == level else level for place, level in enumerate(told)]
-
-
-def source_table(funnel: list[dict[str, Any]]) -> RenderableType:
-    """`funnel.by_source`: for each level, what is left of each source after each stage, and why the rest is not."""
-    parts: list[RenderableType] = []
-    for level in dict.fromkeys(row["level"] for row in funnel):
-        rows = [row for row in funnel if row["level"] == level]
-        stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
-        columns = [*names(f"{level}s"), *numbers("in", *stages[:-1], "kept"), *texts("why not")]
-        sources = list(dict.fromkeys(row["source"] for row in rows))
-        lines = [source_cells(one, [row for row in rows if row["source"] == one], stages) for one in sources]
-        if len(sources) > 1:
-            lines.append([Text(str(cell), "bold") for cell in source_cells("all", rows, stages)])
-        parts += [Table(columns, lines), Text()]
-    return Group(*parts[:-1])
-
-
-def source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[Text]:
-    """A line of `source_table`: the rows of one source or of several, added up."""
-    came = sum(row["rows_in"] for row in rows if row["stage"] == stages[0])
-    out = [sum(row["rows_out"] for row in rows if row["stage"] == stage) for stage in stages]
-    lost: dict[str, int] = {}
-    for end in (end for row in rows for end in row["dropped"]):
-        lost[end["reason"]] = lost.get(end["reason"], 0) + end["rows"]
-    why = [
-        {"reason": reason, "rows": count} for reason, count in sorted(lost.items(), key=lambda one: (-one[1], one[0]))
-    ]
-    counts = [shown(f"{count:,}") for count in (came, *out[:-1])]
-    return [short(name), *counts, shown(f"{out[-1] / came:.0%}" if came else ""), short(reasons(why), 200)]
-
-
-def reason_table(ends: list[dict[str, Any]]) -> RenderableType:
-    """`funnel.by_reason`: how often each reason ended a question or a sample."""
-    return Table(
-        [*names("", "stage", "reason"), *numbers("rows", "of stage", "of all"), *bars("")],
-        [
-            [
-                level,
-                end["stage"],
-                shown(end["reason"], STYLES[end["decision"]]),
-                end["rows"],
-                f"{end['of_stage']:.1%}",
-                f"{end['of_all']:.1%}",
-                end["of_all"],
-            ]
-            for level, end in zip(levels(ends), ends, strict=True)
-        ],
-    )
-
-
-def reasons(counts: list[dict[str, Any]]) -> str:
-    """ "wrong 12, abstain 3"."""
-    return ", ".join(f"{count['reason']} {count['rows']:,}" for count in counts)
-
-
 def description(about: dict[str, Any]) -> RenderableType:
     """`show.describe` of a version."""
     made = about["provenance"]
@@ -131,12 +52,12 @@ def description(about: dict[str, Any]) -> RenderableType:
         "made by": f"ovt {made['ovt_version']}, verifier {made['verifier_version']}{commit}",
         "rebuild": made["rebuild"],
     }
-    return Group(facts(told), Text(), funnel_table(about["funnel"]))
+    return Group(facts(told), Text(), view(stage_table(about["funnel"])))
 
 
 def words_line(words: dict[str, Any] | None) -> str | None:
     """The lengths of the responses, in words."""
-    return "mean {mean}, median {median}, 95th percentile {p95}, longest {max}".format(**words) if words else None
+    return ", ".join(f"{name} {words[key]}" for name, key in LENGTHS.items()) if words else None
 
 
 def rows_head(rows: list[dict[str, Any]]) -> RenderableType:

@@ -1,7 +1,4 @@
-"""`ovt data stats` in the terminal: one version as histograms, several as a table.
-
-Names of data sets and models are only ever shown as text (`versions.render.shown`).
-"""
+"""`ovt data stats` in the terminal: one version as histograms; several are a table (`figures.report`)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.tables import bar, short, shown
-from ovt.curate.reports.profile_table import Figure, number, tabulate, telling, unit_of
+from ovt.commands.views.tables import bar, short, shown, view
+from ovt.curate.reports.figures import number, source_table, usage_table
 from ovt.curate.versions.profile import BUCKETS
 
 WIDTH = 20  # letters of the longest bar
@@ -24,10 +21,13 @@ Line = tuple[str, Sequence[int]]  # a name, and the counts of the parts of its b
 
 def one_version(profile: dict[str, Any]) -> RenderableType:
     """`profile.profile` of a version: histograms side by side where there is room, then its sources and its cost."""
+    each = profile["per_row"]
+    line = f"per kept row: {number(each['tokens'], 'tokens')} tokens, US$ {number(each['cost_usd'], 'US$')}"
     head = shown(profile["ref"], "bold") + shown(f"  @{profile['content_hash'][:12]}", "dim")
     head += shown(f"  {profile['sft']:,} sft, {profile['rl']:,} rl, of {profile['questions']:,} questions")
     blocks = [Padding(block, (1, 3, 0, 0)) for block in histograms(profile)]
-    return Group(head, Columns(blocks), Text(), source_table(profile["by_source"]), Text(), usage_table(profile))
+    tables = [view(source_table(profile["by_source"])), Text(), view(usage_table(profile["usage"]))]
+    return Group(head, Columns(blocks), Text(), *tables, shown(line, "dim"))
 
 
 def histograms(profile: dict[str, Any]) -> Iterator[RenderableType]:
@@ -52,7 +52,7 @@ def histograms(profile: dict[str, Any]) -> Iterator[RenderableType]:
 
 
 def bin_lines(spread: dict[str, Any]) -> list[Line]:
-    """The bins of `versions.stats.lengths`."""
+    """The bins of `profile.lengths`."""
     return [(f"{one['from']:,}-{one['to']:,}", [one["rows"]]) for one in spread["histogram"]]
 
 
@@ -99,61 +99,3 @@ def _bars(title: str, parts: str = "") -> Table:
     table.add_column(width=WIDTH, style="cyan")
     table.add_column(justify="right")
     return table
-
-
-def source_table(sources: list[dict[str, Any]]) -> RenderableType:
-    """What each source asked for and gave."""
-    table = Table("source", box=None, header_style="bold", pad_edge=False)
-    for name in ("questions", "samples", "correct", "cut off", "sft", "rl", "words", "tokens", "US$"):
-        table.add_column(name, justify="right", overflow="fold")
-    for one in sources:
-        table.add_row(
-            short(one["source"], 30),
-            *(f"{one[name]:,}" for name in ("questions", "samples")),
-            *(number(one[name], "share") for name in ("correct", "cut_off")),
-            *(f"{one[name]:,}" for name in ("sft", "rl")),
-            number(one["words"], "words"),
-            f"{one['tokens']:,}",
-            number(one["cost_usd"], "US$"),
-        )
-    return table
-
-
-def usage_table(profile: dict[str, Any]) -> RenderableType:
-    """What each stage took, and what a kept row did."""
-    table = Table("stage", box=None, header_style="bold", pad_edge=False)
-    for name in ("samples", "failed", "prompt tokens", "completion tokens", "US$"):
-        table.add_column(name, justify="right", overflow="fold")
-    for use in profile["usage"]:
-        counts = (use[name] for name in ("samples", "failed", "prompt_tokens", "completion_tokens"))
-        table.add_row(shown(use["stage"]), *(f"{count:,}" for count in counts), number(use["cost_usd"], "US$"))
-    each = profile["per_row"]
-    line = f"per kept row: {number(each['tokens'], 'tokens')} tokens, US$ {number(each['cost_usd'], 'US$')}"
-    return Group(table, shown(line, "dim"))
-
-
-def many_versions(profiles: Sequence[dict[str, Any]]) -> RenderableType:
-    """A row per figure, a column per version."""
-    table = Table("", "", box=None, header_style="bold", pad_edge=False)
-    for profile in profiles:
-        table.add_column(shown(profile["ref"], longest=30), justify="right")
-    group = ""
-    for figure in tabulate(profiles):
-        if not telling(figure):
-            continue
-        if group and figure.group != group:
-            table.add_row()
-        table.add_row(*figure_cells(figure, figure.group == group))
-        group = figure.group
-    return table
-
-
-def figure_cells(figure: Figure, again: bool) -> list[Text]:
-    """The group's name (once), the figure's name and unit, and its values."""
-    unit = unit_of(figure)
-    named = short(figure.name, 40) + shown(f", {unit}" if unit else "", "dim")
-    return [
-        shown("" if again else figure.group, "cyan"),
-        named,
-        *(shown(number(one, figure.unit)) for one in figure.values),
-    ]

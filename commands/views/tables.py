@@ -12,22 +12,27 @@ Texts come from models and data sets. They are only ever shown as `Text`, so tha
 without control characters, so that none moves the cursor.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from rich.bar import Bar
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from ovt.core import report
+from ovt.core.report import LONGEST, Column, bars, names, numbers, texts
 from ovt.core.text import plain
 
-LONGEST = 4_000  # characters of a text
+__all__ = [
+    "Column", "Table", "bar", "bars", "duration", "facts", "names", "numbers", "short", "shown", "size", "texts",
+    "told", "view",
+]  # fmt: skip
 GAP = 2  # letters between two columns
 INDENT = 2  # of a block's lines
 TEXT_WIDTH = 20  # letters that a column of texts keeps, unless its texts are shorter
@@ -47,41 +52,12 @@ def short(value: Any, longest: int = 60) -> Text:
 
 
 @dataclass(frozen=True)
-class Column:
-    """What a column is called, what it holds, and the style of its cells."""
-
-    title: str
-    holds: Literal["number", "name", "text", "bar"]
-    style: str = ""
-
-
-def numbers(*titles: str, style: str = "") -> list[Column]:
-    return [Column(title, "number", style) for title in titles]
-
-
-def names(*titles: str, style: str = "") -> list[Column]:
-    return [Column(title, "name", style) for title in titles]
-
-
-def texts(*titles: str, style: str = "") -> list[Column]:
-    return [Column(title, "text", style) for title in titles]
-
-
-def bars(*titles: str, style: str = "") -> list[Column]:
-    """Their cells are shares, from 0 to 1."""
-    return [Column(title, "bar", style) for title in titles]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A renderable table. Cells are numbers, strings or `Text` (None: empty); a row without cells is a blank line.
+class Table(report.Table):
+    """A renderable table. Cells are numbers, strings, `Styled` or `Text` (None: empty); a row without cells is a blank
+    line.
 
     >>> Table([*names("version"), *numbers("rows")], [("charts@v1", 1_234_567)])
     """
-
-    columns: Sequence[Column]
-    rows: Iterable[Sequence[Any]]
-    header: bool = True
 
     @cached_property
     def cells(self) -> list[list[Any]]:
@@ -157,7 +133,7 @@ class Table:
         for row in self.cells:
             head = Text("  ").join(_fitted(cell, room) for cell in row[:first] if cell)
             yield Text.assemble(head, style="" if head.style or head.spans else "bold")
-            cells = zip(self.columns[first:], row[first:], strict=True)
+            cells = zip(self.columns[first:], row[first:], strict=bool(row))
             for line in _flow([one for one in cells if one[0].holds != "bar" and one[1]], room - INDENT):
                 yield Padding(line, (0, 0, 0, INDENT))
 
@@ -168,6 +144,8 @@ def _cell(column: Column, value: Any) -> Any:
     if isinstance(value, Text):
         safe = plain(value.plain)
         return value if safe == value.plain else Text(safe, value.style)
+    if isinstance(value, report.Styled):
+        return Text(short(value.text, LONGEST).plain, value.style)
     if isinstance(value, int | float):
         return Text(f"{value:,}")
     return shown(value) if column.holds == "text" else short(value, LONGEST)
@@ -202,8 +180,18 @@ def _fitted(cell: Text, room: int) -> Text:
 
 def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
     """Names and values; those without a value are left out."""
-    told = [(name, value) for name, value in pairs.items() if value is not None and str(value)]
-    return Table([*names("", style=style), *texts("")], told, header=False)
+    return view(report.facts(pairs, style))
+
+
+def view(table: report.Table) -> Table:
+    """A report's table, to be printed."""
+    return Table(table.columns, table.rows, table.header)
+
+
+def told(found: report.Report) -> RenderableType:
+    """What a report has to show, a blank line between its parts."""
+    parts = [shown(part) if isinstance(part, str) else view(part) for part in found.parts]
+    return Group(*[one for part in parts for one in (part, Text())][:-1])
 
 
 def bar(share: float, width: int = BAR_WIDTH) -> str:

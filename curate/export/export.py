@@ -37,6 +37,7 @@ from PIL import Image
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.files import disk_errors, new_folder, write_file, write_json
+from ovt.core.records import MadeOf
 from ovt.core.registry import EXPORTERS
 from ovt.core.schema import SPLITS
 from ovt.curate.versions.read import Version, verify_files
@@ -84,7 +85,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
         "ovt_version": ovt_version,
     }
     there = read_record(out)
-    if there is not None and there | asked == there:
+    if there is not None and not MadeOf(f"export {out}", asked).differences({key: there.get(key) for key in asked}):
         return there, False
     verify_files(version)
     with disk_errors(out):

@@ -3,16 +3,29 @@
 All three come from the decisions, and add up to the manifest's funnel; where they do not, the folder was edited.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.report import Report, Styled, Table, bars, names, numbers, texts
+from ovt.core.schema import STAGES
 from ovt.curate.versions.ledger import LEVELS, funnel
 from ovt.curate.versions.read import Version, reading, scan, verify_files
 
 UNKNOWN = "(unknown)"  # the source of what was left out at import by an ovt that did not say which
+
+
+def report(version: Version, by: str = "stage") -> Report:
+    """The funnel of a version by "stage", "source" or "reason"."""
+    count, tables = {
+        "stage": (by_stage, lambda rows: [stage_table(rows)]),
+        "source": (by_source, source_tables),
+        "reason": (by_reason, lambda rows: [reason_table(rows)]),
+    }[by]
+    rows = count(version)
+    return Report(version.ref, rows, tables(rows))
 
 
 def by_stage(version: Version) -> list[dict[str, Any]]:
@@ -34,7 +47,7 @@ def by_source(version: Version) -> list[dict[str, Any]]:
 
 
 def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of one source, with those stages of the whole that dropped nothing of it and so are not told."""
+    """The rows of one source, with the stages of the whole that dropped none of its rows and so are not counted."""
     told = {(row["level"], row["stage"]): row for row in rows}
     levels = {row["level"] for row in rows}
     passed = 0
@@ -82,3 +95,70 @@ def _checked(version: Version, rows: list[dict[str, Any]]) -> list[dict[str, Any
         verify_files(version)
         raise OvtError(f"{version.path}: the funnel of its decisions is not the manifest's; build it again")
     return rows
+
+
+def stage_table(funnel: Sequence[dict[str, Any]]) -> Table:
+    """`by_stage`: in, dropped and out, and why."""
+    rows = []
+    for level, row in zip(levels(funnel), funnel, strict=True):
+        counts = [row["rows_in"], row["rows_in"] - row["rows_out"], row["rows_out"]]
+        rows.append([level, row["stage"], *counts, reasons(row["dropped"] or row["kept_as"])])
+    return Table([*names("", "stage"), *numbers("in", "dropped", "out"), *texts("why")], rows)
+
+
+def levels(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """The level of each row, where it differs from the row's before: "questions", "", "samples", ""."""
+    told = [f"{row['level']}s" for row in rows]
+    return ["" if place and told[place - 1] == level else level for place, level in enumerate(told)]
+
+
+def reasons(counts: Iterable[dict[str, Any]]) -> str:
+    """ "wrong 12, abstain 3"."""
+    return ", ".join(f"{count['reason']} {count['rows']:,}" for count in counts)
+
+
+def source_tables(funnel: Sequence[dict[str, Any]]) -> list[Table]:
+    """`by_source`: for each level, what is left of each source after each stage, and why the rest is not."""
+    tables = []
+    for level in dict.fromkeys(row["level"] for row in funnel):
+        rows = [row for row in funnel if row["level"] == level]
+        stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
+        sources = list(dict.fromkeys(row["source"] for row in rows))
+        lines: list[list[Any]] = [
+            _source_cells(one, [row for row in rows if row["source"] == one], stages) for one in sources
+        ]
+        if len(sources) > 1:
+            lines.append([Styled(cell, "bold") for cell in _source_cells("all", rows, stages)])
+        columns = [*names(f"{level}s"), *numbers("in", *stages[:-1], "kept"), *texts("why not")]
+        tables.append(Table(columns, lines))
+    return tables
+
+
+def _source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[str]:
+    """The rows of one source or of several, added up."""
+    came = sum(row["rows_in"] for row in rows if row["stage"] == stages[0])
+    out = [sum(row["rows_out"] for row in rows if row["stage"] == stage) for stage in stages]
+    lost: dict[str, int] = {}
+    for end in (end for row in rows for end in row["dropped"]):
+        lost[end["reason"]] = lost.get(end["reason"], 0) + end["rows"]
+    ordered = sorted(lost.items(), key=lambda one: (-one[1], one[0]))
+    why = reasons({"reason": reason, "rows": count} for reason, count in ordered)
+    return [name, *(f"{count:,}" for count in (came, *out[:-1])), f"{out[-1] / came:.0%}" if came else "", why]
+
+
+def reason_table(ends: Sequence[dict[str, Any]]) -> Table:
+    """`by_reason`: how often each reason ended a question or a sample."""
+    styles = {"kept": "green", "dropped": "red"}
+    rows = [
+        [
+            level,
+            end["stage"],
+            Styled(end["reason"], styles[end["decision"]]),
+            end["rows"],
+            f"{end['of_stage']:.1%}",
+            f"{end['of_all']:.1%}",
+            end["of_all"],
+        ]
+        for level, end in zip(levels(ends), ends, strict=True)
+    ]
+    return Table([*names("", "stage", "reason"), *numbers("rows", "of stage", "of all"), *bars("")], rows)

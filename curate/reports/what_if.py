@@ -7,6 +7,7 @@ anew. `change` says which settings may differ from the version's own, and refuse
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from ovt import __version__
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.registry import FILTERS
+from ovt.core.report import Report, Styled, Table, facts, names, numbers, texts
 from ovt.core.schema import SPLITS
 from ovt.core.section import read_section, set_key
 from ovt.curate.decide import Judge, Tables, decide, import_drops
@@ -22,17 +24,21 @@ from ovt.curate.recipe import Recipe
 from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, unasked
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick
-from ovt.curate.reports.diff.recipes import settings
+from ovt.curate.reports.diff.recipes import settings, short_value
+from ovt.curate.reports.diff.summary import change_lines, example_text
 from ovt.curate.reports.diff.word_diff import compare_words
+from ovt.curate.reports.figures import LENGTHS, by_value
+from ovt.curate.reports.funnel import levels
 from ovt.curate.stages import verify
 from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.manifest import Provenance
-from ovt.curate.versions.profile import summarise
+from ovt.curate.versions.profile import BUCKETS, summarise
 from ovt.curate.versions.read import Version, is_whole, scan, verify_files
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
+MINUS = "\N{MINUS SIGN}"
 FREE = ("verify", "difficulty", "select", "filter", "data")
 DECIDING = "verify.kind, reason.k (down) and all of [select], [filter], [difficulty] and [data]"
 
@@ -118,13 +124,9 @@ def decided(
 def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:
     """The chunk, decided under `recipe`, whose `reason.k` may leave out some of its samples."""
     taken = (pl.col("stage") != "reason") | (pl.col("index") < recipe.reason.k)
-    judge = rules(recipe) if again else stored(chunk.verdicts)
+    rules = partial(verify.judge, section=recipe.verify)  # the verdicts that the verifier gives now
+    judge = rules if again else stored(chunk.verdicts)
     return decide(recipe, chunk.questions, chunk.samples.filter(taken), judge)
-
-
-def rules(recipe: Recipe) -> Judge:
-    """The verdicts that the verifier gives now."""
-    return lambda answered, questions: verify.judge(answered, questions, recipe.verify)
 
 
 def stored(verdicts: pl.DataFrame) -> Judge:
@@ -245,3 +247,68 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
         f"{key} needs a model or other questions, and a what-if has only the replies of {version.ref}; it can change "
         f"{DECIDING}; for the rest change the recipe and build, which asks only what is new"
     )
+
+
+def report(about: dict[str, Any]) -> Report:
+    """`what_if`: the funnel before and after, the rows and what they are like now, and examples."""
+    made = ", ".join(
+        f"{one['key']} = {short_value(one['b'])} (now {short_value(one['a'])})" for one in about["settings"]
+    )
+    title = f"{about['a']} with {made or 'its own settings'}"
+    shown = [funnels(about["funnel"]), facts(lines(about)), *map(example_text, about["examples"])]
+    return Report(title, about, shown)
+
+
+def funnels(both: dict[str, list[dict[str, Any]]]) -> Table:
+    """What each stage dropped and passed on, before and now, and the reasons, whose former counts are in brackets."""
+    sides = [{(row["level"], row["stage"]): row for row in both[side]} for side in "ab"]
+    pairs = [(sides[0].get(key), sides[1].get(key)) for key in dict.fromkeys([*sides[0], *sides[1]])]
+    rows = []
+    for level, (before, after) in zip(levels([after or before or {} for before, after in pairs]), pairs, strict=True):
+        out = [one["rows_out"] if one else 0 for one in (before, after)]
+        dropped = [one["rows_in"] - one["rows_out"] if one else 0 for one in (before, after)]
+        was = [Styled(f"{count:,}", "dim") for count in (dropped[0], out[0])]
+        stage = (after or before or {})["stage"]
+        rows.append([level, stage, *was, dropped[1], out[1], _changed(out[1] - out[0]), _reasons(before, after)])
+    counts = numbers("dropped", "out", "now: dropped", "out", "change")
+    return Table([*names("", "stage"), *counts, *texts("why")], rows)
+
+
+def _changed(by: int) -> Styled | None:
+    """ "−69", "+3"; nothing where nothing changed."""
+    return Styled(f"{MINUS}{-by:,}", "red") if by < 0 else Styled(f"+{by:,}", "green") if by else None
+
+
+def _reasons(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    """ "too_long 69 (was 0), wrong 198"."""
+    old, new = (
+        {count["reason"]: count["rows"] for count in (row["dropped"] or row["kept_as"])} if row else {}
+        for row in (before, after)
+    )
+    pairs = [(reason, old.get(reason, 0), new.get(reason, 0)) for reason in dict.fromkeys([*new, *old])]
+    return ", ".join(f"{reason} {now:,}" + f" (was {was:,})" * (was != now) for reason, was, now in pairs)
+
+
+def lines(about: dict[str, Any]) -> dict[str, str]:
+    """The rows: how many, what became of them, why, and what they are like now."""
+    rows, stats, verifier = about["rows"], about["stats"], about["verifier"]
+    words, difficulty = ([stats[side][name] for side in "ab"] for name in ("words", "difficulty"))
+    buckets = [by_value(one) for one in difficulty]
+    named = [name for name in (*BUCKETS, None) if any(name in one for one in buckets)]
+    return {
+        "rows": ", ".join(f"{split} {_arrow(rows['a'][split], rows['b'][split])}" for split in SPLITS),
+        "of them": ", ".join(f"{rows[name]:,} {name}" for name in ("changed", "removed", "added", "same")),
+        **change_lines(about),
+        "words": ", ".join(f"{name} {_arrow(words[0][key], words[1][key])}" for name, key in LENGTHS.items())
+        if all(words)
+        else "",
+        "difficulty": ", ".join(f"{name or 'none'} {_arrow(*(one.get(name, 0) for one in buckets))}" for name in named),
+        "verifier": "" if verifier["a"] == verifier["b"] else _arrow(verifier["a"], verifier["b"]),
+        "saved as": about["saved"] or "",
+    }
+
+
+def _arrow(old: Any, new: Any) -> str:
+    """ "168 → 99"; one value where they are equal."""
+    told = [f"{value:,}" if isinstance(value, int | float) else str(value) for value in (old, new)]
+    return told[0] if old == new else " → ".join(told)

@@ -1,7 +1,5 @@
 """`import_sources`: every source of a recipe -> one table of questions, and one decision per row left out."""
 
-import hashlib
-import json
 import os
 import random
 import warnings
@@ -17,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
+from ovt.core.hashing import SPACED, hash_json
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS
 from ovt.curate.sources import cache
@@ -57,7 +56,7 @@ class Imported:
     @property
     def fingerprint(self) -> str:
         """One hash for all sources."""
-        return _hash(self.fingerprints)
+        return hash_json(self.fingerprints, SPACED)
 
 
 def import_sources(
@@ -120,7 +119,7 @@ def import_source(
     columns = match_columns(section, found, images)
     notes = (*opened.notes, *filter(None, [describe(columns, section)]))
     settings = _settings(section, most, opened)
-    fingerprint = _hash(settings)
+    fingerprint = hash_json(settings, SPACED)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
     rows = cache.load(home.imports / fingerprint, home, roots)
     if rows is None:
@@ -141,10 +140,6 @@ def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[
         "most": most,
         "content": opened.fingerprint,
     }
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Sequence[int]:

@@ -4,14 +4,13 @@
 -> {"question": "How many?", "choices": ["3", "4"], "gold": "B", "images": ["9f2c…"], "reason": None, …}
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 from PIL import Image
 
+from ovt.core.hashing import hash_json
 from ovt.core.schema import QUESTIONS
 from ovt.curate.sources.cells import (
     MissingFile,
@@ -58,8 +57,7 @@ def question_id(images: list[str], question: str, choices: list[str] | None, gol
 
 def short_hash(value: Any) -> str:
     """First 16 hex digits of sha256 over canonical JSON."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hash_json(value)[:16]
 
 
 def read_texts(row: Row | None, number: int, section: SourceSection, columns: Columns) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from ovt.core.errors import OvtError
+from ovt.core.hashing import hash_bytes
 from ovt.core.registry import SOURCES
 from ovt.curate.sources.section import Name, SourceSection
 
@@ -110,8 +111,7 @@ def hash_files(files: Sequence[Path]) -> str:
     """sha256 (hex) over the names and the bytes of files."""
     digest = hashlib.sha256()
     for path in files:
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        digest.update(f"{path.name}\0{hash_bytes(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -10,9 +10,8 @@ Its replies are in the reply store like all others; a verdict that it gave names
 """
 
 import hashlib
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 from pydantic import field_validator
@@ -21,7 +20,6 @@ from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
-from ovt.curate.versions.manifest import Usage
 from ovt.verifiers import known_kind
 
 KNOWN = ("question", "gold", "answer")
@@ -123,21 +121,6 @@ def stand_ins(open_golds: pl.DataFrame, k: int, section: JudgeSection) -> Iterat
         for index in range(k - row["missing"], k):
             answer = f"{row['question_id']} {index} ".ljust(WHOLE_CHARS, "x")
             yield request(row["question"], row["choices"], row["gold"], answer, section)
-
-
-def usage(replies: Iterable[Reply | None]) -> Usage:
-    """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
-    told = list(replies)
-    found = [reply for reply in told if reply]
-    costs = [reply.cost_usd for reply in found]
-    return Usage(
-        stage="judge",
-        samples=len(told),
-        failed=len(told) - len(found),
-        prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
-        completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
-        cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,
-    )
 
 
 def is_open(section: JudgeSection) -> pl.Expr:

@@ -38,19 +38,17 @@ def table(
     a key without a reply is a failed one. endpoint: its name in the recipe.
     """
     rows = [
-        _row(question_id, stage, index, key, replies.get(key, NO_REPLY), endpoint)
+        _row((question_id, stage, index), key, replies.get(key, NO_REPLY), endpoint)
         for question_id, of_question in zip(questions["question_id"], keys, strict=True)
         for index, key in enumerate(of_question)
     ]
     return pl.DataFrame(rows, schema=SAMPLES, orient="row")
 
 
-def _row(question_id: str, stage: str, index: int, key: str, reply: Reply, endpoint: str) -> tuple:
+def _row(place: tuple[str, str, int], key: str, reply: Reply, endpoint: str) -> tuple:
     return (
-        f"{question_id}-{stage}-{index}",
-        question_id,
-        stage,
-        index,
+        "-".join(map(str, place)),
+        *place,
         reply.text,
         reply.finish_reason,
         reply.prompt_tokens,

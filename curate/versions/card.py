@@ -52,7 +52,7 @@ class Published:
 def render_card(manifest: Manifest, folder: Path, published: Published | None = None) -> str:
     """The card of the version in `folder`, to lie there or on the Hub; its manifest need not be written yet."""
     levels = list(dict.fromkeys(row.level for row in manifest.funnel))
-    return template().render(
+    return template("card.md.j2").render(
         manifest=manifest,
         made=manifest.provenance,
         published=published,
@@ -64,9 +64,9 @@ def render_card(manifest: Manifest, folder: Path, published: Published | None = 
 
 
 @cache
-def template() -> Template:
-    """The card's template, compiled."""
-    source = files("ovt.data_cards").joinpath("card.md.j2").read_text(encoding="utf-8")
+def template(name: str) -> Template:
+    """The template of a data or model card, compiled."""
+    source = files("ovt.data_cards").joinpath(name).read_text(encoding="utf-8")
     environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
     )

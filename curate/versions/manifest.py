@@ -3,16 +3,14 @@
 Nothing here tells the time: a build that was killed and resumed writes the same bytes as an undisturbed one.
 """
 
-import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.hashing import canonical_json
+from ovt.core.hashing import canonical_hash, hash_bytes
 from ovt.core.section import Section, added_later
 
 FORMAT_VERSION = 1
@@ -44,7 +42,7 @@ class ModelUse(Section):
     @property
     def prompt_hash(self) -> str:
         """The sha256 of the template, hex."""
-        return hashlib.sha256(self.prompt.encode()).hexdigest()
+        return hash_bytes(self.prompt.encode())
 
 
 class Provenance(Section):
@@ -126,38 +124,6 @@ class Manifest(Section):
         return f"{self.name}@{self.content_hash[:12]}"
 
 
-def canonical_hash(value: object, where: str = "value") -> str:
-    """The sha256 (hex) of `canonical_json`, of what can be written in one way only.
-
-    Takes None, booleans, whole and finite numbers, text, lists, tuples and dicts with text keys; raises OvtError naming
-    the place (below `where`) of anything else: NaN, sets, dates, bytes and objects have no one way to be written.
-    """
-    _refuse_ambiguous(value, where)
-    return hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-def _refuse_ambiguous(value: object, where: str) -> None:
-    match value:
-        case None | bool() | int():
-            return
-        case float() if math.isfinite(value):
-            return
-        case str() if not any("\ud800" <= letter <= "\udfff" for letter in value):
-            return
-        case list() | tuple():
-            for number, item in enumerate(value):
-                _refuse_ambiguous(item, f"{where}[{number}]")
-        case dict() if all(isinstance(key, str) for key in value):
-            for key, item in value.items():
-                _refuse_ambiguous(key, f"{where} (a key)")
-                _refuse_ambiguous(item, f"{where}.{key}")
-        case _:
-            raise OvtError(
-                f"{where} is {ascii(value)[:60]} ({type(value).__name__}): only text, finite numbers, true or false, "
-                "lists and tables with text keys can be written down for good; use one of these"
-            )
-
-
 def content_hash(files: dict[str, FileEntry]) -> str:
     """The address of a version: a hash over the hashes of its data and ledger files."""
     return canonical_hash({path: entry.sha256 for path, entry in files.items() if path.startswith(CONTENT)})
@@ -165,8 +131,7 @@ def content_hash(files: dict[str, FileEntry]) -> str:
 
 def hash_file(path: Path) -> FileEntry:
     """Reads a whole file."""
-    with path.open("rb") as file:
-        return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+    return FileEntry(sha256=hash_bytes(path), size=path.stat().st_size)
 
 
 def read_manifest(folder: Path) -> Manifest:

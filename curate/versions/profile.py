@@ -5,12 +5,13 @@ Whatever tells of a version reads them here: its card and the card's plots, `ovt
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 
 from ovt.core.schema import SPLITS
+from ovt.core.statistics import histogram, round_up
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.stages.behaviours import per_thousand_words
 from ovt.curate.versions.read import Version, reading, scan, scan_rows
@@ -179,22 +180,6 @@ def lengths(counts: pl.Series) -> dict[str, Any] | None:
         "max": longest,
         "histogram": histogram({"rows": counts}, width, longest // width),
     }
-
-
-def histogram(counts: Mapping[str, pl.Series], width: int, last: int) -> list[dict[str, Any]]:
-    """`from`, `to` (both inside) and the rows of each series by its name, in bins from 0; what is longer is in the last
-    one."""
-    found = {name: dict((one // width).clip(0, last).value_counts().iter_rows()) for name, one in counts.items()}
-    return [
-        {"from": number * width, "to": (number + 1) * width - 1}
-        | {name: rows.get(number, 0) for name, rows in found.items()}
-        for number in range(last + 1)
-    ]
-
-
-def round_up(width: float) -> int:
-    """1, 2, 5, 10, 20, …"""
-    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
 
 
 def behaviours(rows: pl.DataFrame) -> dict[str, float]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, locked, put_folder, staging
+from ovt.core.hashing import canonical_hash
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.versions.card import render_card
@@ -30,7 +31,6 @@ from ovt.curate.versions.manifest import (
     Manifest,
     Provenance,
     Usage,
-    canonical_hash,
     content_hash,
     hash_file,
 )

@@ -3,19 +3,23 @@
 import pytest
 
 from ovt.core.errors import OvtError
-from ovt.core.plots import bars, histogram, label, make_figure, name_axes, render, save, style
+from ovt.core.plots import bars, draw, histogram, label, name_axes, save
 
 BINS = [{"from": 10 * place, "to": 10 * place + 9, "rows": rows} for place, rows in enumerate([3, 9, 4])]
 
 
 def drawn(name: str = "a", kind: str = "svg") -> bytes:
-    with style():
-        figure, axes = make_figure(3, name)
-        histogram(axes[0], {name: BINS})
-        histogram(axes[1], {name: BINS, "b": [{"from": 0, "to": 4, "rows": 2}]})
-        bars(axes[2], [name, "c"], {name: [1.5, 2], "b": [0, 4]}, digits=1)
-        name_axes(axes[0], name, "words", "rows")
-        return render(figure, kind)
+    def one(ax):
+        histogram(ax, {name: BINS})
+        name_axes(ax, name, "words", "rows")
+
+    def two(ax):
+        histogram(ax, {name: BINS, "b": [{"from": 0, "to": 4, "rows": 2}]})
+
+    def three(ax):
+        bars(ax, [name, "c"], {name: [1.5, 2], "b": [0, 4]}, digits=1)
+
+    return draw([one, two, three], kind, title=name)[0]
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
@@ -44,10 +48,11 @@ def test_a_name_is_never_read_as_anything_else(name, recwarn):
 
 
 def test_figures_are_saved_by_their_suffix(tmp_path):
-    with style():
-        figure, _ = make_figure(1)
-        save(figure, tmp_path / "new" / "a.png")
-        save(figure, tmp_path / "a.svg")
-        with pytest.raises(OvtError, match=r"ends in \.png or \.svg"):
-            save(figure, tmp_path / "a.jpg")
+    def panel(ax):
+        name_axes(ax, "a", "words", "rows")
+
+    save([panel], tmp_path / "new" / "a.png", tmp_path / "a.svg")
+    with pytest.raises(OvtError, match=r"ends in \.png or \.svg"):
+        save([panel], tmp_path / "a.jpg")
     assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()

@@ -15,7 +15,8 @@ from PIL import Image
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.build import abuild, build
+from ovt.curate.build import abuild, build, judge_usage
+from ovt.curate.endpoints.chat import Reply
 from ovt.curate.plan import plan, preview
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import Session
@@ -142,3 +143,17 @@ def goes_on(recipe: Recipe, home: Home, server: Any) -> None:
     version = build(recipe, Session(home))
     assert version.manifest.rows["sft"] == QUESTIONS
     assert len(server.answered) <= 2 * QUESTIONS + 2  # those under way when it was stopped may be asked again
+
+
+def test_usage_counts_each_judgement_and_what_it_took() -> None:
+    replies = [
+        Reply("CORRECT", prompt_tokens=10, completion_tokens=2, cost_usd=0.5),
+        Reply("WRONG", cost_usd=0.0),
+        None,
+    ]
+    used = judge_usage(replies)
+    assert (used.stage, used.samples, used.failed) == ("judge", 3, 1)
+    assert (used.prompt_tokens, used.completion_tokens, used.cost_usd) == (10, 2, 0.5)
+    assert judge_usage([]).cost_usd is None
+    # As with samples: where the price of one is not known, that of all is not.
+    assert judge_usage([*replies, Reply("WRONG")]).cost_usd is None

@@ -1,12 +1,17 @@
 """Recipes: what is refused, and how it is said."""
 
+import re
 import tomllib
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from ovt.core.errors import RecipeError
+from ovt.core.section import Section, is_section, sections
 from ovt.curate.recipe import Recipe, load_recipe
+from ovt.curate.sources.section import SourceSection
+from ovt.curate.stages.reason import ReasonSection
 
 SMALL = """
 name = "small"
@@ -120,7 +125,7 @@ def test_the_documented_recipe_loads_and_shows_the_defaults(recipe, tmp_path):
     text = DOC.read_text().split("```toml\n")[1].split("```")[0]
     (tmp_path / "whole.toml").write_text(text)
     documented = load_recipe(tmp_path / "whole.toml")
-    defaults = load_recipe(recipe, ["filter.length.max_words=500"])
+    defaults = load_recipe(recipe)
     for stage in ("verify", "difficulty", "select", "filter", "data"):
         assert getattr(documented, stage) == getattr(defaults, stage)
     assert documented.reason.sampling == defaults.reason.sampling
@@ -128,3 +133,62 @@ def test_the_documented_recipe_loads_and_shows_the_defaults(recipe, tmp_path):
     assert defaults.caption is not None
     assert documented.caption.sampling == defaults.caption.sampling
     assert set(tomllib.loads(text)) == set(Recipe.model_fields)
+
+
+def snippets() -> list[dict]:
+    """The page's TOML, with the keys that stand after a #."""
+    blocks = re.findall(r"```toml\n(.*?)```", DOC.read_text(), re.DOTALL)
+    return [tomllib.loads(re.sub(r"(?m)^# (?=\w+ = )", "", block)) for block in blocks]
+
+
+def inside(annotation: Any) -> list[type[Section]]:
+    """The sections that a key's type holds: itself, or those of its lists and dicts."""
+    found = [inner for one in sections(annotation) for inner in ([one] if is_section(one) else get_args(one))]
+    return [one for one in found if is_section(one)] + [
+        deep for one in found if not is_section(one) and get_args(one) for deep in inside(one)
+    ]
+
+
+def keys_of(kind: type[Section], at: str = "") -> dict[str, Any]:
+    """Every key of a section and of those inside, with its default. Sampling, and sources, are the same everywhere."""
+    keys: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        place = name if name in ("sampling", "sources") else f"{at}{name}"
+        keys[place] = field.get_default(call_default_factory=True)
+        for section in inside(field.annotation):
+            keys |= {} if section is SourceSection and name != "sources" else keys_of(section, f"{place}.")
+    return keys
+
+
+def keys_in(tree: Any, kind: type[Section], at: str = "") -> dict[str, Any]:
+    """Every key that a TOML tree sets, named as `keys_of` names them, with its value."""
+    keys: dict[str, Any] = {}
+    for name, value in tree.items():
+        place = name if name in ("sampling", "sources") else f"{at}{name}"
+        keys[place] = value
+        tables = value if isinstance(value, list) else list(value.values()) if name == "endpoints" else [value]
+        for section in inside(kind.type_of(name)):
+            for table in tables:
+                keys |= keys_in(table, section, f"{place}.") if isinstance(table, dict) else {}
+    return keys
+
+
+def test_the_page_has_every_key_and_no_other():
+    shown: dict[str, Any] = {}
+    for tree in snippets():
+        shown |= keys_in(tree, Recipe)
+    assert set(keys_of(Recipe)) - set(shown) == set()
+    assert set(shown) - set(keys_of(Recipe)) == set()
+
+
+def test_what_the_page_gives_as_defaults_are_the_defaults():
+    blocks = re.findall(r"```toml\n(.*?)```", DOC.read_text(), re.DOTALL)
+    shown: dict[str, Any] = {}
+    for block in blocks:
+        shown = keys_in(tomllib.loads(block), Recipe) | shown
+    sampling = ReasonSection(endpoint="a").sampling.asked()
+    known = {key: default for key, default in keys_of(Recipe).items() if isinstance(default, int | float | str)}
+    for key, default in known.items():
+        if key in shown and default != "" and not key.startswith("sampling."):
+            assert shown[key] == default, key
+    assert {key: shown[f"sampling.{key}"] for key in sampling} == sampling

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
-from ovt.curate.hub.card_plots import draw
 from ovt.curate.hub.push import published
+from ovt.curate.reports.plots import draw_card
 from ovt.curate.versions.card import render_card
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.profile import NEEDED
@@ -31,7 +31,7 @@ def main() -> None:
     (KEPT / "manifest.json").write_bytes((version.path / "manifest.json").read_bytes())
     for split in SPLITS:
         scan(version, split).select(NEEDED).collect().write_parquet(KEPT / "data" / f"{split}-00000-of-00001.parquet")
-    for path, image in draw(version).values():
+    for path, image in draw_card(version).values():
         (CARDS / path).write_bytes(image)
     (CARDS / "pocket.md").write_text(render(version.manifest), encoding="utf-8")
 

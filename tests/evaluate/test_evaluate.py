@@ -101,7 +101,7 @@ def test_a_finished_evaluation_is_found_and_another_one_refused(ask, loopback, h
     asked = len(loopback.seen)
     assert ask() == first
     assert len(loopback.seen) == asked
-    with pytest.raises(OvtError, match=r"evaluation first exists and asked something else .*settings"):
+    with pytest.raises(OvtError, match=r"evaluation first was made of other things \(.*settings"):
         ask(settings=EvaluateSection(prompt="{question}"))
     assert evaluation_names(home) == ["first"]
     assert open_evaluation("first", home) == first

@@ -10,7 +10,7 @@ import pytest
 from ovt.commands.views.train import preview_shown
 from ovt.train.data import IGNORED, load_split, make_collator, place_images
 from ovt.train.models import load_processor
-from ovt.train.preview import histogram, preview
+from ovt.train.preview import preview, token_histogram
 from ovt.train.runs import RunRecord, start
 from ovt.train.settings import SftSection
 from ovt.train.sft_trainer import SFT, choose_rows, make_trainer
@@ -103,7 +103,7 @@ def test_the_histogram_counts_every_row_once(totals):
         {"prompt_tokens": totals, "completion_tokens": [0] * len(totals), "reason": [None] * len(totals)},
         schema_overrides={"reason": pl.String},
     )
-    bins = histogram(lengths)
+    bins = token_histogram(lengths)
     assert sum(one["rows"] for one in bins) == len(totals)
     assert bins[0]["from"] == min(totals)
     assert bins[-1]["to"] >= max(totals)

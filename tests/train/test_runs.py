@@ -9,6 +9,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import new_folder
 from ovt.train import runs
 from ovt.train.runs import RunRecord
+from ovt.train.settings import LoraSection, SftSection
 
 
 def record(name: str = "one", **changes) -> RunRecord:
@@ -37,15 +38,15 @@ def test_a_run_is_new_then_under_way_then_done(home):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"model_revision": "abc"}, "model_revision is None there, abc here"),
-        ({"settings": {"learning_rate": 1e-6, "lora": {"r": 4}}}, r"learning_rate is 1e-05 there, 1e-06 here"),
-        ({"settings": {"learning_rate": 1e-5, "lora": None}}, r"lora is \{'r': 4\} there, None here"),
-        ({"seed": 2}, "seed is 0 there, 2 here"),
+        ({"model_revision": "abc"}, "model_revision was None, would be abc"),
+        ({"settings": {"learning_rate": 1e-6, "lora": {"r": 4}}}, r"learning_rate was 1e-05, would be 1e-06"),
+        ({"settings": {"learning_rate": 1e-5, "lora": None}}, r"lora was \{'r': 4, .*, would be None"),
+        ({"seed": 2}, "seed was 0, would be 2"),
     ],
 )
 def test_another_run_does_not_take_the_name(home, changes, told):
     runs.start(record(), home)
-    with pytest.raises(OvtError, match=f"made of something else .{told}.: choose another --name"):
+    with pytest.raises(OvtError, match=f"made of other things .{told}.: choose another --name"):
         runs.start(record(**changes), home)
     assert runs.start(record(**changes), home, resume=False).record.model_dump() == record(**changes).model_dump()
 
@@ -54,6 +55,12 @@ def test_what_only_says_how_may_change(home):
     run = runs.start(record(settings={"save_steps": 5, "per_device_train_batch_size": 4}), home)
     again = runs.start(record(settings={"save_steps": 9, "per_device_train_batch_size": None}), home)
     assert again.record == run.record
+
+
+def test_a_setting_that_came_later_has_its_default_in_an_older_record(home):
+    run = runs.start(record(), home)
+    later = record(settings=SftSection(learning_rate=1e-5, lora=LoraSection(r=4)).model_dump(mode="json"))
+    assert runs.start(later, home).record == run.record
 
 
 def test_a_free_name_is_found(home):

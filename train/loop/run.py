@@ -5,24 +5,30 @@ record (steps.py) so that a finished step costs a file to read. Killed at any po
 training did since the last checkpoint.
 """
 
-import json
 import time
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
 from ovt.core.errors import GateFailed, OvtError
 from ovt.core.files import locked, write_file
 from ovt.core.home import Home
+from ovt.core.records import MadeOf
+from ovt.core.section import Section, with_defaults
+from ovt.curate.recipe import Recipe
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.versions.read import is_whole, open_version
-from ovt.evaluate.evaluate import RESULT
+from ovt.evaluate.evaluate import RESULT, EvaluateSection
 from ovt.evaluate.question_set import without_images_of
 from ovt.train.loop.recipe import LoopRecipe
-from ovt.train.loop.steps import RECIPE, Step, StepRecord, differing, plan_steps, read_record, write_record
+from ovt.train.loop.steps import RECIPE, Step, StepRecord, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients
 from ovt.train.models import resolve_model, weights_revision
+from ovt.train.settings import RlSection, SftSection
+
+SECTIONS: dict[str, type[Section]] = {
+    "curate": Recipe, "sft": SftSection, "rl": RlSection, "evaluate": EvaluateSection
+}  # fmt: skip
 
 
 def run_loop(
@@ -60,7 +66,7 @@ def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
 
 
 def refuse_changes(work: Work) -> None:
-    """OvtError for the first step that was done with other things than the recipe has: before anything is written."""
+    """DriftError for the first step that was made of other things than the recipe has: before anything is written."""
     known = replace(work, records={})
     for step in plan_steps(work.recipe):
         if step.kind != "gate":
@@ -71,21 +77,15 @@ def refuse_changes(work: Work) -> None:
 
 
 def find_done(step: Step, work: Work) -> StepRecord | None:
-    """The record of a step that is done; None for one that is not. OvtError where it was done with other things."""
+    """The record of a step that is done; None for one that is not. DriftError where it was made of other things."""
     there = read_record(work.folder, step.name)
     if there is None or there.status != "done":
         return None
-    if changed := differing(there.made_of, made_of(step, work)):
-        raise OvtError(
-            f"step {step.name} of loop {work.recipe.name} was done with other things ({'; '.join(changed[:3])}):"
-            f" set them back, or give the loop another name"
-        )
+    before = {key: with_defaults(SECTIONS[key], value) if key in SECTIONS else value
+              for key, value in there.made_of.items()}  # fmt: skip
+    what, fix = f"step {step.name} of loop {work.recipe.name}", "set them back, or give the loop another name"
+    MadeOf(what, ingredients(step, work), fix).require(before)
     return there
-
-
-def made_of(step: Step, work: Work) -> dict[str, Any]:
-    """All that a step follows from, as its record has it."""
-    return json.loads(json.dumps(ingredients(step, work)))
 
 
 def ensure(step: Step, work: Work) -> StepRecord:
@@ -95,7 +95,7 @@ def ensure(step: Step, work: Work) -> StepRecord:
         return there
     earlier = read_record(work.folder, step.name)
     before = earlier.seconds if earlier else 0.0
-    record = StepRecord(step=step.name, kind=step.kind, made_of=made_of(step, work), seconds=before)
+    record = StepRecord(step=step.name, kind=step.kind, made_of=ingredients(step, work), seconds=before)
     write_record(work.folder, record)
     work.tools.say(f"{step.name}: {step.title}")
     began, outcome = time.monotonic(), {"status": "running"}

@@ -6,7 +6,6 @@ loops/NAME/steps/STEP.json is a step's record. A step that is recorded as done, 
 loops/NAME/recipe.json is the recipe as it was last run.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,18 +110,6 @@ def read_record(folder: Path, step: str) -> StepRecord | None:
 def write_record(folder: Path, record: StepRecord) -> None:
     """Puts a step's record into the loop's folder."""
     write_file(folder / "steps" / f"{record.step}.json", record.model_dump_json(indent=2) + "\n")
-
-
-def differing(there: Mapping[str, Any], here: Mapping[str, Any], path: str = "") -> list[str]:
-    """What differs between two trees of settings, each as "sft.learning_rate is 0.001 there, 0.002 here"."""
-    found = []
-    for key in sorted({*there, *here}):
-        old, new = there.get(key), here.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differing(old, new, f"{path}{key}.")
-        elif old != new:
-            found.append(f"{path}{key} is {old!s:.60} there, {new!s:.60} here")
-    return found
 
 
 def loop_names(home: Home) -> list[str]:

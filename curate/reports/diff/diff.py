@@ -24,7 +24,7 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
-from ovt.curate.reports.diff import changes, drift, recipes
+from ovt.curate.reports.diff import changes, drift, recipes, summary
 from ovt.curate.reports.diff.tables import Tables, read_tables
 from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.profile import outline
@@ -33,16 +33,26 @@ from ovt.curate.versions.read import Version, is_whole, open_version, reading, v
 MOST_HASHED = 4 << 30  # bytes; of a larger version only the files' sizes are checked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diff:
-    """Two versions, the numbers (`about`, as above), `rows`: a line per row of either, as `changes.trace` has it; and
-    `matches` of `changes.match_questions`."""
+    """Two versions, and how they differ.
+
+    about    the numbers, as above
+    rows     a line per row of either version, as `changes.trace` has it
+    matches  questions that were edited: `changes.match_questions`
+    """
 
     a: Version
     b: Version
     about: dict[str, Any]
     rows: pl.DataFrame
     matches: pl.DataFrame
+
+    def __str__(self) -> str:
+        return str(summary.report(self.about))
+
+    def _repr_html_(self) -> str:
+        return summary.report(self.about)._repr_html_()
 
 
 def open_side(ref: str, home: Home) -> Version:

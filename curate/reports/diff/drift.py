@@ -14,12 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from ovt.core.statistics import Estimate, Ratio, estimate, paired_blocks, quantile_influence
+from ovt.core.statistics import Estimate, Ratio, estimate, histogram, paired_blocks, quantile_influence, round_up
 from ovt.core.text import count_words
 from ovt.curate.filters.reflection import CUES, at_sentence_start
 from ovt.curate.reports.diff.tables import Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
-from ovt.curate.versions.profile import BUCKETS, histogram, round_up
+from ovt.curate.versions.profile import BUCKETS
 
 GROUPS = ("difficulty", "words", "behaviours", "texts", "replies", "cost", "sources", "answers")
 NOT_KEPT = "none"

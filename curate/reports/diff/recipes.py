@@ -1,4 +1,4 @@
-"""What was set otherwise: settings by their dotted keys, prompts, inputs, and the tools."""
+"""What was set differently: settings by their dotted keys, prompts, inputs, and the tools."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,8 +36,15 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
+def short_value(setting: Any) -> str:
+    """A setting on one short line: texts in full are for the page."""
+    text = "none" if setting is None else str(setting).lower() if isinstance(setting, bool) else str(setting)
+    line = " ".join(text.split())
+    return line if len(line) <= 32 else f"{line[:31]}…"
+
+
 def prompts(a: Manifest, b: Manifest) -> list[dict]:
-    """What models were shown otherwise: stage, a, b (the templates, or null) and `pieces`, their word-level difference.
+    """The prompts that differ: stage, a, b (the templates, or null) and `pieces`, their word-level difference.
 
     The stage "data" is the user's turn of the rows.
     """
@@ -60,7 +67,7 @@ def _templates(made: Provenance) -> dict[str, str]:
 
 
 def origins(a: Manifest, b: Manifest) -> list[dict]:
-    """What else they do not come from alike: `what` ("input figures", "model reason", "verifier_version"), a, b."""
+    """What else differs in where they come from: `what` ("input figures", "model reason", "verifier_version"), a, b."""
     facts = [dict(_facts(manifest.provenance)) for manifest in (a, b)]
     names = list(dict.fromkeys([*facts[0], *facts[1]]))
     told = [{"what": name, "a": facts[0].get(name), "b": facts[1].get(name)} for name in names]

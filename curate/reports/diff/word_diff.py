@@ -4,9 +4,11 @@
 """
 
 import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 Piece = tuple[str, str]  # ("same", "removed" or "added"; the text)
+MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 MOST_WORDS = 8_000  # words and spaces; what differs beyond that is shown as replaced, not compared word by word
 FEW_WORDS = 2_000  # among more, words that are everywhere are no anchors: else repetitive texts take minutes
 
@@ -43,3 +45,8 @@ def _shared(left: list[str], right: list[str]) -> int:
 def _words(text: str) -> list[str]:
     """Words, and the white space between them (which is no anchor of its own)."""
     return re.findall(r"\s+|\S+", text)
+
+
+def marked(pieces: Iterable[Piece]) -> str:
+    """The difference between marks: "The bar is [-red-]{+blue+}."."""
+    return "".join(f"{MARKS[what][0]}{text}{MARKS[what][1]}" for what, text in pieces)

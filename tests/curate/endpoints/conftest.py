@@ -34,7 +34,7 @@ class Filled:
 @pytest.fixture
 def png() -> bytes:
     """A small image."""
-    from ovt.curate.endpoints.probe import red_square
+    from ovt.curate.doctor import red_square
 
     return red_square()
 

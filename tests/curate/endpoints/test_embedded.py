@@ -9,12 +9,12 @@ import pytest
 from ovt.core.errors import OvtError
 from ovt.core.progress import Tally
 from ovt.core.registry import MODELS
+from ovt.curate.doctor import probe
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import FOLDERS, open_endpoint
 from ovt.curate.endpoints.jobs import Work
-from ovt.curate.endpoints.probe import probe
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 

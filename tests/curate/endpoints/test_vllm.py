@@ -51,7 +51,7 @@ def test_four_samples_of_an_image_and_then_eight(fill_all: Callable, model: str)
 def test_doctor_finds_what_vllm_can_do(model: str) -> None:
     import asyncio
 
-    from ovt.curate.endpoints.probe import Probe, probe
+    from ovt.curate.doctor import Probe, probe
 
     async def run() -> list[Probe]:
         async with open_endpoint("vllm", EndpointSection(base_url=URL, model=model)) as endpoint:

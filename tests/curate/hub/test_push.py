@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.curate.hub.card_plots import draw
 from ovt.curate.hub.publish import publish
 from ovt.curate.hub.push import prepare
+from ovt.curate.reports.plots import draw_card
 from ovt.curate.versions.manifest import Input
 from ovt.curate.versions.read import open_version
 
@@ -47,7 +47,7 @@ def test_the_card_on_the_hub_says_how_to_load_it_there(hub, api, built):
 
 def test_figures_are_on_the_card_and_are_not_what_a_version_is(hub, api, built):
     version = built(10)
-    publish(prepare(version, "you/tiny", None, {}, draw=draw), api)
+    publish(prepare(version, "you/tiny", None, {}, draw=draw_card), api)
     there = hub.files(REPO, "v1")
     assert there["figures/overview.png"].startswith(b"\x89PNG")
     assert b"](figures/overview.png)" in there["README.md"]
@@ -98,7 +98,7 @@ def test_a_changed_folder_is_refused_before_anything_is_drawn_or_sent(hub, home,
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(OvtError, match=r"data/sft-00000-of-00001\.parquet was changed"):
-        prepare(version, "you/tiny", None, {}, draw=draw)
+        prepare(version, "you/tiny", None, {}, draw=draw_card)
     assert hub.seen == []
 
 

@@ -8,13 +8,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from ovt.commands.views.data import funnel_table, reason_table, source_table
-from ovt.commands.views.stats import many_versions, one_version
-from ovt.commands.views.tables import bar
+from ovt.commands.views.stats import one_version
+from ovt.commands.views.tables import bar, told, view
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports.funnel import by_reason, by_source, by_stage
-from ovt.curate.reports.profile_plot import write_plot
+from ovt.curate.reports import figures, funnel
+from ovt.curate.reports.plots import write_plot
 from ovt.curate.versions.profile import profile
 
 HOSTILE = "$\\frac$ <script>x</script> [bold]b[/bold] \x1b[2J\u202e 图 {{x}}"
@@ -48,7 +47,7 @@ def test_one_version_is_told_in_bars(profiles):
 
 
 def test_several_versions_are_columns(profiles):
-    text = printed(many_versions(list(profiles.values())))
+    text = printed(told(figures.report(list(profiles.values()))))
     assert re.search(r"small@v1 +hostile@v1 +nothing@v1", text)
     assert re.search(r"behaviours +visual, per 1,000 words +[\d.]+ +[\d.]+ +–", text)
 
@@ -58,8 +57,8 @@ def test_hostile_names_are_only_text(profiles, home, width):
     from ovt.curate.versions.read import open_version
 
     version = open_version("hostile", home)
-    tables = funnel_table(by_stage(version)), source_table(by_source(version)), reason_table(by_reason(version))
-    for shown in (one_version(profiles["hostile"]), many_versions([profiles["hostile"]] * 2), *tables):
+    tables = [told(funnel.report(version, by)) for by in ("stage", "source", "reason")]
+    for shown in (one_version(profiles["hostile"]), told(figures.report([profiles["hostile"]] * 2)), *tables):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", printed(shown, width))
 
 
@@ -95,8 +94,10 @@ def test_in_a_narrow_terminal_bars_still_tell_shares_apart_and_no_text_is_cut():
     ends = [("sft", 84, 0.84), ("a_reason_with_a_long_name", 16, 0.16), ("used", 100, 1.0)]
     row = {"level": "question", "stage": "version", "decision": "kept"}
     lines = printed(
-        reason_table(
-            [row | {"reason": name, "rows": n, "of_stage": share, "of_all": share} for name, n, share in ends]
+        view(
+            funnel.reason_table(
+                [row | {"reason": name, "rows": n, "of_stage": share, "of_all": share} for name, n, share in ends]
+            )
         ),
         width=80,
     )

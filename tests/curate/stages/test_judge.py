@@ -124,20 +124,6 @@ def test_texts_are_left_open_only_for_a_judge_of_texts() -> None:
     assert not VerifySection(judge=SECTION).presumes_wrong
 
 
-def test_usage_counts_each_judgement_and_what_it_took() -> None:
-    replies = [
-        Reply("CORRECT", prompt_tokens=10, completion_tokens=2, cost_usd=0.5),
-        Reply("WRONG", cost_usd=0.0),
-        None,
-    ]
-    used = judge.usage(replies)
-    assert (used.stage, used.samples, used.failed) == ("judge", 3, 1)
-    assert (used.prompt_tokens, used.completion_tokens, used.cost_usd) == (10, 2, 0.5)
-    assert judge.usage([]).cost_usd is None
-    # As with samples: where the price of one is not known, that of all is not.
-    assert judge.usage([*replies, Reply("WRONG")]).cost_usd is None
-
-
 def test_samples_that_are_not_there_stand_for_one_long_request_each(questions_of) -> None:
     questions = questions_of({"question_id": "q", "question": "What is it?", "gold": "a hound"})
     asked = list(judge.stand_ins(questions.with_columns(missing=pl.lit(3)), 4, SECTION))

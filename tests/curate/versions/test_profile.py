@@ -7,7 +7,7 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports.profile_table import number, tabulate
+from ovt.curate.reports.figures import number, tabulate
 from ovt.curate.reports.show import describe
 from ovt.curate.versions.profile import BEHAVIOURS, NEEDED, behaviours, lengths, profile
 from ovt.curate.versions.read import scan

@@ -8,6 +8,8 @@ import pytest
 from rich.console import Console
 
 from ovt.commands.views import data as render
+from ovt.commands.views.tables import view
+from ovt.curate.reports.funnel import stage_table
 from ovt.curate.reports.show import describe, head
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
@@ -31,7 +33,7 @@ def everything(version, home, question_id):
         "head": render.rows_head(head(version)),
         "why": render.story_told(story(version, question_id)),
         "why sample": render.story_told(story(version, f"{question_id}-reason-1")),
-        "funnel": render.funnel_table(funnel(scan(version, "decisions"))),
+        "funnel": view(stage_table(funnel(scan(version, "decisions")).to_dicts())),
     }
 
 

@@ -64,7 +64,7 @@ def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(re
     again = start(home, recipe_file)
     _, err = again.communicate(timeout=300)
     assert again.returncode == 0, err
-    (went_on_from,) = re.findall(rf"going on from step (\d+) of {STEPS}", err)
+    (went_on_from,) = re.findall(rf"resuming from step (\d+) of {STEPS}", err)
     assert 0 < int(went_on_from) <= killed_at <= int(went_on_from) + SAVE
     assert "--set sft.max_steps=30" in open_version("tiny-1", home).manifest.provenance.rebuild
     assert "data-1:" not in err  # found, not done again

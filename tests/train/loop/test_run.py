@@ -126,7 +126,7 @@ def test_an_undisturbed_loop_is_found_at_once(recipe, home, tools, loopback, mon
 
 def test_a_step_done_with_other_settings_is_told(recipe_file, home, tools):
     run_loop(load_loop(recipe_file), home, tools)
-    with pytest.raises(OvtError, match=r"step sft-1 of loop tiny .*sft.seed is 42 there, 7 here.*another name"):
+    with pytest.raises(OvtError, match=r"step sft-1 of loop tiny .*sft.seed was 42, would be 7.*another name"):
         run_loop(load_loop(recipe_file, ["sft.seed=7"]), home, tools)
     there = json.loads((home.loops / "tiny" / "recipe.json").read_text())
     assert there["iterations"][0]["sft"]["seed"] == 42  # what was refused is not what status shows

@@ -7,7 +7,7 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.curate.reports.diff.examples import examples
-from ovt.curate.reports.diff.page import data_uri, render_page, write_page
+from ovt.curate.reports.diff.page import data_uri, diff_page, write_page
 
 HOSTILE = "</pre><script>alert(1)</script><img src=http://x.test/a onerror=alert(1)>{{ 7 * 7777 }}\u202e\x1b[2J\"'"
 
@@ -47,7 +47,7 @@ def hostile(write, ask, diff):
 
 
 def test_hostile_texts_stay_texts(hostile):
-    page = read(render_page(hostile.about, examples(hostile, 9, images=True)))
+    page = read(diff_page(hostile.about, examples(hostile, 9, images=True)))
     assert "script" not in page.tags
     assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("href", "srcset", "action")]
     assert all(str(value).startswith("data:image/webp;base64,") for name, value in page.attributes if name == "src")
@@ -59,23 +59,23 @@ def test_hostile_texts_stay_texts(hostile):
 
 
 def test_page_stands_alone(hostile):
-    page = render_page(hostile.about, examples(hostile, 9, images=True))
+    page = diff_page(hostile.about, examples(hostile, 9, images=True))
     assert "Content-Security-Policy\" content=\"default-src 'none'" in page
-    assert not re.search(r"<(link|script|iframe|object|embed)\b|@import|url\(", page)
+    assert not re.search(r"<(link|script|iframe|object|embed)\b|@import|url\((?!#)", page)
     assert "prefers-color-scheme: dark" in page
 
 
 def test_page_of_versions_that_kept_nothing(write, ask, diff):
     none = write([ask(1, too_long=True)])
     found = diff(none, none)
-    assert "nothing" in render_page(found.about, examples(found, 3, images=True)).lower()
+    assert "nothing" in diff_page(found.about, examples(found, 3, images=True)).lower()
 
 
 def test_writing(hostile, tmp_path):
     write_page(hostile, tmp_path / "diff.html", 2)
     assert (tmp_path / "diff.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(OvtError, match="cannot write"):
-        write_page(hostile, tmp_path / "none" / "diff.html", 2)
+        write_page(hostile, tmp_path / "diff.html" / "diff.html", 2)
 
 
 @pytest.mark.parametrize(

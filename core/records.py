@@ -1,0 +1,81 @@
+"""Found finished, or refused: what something is made of, compared with what is on disk under its name.
+
+Versions, training runs, steps of a loop, evaluations and exports are made once. Each keeps a record of all that it
+follows from; what would be made now either follows from the same (and is found, or resumed), or it does not:
+
+    wanted = MadeOf("run charts-sft", {"data_hash": "7b2e…", "learning_rate": 1e-6}, "choose another --name")
+    wanted.require(record)   # DriftError: run charts-sft was made of other things (learning_rate was 1e-05, would be
+                             # 1e-06): choose another --name
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ovt.core.errors import OvtError
+
+SHOWN = 3  # differences in a message
+LONGEST = 60  # letters of a value in it
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One part that is not the same; None where a side does not have it."""
+
+    key: str
+    was: Any
+    would_be: Any
+
+    def __str__(self) -> str:
+        return f"{self.key} was {_short(self.was)}, would be {_short(self.would_be)}"
+
+
+class DriftError(OvtError):
+    """The name belongs to something that was made of other things.
+
+    what: "run charts-sft"; differences: every part that differs; fix: what to do about it.
+    """
+
+    def __init__(self, what: str, differences: list[Difference], fix: str) -> None:
+        self.what, self.differences, self.fix = what, differences, fix
+        told = "; ".join(map(str, differences[:SHOWN]))
+        more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        super().__init__(f"{what} was made of other things ({told}{more}): {fix}")
+
+
+@dataclass(frozen=True)
+class MadeOf:
+    """All that `what` follows from, as JSON has it, and what to do where its name belongs to something else."""
+
+    what: str
+    parts: Mapping[str, Any]
+    fix: str = "choose another name"
+
+    def differences(self, there: Mapping[str, Any], aside: Collection[str] = ()) -> list[Difference]:
+        """What differs from a record on disk, key by key, in order; keys in `aside` are not looked at."""
+        return [one for one in _differences(_plain(there), _plain(self.parts)) if one.key not in aside]
+
+    def require(self, there: Mapping[str, Any], aside: Collection[str] = ()) -> None:
+        """Raises DriftError unless the record on disk was made of the same."""
+        if differences := self.differences(there, aside):
+            raise DriftError(self.what, differences, self.fix)
+
+
+def _differences(was: Mapping[str, Any], would_be: Mapping[str, Any], path: str = "") -> Iterator[Difference]:
+    for key in sorted({*was, *would_be}):
+        old, new = was.get(key), would_be.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _differences(old, new, f"{path}{key}.")
+        elif old != new:
+            yield Difference(path + key, old, new)
+
+
+def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is read back from a file: tuples are lists."""
+    return json.loads(json.dumps(parts, default=dict))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"

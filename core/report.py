@@ -1,0 +1,182 @@
+"""What a report found, as plain data, and the tables that show it: in a notebook, on a page, on a terminal.
+
+    >>> print(Report("charts@v1", {"sft": 1200}, (Table([*names("split"), *numbers("rows")], [("sft", 1200)]),)))
+    charts@v1
+    split   rows
+    sft    1,200
+
+`commands/views` prints the same tables with colours. Names and texts come from models and data sets: what is shown
+passes `plain`, and is escaped in HTML.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple
+
+from ovt.core.text import plain
+
+LONGEST = 4_000  # characters of a text
+PAGE_LONGEST = 8_000  # of a text on a page
+BASE = "page.html.j2"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column is called, what it holds, and the style of its cells on a terminal."""
+
+    title: str
+    holds: Literal["number", "name", "text", "bar"]
+    style: str = ""
+
+
+def numbers(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "number", style) for title in titles]
+
+
+def names(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "name", style) for title in titles]
+
+
+def texts(*titles: str, style: str = "") -> list[Column]:
+    return [Column(title, "text", style) for title in titles]
+
+
+def bars(*titles: str, style: str = "") -> list[Column]:
+    """Their cells are shares, from 0 to 1."""
+    return [Column(title, "bar", style) for title in titles]
+
+
+class Styled(NamedTuple):
+    """A cell with a style of its own on a terminal."""
+
+    text: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells are numbers, strings or `Styled` (None: empty); a row without cells is a blank line."""
+
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Any]]
+    header: bool = True
+
+    def __str__(self) -> str:
+        """The table as lines of text, as wide as it needs to be; without bars."""
+        kept = [place for place, column in enumerate(self.columns) if column.holds != "bar"]
+        lines = [[self.columns[place].title for place in kept]] if self.header else []
+        lines += [[_line(row[place]) if row else "" for place in kept] for row in self.rows]
+        widths = [max((len(line[at]) for line in lines), default=0) for at in range(len(kept))]
+        sides = [self.columns[place].holds == "number" for place in kept]
+        aligned = (
+            [
+                cell.rjust(wide) if right else cell.ljust(wide)
+                for cell, wide, right in zip(line, widths, sides, strict=True)
+            ]
+            for line in lines
+        )
+        return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+    def _repr_html_(self) -> str:
+        """The table as self-contained HTML, every text escaped."""
+        rows = "".join(self._html_rows())
+        return f'<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">{rows}</table>'
+
+    def _html_rows(self) -> Iterator[str]:
+        sides = ["right" if column.holds == "number" else "left" for column in self.columns]
+        if self.header:
+            yield _html_row("th", sides, [escape(plain(column.title)) for column in self.columns])
+        for row in self.rows:
+            yield _html_row(
+                "td", sides, [_html_cell(*one) for one in zip(self.columns, row, strict=False)] or ["&nbsp;"]
+            )
+
+
+def _html_row(tag: str, sides: Sequence[str], cells: Sequence[str]) -> str:
+    parts = (
+        f'<{tag} style="text-align:{side};vertical-align:top;border:0;padding:.1em .8em .1em 0">{cell}</{tag}>'
+        for side, cell in zip(sides, cells, strict=False)
+    )
+    return f"<tr>{''.join(parts)}</tr>"
+
+
+def cell_text(cell: Any) -> str:
+    """A cell as harmless text: "1,234"."""
+    if isinstance(cell, int | float):
+        return f"{cell:,}"
+    return shorten("" if cell is None else cell.text if isinstance(cell, Styled) else str(cell))
+
+
+def shorten(text: str, longest: int = LONGEST) -> str:
+    """A text without what could harm a terminal or a page, cut after `longest` characters."""
+    return plain(text if len(text) <= longest else text[:longest] + "…")
+
+
+def _line(cell: Any) -> str:
+    return " ".join(cell_text(cell).split())
+
+
+def _html_cell(column: Column, cell: Any) -> str:
+    if column.holds == "bar":
+        return f'<div style="width:{8 * float(cell):.2f}em;height:.7em;background:#2f6690"></div>'
+    return escape(cell_text(cell)).replace("\n", "<br>")
+
+
+def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
+    """Names and values; those without a value are left out."""
+    told = [(name, value) for name, value in pairs.items() if value is not None and str(value)]
+    return Table([*names("", style=style), *texts("")], told, header=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A title, the plain data that `--json` prints, and what to show of them: tables, and lines of text between."""
+
+    title: str
+    data: Any
+    parts: Sequence[Table | str] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [plain(self.title), *(shorten(one) if isinstance(one, str) else str(one) for one in self.parts)]
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: self-contained, every text escaped."""
+        parts = (
+            f'<p style="white-space:pre-wrap">{escape(shorten(one))}</p>' if isinstance(one, str) else one._repr_html_()
+            for one in self.parts
+        )
+        return f"<div><b>{escape(plain(self.title))}</b>{''.join(parts)}</div>"
+
+
+def render_page(package: str, template: str, **values: Any) -> str:
+    """A self-contained page: a template of `package` that extends `page.html.j2` and fills its blocks.
+
+    Every value is escaped, and loses invisible characters; `Markup` alone stays as it is. The page's own policy lets no
+    script run and nothing load.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def load(name: str) -> str:
+        return files("ovt.core" if name == BASE else package).joinpath(name).read_text(encoding="utf-8")
+
+    def harmless(value: Any) -> Any:
+        return shorten(value, PAGE_LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=harmless,
+    )  # fmt: skip
+    return environment.get_template(template).render(**values)
+
+
+def inline_svg(svg: bytes) -> str:
+    """An SVG file of ours (`plots.draw`) as part of a page; matplotlib has escaped every text in it."""
+    from markupsafe import Markup
+
+    text = svg.decode()
+    return Markup(text[text.index("<svg") :])  # noqa: S704
