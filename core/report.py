@@ -70,14 +70,11 @@ class Table:
         lines += [[_line(row[place]) if row else "" for place in kept] for row in self.rows]
         widths = [max((len(line[at]) for line in lines), default=0) for at in range(len(kept))]
         sides = [self.columns[place].holds == "number" for place in kept]
-        aligned = (
-            [
-                cell.rjust(wide) if right else cell.ljust(wide)
-                for cell, wide, right in zip(line, widths, sides, strict=True)
-            ]
-            for line in lines
-        )
-        return "\n".join("  ".join(line).rstrip() for line in aligned)
+        told = []
+        for line in lines:
+            cells = zip(line, widths, sides, strict=True)
+            told.append("  ".join(cell.rjust(wide) if right else cell.ljust(wide) for cell, wide, right in cells))
+        return "\n".join(line.rstrip() for line in told)
 
     def _repr_html_(self) -> str:
         """The table as self-contained HTML, every text escaped."""
@@ -89,9 +86,8 @@ class Table:
         if self.header:
             yield _html_row("th", sides, [escape(plain(column.title)) for column in self.columns])
         for row in self.rows:
-            yield _html_row(
-                "td", sides, [_html_cell(*one) for one in zip(self.columns, row, strict=False)] or ["&nbsp;"]
-            )
+            cells = [_html_cell(column, cell) for column, cell in zip(self.columns, row, strict=bool(row))]
+            yield _html_row("td", sides, cells or ["&nbsp;"])
 
 
 def _html_row(tag: str, sides: Sequence[str], cells: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from ovt.commands.views.tables import Table, facts, names, numbers, shown, size, view
+from ovt.curate.reports import why
 from ovt.curate.reports.figures import LENGTHS
 from ovt.curate.reports.funnel import stage_table
 
@@ -68,7 +69,12 @@ def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
 def row_panel(row: dict[str, Any]) -> RenderableType:
     """A kept row: what it is, its prompt and its completion."""
     rate = f"{row['n_correct']} of {row['n_samples']} samples correct ({row['difficulty']})"
-    about = {"source": row["source"], "answer": row["answer"], "pass rate": rate, "images": images_line(row["images"])}
+    about = {
+        "source": row["source"],
+        "answer": row["answer"],
+        "pass rate": rate,
+        "images": why.images_line(row["images"]),
+    }
     parts = [facts(about), block("prompt", row["prompt"])]
     if row["completion"] is not None:
         parts.append(block("completion", row["completion"]))
@@ -79,56 +85,42 @@ def row_panel(row: dict[str, Any]) -> RenderableType:
 
 def story_told(story: dict[str, Any]) -> RenderableType:
     """`why.story`, from the question to the data."""
-    parts: list[RenderableType] = [ending(f"{story['level']} {story['id']}", story["decision"])]
+    parts: list[RenderableType] = [ended(story)]
     parts += [shown(note, "yellow") for note in story["notes"]]
-    if question := story["question"]:
-        choices = "; ".join(question["choices"]) if question["choices"] else None
-        about = {"source": f"{question['source']} {question['source_id']}", "question": question["question"]}
-        about |= {"choices": choices, "gold": question["gold"], "images": images_line(question["images"])}
-        parts.append(facts(about))
+    if story["question"]:
+        parts.append(facts(why.question_facts(story["question"])))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
-        parts += [block(f"{stage} prompt", message_text(message)) for message in story["prompts"].get(stage, [])]
+        parts += [block(f"{stage} prompt", why.message_text(one)) for one in story["prompts"].get(stage, [])]
         parts += [sample_told(sample) for sample in said]
     for row in story["rows"]:
-        turns = [f"[{turn['role']}] {turn['content']}" for turn in row["prompt"] + row["completion"]]
-        parts += [Text(), block(f"in the data, split {row['split']}", "\n".join(turns))]
+        parts += [Text(), block(f"in the data, split {row['split']}", why.turns_text(row))]
     return Group(*parts)
 
 
 def sample_told(sample: dict[str, Any]) -> RenderableType:
     """A sample: its end, its text or error, its verdict."""
-    parts: list[RenderableType] = [Text(), ending(sample["sample_id"], sample["decision"])]
-    cut = ", cut off" if sample["finish_reason"] == "length" else ""
-    parts.append(Padding(shown(f"{sample['model']}, {sample['completion_tokens']} tokens{cut}", "dim"), (0, 0, 0, 2)))
-    if verdict := sample["verdict"]:
-        line = Text.assemble("verdict ", (verdict["outcome"], STYLES.get(verdict["outcome"], "")), ": ")
-        parts.append(Padding(line + shown(f"{verdict['reason']} ({verdict['explanation']})"), (0, 0, 0, 2)))
-    parts.append(block(None, sample["text"] if sample["text"] is not None else f"no reply: {sample['error']}"))
-    return Group(*parts)
+    parts: list[RenderableType] = [Text(), ended(sample), Padding(shown(why.reply_line(sample), "dim"), (0, 0, 0, 2))]
+    if sample["verdict"]:
+        outcome = sample["verdict"]["outcome"]
+        parts.append(Padding(coloured(why.verdict_line(sample), f" {outcome}:", STYLES[outcome]), (0, 0, 0, 2)))
+    return Group(*parts, block(None, why.reply_text(sample)))
 
 
-def ending(what: str, decision: dict[str, Any]) -> Text:
-    """ "1f0c…-reason-2: dropped at verify, wrong (12 against 14)"; "question 1f0c…: kept at version, sft"."""
-    reason = "" if decision["reason"] == "kept" else f", {decision['reason']}"
-    detail = f" ({decision['detail']})" if decision["detail"] else ""
-    line = shown(f"{what}: ", "bold") + Text(decision["decision"], STYLES.get(decision["decision"], ""))
-    return line + shown(f" at {decision['stage']}{reason}{detail}")
+def ended(of: dict[str, Any]) -> Text:
+    """Where a story or a sample ended."""
+    what, _, end = why.ending(of).partition(": ")
+    decision = of["decision"]["decision"]
+    return shown(f"{what}: ", "bold") + coloured(end, decision, STYLES[decision])
 
 
-def message_text(message: dict[str, Any]) -> str:
-    """A chat message as text, its images by id."""
-    if isinstance(message["content"], str):
-        return message["content"]
-    parts = (part["text"] if part["type"] == "text" else f"[image {part['image'][:12]}]" for part in message["content"])
-    return "\n".join(parts)
+def coloured(line: str, word: str, style: str) -> Text:
+    """A line with the first place of a word in colour."""
+    text, at = shown(line), line.find(word)
+    text.stylize(style, at, at + len(word))
+    return text
 
 
 def block(title: str | None, text: str) -> RenderableType:
     """A text of any length, set in under its title."""
     body = Padding(shown(text), (0, 0, 0, 4))
     return Group(shown(f"  {title}", "cyan"), body) if title else body
-
-
-def images_line(images: list[str] | None) -> str:
-    """Image ids, short."""
-    return ", ".join(image[:12] for image in images or ())

@@ -4,10 +4,9 @@ from typing import Any
 
 import polars as pl
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.tables import short, shown
+from ovt.commands.views.tables import Table, names, numbers, shown, texts
 from ovt.curate.reports.lint import Found
 
 
@@ -15,25 +14,19 @@ def lint_table(name: str, questions: int, found: list[Found]) -> RenderableType:
     """The findings by rule, with examples below each."""
     if not found:
         return Text(f"{name}: {questions:,} questions, nothing found")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("rule", no_wrap=True)
-    table.add_column("count", justify="right")
-    table.add_column("what", overflow="fold")
+    rows: list[list[Any]] = []
     for one in found:
-        table.add_row(shown(one.rule, "bold"), f"{one.count:,}", shown(one.meaning))
-        for example in one.examples:
-            table.add_row("", "", Text.assemble(short(example["id"]), "  ", short(example["detail"], 160), style="dim"))
+        rows.append([shown(one.rule, "bold"), one.count, one.meaning])
+        rows += [["", "", shown(f"{example['id']}  {example['detail']}", "dim", 160)] for example in one.examples]
     total = sum(one.count for one in found)
-    return Group(table, Text(f"\n{name}: {questions:,} questions, {total:,} findings by {len(found)} rules"))
+    line = f"\n{name}: {questions:,} questions, {total:,} findings by {len(found)} rules"
+    return Group(Table([*names("rule"), *numbers("count"), *texts("what")], rows), Text(line))
 
 
 def decision_table(decisions: pl.DataFrame, most: int) -> RenderableType:
     """DECISIONS: the first `most` of them."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("question", "reason", "why"):
-        table.add_column(column, overflow="fold")
-    for row in decisions.head(most).select("id", "reason", "detail").iter_rows():
-        table.add_row(*(short(cell, 160) for cell in row))
+    rows = decisions.head(most).select("id", "reason", pl.col("detail").str.slice(0, 160)).rows()
+    table = Table([*names("question", "reason"), *texts("why")], rows)
     left = len(decisions) - most
     return Group(table, Text(f"… and {left:,} more: --json has all", style="dim")) if left > 0 else table
 

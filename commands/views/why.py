@@ -4,11 +4,11 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import STYLES, story_told
-from ovt.commands.views.tables import short, shown
+from ovt.commands.views.data import story_told
+from ovt.commands.views.tables import short, shown, view
+from ovt.curate.reports.why import match_table, overview_table
 
 
 def told(found: dict[str, Any]) -> RenderableType:
@@ -17,44 +17,17 @@ def told(found: dict[str, Any]) -> RenderableType:
         return matches_listed(found)
     if len(found["stories"]) == 1:
         return story_told(found["stories"][0])
-    return Group(overview(found["stories"]), *_one_after_another(found["stories"]))
+    return Group(view(overview_table(found["stories"])), *_one_after_another(found["stories"]))
 
 
 def matches_listed(found: dict[str, Any]) -> RenderableType:
     """The questions that hold a text, a line each."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("version", "question", "where", "text"):
-        table.add_column(column, overflow="fold", no_wrap=column != "text")
-    for match in found["matches"]:
-        place = match["place"].removeprefix(f"{match['question_id']}-")
-        table.add_row(*(short(cell, 200) for cell in (match["version"], match["question_id"], place, match["text"])))
-    left = f"{found['total']:,} questions hold it; give more of the text, or one's id"
-    return Group(table, shown(left, "dim"))
-
-
-def overview(stories: list[dict[str, Any]]) -> RenderableType:
-    """A line per version: where the question or sample ended, what was said of its replies, what is in the data."""
-    table = Table("version", "id", "ended", "correct", "in the data", box=None, header_style="bold", pad_edge=False)
-    for story in stories:
-        if "absent" in story:
-            table.add_row(short(story["version"]), "", shown("not there", "dim"), "", "")
-            continue
-        end = story["decision"]
-        ended = Text(end["decision"], STYLES.get(end["decision"], "")) + shown(f" at {end['stage']}, {end['reason']}")
-        judged = [sample["verdict"]["outcome"] for sample in story["samples"] if sample["verdict"]]
-        right = f"{judged.count('correct')} of {len(judged)}"
-        rows = ", ".join(_held(row) for row in story["rows"])
-        table.add_row(short(story["version"]), short(story["id"]), ended, right, short(rows, 80))
-    return table
-
-
-def _held(row: dict[str, Any]) -> str:
-    """ "sft reason-2"; "rl"."""
-    return " ".join([row["split"], *((row["sample_id"] or "").removeprefix(f"{row['question_id']}-").split())])
+    left = f"{found['total']:,} questions hold it; give more of the text, or the id of one"
+    return Group(view(match_table(found["matches"])), shown(left, "dim"))
 
 
 def _one_after_another(stories: list[dict[str, Any]]) -> list[RenderableType]:
-    """Each story under its version's name; one that is another's to the letter is not told twice."""
+    """Each story under its version's name; one that is identical to another is not told twice."""
     parts: list[RenderableType] = []
     for number, story in enumerate(stories):
         twin = next((one for one in stories[:number] if _content(one) == _content(story)), None)
@@ -62,7 +35,7 @@ def _one_after_another(stories: list[dict[str, Any]]) -> list[RenderableType]:
         if "absent" in story:
             parts.append(shown(story["absent"], "dim"))
         elif twin:
-            parts.append(shown(f"as in {twin['version']}, to the letter", "dim"))
+            parts.append(shown(f"exactly as in {twin['version']}", "dim"))
         else:
             parts.append(story_told(_without_repeats(story, stories[:number])))
     return parts

@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from ovt.core.errors import OvtError
+from ovt.core.report import Report, Styled, Table, facts, names, texts
 from ovt.core.schema import QUESTIONS, SCREENS, SPLITS
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.reports.diff.changes import find_same
@@ -20,6 +21,7 @@ from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.read import Version, reading, scan, scan_rows
 
 ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
+STYLES = {"kept": "green", "dropped": "red"}
 MOST_LISTED = 20
 LONGEST_SEARCHED = 500  # letters
 AROUND = 60  # letters shown on either side of a text that was found
@@ -198,3 +200,110 @@ def _said(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("stage", "decision", "reason", "detail")}
+
+
+def report(found: dict[str, Any]) -> Report:
+    """`look_up`: the story, the same question's in several versions, or the questions that hold the text."""
+    stories = found["stories"]
+    if not stories:
+        return Report(f"{found['total']:,} questions hold the text", found, [match_table(found["matches"])])
+    if len(stories) == 1:
+        return Report(f"{stories[0]['version']}  {ending(stories[0])}", stories[0], tell(stories[0])[1:])
+    told = [part for story in stories for part in (story["version"], *tell(story))]
+    return Report(f"{len(stories)} versions", found, [overview_table(stories), *told])
+
+
+def match_table(matches: Sequence[dict[str, Any]]) -> Table:
+    """The questions that hold a text, a line each."""
+    rows = [
+        [one["version"], one["question_id"], one["place"].removeprefix(f"{one['question_id']}-"), one["text"]]
+        for one in matches
+    ]
+    return Table([*names("version", "question", "where"), *texts("text")], rows)
+
+
+def overview_table(stories: Sequence[dict[str, Any]]) -> Table:
+    """A line per version: where the question or sample ended, what was said of its replies, what is in the data."""
+    rows = []
+    for story in stories:
+        if "absent" in story:
+            rows.append([story["version"], "", Styled("not there", "dim"), "", ""])
+            continue
+        end = story["decision"]
+        judged = [sample["verdict"]["outcome"] for sample in story["samples"] if sample["verdict"]]
+        ended = Styled(f"{end['decision']} at {end['stage']}, {end['reason']}", STYLES[end["decision"]])
+        held = ", ".join(map(_held, story["rows"]))
+        rows.append([story["version"], story["id"], ended, f"{judged.count('correct')} of {len(judged)}", held])
+    return Table([*names("version", "id"), *texts("ended"), *names("correct"), *texts("in the data")], rows)
+
+
+def _held(row: dict[str, Any]) -> str:
+    """ "sft reason-2"; "rl"."""
+    return " ".join([row["split"], *((row["sample_id"] or "").removeprefix(f"{row['question_id']}-").split())])
+
+
+def tell(story: dict[str, Any]) -> list[Table | str]:
+    """A story from the question to the data, as a table and texts."""
+    if "absent" in story:
+        return [story["absent"]]
+    parts: list[Table | str] = [ending(story), *story["notes"]]
+    if story["question"]:
+        parts.append(facts(question_facts(story["question"])))
+    for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
+        parts += [f"{stage} prompt\n{message_text(message)}" for message in story["prompts"].get(stage, [])]
+        parts += [f"{ending(one)}\n{reply_line(one)}\n{verdict_line(one)}\n{reply_text(one)}" for one in said]
+    return parts + [f"in the data, split {row['split']}\n{turns_text(row)}" for row in story["rows"]]
+
+
+def ending(of: dict[str, Any]) -> str:
+    """Where a story or a sample ended: "1f0c…-reason-2: dropped at verify, wrong (12 against 14)"."""
+    what, end = of.get("sample_id") or f"{of['level']} {of['id']}", of["decision"]
+    reason = "" if end["reason"] == "kept" else f", {end['reason']}"
+    detail = f" ({end['detail']})" if end["detail"] else ""
+    return f"{what}: {end['decision']} at {end['stage']}{reason}{detail}"
+
+
+def question_facts(question: dict[str, Any]) -> dict[str, str | None]:
+    """What was asked, by name."""
+    return {
+        "source": f"{question['source']} {question['source_id']}",
+        "question": question["question"],
+        "choices": "; ".join(question["choices"]) if question["choices"] else None,
+        "gold": question["gold"],
+        "images": images_line(question["images"]),
+    }
+
+
+def images_line(images: Sequence[str] | None) -> str:
+    """Image ids, short."""
+    return ", ".join(image[:12] for image in images or ())
+
+
+def reply_line(sample: dict[str, Any]) -> str:
+    """The model of a reply, and how long it is."""
+    cut = ", cut off" if sample["finish_reason"] == "length" else ""
+    return f"{sample['model']}, {sample['completion_tokens']} tokens{cut}"
+
+
+def verdict_line(sample: dict[str, Any]) -> str:
+    """ "verdict wrong: different (12 against 14)"; nothing where nobody judged."""
+    verdict = sample["verdict"]
+    return f"verdict {verdict['outcome']}: {verdict['reason']} ({verdict['explanation']})" if verdict else ""
+
+
+def reply_text(sample: dict[str, Any]) -> str:
+    """The reply, or why there is none."""
+    return sample["text"] if sample["text"] is not None else f"no reply: {sample['error']}"
+
+
+def message_text(message: dict[str, Any]) -> str:
+    """A chat message as text, its images by id."""
+    if isinstance(message["content"], str):
+        return message["content"]
+    parts = (part["text"] if part["type"] == "text" else f"[image {part['image'][:12]}]" for part in message["content"])
+    return "\n".join(parts)
+
+
+def turns_text(row: dict[str, Any]) -> str:
+    """The turns of a row of the data."""
+    return "\n".join(f"[{turn['role']}] {turn['content']}" for turn in row["prompt"] + row["completion"])

@@ -12,8 +12,9 @@ from ovt.commands.views.stats import one_version
 from ovt.commands.views.tables import bar, told, view
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.core.report import cell_text
 from ovt.curate.reports import figures, funnel
-from ovt.curate.reports.plots import write_plot
+from ovt.curate.reports.plots import with_labels, write_plot
 from ovt.curate.versions.profile import profile
 
 HOSTILE = "$\\frac$ <script>x</script> [bold]b[/bold] \x1b[2J\u202e 图 {{x}}"
@@ -104,3 +105,61 @@ def test_in_a_narrow_terminal_bars_still_tell_shares_apart_and_no_text_is_cut():
     assert "…" not in lines
     some, few, all_ = (line.count("█") for line in lines.splitlines() if "%" in line)
     assert few < some < all_
+
+
+LONG = "charts-and-tables-of-every-kind-openvlthinker-7b"
+
+
+def grown(value):
+    """Plain data with counts of millions, and with long names."""
+    if isinstance(value, dict):
+        return {name: grown(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [grown(one) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value + 1_234_567
+    return LONG if value in ("bars", "two bars", "small@v1") else value
+
+
+@pytest.mark.parametrize("by", ["stage", "source", "reason"])
+def test_a_funnel_of_millions_breaks_no_number_and_no_name_at_80_columns(home, profiles, by):
+    from ovt.curate.versions.read import open_version
+
+    found = funnel.report(open_version("small", home), by)
+    tables = {"stage": lambda rows: [funnel.stage_table(rows)], "source": funnel.source_tables,
+              "reason": lambda rows: [funnel.reason_table(rows)]}[by]  # fmt: skip
+    rows = found.data if by == "reason" else grown(found.data)
+    for table in tables(rows):
+        text = printed(view(table), 80)
+        assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+        for cell in (cell for row in table.rows for cell in row[:-1] if cell):
+            assert cell_text(cell) in text
+
+
+def test_stats_of_millions_break_no_number_and_no_name_at_80_columns(profiles):
+    one = grown(profiles["small"])
+    several = [one, grown(profiles["small"]) | {"ref": f"{LONG}@v12"}]
+    text = printed(one_version(one), 80)
+    assert LONG in text
+    assert f"{one['usage'][0]['samples']:,}" in text
+    text = printed(told(figures.report(several)), 80)
+    assert f"{LONG}@v12" in text
+    assert f"{one['sft']:,}" in text
+
+
+def test_every_version_has_a_label_of_its_own(profiles):
+    refs = [f"{LONG}@v{number}" for number in (1, 2, 12)] + ["a", "a"]
+    labels = [one["label"] for one in with_labels([profiles["small"] | {"ref": ref} for ref in refs])]
+    assert len(set(labels)) == len(refs)
+    assert labels[2].endswith("7b@v12")
+    assert max(map(len, labels)) <= 22
+
+
+def test_reports_show_themselves(profiles, home):
+    from ovt.curate.versions.read import open_version
+
+    shown = [figures.report([profiles["hostile"]]), funnel.report(open_version("hostile", home), "source")]
+    for found in shown:
+        assert "<script" not in found._repr_html_()
+        assert "&lt;script&gt;x" in found._repr_html_()
+        assert "\x1b" not in str(found) + found._repr_html_()

@@ -13,7 +13,7 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.reports.diff.diff import compare, open_side
 from ovt.curate.reports.funnel import by_stage
-from ovt.curate.reports.what_if import Saving, what_if
+from ovt.curate.reports.what_if import Saving, report, what_if
 from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import open_version, scan_rows, verify_files
 
@@ -252,3 +252,12 @@ def test_a_recipe_of_another_ovt_is_refused_in_one_line(tmp_path, home, version,
     )
     with pytest.raises(RecipeError, match=r"written by ovt 0\.0\.9, cannot be used by this one: magic is not"):
         what_if(type(older)(older.path, 1, manifest), [])
+
+
+def test_it_shows_itself(version):
+    found = report(what_if(version, ["filter.length.max_words=12"], examples=2))
+    assert found.title.startswith("small@v1 with filter.length.max_words = 12 (it has ")
+    text, html = str(found), found._repr_html_()
+    for part in ("now: dropped", "too_long", "difficulty", "removed"):
+        assert part in text
+        assert part in html

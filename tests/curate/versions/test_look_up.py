@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from ovt.cli import app
 from ovt.commands.views.why import told
 from ovt.core.errors import OvtError
-from ovt.curate.reports.why import look_up, story
+from ovt.curate.reports.why import look_up, report, story
 
 REASON = {"endpoint": "pocket", "k": 3, "see": "caption", "prompt": "Seen: {caption}\n{question}\n{choices}"}
 RECIPE = {"name": "tiny", "caption": {"endpoint": "pocket", "prompt": "Describe it."}, "reason": REASON}
@@ -38,6 +38,15 @@ def test_one_version_tells_its_story(versions, build):
     assert found == {"stories": [story(versions[0], question_id)], "matches": [], "total": 0}
 
 
+def test_a_story_shows_itself(versions, build):
+    one, several = (report(look_up(some, build.questions[1]["question_id"])) for some in (versions[:1], versions))
+    assert one.data["version"] == "tiny@v1"
+    for shown in (str(one), one._repr_html_(), str(several), several._repr_html_()):
+        assert "Describe it." in shown
+        assert "verdict " in shown
+    assert "0 of 3" in str(several)
+
+
 def test_several_versions_tell_theirs_or_that_there_is_none(versions, build):
     new = build.questions[8]["question_id"]
     stories = look_up(versions, new)["stories"]
@@ -49,7 +58,7 @@ def test_several_versions_tell_theirs_or_that_there_is_none(versions, build):
 def test_equal_stories_are_told_once(versions, build):
     found = look_up(versions, build.questions[1]["question_id"])
     text = printed(found)
-    assert "as in tiny@v1, to the letter" in text
+    assert "exactly as in tiny@v1" in text
     assert text.count("Describe it.") == 1
 
 

@@ -8,6 +8,7 @@ import pytest
 from ovt.core.errors import OvtError
 from ovt.curate.reports.diff.examples import examples
 from ovt.curate.reports.diff.page import data_uri, diff_page, write_page
+from ovt.curate.reports.diff.summary import report
 
 HOSTILE = "</pre><script>alert(1)</script><img src=http://x.test/a onerror=alert(1)>{{ 7 * 7777 }}\u202e\x1b[2J\"'"
 
@@ -83,3 +84,14 @@ def test_writing(hostile, tmp_path):
 )
 def test_what_is_no_image_is_not_shown(content):
     assert data_uri(content) is None
+
+
+def test_a_diff_shows_itself_in_a_notebook_and_in_print(hostile):
+    html, text = hostile._repr_html_(), str(hostile)
+    assert {"script", "img"} & set(read(html).tags) == set()
+    assert not re.search("[\u202e\x1b]", html + text)
+    assert "not_in_sources" in text
+    assert "difficulty a ↓ b →" in text
+    shown = str(report(hostile.about, examples(hostile, 9)))
+    assert "{{ 7 * 7777 }}" in shown
+    assert "not in b: import not_in_sources" in shown
