@@ -83,7 +83,7 @@ def print_findings(findings: list[Any]) -> None:
 
 
 def main() -> None:
-    """The entry point: runs a command; what the user can mend becomes one line and an exit code."""
+    """The entry point: runs a command; a mistake that the user can fix becomes one line and an exit code."""
     try:
         app()
     except OvtError as error:
@@ -92,6 +92,6 @@ def main() -> None:
     except OSError as error:
         if error.errno not in DISK_TROUBLE:
             raise
-        print(f"ovt: cannot write {error.filename or 'its output'}: {error.strerror}; make room or mend it, "
+        print(f"ovt: cannot write {error.filename or 'its output'}: {error.strerror}; free space, fix permissions, "
               "or choose another place with --home", file=sys.stderr)  # fmt: skip
         sys.exit(1)

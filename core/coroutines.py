@@ -11,7 +11,7 @@ Outcome = TypeVar("Outcome")
 
 
 def run_to_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """What `work` comes to, from synchronous code. Ctrl-C cancels it, and is raised when it has ended.
+    """The result of `work`, for synchronous callers. Ctrl-C cancels it, and is raised once it has ended.
 
     Where an event loop runs in this thread (as in a notebook), it runs in a thread and a loop of its own.
     """
@@ -29,7 +29,7 @@ def run_to_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 async def run_beside(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """What `work` comes to, in a thread and a loop of its own: the caller's loop stays free. Cancelling cancels it."""
+    """The result of `work`, run in a thread and a loop of its own: the caller's stays free. Cancelling cancels it."""
     outcome, stop = start(work)
     try:
         return await asyncio.wrap_future(outcome)
@@ -41,7 +41,7 @@ async def run_beside(work: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 def start(work: Coroutine[Any, Any, Outcome]) -> tuple[Future[Outcome], Callable[[], None]]:
-    """`work` under way in a thread of its own: its outcome to be, and what cancels it (at any time)."""
+    """`work`, started in a thread of its own: its future outcome, and a function that cancels it at any time."""
     outcome: Future[Outcome] = Future()
     outcome.set_running_or_notify_cancel()  # from here on only `work` decides how it ends
     loop = asyncio.new_event_loop()

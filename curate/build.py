@@ -35,9 +35,10 @@ HOW = ("git_commit", "rebuild")  # of the provenance: no version differs by thes
 
 
 def build(recipe: Recipe, session: Session) -> Version:
-    """Build a version of `recipe.name`, asking only for replies that are not stored yet; also where a loop runs.
+    """Build a version of `recipe.name`, asking only for replies that are not stored yet.
 
-    Raises BudgetReached and OvtError; whatever was answered until then is kept, as after KeyboardInterrupt.
+    Also works inside a running event loop. Raises BudgetReached and OvtError; whatever was answered until
+    then is kept, as after KeyboardInterrupt.
     """
     run = prepare(recipe, session)
     if (built := built_before(run)) is not None:
@@ -48,7 +49,7 @@ def build(recipe: Recipe, session: Session) -> Version:
 
 
 async def abuild(recipe: Recipe, session: Session) -> Version:
-    """`build` to be awaited: all of its work is done in other threads, and the caller's loop stays free."""
+    """`build`, awaitable: all of its work runs in other threads, so the caller's loop stays responsive."""
     run = await asyncio.to_thread(prepare, recipe, session)
     if (built := await asyncio.to_thread(built_before, run)) is not None:
         return built
@@ -58,10 +59,10 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
 
 
 def built_before(run: Run) -> Version | None:
-    """The version that this build would come to, if it is there: same recipe, inputs, models and verifier, and no
-    request of it failed. Stored replies never change, so nothing else could come out."""
+    """The finished version of this build, if there is one: same recipe, inputs, models and verifier, and no failed
+    request. Stored replies never change, so a second build would write the same."""
     if any(name in FILTERS.added for name in run.recipe.filter.plugins):
-        return None  # a script's filter may have changed since; deciding again asks nobody
+        return None  # a script's filter may have changed since; deciding again costs no request
     wanted = MadeOf(f"build of {run.recipe.name}", provenance_of(run).model_dump(mode="json"))
     for version in list_versions(run.session.home, run.recipe.name)[0]:
         complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
@@ -106,14 +107,14 @@ def judged(
 
 
 def judge_usage(replies: Iterable[Reply | None]) -> Usage:
-    """What judgements took, as `ledger.usage` says it of samples; None is a request without a reply."""
-    told = list(replies)
-    found = [reply for reply in told if reply]
+    """What the judgements cost, as `ledger.usage` counts it for samples; None stands for a request without a reply."""
+    asked = list(replies)
+    found = [reply for reply in asked if reply]
     costs = [reply.cost_usd for reply in found]
     return Usage(
         stage="judge",
-        samples=len(told),
-        failed=len(told) - len(found),
+        samples=len(asked),
+        failed=len(asked) - len(found),
         prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
         completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
         cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,

@@ -1,4 +1,4 @@
-"""The part of a build that asks nobody: what models said of some questions -> verdicts, decisions and kept rows.
+"""The part of a build that sends no request: what models said of some questions -> verdicts, decisions and kept rows.
 
     verify → select → filter → rows
 

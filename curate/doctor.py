@@ -198,7 +198,7 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
 
 
 async def list_models(found: Probe, transport: HttpTransport, model: str) -> Probe:
-    """`found` with what the server says about its models; some servers list none, which is no error."""
+    """`found` with what the server says about its models; some servers list none, which is fine."""
     try:
         async with asyncio.timeout(LONGEST_S):
             models = await transport.models()

@@ -6,7 +6,7 @@
 
 `ask` sends what is not stored yet, `plan` counts it, `ovt doctor` tries the endpoints behind it, an evaluation is the
 same with the reason stage alone. What a stage asks of some questions follows from the stored replies of the stages
-before it, so that it can be told for a chunk of any size as soon as those are there.
+before it, so that it is known for a chunk of any size as soon as those are there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ class AskingStage:
     """How the requests of a stage follow.
 
     name        as panels, plans and manifests call it
-    foreseen    replies per question that are sure to be wanted, as far as its section tells
+    foreseen    replies per question that are certain to be wanted, judging by its section alone
     requests    of a run, the stage's section and a chunk of questions: what it asks about them, by the stored replies
     stand_ins   the same for a plan: requests as large as any that may follow from replies that are not stored yet
     """
@@ -143,7 +143,7 @@ def import_questions(sources: Sequence[SourceSection], session: Session) -> Impo
 
 
 def screen_questions(recipe: Recipe, questions: pl.DataFrame, session: Session) -> Screened:
-    """What of the questions is new and in no benchmark; all of them where the recipe does not ask."""
+    """The questions that are new and in no benchmark; all of them unless the recipe says to look."""
     if recipe.dedup or recipe.decontam:
         session.progress.begin("dedup, decontam", len(questions))
     screened = screen(questions, recipe.dedup, recipe.decontam, session.home)
@@ -158,7 +158,7 @@ def open_endpoints(recipe: Recipe) -> dict[str, Endpoint]:
 
 
 async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
-    """The part that costs: see that every reply that the stages want is in the store, or its failure is."""
+    """The part that costs: gets every reply that the stages want into the store, or records its failure."""
     known = ASKING if stages is None else stages
     async with AsyncExitStack() as stack:
         for endpoint in run.endpoints.values():
@@ -170,7 +170,7 @@ async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None
 
 
 def requests(run: Run, stage: AskingStage, section: AskingSection, tally: Tally) -> Iterator[ChatRequest]:
-    """The stage's requests about all questions; the tally's total follows what becomes known on the way."""
+    """The stage's requests about all questions; the tally's total is corrected as they become known."""
     for chunk in run.chunks():
         asked = list(stage.requests(run, section, chunk))
         tally.total += sum(request.n for request in asked) - len(chunk) * stage.foreseen(section)
@@ -178,7 +178,7 @@ def requests(run: Run, stage: AskingStage, section: AskingSection, tally: Tally)
 
 
 def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[ChatRequest]:
-    """The stage's requests, and stand-ins for those that nobody can know yet."""
+    """The stage's requests, and stand-ins for those that cannot be known yet."""
     for chunk in run.chunks():
         yield from stage.requests(run, section, chunk)
         yield from stage.stand_ins(run, section, chunk)

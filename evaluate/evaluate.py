@@ -6,7 +6,7 @@ evals/NAME/answers.parquet                       one row per answer (scores.py)
 evals/NAME/{questions,samples,verdicts}.parquet  the tables behind it, of the ledger's schemas
 evals/NAME/result.json                           what was asked of whom, and the scores; the folder appears when whole
 
-A stopped evaluation resumes by itself, since each reply is in the store; a finished one is found. A public
+A stopped evaluation resumes when run again, since every reply is in the store; a finished one is returned. A public
 benchmark is a question set like any other: a source section.
 """
 
@@ -115,8 +115,8 @@ def evaluate(
 ) -> Evaluation:
     """Answer `questions` (QUESTIONS rows, such as `import_sources` gives) and keep the result as evals/NAME.
 
-    Also where an event loop runs. OvtError where the name belongs to another evaluation, or nothing was answered;
-    BudgetReached as everywhere.
+    Also works inside a running event loop. OvtError where the name belongs to another evaluation, or nothing was
+    answered; BudgetReached as everywhere.
     """
     check_name(name, "an evaluation")
     run = prepare(questions, endpoint, settings, session)
@@ -130,7 +130,7 @@ def evaluate(
 async def aevaluate(
     name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
-    """`evaluate` to be awaited: all of its work is done in other threads, and the caller's loop stays free."""
+    """`evaluate`, awaitable: all of its work runs in other threads, so the caller's loop stays responsive."""
     check_name(name, "an evaluation")
     run = await asyncio.to_thread(prepare, questions, endpoint, settings, session)
     if found := find_evaluation(name, asked_of(run, settings), session.home):

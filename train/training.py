@@ -187,10 +187,7 @@ def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
         splits = load_splits(order.data, kind.splits(order.settings), order.home)
     verified = splits[0].verifier_version
     if verified not in (None, VERSION):
-        ref = splits[0].ref
-        order.say(
-            f"{ref} was verified by verifier {verified}, this is {VERSION}: see `ovt data what-if {ref} --reverify`"
-        )
+        order.say(f"{splits[0].ref} was verified by verifier {verified}, this is {VERSION}: see `ovt verify parity`")
     return Training(order, where, splits)
 
 

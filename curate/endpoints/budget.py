@@ -62,7 +62,7 @@ class Budget:
         self._held_tokens += worst.tokens
 
     def settle(self, worst: Spending, real: Spending) -> None:
-        """Ends the reservation of `worst`: `real` is what it came to."""
+        """Ends the reservation of `worst`: `real` is what was spent."""
         self._holders -= 1
         self._held_usd = self._held_usd - worst.usd if self._holders else 0.0
         self._held_tokens -= worst.tokens
@@ -72,9 +72,9 @@ class Budget:
     def _reached(self, worst: Spending) -> str:
         if self.max_usd is not None and self.spent_usd + worst.usd > self.max_usd:
             spent = f"${self.spent_usd:.4f} of ${self.max_usd:g} spent, and the next request may cost ${worst.usd:.4f}"
-            return f"budget reached: {spent}; every reply is kept, go on with a larger --max-usd"
+            return f"budget reached: {spent}; every reply is kept, resume with a larger --max-usd"
         spent = f"{self.spent_tokens} of {self.max_tokens} tokens used, and the next request may take {worst.tokens}"
-        return f"budget reached: {spent}; every reply is kept, go on with a larger --max-tokens"
+        return f"budget reached: {spent}; every reply is kept, resume with a larger --max-tokens"
 
 
 def prompt_tokens(messages: Iterable[Message], images: ImageBytes, sizes: dict[str, int]) -> int:

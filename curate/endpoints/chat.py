@@ -50,13 +50,6 @@ class Reply:
     error: str | None = None
 
 
-def reply_key(
-    model: str, revision: str | None, messages: Sequence[Message], sampling: Mapping[str, Any], index: int
-) -> str:
-    """The address of reply number `index`: sha256 (hex) over everything that shapes it, and nothing else."""
-    return reply_keys(model, revision, messages, sampling, (index,))[0]
-
-
 def reply_keys(
     model: str,
     revision: str | None,
@@ -64,7 +57,7 @@ def reply_keys(
     sampling: Mapping[str, Any],
     indexes: Iterable[int],
 ) -> list[str]:
-    """`reply_key` for each of `indexes`, at the price of reading the messages once."""
+    """The addresses of the replies number `indexes`: sha256 (hex) over everything that shapes one, and nothing else."""
     shape = {"messages": list(messages), "model": model, "revision": revision, "sampling": spell(sampling)}
     common = hashlib.sha256(canonical_json(shape))
     keys = []

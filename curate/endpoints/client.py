@@ -1,4 +1,4 @@
-"""`fill`: the one road on which every model call of a build goes.
+"""`fill`: the one way every model call of a build takes.
 
 requests → jobs (what the store lacks) → workers: budget, limits, a URL, the call, again where it failed → store
 """
@@ -26,11 +26,11 @@ RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
-    """Sees to it that every (request, index) has a reply in the store, or a recorded failure; resumes by itself.
+    """Gets a reply, or a recorded failure, into the store for every (request, index) that it lacks.
 
     `requests` is consumed as there is room for more. Raises BudgetReached when the next request could overspend,
-    OvtError where going on is pointless (wrong URL, missing key, unknown model, full disk). All that was answered by
-    then is kept.
+    OvtError where no further call can succeed (wrong URL, missing key, unknown model, full disk). All that was
+    answered by then is kept.
     """
     jobs = missing_jobs(requests, work)
     workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
@@ -162,7 +162,7 @@ def backoff_s(error: CallError, tries: int) -> float:
 
 
 async def attempt(job: Job, work: Work) -> list[Reply]:
-    """One try: reserves its worst case, waits for the limits and a URL, and settles what it came to."""
+    """One try: reserves its worst case, waits for the limits and a URL, and settles what was spent."""
     endpoint, budget = work.endpoint, work.budget
     worst, real = worst_case(job, work), Spending()
     await budget.reserve(worst)
@@ -228,7 +228,7 @@ def learn_scale(job: Job, usage: Usage, work: Work) -> None:
         work.endpoint.prompt_scale = max(work.endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
 
 
-# When going on is pointless: what a failure says about the whole build, and what to do about it.
+# When the build should stop: what a failure says about all further calls, and what to do about it.
 
 
 def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:

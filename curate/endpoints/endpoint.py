@@ -90,7 +90,7 @@ class Endpoint:
 
     @property
     def own_machine(self) -> bool:
-        """Whether the model runs in this process or on this machine, where nobody sends a bill."""
+        """Whether the model runs in this process or on this machine, where calls cost nothing."""
         return self.section.embedded is not None or hosts(self.section) <= LOOPBACK
 
     def sampling(self, request: ChatRequest) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def read_replies(
 ) -> list[Reply]:
     """The first `wanted` choices of a response, by their index, its usage shared out among them.
 
-    CallError ("broken") where there is no choice to be read.
+    CallError ("broken") where it has no readable choice.
     """
     choices = response.get("choices")
     if not isinstance(choices, list) or not choices:

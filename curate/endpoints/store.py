@@ -28,7 +28,7 @@ INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
 
 
 class ReplyStore:
-    """Replies, and the latest failure of what has no reply, by `reply_key`; `with` opens and closes it.
+    """Replies, and the latest failure of what has no reply, by `reply_keys`; `with` opens and closes it.
 
     One thread writes, and commits whatever has arrived while the last commit ran: a reply is on its way to the disk
     the moment it is put. Several processes may use one file; after kill -9 all that was committed is there.
@@ -70,10 +70,6 @@ class ReplyStore:
             for key, error, url, model in self._read(sql, chunk):
                 found[key.hex()] = Reply(None, url=url, model=model, error=error)
         return found
-
-    def put(self, key: str, reply: Reply) -> None:
-        """`put_many` of one reply."""
-        self.put_many({key: reply})
 
     def put_many(self, replies: Mapping[str, Reply]) -> None:
         """Keeps `replies` by key, all of them or (when killed) none; those with an `error` as their key's failure.
@@ -145,7 +141,7 @@ class ReplyStore:
                         item.set()
 
     def _commit(self, database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
-        """Writes what arrived; where that fails, whoever puts or flushes next is told, and no trace is left."""
+        """Writes what arrived; where that fails, the next put or flush raises, and nothing is half written."""
         if not arrived or self._failure is not None:
             return
         try:

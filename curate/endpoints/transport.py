@@ -23,7 +23,7 @@ class Transport(Protocol):
     """Takes the body of an OpenAI chat-completions request to a model, and brings the body of the response back.
 
     `revision` identifies the weights where they are known (a hash, for an embedded model). `send` raises CallError for
-    a failure of the model. `close` lets go of what belongs to the running event loop; a later `send` opens it again.
+    a failure of the model. `close` releases what belongs to the running event loop; a later `send` opens it again.
     """
 
     @property

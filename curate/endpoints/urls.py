@@ -1,4 +1,4 @@
-"""Which of an endpoint's URLs takes the next call: the least loaded of those that are well."""
+"""Which of an endpoint's URLs takes the next call: the least loaded of those in working order."""
 
 import asyncio
 import math
@@ -94,7 +94,7 @@ class Urls:
             self._is_well(url)
 
     def out_of_reach(self) -> bool:
-        """Whether going on is pointless: no URL was ever reached, or none for `patience_s`."""
+        """Whether the endpoint is lost: no URL was ever reached, or none for `patience_s`."""
         now = time.monotonic()
         silences = [url.silent_since for url in self.all if url.silent_since is not None]
         if len(silences) < len(self.all):

@@ -120,7 +120,7 @@ def apply(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.DataFram
 
 
 def apply_plugin(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.DataFrame:
-    """As `apply`, for a filter that is not ours: of what it did, drop, why, the response and its note go on."""
+    """As `apply`, for a filter that is not ours: drop, why, the response and the note are taken over, nothing else."""
     judged = apply(frame, name, section)
     wanted = ("row", "response", *ADDED)
     if lacking := [column for column in wanted if column not in judged.columns]:

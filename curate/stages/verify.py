@@ -81,7 +81,7 @@ def reason() -> pl.Expr:
 def run(samples: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Answered samples and their verdicts -> (correct samples; decisions on the others and on undecidable questions).
 
-    A question of which every sample abstained is dropped: it is no unsolved one, and RL could not reward it either.
+    A question of which every sample abstained is dropped: it is not unsolved, and RL could not reward it either.
     """
     judged = samples.join(verdicts.drop("question_id"), on="sample_id", maintain_order="left")
     right = pl.col("outcome") == "correct"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.endpoints.chat import data_url, mime_type, reply_key, request_body
+from ovt.curate.endpoints.chat import data_url, mime_type, reply_keys, request_body
 
 contents = st.one_of(
     st.text(max_size=30),
@@ -27,6 +27,12 @@ samplings = st.dictionaries(
     st.sampled_from(["temperature", "top_p", "max_tokens", "seed", "stop"]),
     st.one_of(st.integers(0, 99), st.floats(0, 2), st.lists(st.text(max_size=3), max_size=2)),
 )
+
+
+def reply_key(model: str, revision: str | None, messages: Any, sampling: Any, index: int) -> str:
+    """The one key of sample number `index`."""
+    (key,) = reply_keys(model, revision, messages, sampling, [index])
+    return key
 
 
 def backwards(value: Any) -> Any:

@@ -35,7 +35,7 @@ from ovt.curate.endpoints.store import ReplyStore
 path, first, last, text = sys.argv[1:]
 with ReplyStore(Path(path)) as store:
     for number in range(int(first), int(last)):
-        store.put(hashlib.sha256(b"%d" % number).hexdigest(), Reply(text, "stop"))
+        store.put_many({hashlib.sha256(b"%d" % number).hexdigest(): Reply(text, "stop")})
         if number % 50 == 0:
             store.flush()
             print(number, flush=True)
@@ -50,7 +50,7 @@ def start_writer(path: Path, first: int, last: int, text: str) -> subprocess.Pop
 
 def test_replies_come_back_as_they_were(tmp_path: Path) -> None:
     with ReplyStore(tmp_path / "deep" / "replies.sqlite") as store:
-        store.put(key(1), reply())
+        store.put_many({key(1): reply()})
         assert store.get_many([key(1), key(2)]) == {key(1): reply()}  # at once, committed or not
         assert store.known([key(1), key(2)]) == {key(1)}
     with ReplyStore(tmp_path / "deep" / "replies.sqlite") as store:
@@ -58,23 +58,23 @@ def test_replies_come_back_as_they_were(tmp_path: Path) -> None:
         assert store.known([key(1), key(2)]) == {key(1)}
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("store") / "replies.sqlite"
     with ReplyStore(path) as store:
-        store.put(key(1), reply(text))
+        store.put_many({key(1): reply(text)})
     with ReplyStore(path) as store:
         assert store.get_many([key(1)])[key(1)].text == text
 
 
 def test_the_first_reply_of_a_key_stays(tmp_path: Path) -> None:
     with ReplyStore(tmp_path / "replies.sqlite") as store:
-        store.put(key(1), reply("first"))
-        store.put(key(1), reply("second"))
+        store.put_many({key(1): reply("first")})
+        store.put_many({key(1): reply("second")})
         store.flush()
-        store.put(key(1), reply("third"))
-        store.put(key(1), Reply(None, error="late"))
+        store.put_many({key(1): reply("third")})
+        store.put_many({key(1): Reply(None, error="late")})
         assert store.get_many([key(1)])[key(1)].text == "first"
     with ReplyStore(tmp_path / "replies.sqlite") as store:
         assert store.get_many([key(1)])[key(1)].text == "first"
@@ -82,13 +82,13 @@ def test_the_first_reply_of_a_key_stays(tmp_path: Path) -> None:
 
 def test_failures_are_kept_apart_and_forgotten_when_a_reply_comes(tmp_path: Path) -> None:
     with ReplyStore(tmp_path / "replies.sqlite") as store:
-        store.put(key(1), Reply(None, error="HTTP 500"))
-        store.put(key(1), Reply(None, error="HTTP 503"))
-        store.put(key(2), Reply(None, error="timeout"))
+        store.put_many({key(1): Reply(None, error="HTTP 500")})
+        store.put_many({key(1): Reply(None, error="HTTP 503")})
+        store.put_many({key(2): Reply(None, error="timeout")})
         assert store.get_many([key(1), key(2)]) == {}
         assert store.known([key(1), key(2)]) == set()
         assert {failure.error for failure in store.get_failures([key(1), key(2)]).values()} == {"HTTP 503", "timeout"}
-        store.put(key(1), reply())
+        store.put_many({key(1): reply()})
         assert store.get_failures([key(1), key(2)]).keys() == {key(2)}
 
 
@@ -96,7 +96,7 @@ def test_a_hundred_thousand_keys_in_two_seconds(tmp_path: Path) -> None:
     keys = [key(number) for number in range(100_000)]
     with ReplyStore(tmp_path / "replies.sqlite") as store:
         for one in keys:
-            store.put(one, reply("x" * 500))
+            store.put_many({one: reply("x" * 500)})
     with ReplyStore(tmp_path / "replies.sqlite") as store:
         seconds = []
         for _ in range(2):  # the better of two: other work on the machine slows this thread down too
@@ -128,7 +128,7 @@ def test_what_was_committed_survives_kill_9(tmp_path: Path) -> None:
     writer.wait()
     with ReplyStore(path) as store:
         assert len(store.get_many(map(key, range(told[-1] + 1)))) == told[-1] + 1
-        store.put(key(-1), reply())
+        store.put_many({key(-1): reply()})
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_line_and_corrupts_nothing(tmp_path: Path) -> None:
     told = [int(number) for number in done.stdout.split()]
     with ReplyStore(path) as store:
         assert len(store.get_many(map(key, range(told[-1] + 1)))) == told[-1] + 1
-        store.put(key(-1), reply())
+        store.put_many({key(-1): reply()})
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
@@ -163,7 +163,7 @@ def test_a_damaged_store_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     with ReplyStore(path) as store:
         for number in range(200):
-            store.put(key(number), reply("x" * 500))
+            store.put_many({key(number): reply("x" * 500)})
     damaged = bytearray(path.read_bytes())
     damaged[8192:] = bytes(len(damaged) - 8192)  # all pages but the first
     path.write_bytes(damaged)
