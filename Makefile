@@ -30,7 +30,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ovt needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet $$(grep '^torch==' constraints.txt)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,similar,dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,similar,plots,dev]'
 	touch $@
 
 clean:

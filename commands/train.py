@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ovt.core.section import Section
     from ovt.train.devices import Launch
     from ovt.train.runs import Run
-    from ovt.train.settings import RlSection
     from ovt.train.training import Kind, Order
 
     Chosen = TypeVar("Chosen", bound=Section)
@@ -56,7 +55,7 @@ def sft(
 ) -> None:
     """Fine-tune a model on the verified responses of a version; run the same line again to resume."""
     with training():
-        from ovt.train.settings import SftSection
+        from ovt.train.settings import SftSection, load_settings
         from ovt.train.sft_trainer import SFT
         from ovt.train.training import Order
 
@@ -87,6 +86,7 @@ def rl(
     """
     with training():
         from ovt.train.rl_trainer import RL
+        from ovt.train.settings import load_stages
         from ovt.train.training import Order
 
         stages = load_stages(config, overrides)
@@ -110,7 +110,7 @@ def preview(
     with training():
         from ovt.commands.views.train import preview_shown
         from ovt.train.preview import preview as run_preview
-        from ovt.train.settings import SftSection
+        from ovt.train.settings import SftSection, load_settings
 
         settings = load_settings(SftSection, "sft", config, overrides)
         found = run_preview(ref, model, settings, Home.locate(home), rows).as_dict()
@@ -223,51 +223,6 @@ def push(
     name, at = split_address(repo)
     revision = prepare_run(open_run(run, Home.locate(home)), name, tag or at, os.environ, not_secret or ())
     send(revision, private, create_pr, dry_run, json)
-
-
-def load_settings(kind: "type[Chosen]", table: str, config: Path | None, overrides: list[str] | None) -> "Chosen":
-    """The settings of a TOML file (its [sft] or [rl] table where it has one), or the defaults, with --set applied."""
-    from ovt.core.section import read_section, set_key
-
-    where, tree = load_tables(table, config)
-    if isinstance(tree, list):
-        raise RecipeError(f"{where}: [[{table}]] is a list of stages; {table} is one training: write [{table}]")
-    for override in overrides or ():
-        set_key(tree, override)
-    return read_section(kind, tree, where)
-
-
-def load_stages(config: Path | None, overrides: list[str] | None) -> "list[RlSection]":
-    """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
-    from ovt.core.section import read_section, set_key
-    from ovt.train.settings import RlSection
-
-    where, tables = load_tables("rl", config)
-    stages = []
-    for table in tables if isinstance(tables, list) else [tables]:
-        for override in overrides or ():
-            set_key(table, override)
-        stages.append(read_section(RlSection, table, where))
-    return stages
-
-
-def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
-    """(where, settings) of a TOML file: its table, or list of tables, of that name, or the file as a whole.
-
-    RecipeError for a file that is not there, and for a key beside the table, which would be read by nobody.
-    """
-    from ovt.curate.recipe import load_tree
-
-    if config is None:
-        return "--set", {}
-    if not config.is_file():
-        raise RecipeError(f"no settings at {config}: give --config a TOML file")
-    where, tree = load_tree(config)
-    if table not in tree:
-        return where, tree
-    if beside := sorted(key for key in tree if key not in ("sft", "rl")):
-        raise RecipeError(f"{where}: {beside[0]} stands outside [{table}]: put it there, or leave [{table}] out")
-    return where, tree[table]
 
 
 def on_devices(config: str | None, processes: int | None) -> "Launch | None":

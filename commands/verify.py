@@ -80,14 +80,14 @@ def audit(
     ref: Ref,
     limit: MaxSamples = None,
     out: Annotated[Path | None, typer.Option(help="Write the disagreements to this JSONL file, to label.")] = None,
-    judge_recipe: Annotated[Path | None, typer.Option(metavar="RECIPE", help="Ask its [verify.judge], too.")] = None,
+    judge_recipe: Annotated[Path | None, typer.Option(metavar="RECIPE", help="Ask its [verify.judge] as well.")] = None,
     overrides: Overrides = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Hold the verdicts on a version's answers against other graders', and show where they disagree."""
+    """Compare the verdicts on a version's answers with other graders', and show where they disagree."""
     from ovt.commands.views.verify import audit_report
     from ovt.curate.audit.audit import as_dict, run
     from ovt.curate.audit.labels import write_disputed
@@ -109,27 +109,9 @@ def labels(
     cases: Annotated[Path, typer.Option(help="The regression cases to add them to.")] = Path("regressions.jsonl"),
     json: Json = False,
 ) -> None:
-    """Make regression cases of labelled disagreements, and say which of them the rules get wrong."""
+    """Turn labelled disagreements into regression cases, and say which of them the rules get wrong."""
     from ovt.commands.views.verify import labels_report
     from ovt.curate.audit.labels import adopt
 
     adopted = adopt(file, cases)
     print_json(adopted.as_dict()) if json else console().print(labels_report(adopted))
-
-
-@commands.command()
-def parity(
-    ref: Ref,
-    limit: MaxSamples = None,
-    home: HomePath = None,
-    json: Json = False,
-) -> None:
-    """Judge a version's samples as curation, the RL reward and evaluation do (exit code 4 where they differ)."""
-    from ovt.commands.views.verify import parity_report
-    from ovt.curate.audit.parity import as_dict, check_parity
-    from ovt.curate.versions.read import open_version
-
-    report = check_parity(open_version(ref, Home.locate(home)), limit)
-    print_json(as_dict(report)) if json else console().print(parity_report(report))
-    if report.differences:
-        raise GateFailed(f"{len(report.differences)} verdicts differ between the paths, and none may")

@@ -98,3 +98,8 @@ class CallError(OvtError):
     @property
     def reason(self) -> str:
         return self.what
+
+
+def not_installed(what: str, error: ModuleNotFoundError, extra: str) -> OvtError:
+    """The line for what needs a package of an extra: drawing needs matplotlib, …; pip install 'ovt[plots]'."""
+    return OvtError(f"{what} needs {error.name}, which is not installed", f"pip install 'ovt[{extra}]'")

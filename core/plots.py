@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, not_installed
 from ovt.core.files import disk_errors, write_file
 from ovt.core.text import plain
 
@@ -70,7 +70,10 @@ def draw(
 
     In our style and no one else's (a user's matplotlibrc), and without any display.
     """
-    import matplotlib as mpl
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as error:
+        raise not_installed("drawing", error, "plots") from error
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

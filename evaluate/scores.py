@@ -35,7 +35,7 @@ ANSWERS = pl.Schema(
 
 
 class Accuracy(Section):
-    """The share of answers found correct, with the 95% interval that `interval.py` describes.
+    """The share of answers found correct, with the 95% interval of `core.statistics.share_interval`.
 
     An answer that no rule could decide, or an empty one, is not a correct one; a request that failed is no answer.
     """

@@ -16,8 +16,9 @@ from ovt.core.home import Home
 # What makes small models for tests; last, so that no name of it hides another's.
 sys.path.append(str(Path(__file__).parents[1] / "examples" / "pocket_training"))
 
-settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on what else runs
-settings.load_profile("no deadline")
+# How long an example takes depends on what else runs; a failure prints what reproduces it.
+settings.register_profile("ovt", deadline=None, print_blob=True, max_examples=60)
+settings.load_profile("ovt")
 
 # A script's background job has SIGINT ignored, and so would the commands that tests start and stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

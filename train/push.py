@@ -23,40 +23,26 @@ OWNED = ("*.safetensors", "*.safetensors.index.json")
 def prepare_run(
     run: Run, repo: str, tag: str | None, environ: Mapping[str, str], not_secret: Collection[str] = ()
 ) -> Revision:
-    """What a push of a finished run's model would send. The default tag is the run's name. Raises OvtError."""
+    """What a push of a finished run's model would send, nothing sent yet. The default tag is the run's name.
+
+    Raises OvtError where the model is not one that loads, has no card, or holds a secret.
+    """
     if not run.done:
         raise OvtError(f"run {run.name} is not finished: resume it first, then push")
-    record = (run.path / RECORD).read_bytes()
-    return prepare_model(run.model, repo, tag or run.name, {RECORD: record}, environ, not_secret)
-
-
-def prepare_model(
-    folder: Path,
-    repo: str,
-    tag: str,
-    more: Mapping[str, bytes],
-    environ: Mapping[str, str],
-    not_secret: Collection[str] = (),
-) -> Revision:
-    """What a push of a model folder would send, with `more` files beside it (run.json must be one), nothing sent yet.
-
-    Raises OvtError where it is no model that loads, has no card, or holds a secret.
-    """
-    files: dict[str, Content] = {**model_files(folder), **more}
+    folder, tag = run.model, tag or run.name
+    files: dict[str, Content] = {**model_files(folder), RECORD: (run.path / RECORD).read_bytes()}
     if not {"config.json", "adapter_config.json"} & set(files):
-        raise OvtError(
-            f"{folder} has no config.json and is no model folder: give the folder that `save_pretrained` wrote"
-        )
+        raise OvtError(f"{folder} has no config.json and cannot be loaded as a model: train the run again")
     if not any(path.endswith(".safetensors") for path in files):
         raise OvtError(f"{folder} has no *.safetensors: save the model with safetensors, since pickles are not pushed")
     if CARD not in files:
-        raise OvtError(f"{folder} has no {CARD}: write a model card there that says what made the model")
+        raise OvtError(f"{folder} has no {CARD}: write it with `ovt train card {run.name}`")
     check_secrets(files, environ, not_secret)
     return Revision(
         repo=repo,
         kind="model",
         tag=check_tag(tag),
-        title=f"{folder.parent.name if folder.name == 'model' else folder.name} as {tag}",
+        title=f"{run.name} as {tag}",
         files=files,
         is_content=lambda path: (path in files and path not in TELLING) or path.endswith(".safetensors"),
         owned=OWNED,

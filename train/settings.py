@@ -3,13 +3,16 @@
 Where they mean the same they have TRL's names; defaults are the paper's. Importing this loads no trainer.
 """
 
-from typing import Annotated, Any, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ovt.core.section import Section
+from ovt.core.errors import RecipeError
+from ovt.core.section import Section, read_section, set_key
 from ovt.verifiers import known_kind
 
+Chosen = TypeVar("Chosen", bound=Section)
 GraderName = Literal["exact", "math-verify", "none"]
 
 
@@ -212,3 +215,43 @@ class RlSection(TrainerSection):
                 "of the two"
             )
         return self
+
+
+def load_settings(kind: type[Chosen], table: str, config: Path | None, overrides: list[str] | None) -> Chosen:
+    """The settings of a TOML file (its [sft] or [rl] table where it has one), or the defaults, with --set applied."""
+    where, tree = load_tables(table, config)
+    if isinstance(tree, list):
+        raise RecipeError(f"{where}: [[{table}]] is a list of stages; {table} is one training: write [{table}]")
+    for override in overrides or ():
+        set_key(tree, override)
+    return read_section(kind, tree, where)
+
+
+def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSection]:
+    """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
+    where, tables = load_tables("rl", config)
+    stages = []
+    for table in tables if isinstance(tables, list) else [tables]:
+        for override in overrides or ():
+            set_key(table, override)
+        stages.append(read_section(RlSection, table, where))
+    return stages
+
+
+def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
+    """(where, settings) of a TOML file: its table, or list of tables, of that name, or the file as a whole.
+
+    RecipeError for a file that is not there, and for a key beside the table, which nothing would read.
+    """
+    from ovt.curate.recipe import load_tree  # the whole of a recipe: what only reads runs goes without
+
+    if config is None:
+        return "--set", {}
+    if not config.is_file():
+        raise RecipeError(f"no settings at {config}: give --config a TOML file")
+    where, tree = load_tree(config)
+    if table not in tree:
+        return where, tree
+    if beside := sorted(key for key in tree if key not in ("sft", "rl")):
+        raise RecipeError(f"{where}: {beside[0]} stands outside [{table}]: put it there, or leave [{table}] out")
+    return where, tree[table]

@@ -187,7 +187,10 @@ def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
         splits = load_splits(order.data, kind.splits(order.settings), order.home)
     verified = splits[0].verifier_version
     if verified not in (None, VERSION):
-        order.say(f"{splits[0].ref} was verified by verifier {verified}, this is {VERSION}: see `ovt verify parity`")
+        ref = splits[0].ref
+        order.say(
+            f"{ref} was verified by verifier {verified}, this is {VERSION}: see `ovt data what-if {ref} --reverify`"
+        )
     return Training(order, where, splits)
 
 

@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ovt.commands.views.tables import short, shown
-from ovt.curate.audit import parity
 from ovt.curate.audit.attack import Report as AttackReport
 from ovt.curate.audit.labels import Adopted
 
@@ -73,38 +72,6 @@ def count_table(counts: Sequence[Mapping[str, Any]]) -> Table:
     for row in counts:
         view.add_row(*(shown(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row.values()))
     return view
-
-
-def parity_report(report: parity.Report) -> RenderableType:
-    """The paths, and where they differ."""
-    rows = [
-        {
-            "sample": one.sample_id,
-            "path": one.path,
-            "gold": one.gold,
-            "differs": "; ".join(f"{name}: {here!r}, not {there!r}" for name, (here, there) in one.fields.items()),
-        }
-        for one in report.differences[:EXAMPLES]
-    ]
-    parts: list[RenderableType] = list(titled("differences from curation:", rows)) if rows else []
-    if report.stored_version != report.verifier:
-        parts.append(
-            Text(
-                f"the ledger's verdicts are of verifier {report.stored_version}, this is {report.verifier}: "
-                f"they were not compared; {report.changed:,} would be others today",
-                "yellow",
-            )
-        )
-    if report.judged:
-        parts.append(
-            Text(
-                f"{report.judged:,} verdicts were given by a model, {report.judged_correct:,} of them correct: there "
-                "the rules have to abstain; RL and evaluation, which ask no model, give them nothing"
-            )
-        )
-    line = f"{report.samples:,} samples on {len(report.paths)} paths ({'; '.join(report.paths)})"
-    parts.append(Text(f"{line}: {len(report.differences):,} differences", "red" if report.differences else "green"))
-    return Group(*parts)
 
 
 def labels_report(adopted: Adopted) -> RenderableType:

@@ -1,15 +1,97 @@
-"""`ovt verify attack`: every hack against every target, and how many the grader fell for."""
+"""`ovt verify attack`: every hack of `hacks.toml` against every target, and how many the grader fell for.
 
+Target("21 cm", "21 m")  and  "both_ways"  ->  "21 cm or 21 m", "<answer>21 cm or 21 m</answer>", …
+"""
+
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from ovt.curate.audit.hacks import ANSWERS, RESPONSES, TARGETS, Hack, Target, responses
 from ovt.verifiers import verify_response
 
 Grader = Callable[..., Any]
 """(response, gold, choices=…) -> something that is true where the response is accepted."""
+
+CYRILLIC = str.maketrans("ABCEHKMOPTXaceopxy", "АВСЕНКМОРТХасеорху")
+JOINED = re.compile(r"«(?:(options|lettered|letters|choices)|(\d+)\.\.(\d+))\|(.*?)»", re.DOTALL)
+
+
+class Target(NamedTuple):
+    """A gold, a wrong answer of the same kind, and the options where there are some."""
+
+    gold: str
+    other: str
+    choices: tuple[str, ...] | None = None
+
+
+class Text(NamedTuple):
+    """What a hack writes, its placeholders unfilled. `when`: only on targets with "choices" or "no choices"; `chars`:
+    repeated to so many characters."""
+
+    text: str
+    when: str = ""
+    chars: int = 0
+
+
+@dataclass(frozen=True)
+class Hack:
+    """Texts that try one thing. `of`: the "answer", tried as it stands and in a whole response, or the "response"."""
+
+    name: str
+    what: str
+    texts: tuple[Text, ...]
+    of: str = "answer"
+
+
+def read_suite(path: Path) -> tuple[tuple[Target, ...], tuple[Hack, ...]]:
+    """The targets and hacks of a suite; `hacks.toml` says how texts are written."""
+    suite = tomllib.loads(path.read_text(encoding="utf-8"))
+    targets = (Target(one["gold"], one["other"], tuple(one.get("choices", ())) or None) for one in suite["targets"])
+    hacks = (
+        Hack(**one | {"texts": tuple(Text(text) if isinstance(text, str) else Text(**text) for text in one["texts"])})
+        for one in suite["hacks"]
+    )
+    return tuple(targets), tuple(hacks)
+
+
+TARGETS, HACKS = read_suite(Path(__file__).with_name("hacks.toml"))
+
+
+def answers(hack: Hack, target: Target) -> Iterator[str]:
+    """What one hack writes for one target."""
+    alike = target.gold.translate(CYRILLIC)
+    for text, when, chars in hack.texts:
+        if when and when != ("choices" if target.choices else "no choices"):
+            continue
+        if "«alike»" in text and (alike == target.gold or "\\" in target.gold):
+            continue
+        filled = JOINED.sub(lambda found: _join(found, target), text).replace("«alike»", alike)
+        filled = filled.replace("«gold»", target.gold).replace("«other»", target.other)
+        yield filled * (chars // len(filled)) if chars else filled
+
+
+def _join(found: re.Match[str], target: Target) -> str:
+    name, first, last, joint = found.groups()
+    if not name:
+        return joint.join(map(str, range(int(first), int(last) + 1)))
+    if name == "choices":
+        return joint.join(target.choices or (target.gold, target.other, "42"))
+    texts = target.choices or (target.other, target.gold, "42", "none")
+    letters = [chr(ord("A") + index) for index in range(len(texts))]
+    lettered = [f"{letter}. {text}" for letter, text in zip(letters, texts, strict=True)]
+    return joint.join({"options": texts, "letters": letters, "lettered": lettered}[name])
+
+
+def responses(hack: Hack, target: Target) -> Iterator[str]:
+    """The responses of one hack against one target."""
+    for text in answers(hack, target):
+        yield text
+        if hack.of == "answer":
+            yield f"<think>\nLet me see.\n</think>\n\nIt is so.\n\n<answer>{text}</answer>"
 
 
 @dataclass(frozen=True)
@@ -71,7 +153,7 @@ class Report:
 
 def attack(
     grade: Grader = verify_response,
-    hacks: Iterable[Hack] = (*ANSWERS, *RESPONSES),
+    hacks: Iterable[Hack] = HACKS,
     targets: Sequence[Target] = TARGETS,
 ) -> Report:
     """Try every hack against every target; times are of the wall clock."""
@@ -89,5 +171,4 @@ def try_hack(hack: Hack, targets: Iterable[Target], grade: Grader) -> Outcome:
             tried += 1
             if verdict:
                 accepted.append(Accepted(response, target.gold, target.choices))
-    name = getattr(hack, "__name__", "hack")
-    return Outcome(name, (hack.__doc__ or "").strip(), tried, tuple(accepted), slowest)
+    return Outcome(hack.name, hack.what, tried, tuple(accepted), slowest)

@@ -2,16 +2,21 @@
 
 with Peer("math-verify") as peer:
     peer.judge("3:1", "3:7")  ->  "correct", "wrong", "error" or "timeout"
+
+The process is this file, run as a script that imports nothing of ours and is asked over pipes in lines of JSON:
+`["7", "7.0"]` is answered `true`, a refusal `false`, a failure `null`. Graders parse hostile text, some of them with
+sympy's `parse_expr`: it has no secrets in its environment, can write no files and is killed where it does not reply.
 """
 
 import json
 import os
+import resource
 import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +27,9 @@ START_LIMIT_S = 60.0
 LIMIT_S = 5.0
 """Seconds that one answer may take (wall clock) before the process is killed and the answer counted as "timeout"."""
 
-WORKER = Path(__file__).with_name("peer_worker.py")
+MEMORY_LIMIT = 4 << 30
+
+Grade = Callable[[str, str], bool]
 
 
 def installed() -> dict[str, bool]:
@@ -69,7 +76,7 @@ class Peer:
     def _start(self) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(  # noqa: S603 (the grader's name is one of PEERS)
-            [sys.executable, "-P", "-X", "utf8", str(WORKER), PEERS[self.name]],
+            [sys.executable, "-P", "-X", "utf8", __file__, PEERS[self.name]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -98,3 +105,54 @@ class Peer:
             self._buffer += chunk
         reply, self._buffer = self._buffer.split(b"\n", 1)
         return json.loads(reply)
+
+
+def serve(name: str) -> None:
+    """Serve the grader `name` until the input ends; the first reply says that it is loaded."""
+    replies = os.fdopen(os.dup(1), "wb")
+    # Nothing that a library prints may get between the replies.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(limit, (0, 0))
+    grade = GRADERS[name]()
+    _reply(replies, True)
+    for line in sys.stdin.buffer:
+        _reply(replies, _judge(grade, *json.loads(line)))
+
+
+def _reply(replies, value: bool | None) -> None:
+    replies.write(json.dumps(value).encode() + b"\n")
+    replies.flush()
+
+
+def _judge(grade: Grade, answer: str, gold: str) -> bool | None:
+    """The grader's verdict, None where it raised."""
+    try:
+        return bool(grade(answer, gold))
+    except Exception:  # noqa: BLE001 (whatever another grader raises is its failure, and counted as one)
+        return None
+
+
+def _math_verify() -> Grade:
+    """math-verify as it does best on bare answers: both sides as formulas. Its own timers are off: ours is outside."""
+    from math_verify import parse, verify
+
+    def read(text: str) -> list:
+        formula = text if "$" in text or "\\boxed" in text else f"${text}$"
+        return parse(formula, parsing_timeout=0, raise_on_error=True)
+
+    return lambda answer, gold: verify(read(gold), read(answer), timeout_seconds=None, raise_on_error=True)
+
+
+def _mathruler() -> Grade:
+    """MathRuler's `grade_answer`."""
+    from mathruler.grader import grade_answer  # ty: ignore[import-not-found] (optional, and often not there)
+
+    return grade_answer
+
+
+GRADERS = {"math_verify": _math_verify, "mathruler": _mathruler}
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

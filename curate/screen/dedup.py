@@ -22,7 +22,7 @@ import polars as pl
 from pydantic import Field
 
 from ovt.core.decisions import dropped
-from ovt.core.errors import OvtError
+from ovt.core.errors import not_installed
 from ovt.curate.screen import image_hashes, texts
 from ovt.curate.screen.image_hashes import BITS, Looks, Nearness, Pictures
 from ovt.curate.sources.cells import squeeze
@@ -161,9 +161,7 @@ def minhashes(sets: Sequence[set[str]]) -> np.ndarray:
     try:
         from rensa import RMinHash  # ty: ignore[missing-module-member] - a compiled module
     except ModuleNotFoundError as error:
-        raise OvtError(
-            "finding similar texts needs rensa, which is not installed: pip install 'ovt[similar]'"
-        ) from error
+        raise not_installed("finding similar texts", error, "similar") from error
     return np.array(RMinHash.digests_from_token_sets([sorted(one) for one in sets], PERMUTATIONS, 0), np.uint32)
 
 

@@ -18,7 +18,7 @@ import polars as pl
 from PIL import Image
 from pydantic import Field
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import not_installed
 from ovt.core.home import Home
 from ovt.core.section import Section
 from ovt.curate.sources.images import stored_image
@@ -69,9 +69,7 @@ def phash() -> Callable[..., Any]:
     try:
         from imagehash import phash
     except ModuleNotFoundError as error:
-        raise OvtError(
-            f"telling pictures apart needs {error.name}, which is not installed: pip install 'ovt[similar]'"
-        ) from error
+        raise not_installed("telling pictures apart", error, "similar") from error
     return phash
 
 

@@ -86,7 +86,7 @@ words = st.text("abcdefgh漢_-@", min_size=1, max_size=30)
 row = st.tuples(words, words, st.integers(0, 10**9), st.integers(0, 10**9), st.lists(words, max_size=8).map(" ".join))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(row, min_size=1, max_size=4), st.integers(50, 130))
 def test_names_and_numbers_are_never_broken_at_any_width(rows, width):
     shown = lines(Table([*names("name", "model"), *numbers("rows", "tokens asked"), *texts("why")], rows), width)

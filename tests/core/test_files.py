@@ -115,7 +115,7 @@ def test_readers_see_one_whole_content_while_many_write(tmp_path, durable):
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from(["write", "fail"]), st.binary(max_size=20)), max_size=8))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_file_is_what_the_last_finished_writer_wrote(tmp_path_factory, steps):
     path, last = tmp_path_factory.mktemp("files") / "record", None
     for step, content in steps:

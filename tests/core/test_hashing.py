@@ -21,13 +21,13 @@ def shuffled(value):
     return [shuffled(item) for item in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES)
 def test_order_of_keys_does_not_matter(value):
     assert canonical_json(shuffled(value)) == canonical_json(value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES, VALUES)
 def test_other_values_have_other_hashes(one, other):
     assert (canonical_hash(one) == canonical_hash(other)) == (canonical_json(one) == canonical_json(other))

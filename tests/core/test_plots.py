@@ -1,5 +1,7 @@
 """The style that all plots share."""
 
+import sys
+
 import pytest
 
 from ovt.core.errors import OvtError
@@ -56,3 +58,9 @@ def test_figures_are_saved_by_their_suffix(tmp_path):
         save([panel], tmp_path / "a.jpg")
     assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_without_matplotlib_one_line_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(OvtError, match=r"^drawing needs matplotlib, which .*; pip install 'ovt\[plots\]'$"):
+        save([lambda ax: None], tmp_path / "a.png")

@@ -70,7 +70,7 @@ def test_one_answer_per_image_is_wilsons_interval():
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1, max_size=12))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_bounds_stay_within_0_and_1_and_around_the_share(rights):
     interval = share_interval(scored(rights))
     assert 0 <= interval.low <= interval.value <= interval.high <= 1
@@ -80,7 +80,7 @@ def test_bounds_stay_within_0_and_1_and_around_the_share(rights):
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=3), min_size=2, max_size=8), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_answers_does_not_matter(rights, rng):
     rows = scored(rights)
     shuffled = rows.sample(fraction=1, shuffle=True, seed=rng.randrange(1000))

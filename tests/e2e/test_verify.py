@@ -1,12 +1,33 @@
 """`ovt verify`: one answer, and looking after the verifier over a built version."""
 
 import json
+import subprocess
+import sys
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
-import polars as pl
 import pytest
 
-from ovt.verifiers import VERSION
+from ovt.curate.stages.verify import VerifySection, judge
+from ovt.verifiers import verify_many
+
+Row = tuple[Any, ...]
+REWARD = """
+import json, multiprocessing, sys
+from dataclasses import astuple
+from ovt.verifiers import verify_response
+
+rows, how = json.load(sys.stdin)
+
+def reward(_=None):
+    return [astuple(verify_response(text, gold, choices=choices, **how)) for text, gold, choices in rows]
+
+told = {"reward": reward()}
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    told["reward, forked"] = pool.map(reward, [0])[0]
+print(json.dumps(told))
+"""
 
 OPEN = "\\int_0^1 \\int_0^1 \\sin(x^{y} + y^x) dx dy"  # against π/3: no rule decides it in time
 GOLD = "\\frac{\\pi}{3}"
@@ -44,43 +65,46 @@ def test_an_attack_passes_or_names_what_was_accepted(shell):
     assert bool(told["accepted"]) == ("hacks were accepted" in done.stderr)
 
 
-def test_parity_holds_on_a_fresh_version_and_not_on_a_changed_one(shell):
-    built = shell.build()
-    done = shell.run("verify", "parity", "small", "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["samples"] == 80
-    assert told["paths"] == ["curation", "evaluation", "reward", "reward, forked", "reward, spawned", "stored"]
-    change_verdict(Path(built["path"]), 7)
-    done = shell.run("verify", "parity", "small")
-    assert done.returncode == 4
-    assert "1 verdicts differ" in done.stderr
-    assert "stored" in done.stdout
-    manifest = Path(built["path"]) / "manifest.json"
-    manifest.chmod(0o644)
-    manifest.write_text(manifest.read_text().replace(f'"verifier_version": "{VERSION}"', '"verifier_version": "old"'))
-    done = shell.run("verify", "parity", "small", "--json", "--limit", "8")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["samples"], told["stored_version"], told["changed"], "stored" in told["paths"]) == (8, "old", 1, False)
+def paths(built: dict, table, **section: Any) -> dict[str, list[Row]]:
+    """A version's verdicts again on every path that comes to one, field by field: all have to be the same.
+
+    Curation judges tables, evaluation all rows at once; rewards come one by one, in a trainer's process and in a fork
+    of it, as data loaders start.
+    """
+    asked = VerifySection.model_validate(section)
+    verdicts, questions = table(built, "verdicts"), table(built, "questions")
+    samples = verdicts.select("sample_id", "question_id").join(
+        table(built, "samples").select("sample_id", "text"), on="sample_id", maintain_order="left"
+    )
+    rows = samples.join(questions, on="question_id", maintain_order="left").select("text", "gold", "choices").rows()
+    how = {"kind": asked.kind, "presume_wrong": asked.presumes_wrong}
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", REWARD], input=json.dumps([rows, how]), capture_output=True, text=True, check=True
+    )
+    told = {
+        "curation": judge(samples, questions, asked).drop("sample_id", "question_id").rows(),
+        "evaluation": [astuple(verdict) for verdict in verify_many(rows, responses=True, **how)],
+        "ledger": verdicts.drop("sample_id", "question_id").rows(),
+    }
+    return told | {name: [tuple(row) for row in found] for name, found in json.loads(elsewhere.stdout).items()}
 
 
-def change_verdict(version: Path, place: int) -> None:
-    """Turn one stored verdict around."""
-    path = version / "ledger" / "verdicts.parquet"
-    verdicts = pl.read_parquet(path)
-    path.chmod(0o644)
-    other = "wrong" if verdicts["outcome"][place] == "correct" else "correct"
-    turned = pl.when(pl.int_range(pl.len()) == place).then(pl.lit(other)).otherwise("outcome")
-    verdicts.with_columns(outcome=turned).write_parquet(path)
+def test_every_path_comes_to_the_same_verdicts(shell, loopback, table):
+    loopback.reply = write_question(shell, "a dog", "dog", "a cat", "a dog or a cat", "", judge=False)
+    for built in (shell.build(), shell.build("--set", 'verify.kind="choice"')):
+        kind = json.loads((Path(built["path"]) / "manifest.json").read_text())["provenance"]["recipe"]["verify"]["kind"]
+        told = paths(built, table, kind=kind)
+        assert list(told) == ["curation", "evaluation", "ledger", "reward", "reward, forked"]
+        assert len(told["curation"]) == 4
+        assert all(verdicts == told["curation"] for verdicts in told.values())
 
 
-def write_question(shell, gold: str, *answers: str, kinds: str = '["expression", "number"]'):
+def write_question(shell, gold: str, *answers: str, kinds: str = '["expression", "number"]', judge: bool = True):
     """One question in the recipe's source; the server gives the answers in turn, and judges say CORRECT of a hound."""
     row = {"image": "0.png", "question": "What is number 0?", "answer": gold}
     (shell.folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
     with shell.recipe.open("a") as recipe:
-        recipe.write(f'\n[verify.judge]\nendpoint = "server"\nkinds = {kinds}\n')
+        recipe.write("" if not judge else f'\n[verify.judge]\nendpoint = "server"\nkinds = {kinds}\n')
 
     def reply(body: dict, choice: int) -> str:
         if "Answer to judge" in str(body):
@@ -123,9 +147,8 @@ def test_a_judge_gives_verdicts_where_the_rules_abstain(shell, loopback, table):
     manifest = json.loads((Path(built["path"]) / "manifest.json").read_text())
     assert [use["stage"] for use in manifest["provenance"]["models"]] == ["caption", "reason", "judge"]
     assert len(loopback.answered) == 3
-    done = shell.run("verify", "parity", "small", "--json")
-    assert done.returncode == 0, done.stdout
-    assert json.loads(done.stdout)["judged"] == 1
+    told = paths(built, table, judge={"endpoint": "server", "kinds": ["expression", "number"]})
+    assert [row[0] for row in told["reward"]] == ["abstain", "correct"]  # RL and evaluation ask no model
 
 
 def test_a_judge_is_asked_about_texts_that_differ_and_about_nothing_else(shell, loopback, table):
@@ -149,13 +172,9 @@ def test_a_judge_is_asked_about_texts_that_differ_and_about_nothing_else(shell, 
     assert used["completion_tokens"] == sum(seen.completion_tokens for seen in asked) > 0
     after = planned(shell)
     assert (after["judge"]["wanted"], after["judge"]["answered"], after["judge"]["calls"]) == (2, 2, 0)
-    done = shell.run("verify", "parity", "small", "--json")
-    assert done.returncode == 0, done.stdout
-    told = json.loads(done.stdout)
-    assert (told["judged"], told["judged_correct"]) == (2, 1)
-    assert "2 verdicts were given by a model, 1 of them correct" in " ".join(
-        shell.run("verify", "parity", "small").stdout.split()
-    )
+    told = paths(built, table, judge={"endpoint": "server", "kinds": ["text"]})
+    ledger = [("abstain", row[1], "texts_differ") if row[2] == "judge" else row[:3] for row in told.pop("ledger")]
+    assert all([row[:3] for row in verdicts] == ledger for verdicts in told.values())
 
 
 def planned(shell) -> dict[str, dict]:

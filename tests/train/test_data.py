@@ -123,7 +123,7 @@ def test_rows_set_aside_share_no_picture_with_the_rest(home, colour_rows, write_
         set_aside(dataset, 20, 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 512), st.integers(1, 64), st.none() | st.integers(1, 64))
 def test_the_global_batch_is_kept_or_refused(total, devices, per_device):
     if total % (devices * (per_device or 1)):

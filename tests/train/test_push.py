@@ -10,7 +10,7 @@ from ovt import pocket
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.hub.publish import publish
-from ovt.train.push import prepare_model, prepare_run
+from ovt.train.push import prepare_run
 from ovt.train.runs import RunRecord, finish, start
 
 REPO = "models/you/pocket"
@@ -61,13 +61,14 @@ def test_what_is_not_fit_to_push(run, tmp_path):
     with pytest.raises(OvtError, match=r"a Hugging Face token in README\.md, line 1"):
         prepare_run(run, "you/pocket", None, {})
     (run.model / "README.md").unlink()
-    with pytest.raises(OvtError, match=r"has no README\.md: write a model card"):
+    with pytest.raises(OvtError, match=r"has no README\.md: write it with `ovt train card"):
         prepare_run(run, "you/pocket", None, {})
     (run.model / "model.safetensors").unlink()
     with pytest.raises(OvtError, match="pickles are not pushed"):
         prepare_run(run, "you/pocket", None, {})
+    (run.model / "config.json").unlink()
     with pytest.raises(OvtError, match=r"has no config\.json"):
-        prepare_model(tmp_path, "you/pocket", "v1", {}, {})
+        prepare_run(run, "you/pocket", None, {})
     unfinished = start(RunRecord(name="second", kind="sft", model="pocket", ovt_version="0"), Home(tmp_path))
     with pytest.raises(OvtError, match="run second is not finished"):
         prepare_run(unfinished, "you/pocket", None, {})

@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ovt.cli import app
-from ovt.commands.train import load_stages
 from ovt.core.errors import RecipeError
 from ovt.core.home import Home
 from ovt.train.reward import Judged
 from ovt.train.rollouts import to_table, write
 from ovt.train.runs import RunRecord, start
+from ovt.train.settings import load_stages
 from ovt.verifiers import Verdict
 
 CURRICULUM = """

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from ovt.commands.train import load_settings, on_devices
+from ovt.commands.train import on_devices
 from ovt.core.errors import RecipeError
 from ovt.train.devices import Launch
 from ovt.train.models import load_model
 from ovt.train.runs import held, is_complete, last_checkpoint, open_run
-from ovt.train.settings import SftSection
+from ovt.train.settings import SftSection, load_settings
 from ovt.train.sft_trainer import sft
 
 OVT = Path(sys.executable).with_name("ovt")

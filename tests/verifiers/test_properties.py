@@ -7,9 +7,6 @@ from hypothesis import strategies as st
 
 from ovt.verifiers import Verdict, lint_gold, split_response, verify, verify_response
 
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.load_profile("quick")
-
 integers = st.integers(-(10**30), 10**30).map(str)
 decimals = st.tuples(st.integers(-(10**6), 10**6), st.integers(0, 10**6)).map(lambda pair: f"{pair[0]}.{pair[1]}")
 fractions = st.tuples(st.integers(-999, 999), st.integers(1, 999)).map(lambda pair: f"{pair[0]}/{pair[1]}")

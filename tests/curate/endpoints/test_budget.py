@@ -13,7 +13,7 @@ from ovt.curate.endpoints.budget import Budget, Spending
 costs = st.lists(st.tuples(st.integers(0, 100), st.floats(0, 1)), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(costs, st.integers(0, 400), st.integers(0, 1000))
 def test_no_order_of_answers_overspends(costs: list[tuple[int, float]], limit: int, seed: int) -> None:
     budget = Budget(max_usd=limit / 1000, max_tokens=limit)

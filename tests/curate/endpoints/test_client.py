@@ -283,7 +283,7 @@ def test_tokens_per_minute_hold(loopback: Any, fill_all: Callable, questions: Ca
     assert filled.tally.done == 20
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2000), st.integers(0, 10_000), st.booleans())
 def test_no_budget_is_overspent_whatever_goes_wrong(
     loopback: Any, fill_all: Callable, tmp_path: Path, max_tokens: int, salt: int, in_usd: bool

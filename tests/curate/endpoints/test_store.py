@@ -58,7 +58,7 @@ def test_replies_come_back_as_they_were(tmp_path: Path) -> None:
         assert store.known([key(1), key(2)]) == {key(1)}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("store") / "replies.sqlite"

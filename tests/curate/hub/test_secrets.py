@@ -85,7 +85,7 @@ def test_the_line_says_how_many_and_how_to_let_one_through():
     check_secrets(files, {}, [mark])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(), st.sampled_from(sorted(SECRETS)), st.text(), st.integers(0, 99))
 def test_a_secret_is_found_whatever_stands_around_it(before, kind, after, seed):
     glue = random.Random(seed).choice([" ", "\n", '"', "=", ": "])

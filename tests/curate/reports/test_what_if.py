@@ -34,7 +34,7 @@ def version(home, replies, recipe_with):
     return replies.write(home, recipe_with())
 
 
-few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 changes = st.fixed_dictionaries(
     {},
     optional={

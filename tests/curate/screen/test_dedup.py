@@ -1,12 +1,14 @@
 """Questions that ask what an earlier one asks."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ovt.core.errors import RecipeError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.core.section import read_section
 from ovt.curate.screen.dedup import DedupSection, candidates, earliest_near, follow, run
 from ovt.curate.screen.image_hashes import pictures_in
@@ -112,6 +114,14 @@ def test_every_image_of_a_question_counts(ask, again, figures):
 def test_the_first_of_many_stays_and_all_name_it(ask, again, figures, jpeg):
     asked = [(jpeg(figures[3], quality), f"How many{'?' * at}", "2") for at, quality in enumerate((95, 94, 93, 92, 91))]
     assert again(ask(*asked)) == {1: 0, 2: 0, 3: 0, 4: 0}
+
+
+def test_without_rensa_one_line_says_what_to_install(ask, again, figures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    questions = ask((figures[0], "How many bars?", "3"), (figures[0], "How many bars are there?", "3"))
+    assert again(questions, min_similarity=1) == {}
+    with pytest.raises(OvtError, match=r"needs rensa, which is not installed; pip install 'ovt\[similar\]'$"):
+        again(questions)
 
 
 def test_nothing_to_compare(ask, again):

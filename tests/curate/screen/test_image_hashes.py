@@ -61,7 +61,7 @@ def test_looks_of_stored_images_in_order(figures):
 def test_without_imagehash_one_line_says_what_to_install(figures, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagehash", None)
     looks.phash.cache_clear()
-    with pytest.raises(OvtError, match=r"needs imagehash, which is not installed: pip install 'ovt\[similar\]'$"):
+    with pytest.raises(OvtError, match=r"needs imagehash, which is not installed; pip install 'ovt\[similar\]'$"):
         looks.looks_of(["0"], lambda _: figures[0])
     assert looks.looks_of([], lambda _: figures[0]).shape == (0, looks.LOOK_BYTES)
 

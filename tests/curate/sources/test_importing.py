@@ -200,7 +200,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(HOSTILE, max_size=8))
 def test_every_row_is_a_question_or_has_one_reason(load, jsonl, home: Home, rows: list) -> None:
     path = jsonl([{**ask(4), "choices": None, "id": "fine"}, *rows])

@@ -11,7 +11,7 @@ from ovt.core import decisions
 from ovt.curate.stages import behaviours, difficulty, filter, reason, select, verify
 from ovt.verifiers import split_response, verify_response
 
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = (
     "The bar is 12.",

@@ -87,7 +87,7 @@ def test_very_long_text_is_cut(home, make_build):
     assert 20_000 < (version.path / "README.md").stat().st_size < 30_000
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_any_text_becomes_one_line_of_a_table_cell(text):
     line = harmless(text)
@@ -96,7 +96,7 @@ def test_any_text_becomes_one_line_of_a_table_cell(text):
     assert not re.search(r"(?<!\\)(\\\\)*[|`]", line)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(alphabet="`\n~ab"))
 def test_no_text_ends_its_fence(text):
     first, *_, last = str(fence(text, "json")).splitlines()

@@ -27,7 +27,7 @@ def decision(number: int, level: str, stage: str, reason: str) -> dict:
     }
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(ENDS), st.sampled_from(["one", "two", "three"]))))
 def test_every_row_is_counted_once_and_each_stage_adds_up(ends):
     rows = [decision(number, *end, reason) for number, (end, reason) in enumerate(ends)]

@@ -8,7 +8,6 @@ import pytest
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.audit.audit import answers
-from ovt.curate.audit.parity import judged_samples
 from ovt.curate.questions import of_version
 from ovt.curate.reports.show import describe, head
 from ovt.curate.reports.why import look_up
@@ -135,7 +134,6 @@ def test_home_with_letters_that_globs_know(tmp_path, make_build):
         head,
         lambda version: look_up([version], "words of it"),
         answers,
-        lambda version: list(judged_samples(version, None)),
         lambda version: of_version(version, Home(version.path.parents[2]), None),
         lambda version: version_pack(version, Home(version.path.parents[2])),
     ],

@@ -43,7 +43,7 @@ def test_a_seed_gives_the_same_bytes_on_every_machine(family: str):
 
 
 @given(st.sampled_from(sorted(FAMILIES)), st.integers(0, 10**9))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_seed_gives_a_figure(family: str, seed: int):
     figure = draw(family, seed)
     assert (figure.image.mode, figure.image.size, figure.family) == ("RGB", (112, 112), family)

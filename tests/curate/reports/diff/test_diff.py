@@ -22,7 +22,6 @@ from ovt.curate.versions.write import VersionWriter
 # No shrinking: it would write versions for minutes.
 FEW = settings(
     max_examples=8,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
