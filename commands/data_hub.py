@@ -10,7 +10,7 @@ from ovt.commands.terminal import console, print_json, resumable
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
-    from ovt.curate.hub.publish import Pushed, Revision
+    from ovt.curate.hub.push import Pushed, Revision
 
 commands = typer.Typer()
 
@@ -113,7 +113,7 @@ def card(
 def send(revision: "Revision", private: bool, create_pr: bool, dry_run: bool, as_json: bool) -> None:
     """Lists what a push would send, and sends it unless this is a dry run."""
     from ovt.curate.hub.client import hub
-    from ovt.curate.hub.publish import publish
+    from ovt.curate.hub.push import publish
 
     if not as_json:
         print_revision(revision)

@@ -14,8 +14,7 @@ from ovt.curate.recipe import load_recipe, shipped_recipes
 from ovt.curate.screen.screen import is_version, with_images
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.versions.images import restore_images
-from ovt.curate.versions.read import Version, open_version, reading, scan
+from ovt.curate.versions.read import Version, open_version, reading, restore_images, scan
 
 NO_CAPTIONS = pl.Schema({"question_id": pl.String, "text": pl.String})
 

@@ -1,4 +1,4 @@
-"""A trained model as a tagged revision of a Hub model repository, by the rules that data is pushed by (`hub.publish`).
+"""A trained model as a tagged revision of a Hub model repository, by the rules that data is pushed by (`hub.push`).
 
 What is sent is what loads the model (weights, config, tokenizer, processor), its card README.md, and run.json, the
 record of the run that made it. Optimizer states and anything pickled stay here.
@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ovt.core.errors import OvtError
+from ovt.curate.hub.checks import check_secrets
 from ovt.curate.hub.client import check_tag
-from ovt.curate.hub.publish import Content, Revision
-from ovt.curate.hub.secrets import check_secrets
+from ovt.curate.hub.push import Content, Revision
 from ovt.train.runs import CARD, RECORD, Run
 
 # Never needed to load a model, and a pickle can run code where it is loaded.

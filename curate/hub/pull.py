@@ -1,4 +1,4 @@
-"""A version from the Hub into the home: fetched at one commit, each file held against the manifest, then put in place.
+"""A version from the Hub into the home: fetched at one commit, each file checked by the manifest, then put in place.
 
 versions/.pulls/.you--pocket@1f0c2d3e4a5b.pull.part/  what is fetched so far; an interrupted pull resumes here
 versions/pocket/v3/                                   the version: vN of the tag where that is free, else the next one
@@ -31,8 +31,22 @@ class Pulled:
     is_new: bool
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a repository on the Hub, and the folder that its files come into."""
+
+    api: HfApi
+    repo: str
+    sha: str
+    folder: Path
+
+    def download(self, path: str) -> None:
+        """Fetches one file into the folder; the part of it that came before a break is not fetched again."""
+        self.api.hf_hub_download(self.repo, path, repo_type="dataset", revision=self.sha, local_dir=self.folder)
+
+
 def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
-    """Fetches the version at a tag (or branch, or commit; default: main). Run again, it goes on where it stopped.
+    """Fetches the version at a tag (or branch, or commit; default: main). Run again, it resumes where it stopped.
 
     Raises OvtError naming the file whose content is not what the manifest says; nothing is put in place then.
     """
@@ -41,12 +55,13 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
             raise OvtError(f"{repo}: the Hub names no commit for {tag or 'main'}: run the same command again")
         with staging(home.versions / ".pulls" / f"{repo.replace('/', '--')}@{commit[:12]}", "pull") as folder:
-            manifest = fetch_manifest(api, repo, commit, folder)
+            source = Commit(api, repo, commit, folder)
+            manifest = fetch_manifest(source)
             version = find_content(home, manifest.name, manifest.content_hash)
             is_new = version is None
             if version is None:
                 for path, entry in manifest.files.items():
-                    fetch(api, repo, commit, folder, path, entry)
+                    fetch(source, path, entry)
                 version, is_new = bring_home(home, folder, manifest, tag)
         return Pulled(version, commit, is_new)
 
@@ -56,39 +71,34 @@ def pull_address(address: str, home: Home) -> Version:
     return pull(*split_address(address), home, hub()).version
 
 
-def fetch_manifest(api: HfApi, repo: str, commit: str, folder: Path) -> Manifest:
+def fetch_manifest(source: Commit) -> Manifest:
     """The revision's manifest, which must be one of a version and name only files that a version has."""
-    download(api, repo, commit, folder, MANIFEST)
-    manifest = read_manifest(folder)
+    source.download(MANIFEST)
+    manifest = read_manifest(source.folder)
     odd = [path for path in manifest.files if not PATH.fullmatch(path)]
     if odd or not re.fullmatch(NAME, manifest.name):
         raise OvtError(
-            f"{repo}: its {MANIFEST} names {one_line(ascii((odd or [manifest.name])[0]))}, which no version has"
+            f"{source.repo}: its {MANIFEST} names {one_line(ascii((odd or [manifest.name])[0]))}, which no version has"
         )
     if content_hash(manifest.files) != manifest.content_hash:
-        raise OvtError(f"{repo}: its {MANIFEST} was changed: the content hash is not that of the files it names")
+        raise OvtError(f"{source.repo}: its {MANIFEST} was changed: the content hash is not that of the files it names")
     return manifest
 
 
-def fetch(api: HfApi, repo: str, commit: str, folder: Path, path: str, entry: FileEntry) -> None:
-    """Downloads a file unless it is there, and holds it against its entry; a wrong one is not kept."""
-    place = folder / path
+def fetch(source: Commit, path: str, entry: FileEntry) -> None:
+    """Downloads a file unless it is there, and checks it against its entry; a wrong one is not kept."""
+    place = source.folder / path
     if place.is_file() and hash_file(place) == entry:
         return
     place.unlink(missing_ok=True)
-    download(api, repo, commit, folder, path)
+    source.download(path)
     found = hash_file(place)
     if found != entry:
         place.unlink()
         raise OvtError(
-            f"{repo}: {path} is not what its {MANIFEST} says (sha256 {found.sha256[:12]}, {found.size:,} bytes; "
-            f"expected {entry.sha256[:12]}, {entry.size:,} bytes): nothing came home; pull again, or ask its owner"
+            f"{source.repo}: {path} is not what its {MANIFEST} says (sha256 {found.sha256[:12]}, {found.size:,} bytes; "
+            f"expected {entry.sha256[:12]}, {entry.size:,} bytes): nothing was kept; pull again, or ask its owner"
         )
-
-
-def download(api: HfApi, repo: str, commit: str, folder: Path, path: str) -> None:
-    """Fetches one file into the folder; what came of it before a break is not fetched again."""
-    api.hf_hub_download(repo, path, repo_type="dataset", revision=commit, local_dir=folder)
 
 
 def bring_home(home: Home, folder: Path, manifest: Manifest, tag: str | None) -> tuple[Version, bool]:

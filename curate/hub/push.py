@@ -1,25 +1,77 @@
-"""A version as a dataset revision of the Hub: data, ledger, card and manifest, as they lie in its folder.
+"""A version as one tagged revision of a Hub repository: sent once, never over another revision of that tag.
 
-Only the card differs from the one in the folder: it says how to load this revision from the Hub, and shows figures. The
-manifest says so: it has the hashes of all files of the revision, and `pull` checks them.
+tag is there, same content   nothing to do
+tag is there, other content  refused
+main has this content        only the tag is set (the push before was cut off, or its pull request was merged)
+else                         one commit of what differs, checked file by file, then the tag
+
+Data, ledger, card and manifest are sent as they lie in the version's folder. Only the card differs from the one there:
+it says how to load this revision from the Hub, and shows figures. The manifest says so: it has the hashes of all files
+of the revision, and `pull` checks them. Trained models are pushed by the same rules (train/push.py).
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Set
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
 
-from ovt.core.errors import RecipeError
-from ovt.curate.hub.client import check_tag
-from ovt.curate.hub.licenses import check_licenses
-from ovt.curate.hub.publish import Content, Revision
-from ovt.curate.hub.secrets import check_secrets
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.hf_api import RepoFile
+
+from ovt.core.errors import OvtError, RecipeError
+from ovt.curate.hub.checks import check_licenses, check_secrets
+from ovt.curate.hub.client import check_tag, hub_errors, need_token, one_line
 from ovt.curate.versions.card import Published, render_card
 from ovt.curate.versions.manifest import CARD, CONTENT, MANIFEST, FileEntry
 from ovt.curate.versions.read import Version, verify_files
+
+Content = Path | bytes
+Outcome = Literal["pushed", "tagged", "there", "proposed"]
 
 # Title -> (path in the repository, the image's bytes).
 Figures = Mapping[str, tuple[str, bytes]]
 
 OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a revision shall hold.
+
+    files       path in the repository -> a file, or its bytes
+    is_content  which of the paths make the revision what it is; the others (card, plots) only speak of it
+    owned       patterns of paths that older revisions may have left and this one takes away
+    marker      the path that says that ovt writes to this repository
+    """
+
+    repo: str
+    kind: Literal["dataset", "model"]
+    tag: str
+    title: str
+    files: Mapping[str, Content]
+    is_content: Callable[[str], bool]
+    owned: tuple[str, ...]
+    marker: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes by path, in the paths' order."""
+        return {path: size(self.files[path]) for path in sorted(self.files)}
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a push: outcome "pushed", "tagged" (all was there but the tag), "there" or "proposed"."""
+
+    outcome: Outcome
+    repo: str
+    tag: str | None
+    url: str
+    commit: str
+    sent: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 def prepare(
@@ -35,8 +87,8 @@ def prepare(
     """What a push of the version would send, with nothing sent yet. The default tag is the version's "vN".
 
     draw: the figures that go onto the card (`figures.draw`).
-    Raises OvtError where the folder is not as it was written, where a license forbids sharing, or where a secret is in
-    the files (`environ`: the process's, whose keys must not be there either).
+    Raises OvtError where the folder is not as it was written, where a license forbids sharing, or where the files hold
+    a secret (`environ`: the process's, whose keys must not be there either).
     """
     tag = check_tag(tag or default_tag(version))
     verify_files(version)
@@ -78,3 +130,140 @@ def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, 
 def published(repo: str, tag: str, figures: Figures) -> Published:
     """Where the card will be read."""
     return Published(repo, tag, {title: path for title, (path, _) in figures.items()})
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between a revision and main, a commit (None: the repository is empty): paths to send and remove."""
+
+    main: str | None
+    sent: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def publish(revision: Revision, api: HfApi, *, private: bool = False, create_pr: bool = False) -> Pushed:
+    """Sends a revision and tags it, or opens a pull request with it (which has no tag: tags are for what is merged).
+
+    An interrupted push resumes when run again: files that arrived are not sent twice. Raises OvtError, one line.
+    """
+    need_token(api)
+    with hub_errors(revision.repo):
+        make_repo(revision, api, private)
+        refs = api.list_repo_refs(revision.repo, repo_type=revision.kind)
+        tags = {ref.name: ref.target_commit for ref in refs.tags}
+        if revision.tag in tags:
+            if other := differing(revision, api, tags[revision.tag]):
+                raise OvtError(
+                    f"{revision.repo}@{revision.tag} holds other content ({len(other)} files differ, such as "
+                    f"{one_line(other[0])}), and a tag is never overwritten: choose another --tag or repository"
+                )
+            return report(revision, api, "there", tags[revision.tag])
+        main = next((ref.target_commit for ref in refs.branches if ref.name == "main"), None)
+        there = tree(revision, api, main) if main else {}
+        check_ours(revision, there)
+        changes = compare(revision, there, main)
+        if not changes.sent and not changes.removed and main:
+            api.create_tag(revision.repo, tag=revision.tag, revision=main, repo_type=revision.kind)
+            return report(revision, api, "tagged", main)
+        return send(revision, api, changes, create_pr)
+
+
+def compare(revision: Revision, there: Mapping[str, RepoFile], main: str | None) -> Changes:
+    """What has to be sent and removed for `main`, with these files, to hold the revision."""
+    sent = tuple(path for path in sorted(revision.files) if not is_same(revision.files[path], there.get(path)))
+    left = [path for path in there if path not in revision.files]
+    removed = tuple(path for path in left if any(fnmatchcase(path, pattern) for pattern in revision.owned))
+    return Changes(main, sent, removed)
+
+
+def send(revision: Revision, api: HfApi, changes: Changes, create_pr: bool) -> Pushed:
+    """Commits what differs from main, makes sure that it arrived whole, and tags it."""
+    added = [CommitOperationAdd(path, _payload(revision.files[path])) for path in changes.sent]
+    gone = [CommitOperationDelete(path, is_folder=False) for path in changes.removed]
+    try:
+        commit = api.create_commit(
+            revision.repo,
+            [*added, *gone],
+            commit_message=revision.title,
+            repo_type=revision.kind,
+            create_pr=create_pr,
+            parent_commit=changes.main,
+        )
+    except ValueError as error:  # metadata or a file that the Hub does not take (a bad request is a ValueError, too)
+        raise OvtError(f"{revision.repo}: the Hub refused the commit: {one_line(str(error))}") from error
+    if missing := differing(revision, api, commit.oid):
+        raise OvtError(
+            f"{revision.repo} did not take {len(missing)} of the files, such as {one_line(missing[0])} (a .gitignore "
+            "there?): fix that and run the same command again; no tag was set"
+        )
+    done = report(revision, api, "proposed" if create_pr else "pushed", commit.oid)
+    done = replace(done, sent=changes.sent, removed=changes.removed)
+    if create_pr:
+        return replace(done, tag=None, url=str(commit.pr_url))
+    api.create_tag(revision.repo, tag=revision.tag, revision=commit.oid, repo_type=revision.kind)
+    return done
+
+
+def make_repo(revision: Revision, api: HfApi, private: bool) -> None:
+    """Makes the repository unless it is there; one that is there must not be more public than was asked for."""
+    api.create_repo(revision.repo, repo_type=revision.kind, private=private or None, exist_ok=True)
+    if private and not api.repo_info(revision.repo, repo_type=revision.kind).private:
+        raise OvtError(
+            f"{revision.repo} is public and --private was given: make it private on the Hub, or push elsewhere"
+        )
+
+
+def check_ours(revision: Revision, there: Mapping[str, RepoFile]) -> None:
+    """Raises OvtError where the repository holds files, and none of them says that ovt put them there."""
+    others = sorted(set(there) - {".gitattributes", "README.md", "LICENSE"})
+    if others and revision.marker not in there:
+        raise OvtError(
+            f"{revision.repo} holds files that ovt did not push, such as {one_line(others[0])}: choose a new repository"
+        )
+
+
+def differing(revision: Revision, api: HfApi, commit: str) -> list[str]:
+    """The paths whose content at a commit is not that of the revision."""
+    there = tree(revision, api, commit)
+    paths = {path for path in (*there, *revision.files) if revision.is_content(path)}
+    return sorted(path for path in paths if not is_same(revision.files.get(path), there.get(path)))
+
+
+def tree(revision: Revision, api: HfApi, commit: str) -> dict[str, RepoFile]:
+    """The files of a commit by path, with their sizes and hashes."""
+    items = api.list_repo_tree(revision.repo, recursive=True, revision=commit, repo_type=revision.kind)
+    return {item.path: item for item in items if isinstance(item, RepoFile)}
+
+
+def is_same(content: Content | None, there: RepoFile | None) -> bool:
+    """Whether the Hub has just these bytes: it tells the sha256 of large files, and git's own hash of small ones."""
+    if content is None or there is None or size(content) != there.size:
+        return False
+    if there.lfs is not None:
+        return digest(content, hashlib.sha256()) == there.lfs.sha256
+    return digest(content, hashlib.sha1(b"blob %d\0" % there.size, usedforsecurity=False)) == there.blob_id
+
+
+def size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def digest(content: Content, hasher: "hashlib._Hash") -> str:
+    """The hash, hex, of bytes or of a file, which is read piece by piece."""
+    if isinstance(content, bytes):
+        hasher.update(content)
+        return hasher.hexdigest()
+    with content.open("rb") as file:
+        while piece := file.read(1 << 20):
+            hasher.update(piece)
+    return hasher.hexdigest()
+
+
+def report(revision: Revision, api: HfApi, outcome: Outcome, commit: str) -> Pushed:
+    """What became of the push, with the page that shows the tag."""
+    place = f"{api.endpoint}/{'datasets/' if revision.kind == 'dataset' else ''}{revision.repo}/tree/{revision.tag}"
+    return Pushed(outcome, revision.repo, revision.tag, place, commit)
+
+
+def _payload(content: Content) -> str | bytes:
+    return content if isinstance(content, bytes) else str(content)

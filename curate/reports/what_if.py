@@ -30,11 +30,10 @@ from ovt.curate.reports.diff.word_diff import compare_words
 from ovt.curate.reports.figures import LENGTHS, by_value
 from ovt.curate.reports.funnel import levels
 from ovt.curate.stages import verify
-from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.manifest import Provenance
 from ovt.curate.versions.profile import BUCKETS, summarise
-from ovt.curate.versions.read import Version, is_whole, scan, verify_files
+from ovt.curate.versions.read import Version, is_whole, restore_images, scan, verify_files
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 

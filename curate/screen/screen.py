@@ -19,9 +19,8 @@ from ovt.curate.screen.packs import Pack, is_pack, load_pack, make_pack
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection, data_suffix
-from ovt.curate.versions.images import restore_images
 from ovt.curate.versions.manifest import MANIFEST, Input
-from ovt.curate.versions.read import Version, open_version, reading, scan
+from ovt.curate.versions.read import Version, open_version, reading, restore_images, scan
 
 
 @dataclass(frozen=True)

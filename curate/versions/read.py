@@ -1,4 +1,4 @@
-"""Finding a version and reading its tables."""
+"""Finding a version, and reading its tables and images."""
 
 import re
 from collections.abc import Generator, Iterable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
@@ -177,3 +178,19 @@ def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
 
 def _ordinals(folders: dict[int, Path]) -> str:
     return ", ".join(f"v{ordinal}" for ordinal in list(folders)[-10:])
+
+
+def restore_images(version: Version, home: Home) -> None:
+    """Puts the images of the version's rows into the home where it has lost one of its questions' images, or never had
+    it, as where the version came from the Hub; one that only a dropped question has is in no version."""
+    from ovt.curate.sources.images import image_path, keep_image  # Pillow comes with it; most readers need no image
+
+    wanted = scan(version, "questions").select("images").explode("images").unique().collect()["images"].drop_nulls()
+    if all(image_path(home, image_id).exists() for image_id in wanted):
+        return
+    for path in sorted((version.path / "data").glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(64, columns=["images"]):
+                for images in batch.column("images").to_pylist():
+                    for image in images:
+                        keep_image(home, image["bytes"])

@@ -21,9 +21,8 @@ from ovt.core.hashing import canonical_hash
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.versions.card import render_card
-from ovt.curate.versions.check import check
 from ovt.curate.versions.data import Data
-from ovt.curate.versions.ledger import TABLES, Ledger, funnel, usage
+from ovt.curate.versions.ledger import TABLES, Ledger, check, funnel, usage
 from ovt.curate.versions.manifest import (
     CARD,
     MANIFEST,

@@ -32,8 +32,7 @@ def test_a_version_of_the_hub_comes_home(hub, home, tmp_path, colour_rows, write
     """Under its Hub id it has the rows and the hash that it has at home; what is not there is one line."""
     from huggingface_hub import HfApi
 
-    from ovt.curate.hub.publish import publish
-    from ovt.curate.hub.push import prepare
+    from ovt.curate.hub.push import prepare, publish
 
     version = write_version(Home(tmp_path / "theirs"), colour_rows(3) + colour_rows(2, first=3, split="rl"))
     publish(prepare(version, "you/colours", "v1", {}), HfApi(hub.url, token=next(iter(hub.tokens))))

@@ -9,7 +9,7 @@ from huggingface_hub import HfApi
 from ovt import pocket
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.hub.publish import publish
+from ovt.curate.hub.push import publish
 from ovt.train.push import prepare_run
 from ovt.train.runs import RunRecord, finish, start
 

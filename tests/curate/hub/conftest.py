@@ -14,8 +14,7 @@ from huggingface_hub import HfApi
 
 from ovt.cli import main
 from ovt.core.home import Home
-from ovt.curate.hub.publish import publish
-from ovt.curate.hub.push import prepare
+from ovt.curate.hub.push import prepare, publish
 
 
 @pytest.fixture(scope="session")

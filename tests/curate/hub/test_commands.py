@@ -12,9 +12,8 @@ from typer.testing import CliRunner
 from ovt.commands.data_hub import commands
 from ovt.core.home import Home
 from ovt.curate.hub.client import hub as real_hub
-from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull
-from ovt.curate.hub.push import prepare
+from ovt.curate.hub.push import prepare, publish
 from ovt.curate.versions.read import open_version, verify_files
 
 REPO = "datasets/you/tiny"

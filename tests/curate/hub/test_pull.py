@@ -8,9 +8,8 @@ import pytest
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.hub.client import split_address
-from ovt.curate.hub.publish import publish
 from ovt.curate.hub.pull import pull
-from ovt.curate.hub.push import prepare
+from ovt.curate.hub.push import prepare, publish
 from ovt.curate.versions.read import open_version, scan, verify_files
 
 REPO = "datasets/you/tiny"

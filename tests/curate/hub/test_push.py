@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.curate.hub.publish import publish
-from ovt.curate.hub.push import prepare
+from ovt.curate.hub.push import prepare, publish
 from ovt.curate.reports.plots import draw_card
 from ovt.curate.versions.manifest import Input
 from ovt.curate.versions.read import open_version

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovt.core.schema import DECISIONS, FUNNEL, SAMPLES
-from ovt.curate.versions.check import BrokenLedger
-from ovt.curate.versions.ledger import LEVELS, funnel, usage
+from ovt.curate.versions.ledger import LEVELS, BrokenLedger, funnel, usage
 
 ENDS = [(level, stage) for level, stages in LEVELS.items() for stage in stages]
 

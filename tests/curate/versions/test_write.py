@@ -9,7 +9,7 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.versions.check import BrokenLedger
+from ovt.curate.versions.ledger import BrokenLedger
 from ovt.curate.versions.manifest import hash_file
 from ovt.curate.versions.read import open_version, scan, verify_files
 from ovt.curate.versions.write import VersionWriter

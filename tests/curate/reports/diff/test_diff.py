@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.hub.publish import publish
-from ovt.curate.hub.push import prepare
+from ovt.curate.hub.push import prepare, publish
 from ovt.curate.reports.diff.diff import check_files, is_on_hub, open_side
 from ovt.curate.reports.show import FLAT, TURNS, content, describe
 from ovt.curate.versions.profile import NEEDED, profile, summarise

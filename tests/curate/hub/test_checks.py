@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.curate.hub.secrets import check_secrets, make_search, scan
+from ovt.curate.hub.checks import check_secrets, make_search, scan
 
 LETTERS = string.ascii_letters
 SECRETS = {

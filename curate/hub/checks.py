@@ -1,13 +1,14 @@
-"""Secrets that must not leave this machine: tokens and keys in the text of the files that are about to be sent.
+"""What is checked before anything leaves this machine: the sources' licenses let a data set be shared, and no secret
+(a token, a key) is in the text of the files.
 
-Parquet files are read text column by text column, all others that are text line by line. A finding says where and of
-which kind; it never shows the secret, only a mark by which the user can say that it is none.
+Parquet files are searched text column by text column, all others that are text line by line. A finding says where it is
+and of which kind; it never shows the secret, only a mark by which the user can say that it is none.
 """
 
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,16 @@ import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
 from ovt.core.errors import OvtError
+from ovt.core.text import plain
+from ovt.curate.versions.card import hub_license
+from ovt.curate.versions.manifest import Input
+
+# No derived works (Creative Commons ND: questions with reasoning added are one), or no sharing at all.
+FORBIDS = re.compile(
+    r"(?:^|[-_\s])nd(?:[-_\s.\d]|$)|no[n-]?\W?deriv|(?:no|not|non|never|without)\W{0,3}(?:be\s+)?(?:re)?distribut"
+    r"|all\W+rights\W+reserved|proprietary|confidential|internal\W+use",
+    re.IGNORECASE,
+)
 
 # Kind -> how such secrets begin, and what they look like as a whole.
 PATTERNS = {
@@ -33,6 +44,28 @@ ENVIRONMENT = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
 SHORTEST_VALUE = 12  # of an environment variable: shorter values are words that may stand anywhere
 BATCH_ROWS = 4096
 FIRST_BYTES = 8192  # text has no zero byte among these; images and weights do
+
+
+def check_licenses(inputs: Iterable[Input], may_share: Set[str]) -> None:
+    """Raises OvtError for the first source that may not be shared, or of which nobody knows whether it may.
+
+    `may_share` names the sources that the user has a right to share although their license does not say so.
+    """
+    for source in inputs:
+        given = source.license or ""
+        named = (
+            f"source {plain(source.source)[:80]!a} ({plain(given)[:80]!a})"
+            if given
+            else f"source {plain(source.source)[:80]!a}"
+        )
+        if FORBIDS.search(given):
+            raise OvtError(f"{named} may not be shared under its license: build without this source")
+        if hub_license(given) in ("other", "unknown") and source.source not in may_share:
+            says = "has a license that says nothing here of sharing" if given else "has no license in the recipe"
+            raise OvtError(
+                f'{named} {says}: write its license into the recipe ([[sources]] license = "CC-BY-4.0") and build, '
+                f"or, if you have the right to share it, add --may-share {plain(source.source)[:80]}"
+            )
 
 
 @dataclass(frozen=True)
