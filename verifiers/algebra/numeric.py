@@ -225,34 +225,12 @@ def _call(node: Node, scope: dict[str, Any]) -> Any:
     return _FUNCTIONS[name](*values)
 
 
+_SAME_NAME = "sin cos tan cot sec csc sinh cosh tanh coth asin acos atan asinh acosh atanh log"
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sin": mpmath.sin,
-    "cos": mpmath.cos,
-    "tan": mpmath.tan,
-    "cot": mpmath.cot,
-    "sec": mpmath.sec,
-    "csc": mpmath.csc,
-    "sinh": mpmath.sinh,
-    "cosh": mpmath.cosh,
-    "tanh": mpmath.tanh,
-    "coth": mpmath.coth,
-    "arcsin": mpmath.asin,
-    "arccos": mpmath.acos,
-    "arctan": mpmath.atan,
-    "arccot": mpmath.acot,
-    "arcsec": mpmath.asec,
-    "arccsc": mpmath.acsc,
-    "asin": mpmath.asin,
-    "acos": mpmath.acos,
-    "atan": mpmath.atan,
-    "arsinh": mpmath.asinh,
-    "arcosh": mpmath.acosh,
-    "artanh": mpmath.atanh,
-    "asinh": mpmath.asinh,
-    "acosh": mpmath.acosh,
-    "atanh": mpmath.atanh,
+    **{name: getattr(mpmath, name) for name in _SAME_NAME.split()},
+    **{f"arc{name}": getattr(mpmath, f"a{name}") for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
+    **{f"ar{name}": getattr(mpmath, f"a{name}") for name in ("sinh", "cosh", "tanh")},
     "ln": mpmath.log,
-    "log": mpmath.log,
     "max": max,
     "min": min,
 }

@@ -6,6 +6,7 @@ read_unit("km/h") -> dims (("m", 1), ("s", -1)), factor 5/18;   read_unit("apple
 import re
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -25,107 +26,7 @@ class Unit(NamedTuple):
         return self.noun or (dims if self.factor == 1 else f"[{self.factor} {dims}]")
 
 
-_SCALED = """
-m meter meters metre metres: 1 m: k c m d u n
-g gram grams gramme grammes: 1 g: k m u
-s second seconds: 1 s: m u n
-L liter liters litre litres: 1/1000 m^3: m c d
-A ampere amperes amp amps: 1 A: m u k
-V volt volts: 1000 g m^2 s^-3 A^-1: m k
-Ω ohm ohms: 1000 g m^2 s^-3 A^-2: k
-W watt watts: 1000 g m^2 s^-3: m k M G
-J joule joules: 1000 g m^2 s^-2: m k M
-eV electronvolt electronvolts: 1 eV: k M G
-N newton newtons: 1000 g m s^-2: k m M
-Pa pascal pascals: 1000 g m^-1 s^-2: h k M G
-Hz hertz: 1 s^-1: k M G
-C coulomb coulombs: 1 A s: m u n
-F farad farads: 1/1000 A^2 s^4 g^-1 m^-2: u n m
-mol mole moles: 1 mol: m k
-"""
-"""`symbol and words: size dimensions: the prefixes they take`."""
-
-_UNSCALED = """
-μm µm micron microns micrometer micrometers: 1/1000000 m
-Å angstrom angstroms: 1/10000000000 m
-in inch inches in.: 127/5000 m
-ft ft. foot feet: 381/1250 m
-yd yds yard yards: 1143/1250 m
-mi mile miles: 201168/125 m
-nmi: 1852 m
-kilo kilos kgs: 1000 g
-t ton tons tonne tonnes: 1000000 g
-lb lbs lb. lbs. pound pounds: 45359237/100000 g
-oz ounce ounces: 45359237/1600000 g
-sec secs sec.: 1 s
-min mins min. minute minutes: 60 s
-h hr hrs hr. hour hours: 3600 s
-day days: 86400 s
-week weeks wk wks: 604800 s
-month months: 1 month
-year years yr yrs yr.: 12 month
-decade decades: 120 month
-century centuries: 1200 month
-l: 1/1000 m^3
-ml cc: 1/1000000 m^3
-cl: 1/100000 m^3
-dl: 1/10000 m^3
-gal gallon gallons: 473176473/125000000000 m^3
-qt quart quarts: 473176473/500000000000 m^3
-pt pint pints: 473176473/1000000000000 m^3
-cup cups: 473176473/2000000000000 m^3
-ha hectare hectares: 10000 m^2
-acre acres: 40468564224/10000000 m^2
-° deg degs degree degrees: 1 angle
-arcmin arcminute arcminutes: 1/60 angle
-arcsec arcsecond arcseconds: 1/3600 angle
-rad radian radians: 1 radian
-rev revolution revolutions: 360 angle
-°C celsius centigrade: 1 celsius
-°F fahrenheit: 1 fahrenheit
-K kelvin kelvins: 1 kelvin
-hp horsepower: 1 horsepower
-Wh: 3600000 g m^2 s^-2
-kWh: 3600000000 g m^2 s^-2
-cal calorie calories: 4184 g m^2 s^-2
-kcal: 4184000 g m^2 s^-2
-bar: 100000000 g m^-1 s^-2
-atm atmosphere atmospheres: 101325000 g m^-1 s^-2
-psi: 1 psi
-T tesla teslas: 1000 g s^-2 A^-1
-M molar: 1000 mol m^-3
-mph: 1397/3125 m s^-1
-kph kmh km/hr: 5/18 m s^-1
-knot knots: 463/900 m s^-1
-rpm: 1 rpm
-bit bits: 1 bit
-byte bytes B: 8 bit
-KB kB: 8000 bit
-MB: 8000000 bit
-GB: 8000000000 bit
-TB: 8000000000000 bit
-$ dollar dollars USD usd US$ buck bucks: 1 dollar
-cent cents ¢: 1/100 dollar
-€ euro euros EUR: 1 euro
-£ GBP sterling: 1 sterling
-¥ 元 yuan RMB CNY: 1 yuan
-yen JPY: 1 yen
-₹ rupee rupees Rs Rs. INR: 1 rupee
-₩ won KRW: 1 won
-米: 1 m
-厘米: 1/100 m
-千米 公里: 1000 m
-千克 公斤: 1000 g
-克: 1 g
-度: 1 angle
-小时: 3600 s
-分钟: 60 s
-秒: 1 s
-unit units: 1
-"""
-"""`names: size dimensions`."""
-
-_PREFIXES = {
+PREFIXES = {
     "k": ("k", "kilo", Fraction(1000)),
     "h": ("h", "hecto", Fraction(100)),
     "d": ("d", "deci", Fraction(1, 10)),
@@ -144,7 +45,10 @@ Measure = tuple[dict[str, int], Fraction]
 
 def _read_table() -> dict[str, Measure]:
     units: dict[str, Measure] = {}
-    for line in filter(None, (_SCALED + _UNSCALED).splitlines()):
+    lines = Path(__file__).with_name("units.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if line.startswith("#"):
+            continue
         names, _, measure = line.partition(":")
         measure, _, prefixes = measure.partition(":")
         size, *dimensions = measure.split()
@@ -153,7 +57,7 @@ def _read_table() -> dict[str, Measure]:
         for name in names.split():
             units[name] = (dims, Fraction(size))
         for prefix in prefixes.split():
-            letter, word, scale = _PREFIXES[prefix]
+            letter, word, scale = PREFIXES[prefix]
             for place, name in enumerate(names.split()):
                 units[(word if place else letter) + name] = (dims, Fraction(size) * scale)
     return units
