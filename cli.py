@@ -2,30 +2,26 @@
 
 import errno
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ovt.commands import curate, data, loop, train, verify
-from ovt.commands import data_diff as diff
-from ovt.commands import data_export as export
-from ovt.commands import data_hub as hub
-from ovt.commands import data_screen as similar
-from ovt.commands import data_stats as stats
-from ovt.commands import data_what_if as whatif
+from ovt.commands import curate, data, data_screen, data_share, loop, train, verify
 from ovt.commands import eval as evaluation
-from ovt.commands.options import HomePath, Json, Overrides
-from ovt.commands.terminal import console, print_json
+from ovt.commands.options import examples
+from ovt.commands.terminal import end_code, print_error, sigterm_stops_like_ctrl_c
 from ovt.core.errors import OvtError
-from ovt.core.home import Home
 
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 error, 2 usage or recipe, 3 budget reached, 4 gate failed, 130 interrupted, 143 terminated. "
+    "A command that ended with 3, 130 or 143 can be resumed: run it again."
+)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXIT_CODES)
 for group, parts in {
     "curate": (curate,),
-    "data": (data, stats, diff, whatif, similar, export, hub),
+    "data": (data, data_screen, data_share),
     "verify": (verify,),
     "train": (train,),
     "eval": (evaluation,),
@@ -35,63 +31,41 @@ for group, parts in {
     app.add_typer(first, name=group)
     for commands in others:
         first.add_typer(commands)
+app.command(epilog=examples("ovt doctor", "ovt doctor charts.toml"))(curate.doctor)
+
+
+def print_version(asked: bool) -> None:
+    if asked:
+        import ovt
+
+        print(f"ovt {ovt.__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def ovt() -> None:
-    """Turn image questions with known answers into verified reasoning data, and train on it."""
-
-
-@app.command()
-def doctor(
-    recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="Also try this recipe's endpoints.")] = None,
-    overrides: Overrides = None,
-    home: HomePath = None,
-    json: Json = False,
+def ovt_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=print_version, is_eager=True)
+    ] = False,
 ) -> None:
-    """Check versions, disk, GPU and token, and a recipe's endpoints by a round trip with an image."""
-    import asyncio
-
-    from ovt.curate.doctor import examine, examine_endpoints
-    from ovt.curate.recipe import load_recipe
-
-    findings = list(examine(Home.locate(home)))
-    if recipe:
-        findings += asyncio.run(examine_endpoints(load_recipe(recipe, overrides or ())))
-    if json:
-        print_json([vars(finding) for finding in findings])
-    else:
-        print_findings(findings)
-    if any(finding.status == "fail" for finding in findings):
-        raise typer.Exit(1)
-
-
-def print_findings(findings: list[Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from ovt.commands.views.tables import shown
-
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "check", "found", "what to do"):
-        view.add_column(column, overflow="fold")
-    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
-    for finding in findings:
-        status = Text(finding.status, colours[finding.status])
-        view.add_row(status, shown(finding.check), shown(finding.found), shown(finding.advice))
-    console().print(view)
+    """Turn image questions with known answers into verified reasoning data, and train on it."""
 
 
 def main() -> None:
     """The entry point: runs a command; a mistake that the user can fix becomes one line and an exit code."""
+    sigterm_stops_like_ctrl_c()
     try:
         app()
     except OvtError as error:
-        print(f"ovt: {error}", file=sys.stderr)
+        print_error(error)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in DISK_TROUBLE:
             raise
-        print(f"ovt: cannot write {error.filename or 'its output'}: {error.strerror}; free space, fix permissions, "
-              "or choose another place with --home", file=sys.stderr)  # fmt: skip
+        print_error(
+            f"cannot write {error.filename or 'its output'}: {error.strerror}; free space, fix permissions, "
+            "or choose another folder with --home"
+        )
         sys.exit(1)
+    except SystemExit as end:
+        sys.exit(end_code(end.code))

@@ -1,55 +1,54 @@
-"""`ovt curate`: build a dataset version, or look at what a build would ask."""
+"""`ovt curate`: build a dataset version, or look at what a build would ask. `ovt doctor`: whether it would work."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.commands.terminal import console, git_commit, print_built, print_json, rebuild_line, resumable
+from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath, examples
+from ovt.commands.terminal import git_commit, live, print_built, rebuild_line, report, resumable
 from ovt.core.home import Home
-
-if TYPE_CHECKING:
-    from ovt.curate.recipe import Recipe
-    from ovt.curate.run import Session
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
 
 
-@commands.command()
+@commands.command(
+    epilog=examples("ovt curate build charts.toml --dry-run", "ovt curate build charts.toml --limit 100 --max-usd 20")
+)
 def build(
     recipe: RecipePath,
     overrides: Overrides = None,
     limit: Limit = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked, and its price.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Build a dataset version; run the same line again to resume."""
-    from ovt.commands.panel import live_panel
+    """Build a dataset version; run the same command again to resume."""
+    from ovt.commands.views.curate import plan_table
     from ovt.core.progress import Progress
     from ovt.curate.build import build as run_build
     from ovt.curate.endpoints.budget import Budget
+    from ovt.curate.plan import plan
     from ovt.curate.recipe import load_recipe
     from ovt.curate.run import Session
 
     chosen, where = load_recipe(recipe, overrides or ()), Home.locate(home)
     if dry_run:
         with resumable():
-            print_plan(chosen, Session(where, limit=limit), json)
+            plans = [stage.as_dict() for stage in plan(chosen, Session(where, limit=limit))]
+        report(plans, json, plan_table)
         return
     progress = Progress()
-    with resumable(), live_panel(progress, console(stderr=True)):
-        again = rebuild_line("ovt curate build", recipe, overrides, limit)
+    with resumable(), live(progress):
+        again = rebuild_line("curate", "build", str(recipe), overrides=overrides, limit=limit)
         session = Session(where, Budget(max_usd, max_tokens), progress, limit, again, git_commit())
         version = run_build(chosen, session)
-    for note in progress.notes:
-        console(stderr=True).print(note, markup=False, soft_wrap=True, style="dim")
     print_built(version, json)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt curate preview charts.toml -n 1"))
 def preview(
     recipe: RecipePath,
     overrides: Overrides = None,
@@ -59,8 +58,8 @@ def preview(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Take three questions all the way, and show every prompt and reply."""
-    from ovt.commands.views.data import story_told
+    """Run a few questions through every stage and show all prompts and replies."""
+    from ovt.commands.views.why import stories_told
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.plan import preview as run_preview
     from ovt.curate.recipe import load_recipe
@@ -69,36 +68,25 @@ def preview(
     with resumable():
         session = Session(Home.locate(home), Budget(max_usd, max_tokens), limit=n)
         stories = run_preview(load_recipe(recipe, overrides or ()), session)
-    if json:
-        print_json(stories)
-        return
-    for story in stories:
-        console().rule()
-        console().print(story_told(story))
+    report(stories, json, stories_told)
 
 
-def print_plan(recipe: "Recipe", session: "Session", as_json: bool) -> None:
-    from rich.table import Table
+def doctor(
+    recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="Also try this recipe's endpoints.")] = None,
+    overrides: Overrides = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Check versions, disk, GPU and token, and try a recipe's endpoints with an image."""
+    import asyncio
 
-    from ovt.commands.views.tables import shown
-    from ovt.curate.plan import plan
+    from ovt.commands.views.curate import findings_table
+    from ovt.curate.doctor import examine, examine_endpoints
+    from ovt.curate.recipe import load_recipe
 
-    plans = [stage.as_dict() for stage in plan(recipe, session)]
-    if as_json:
-        print_json(plans)
-        return
-    view = Table("stage", "endpoint", box=None, pad_edge=False, header_style="dim")
-    for column in ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$"):
-        view.add_column(column, justify="right", overflow="fold")
-    for stage in plans:
-        view.add_row(*map(shown, plan_cells(stage)))
-    console().print(view)
-    print("Tokens and prices are upper estimates. Nothing was asked.")
-
-
-def plan_cells(stage: dict[str, Any]) -> list[str]:
-    """A stage's plan as a line: what no max_tokens bounds, and what has no price, is unknown."""
-    numbers = [f"{stage[name]:,}" for name in ("rows", "wanted", "answered", "calls", "prompt_tokens")]
-    reply = f"{stage['completion_tokens']:,}" if stage["bounded"] else "unknown"
-    is_priced = stage["bounded"] and stage["cost_usd"] is not None
-    return [stage["stage"], stage["endpoint"], *numbers, reply, f"{stage['cost_usd']:.2f}" if is_priced else "unknown"]
+    findings = list(examine(Home.locate(home)))
+    if recipe:
+        findings += asyncio.run(examine_endpoints(load_recipe(recipe, overrides or ())))
+    report([vars(finding) for finding in findings], json, findings_table)
+    if any(finding.status == "fail" for finding in findings):
+        raise typer.Exit(1)

@@ -1,12 +1,13 @@
-"""`ovt data`: look into dataset versions."""
+"""`ovt data`: look into dataset versions, and compare them with others and with what they might have been."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Ref
-from ovt.commands.terminal import console, print_json
+from ovt.commands.options import HomePath, Json, Overrides, Ref, RefA, RefB, Refs, examples
+from ovt.commands.terminal import console, git_commit, note, print_json, rebuild_line, report
 from ovt.core.home import Home
 
 
@@ -18,42 +19,40 @@ class Grouping(StrEnum):
     reason = "reason"
 
 
-commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions.")
+commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, check, compare and share them.")
 
 
-@commands.command("list")
+@commands.command("list", epilog=examples("ovt data list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the versions of this home."""
     from ovt.commands.views.data import version_list
-    from ovt.commands.views.tables import shown
     from ovt.curate.versions.profile import outline
     from ovt.curate.versions.read import list_versions
 
     there = Home.locate(home)
     versions, broken = list_versions(there)
-    outlines = [outline(version) for version in versions]
-    print_json(outlines) if json else console().print(version_list(outlines))
-    notes = broken or ([] if versions else [f"no versions in {there.versions}: `ovt curate build pocket` makes one"])
-    for line in notes:
-        console(stderr=True).print(shown(line, "red" if broken else ""), soft_wrap=True)
+    report([outline(version) for version in versions], json, version_list)
+    for line in broken:
+        note(line, "red")
+    if not versions and not broken:
+        note(f"no versions in {there.versions}: `ovt curate build pocket` makes one")
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data show charts", "ovt data show charts@v2 --json"))
 def show(ref: Ref, home: HomePath = None, json: Json = False) -> None:
     """Show what a version is, where it comes from and what it holds."""
     from ovt.commands.views.data import description
     from ovt.curate.reports.show import describe
     from ovt.curate.versions.read import open_version
 
-    about = describe(open_version(ref, Home.locate(home)))
-    print_json(about) if json else console().print(description(about))
+    report(describe(open_version(ref, Home.locate(home))), json, description)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data head charts -n 1 --split rl"))
 def head(
     ref: Ref,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 3,
-    split: Annotated[str | None, typer.Option(help="sft or rl; default: both.")] = None,
+    split: Annotated[str | None, typer.Option(help="sft or rl [default: both].")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -62,21 +61,20 @@ def head(
     from ovt.curate.reports.show import head as first_rows
     from ovt.curate.versions.read import open_version
 
-    shown = first_rows(open_version(ref, Home.locate(home)), split, rows)
-    print_json(shown) if json else console().print(rows_head(shown))
+    report(first_rows(open_version(ref, Home.locate(home)), split, rows), json, rows_head)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data why charts 1f0c2d3e", 'ovt data why charts@v1 charts@v2 "how many bars"'))
 def why(
-    refs: Annotated[list[str], typer.Argument(metavar="NAME", help="One version or several: name, name@v3, …")],
+    refs: Refs,
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="A question's or sample's id, the start of one, or a text in it.")
+        str, typer.Argument(metavar="ID", help="A question's or sample's id or the start of one, or a text in it.")
     ],
     text: Annotated[bool, typer.Option("--text", help="Search for a text, even if it could be an id.")] = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Tell the story of a question or a sample, kept or dropped: prompts, replies, verdicts, decisions."""
+    """Tell the story of a question or sample, kept or dropped: prompts, replies, verdicts, decisions."""
     from ovt.commands.views.why import told
     from ovt.curate.reports.why import look_up
     from ovt.curate.versions.read import open_version
@@ -89,17 +87,107 @@ def why(
         console().print(told(found))
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data funnel charts --by reason"))
 def funnel(
     ref: Ref,
-    by: Annotated[Grouping, typer.Option("--by", help="What the counts are told apart by.")] = Grouping.stage,
+    by: Annotated[Grouping, typer.Option("--by", help="What to count by.")] = Grouping.stage,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show what each stage got, dropped and passed on, and why; by stage, by source or by reason."""
+    """Show how many rows each stage got, dropped and passed on, and why; by stage, source or reason."""
     from ovt.commands.views.tables import told
-    from ovt.curate.reports.funnel import report
+    from ovt.curate.reports.funnel import report as count
     from ovt.curate.versions.read import open_version
 
-    found = report(open_version(ref, Home.locate(home)), by.value)
-    print_json(found.data) if json else console().print(told(found))
+    found = count(open_version(ref, Home.locate(home)), by.value)
+    report(found.data if json else found, json, told)
+
+
+@commands.command(epilog=examples("ovt data stats charts --plot charts.png", "ovt data stats charts@v1 charts@v2"))
+def stats(
+    refs: Refs,
+    plot: Annotated[
+        list[Path] | None, typer.Option("--plot", metavar="FILE", help="Also draw it: FILE.png, FILE.svg or FILE.html.")
+    ] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show lengths, pass rates, answers, behaviours and cost of a version, or of several side by side."""
+    from ovt.curate.versions.profile import profile
+    from ovt.curate.versions.read import open_version
+
+    there = Home.locate(home)
+    profiles = [profile(open_version(ref, there)) for ref in refs]
+    for path in plot or ():
+        from ovt.curate.reports.plots import write_plot
+
+        write_plot(profiles, path)
+    from ovt.commands.views.stats import profiles_shown
+
+    report(profiles, json, profiles_shown)
+
+
+@commands.command(epilog=examples("ovt data diff charts@v1 charts@v2", "ovt data diff charts@v1 charts@v2 --rows -n 2"))
+def diff(
+    a: RefA,
+    b: RefB,
+    rows: Annotated[bool, typer.Option("--rows", help="Also show rows and how their texts differ.")] = False,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many rows of each kind of change.")] = 5,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page with plots and rows.")] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show which rows two versions share, which were added, removed or changed, and how the data drifted."""
+    from ovt.curate.reports.diff.diff import compare, open_side
+    from ovt.curate.reports.diff.examples import examples as pick
+
+    there = Home.locate(home)
+    found = compare(open_side(a, there), open_side(b, there))
+    if html:
+        from ovt.curate.reports.diff.page import write_page
+
+        write_page(found, html, limit)
+    picked = pick(found, limit) if rows else []
+    if json:
+        print_json(found.about | ({"examples": picked} if rows else {}))
+        return
+    from ovt.commands.views.diff import rows_shown, summary
+
+    screen = console()
+    screen.print(summary(found.about, screen))
+    if rows:
+        screen.print(rows_shown(picked, bool(screen.color_system)))
+
+
+@commands.command(
+    "what-if",
+    epilog=examples(
+        "ovt data what-if charts --set filter.length.max_words=300",
+        "ovt data what-if charts --reverify --save-as charts-again",
+    ),
+)
+def what_if(
+    ref: Ref,
+    overrides: Overrides = None,
+    reverify: Annotated[bool, typer.Option("--reverify", help="Judge every answer again with this verifier.")] = False,
+    rows: Annotated[int, typer.Option("-n", "--examples", min=0, help="Rows to show of each kind of change.")] = 1,
+    save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Save the result as a version.")] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Show a version's funnel and rows under other settings, from the stored replies; no model is asked."""
+    from ovt.curate.reports.what_if import Saving
+    from ovt.curate.reports.what_if import what_if as decide_again
+    from ovt.curate.versions.read import open_version
+
+    there = Home.locate(home)
+    version = open_version(ref, there)
+    saving = None
+    if save_as is not None:
+        options = {"overrides": overrides, "reverify": reverify, "save_as": save_as}
+        again = rebuild_line("data", "what-if", version.manifest.hash_ref, **options)
+        saving = Saving(save_as, there, again, git_commit())
+    about = decide_again(version, overrides or (), judge_again=reverify, examples=rows, saving=saving)
+    from ovt.commands.views.what_if import told
+
+    report(about, json, lambda about: told(about, bool(console().color_system)))

@@ -1,12 +1,13 @@
-"""`ovt data lint`, `dedup` and `decontam`: questions with faults, asked twice, or in a benchmark."""
+"""`ovt data lint`, `dedup` and `decontam`: questions that are faulty, asked twice, or in a benchmark."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Limit, Overrides
-from ovt.commands.terminal import console, print_json
+from ovt.commands.options import HomePath, Json, Limit, Overrides, Strict, examples
+from ovt.commands.terminal import console, note, print_json, say
+from ovt.core.errors import GateFailed
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
@@ -17,44 +18,44 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-GATE_FAILED = 4
 WHAT = "A version, a recipe or a source: charts@v2, charts.toml, data/charts.jsonl, hf://you/charts."
 What = Annotated[str, typer.Argument(metavar="NAME|RECIPE|SOURCE", help=WHAT)]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 4 where something is found.")]
-Examples = Annotated[int, typer.Option("--examples", min=0, help="How many examples to show.")]
-MaxBits = Annotated[int, typer.Option(min=0, max=48, help="How far two images' hashes may be apart, of 576 bits.")]
-MaxColour = Annotated[int, typer.Option(min=0, max=255, help="How far the mean colours of their fields may be apart.")]
-MinSimilarity = Annotated[float, typer.Option(min=0.01, max=1, help="How alike two questions must be; 1: equal words.")]
+Shown = Annotated[int, typer.Option("--examples", min=0, help="How many examples to show.")]
+MaxBits = Annotated[int, typer.Option(min=0, max=48, help="Bits that two images' hashes may differ in, of 576.")]
+MaxColour = Annotated[int, typer.Option(min=0, max=255, help="How much the mean colours of their tiles may differ.")]
+MinSimilarity = Annotated[
+    float, typer.Option(min=0.01, max=1, help="How similar two questions must be; 1: the same words.")
+]
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data lint charts.toml", "ovt data lint data/charts.jsonl --strict"))
 def lint(
     what: What,
     overrides: Overrides = None,
     limit: Limit = None,
-    examples: Examples = 2,
+    most: Shown = 2,
     strict: Strict = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Find what is wrong with questions: golds, images, duplicates, leaks, tags, contradictions."""
-    from ovt.commands.views.screen import lint_table
+    """Find faulty questions: golds, images, duplicates, leaks, tags, contradictions."""
+    from ovt.commands.views.curate import lint_table
     from ovt.curate.reports.lint import lint as find
     from ovt.curate.screen.dedup import DedupSection
 
     place = Home.locate(home)
     asked = read(what, place, overrides, limit)
-    found = find(asked, place, DedupSection(), examples)
+    found = find(asked, place, DedupSection(), most)
     if json:
         about = {"name": asked.name, "questions": len(asked.table)}
         print_json(about | {"findings": [one.as_dict() for one in found]})
     else:
         console().print(lint_table(asked.name, len(asked.table), found))
     if strict and found:
-        raise typer.Exit(GATE_FAILED)
+        raise typer.Exit(GateFailed.exit_code)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt data dedup hf://you/charts --min-similarity 0.9"))
 def dedup(
     what: What,
     max_bits: MaxBits = 24,
@@ -62,12 +63,12 @@ def dedup(
     min_similarity: MinSimilarity = 0.8,
     overrides: Overrides = None,
     limit: Limit = None,
-    examples: Examples = 10,
+    most: Shown = 10,
     strict: Strict = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Find questions that ask the same about the same picture; [dedup] in a recipe drops them."""
+    """Find questions that ask the same about the same image; [dedup] in a recipe drops them."""
     from ovt.curate.screen import dedup as stage
     from ovt.curate.screen.image_hashes import pictures_in
 
@@ -75,30 +76,37 @@ def dedup(
     asked = read(what, place, overrides, limit)
     section = stage.DedupSection(max_bits=max_bits, max_colour=max_colour, min_similarity=min_similarity)
     _, _, found = stage.run(asked.table, pictures_in(asked.table, place), section)
-    report(asked, found, examples, {"ask what an earlier one asks": len(found)}, json)
+    print_found(asked, found, most, {"ask what an earlier one asks": len(found)}, json)
     if strict and len(found):
-        raise typer.Exit(GATE_FAILED)
+        raise typer.Exit(GateFailed.exit_code)
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "ovt data decontam charts --against mathvista.pack",
+        "ovt data decontam --against hf://AI4Math/MathVista --save-pack mathvista.pack",
+    )
+)
 def decontam(
     what: Annotated[str | None, typer.Argument(metavar="[NAME|RECIPE|SOURCE]", help=WHAT)] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="A benchmark: a hash pack, a version, or a source's path. Repeatable.")
+        list[str] | None, typer.Option(help="A benchmark: a hash pack, a version or a source. Repeatable.")
     ] = None,
     save_pack: Annotated[Path | None, typer.Option(help="Write the benchmark's hashes to this file.")] = None,
     max_bits: MaxBits = 24,
     max_colour: MaxColour = 16,
-    max_repeats: Annotated[int, typer.Option(min=1, help="13 words that more have are a template, and no sign.")] = 10,
-    min_words: Annotated[int, typer.Option(min=1, max=13, help="Shorter texts are never looked up.")] = 8,
+    max_repeats: Annotated[
+        int, typer.Option(min=1, help="13 words that more questions share are a template and do not count.")
+    ] = 10,
+    min_words: Annotated[int, typer.Option(min=1, max=13, help="Shorter texts are not compared.")] = 8,
     overrides: Overrides = None,
     limit: Limit = None,
-    examples: Examples = 10,
+    most: Shown = 10,
     strict: Strict = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Find questions that are in a benchmark, by image and by text; [decontam] in a recipe drops them."""
+    """Find questions that are in a benchmark, by image and text; [decontam] in a recipe drops them."""
     from ovt.core.errors import RecipeError
     from ovt.curate.questions import source_at
     from ovt.curate.screen import decontam as stage
@@ -108,12 +116,12 @@ def decontam(
 
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
-        raise RecipeError("give --against BENCHMARK, and questions to compare with it or --save-pack FILE (of one)")
-    own = overrides if not what else None  # without questions they speak of the benchmark
+        raise RecipeError("give --against BENCHMARK, and questions to compare or --save-pack FILE (for one benchmark)")
+    own = overrides if not what else None  # without questions they are about the benchmark
     packs = [open_benchmark(source_at(one, own) if own else one, place) for one in against]
     if save_pack:
         write_pack(packs[0], save_pack)
-        console(stderr=True).print(f"{save_pack}: {items_note(packs[0])}", markup=False, soft_wrap=True)
+        note(f"{save_pack}: {items_note(packs[0])}")
     if not what:
         return
     asked = read(what, place, overrides, limit)
@@ -126,19 +134,18 @@ def decontam(
     )
     _, _, found = stage.run(asked.table, pictures_in(asked.table, place), packs, section)
     counted = {f"in {pack.name}, of {pack.items:,} items": in_pack(found, pack) for pack in packs}
-    report(asked, found, examples, counted, json)
+    print_found(asked, found, most, counted, json)
     if strict and len(found):
-        raise typer.Exit(GATE_FAILED)
+        raise typer.Exit(GateFailed.exit_code)
 
 
 def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) -> "Questions":
-    """The questions; a line says how many of a version's cannot be looked at."""
+    """The questions; a note says how many of a version's cannot be checked."""
     from ovt.curate.questions import read_questions
 
     asked = read_questions(what, home, overrides or (), limit)
     if asked.unseen:
-        line = f"{asked.name}: {asked.unseen:,} dropped questions are not looked at: their images are not here"
-        console(stderr=True).print(line, markup=False, soft_wrap=True)
+        note(f"{asked.name}: {asked.unseen:,} dropped questions are not checked: their images are not here")
     return asked
 
 
@@ -147,14 +154,15 @@ def in_pack(found: "pl.DataFrame", pack: "Pack") -> int:
     return int(found["detail"].str.starts_with(f"{pack.name} item ").sum())
 
 
-def report(asked: "Questions", found: "pl.DataFrame", examples: int, counted: dict[str, int], as_json: bool) -> None:
+def print_found(asked: "Questions", found: "pl.DataFrame", most: int, counted: dict[str, int], as_json: bool) -> None:
     """Decisions that would be taken: some of them, and a line with the counts."""
-    from ovt.commands.views.screen import decision_rows, decision_table
+    from ovt.commands.views.curate import decision_table
 
     if as_json:
-        print_json({"name": asked.name, "questions": len(asked.table), "found": decision_rows(found)})
+        decisions = found.select("id", "reason", "detail").to_dicts()
+        print_json({"name": asked.name, "questions": len(asked.table), "found": decisions})
         return
-    if len(found) and examples:
-        console().print(decision_table(found, examples))
+    if len(found) and most:
+        console().print(decision_table(found, most))
     counts = "; ".join(f"{count:,} {what}" for what, count in counted.items())
-    console().print(f"{asked.name}: {len(asked.table):,} questions: {counts}", markup=False, soft_wrap=True)
+    say(f"{asked.name}: {len(asked.table):,} questions: {counts}")

@@ -1,15 +1,15 @@
-"""`ovt eval`: answer held-out questions with a model, and compare what came out."""
+"""`ovt eval`: answer held-out questions with a model, and compare the scores."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd
-from ovt.commands.terminal import console, print_json, resumable
+from ovt.commands.options import EvalRefs, HomePath, Json, Limit, MaxTokens, MaxUsd, examples
+from ovt.commands.terminal import live, note, print_json, report, resumable
 from ovt.core.home import Home
 
-commands = typer.Typer(no_args_is_help=True, help="Answer held-out questions with a model, and compare.")
+commands = typer.Typer(no_args_is_help=True, help="Answer held-out questions with a model, and compare the scores.")
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="pocket, a run, a folder, or a server's URL (…/v1).")]
 Questions = Annotated[
@@ -17,20 +17,26 @@ Questions = Annotated[
     typer.Argument(metavar="QUESTIONS", help="A question set or recipe (TOML), a loop's recipe, or a source's path."),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="The evaluation's name [default: MODEL-QUESTIONS].")]
-Served = Annotated[str | None, typer.Option("--served-as", help="The name by which the server at the URL knows it.")]
+Served = Annotated[str | None, typer.Option("--served-as", help="The model's name on the server at the URL.")]
 Revision = Annotated[
     str | None,
     typer.Option(
-        "--revision", help="Which weights the server has, in any words: else replies kept of that name are taken."
+        "--revision",
+        help="Which weights the server has, in any words; without it, stored replies of that name count.",
     ),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the question set, such as k.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the question set, such as k. Repeatable."),
 ]
-Evaluations = Annotated[list[str], typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.")]
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "ovt eval run charts-sft held-out.toml",
+        "ovt eval run http://127.0.0.1:8000/v1 held-out.toml --served-as qwen2.5-vl-7b --limit 500",
+    )
+)
 def run(
     model: Model,
     questions: Questions,
@@ -44,8 +50,7 @@ def run(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Answer a question set with a model, greedily unless it says otherwise; run the same line again to resume."""
-    from ovt.commands.panel import live_panel
+    """Answer a question set with a model, greedily unless it says otherwise; run the same command again to resume."""
     from ovt.commands.views.eval import scores_shown
     from ovt.core.progress import Progress
     from ovt.curate.endpoints.budget import Budget
@@ -56,16 +61,16 @@ def run(
 
     where, progress = Home.locate(home), Progress()
     chosen = load_question_set(questions, overrides or ())
-    with resumable(), live_panel(progress, console(stderr=True)):
+    with resumable(), live(progress):
         session = Session(where, Budget(max_usd, max_tokens), progress, limit)
         imported = import_questions(chosen.sources, session).questions
         endpoint = model_endpoint(model, served_as, revision, where)
         title = name or default_name(model, served_as, chosen.name)
         done = evaluate(title, imported, endpoint, chosen.settings, session)
-    print_json(done.model_dump(mode="json")) if json else console().print(scores_shown(done))
+    report(done.model_dump(mode="json") if json else done, json, scores_shown)
 
 
-@commands.command("list")
+@commands.command("list", epilog=examples("ovt eval list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the evaluations of this home."""
     from ovt.commands.views.eval import evaluations_shown
@@ -73,11 +78,11 @@ def list_(home: HomePath = None, json: Json = False) -> None:
 
     where = Home.locate(home)
     done = [open_evaluation(name, where) for name in evaluation_names(where)]
-    print_json([one.model_dump(mode="json") for one in done]) if json else console().print(evaluations_shown(done))
+    report([one.model_dump(mode="json") for one in done] if json else done, json, evaluations_shown)
 
 
-@commands.command()
-def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> None:
+@commands.command(epilog=examples("ovt eval compare base-held-out charts-sft-held-out"))
+def compare(names: EvalRefs, home: HomePath = None, json: Json = False) -> None:
     """Compare evaluations with the first of them, paired by question."""
     from ovt.commands.views.eval import evaluations_shown
     from ovt.evaluate.evaluate import open_evaluation, read_answers
@@ -92,9 +97,9 @@ def compare(names: Evaluations, home: HomePath = None, json: Json = False) -> No
         print_json([{**one.model_dump(mode="json"), "against_first": gain._asdict()} for one, gain in rows])
         return
     told = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
-    console().print(evaluations_shown(done, {f"against {names[0]}": ["", *told]}))
+    report(done, False, lambda done: evaluations_shown(done, {f"against {names[0]}": ["", *told]}))
     if len({one.asked.questions_hash for one in done}) > 1:
-        print("Not all were asked the same questions: each is compared with the first on those that both answered.")
+        note("Not all were asked the same questions: each is compared with the first on those that both answered.")
 
 
 def default_name(model: str, served_as: str | None, questions: str) -> str:

@@ -1,4 +1,4 @@
-"""`ovt loop`: every iteration of data, SFT, RL and evaluation by one command, and how far it is."""
+"""`ovt loop`: every iteration of data, SFT, RL and evaluation with one command, and how far it is."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ovt.commands.options import HomePath, Json, MaxTokens, MaxUsd, Overrides, RecipePath
-from ovt.commands.terminal import console, git_commit, print_json, rebuild_line, resumable
+from ovt.commands.options import (
+    HomePath,
+    Json,
+    LoopName,
+    LoopRef,
+    MaxTokens,
+    MaxUsd,
+    Overrides,
+    RecipePath,
+    examples,
+)
+from ovt.commands.terminal import git_commit, live, note, print_json, rebuild_line, report, resumable, say
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
@@ -17,10 +27,8 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, help="Run every iteration of data, SFT, RL and evaluation.")
 
-LoopName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The loop's name; none: list them.")]
 
-
-@commands.command()
+@commands.command(epilog=examples("ovt loop run pocket-loop --dry-run", "ovt loop run charts-loop.toml --max-usd 200"))
 def run(
     recipe: RecipePath,
     overrides: Overrides = None,
@@ -34,7 +42,7 @@ def run(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Run a loop; run the same line again to resume (exit code 4 if an iteration fails its gate)."""
+    """Run a loop; run the same command again to resume (exit code 4 if an iteration fails its gate)."""
     from ovt.commands.train import training
     from ovt.train.loop.recipe import load_loop
 
@@ -51,33 +59,37 @@ def run(
         tools = Tools(
             budget=Budget(max_usd, max_tokens),
             git_commit=git_commit(),
-            rebuild=rebuild_line("ovt loop run", recipe, overrides),
+            rebuild=rebuild_line("loop", "run", str(recipe), overrides=overrides),
             launch=Launch(accelerate, processes) if accelerate else None,
             watch=watch,
-            say=say,
+            say=lambda line: note(line, "bold"),
         )
-        with resumable(), terminated_as_interrupted():
+        with resumable():
             run_loop(chosen, Home.locate(home), tools)
     status(chosen.name, home, json)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt loop status", "ovt loop status charts-loop"))
 def status(name: LoopName = None, home: HomePath = None, json: Json = False) -> None:
-    """Show the tree of a loop: each step, its state and its numbers."""
+    """Show a loop's steps as a tree: the state and the numbers of each."""
     from ovt.commands.views.loop import status_tree
     from ovt.train.loop.steps import loop_names, read_status
 
     where = Home.locate(home)
     if name is None:
         names = loop_names(where)
-        print_json(names) if json else print("\n".join(names) or f"no loops under {where.loops} yet")
+        if json:
+            print_json(names)
+        elif names:
+            say(*names)
+        else:
+            note(f"no loops in {where.loops} yet")
         return
-    found = read_status(name, where)
-    print_json(found) if json else console().print(status_tree(found))
+    report(read_status(name, where), json, status_tree)
 
 
-@commands.command()
-def plot(name: Annotated[str, typer.Argument(metavar="NAME", help="The loop's name.")], home: HomePath = None) -> None:
+@commands.command(epilog=examples("ovt loop plot charts-loop"))
+def plot(name: LoopRef, home: HomePath = None) -> None:
     """Draw accuracy, length and behaviours by step, as PNG and SVG."""
     from pathlib import Path
 
@@ -87,8 +99,7 @@ def plot(name: Annotated[str, typer.Argument(metavar="NAME", help="The loop's na
     found = read_status(name, Home.locate(home))
     done = [step for step in found["steps"] if step["kind"] == "eval" and step["status"] == "done"]
     rows = [{"label": step["name"].removeprefix("eval-"), **step["numbers"]} for step in done]
-    for path in plot_loop(name, rows, Path(found["folder"]) / "plots"):
-        print(path)
+    say(*plot_loop(name, rows, Path(found["folder"]) / "plots"))
 
 
 def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
@@ -99,34 +110,11 @@ def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
     if as_json:
         print_json([{**vars(step), "title": step.title} for step in steps])
         return
-    for step in steps:
-        print(f"{step.name:<14} {step.title}")
-    print("Nothing was run.")
-
-
-@contextmanager
-def terminated_as_interrupted() -> Generator[None]:
-    """Lets SIGTERM end the block as Ctrl-C does: it stops its server and prints the line that resumes it."""
-    import signal
-
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def say(line: str) -> None:
-    console(stderr=True).print(line, markup=False, soft_wrap=True, style="bold")
+    say(*(f"{step.name:<14} {step.title}" for step in steps), "Nothing was run.")
 
 
 @contextmanager
 def watch(step: "Step", progress: "Progress") -> Generator[Any]:
     """The live panel of a step that asks models, and what it noted."""
-    from ovt.commands.panel import live_panel
-
-    screen = console(stderr=True)
-    with live_panel(progress, screen):
+    with live(progress):
         yield
-    for note in progress.notes:
-        screen.print(note, markup=False, soft_wrap=True, style="dim")

@@ -1,18 +1,90 @@
-"""The options that several commands take, each declared once."""
+"""The options that several commands take, each declared once; what a shell completes; examples for `--help`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key.")]
+from ovt.core.home import Home
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's `--help`; a test parses every line."""
+    return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _names_in(folder: str) -> Callable[[typer.Context, str], list[str]]:
+    """Completes what has a folder of its own in a folder of the home, such as runs."""
+
+    def complete(context: typer.Context, incomplete: str) -> list[str]:
+        there = getattr(Home.locate(context.params.get("home")), folder)
+        return sorted(path.name for path in there.glob(f"{incomplete}*") if path.is_dir())
+
+    return complete
+
+
+def _versions(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes versions: their names, and after an @ their numbers."""
+    name, at, _ = incomplete.partition("@")
+    there = Home.locate(context.params.get("home")).versions
+    manifests = there.glob(f"{name}{'' if at else '*'}/v*/manifest.json")
+    found = {(path.parent.parent.name, path.parent.name) for path in manifests}
+    return sorted({f"{name}@{number}" if at else name for name, number in found})
+
+
+def _recipes(incomplete: str) -> list[str]:
+    """Completes the names of shipped recipes; files are what the shell itself completes."""
+    return sorted(path.stem for path in Path(__file__, "../../recipes").resolve().glob(f"{incomplete}*.toml"))
+
+
+REF = "name, name@v3, name@HASH or a folder."
+Ref = Annotated[str, typer.Argument(metavar="NAME", help=REF, autocompletion=_versions)]
+Refs = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help=f"One version or more: {REF}", autocompletion=_versions)
+]
+RefA = Annotated[str, typer.Argument(metavar="A", help=f"The older version: {REF}", autocompletion=_versions)]
+RefB = Annotated[str, typer.Argument(metavar="B", help="The newer version.", autocompletion=_versions)]
+DataRef = Annotated[
+    str,
+    typer.Argument(metavar="REF", help="name, name@v3, a version's folder or a Hub id.", autocompletion=_versions),
+]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.", autocompletion=_names_in("runs"))]
+EvalRefs = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.", autocompletion=_names_in("evals")),
+]
+LoopName = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="The loop's name; without it: list them.", autocompletion=_names_in("loops")),
+]
+LoopRef = Annotated[str, typer.Argument(metavar="NAME", help="The loop's name.", autocompletion=_names_in("loops"))]
+
+RecipePath = Annotated[
+    Path,
+    typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.", autocompletion=_recipes),
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable.")
+]
 HomePath = Annotated[
-    Path | None, typer.Option("--home", help="Where replies, images and versions are [$OVT_HOME, else ./ovt-home].")
+    Path | None, typer.Option("--home", help="Where replies, images and versions are kept [$OVT_HOME or ./ovt-home].")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take at most this many questions.")]
-MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Look at this many samples at most.")]
-MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this in this run (then exit code 3).")]
-MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run.")]
-Ref = Annotated[str, typer.Argument(metavar="NAME", help="name, name@v3, name@HASH or a folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Look at no more than this many samples.")]
+MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this much in this run (exit code 3).")]
+MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run (exit code 3).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 4 if anything is found.")]
+
+Repo = Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub.")]
+Tag = Annotated[str | None, typer.Option("--tag", help="The revision's name [v3 for name@v3; a run's name].")]
+Private = Annotated[bool, typer.Option("--private", help="Make a new repository private.")]
+CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing to main.")]
+DryPush = Annotated[bool, typer.Option("--dry-run", help="Check everything and list files and sizes; send nothing.")]
+NotSecret = Annotated[
+    list[str] | None, typer.Option("--not-secret", metavar="MARK", help="Mark a reported finding as not a secret.")
+]
+MayShare = Annotated[
+    list[str] | None, typer.Option("--may-share", metavar="SOURCE", help="You have the right to share this source.")
+]

@@ -1,34 +1,28 @@
-"""What commands share: the console, JSON, pairs, a built version, how to go on after a stop, how to do it
-again, and git's commit."""
+"""What a command has to say: its result on stdout, everything else on stderr, and how it ends.
 
+`report` and `say` give the result, `note` whatever a person should know beside it, `live` shows the work under way.
+"""
+
+import os
 import shlex
+import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ovt.core.errors import INTERRUPTED, BudgetReached
+from ovt.core.errors import INTERRUPTED, TERMINATED, BudgetReached, Terminated
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
+    from ovt.core.progress import Progress
     from ovt.curate.versions.read import Version
 
-
-@contextmanager
-def resumable() -> Generator[None]:
-    """Where the block is stopped by Ctrl-C or by the budget, say how to go on."""
-    again = f"everything answered is kept; go on with: {shlex.join(['ovt', *sys.argv[1:]])}"
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"ovt: interrupted; {again}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
-    except BudgetReached as error:
-        raise BudgetReached(f"{error}; {again}") from error
+_terminated: list[int] = []  # signals other than Ctrl-C that asked this process to end
 
 
 def console(stderr: bool = False) -> "Console":
@@ -37,27 +31,81 @@ def console(stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False)
 
 
-def print_json(value: Any) -> None:
+def report(about: Any, as_json: bool, view: "Callable[[Any], RenderableType]") -> None:
+    """The result: as JSON for machines, or as `view` draws it."""
+    if as_json:
+        print_json(about)
+    else:
+        console().print(view(about))
+
+
+def print_json(about: Any) -> None:
     import json
 
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(json.dumps(about, ensure_ascii=False, indent=2))
 
 
-def print_pairs(pairs: dict[str, Any]) -> None:
-    """One "name  value" line per pair that has a value; without control characters."""
+def say(*lines: object) -> None:
+    """Lines of the result that are never wrapped, such as paths to copy."""
     from ovt.core.text import plain
 
-    width = max(map(len, pairs))
-    for name, value in pairs.items():
-        if value not in (None, ""):
-            print(f"{name:<{width}}  {plain(str(value))}")
+    for line in lines:
+        print(plain(str(line)))
 
 
-def rebuild_line(command: str, recipe: Path, overrides: list[str] | None, limit: int | None = None) -> str:
-    """The command line that makes the same versions again, wherever it runs; command: such as "ovt curate build"."""
-    options = [part for override in overrides or () for part in ("--set", override)]
-    options += ["--limit", str(limit)] if limit else []
-    return shlex.join([*command.split(), str(recipe), *options])
+def note(line: str, style: str = "") -> None:
+    """A line on stderr: what is not the result, and is not an error either."""
+    from ovt.commands.views.tables import shown
+
+    console(stderr=True).print(shown(line, style), soft_wrap=True)
+
+
+@contextmanager
+def live(progress: "Progress") -> Generator[None]:
+    """The live panel on stderr while the block runs, and then what was noted meanwhile."""
+    from ovt.commands.panel import live_panel
+
+    with live_panel(progress, console(stderr=True)):
+        yield
+    for line in progress.notes:
+        note(line, "dim")
+
+
+def print_built(version: "Version", as_json: bool) -> None:
+    """The closing summary: the funnel, the version, and the next command."""
+    from rich.padding import Padding
+
+    from ovt.commands.views.tables import view
+    from ovt.curate.reports.funnel import stage_table
+    from ovt.curate.versions.profile import outline
+
+    about = outline(version)
+    funnel = [row.model_dump() for row in version.manifest.funnel]
+    report(about, as_json, lambda _: Padding(view(stage_table(funnel)), (1, 0)))
+    if not as_json:
+        say(
+            f"{version.ref}  {about['sft']:,} rows to train on, {about['rl']:,} for RL",
+            f"folder: {about['path']}",
+            f"next:   ovt data head {version.ref}",
+        )
+
+
+def this_command() -> str:
+    """The line that was typed, to be copied."""
+    return shlex.join(["ovt", *sys.argv[1:]])
+
+
+def rebuild_line(*command: str, overrides: list[str] | None = None, **options: object) -> str:
+    """The command line that makes the same versions again, wherever it runs.
+
+    >>> rebuild_line("curate", "build", "charts.toml", overrides=["reason.k=8"], limit=100)
+    'ovt curate build charts.toml --set reason.k=8 --limit 100'
+    """
+    words = [part for override in overrides or () for part in ("--set", override)]
+    for name, value in options.items():
+        if value not in (None, False):
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(["ovt", *command, *words])
 
 
 def git_commit() -> str | None:
@@ -71,20 +119,51 @@ def git_commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def print_built(version: "Version", as_json: bool) -> None:
-    """The closing summary: the funnel, the version, and the command to go on with."""
-    from rich.padding import Padding
+@contextmanager
+def resumable(kept: str = "everything answered is kept") -> Generator[None]:
+    """Where the block is stopped by a signal or by the budget, says how to resume."""
+    again = f"{kept}; resume with: {this_command()}"
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(stopped(stop, again)) from None
+    except BudgetReached as error:
+        raise BudgetReached(f"{error}; {again}") from error
 
-    from ovt.commands.views.tables import view
-    from ovt.curate.reports.funnel import stage_table
-    from ovt.curate.versions.profile import outline
 
-    about = outline(version)
-    if as_json:
-        print_json(about)
-        return
-    screen = console()
-    screen.print(Padding(view(stage_table([row.model_dump() for row in version.manifest.funnel])), (1, 0)))
-    screen.print(f"[bold]{version.ref}[/]  {about['sft']:,} rows to train on, {about['rl']:,} for RL", soft_wrap=True)
-    screen.print(f"folder: {about['path']}", soft_wrap=True, markup=False)
-    screen.print(f"next:   ovt data head {version.ref}", soft_wrap=True, markup=False)
+def stopped(stop: KeyboardInterrupt, what_now: str = "") -> int:
+    """Says that the command was stopped, and what is left to do; returns the exit code."""
+    word, code = (
+        ("terminated", TERMINATED) if _terminated or isinstance(stop, Terminated) else ("interrupted", INTERRUPTED)
+    )
+    print_error(f"{word}; {what_now}" if what_now else word)
+    return code
+
+
+def end_code(code: "int | str | None") -> "int | str | None":
+    """The exit code of a command, whoever came to it: one that SIGTERM stopped is not called interrupted."""
+    return TERMINATED if _terminated and code == INTERRUPTED else code
+
+
+def print_error(line: object) -> None:
+    """One line on stderr, without control characters."""
+    from ovt.core.text import plain
+
+    print(f"ovt: {' '.join(plain(str(line)).split())}", file=sys.stderr)
+
+
+def sigterm_stops_like_ctrl_c() -> None:
+    """Schedulers and container runtimes send SIGTERM: it takes the way of Ctrl-C, event loops included."""
+    owner = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a forked worker, which nobody waits for
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        _terminated.append(number)
+        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.SIG_DFL, None):  # a script's background job
+            raise Terminated
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,6 +1,5 @@
 """`ovt train`: train a model on a dataset version; look at what it will read before, and at runs after."""
 
-import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,10 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from ovt.commands.data_hub import CreatePr, NotSecret, Private, Repo, Tag, send
-from ovt.commands.data_hub import DryRun as DryPush
-from ovt.commands.options import HomePath, Json, Overrides
-from ovt.commands.terminal import INTERRUPTED, console, git_commit, print_built, print_json
+from ovt.commands.data_share import send
+from ovt.commands.options import (
+    CreatePr,
+    DataRef,
+    DryPush,
+    HomePath,
+    Json,
+    NotSecret,
+    Overrides,
+    Private,
+    Repo,
+    RunRef,
+    Tag,
+    examples,
+)
+from ovt.commands.terminal import git_commit, print_built, rebuild_line, report, resumable, say, this_command
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 
@@ -26,7 +37,6 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True, help="Train a model on a dataset version.")
 
-Version = Annotated[str, typer.Argument(metavar="REF", help="name, name@v3, a version's folder or a Hub id.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="pocket, a run's name, a folder or a Hub id.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]
 RunName = Annotated[str | None, typer.Option("--name", help="The run's name [default: from the version's].")]
@@ -35,13 +45,17 @@ Accelerate = Annotated[
     str | None, typer.Option("--accelerate", metavar="CONFIG", help="Many devices: fsdp, zero3 or an accelerate file.")
 ]
 Processes = Annotated[int | None, typer.Option(min=1, help="With --accelerate: processes [one per device].")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory it takes.")]
-RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory needed.")]
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "ovt train sft charts --model Qwen/Qwen2.5-VL-7B-Instruct --accelerate fsdp",
+        "ovt train sft charts --model pocket --dry-run",
+    )
+)
 def sft(
-    ref: Version,
+    ref: DataRef,
     model: Model,
     config: Config = None,
     overrides: Overrides = None,
@@ -53,7 +67,7 @@ def sft(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Fine-tune a model on the verified responses of a version; run the same line again to resume."""
+    """Fine-tune a model on the verified responses of a version; run the same command again to resume."""
     with training():
         from ovt.train.settings import SftSection, load_settings
         from ovt.train.sft_trainer import SFT
@@ -66,9 +80,14 @@ def sft(
         do(SFT, order, [settings], launch, json)
 
 
-@commands.command()
+@commands.command(
+    epilog=examples(
+        "ovt train rl charts --model charts-sft --config rl.toml",
+        "ovt train rl charts --model charts-sft --set learning_rate=1e-6",
+    )
+)
 def rl(
-    ref: Version,
+    ref: DataRef,
     model: Model,
     config: Config = None,
     overrides: Overrides = None,
@@ -80,7 +99,7 @@ def rl(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Reinforce a model on a version's questions, rewarded by the verifier; run the same line again to resume.
+    """Train a model by GRPO on a version's questions, rewarded by the verifier; run the same command again to resume.
 
     A configuration with several [[rl]] tables is a curriculum: a run for each, from the model of the one before.
     """
@@ -96,9 +115,9 @@ def rl(
         do(RL, order, stages, launch, json)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train preview charts --model Qwen/Qwen2.5-VL-7B-Instruct -n 1"))
 def preview(
-    ref: Version,
+    ref: DataRef,
     model: Model,
     config: Config = None,
     overrides: Overrides = None,
@@ -114,10 +133,10 @@ def preview(
 
         settings = load_settings(SftSection, "sft", config, overrides)
         found = run_preview(ref, model, settings, Home.locate(home), rows).as_dict()
-    print_json(found) if json else console().print(preview_shown(found))
+    report(found, json, preview_shown)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train merge charts-sft --name charts-sft-merged"))
 def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json = False) -> None:
     """Add a run's LoRA adapters into its base model, as a run of its own."""
     with training():
@@ -127,65 +146,65 @@ def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json =
     show_finished(run, json)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train card charts-sft"))
 def card(ref: RunRef, home: HomePath = None) -> None:
-    """Write a run's model card anew, with its curves and the evaluations that are there by now."""
+    """Rewrite a run's model card, with its curves and the evaluations made since."""
     with training():
         from ovt.train.card import renew_card
         from ovt.train.runs import CARD, open_finished
 
         run = open_finished(ref, Home.locate(home))
         renew_card(run, Home.locate(home))
-    print(run.model / CARD)
+    say(run.model / CARD)
 
 
-@commands.command("list")
+@commands.command("list", epilog=examples("ovt train list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the training runs of this home."""
     from ovt.commands.views.train import run_list
     from ovt.train.runs import list_runs
 
     records = [run.record.model_dump(mode="json") for run in list_runs(Home.locate(home))]
-    print_json(records) if json else console().print(run_list(records))
+    report(records, json, run_list)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train show charts-sft"))
 def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
-    """Show what a run was made of, and how it went."""
+    """Show what a run was made of and how it went."""
     from ovt.commands.views.train import run_shown
     from ovt.train.runs import open_run
 
     run = open_run(ref, Home.locate(home))
-    record = run.record.model_dump(mode="json") | {"path": str(run.path)}
-    print_json(record) if json else console().print(run_shown(record))
+    report(run.record.model_dump(mode="json") | {"path": str(run.path)}, json, run_shown)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train plot charts-sft"))
 def plot(ref: RunRef, home: HomePath = None) -> None:
     """Draw a run's curves, as PNG and SVG."""
     from ovt.train.plots import curves, plot_run
     from ovt.train.runs import open_run
 
     run = open_run(ref, Home.locate(home))
-    for path in plot_run(run.name, curves(run), run.path / "plots"):
-        print(path)
+    say(*plot_run(run.name, curves(run), run.path / "plots"))
 
 
-@commands.command()
+@commands.command(
+    epilog=examples("ovt train rollouts charts-rl --outcome wrong", "ovt train rollouts charts-rl --stats")
+)
 def rollouts(
     ref: RunRef,
-    step: Annotated[int | None, typer.Option(min=1, help="The step that learned from them [default: last].")] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="The step that they were for [default: the last].")] = None,
     outcome: Annotated[
-        Literal["correct", "wrong", "abstain"] | None, typer.Option(help="Only those with this verdict.")
+        Literal["correct", "wrong", "abstain"] | None, typer.Option(help="Only rollouts with this verdict.")
     ] = None,
-    question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id, or its start.")] = None,
-    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many.")] = 3,
-    stats: Annotated[bool, typer.Option("--stats", help="A line per step instead.")] = False,
-    save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Make a version of all of them.")] = None,
+    question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id or the start of one.")] = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rollouts.")] = 3,
+    stats: Annotated[bool, typer.Option("--stats", help="Show a line per step instead.")] = False,
+    save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Save all of them as a version.")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show what a model wrote while it was reinforced, and the verdicts on it."""
+    """Show what a model wrote during RL, and the verdicts on it."""
     from ovt.commands.views.train import rollouts_shown, steps_shown
     from ovt.train.rollouts import by_step, pick
     from ovt.train.runs import open_run
@@ -194,14 +213,13 @@ def rollouts(
     if save_as:
         save_version(run, save_as, Home.locate(home), json)
         return
-    found = by_step(run).to_dicts() if stats else pick(run, rows, step, outcome, question)
-    if json:
-        print_json(found)
+    if stats:
+        report(by_step(run).to_dicts(), json, steps_shown)
     else:
-        console().print(steps_shown(found) if stats else rollouts_shown(found))
+        report(pick(run, rows, step, outcome, question), json, rollouts_shown)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt train push charts-sft you/charts-sft --dry-run"))
 def push(
     run: RunRef,
     repo: Repo,
@@ -213,7 +231,7 @@ def push(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Publish a run's model as a tagged revision of a Hub model; run the same line again after a break."""
+    """Publish a run's model as a tagged revision of a Hub model; run the same command again to resume."""
     import os
 
     from ovt.curate.hub.client import split_address
@@ -250,16 +268,12 @@ def show_plans(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launc
     """The plan of a training, or of each stage of RL."""
     from dataclasses import replace
 
-    from ovt.commands.views.train import plan_shown
+    from ovt.commands.views.train import plans_shown
     from ovt.train.plan import plan
 
     count, shared = (launch.count, launch.shares) if launch else (1, False)
     plans = [plan(kind, replace(order, settings=settings), count, shared) for settings in plannable(stages)]
-    if as_json:
-        return print_json(plans if kind.name == "rl" else plans[0])
-    for found in plans:
-        console().print(plan_shown(found))
-    return None
+    report((plans if kind.name == "rl" else plans[0]) if as_json else plans, as_json, plans_shown)
 
 
 def plannable(stages: "list[Any]") -> "list[Any]":
@@ -280,30 +294,23 @@ def show_finished(run: "Run", as_json: bool) -> None:
 
     if is_main():
         told = run.record.model_dump(mode="json") | {"path": str(run.path)}
-        print_json(told) if as_json else console().print(run_finished(run))
+        report(told if as_json else run, as_json, run_finished)
 
 
 def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
     """The rollouts as a version, and its closing summary."""
     from ovt.train.rollouts import save_rollouts
 
-    rebuild = shlex.join(["ovt", "train", "rollouts", run.name, "--save-as", name])
+    rebuild = rebuild_line("train", "rollouts", run.name, save_as=name)
     print_built(save_rollouts(run, name, home, rebuild, git_commit()), as_json)
-
-
-def this_command() -> str:
-    """The line that was typed."""
-    return shlex.join(["ovt", *sys.argv[1:]])
 
 
 @contextmanager
 def training() -> Generator[None]:
     """Where the block is stopped, says how to resume; where the trainer is not installed, how to install it."""
     try:
-        yield
-    except KeyboardInterrupt:
-        print(f"ovt: interrupted; the last checkpoint is kept; resume with: {this_command()}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        with resumable("the last checkpoint is kept"):
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("torch", "transformers", "trl", "peft", "accelerate"):
             raise

@@ -1,14 +1,14 @@
-"""`ovt verify`: compare two answers, or look after the verifier."""
+"""`ovt verify`: compare two answers, or check the verifier."""
 
-import sys
+import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ovt.commands.options import HomePath, Json, MaxSamples, MaxTokens, MaxUsd, Overrides, Ref
-from ovt.commands.terminal import console, print_json, print_pairs, resumable
+from ovt.commands.options import HomePath, Json, MaxSamples, MaxTokens, MaxUsd, Overrides, Ref, examples
+from ovt.commands.terminal import note, print_json, report, resumable, say
 from ovt.core.errors import GateFailed
 from ovt.core.home import Home
 
@@ -18,6 +18,8 @@ class AnswerGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = not args or args[0] in self.commands or args[0] == "--help"
+        if not named and (near := difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.75)):
+            note(f"{args[0]!r} is read as a prediction; did you mean `ovt verify {near[0]}`?")
         return super().parse_args(ctx, args if named else ["answer", *args])
 
 
@@ -34,60 +36,69 @@ commands = typer.Typer(
     cls=AnswerGroup,
     no_args_is_help=True,
     subcommand_metavar="PREDICTION GOLD | COMMAND [ARGS]...",
-    help="Compare PREDICTION with GOLD (after -- if one begins with a dash), or look after the verifier.",
+    help="Compare PREDICTION with GOLD (after -- if one begins with a dash), or check the verifier.",
+    epilog=examples("ovt verify 'x = 1/2' 0.5", "ovt verify audit charts"),
 )
 
 
-@commands.command()
+@commands.command(
+    epilog=examples("ovt verify 'x = 1/2' 0.5", "ovt verify B '12 cm' --choices '10 cm' --choices '12 cm'")
+)
 def answer(
-    prediction: Annotated[str, typer.Argument(help="A bare answer, or with --response a whole response.")],
+    prediction: Annotated[str, typer.Argument(help="An answer, or with --response a whole response.")],
     gold: Annotated[str, typer.Argument(help="The known answer.")],
-    choices: Annotated[list[str] | None, typer.Option("--choices", help="An option; give it once per option.")] = None,
-    response: Annotated[bool, typer.Option("--response", help="Take the answer out of a response first.")] = False,
+    choices: Annotated[list[str] | None, typer.Option("--choices", help="One of the options. Repeatable.")] = None,
+    response: Annotated[
+        bool, typer.Option("--response", help="PREDICTION is a whole response: extract its answer first.")
+    ] = False,
     kind: Annotated[
         str, typer.Option(help="The kind of answer, if it is known: number, text, …", callback=_known)
     ] = "auto",
     json: Json = False,
 ) -> None:
-    """Compare an answer with a gold, and say why it is correct or not (exit code 0 only for correct)."""
+    """Compare an answer with a gold and say why it is correct or not (exit code 1 unless correct)."""
     import dataclasses
 
     from ovt.verifiers import verify as verify_answer
     from ovt.verifiers import verify_response
 
     verdict = (verify_response if response else verify_answer)(prediction, gold, choices=choices, kind=kind)
+    told = dataclasses.asdict(verdict)
     if json:
-        print_json(dataclasses.asdict(verdict))
+        print_json(told)
     else:
-        print_pairs(dataclasses.asdict(verdict))
+        width = max(map(len, told))
+        say(*(f"{name:<{width}}  {value}" for name, value in told.items() if value not in (None, "")))
     raise typer.Exit(0 if verdict else 1)
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt verify attack"))
 def attack(json: Json = False) -> None:
-    """Try a suite of reward hacks on the verifier (exit code 4 where one is accepted)."""
+    """Try a suite of reward hacks on the verifier (exit code 4 if one is accepted)."""
     from ovt.commands.views.verify import attack_report
     from ovt.curate.audit.attack import attack as run_attack
 
-    report = run_attack()
-    print_json(report.as_dict()) if json else console().print(attack_report(report))
-    if report.accepted:
-        raise GateFailed(f"{report.accepted} of {report.tried} hacks were accepted, and none may be")
+    attacked = run_attack()
+    report(attacked.as_dict() if json else attacked, json, attack_report)
+    if attacked.accepted:
+        raise GateFailed(f"{attacked.accepted} of {attacked.tried} hacks were accepted; none may be")
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt verify audit charts --out disputed.jsonl"))
 def audit(
     ref: Ref,
     limit: MaxSamples = None,
-    out: Annotated[Path | None, typer.Option(help="Write the disagreements to this JSONL file, to label.")] = None,
-    judge_recipe: Annotated[Path | None, typer.Option(metavar="RECIPE", help="Ask its [verify.judge] as well.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the disagreements to this JSONL file, for labelling.")] = None,
+    judge_recipe: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="Also ask this recipe's [verify.judge].")
+    ] = None,
     overrides: Overrides = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Compare the verdicts on a version's answers with other graders', and show where they disagree."""
+    """Compare the verdicts on a version's answers with other graders' and show where they disagree."""
     from ovt.commands.views.verify import audit_report
     from ovt.curate.audit.audit import as_dict, run
     from ovt.curate.audit.labels import write_disputed
@@ -97,21 +108,22 @@ def audit(
     recipe = load_recipe(judge_recipe, overrides or ()) if judge_recipe else None
     with resumable():
         audited = run(ref, Home.locate(home), limit, recipe, Budget(max_usd, max_tokens))
-    about = as_dict(audited)
-    print_json(about) if json else console().print(audit_report(about))
+    report(as_dict(audited), json, audit_report)
     if out:
-        print(f"{write_disputed(audited, out)} to label: {out}, then `ovt verify labels {out}`", file=sys.stderr)
+        note(f"{write_disputed(audited, out)} to label: {out}, then `ovt verify labels {out}`")
 
 
-@commands.command()
+@commands.command(epilog=examples("ovt verify labels disputed.jsonl"))
 def labels(
-    file: Annotated[Path, typer.Argument(help="What `ovt verify audit --out` wrote, with labels in it.")],
-    cases: Annotated[Path, typer.Option(help="The regression cases to add them to.")] = Path("regressions.jsonl"),
+    file: Annotated[Path, typer.Argument(help="The file of `ovt verify audit --out`, with labels filled in.")],
+    cases: Annotated[Path, typer.Option(help="The file of regression cases to add them to.")] = Path(
+        "regressions.jsonl"
+    ),
     json: Json = False,
 ) -> None:
-    """Turn labelled disagreements into regression cases, and say which of them the rules get wrong."""
+    """Turn labelled disagreements into regression cases and say which of them the rules get wrong."""
     from ovt.commands.views.verify import labels_report
     from ovt.curate.audit.labels import adopt
 
     adopted = adopt(file, cases)
-    print_json(adopted.as_dict()) if json else console().print(labels_report(adopted))
+    report(adopted.as_dict() if json else adopted, json, labels_report)

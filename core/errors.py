@@ -30,7 +30,12 @@ from typing import Literal
 # denied       nothing will work until the user acts: no or wrong key, no money left
 CallKind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "denied"]
 
-INTERRUPTED = 130  # exit code of a command that was stopped and can be resumed
+INTERRUPTED = 130  # exit code of a command that was stopped by Ctrl-C and can be resumed
+TERMINATED = 143  # and of one that was stopped by SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a command ends as after Ctrl-C, with another exit code."""
 
 
 class OvtError(Exception):

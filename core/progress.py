@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from ovt.core.text import duration
+
 
 @dataclass
 class Tally:
@@ -43,3 +45,58 @@ class Progress:
         self.began[stage] = time.monotonic()
         self.stages[stage] = Tally(total=total)
         return self.stages[stage]
+
+
+# What there is to say of it, for whoever shows it: a terminal, a log, a notebook.
+
+LINE_EVERY = 10.0  # seconds between lines of progress where nothing can be redrawn
+COLUMNS = ("done", "cached", "failed", "rate", "tokens/s", "spent", "left")
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage as of now.
+
+    over    whether it has ended
+    share   how much of it is settled, 0 to 1; None where nobody knows how much there is
+    cells   what to say, by COLUMNS: "512/1,000", "41.2/s", "$0.12", "0:14"; empty where there is nothing to say
+    """
+
+    stage: str
+    over: bool
+    share: float | None
+    cells: dict[str, str]
+
+    def __str__(self) -> str:
+        """ "caption: 512/1,000 done, 41.2/s, 1,930 tokens/s"."""
+        told = (cell if name == "rate" else f"{cell} {name}" for name, cell in self.cells.items() if cell)
+        return f"{self.stage}: {', '.join(told)}"
+
+
+def stage_lines(progress: Progress) -> list[StageLine]:
+    """A line for every stage that has begun, in order."""
+    stages = list(progress.stages.items())
+    ends = [*list(progress.began.values())[1 : len(stages)], time.monotonic()]
+    lines = []
+    for place, ((stage, tally), end) in enumerate(zip(stages, ends, strict=False)):
+        settled = tally.done + tally.cached + tally.failed
+        over = place < len(stages) - 1 or (tally.total > 0 and settled >= tally.total)
+        share = min(settled / tally.total, 1.0) if tally.total else None
+        lines.append(StageLine(stage, over, share, _cells(tally, max(end - progress.began[stage], 1e-3))))
+    return lines
+
+
+def _cells(tally: Tally, seconds: float) -> dict[str, str]:
+    worked = tally.done + tally.failed
+    tokens = tally.prompt_tokens + tally.completion_tokens
+    to_do = max(tally.total - worked - tally.cached, 0)
+    values = (
+        f"{tally.done:,}/{tally.total:,}" if tally.total else f"{tally.done:,}",
+        f"{tally.cached:,}" if tally.cached else "",
+        f"{tally.failed:,}" if tally.failed else "",
+        f"{worked / seconds:,.1f}/s" if worked else "",
+        f"{tokens / seconds:,.0f}" if tokens else "",
+        "unknown" if tally.cost_usd is None else f"${tally.cost_usd:,.2f}" if tally.cost_usd else "",
+        duration(to_do * seconds / worked) if worked else "",
+    )
+    return dict(zip(COLUMNS, values, strict=True))

@@ -30,3 +30,24 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """ "did you mean charts?" with the known name that is nearest, or `otherwise` where none is near."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {nearest[0]}?" if nearest else otherwise
+
+
+# Numbers for people.
+
+
+def size(count: float) -> str:
+    """Bytes for people: "812 B", "3.2 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """ "1:02:03", "4:05"; nothing for no time."""
+    if seconds is None or seconds < 0.5:
+        return ""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

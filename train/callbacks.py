@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from ovt.core.errors import INTERRUPTED
+from ovt.core.errors import INTERRUPTED, Terminated
 from ovt.core.files import write_file
 from ovt.train.alarms import find_alarms
 from ovt.train.devices import is_main, on_signals, world_size
@@ -146,6 +146,7 @@ class StopOnSignal(TrainerCallback):
 
     def __init__(self, every: int = 1, unit: str = "step") -> None:
         self.asked = False
+        self.by: type[KeyboardInterrupt] = KeyboardInterrupt  # what to raise for it
         self._every, self._unit = every, unit
         self._caught: AbstractContextManager[Any] = ExitStack()
 
@@ -163,6 +164,7 @@ class StopOnSignal(TrainerCallback):
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
+        self.by = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if not self.asked and is_main():
             again = "; Ctrl-C again stops at once" if world_size() == 1 else ""
             line = f"ovt: stopping after this {self._unit}, with a checkpoint{again}\n"

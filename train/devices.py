@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.core.errors import OvtError, RecipeError
+from ovt.core.errors import OvtError, RecipeError, Terminated
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -180,20 +180,19 @@ class Launch:
 
 def wait(child: subprocess.Popen) -> int:
     """The exit code of a launcher. What stops us is passed on to it, and it is waited for: its processes save a
-    checkpoint, for which the launcher gives them 30 s. Then raises KeyboardInterrupt.
+    checkpoint, for which the launcher gives them 30 s. Then raises KeyboardInterrupt, or Terminated.
     """
-    stopped = False
+    stops: list[int] = []
 
     def pass_on(number: int, frame: object) -> None:
-        nonlocal stopped
-        if not stopped:
+        if not stops:
             child.send_signal(signal.SIGTERM)
-        stopped = True
+        stops.append(number)
 
     with on_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), pass_on):
         code = child.wait()
-    if stopped:
-        raise KeyboardInterrupt
+    if stops:
+        raise Terminated if signal.SIGTERM in stops else KeyboardInterrupt
     return code
 
 

@@ -151,8 +151,8 @@ def make_order(
 def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
     """The finished run of an order; one with equal inputs is resumed, or found done.
 
-    Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt. OvtError for whatever cannot be trained on,
-    and for a full disk, which leaves the last whole checkpoint.
+    Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt or Terminated. OvtError for whatever
+    cannot be trained on, and for a full disk, which leaves the last whole checkpoint.
     """
     devices.check_devices()
     training = prepare(kind, order)
@@ -229,7 +229,7 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
                 trainer.add_callback(callback)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             if stop.asked and trainer.state.global_step < trainer.state.max_steps:
-                raise KeyboardInterrupt
+                raise stop.by
             if not devices.is_main():
                 return run
             best = getattr(training.settings, "load_best_model_at_end", False)

@@ -1,13 +1,13 @@
-"""What the data commands print: plain data of `show.py`, `why.py` and `ledger.py` as rich renderables."""
+"""What `ovt data list`, `show` and `head` print."""
 
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, facts, names, numbers, shown, size, view
+from ovt.commands.views.tables import Table, block, facts, names, numbers, shown, view
+from ovt.core.text import size
 from ovt.curate.reports import why
 from ovt.curate.reports.figures import LENGTHS
 from ovt.curate.reports.funnel import stage_table
@@ -81,46 +81,3 @@ def row_panel(row: dict[str, Any]) -> RenderableType:
     return Panel(
         Group(*parts), title=shown(f"{row['split']} {row['sample_id'] or row['question_id']}"), title_align="left"
     )
-
-
-def story_told(story: dict[str, Any]) -> RenderableType:
-    """`why.story`, from the question to the data."""
-    parts: list[RenderableType] = [ended(story)]
-    parts += [shown(note, "yellow") for note in story["notes"]]
-    if story["question"]:
-        parts.append(facts(why.question_facts(story["question"])))
-    for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
-        parts += [block(f"{stage} prompt", why.message_text(one)) for one in story["prompts"].get(stage, [])]
-        parts += [sample_told(sample) for sample in said]
-    for row in story["rows"]:
-        parts += [Text(), block(f"in the data, split {row['split']}", why.turns_text(row))]
-    return Group(*parts)
-
-
-def sample_told(sample: dict[str, Any]) -> RenderableType:
-    """A sample: its end, its text or error, its verdict."""
-    parts: list[RenderableType] = [Text(), ended(sample), Padding(shown(why.reply_line(sample), "dim"), (0, 0, 0, 2))]
-    if sample["verdict"]:
-        outcome = sample["verdict"]["outcome"]
-        parts.append(Padding(coloured(why.verdict_line(sample), f" {outcome}:", STYLES[outcome]), (0, 0, 0, 2)))
-    return Group(*parts, block(None, why.reply_text(sample)))
-
-
-def ended(of: dict[str, Any]) -> Text:
-    """Where a story or a sample ended."""
-    what, _, end = why.ending(of).partition(": ")
-    decision = of["decision"]["decision"]
-    return shown(f"{what}: ", "bold") + coloured(end, decision, STYLES[decision])
-
-
-def coloured(line: str, word: str, style: str) -> Text:
-    """A line with the first place of a word in colour."""
-    text, at = shown(line), line.find(word)
-    text.stylize(style, at, at + len(word))
-    return text
-
-
-def block(title: str | None, text: str) -> RenderableType:
-    """A text of any length, set in under its title."""
-    body = Padding(shown(text), (0, 0, 0, 4))
-    return Group(shown(f"  {title}", "cyan"), body) if title else body

@@ -9,8 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.data import block
-from ovt.commands.views.tables import short, shown, view
+from ovt.commands.views.tables import block, short, shown, view
 from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, response, why
 from ovt.curate.reports.diff.word_diff import MARKS, Piece
 from ovt.curate.reports.figures import choose, compared, drift_table

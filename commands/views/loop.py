@@ -13,7 +13,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from ovt.commands.views.tables import Table, duration, names, numbers, shown, texts
+from ovt.commands.views.tables import Table, names, numbers, shown, texts
+from ovt.core.text import duration
 
 STYLES = {"done": "green", "running": "yellow", "stopped": "yellow", "failed": "red", "to do": "dim"}
 STATUS_WIDTH = 8

@@ -6,17 +6,21 @@ from typing import Any
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.tables import bar, short, shown, view
-from ovt.curate.reports.figures import number, source_table, usage_table
+from ovt.commands.views.tables import Table, bar, names, numbers, short, shown, told, view
+from ovt.curate.reports.figures import number, report, source_table, usage_table
 from ovt.curate.versions.profile import BUCKETS
 
 WIDTH = 20  # letters of the longest bar
 FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, told apart without colours too
 
 Line = tuple[str, Sequence[int]]  # a name, and the counts of the parts of its bar
+
+
+def profiles_shown(profiles: list[dict[str, Any]]) -> RenderableType:
+    """`profile.profile` of one version or several."""
+    return one_version(profiles[0]) if len(profiles) == 1 else told(report(profiles))
 
 
 def one_version(profile: dict[str, Any]) -> RenderableType:
@@ -64,12 +68,12 @@ def part_lines(counts: Iterable[dict[str, Any]], name: str, parts: Sequence[str]
 def chart(title: str, lines: Sequence[Line], parts: Sequence[str] = ()) -> RenderableType:
     """A bar per line and its count; the parts of the bars have names."""
     most = max((sum(counts) for _, counts in lines), default=0) or 1
-    told = "  ".join(f"{fill} {name}" for fill, name in zip(FILLS, parts, strict=False))
-    table = _bars(title, told)
-    for name, counts in lines:
-        drawn = Text(bar(counts[0] / most, WIDTH)) if len(counts) == 1 else parts_bar(counts, most)
-        table.add_row(short(name, 24), drawn, f"{sum(counts):,}")
-    return table
+    legend = "  ".join(f"{fill} {name}" for fill, name in zip(FILLS, parts, strict=False))
+    rows = [
+        (name, bar(counts[0] / most, WIDTH) if len(counts) == 1 else parts_bar(counts, most), f"{sum(counts):,}")
+        for name, counts in lines
+    ]
+    return _bars(title, legend, rows)
 
 
 def parts_bar(counts: Sequence[int], most: int) -> Text:
@@ -86,16 +90,11 @@ def parts_bar(counts: Sequence[int], most: int) -> Text:
 def rates_chart(title: str, rates: dict[str, float]) -> RenderableType:
     """A bar per rate."""
     most = max(rates.values(), default=0) or 1
-    table = _bars(title)
-    for name, rate in rates.items():
-        table.add_row(short(name, 24), Text(bar(rate / most, WIDTH)), f"{rate:.2f}")
-    return table
+    return _bars(title, "", [(name, bar(rate / most, WIDTH), f"{rate:.2f}") for name, rate in rates.items()])
 
 
-def _bars(title: str, parts: str = "") -> Table:
+def _bars(title: str, parts: str, rows: Sequence[tuple[str, str | Text, str]]) -> RenderableType:
+    """A name, a bar and a number on each line, under a title that says what the parts of the bars are."""
+    cells = [(short(name, 24), drawn, count) for name, drawn, count in rows]
     named = Text(title, "bold") + Text(f"  {parts}" if parts else "", "dim")
-    table = Table(title=named, title_justify="left", title_style="", show_header=False, box=None, pad_edge=False)
-    table.add_column(justify="right")
-    table.add_column(width=WIDTH, style="cyan")
-    table.add_column(justify="right")
-    return table
+    return Group(named, Table([*numbers(""), *names("", style="cyan"), *numbers("")], cells, header=False))

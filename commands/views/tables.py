@@ -30,9 +30,20 @@ from ovt.core.report import LONGEST, Column, bars, names, numbers, texts
 from ovt.core.text import plain
 
 __all__ = [
-    "Column", "Table", "bar", "bars", "duration", "facts", "names", "numbers", "short", "shown", "size", "texts",
-    "told", "view",
-]  # fmt: skip
+    "Column",
+    "Table",
+    "bar",
+    "bars",
+    "block",
+    "facts",
+    "names",
+    "numbers",
+    "short",
+    "shown",
+    "texts",
+    "told",
+    "view",
+]
 GAP = 2  # letters between two columns
 INDENT = 2  # of a block's lines
 TEXT_WIDTH = 20  # letters that a column of texts keeps, unless its texts are shorter
@@ -120,7 +131,7 @@ class Table(report.Table):
         for place in kept:
             column = self.columns[place]
             justify = "right" if column.holds == "number" else "left"
-            view.add_column(Text(column.title), justify=justify, width=widths[place], style=column.style,
+            view.add_column(shown(column.title), justify=justify, width=widths[place], style=column.style,
                             overflow="fold")  # fmt: skip
         for row in self.cells:
             drawn = (row[place] if row else "" for place in kept)
@@ -131,16 +142,19 @@ class Table(report.Table):
         """Each row under its first cell that has a title, and those before it."""
         first = next((place for place, column in enumerate(self.columns) if column.title), 0) + 1
         for row in self.cells:
+            if not row:
+                yield Text()
+                continue
             head = Text("  ").join(_fitted(cell, room) for cell in row[:first] if cell)
             yield Text.assemble(head, style="" if head.style or head.spans else "bold")
-            cells = zip(self.columns[first:], row[first:], strict=bool(row))
+            cells = zip(self.columns[first:], row[first:], strict=True)
             for line in _flow([one for one in cells if one[0].holds != "bar" and one[1]], room - INDENT):
                 yield Padding(line, (0, 0, 0, INDENT))
 
 
 def _cell(column: Column, value: Any) -> Any:
     if column.holds == "bar":
-        return float(value)
+        return value  # a share, or a renderable that takes the width it is given
     if isinstance(value, Text):
         safe = plain(value.plain)
         return value if safe == value.plain else Text(safe, value.style)
@@ -155,7 +169,7 @@ def _flow(cells: list[tuple[Column, Text]], room: int) -> Iterator[Text]:
     """ "title value" of each cell, as many on a line as fit; a text has lines of its own."""
     line = Text()
     for column, value in cells:
-        title = Text(f"{column.title} " if column.title else "", "dim")
+        title = shown(f"{column.title} " if column.title else "", "dim")
         item = title + (value if column.holds == "text" else _fitted(value, room - title.cell_len))
         if line and line.cell_len + GAP + item.cell_len > room:
             yield line
@@ -194,25 +208,13 @@ def told(found: report.Report) -> RenderableType:
     return Group(*[one for part in parts for one in (part, Text())][:-1])
 
 
+def block(title: str | None, text: str) -> RenderableType:
+    """A text of any length, set in under its title."""
+    body = Padding(shown(text), (0, 0, 0, 4))
+    return Group(shown(f"  {title}", "cyan"), body) if title else body
+
+
 def bar(share: float, width: int = BAR_WIDTH) -> str:
     """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
     eighths = round(share * width * 8)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
-
-
-def size(count: float) -> str:
-    """Bytes for people: "812 B", "3.2 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
-
-
-def duration(seconds: float | None) -> str:
-    """ "1:02:03", "4:05"; nothing for no time."""
-    if seconds is None or seconds < 0.5:
-        return ""
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

@@ -9,8 +9,8 @@ from rich.rule import Rule
 from rich.text import Text
 
 from ovt.commands.views.data import STYLES as OUTCOMES
-from ovt.commands.views.tables import Table, duration, facts, names, numbers, shown, size, texts
-from ovt.core.text import plain
+from ovt.commands.views.tables import Table, facts, names, numbers, shown, texts
+from ovt.core.text import duration, plain, size
 from ovt.train.runs import Run
 
 STYLES = {"image": "magenta", "masked": "dim", "learned": "green"}
@@ -55,6 +55,11 @@ def run_finished(run: Run) -> RenderableType:
         Text(f"model: {run.model}"),
         Text(f"next:  ovt train show {run.name}"),
     )
+
+
+def plans_shown(plans: list[dict[str, Any]]) -> RenderableType:
+    """The plan of each stage."""
+    return Group(*map(plan_shown, plans))
 
 
 def plan_shown(found: dict[str, Any]) -> RenderableType:

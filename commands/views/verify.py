@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.tables import short, shown
+from ovt.commands.views.tables import Column, Table, names, numbers, short, texts
 from ovt.curate.audit.attack import Report as AttackReport
 from ovt.curate.audit.labels import Adopted
 
@@ -64,14 +63,11 @@ def audit_report(about: Mapping[str, Any]) -> RenderableType:
 def count_table(counts: Sequence[Mapping[str, Any]]) -> Table:
     """`audit.count_by_kind` in 80 columns. "only ovt": what only our rules call correct; "only it": only the grader."""
     titles = {"only ovt correct": "only ovt", "only grader correct": "only it"}
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    for name, cell in counts[0].items():
-        is_number = isinstance(cell, int)
-        side = "right" if is_number else "left"
-        view.add_column(titles.get(name, name), justify=side, overflow="fold", no_wrap=not is_number)
-    for row in counts:
-        view.add_row(*(shown(f"{cell:,}" if isinstance(cell, int) else cell) for cell in row.values()))
-    return view
+    columns = [
+        Column(titles.get(name, name), "number" if isinstance(cell, int) else "name")
+        for name, cell in counts[0].items()
+    ]
+    return Table(columns, [tuple(row.values()) for row in counts])
 
 
 def labels_report(adopted: Adopted) -> RenderableType:
@@ -91,13 +87,14 @@ def titled(title: str, rows: Sequence[Mapping[str, Any]]) -> list[RenderableType
     return [Text(f"\n{title}", "bold"), table(tuple(rows[0]), (tuple(row.values()) for row in rows))]
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Each text on a line of its own, cut where it is long; a column of short ones keeps its width."""
-    view = Table(box=None, pad_edge=False, header_style="dim")
-    listed = list(rows)
-    for place, name in enumerate(names):
-        is_narrow = all(len(str(row[place])) <= NARROW for row in listed)
-        view.add_column(name, overflow="ellipsis", no_wrap=is_narrow)
-    for row in listed:
-        view.add_row(*(shown(f"{cell:,}") if isinstance(cell, int) else short(cell, 70) for cell in row))
-    return view
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Texts on a line of their own, cut where they are long; a column of short ones is never wrapped."""
+    listed = [[cell if isinstance(cell, int) else short(cell, 70) for cell in row] for row in rows]
+    columns = []
+    for place, title in enumerate(titles):
+        cells = [row[place] for row in listed]
+        if all(isinstance(cell, int) for cell in cells):
+            columns += numbers(title)
+        else:
+            columns += names(title) if all(len(str(cell)) <= NARROW for cell in cells) else texts(title)
+    return Table(columns, listed)

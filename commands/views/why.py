@@ -3,11 +3,13 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from ovt.commands.views.data import story_told
-from ovt.commands.views.tables import short, shown, view
+from ovt.commands.views.data import STYLES
+from ovt.commands.views.tables import block, facts, short, shown, view
+from ovt.curate.reports import why
 from ovt.curate.reports.why import match_table, overview_table
 
 
@@ -73,3 +75,45 @@ def _replies(story: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _said(sample: dict[str, Any]) -> tuple[str, str | None]:
     return sample["reply_key"], sample["text"]
+
+
+def stories_told(stories: list[dict[str, Any]]) -> RenderableType:
+    """Stories of several questions, each under a rule."""
+    return Group(*(part for story in stories for part in (Rule(), story_told(story))))
+
+
+def story_told(story: dict[str, Any]) -> RenderableType:
+    """`why.story`, from the question to the data."""
+    parts: list[RenderableType] = [ended(story)]
+    parts += [shown(note, "yellow") for note in story["notes"]]
+    if story["question"]:
+        parts.append(facts(why.question_facts(story["question"])))
+    for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
+        parts += [block(f"{stage} prompt", why.message_text(one)) for one in story["prompts"].get(stage, [])]
+        parts += [sample_told(sample) for sample in said]
+    for row in story["rows"]:
+        parts += [Text(), block(f"in the data, split {row['split']}", why.turns_text(row))]
+    return Group(*parts)
+
+
+def sample_told(sample: dict[str, Any]) -> RenderableType:
+    """A sample: its end, its text or error, its verdict."""
+    parts: list[RenderableType] = [Text(), ended(sample), Padding(shown(why.reply_line(sample), "dim"), (0, 0, 0, 2))]
+    if sample["verdict"]:
+        outcome = sample["verdict"]["outcome"]
+        parts.append(Padding(coloured(why.verdict_line(sample), f" {outcome}:", STYLES[outcome]), (0, 0, 0, 2)))
+    return Group(*parts, block(None, why.reply_text(sample)))
+
+
+def ended(of: dict[str, Any]) -> Text:
+    """Where a story or a sample ended."""
+    what, _, end = why.ending(of).partition(": ")
+    decision = of["decision"]["decision"]
+    return shown(f"{what}: ", "bold") + coloured(end, decision, STYLES[decision])
+
+
+def coloured(line: str, word: str, style: str) -> Text:
+    """A line with the first place of a word in colour."""
+    text, at = shown(line), line.find(word)
+    text.stylize(style, at, at + len(word))
+    return text

@@ -5,7 +5,7 @@ import time
 
 from rich.console import Console
 
-from ovt.commands.panel import live_panel, rows, table
+from ovt.commands.panel import live_panel, panel
 from ovt.core.progress import Progress
 
 
@@ -16,36 +16,6 @@ def progress_of(**counts) -> Progress:
         setattr(tally, name, value)
     progress.began["caption"] -= 10  # ten seconds ago
     return progress
-
-
-def test_a_stage_under_way_says_how_fast_and_how_long():
-    progress = progress_of(done=40, cached=10, failed=10, prompt_tokens=500, completion_tokens=500, cost_usd=1.5)
-    ((stage, over, cells),) = rows(progress)
-    assert (stage, over) == ("caption", False)
-    assert (cells["done"], cells["cached"], cells["failed"]) == ("40/100", "10", "10")
-    assert cells["rate"] in ("5.0/s", "4.9/s")
-    assert cells["tokens/s"] in ("100", "99")
-    assert cells["spent"] == "$1.50"
-    assert cells["left"] in ("0:07", "0:08")
-
-
-def test_what_is_spent_at_no_known_price_is_unknown():
-    assert rows(progress_of(done=1, cost_usd=None))[0][2]["spent"] == "unknown"
-    assert rows(progress_of(done=1))[0][2]["spent"] == ""
-
-
-def test_a_stage_is_over_when_all_is_settled_or_the_next_begins():
-    progress = progress_of(done=40)
-    assert rows(progress)[0][1] is False
-    progress.begin("reason", 400)
-    assert [over for _, over, _ in rows(progress)] == [True, False]
-    assert rows(progress_of(done=90, cached=5, failed=5))[0][1] is True
-
-
-def test_nothing_to_count_is_not_a_division_by_zero():
-    progress = Progress()
-    progress.begin("import")
-    assert rows(progress)[0][2]["done"] == "0"
 
 
 def test_without_a_terminal_each_stage_prints_one_line_at_its_end():
@@ -65,4 +35,32 @@ def test_on_a_terminal_it_is_a_table():
     with live_panel(progress_of(done=40), console):
         pass
     assert "40/100" in out.getvalue()
-    assert table(progress_of(done=40)).row_count == 1
+
+
+def drawn(progress: Progress, width: int) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, color_system=None).print(panel(progress))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_each_stage_has_a_bar_as_long_as_what_is_settled():
+    progress = progress_of(done=40, cached=10)
+    progress.begin("reason", 400)
+    caption, reason = drawn(progress, 80)[1:]
+    assert caption.count("━") == 24  # the next stage has begun
+    progress.stages["reason"].done = 200
+    assert drawn(progress, 80)[2].count("━") == 12
+    assert reason.startswith("reason")
+
+
+def test_columns_without_a_value_are_left_out():
+    assert drawn(progress_of(done=40), 80)[0].split() == ["stage", "done", "rate", "left"]
+
+
+def test_seven_digits_fit_into_80_columns():
+    about = {"done": 1_234_567, "cached": 345_678, "failed": 1_234, "prompt_tokens": 10**8, "cost_usd": 1234.5}
+    progress = progress_of(**about)
+    progress.stages["caption"].total = 7_654_321
+    lines = drawn(progress, 80)
+    assert all(len(line) <= 80 for line in lines)
+    assert all(cell in "\n".join(lines) for cell in ("1,234,567/7,654,321", "345,678", "$1,234.50"))

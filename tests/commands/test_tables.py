@@ -3,14 +3,13 @@
 import io
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, bars, duration, facts, names, numbers, size, texts
+from ovt.commands.views.tables import Table, bars, facts, names, numbers, texts
 
 LONG = "charts-and-tables-openvlthinker-7b-iteration-3@v12"
 
@@ -70,16 +69,6 @@ def test_texts_are_harmless_in_every_cell_and_markup_is_not_obeyed():
 
 def test_facts_without_a_value_are_left_out():
     assert lines(facts({"version": "a@v1", "parent": None, "rows": 0, "note": ""})) == ["version  a@v1", "rows     0"]
-
-
-@pytest.mark.parametrize(("count", "told"), [(0, "0 B"), (999, "999 B"), (3_200_000, "3.2 MB"), (1e15, "1,000.0 TB")])
-def test_sizes(count, told):
-    assert size(count) == told
-
-
-@pytest.mark.parametrize(("seconds", "told"), [(None, ""), (0.2, ""), (65, "1:05"), (3723, "1:02:03")])
-def test_durations(seconds, told):
-    assert duration(seconds) == told
 
 
 words = st.text("abcdefgh漢_-@", min_size=1, max_size=30)

@@ -1,6 +1,7 @@
 """Whole commands, as a user types them, against a real server on this machine."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Shell:
 
     def start(self, *arguments: str, home: Path | None = None, **environ: str) -> subprocess.Popen[str]:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "OVT_HOME": str(home or self.home), "COLUMNS": "120"}
+        env["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")  # which may say where ovt is
         return subprocess.Popen(
             [OVT, *arguments],
             cwd=self.folder,

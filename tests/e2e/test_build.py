@@ -82,15 +82,19 @@ def test_kill_9_and_again_is_the_undisturbed_build(shell, loopback, tmp_path, an
     assert files(Path(resumed["path"])) == files(Path(undisturbed["path"]))
 
 
-def test_ctrl_c_says_how_to_go_on(shell, loopback):
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_stopped_build_says_how_to_resume(shell, loopback, number, code, word):
     loopback.latency_s = 0.2
     process = shell.start("curate", "build", str(shell.recipe), "--set", "reason.k=2")
     while not loopback.seen:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert f"go on with: ovt curate build {shell.recipe} --set reason.k=2" in err
+    assert process.returncode == code
+    assert f"ovt: {word}; everything answered is kept" in err
+    assert f"resume with: ovt curate build {shell.recipe} --set reason.k=2" in err
     assert "Traceback" not in err
 
 
@@ -105,7 +109,7 @@ def test_ctrl_c_stops_an_import_at_once(shell):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "go on with: ovt curate build" in err
+    assert "resume with: ovt curate build" in err
     assert "4,000/4,000" not in err
 
 
@@ -181,7 +185,7 @@ def test_a_budget_stops_before_it_is_overspent_and_resumes(shell, loopback):
     ]  # fmt: skip
     stopped = shell.run("curate", "build", str(shell.recipe), "--max-tokens", "1000", *prices)
     assert stopped.returncode == 3
-    assert "go on with: ovt curate build" in stopped.stderr
+    assert "resume with: ovt curate build" in stopped.stderr
     assert sum(seen.prompt_tokens + seen.completion_tokens for seen in loopback.answered) <= 1000
     before = len(loopback.answered)
     assert 0 < before < 40

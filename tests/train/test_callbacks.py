@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ovt.core.errors import Terminated
 from ovt.train.callbacks import RaiseAlarms, StopOnSignal
 from ovt.train.settings import AlarmSection
 
@@ -24,6 +25,7 @@ def test_the_first_signal_is_answered_and_asks_for_a_checkpoint(number, capfd):
         os.kill(os.getpid(), number)
         stop.on_step_end(ANY, state, control)
     assert stop.asked
+    assert stop.by is (Terminated if number == signal.SIGTERM else KeyboardInterrupt)
     assert control.should_save
     assert control.should_training_stop
     assert capfd.readouterr().err == ("ovt: stopping after this step, with a checkpoint; Ctrl-C again stops at once\n")

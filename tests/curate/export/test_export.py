@@ -137,4 +137,4 @@ def test_the_command(version, tmp_path):
         f"folder: {tmp_path}{os.sep}out",
         f"use:    --dataset {tmp_path}{os.sep}out{os.sep}sft.jsonl",
     ]
-    assert "it was there already" in CliRunner().invoke(app, arguments).output
+    assert "already there" in CliRunner().invoke(app, arguments).output

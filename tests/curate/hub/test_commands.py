@@ -9,7 +9,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from ovt.commands.data_hub import commands
+from ovt.commands.data_share import commands
 from ovt.core.home import Home
 from ovt.curate.hub.client import hub as real_hub
 from ovt.curate.hub.pull import pull
@@ -54,9 +54,7 @@ def test_push_load_and_pull(hub, shell, home, make_build):
     pulled = json.loads(shell.ovt("data", "pull", "you/tiny@v1", "--json", OVT_HOME=str(shell.folder / "elsewhere")))
     assert (pulled["ref"], pulled["is_new"], pulled["sft"]) == ("tiny@v1", True, 4)
     verify_files(open_version("tiny", Home(shell.folder / "elsewhere")))
-    assert "its content was here already" in shell.ovt(
-        "data", "pull", "you/tiny", OVT_HOME=str(shell.folder / "elsewhere")
-    )
+    assert "already here" in shell.ovt("data", "pull", "you/tiny", OVT_HOME=str(shell.folder / "elsewhere"))
 
 
 def size(listed: str) -> int:
@@ -90,7 +88,8 @@ def test_a_killed_push_goes_on_where_it_was(hub, shell, home, make_build):
     assert hub.count("^PUT /lfs/") == 1
     assert hub.files(REPO, "v1")["manifest.json"]
     assert (
-        shell.ovt("data", "push", "tiny@v1", "you/tiny").splitlines()[-2] == "nothing to do: this tag has this content"
+        shell.ovt("data", "push", "tiny@v1", "you/tiny").splitlines()[-2]
+        == "nothing to do: this tag already has this content"
     )
     assert version.manifest.content_hash in hub.files(REPO, "v1")["manifest.json"].decode()
 

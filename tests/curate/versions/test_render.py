@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from ovt.commands.views import data as render
+from ovt.commands.views import why as stories
 from ovt.commands.views.tables import view
 from ovt.curate.reports.funnel import stage_table
 from ovt.curate.reports.show import describe, head
@@ -31,8 +32,8 @@ def everything(version, home, question_id):
         "list": render.version_list([outline(one) for one in list_versions(home)[0]]),
         "show": render.description(describe(version)),
         "head": render.rows_head(head(version)),
-        "why": render.story_told(story(version, question_id)),
-        "why sample": render.story_told(story(version, f"{question_id}-reason-1")),
+        "why": stories.story_told(story(version, question_id)),
+        "why sample": stories.story_told(story(version, f"{question_id}-reason-1")),
         "funnel": view(stage_table(funnel(scan(version, "decisions")).to_dicts())),
     }
 
@@ -76,7 +77,7 @@ def test_hostile_text_is_only_text(home, make_build, width):
 def test_markup_of_models_is_printed_as_it_stands(home, make_build):
     build = make_build(5, text=HOSTILE)
     version = build.write(home, recipe=RECIPE)
-    told = printed(render.story_told(story(version, build.questions[0]["question_id"])))
+    told = printed(stories.story_told(story(version, build.questions[0]["question_id"])))
     assert "[bold red]x[/bold red] [link=http://e]y[/link]" in told
 
 

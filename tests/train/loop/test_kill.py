@@ -42,8 +42,8 @@ def test_terminated_it_says_how_to_go_on(recipe_file, home, loopback):
 
     loopback.status = terminate
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
-    assert f"go on with: ovt loop run {recipe_file} --set" in err
+    assert process.returncode == 143, err
+    assert f"resume with: ovt loop run {recipe_file} --set" in err
     states = {step["name"]: step["status"] for step in read_status("tiny", home)["steps"]}
     assert (states["eval-base"], states["data-1"], states["sft-1"]) == ("done", "stopped", "to do")
 

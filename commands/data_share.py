@@ -1,0 +1,186 @@
+"""`ovt data export`, `card`, `push` and `pull`: versions for other trainers, and on the Hugging Face Hub."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ovt.commands.options import (
+    CreatePr,
+    DryPush,
+    HomePath,
+    Json,
+    MayShare,
+    NotSecret,
+    Private,
+    Ref,
+    Repo,
+    Tag,
+    examples,
+)
+from ovt.commands.terminal import print_json, resumable, say
+from ovt.core.home import Home
+
+if TYPE_CHECKING:
+    from ovt.curate.hub.push import Pushed, Revision
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=examples("ovt data export charts exports/charts --to llamafactory"))
+def export(
+    ref: Ref,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder, or an earlier export to replace.")],
+    to: Annotated[str, typer.Option("--to", help="trl, llamafactory, easyr1, ms-swift, openai or a plugin's format.")],
+    split: Annotated[str | None, typer.Option(help="sft or rl [default: all that the format can hold].")] = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Write a version as files that another trainer reads as they are."""
+    import ovt
+    from ovt.curate.export.export import export as write
+    from ovt.curate.versions.read import open_version
+
+    record, is_new = write(open_version(ref, Home.locate(home)), to, out, split, ovt.__version__)
+    if json:
+        print_json(record | {"is_new": is_new})
+        return
+    rows = ", ".join(f"{split} {count:,}" for split, count in record["rows"].items())
+    say(f"{record['version']} for {to}: {rows}" + ("" if is_new else "; already there"))
+    say(*(f"left out: {count:,} rows with {reason}" for reason, count in record["left_out"].items()))
+    say(f"folder: {record['place']}", f"use:    {record['use']}")
+
+
+@commands.command(
+    epilog=examples("ovt data push charts you/charts --dry-run", "ovt data push charts@v3 you/charts --private")
+)
+def push(
+    ref: Ref,
+    repo: Repo,
+    tag: Tag = None,
+    private: Private = False,
+    create_pr: CreatePr = False,
+    dry_run: DryPush = False,
+    may_share: MayShare = None,
+    not_secret: NotSecret = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Publish a version as a tagged revision of a Hub dataset; run the same command again to resume."""
+    import os
+
+    from ovt.curate.hub.client import split_address
+    from ovt.curate.hub.push import prepare
+    from ovt.curate.reports.plots import draw_card
+    from ovt.curate.versions.read import open_version
+
+    name, at = split_address(repo)
+    version = open_version(ref, Home.locate(home))
+    revision = prepare(
+        version,
+        name,
+        tag or at,
+        os.environ,
+        draw=draw_card,
+        may_share=frozenset(may_share or ()),
+        not_secret=not_secret or (),
+    )
+    send(revision, private, create_pr, dry_run, json)
+
+
+@commands.command(epilog=examples("ovt data pull you/charts@v3"))
+def pull(
+    address: Annotated[str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub; without a tag, main.")],
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Download a version from the Hub and check every file of it; run the same command again to resume."""
+    from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.pull import pull as fetch
+    from ovt.curate.versions.profile import outline
+
+    with resumable():
+        pulled = fetch(*split_address(address), Home.locate(home), hub())
+    about = outline(pulled.version)
+    if json:
+        print_json(about | {"commit": pulled.commit, "is_new": pulled.is_new})
+        return
+    news = "every file matches its manifest" if pulled.is_new else "already here"
+    say(
+        f"{about['ref']}  {about['sft']:,} rows to train on, {about['rl']:,} for RL; {news}",
+        f"folder: {about['path']}",
+        f"next:   ovt data show {about['ref']}",
+    )
+
+
+@commands.command(epilog=examples("ovt data card charts", "ovt data card charts --repo you/charts --out README.md"))
+def card(
+    ref: Ref,
+    repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="As it would read in this repository of the Hub.")
+    ] = None,
+    tag: Tag = None,
+    out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
+    home: HomePath = None,
+) -> None:
+    """Print a version's data card, as this release of ovt writes it."""
+    from ovt.core.files import disk_errors
+    from ovt.curate.hub.client import split_address
+    from ovt.curate.hub.push import default_tag, published
+    from ovt.curate.reports.plots import draw_card
+    from ovt.curate.versions.card import render_card
+    from ovt.curate.versions.read import open_version
+
+    version = open_version(ref, Home.locate(home))
+    name, at = split_address(repo) if repo else ("", None)
+    there = published(name, tag or at or default_tag(version), draw_card(version)) if name else None
+    text = render_card(version.manifest, version.path, there)
+    if out:
+        with disk_errors(out):
+            out.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+def send(revision: "Revision", private: bool, create_pr: bool, dry_run: bool, as_json: bool) -> None:
+    """Lists what a push would send, and sends it unless this is a dry run."""
+    from ovt.curate.hub.client import hub
+    from ovt.curate.hub.push import publish
+
+    if not as_json:
+        print_revision(revision)
+    if dry_run:
+        if as_json:
+            print_json(plan(revision))
+        return
+    with resumable():
+        pushed = publish(revision, hub(), private=private, create_pr=create_pr)
+    print_pushed(pushed, as_json)
+
+
+def plan(revision: "Revision") -> dict[str, Any]:
+    """What a push would send, for --json."""
+    files = [{"path": path, "bytes": size} for path, size in revision.sizes.items()]
+    return {"repo": revision.repo, "kind": revision.kind, "tag": revision.tag, "files": files}
+
+
+def print_revision(revision: "Revision") -> None:
+    """The files and sizes of a revision."""
+    sizes = revision.sizes
+    width = max(map(len, sizes))
+    say(*(f"{path:<{width}}  {size:>13,} bytes" for path, size in sizes.items()))
+    say(f"{len(sizes)} files, {sum(sizes.values()):,} bytes: {revision.title} of {revision.kind} {revision.repo}")
+
+
+def print_pushed(pushed: "Pushed", as_json: bool) -> None:
+    """What a push did."""
+    if as_json:
+        print_json(vars(pushed))
+        return
+    told = {
+        "pushed": f"sent {len(pushed.sent)} files" + (f", removed {len(pushed.removed)}" if pushed.removed else ""),
+        "tagged": "the files were already there; the tag is new",
+        "there": "nothing to do: this tag already has this content",
+        "proposed": f"{len(pushed.sent)} files in a pull request; merge it, then push again to tag it",
+    }
+    say(told[pushed.outcome], pushed.url)

@@ -1,0 +1,62 @@
+"""What is said before a build: the plan, the doctor's findings, and what lint, dedup and decontam found."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ovt.commands.views.tables import Table, names, numbers, short, shown, texts
+from ovt.curate.reports.lint import Found
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def plan_table(plans: Sequence[dict[str, Any]]) -> RenderableType:
+    """`plan.StagePlan.as_dict` of each stage."""
+    counts = ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$")
+    table = Table([*names("stage", "endpoint"), *numbers(*counts)], [plan_cells(stage) for stage in plans])
+    return Group(table, Text("Tokens and prices are upper estimates. Nothing was asked."))
+
+
+def plan_cells(stage: dict[str, Any]) -> list[Any]:
+    """A stage's plan as a line: what no max_tokens bounds, and what has no price, is unknown."""
+    counts = [stage[name] for name in ("rows", "wanted", "answered", "calls", "prompt_tokens")]
+    reply = stage["completion_tokens"] if stage["bounded"] else "unknown"
+    is_priced = stage["bounded"] and stage["cost_usd"] is not None
+    return [stage["stage"], stage["endpoint"], *counts, reply, f"{stage['cost_usd']:,.2f}" if is_priced else "unknown"]
+
+
+def findings_table(findings: Sequence[dict[str, Any]]) -> RenderableType:
+    """`doctor.Finding` of each check."""
+    rows = [
+        (shown(one["status"], COLOURS[one["status"]]), one["check"], one["found"], one["advice"]) for one in findings
+    ]
+    return Table([*names("", "check"), *texts("found", "what to do")], rows)
+
+
+def lint_table(name: str, questions: int, found: list[Found]) -> RenderableType:
+    """The findings by rule, with examples below each."""
+    if not found:
+        return Text(f"{name}: {questions:,} questions, nothing found")
+    rows: list[Sequence[Any]] = []
+    for one in found:
+        rows.append((shown(one.rule, "bold"), one.count, one.meaning))
+        for example in one.examples:
+            told = Text.assemble(short(example["id"]), "  ", short(example["detail"], 160), style="dim")
+            rows.append(("", "", told))
+    total = sum(one.count for one in found)
+    return Group(
+        Table([*names("rule"), *numbers("count"), *texts("what")], rows),
+        Text(),
+        shown(f"{name}: {questions:,} questions, {total:,} findings by {len(found)} rules"),
+    )
+
+
+def decision_table(decisions: pl.DataFrame, most: int) -> RenderableType:
+    """DECISIONS: the first `most` of them."""
+    first = decisions.head(most).select("id", "reason", "detail").iter_rows()
+    table = Table([*names("question", "reason"), *texts("why")], [(*row[:2], short(row[2], 160)) for row in first])
+    left = len(decisions) - most
+    return Group(table, Text(f"… and {left:,} more: --json has all", style="dim")) if left > 0 else table

@@ -1,0 +1,43 @@
+"""How far a build is, in numbers."""
+
+from ovt.core.progress import Progress, stage_lines
+
+
+def progress_of(**counts) -> Progress:
+    progress = Progress()
+    tally = progress.begin("caption", 100)
+    for name, value in counts.items():
+        setattr(tally, name, value)
+    progress.began["caption"] -= 10  # ten seconds ago
+    return progress
+
+
+def test_a_stage_under_way_says_how_fast_and_how_long():
+    progress = progress_of(done=40, cached=10, failed=10, prompt_tokens=500, completion_tokens=500, cost_usd=1.5)
+    (line,) = stage_lines(progress)
+    assert (line.stage, line.over, line.share) == ("caption", False, 0.6)
+    cells = line.cells
+    assert (cells["done"], cells["cached"], cells["failed"]) == ("40/100", "10", "10")
+    assert cells["rate"] in ("5.0/s", "4.9/s")
+    assert cells["tokens/s"] in ("100", "99")
+    assert cells["spent"] == "$1.50"
+    assert cells["left"] in ("0:07", "0:08")
+
+
+def test_what_is_spent_at_no_known_price_is_unknown():
+    assert stage_lines(progress_of(done=1, cost_usd=None))[0].cells["spent"] == "unknown"
+    assert stage_lines(progress_of(done=1))[0].cells["spent"] == ""
+
+
+def test_a_stage_is_over_when_all_is_settled_or_the_next_begins():
+    progress = progress_of(done=40)
+    assert stage_lines(progress)[0].over is False
+    progress.begin("reason", 400)
+    assert [line.over for line in stage_lines(progress)] == [True, False]
+    assert stage_lines(progress_of(done=90, cached=5, failed=5))[0].over
+
+
+def test_nothing_to_count_is_not_a_division_by_zero():
+    progress = Progress()
+    progress.begin("import")
+    assert stage_lines(progress)[0].cells["done"] == "0"
