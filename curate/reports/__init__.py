@@ -5,5 +5,5 @@ funnel.py            where questions and samples ended
 lint.py              what is wrong with questions; questions.py reads those of a version, a recipe or a source
 diff/                two versions against each other
 what_if.py           a version decided again under other settings; chunks.py reads and compares it chunk by chunk
-profile_table.py     the figures of versions as rows of a table; profile_plot.py: as plots and as a page
+figures.py           the figures of versions as rows of a table; plots.py: as plots and as a page
 """

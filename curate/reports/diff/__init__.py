@@ -5,5 +5,5 @@ tables.py     the few columns that a diff reads of each
 changes.py    which row is which, what became of it, and why
 drift.py      figures of both and their differences, with intervals
 recipes.py    settings and prompts; word_diff.py: two texts word by word
-examples.py   the rows to show; page.py: the page
+examples.py   the rows to show; summary.py: lines and tables; page.py: the page
 """
