@@ -10,5 +10,5 @@ choices.py    options and golds in all their shapes
 faults.py     why a row is left out, alone or beside the others
 rows.py       one row -> a question, or a reason why not
 images.py     any image -> a fitting PNG or JPEG, stored once by content
-importing.py  all of it: `import_sources`; cache.py keeps it for the next build
+importing.py  all of it: `import_sources`, and what it keeps for the next build
 """

@@ -1,5 +1,13 @@
-"""`import_sources`: every source of a recipe -> one table of questions, and one decision per row left out."""
+"""`import_sources`: every source of a recipe -> one table of questions, and one decision per row left out.
 
+What was imported is kept for the next build in `home.imports/FINGERPRINT/`, renamed into place when complete:
+
+rows.parquet    ROWS, in order
+stamps.parquet  path, size and time of every image file that was read or missed
+import.json     what the fingerprint is over and which folders held the images: {"settings": …, "roots": […]}
+"""
+
+import json
 import os
 import random
 import warnings
@@ -15,14 +23,14 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
+from ovt.core.files import disk_errors, new_folder, write_json
 from ovt.core.hashing import SPACED, hash_json
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS
-from ovt.curate.sources import cache
 from ovt.curate.sources.cells import Places
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import mark_readings, mark_repeats
-from ovt.curate.sources.images import store_image
+from ovt.curate.sources.images import image_path, store_image
 from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
@@ -66,7 +74,7 @@ def import_sources(
 
     `limit` is the most rows to read in all, dealt evenly over the sources; `on_row(n)` hears how many rows are done.
     A source that was imported before, with the same settings and contents, is not read again.
-    Raises OvtError for what the user can mend: a missing file or column, an unknown format, no usable row.
+    Raises OvtError for what the user can fix: a missing file or column, an unknown format, no usable row.
     """
     _check_names(sections)
     tables: dict[str, pl.DataFrame] = {}
@@ -121,10 +129,10 @@ def import_source(
     settings = _settings(section, most, opened)
     fingerprint = hash_json(settings, SPACED)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
-    rows = cache.load(home.imports / fingerprint, home, roots)
+    rows = load_import(home.imports / fingerprint, home, roots)
     if rows is None:
-        rows = _read(opened, section, columns, home, choose_rows(total, most, section.shuffle_seed), on_row)
-        cache.save(home.imports / fingerprint, rows, roots, settings)
+        rows = _read(Found(opened, section, columns), home, choose_rows(total, most, section.shuffle_seed), on_row)
+        save_import(home.imports / fingerprint, rows, roots, settings)
         rows = rows.drop("files")
     elif on_row:
         on_row(len(rows))
@@ -157,15 +165,23 @@ def places(part: Part, section: SourceSection) -> Places:
     return Places(root, (root, *own), section.image_pattern)
 
 
-def _read(
-    opened: Opened, section: SourceSection, columns: Columns, home: Home, order: Sequence[int], on_row: OnRow | None
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Found:
+    """A source that is there, and which of its columns are which."""
+
+    opened: Opened
+    section: SourceSection
+    columns: Columns
+
+
+def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) -> pl.DataFrame:
     """ROWS in the given order. Rows are read from first to last, whatever the order, and images as they come."""
     wanted = order if isinstance(order, range) else frozenset(order)
-    store = partial(store_image, home, max_pixels=section.max_pixels, min_pixels=section.min_pixels)
+    limits = {"max_pixels": found.section.max_pixels, "min_pixels": found.section.min_pixels}
+    store = partial(store_image, home, **limits)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
-        records = _counted(_stored(_texts(opened, section, columns, wanted), store), on_row)
+        records = _counted(_stored(_texts(found, wanted), store), on_row)
         tables = [ROWS.to_frame()]
         while chunk := list(islice(records, CHUNK)):
             tables.append(pl.DataFrame(chunk, ROWS))
@@ -176,11 +192,9 @@ def _read(
     return rows.join(place, on="row").sort("place").drop("place")
 
 
-def _texts(
-    opened: Opened, section: SourceSection, columns: Columns, wanted: Collection[int]
-) -> Iterator[tuple[dict[str, Any], Places]]:
-    start = 0
-    for part in opened.parts:
+def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[dict[str, Any], Places]]:
+    section, columns, start = found.section, found.columns, 0
+    for part in found.opened.parts:
         inside, where = within(wanted, start, part.count), places(part, section)
         names = [name for name in columns.top() if name in part.columns]
         for number, row in part.rows(names, inside) if inside else ():
@@ -238,3 +252,48 @@ def _nothing_left(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
     example = f"{first['source']} {first['source_id']}: {first['detail'] or first['reason']}"
     return f"none of {len(rows):,} rows can be used ({counted}); the first is {example[:300]}"
+
+
+# What was imported before.
+
+_ABSENT = (-1, -1)
+
+
+def load_import(folder: Path, home: Home, roots: Sequence[str]) -> pl.DataFrame | None:
+    """An earlier import's rows; None if there is none, an image file changed since, or a stored image is gone."""
+    try:
+        noted = json.loads((folder / "import.json").read_text())
+        rows, stamps = pl.read_parquet(folder / "rows.parquet"), pl.read_parquet(folder / "stamps.parquet")
+    except (OSError, ValueError, pl.exceptions.PolarsError):
+        return None
+    if noted.get("roots") != list(roots):
+        return None
+    if any(_stamp(path) != (size, mtime_ns) for path, size, mtime_ns in stamps.iter_rows()):
+        return None
+    images = rows["images"].explode().drop_nulls().unique()
+    return rows if all(_is_stored(home, image) for image in images) else None
+
+
+def save_import(folder: Path, rows: pl.DataFrame, roots: Sequence[str], settings: dict) -> None:
+    """Keeps the rows of an import. Two processes may do so at once, with the same rows."""
+    files = rows["files"].explode().drop_nulls().unique(maintain_order=True)
+    stamps = [(path, *_stamp(path)) for path in files]
+    schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
+    with disk_errors(folder), new_folder(folder) as made:
+        rows.drop("files").write_parquet(made / "rows.parquet")
+        pl.DataFrame(stamps, schema, orient="row").write_parquet(made / "stamps.parquet")
+        write_json(made / "import.json", {"settings": settings, "roots": list(roots)})
+
+
+def _is_stored(home: Home, image_id: str) -> bool:
+    """Whether an image is there; a power cut may have left an empty file."""
+    path = image_path(home, image_id)
+    return path.exists() and path.stat().st_size > 0
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a hundred thousand of them
+    except OSError:
+        return _ABSENT
+    return found.st_size, found.st_mtime_ns
