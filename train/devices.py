@@ -124,7 +124,7 @@ def on_signals(numbers: Collection[signal.Signals], handler: Callable[[int, Any]
     """Answers these signals with the handler for the length of a block, in the main thread.
 
     One that was ignored when the process started stays so: that is how `nohup` and a script's background jobs ask not
-    to be stopped by a hang-up or by a Ctrl-C meant for others. SIGTERM always stops a training.
+    to be stopped by a hang-up or by a Ctrl-C meant for others. SIGTERM still stops them.
     """
     caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in caught}

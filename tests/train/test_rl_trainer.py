@@ -190,7 +190,7 @@ def test_what_cannot_be_reinforced_is_one_line(taught):
     ("changes", "told"),
     [
         ({"loss_type": "dapoo"}, "loss_type"),
-        ({"reward": {"kind": "foo"}}, "the verifier knows auto, choice"),
+        ({"reward": {"kind": "foo"}}, "unknown kind .foo.: expected one of auto, choice"),
         ({"max_steps": 0}, "give a number of steps, or -1"),
         ({"warmup_steps": 1.5}, "give a share below 1, or a whole number"),
     ],
