@@ -1,4 +1,4 @@
-"""How long `ovt --help` takes, beside bare Python and bare Typer in the same run (median of N, whole processes).
+"""How long `ovt --help` takes, beside bare Python and importing Typer and Rich (median of N whole processes, in turn).
 
 python benchmarks/startup.py
 """
@@ -13,7 +13,7 @@ RUNS = 15
 OVT = str(Path(sys.executable).with_name("ovt"))
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
-    "python -c 'import typer'": [sys.executable, "-c", "import typer"],
+    "python -c 'import typer, rich'": [sys.executable, "-c", "import typer, rich"],
     "ovt --help": [OVT, "--help"],
     "ovt curate build --help": [OVT, "curate", "build", "--help"],
 }
@@ -31,10 +31,10 @@ def main() -> None:
     for _ in range(RUNS):  # in turn, so that a slow minute of the machine hits them all
         for name, command in COMMANDS.items():
             times[name].append(seconds(command))
-    base = statistics.median(times["python -c 'import typer'"])
+    base = statistics.median(times["python -c 'import typer, rich'"])
     for name, values in times.items():
         median = statistics.median(values)
-        print(f"{name:<26} {median * 1000:6.0f} ms   {median / base:4.2f} × importing typer")
+        print(f"{name:<32} {median * 1000:6.0f} ms   {median / base:4.2f} × importing Typer and Rich")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from ovt.commands.views.tables import block, short, shown, view
+from ovt.commands.views.tables import beside, block, short, shown, view
 from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, response, why
 from ovt.curate.reports.diff.word_diff import MARKS, Piece
 from ovt.curate.reports.figures import choose, compared, drift_table
@@ -32,7 +31,7 @@ def summary(about: dict[str, Any], screen: Console) -> RenderableType:
     left = len(telling) - len(figures)
     table = view(drift_table(figures))
     rest = f"{left} more figures, none with a clearer change: --json or --html FILE" if left else ""
-    tables = [_beside(table, matrix)] if wide else [table, Text(), matrix]
+    tables = [beside(table, matrix)] if wide else [table, Text(), matrix]
     return Group(*head, Text(), *tables, *([shown(rest, "dim")] if rest else []))
 
 
@@ -55,12 +54,6 @@ def _wrapped(name: str, line: str, width: int) -> Iterator[Text]:
             for status, style in STYLES.items():
                 told.highlight_regex(rf"[\d,]+ {status}", style)
         yield told
-
-
-def _beside(left: RenderableType, right: RenderableType) -> Table:
-    both = Table.grid(padding=(0, 4))
-    both.add_row(left, right)
-    return both
 
 
 def rows_shown(examples: list[dict[str, Any]], colours: bool) -> RenderableType:

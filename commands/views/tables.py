@@ -218,3 +218,10 @@ def bar(share: float, width: int = BAR_WIDTH) -> str:
     """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
     eighths = round(share * width * 8)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
+
+
+def beside(left: RenderableType, right: RenderableType) -> RenderableType:
+    """Two blocks side by side."""
+    both = RichTable.grid(padding=(0, 4))
+    both.add_row(left, right)
+    return both
