@@ -5,7 +5,7 @@ follows from; what would be made now either follows from the same (and is found,
 
     wanted = MadeOf("run charts-sft", {"data_hash": "7b2e…", "learning_rate": 1e-6}, "choose another --name")
     wanted.require(record)   # DriftError: run charts-sft was made of other things (learning_rate was 1e-05, would be
-                             # 1e-06): choose another --name
+                             # 1e-06); choose another --name
 """
 
 import json
@@ -34,14 +34,15 @@ class Difference:
 class DriftError(OvtError):
     """The name belongs to something that was made of other things.
 
-    what: "run charts-sft"; differences: every part that differs; fix: what to do about it.
+    thing: "run charts-sft"; differences: every part that differs.
     """
 
-    def __init__(self, what: str, differences: list[Difference], fix: str) -> None:
-        self.what, self.differences, self.fix = what, differences, fix
+    def __init__(self, thing: str, differences: list[Difference], fix: str) -> None:
         told = "; ".join(map(str, differences[:SHOWN]))
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
-        super().__init__(f"{what} was made of other things ({told}{more}): {fix}")
+        super().__init__(f"{thing} was made of other things ({told}{more})", fix)
+        self.args = (thing, differences, fix)
+        self.thing, self.differences = thing, differences
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def test_a_run_is_new_then_under_way_then_done(home):
 )
 def test_another_run_does_not_take_the_name(home, changes, told):
     runs.start(record(), home)
-    with pytest.raises(OvtError, match=f"made of other things .{told}.: choose another --name"):
+    with pytest.raises(OvtError, match=f"made of other things .{told}.; choose another --name"):
         runs.start(record(**changes), home)
     assert runs.start(record(**changes), home, resume=False).record.model_dump() == record(**changes).model_dump()
 

@@ -154,7 +154,7 @@ def test_a_finished_run_is_found_and_another_one_is_not_overwritten(home, small_
     run = sft("colours", str(small_vlm), brief, home, name="one")
     again = sft("colours", str(small_vlm), brief, home, name="one")
     assert again.record == run.record
-    with pytest.raises(OvtError, match=r"learning_rate was 0\.003, would be 0\.001\): choose another --name"):
+    with pytest.raises(OvtError, match=r"learning_rate was 0\.003, would be 0\.001\); choose another --name"):
         sft("colours", str(small_vlm), settings(max_steps=1, learning_rate=1e-3), home, name="one")
 
 
