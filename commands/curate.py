@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath, examples
-from ovt.commands.terminal import git_commit, live, print_built, rebuild_line, report, resumable
+from ovt.commands.terminal import live, print_built, report, resumable
 from ovt.core.home import Home
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
@@ -26,25 +26,26 @@ def build(
     json: Json = False,
 ) -> None:
     """Build a dataset version; run the same command again to resume."""
-    from ovt.commands.views.curate import plan_table
+    from ovt import api
+    from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
-    from ovt.curate.build import build as run_build
-    from ovt.curate.endpoints.budget import Budget
-    from ovt.curate.plan import plan
-    from ovt.curate.recipe import load_recipe
-    from ovt.curate.run import Session
 
-    chosen, where = load_recipe(recipe, overrides or ()), Home.locate(home)
     if dry_run:
         with resumable():
-            plans = [stage.as_dict() for stage in plan(chosen, Session(where, limit=limit))]
-        report(plans, json, plan_table)
+            plan = api.plan(recipe, set=overrides or (), limit=limit, home=home)
+        report(plan.data if json else plan, json, told)
         return
     progress = Progress()
     with resumable(), live(progress):
-        again = rebuild_line("curate", "build", str(recipe), overrides=overrides, limit=limit)
-        session = Session(where, Budget(max_usd, max_tokens), progress, limit, again, git_commit())
-        version = run_build(chosen, session)
+        version = api.build(
+            recipe,
+            set=overrides or (),
+            limit=limit,
+            max_usd=max_usd,
+            max_tokens=max_tokens,
+            home=home,
+            progress=progress,
+        )
     print_built(version, json)
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from ovt.commands.options import HomePath, Json, Overrides, Ref, RefA, RefB, Refs, examples
-from ovt.commands.terminal import console, git_commit, note, print_json, rebuild_line, report
+from ovt.commands.terminal import console, note, print_json, report
 from ovt.core.home import Home
+from ovt.core.rebuild import git_commit, rebuild_line
 
 
 class Grouping(StrEnum):

@@ -1,6 +1,5 @@
 """`ovt eval`: answer held-out questions with a model, and compare the scores."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,22 +50,25 @@ def run(
     json: Json = False,
 ) -> None:
     """Answer a question set with a model, greedily unless it says otherwise; run the same command again to resume."""
+    from ovt import api
     from ovt.commands.views.eval import scores_shown
     from ovt.core.progress import Progress
-    from ovt.curate.endpoints.budget import Budget
-    from ovt.curate.run import Session, import_questions
-    from ovt.evaluate.evaluate import evaluate
-    from ovt.evaluate.question_set import load_question_set
-    from ovt.train.models import model_endpoint
 
-    where, progress = Home.locate(home), Progress()
-    chosen = load_question_set(questions, overrides or ())
+    progress = Progress()
     with resumable(), live(progress):
-        session = Session(where, Budget(max_usd, max_tokens), progress, limit)
-        imported = import_questions(chosen.sources, session).questions
-        endpoint = model_endpoint(model, served_as, revision, where)
-        title = name or default_name(model, served_as, chosen.name)
-        done = evaluate(title, imported, endpoint, chosen.settings, session)
+        done = api.evaluate(
+            model,
+            questions,
+            name=name,
+            set=overrides or (),
+            limit=limit,
+            served_as=served_as,
+            revision=revision,
+            max_usd=max_usd,
+            max_tokens=max_tokens,
+            home=home,
+            progress=progress,
+        )
     report(done.model_dump(mode="json") if json else done, json, scores_shown)
 
 
@@ -74,7 +76,7 @@ def run(
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the evaluations of this home."""
     from ovt.commands.views.eval import evaluations_shown
-    from ovt.evaluate.evaluate import evaluation_names, open_evaluation
+    from ovt.evaluation.evaluate import evaluation_names, open_evaluation
 
     where = Home.locate(home)
     done = [open_evaluation(name, where) for name in evaluation_names(where)]
@@ -85,8 +87,8 @@ def list_(home: HomePath = None, json: Json = False) -> None:
 def compare(names: EvalRefs, home: HomePath = None, json: Json = False) -> None:
     """Compare evaluations with the first of them, paired by question."""
     from ovt.commands.views.eval import evaluations_shown
-    from ovt.evaluate.evaluate import open_evaluation, read_answers
-    from ovt.evaluate.scores import difference
+    from ovt.evaluation.evaluate import open_evaluation, read_answers
+    from ovt.evaluation.scores import difference
 
     where = Home.locate(home)
     done = [open_evaluation(name, where) for name in names]
@@ -100,11 +102,3 @@ def compare(names: EvalRefs, home: HomePath = None, json: Json = False) -> None:
     report(done, False, lambda done: evaluations_shown(done, {f"against {names[0]}": ["", *told]}))
     if len({one.asked.questions_hash for one in done}) > 1:
         note("Not all were asked the same questions: each is compared with the first on those that both answered.")
-
-
-def default_name(model: str, served_as: str | None, questions: str) -> str:
-    """MODEL-QUESTIONS, as a name for a folder."""
-    import re
-
-    last = served_as or Path(model.rstrip("/")).name
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{last}-{questions}").strip("-.")

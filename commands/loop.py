@@ -17,8 +17,9 @@ from ovt.commands.options import (
     RecipePath,
     examples,
 )
-from ovt.commands.terminal import git_commit, live, note, print_json, rebuild_line, report, resumable, say
+from ovt.commands.terminal import live, note, print_json, report, resumable, say
 from ovt.core.home import Home
+from ovt.core.rebuild import git_commit, rebuild_line
 
 if TYPE_CHECKING:
     from ovt.core.progress import Progress

@@ -95,30 +95,6 @@ def this_command() -> str:
     return shlex.join(["ovt", *sys.argv[1:]])
 
 
-def rebuild_line(*command: str, overrides: list[str] | None = None, **options: object) -> str:
-    """The command line that makes the same versions again, wherever it runs.
-
-    >>> rebuild_line("curate", "build", "charts.toml", overrides=["reason.k=8"], limit=100)
-    'ovt curate build charts.toml --set reason.k=8 --limit 100'
-    """
-    words = [part for override in overrides or () for part in ("--set", override)]
-    for name, value in options.items():
-        if value not in (None, False):
-            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    return shlex.join(["ovt", *command, *words])
-
-
-def git_commit() -> str | None:
-    """The commit of the repository that the command runs in, if it runs in one."""
-    import subprocess
-
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
 @contextmanager
 def resumable(kept: str = "everything answered is kept") -> Generator[None]:
     """Where the block is stopped by a signal or by the budget, says how to resume."""

@@ -23,9 +23,10 @@ from ovt.commands.options import (
     Tag,
     examples,
 )
-from ovt.commands.terminal import git_commit, print_built, rebuild_line, report, resumable, say, this_command
+from ovt.commands.terminal import print_built, report, resumable, say, this_command
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.core.rebuild import git_commit, rebuild_line
 
 if TYPE_CHECKING:
     from ovt.core.section import Section

@@ -7,6 +7,7 @@ reason   reasoner    200     800         0    200         61,000            256,
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.progress import Tally
+from ovt.core.report import Report, Table, names, numbers
 from ovt.curate.build import build
 from ovt.curate.endpoints.jobs import Expected, expected
 from ovt.curate.recipe import Recipe
@@ -46,6 +48,25 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
             told = expected(wanted, run.work(section, Tally()))
             plans.append(StagePlan(ASKING[key].name, section.endpoint, len(run.questions), told))
     return plans
+
+
+def report(name: str, plans: Sequence[StagePlan]) -> Report:
+    """The plans as a table, and what its numbers are."""
+    rows = [stage.as_dict() for stage in plans]
+    return Report(name, rows, [plan_table(rows), "Tokens and prices are upper estimates. Nothing was asked."])
+
+
+def plan_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A line per stage; what no max_tokens bounds, and what has no price, is unknown."""
+    titles = ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$")
+    return Table([*names("stage", "endpoint"), *numbers(*titles)], [cells(row) for row in rows])
+
+
+def cells(row: Mapping[str, Any]) -> list[Any]:
+    counts = [row[name] for name in ("rows", "wanted", "answered", "calls", "prompt_tokens")]
+    reply = row["completion_tokens"] if row["bounded"] else "unknown"
+    priced = row["bounded"] and row["cost_usd"] is not None
+    return [row["stage"], row["endpoint"], *counts, reply, f"{row['cost_usd']:,.2f}" if priced else "unknown"]
 
 
 def preview(recipe: Recipe, session: Session) -> list[dict[str, Any]]:

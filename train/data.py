@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.stages.prompt import IMAGE_TAG, content
+from ovt.curate.versions.data import read_split
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.read import open_version
 from ovt.train.models import HUB_ID
@@ -57,11 +58,12 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
     there = [name for name in names if version.manifest.rows.get(name)]
     if not there:
         raise OvtError(why_empty(ref, version.manifest, names[-1]))
-    files = {name: sorted((version.path / "data").glob(f"{name}-*.parquet")) for name in there}
     made = version.manifest.provenance
     kind, content_hash = made.recipe.get("verify", {}).get("kind", "auto"), version.manifest.content_hash
+    cache = home.path / "datasets"
     return [
-        Rows(told, content_hash, made.verifier_version, kind, read_parquet(files[name], home), name) for name in there
+        Rows(told, content_hash, made.verifier_version, kind, read_split(version.path, name, cache), name)
+        for name in there
     ]
 
 
@@ -77,15 +79,6 @@ def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
     what = "verified responses to train on" if split == "sft" else "questions left for reinforcement"
     command = " (`ovt train rl` trains on those)" if split == "sft" and manifest.rows.get("rl") else ""
     return f"{ref} has no rows in {split}, {has}{command}: give a version with {what}"
-
-
-def read_parquet(files: list[Path], home: Home) -> "Dataset":
-    """The rows of parquet files, memory-mapped from a cache in the home."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    paths = [str(path) for path in files]
-    return datasets.load_dataset("parquet", data_files=paths, split="train", cache_dir=str(home.path / "datasets"))
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:

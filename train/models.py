@@ -12,7 +12,7 @@ from ovt.core.home import Home
 from ovt.core.registry import WEIGHTS
 from ovt.core.text import did_you_mean
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.evaluate.evaluate import embedded_endpoint, endpoint_at
+from ovt.evaluation.evaluate import embedded_endpoint, endpoint_at
 from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is said before a build: the plan, the doctor's findings, and what lint, dedup and decontam found."""
+"""What is said before a build: the doctor's findings, and what lint, dedup and decontam found."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,21 +11,6 @@ from ovt.commands.views.tables import Table, names, numbers, short, shown, texts
 from ovt.curate.reports.lint import Found
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
-
-
-def plan_table(plans: Sequence[dict[str, Any]]) -> RenderableType:
-    """`plan.StagePlan.as_dict` of each stage."""
-    counts = ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$")
-    table = Table([*names("stage", "endpoint"), *numbers(*counts)], [plan_cells(stage) for stage in plans])
-    return Group(table, Text("Tokens and prices are upper estimates. Nothing was asked."))
-
-
-def plan_cells(stage: dict[str, Any]) -> list[Any]:
-    """A stage's plan as a line: what no max_tokens bounds, and what has no price, is unknown."""
-    counts = [stage[name] for name in ("rows", "wanted", "answered", "calls", "prompt_tokens")]
-    reply = stage["completion_tokens"] if stage["bounded"] else "unknown"
-    is_priced = stage["bounded"] and stage["cost_usd"] is not None
-    return [stage["stage"], stage["endpoint"], *counts, reply, f"{stage['cost_usd']:,.2f}" if is_priced else "unknown"]
 
 
 def findings_table(findings: Sequence[dict[str, Any]]) -> RenderableType:

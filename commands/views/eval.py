@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ovt.commands.views.tables import Table, names, numbers
-from ovt.evaluate.evaluate import Evaluation
+from ovt.evaluation.evaluate import Evaluation
 
 
 def evaluations_shown(done: list[Evaluation], further: dict[str, list[str]] | None = None) -> Table:

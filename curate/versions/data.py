@@ -9,7 +9,7 @@ There is no `messages` column: TRL refuses completion-only loss on images beside
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +17,9 @@ import pyarrow.parquet as pq
 
 from ovt.core.parquet import open_parquet, to_arrow
 from ovt.core.schema import ROWS, SPLITS
+
+if TYPE_CHECKING:
+    import datasets
 
 # A row group holds about as much as the Hub's viewer likes to load at once; a file is cut at the next group.
 GROUP_ROWS = 256
@@ -157,3 +160,14 @@ class Data:
         for split in self._splits.values():
             split.close()
         return {name: split.rows for name, split in self._splits.items()}
+
+
+def read_split(folder: Path, split: str, cache: Path) -> "datasets.Dataset":
+    """The rows of a split of the version in `folder`, memory-mapped from a cache; none where the split has none."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    files = sorted(str(path) for path in (folder / "data").glob(f"{split}-*.parquet"))
+    if not files:
+        return datasets.Dataset(SCHEMA.empty_table())
+    return datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache))

@@ -6,11 +6,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from ovt.commands.views.curate import plan_table
 from ovt.commands.views.data import version_list
 from ovt.commands.views.loop import status_tree
-from ovt.commands.views.tables import Table, names, numbers
+from ovt.commands.views.tables import Table, names, numbers, view
 from ovt.commands.views.train import run_list
+from ovt.curate.plan import plan_table
 
 NAME = "charts-and-tables-openvlthinker-7b-iteration-3"
 COUNT = 7_654_321
@@ -36,7 +36,7 @@ def test_a_dry_run():
         "answered": COUNT, "calls": COUNT, "prompt_tokens": 10_000 * COUNT, "completion_tokens": 9_000 * COUNT,
         "bounded": True, "cost_usd": 12_345.678,
     }  # fmt: skip
-    whole(plan_table([stage]), stage["endpoint"], "7,654,321", "30,617,284", "76,543,210,000", "12,345.68")
+    whole(view(plan_table([stage])), stage["endpoint"], "7,654,321", "30,617,284", "76,543,210,000", "12,345.68")
 
 
 def test_a_list_of_versions():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ovt.core.section import Section
 from ovt.core.statistics import Interval
-from ovt.evaluate.scores import Scores
+from ovt.evaluation.scores import Scores
 from ovt.train.loop.recipe import GateSection
 
 WHAT_TO_DO = (

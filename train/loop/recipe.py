@@ -27,7 +27,7 @@ from ovt.core.errors import RecipeError
 from ovt.core.section import Section, nearest_key, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree
-from ovt.evaluate.question_set import QuestionSet
+from ovt.evaluation.question_set import QuestionSet
 from ovt.train.settings import RlSection, SftSection
 
 PREVIOUS = "previous"  # the endpoint of the model that the iteration before trained

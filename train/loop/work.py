@@ -19,8 +19,8 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import Session
-from ovt.evaluate.evaluate import evaluate, open_evaluation, questions_hash, read_answers
-from ovt.evaluate.scores import difference
+from ovt.evaluation.evaluate import evaluate, open_evaluation, questions_hash, read_answers
+from ovt.evaluation.scores import difference
 from ovt.train.card import renew_card
 from ovt.train.devices import Launch
 from ovt.train.loop.gate import check, make_report, report_text

@@ -3,7 +3,7 @@
 import pytest
 
 from ovt.core.statistics import Interval
-from ovt.evaluate.scores import Scores
+from ovt.evaluation.scores import Scores
 from ovt.train.loop.gate import check, make_report, report_text
 from ovt.train.loop.recipe import GateSection
 

@@ -8,6 +8,7 @@ seed = 900
 limit = 500
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic import Field
 from ovt.core.section import read_section, set_key
 from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
 from ovt.curate.sources.section import SourceSection
-from ovt.evaluate.evaluate import EvaluateSection
+from ovt.evaluation.evaluate import EvaluateSection
 
 
 class QuestionSet(EvaluateSection):
@@ -61,3 +62,8 @@ def without_images_of(questions: pl.DataFrame, others: Iterable[pl.DataFrame]) -
     """The questions that share no image with any of `others` (tables of QUESTIONS)."""
     seen = pl.concat([other.select(pl.col("images").explode()) for other in others]).to_series().unique()
     return questions.filter(~pl.col("images").list.eval(pl.element().is_in(seen.implode())).list.any())
+
+
+def default_name(model: str, questions: str) -> str:
+    """What an evaluation is called unless it is named: MODEL-QUESTIONS, as a name for a folder."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{model}-{questions}").strip("-.")

@@ -12,9 +12,16 @@ from ovt.core.errors import BudgetReached, OvtError, RecipeError
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.run import Session, import_questions
-from ovt.evaluate.evaluate import EvaluateSection, aevaluate, evaluate, evaluation_names, open_evaluation, read_answers
-from ovt.evaluate.question_set import load_question_set, without_images_of
-from ovt.evaluate.scores import difference
+from ovt.evaluation.evaluate import (
+    EvaluateSection,
+    aevaluate,
+    evaluate,
+    evaluation_names,
+    open_evaluation,
+    read_answers,
+)
+from ovt.evaluation.question_set import load_question_set, without_images_of
+from ovt.evaluation.scores import difference
 
 
 def answer(body: dict, choice: int) -> str:
@@ -153,7 +160,7 @@ def test_differences_are_paired_by_question(ask, home, loopback):
 
 
 def test_an_embedded_model_answers(questions, home, small_vlm):
-    from ovt.evaluate.evaluate import embedded_endpoint
+    from ovt.evaluation.evaluate import embedded_endpoint
 
     session = Session(home)
     settings = EvaluateSection(sampling={"max_tokens": 8})

@@ -35,7 +35,7 @@ from ovt.curate.run import ASKING, Run, Session, ask, open_endpoints, reasoned
 from ovt.curate.stages import prompt, reason, verify
 from ovt.curate.stages.reason import ReasonSampling, ReasonSection
 from ovt.curate.stages.verify import VerifySection
-from ovt.evaluate.scores import ANSWERS, Scores, answers_table, score
+from ovt.evaluation.scores import ANSWERS, Scores, answers_table, score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 RESULT = "result.json"

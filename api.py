@@ -1,0 +1,383 @@
+"""Everything from Python; `import ovt` hands out what is here, and the command line is a skin over the same.
+
+Versions and evaluations are given by name or as objects. `home=` is the folder that holds them, as `--home` is: by
+default $OVT_HOME, else ./ovt-home. Settings are given as `set={"reason.k": 8}`, with the dotted keys of a recipe.
+
+What a person has to fix is an `OvtError` (`ovt.core.errors` draws the tree); a model's failure is a row with a reason.
+The synchronous calls also work where an event loop runs, as in a notebook; `abuild` and `aevaluate` leave it free.
+"""
+
+import asyncio
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from ovt.core.errors import RecipeError
+from ovt.core.home import Home
+from ovt.core.notebook import follow
+from ovt.core.progress import Progress
+from ovt.core.rebuild import git_commit, rebuild_line
+from ovt.core.report import Report
+from ovt.core.section import read_section, set_key
+from ovt.curate.endpoints.budget import Budget
+from ovt.curate.recipe import Recipe, load_recipe
+from ovt.curate.run import Session, import_questions
+from ovt.curate.versions import read
+
+if TYPE_CHECKING:
+    import datasets
+
+    from ovt.curate.endpoints.section import EndpointSection
+    from ovt.curate.reports.diff.diff import Diff
+    from ovt.evaluation.evaluate import EvaluateSection, Evaluation
+
+Settings = Mapping[str, Any] | Iterable[str]  # {"reason.k": 8}, or ("reason.k=8",) as on the command line
+Place = Home | str | Path | None  # what `home=` takes
+Split = Literal["sft", "rl"]
+Table = Literal["questions", "samples", "verdicts", "decisions", "sft", "rl"]
+
+
+@dataclass(frozen=True, repr=False)
+class Version(read.Version):
+    """A dataset version: a folder of Parquet files that never changes once it is written.
+
+    >>> v = ovt.load("pocket", home=home)
+    >>> v
+    pocket@v1: 17 sft, 2 rl
+    >>> v.table("decisions").columns
+    ['level', 'id', 'question_id', 'stage', 'decision', 'reason', 'detail']
+    >>> v.data("sft")[0]["images"][0].size
+    (112, 112)
+    """
+
+    home: Home
+
+    def data(self, split: Split = "sft") -> "datasets.Dataset":
+        """The kept rows of a split, as trainers read them: images, prompt and completion as chat turns, and columns
+        about each row. sft: verified responses; rl: questions that no sample solved. Memory-mapped from the home."""
+        from ovt.curate.versions.data import read_split
+
+        return read_split(self.path, split, self.home.path / "datasets")
+
+    def table(self, name: Table) -> pl.DataFrame:
+        """A table of the ledger (`questions`, `samples`, `verdicts`, `decisions`), or the rows of a split."""
+        return self.scan(name).collect()
+
+    def scan(self, name: Table) -> pl.LazyFrame:
+        """As `table`, lazily: for what does not fit into memory."""
+        return read.scan(self, name)
+
+    def funnel(self, by: Literal["stage", "source", "reason"] = "stage") -> Report:
+        """Where every question and sample ended: at each stage, rows in = rows out + those dropped, by reason.
+
+        >>> ovt.load("pocket", home=home).funnel().data[0]["stage"]
+        'import'
+        """
+        from ovt.curate.reports import funnel
+
+        return funnel.report(self, by)
+
+    def stats(self) -> Report:
+        """What the version is like: lengths, pass rates, kinds of answers, behaviours, how replies ended, cost."""
+        from ovt.curate.reports.figures import report
+        from ovt.curate.versions.profile import profile
+
+        return report([profile(self)])
+
+    def why(self, what: str) -> Report:
+        """The story of a question or sample, kept or dropped: an id, the start of one, or a text that it holds."""
+        from ovt.curate.reports.why import look_up, report
+
+        return report(look_up([self], what))
+
+    def head(self, rows: int = 5, split: Split | None = None) -> list[dict[str, Any]]:
+        """The first rows of the data: flat columns, the texts of prompt and completion, the ids of the images."""
+        from ovt.curate.reports.show import head
+
+        return head(self, split, rows)
+
+    def export(self, to: str, out: str | Path, split: Split | None = None) -> dict[str, Any]:
+        """Write the version as files that another trainer reads: `to` is trl, llamafactory, easyr1, ms-swift, openai
+        or a plugin's format. The record of what was written, and how its trainer is given it."""
+        from ovt import __version__
+        from ovt.curate.export.export import export
+
+        return export(self, to, Path(out), split, __version__)[0]
+
+    def __repr__(self) -> str:
+        return f"{self.ref}: " + ", ".join(f"{self.manifest.rows[split]:,} {split}" for split in ("sft", "rl"))
+
+    def _repr_html_(self) -> str:
+        return self.funnel()._repr_html_()
+
+
+# Builds
+
+
+def build(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *,
+    set: Settings = (),
+    limit: int | None = None,
+    max_usd: float | None = None,
+    max_tokens: int | None = None,
+    home: Place = None,
+    progress: Progress | None = None,
+) -> Version:
+    """Build a dataset version, asking only for replies that are not in the home yet; call it again to resume.
+
+    recipe    a TOML file, the name of a shipped recipe, or the same as nested dicts
+    limit     questions at most, from the start of the sources
+    max_usd, max_tokens    the build stops before it would spend more, with BudgetReached; what was answered is kept
+    progress  filled in while it runs; in a notebook it is shown anyway
+
+    >>> ovt.build("pocket", limit=20, home=home).ref
+    'pocket@v1'
+    """
+    from ovt.curate import build as building
+
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    with follow(session.progress):
+        return own(building.build(read_recipe(recipe, set), session), session.home)
+
+
+async def abuild(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *,
+    set: Settings = (),
+    limit: int | None = None,
+    max_usd: float | None = None,
+    max_tokens: int | None = None,
+    home: Place = None,
+    progress: Progress | None = None,
+) -> Version:
+    """`build`, to be awaited: the work is done in other threads, and the caller's event loop stays free."""
+    from ovt.curate import build as building
+
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    with follow(session.progress):
+        return own(await building.abuild(read_recipe(recipe, set), session), session.home)
+
+
+def plan(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *,
+    set: Settings = (),
+    limit: int | None = None,
+    home: Place = None,
+) -> Report:
+    """What a build would ask of which endpoint, and what that may cost at most; nothing is asked.
+
+    >>> [(stage["stage"], stage["calls"]) for stage in ovt.plan("pocket", limit=20, home=home).data]
+    [('caption', 0), ('reason', 0)]
+    """
+    from ovt.curate import plan as planning
+
+    chosen = read_recipe(recipe, set)
+    return planning.report(chosen.name, planning.plan(chosen, open_session(home, limit)))
+
+
+def preview(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    *,
+    questions: int = 3,
+    set: Settings = (),
+    max_usd: float | None = None,
+    home: Place = None,
+) -> list[Report]:
+    """The first questions taken all the way: the story of each, with every prompt and reply. No version is kept."""
+    from ovt.curate import plan as planning
+    from ovt.curate.reports.why import report
+
+    session = open_session(home, questions, Budget(max_usd))
+    return [report({"stories": [story]}) for story in planning.preview(read_recipe(recipe, set), session)]
+
+
+# Versions
+
+
+def load(ref: str | Path | read.Version, home: Place = None) -> Version:
+    """The version that `ref` names: "charts" (the latest), "charts@2", "charts@HASH", or its folder."""
+    there = place(home)
+    return own(ref if isinstance(ref, read.Version) else read.open_version(str(ref), there), there)
+
+
+def versions(name: str | None = None, home: Place = None) -> list[Version]:
+    """The versions in a home (of one name), by name and number.
+
+    >>> ovt.versions(home=home)
+    [pocket@v1: 17 sft, 2 rl]
+    """
+    there = place(home)
+    return [own(version, there) for version in read.list_versions(there, name)[0]]
+
+
+def diff(a: str | Version, b: str | Version, home: Place = None) -> "Diff":
+    """What changed from version `a` to `b`: rows came, went and changed, and why; what drifted, with intervals."""
+    from ovt.curate.reports.diff.diff import compare
+
+    there = place(home)
+    return compare(load(a, there), load(b, there))
+
+
+def what_if(version: str | Version, set: Settings, home: Place = None) -> Report:
+    """What a version would have kept under other settings, from its stored replies; no model is asked.
+
+    >>> ovt.what_if("pocket", {"filter.length.max_words": 40}, home=home).data["rows"]["removed"]
+    5
+    """
+    from ovt.curate.reports import what_if as deciding
+
+    there = place(home)
+    return deciding.report(deciding.what_if(load(version, there), overrides(set)))
+
+
+def pull(address: str, home: Place = None) -> Version:
+    """Bring a version home from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG"); every file is checked."""
+    from ovt.curate.hub.client import hub, split_address
+    from ovt.curate.hub.pull import pull as fetch
+
+    there = place(home)
+    return own(fetch(*split_address(address), there, hub()).version, there)
+
+
+# Evaluations
+
+
+def evaluate(
+    model: str,
+    questions: str | Path,
+    *,
+    name: str | None = None,
+    set: Settings = (),
+    limit: int | None = None,
+    served_as: str | None = None,
+    revision: str | None = None,
+    max_usd: float | None = None,
+    max_tokens: int | None = None,
+    home: Place = None,
+    progress: Progress | None = None,
+) -> "Evaluation":
+    """Let a model answer held-out questions, greedily unless they say otherwise, and score the answers.
+
+    model      a server's URL (its name for the model in `served_as`), "pocket", a run, a folder or a Hub id
+    questions  a question set or recipe (TOML), or a source's path
+    name       what the evaluation is kept as [MODEL-QUESTIONS]; the same one again is found, not asked
+    revision   which weights a server has, in any words; without it, stored replies of that name count
+    """
+    from ovt.evaluation import evaluate as evaluating
+    from ovt.train.models import model_endpoint
+
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
+    with follow(session.progress):
+        endpoint = model_endpoint(model, served_as, revision, session.home)
+        return evaluating.evaluate(*ask_for(endpoint, questions, name, set, session), session)
+
+
+async def aevaluate(
+    model: str,
+    questions: str | Path,
+    *,
+    name: str | None = None,
+    set: Settings = (),
+    limit: int | None = None,
+    served_as: str | None = None,
+    revision: str | None = None,
+    max_usd: float | None = None,
+    max_tokens: int | None = None,
+    home: Place = None,
+    progress: Progress | None = None,
+) -> "Evaluation":
+    """`evaluate`, to be awaited: the caller's event loop stays free."""
+    from ovt.evaluation import evaluate as evaluating
+    from ovt.train.models import model_endpoint
+
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
+    with follow(session.progress):
+        endpoint = model_endpoint(model, served_as, revision, session.home)
+        parts = await asyncio.to_thread(ask_for, endpoint, questions, name, set, session)
+        return await evaluating.aevaluate(*parts, session)
+
+
+def evaluations(home: Place = None) -> "list[Evaluation]":
+    """The finished evaluations in a home, by name."""
+    from ovt.evaluation.evaluate import evaluation_names, open_evaluation
+
+    there = place(home)
+    return [open_evaluation(name, there) for name in evaluation_names(there)]
+
+
+# What these share
+
+
+def place(home: Place) -> Home:
+    """The home that `home=` means."""
+    return home if isinstance(home, Home) else Home.locate(Path(home) if home is not None else None)
+
+
+def own(version: read.Version, home: Home) -> Version:
+    """A version as it is handed to users, who ask it for its tables and reports."""
+    return Version(version.path, version.ordinal, version.manifest, home)
+
+
+def overrides(set: Settings) -> Iterator[str]:
+    """Settings as `KEY=VALUE`, the form that the command line and a version's card have them in."""
+    if not isinstance(set, Mapping):
+        yield from set
+        return
+    for key, value in set.items():
+        yield f"{key}={toml(value)}"
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it on one line. RecipeError for what TOML has no word for."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, Path):
+        return toml(str(value))
+    if isinstance(value, str | int | float):
+        return json.dumps(value, ensure_ascii=False)
+    found = f"{str(value)[:40]!r} cannot be a setting"
+    raise RecipeError(f"set: {found}; give text, a number, True, False, a list or a dict")
+
+
+def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) -> Recipe:
+    """The recipe that `recipe` and `set` mean; a file, or the name of a shipped one, where it is a text."""
+    if isinstance(recipe, (str, Path)):
+        return load_recipe(recipe, overrides(set))
+    tree = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else copy.deepcopy(dict(recipe))
+    for override in overrides(set):
+        set_key(tree, override)
+    return read_section(Recipe, tree, "the recipe")
+
+
+def rebuild(recipe: Any, set: Settings, limit: int | None) -> str:
+    """How to make a version again: a command line, or Python where the recipe is no file."""
+    if isinstance(recipe, str | Path):
+        return rebuild_line("curate", "build", str(recipe), overrides=overrides(set), limit=limit)
+    return f"ovt.build(recipe, limit={limit})  # the recipe in manifest.json"
+
+
+def open_session(
+    home: Place, limit: int | None, budget: Budget | None = None, progress: Progress | None = None, again: str = ""
+) -> Session:
+    """What a build or an evaluation works with."""
+    return Session(place(home), budget or Budget(), progress or Progress(), limit, again, git_commit())
+
+
+def ask_for(
+    endpoint: "EndpointSection", questions: str | Path, name: str | None, set: Settings, session: Session
+) -> "tuple[str, pl.DataFrame, EndpointSection, EvaluateSection]":
+    """What `evaluate.evaluate` takes: the evaluation's name, the questions, who is asked, and how."""
+    from ovt.evaluation.question_set import default_name, load_question_set
+
+    chosen = load_question_set(questions, overrides(set))
+    imported = import_questions(chosen.sources, session).questions
+    return name or default_name(endpoint.model or "model", chosen.name), imported, endpoint, chosen.settings
