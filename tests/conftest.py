@@ -45,6 +45,20 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures are put together and then not rendered, which takes longer than training a small model: what would be
+    a file holds the panels' titles. The tests of plots and of core render them.
+    """
+
+    def titles(figure: Any, kind: str) -> bytes:
+        return "\n".join(ax.get_title("left") for ax in figure.axes).encode()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ovt.core.plots._render", titles)
+        yield
+
+
 @pytest.fixture(scope="session")
 def load_file() -> Callable[[str], Any]:
     """`load_file("hub")`: the module tests/hub.py."""

@@ -166,6 +166,7 @@ def loopback_images(seen: Any) -> list[str]:
     return [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_are_shown(old, ovt):
     for name in ("done", "stopped", "reinforced", "tiny-sft-1"):
         assert name in ovt(old, "train", "show", name).stdout
@@ -192,6 +193,7 @@ def test_finished_runs_and_evaluations_are_found(old, ovt, maker):
     assert result.stat().st_mtime_ns == written
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_stopped_run_goes_on(old, ovt, ovt_json, maker):
     """LoRA adapters with AdamW's state; merged when they are whole."""
     log = old / "ovt-home" / "runs" / "stopped" / "log.jsonl"
@@ -204,6 +206,7 @@ def test_a_stopped_run_goes_on(old, ovt, ovt_json, maker):
     ovt(old, "train", "merge", "stopped")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_stopped_loop_goes_on(old, ovt, ovt_json):
     """Its base was evaluated, its data are built, its SFT was stopped at step 3: none of that is done again."""
     steps = old / "ovt-home" / "loops" / "tiny" / "steps"

@@ -33,6 +33,13 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quick_cards(request):
+    """A run's card has its curves, which only the tests of plots and cards need to see."""
+    if request.path.name not in ("test_plots.py", "test_card.py"):
+        request.getfixturevalue("undrawn")
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
