@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         abuild,
         aevaluate,
         build,
+        compare,
         diff,
         evaluate,
         evaluations,
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
     from ovt.core.registry import KINDS as kind
     from ovt.core.registry import SOURCES as source
     from ovt.core.section import Section
-    from ovt.evaluation.evaluate import Evaluation
+    from ovt.evaluation.results import Evaluation
     from ovt.verifiers import Verdict, verify, verify_many, verify_response
 
 # name → where it lives, as "module" (which has it under the same name) or "module:attribute"
 _PLACES = {
     **dict.fromkeys(
         (
-            "Version", "abuild", "aevaluate", "build", "diff", "evaluate", "evaluations",
+            "Version", "abuild", "aevaluate", "build", "compare", "diff", "evaluate", "evaluations",
             "load", "plan", "preview", "pull", "versions", "what_if",
         ),
         "ovt.api",
@@ -57,7 +58,7 @@ _PLACES = {
         ("BudgetReached", "CallError", "EndpointError", "GateFailed", "OvtError", "RecipeError"), "ovt.core.errors"
     ),
     **dict.fromkeys(("Verdict", "verify", "verify_many", "verify_response"), "ovt.verifiers"),
-    "Evaluation": "ovt.evaluation.evaluate",
+    "Evaluation": "ovt.evaluation.results",
     "Home": "ovt.core.home",
     "Section": "ovt.core.section",
     "benchmark": "ovt.core.registry:BENCHMARKS",
@@ -70,7 +71,7 @@ _PLACES = {
 __all__ = [
     "BudgetReached", "CallError", "EndpointError", "Evaluation", "GateFailed", "Home", "OvtError", "RecipeError",
     "Section", "Verdict", "Version",
-    "abuild", "aevaluate", "benchmark", "build", "diff", "evaluate", "evaluations", "exporter", "filter",
+    "abuild", "aevaluate", "benchmark", "build", "compare", "diff", "evaluate", "evaluations", "exporter", "filter",
     "kind", "load", "plan", "preview", "pull", "source", "train", "verify", "verify_many", "verify_response",
     "versions", "what_if",
 ]  # fmt: skip

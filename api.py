@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.reports.diff.diff import Diff
-    from ovt.evaluation.evaluate import EvaluateSection, Evaluation
+    from ovt.evaluation.question_set import EvaluateSection
+    from ovt.evaluation.results import Evaluation
 
 Settings = Mapping[str, Any] | Iterable[str]  # {"reason.k": 8}, or ("reason.k=8",) as on the command line
 Place = Home | str | Path | None  # what `home=` takes
@@ -306,10 +307,17 @@ async def aevaluate(
 
 def evaluations(home: Place = None) -> "list[Evaluation]":
     """The finished evaluations in a home, by name."""
-    from ovt.evaluation.evaluate import evaluation_names, open_evaluation
+    from ovt.evaluation.results import evaluation_names, open_evaluation
 
     there = place(home)
     return [open_evaluation(name, there) for name in evaluation_names(there)]
+
+
+def compare(*names: str, home: Place = None) -> Report:
+    """Evaluations beside the first of them, paired by question, with 95% intervals of the differences."""
+    from ovt.evaluation.results import compare as compare_evaluations
+
+    return compare_evaluations(names, place(home))
 
 
 # What these share

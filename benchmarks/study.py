@@ -38,8 +38,9 @@ from ovt.core.statistics import mean_interval, share_interval
 from ovt.curate.run import Session, import_questions
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
-from ovt.evaluation.evaluate import embedded_endpoint, evaluate, evaluation_names, open_evaluation, read_answers
+from ovt.evaluation.evaluate import embedded_endpoint, evaluate
 from ovt.evaluation.question_set import without_images_of
+from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
 from ovt.evaluation.scores import mean, paired
 from ovt.pocket.weights import WEIGHTS
 from ovt.train.loop.recipe import LoopRecipe, load_loop

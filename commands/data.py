@@ -189,6 +189,6 @@ def what_if(
         again = rebuild_line("data", "what-if", version.manifest.hash_ref, **options)
         saving = Saving(save_as, there, again, git_commit())
     about = decide_again(version, overrides or (), judge_again=reverify, examples=rows, saving=saving)
-    from ovt.commands.views.what_if import told
+    from ovt.commands.views.diff import what_if_shown
 
-    report(about, json, lambda about: told(about, bool(console().color_system)))
+    report(about, json, lambda about: what_if_shown(about, bool(console().color_system)))

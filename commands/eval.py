@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from ovt.commands.options import EvalRefs, HomePath, Json, Limit, MaxTokens, MaxUsd, examples
-from ovt.commands.terminal import live, note, print_json, report, resumable
-from ovt.core.home import Home
+from ovt.commands.terminal import live, report, resumable
 
 commands = typer.Typer(no_args_is_help=True, help="Answer held-out questions with a model, and compare the scores.")
 
@@ -51,7 +50,7 @@ def run(
 ) -> None:
     """Answer a question set with a model, greedily unless it says otherwise; run the same command again to resume."""
     from ovt import api
-    from ovt.commands.views.eval import scores_shown
+    from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
 
     progress = Progress()
@@ -69,36 +68,25 @@ def run(
             home=home,
             progress=progress,
         )
-    report(done.model_dump(mode="json") if json else done, json, scores_shown)
+    report(done.model_dump(mode="json") if json else done.report(), json, told)
 
 
 @commands.command("list", epilog=examples("ovt eval list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the evaluations of this home."""
-    from ovt.commands.views.eval import evaluations_shown
-    from ovt.evaluation.evaluate import evaluation_names, open_evaluation
+    from ovt import api
+    from ovt.commands.views.tables import view
+    from ovt.evaluation.results import evaluation_table
 
-    where = Home.locate(home)
-    done = [open_evaluation(name, where) for name in evaluation_names(where)]
-    report([one.model_dump(mode="json") for one in done] if json else done, json, evaluations_shown)
+    done = api.evaluations(home)
+    report([one.model_dump(mode="json") for one in done] if json else evaluation_table(done), json, view)
 
 
 @commands.command(epilog=examples("ovt eval compare base-held-out charts-sft-held-out"))
 def compare(names: EvalRefs, home: HomePath = None, json: Json = False) -> None:
     """Compare evaluations with the first of them, paired by question."""
-    from ovt.commands.views.eval import evaluations_shown
-    from ovt.evaluation.evaluate import open_evaluation, read_answers
-    from ovt.evaluation.scores import difference
+    from ovt import api
+    from ovt.commands.views.tables import told
 
-    where = Home.locate(home)
-    done = [open_evaluation(name, where) for name in names]
-    first = read_answers(names[0], where)
-    gains = [difference(read_answers(name, where), first) for name in names]
-    if json:
-        rows = zip(done, gains, strict=True)
-        print_json([{**one.model_dump(mode="json"), "against_first": gain._asdict()} for one, gain in rows])
-        return
-    told = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
-    report(done, False, lambda done: evaluations_shown(done, {f"against {names[0]}": ["", *told]}))
-    if len({one.asked.questions_hash for one in done}) > 1:
-        note("Not all were asked the same questions: each is compared with the first on those that both answered.")
+    found = api.compare(*names, home=home)
+    report(found.data if json else found, json, told)

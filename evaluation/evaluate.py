@@ -12,12 +12,10 @@ benchmark is a question set like any other: a source section.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
-from pydantic import PositiveInt, ValidationError, field_validator, model_validator
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
@@ -27,87 +25,19 @@ from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
 from ovt.core.records import MadeOf
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
-from ovt.core.section import Section
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import ASKING, Run, Session, ask, open_endpoints, reasoned
-from ovt.curate.stages import prompt, reason, verify
-from ovt.curate.stages.reason import ReasonSampling, ReasonSection
+from ovt.curate.stages import verify
 from ovt.curate.stages.verify import VerifySection
-from ovt.evaluation.scores import ANSWERS, Scores, answers_table, score
+from ovt.evaluation.question_set import TASK, EvaluateSection
+from ovt.evaluation.results import RESULT, Asked, Evaluation, open_evaluation
+from ovt.evaluation.scores import ANSWERS, answers_table, score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
-RESULT = "result.json"
 TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "answers": ANSWERS}
-TASK = "evaluate"
 STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks in one stage, under its own name
-
-
-class EvaluateSampling(ReasonSampling):
-    """As `SamplingSection`; greedy, in 2,048 tokens at most (the paper asks with temperature 0.01 and top-k 1)."""
-
-    temperature: float | None = 0.0
-    top_p: float | None = None
-    max_tokens: int | None = 2048
-
-
-class EvaluateSection(Section):
-    """How a question set is asked.
-
-    k: answers per question; more than one wants a temperature. prompt: template of the user's turn, with {question}
-    and {choices}; use the one that the model was trained with (`data.prompt` of its version's recipe).
-    kind: how answers are compared, as in [verify].
-    """
-
-    k: PositiveInt = 1
-    prompt: str = reason.OVER_IMAGE
-    sampling: EvaluateSampling = EvaluateSampling()
-    kind: str = "auto"
-
-    @field_validator("prompt")
-    @classmethod
-    def _placeholders(cls, template: str) -> str:
-        return prompt.check_template(template, reason.KNOWN, ("question",))
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, kind: str) -> str:
-        return VerifySection(kind=kind).kind
-
-    @model_validator(mode="after")
-    def check_draws(self) -> "EvaluateSection":
-        if self.k > 1 and self.sampling.temperature == 0:
-            raise ValueError(f"k is {self.k}, and greedy answers are all alike: set sampling.temperature, or k = 1")
-        return self
-
-    @property
-    def asking(self) -> ReasonSection:
-        """The same as the reason stage has it."""
-        return ReasonSection(endpoint=TASK, k=self.k, see="image", prompt=self.prompt, sampling=self.sampling)
-
-
-class Asked(Section):
-    """All that the answers follow from: two evaluations with equal ones are the same.
-
-    revision: of the model's weights, where known. questions_hash: sha256 over the ids of the questions, in order.
-    """
-
-    model: str
-    revision: str | None
-    questions_hash: str
-    settings: EvaluateSection
-    verifier_version: str
-    ovt_version: str
-
-
-class Evaluation(Section):
-    """`result.json`. failed: requests without a reply, which are in no number and are asked again the next time."""
-
-    name: str
-    asked: Asked
-    failed: int
-    scores: Scores
 
 
 def evaluate(
@@ -207,28 +137,6 @@ def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> No
             file.append(frame)
             file.close()
         write_file(made / RESULT, done.model_dump_json(indent=2) + "\n")
-
-
-def open_evaluation(name: str, home: Home) -> Evaluation:
-    """The evaluation of this name. OvtError where there is none that can be read."""
-    path = home.evals / name / RESULT
-    try:
-        return Evaluation.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        there = ", ".join(evaluation_names(home)[-10:]) or "none yet"
-        raise OvtError(f"no evaluation is named {name!r} under {home.evals}; there are: {there}") from None
-    except (OSError, ValidationError) as error:
-        raise OvtError(f"{path} cannot be read ({str(error).splitlines()[0]}): remove it, and evaluate again") from None
-
-
-def evaluation_names(home: Home) -> Sequence[str]:
-    """The names of the evaluations of this home, in order."""
-    return sorted(path.parent.name for path in home.evals.glob(f"[!.]*/{RESULT}"))
-
-
-def read_answers(name: str, home: Home) -> pl.DataFrame:
-    """The ANSWERS rows of an evaluation."""
-    return pl.read_parquet(home.evals / name / "answers.parquet")
 
 
 def endpoint_at(url: str, served_as: str | None, revision: str | None = None) -> EndpointSection:

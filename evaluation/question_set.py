@@ -14,12 +14,59 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from ovt.core.section import read_section, set_key
+from ovt.core.section import Section, read_section, set_key
 from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
 from ovt.curate.sources.section import SourceSection
-from ovt.evaluation.evaluate import EvaluateSection
+from ovt.curate.stages import prompt, reason
+from ovt.curate.stages.reason import ReasonSampling, ReasonSection
+from ovt.curate.stages.verify import VerifySection
+
+TASK = "evaluate"
+
+
+class EvaluateSampling(ReasonSampling):
+    """As `SamplingSection`; greedy, in 2,048 tokens at most (the paper asks with temperature 0.01 and top-k 1)."""
+
+    temperature: float | None = 0.0
+    top_p: float | None = None
+    max_tokens: int | None = 2048
+
+
+class EvaluateSection(Section):
+    """How a question set is asked.
+
+    k: answers per question; more than one wants a temperature. prompt: template of the user's turn, with {question}
+    and {choices}; use the one that the model was trained with (`data.prompt` of its version's recipe).
+    kind: how answers are compared, as in [verify].
+    """
+
+    k: PositiveInt = 1
+    prompt: str = reason.OVER_IMAGE
+    sampling: EvaluateSampling = EvaluateSampling()
+    kind: str = "auto"
+
+    @field_validator("prompt")
+    @classmethod
+    def _placeholders(cls, template: str) -> str:
+        return prompt.check_template(template, reason.KNOWN, ("question",))
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        return VerifySection(kind=kind).kind
+
+    @model_validator(mode="after")
+    def check_draws(self) -> "EvaluateSection":
+        if self.k > 1 and self.sampling.temperature == 0:
+            raise ValueError(f"k is {self.k}, and greedy answers are all alike: set sampling.temperature, or k = 1")
+        return self
+
+    @property
+    def asking(self) -> ReasonSection:
+        """The same as the reason stage has it."""
+        return ReasonSection(endpoint=TASK, k=self.k, see="image", prompt=self.prompt, sampling=self.sampling)
 
 
 class QuestionSet(EvaluateSection):

@@ -98,7 +98,7 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
     """The evaluations of exactly these weights."""
     if not home.evals.is_dir():
         return []
-    from ovt.evaluation.evaluate import evaluation_names, open_evaluation
+    from ovt.evaluation.results import evaluation_names, open_evaluation
 
     revision = weights_revision(str(run.model))
     found = (open_evaluation(name, home) for name in evaluation_names(home))

@@ -1,4 +1,4 @@
-"""`ovt data diff` in the terminal: a summary that fits one screen, and rows with their texts' differences."""
+"""`ovt data diff` and `what-if` in the terminal: a summary that fits one screen, and how the texts of rows differ."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -12,6 +12,7 @@ from ovt.commands.views.tables import beside, block, short, shown, view
 from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, response, why
 from ovt.curate.reports.diff.word_diff import MARKS, Piece
 from ovt.curate.reports.figures import choose, compared, drift_table
+from ovt.curate.reports.what_if import report
 
 STYLES = {"changed": "yellow", "removed": "red", "added": "green", "same": "dim"}
 PIECES = {"removed": "red strike", "added": "green underline"}
@@ -54,6 +55,14 @@ def _wrapped(name: str, line: str, width: int) -> Iterator[Text]:
             for status, style in STYLES.items():
                 told.highlight_regex(rf"[\d,]+ {status}", style)
         yield told
+
+
+def what_if_shown(about: dict[str, Any], colours: bool) -> RenderableType:
+    """`what_if` in full."""
+    found = report(about)
+    tables = [view(part) for part in found.parts if not isinstance(part, str)]
+    parts = [shown(found.title, "bold"), Text(), tables[0], Text(), tables[1]]
+    return Group(*parts, rows_shown(about["examples"], colours) if about["examples"] else Text())
 
 
 def rows_shown(examples: list[dict[str, Any]], colours: bool) -> RenderableType:

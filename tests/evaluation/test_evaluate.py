@@ -12,15 +12,9 @@ from ovt.core.errors import BudgetReached, OvtError, RecipeError
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.run import Session, import_questions
-from ovt.evaluation.evaluate import (
-    EvaluateSection,
-    aevaluate,
-    evaluate,
-    evaluation_names,
-    open_evaluation,
-    read_answers,
-)
-from ovt.evaluation.question_set import load_question_set, without_images_of
+from ovt.evaluation.evaluate import aevaluate, evaluate
+from ovt.evaluation.question_set import EvaluateSection, load_question_set, without_images_of
+from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
 from ovt.evaluation.scores import difference
 
 

@@ -18,8 +18,8 @@ from ovt.core.section import Section, with_defaults
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.versions.read import is_whole, open_version
-from ovt.evaluation.evaluate import RESULT, EvaluateSection
-from ovt.evaluation.question_set import without_images_of
+from ovt.evaluation.question_set import EvaluateSection, without_images_of
+from ovt.evaluation.results import RESULT
 from ovt.train.loop.recipe import LoopRecipe
 from ovt.train.loop.steps import RECIPE, Step, StepRecord, plan_steps, read_record, write_record
 from ovt.train.loop.work import DO, Tools, Work, ingredients

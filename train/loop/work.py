@@ -19,7 +19,8 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import Session
-from ovt.evaluation.evaluate import evaluate, open_evaluation, questions_hash, read_answers
+from ovt.evaluation.evaluate import evaluate, questions_hash
+from ovt.evaluation.results import open_evaluation, read_answers
 from ovt.evaluation.scores import difference
 from ovt.train.card import renew_card
 from ovt.train.devices import Launch

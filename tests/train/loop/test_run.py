@@ -12,7 +12,7 @@ import pytest
 from ovt.commands.views.loop import status_tree
 from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.versions.read import list_versions, open_version
-from ovt.evaluation.evaluate import open_evaluation
+from ovt.evaluation.results import open_evaluation
 from ovt.train.loop import work as working
 from ovt.train.loop.recipe import load_loop
 from ovt.train.loop.run import run_loop
