@@ -53,9 +53,9 @@ def ovt_command(
 
 def main() -> None:
     """The entry point: runs a command; a mistake that the user can fix becomes one line and an exit code."""
-    sigterm_stops_like_ctrl_c()
     try:
-        app()
+        with sigterm_stops_like_ctrl_c():
+            app()
     except OvtError as error:
         print_error(error)
         sys.exit(error.exit_code)

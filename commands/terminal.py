@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -128,8 +129,9 @@ def print_error(line: object) -> None:
     print(f"ovt: {' '.join(plain(str(line)).split())}", file=sys.stderr)
 
 
-def sigterm_stops_like_ctrl_c() -> None:
-    """Schedulers and container runtimes send SIGTERM: it takes the way of Ctrl-C, event loops included."""
+@contextmanager
+def sigterm_stops_like_ctrl_c() -> Generator[None]:
+    """Schedulers and container runtimes send SIGTERM: it takes the way of Ctrl-C in the block, event loops included."""
     owner = os.getpid()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -142,4 +144,11 @@ def sigterm_stops_like_ctrl_c() -> None:
             raise Terminated
         signal.raise_signal(signal.SIGINT)
 
-    signal.signal(signal.SIGTERM, stop)
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be answered
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
