@@ -7,7 +7,7 @@
     v.data("sft")                           # the kept rows, as a datasets.Dataset
     ovt.verify("x = 1/2", "0.5").outcome    # "correct"
 
-Nothing heavy is imported before it is used. `ovt.core.errors` draws the tree of what can be raised; docs/python.md has
+Nothing heavy is imported before it is used. `ovt.core.errors` draws the exception tree; docs/python.md has
 the tour.
 """
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ovt.evaluation.results import Evaluation
     from ovt.verifiers import Verdict, verify, verify_many, verify_response
 
-# name → where it lives, as "module" (which has it under the same name) or "module:attribute"
+# name → where it lives, as "module" (same attribute name) or "module:attribute"
 _PLACES = {
     **dict.fromkeys(
         (
@@ -78,7 +78,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What `__all__` names, imported when it is first used."""
+    """Imports the names in `__all__` on first use."""
     if name == "train":
         return import_module("ovt.train")
     if name not in _PLACES:

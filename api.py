@@ -1,10 +1,10 @@
-"""Everything from Python; `import ovt` hands out what is here, and the command line is a skin over the same.
+"""The Python API: what `import ovt` exports; the command line is a thin layer over the same functions.
 
-Versions and evaluations are given by name or as objects. `home=` is the folder that holds them, as `--home` is: by
-default $OVT_HOME, else ./ovt-home. Settings are given as `set={"reason.k": 8}`, with the dotted keys of a recipe.
+Pass versions and evaluations by name or as objects. `home=` is the folder that holds them, like `--home`: by
+default $OVT_HOME, else ./ovt-home. Settings are given as `set={"reason.k": 8}`, with a recipe's dotted keys.
 
-What a person has to fix is an `OvtError` (`ovt.core.errors` draws the tree); a model's failure is a row with a reason.
-The synchronous calls also work where an event loop runs, as in a notebook; `abuild` and `aevaluate` leave it free.
+User mistakes raise `OvtError` (`ovt.core.errors` draws the tree); a model's failure is a row with a reason.
+The synchronous calls also work inside a running event loop, as in a notebook; `abuild` and `aevaluate` do not block it.
 """
 
 import asyncio
@@ -59,8 +59,8 @@ class Version(read.Version):
     home: Home
 
     def data(self, split: Split = "sft") -> "datasets.Dataset":
-        """The kept rows of a split, as trainers read them: images, prompt and completion as chat turns, and columns
-        about each row. sft: verified responses; rl: questions that no sample solved. Memory-mapped from the home."""
+        """The kept rows of a split, as trainers read them: images, prompt and completion as chat turns, and metadata
+        columns. sft: verified responses; rl: questions that no sample solved. Memory-mapped from the home."""
         from ovt.curate.versions.data import read_split
 
         return read_split(self.path, split, self.home.path / "datasets")
@@ -70,7 +70,7 @@ class Version(read.Version):
         return self.scan(name).collect()
 
     def scan(self, name: Table) -> pl.LazyFrame:
-        """As `table`, lazily: for what does not fit into memory."""
+        """Like `table`, but lazy: for tables that do not fit into memory."""
         return read.scan(self, name)
 
     def funnel(self, by: Literal["stage", "source", "reason"] = "stage") -> Report:
@@ -84,27 +84,27 @@ class Version(read.Version):
         return funnel.report(self, by)
 
     def stats(self) -> Report:
-        """What the version is like: lengths, pass rates, kinds of answers, behaviours, how replies ended, cost."""
+        """Summary statistics: lengths, pass rates, kinds of answers, behaviours, finish reasons, cost."""
         from ovt.curate.reports.figures import report
         from ovt.curate.versions.profile import profile
 
         return report([profile(self)])
 
     def why(self, what: str) -> Report:
-        """The story of a question or sample, kept or dropped: an id, the start of one, or a text that it holds."""
+        """The story of a question or sample, kept or dropped, found by its id, an id prefix, or some of its text."""
         from ovt.curate.reports.why import look_up, report
 
         return report(look_up([self], what))
 
     def head(self, rows: int = 5, split: Split | None = None) -> list[dict[str, Any]]:
-        """The first rows of the data: flat columns, the texts of prompt and completion, the ids of the images."""
+        """The first rows of the data: flat columns, prompt and completion as text, image ids."""
         from ovt.curate.reports.show import head
 
         return head(self, split, rows)
 
     def export(self, to: str, out: str | Path, split: Split | None = None) -> dict[str, Any]:
-        """Write the version as files that another trainer reads: `to` is trl, llamafactory, easyr1, ms-swift, openai
-        or a plugin's format. The record of what was written, and how its trainer is given it."""
+        """Write the version as files for another trainer: `to` is trl, llamafactory, easyr1, ms-swift, openai
+        or a plugin's format. Returns the record of what was written, with how to pass it to the trainer."""
         from ovt import __version__
         from ovt.curate.export.export import export
 
@@ -130,12 +130,12 @@ def build(
     home: Place = None,
     progress: Progress | None = None,
 ) -> Version:
-    """Build a dataset version, asking only for replies that are not in the home yet; call it again to resume.
+    """Build a dataset version, requesting only replies that are not in the home yet; call it again to resume.
 
-    recipe    a TOML file, the name of a shipped recipe, or the same as nested dicts
-    limit     questions at most, from the start of the sources
-    max_usd, max_tokens    the build stops before it would spend more, with BudgetReached; what was answered is kept
-    progress  filled in while it runs; in a notebook it is shown anyway
+    recipe    a TOML file, the name of a shipped recipe, or nested dicts
+    limit     at most this many questions, from the start of the sources
+    max_usd, max_tokens    raises BudgetReached before a request could exceed them; replies so far are kept
+    progress  updated while the build runs; a notebook shows progress anyway
 
     >>> ovt.build("pocket", limit=20, home=home).ref
     'pocket@v1'
@@ -157,7 +157,7 @@ async def abuild(
     home: Place = None,
     progress: Progress | None = None,
 ) -> Version:
-    """`build`, to be awaited: the work is done in other threads, and the caller's event loop stays free."""
+    """`build` as a coroutine: the work runs in other threads, so the caller's event loop stays free."""
     from ovt.curate import build as building
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
@@ -172,7 +172,7 @@ def plan(
     limit: int | None = None,
     home: Place = None,
 ) -> Report:
-    """What a build would ask of which endpoint, and what that may cost at most; nothing is asked.
+    """What a build would request from each endpoint, and an upper bound on its cost; sends no request.
 
     >>> [(stage["stage"], stage["calls"]) for stage in ovt.plan("pocket", limit=20, home=home).data]
     [('caption', 0), ('reason', 0)]
@@ -191,7 +191,7 @@ def preview(
     max_usd: float | None = None,
     home: Place = None,
 ) -> list[Report]:
-    """The first questions taken all the way: the story of each, with every prompt and reply. No version is kept."""
+    """Run the first questions through every stage: each one's story, with all prompts and replies. Keeps no version."""
     from ovt.curate import plan as planning
     from ovt.curate.reports.why import report
 
@@ -209,7 +209,7 @@ def load(ref: str | Path | read.Version, home: Place = None) -> Version:
 
 
 def versions(name: str | None = None, home: Place = None) -> list[Version]:
-    """The versions in a home (of one name), by name and number.
+    """The versions in a home, or those of one name, ordered by name and number.
 
     >>> ovt.versions(home=home)
     [pocket@v1: 17 sft, 2 rl]
@@ -219,7 +219,7 @@ def versions(name: str | None = None, home: Place = None) -> list[Version]:
 
 
 def diff(a: str | Version, b: str | Version, home: Place = None) -> "Diff":
-    """What changed from version `a` to `b`: rows came, went and changed, and why; what drifted, with intervals."""
+    """What changed from version `a` to `b`: rows added, removed and changed, and why; drift, with intervals."""
     from ovt.curate.reports.diff.diff import compare
 
     there = place(home)
@@ -227,7 +227,7 @@ def diff(a: str | Version, b: str | Version, home: Place = None) -> "Diff":
 
 
 def what_if(version: str | Version, set: Settings, home: Place = None) -> Report:
-    """What a version would have kept under other settings, from its stored replies; no model is asked.
+    """What a version would have kept under other settings, from its stored replies; sends no request.
 
     >>> ovt.what_if("pocket", {"filter.length.max_words": 40}, home=home).data["rows"]["removed"]
     5
@@ -239,7 +239,7 @@ def what_if(version: str | Version, set: Settings, home: Place = None) -> Report
 
 
 def pull(address: str, home: Place = None) -> Version:
-    """Bring a version home from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG"); every file is checked."""
+    """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG") and check every file."""
     from ovt.curate.hub.client import hub, split_address
     from ovt.curate.hub.pull import pull as fetch
 
@@ -264,12 +264,12 @@ def evaluate(
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
-    """Let a model answer held-out questions, greedily unless they say otherwise, and score the answers.
+    """Answer held-out questions with a model (greedily by default) and score the answers.
 
     model      a server's URL (its name for the model in `served_as`), "pocket", a run, a folder or a Hub id
     questions  a question set or recipe (TOML), or a source's path
-    name       what the evaluation is kept as [MODEL-QUESTIONS]; the same one again is found, not asked
-    revision   which weights a server has, in any words; without it, stored replies of that name count
+    name       the evaluation's name [MODEL-QUESTIONS]; an identical finished evaluation is returned, not repeated
+    revision   identifies the server's weights, in any words; without it, stored replies under that name are reused
     """
     from ovt.evaluation import evaluate as evaluating
     from ovt.train.models import model_endpoint
@@ -294,7 +294,7 @@ async def aevaluate(
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
-    """`evaluate`, to be awaited: the caller's event loop stays free."""
+    """`evaluate` as a coroutine: the caller's event loop stays free."""
     from ovt.evaluation import evaluate as evaluating
     from ovt.train.models import model_endpoint
 
@@ -314,27 +314,27 @@ def evaluations(home: Place = None) -> "list[Evaluation]":
 
 
 def compare(*names: str, home: Place = None) -> Report:
-    """Evaluations beside the first of them, paired by question, with 95% intervals of the differences."""
+    """Compare evaluations with the first one, paired by question, with 95% intervals of the differences."""
     from ovt.evaluation.results import compare as compare_evaluations
 
     return compare_evaluations(names, place(home))
 
 
-# What these share
+# Shared helpers
 
 
 def place(home: Place) -> Home:
-    """The home that `home=` means."""
+    """The home that `home=` refers to."""
     return home if isinstance(home, Home) else Home.locate(Path(home) if home is not None else None)
 
 
 def own(version: read.Version, home: Home) -> Version:
-    """A version as it is handed to users, who ask it for its tables and reports."""
+    """The version in its public form, with methods for tables and reports."""
     return Version(version.path, version.ordinal, version.manifest, home)
 
 
 def overrides(set: Settings) -> Iterator[str]:
-    """Settings as `KEY=VALUE`, the form that the command line and a version's card have them in."""
+    """Settings as `KEY=VALUE`, as on the command line and on a version's card."""
     if not isinstance(set, Mapping):
         yield from set
         return
@@ -343,7 +343,7 @@ def overrides(set: Settings) -> Iterator[str]:
 
 
 def toml(value: Any) -> str:
-    """A value as TOML has it on one line. RecipeError for what TOML has no word for."""
+    """A value as one line of TOML. RecipeError for values that TOML cannot express."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -357,7 +357,7 @@ def toml(value: Any) -> str:
 
 
 def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) -> Recipe:
-    """The recipe that `recipe` and `set` mean; a file, or the name of a shipped one, where it is a text."""
+    """The recipe given by `recipe` and `set`; a string is a file or the name of a shipped recipe."""
     if isinstance(recipe, (str, Path)):
         return load_recipe(recipe, overrides(set))
     tree = recipe.model_dump(mode="json") if isinstance(recipe, Recipe) else copy.deepcopy(dict(recipe))
@@ -367,7 +367,7 @@ def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) 
 
 
 def rebuild(recipe: Any, set: Settings, limit: int | None) -> str:
-    """How to make a version again: a command line, or Python where the recipe is no file."""
+    """How to rebuild a version: a command line, or Python if the recipe is not a file."""
     if isinstance(recipe, str | Path):
         return rebuild_line("curate", "build", str(recipe), overrides=overrides(set), limit=limit)
     return f"ovt.build(recipe, limit={limit})  # the recipe in manifest.json"
@@ -376,14 +376,14 @@ def rebuild(recipe: Any, set: Settings, limit: int | None) -> str:
 def open_session(
     home: Place, limit: int | None, budget: Budget | None = None, progress: Progress | None = None, again: str = ""
 ) -> Session:
-    """What a build or an evaluation works with."""
+    """The session for a build or an evaluation."""
     return Session(place(home), budget or Budget(), progress or Progress(), limit, again, git_commit())
 
 
 def ask_for(
     endpoint: "EndpointSection", questions: str | Path, name: str | None, set: Settings, session: Session
 ) -> "tuple[str, pl.DataFrame, EndpointSection, EvaluateSection]":
-    """What `evaluate.evaluate` takes: the evaluation's name, the questions, who is asked, and how."""
+    """The arguments of `evaluating.evaluate`: the evaluation's name, questions, endpoint and settings."""
     from ovt.evaluation.question_set import default_name, load_question_set
 
     chosen = load_question_set(questions, overrides(set))

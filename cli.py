@@ -1,4 +1,4 @@
-"""The `ovt` command: its groups of commands, put together. Whatever is heavy is imported inside the commands."""
+"""The `ovt` command: assembles the command groups. Anything heavy is imported inside the commands."""
 
 import errno
 import sys
@@ -52,7 +52,7 @@ def ovt_command(
 
 
 def main() -> None:
-    """The entry point: runs a command; a mistake that the user can fix becomes one line and an exit code."""
+    """The entry point: runs a command and turns mistakes that the user can fix into one line and an exit code."""
     try:
         with sigterm_stops_like_ctrl_c():
             app()

@@ -1,4 +1,4 @@
-"""`ovt curate`: build a dataset version, or look at what a build would ask. `ovt doctor`: whether it would work."""
+"""`ovt curate`: build a dataset version or preview what a build would do. `ovt doctor`: check that it would work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -78,7 +78,7 @@ def doctor(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Check versions, disk, GPU and token, and try a recipe's endpoints with an image."""
+    """Check versions, disk, GPU and token, and test a recipe's endpoints with an image."""
     import asyncio
 
     from ovt.commands.views.curate import findings_table

@@ -1,4 +1,4 @@
-"""`ovt data`: look into dataset versions, and compare them with others and with what they might have been."""
+"""`ovt data`: inspect dataset versions, and compare them with each other and with other settings."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from ovt.core.rebuild import git_commit, rebuild_line
 
 
 class Grouping(StrEnum):
-    """What `funnel --by` takes."""
+    """The values of `funnel --by`."""
 
     stage = "stage"
     source = "source"
@@ -41,7 +41,7 @@ def list_(home: HomePath = None, json: Json = False) -> None:
 
 @commands.command(epilog=examples("ovt data show charts", "ovt data show charts@v2 --json"))
 def show(ref: Ref, home: HomePath = None, json: Json = False) -> None:
-    """Show what a version is, where it comes from and what it holds."""
+    """Show what a version is, where it came from and what it holds."""
     from ovt.commands.views.data import description
     from ovt.curate.reports.show import describe
     from ovt.curate.versions.read import open_version
@@ -95,7 +95,7 @@ def funnel(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show how many rows each stage got, dropped and passed on, and why; by stage, source or reason."""
+    """Show how many rows each stage received, dropped and passed on, and why; by stage, source or reason."""
     from ovt.commands.views.tables import told
     from ovt.curate.reports.funnel import report as count
     from ovt.curate.versions.read import open_version
@@ -113,7 +113,7 @@ def stats(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show lengths, pass rates, answers, behaviours and cost of a version, or of several side by side."""
+    """Show lengths, pass rates, answers, behaviours and cost of one version, or of several side by side."""
     from ovt.curate.versions.profile import profile
     from ovt.curate.versions.read import open_version
 
@@ -176,7 +176,7 @@ def what_if(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show a version's funnel and rows under other settings, from the stored replies; no model is asked."""
+    """Show a version's funnel and rows under other settings, from the stored replies; sends no request."""
     from ovt.curate.reports.what_if import Saving
     from ovt.curate.reports.what_if import what_if as decide_again
     from ovt.curate.versions.read import open_version

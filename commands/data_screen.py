@@ -1,4 +1,4 @@
-"""`ovt data lint`, `dedup` and `decontam`: questions that are faulty, asked twice, or in a benchmark."""
+"""`ovt data lint`, `dedup` and `decontam`: find faulty, duplicate and benchmark questions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,7 +96,7 @@ def decontam(
     max_bits: MaxBits = 24,
     max_colour: MaxColour = 16,
     max_repeats: Annotated[
-        int, typer.Option(min=1, help="13 words that more questions share are a template and do not count.")
+        int, typer.Option(min=1, help="Ignore runs of 13 words that more questions share (templates).")
     ] = 10,
     min_words: Annotated[int, typer.Option(min=1, max=13, help="Shorter texts are not compared.")] = 8,
     overrides: Overrides = None,
@@ -117,7 +117,7 @@ def decontam(
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
         raise RecipeError("give --against BENCHMARK, and questions to compare or --save-pack FILE (for one benchmark)")
-    own = overrides if not what else None  # without questions they are about the benchmark
+    own = overrides if not what else None  # without questions, the overrides apply to the benchmark
     packs = [open_benchmark(source_at(one, own) if own else one, place) for one in against]
     if save_pack:
         write_pack(packs[0], save_pack)
@@ -140,7 +140,7 @@ def decontam(
 
 
 def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) -> "Questions":
-    """The questions; a note says how many of a version's cannot be checked."""
+    """Loads the questions; notes how many of a version's cannot be checked."""
     from ovt.curate.questions import read_questions
 
     asked = read_questions(what, home, overrides or (), limit)
@@ -150,12 +150,12 @@ def read(what: str, home: Home, overrides: list[str] | None, limit: int | None) 
 
 
 def in_pack(found: "pl.DataFrame", pack: "Pack") -> int:
-    """How many of the decisions name this benchmark."""
+    """The number of decisions that name this benchmark."""
     return int(found["detail"].str.starts_with(f"{pack.name} item ").sum())
 
 
 def print_found(asked: "Questions", found: "pl.DataFrame", most: int, counted: dict[str, int], as_json: bool) -> None:
-    """Decisions that would be taken: some of them, and a line with the counts."""
+    """Prints decisions that a build would make: some examples, and a line with the counts."""
     from ovt.commands.views.curate import decision_table
 
     if as_json:

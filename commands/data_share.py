@@ -36,7 +36,7 @@ def export(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Write a version as files that another trainer reads as they are."""
+    """Write a version as files that another trainer reads directly."""
     import ovt
     from ovt.curate.export.export import export as write
     from ovt.curate.versions.read import open_version
@@ -94,7 +94,7 @@ def pull(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Download a version from the Hub and check every file of it; run the same command again to resume."""
+    """Download a version from the Hub and check every file; run the same command again to resume."""
     from ovt.curate.hub.client import hub, split_address
     from ovt.curate.hub.pull import pull as fetch
     from ovt.curate.versions.profile import outline
@@ -116,14 +116,12 @@ def pull(
 @commands.command(epilog=examples("ovt data card charts", "ovt data card charts --repo you/charts --out README.md"))
 def card(
     ref: Ref,
-    repo: Annotated[
-        str | None, typer.Option(metavar="OWNER/NAME", help="As it would read in this repository of the Hub.")
-    ] = None,
+    repo: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Write it for this Hub repository.")] = None,
     tag: Tag = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead.")] = None,
     home: HomePath = None,
 ) -> None:
-    """Print a version's data card, as this release of ovt writes it."""
+    """Print a version's data card, as this ovt release writes it."""
     from ovt.core.files import disk_errors
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import default_tag, published

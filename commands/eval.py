@@ -48,7 +48,7 @@ def run(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Answer a question set with a model, greedily unless it says otherwise; run the same command again to resume."""
+    """Answer a question set with a model, greedily by default; run the same command again to resume."""
     from ovt import api
     from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
@@ -84,7 +84,7 @@ def list_(home: HomePath = None, json: Json = False) -> None:
 
 @commands.command(epilog=examples("ovt eval compare base-held-out charts-sft-held-out"))
 def compare(names: EvalRefs, home: HomePath = None, json: Json = False) -> None:
-    """Compare evaluations with the first of them, paired by question."""
+    """Compare evaluations with the first one, paired by question."""
     from ovt import api
     from ovt.commands.views.tables import told
 

@@ -1,4 +1,4 @@
-"""`ovt loop`: every iteration of data, SFT, RL and evaluation with one command, and how far it is."""
+"""`ovt loop`: run every iteration of data, SFT, RL and evaluation with one command, and show its progress."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ def run(
 
 @commands.command(epilog=examples("ovt loop status", "ovt loop status charts-loop"))
 def status(name: LoopName = None, home: HomePath = None, json: Json = False) -> None:
-    """Show a loop's steps as a tree: the state and the numbers of each."""
+    """Show a loop's steps as a tree, with each one's state and numbers."""
     from ovt.commands.views.loop import status_tree
     from ovt.train.loop.steps import loop_names, read_status
 
@@ -116,6 +116,6 @@ def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
 
 @contextmanager
 def watch(step: "Step", progress: "Progress") -> Generator[Any]:
-    """The live panel of a step that asks models, and what it noted."""
+    """The live panel of a step that calls models, and its notes."""
     with live(progress):
         yield

@@ -1,4 +1,4 @@
-"""The options that several commands take, each declared once; what a shell completes; examples for `--help`."""
+"""Options shared by several commands, each declared once; shell completion; examples for `--help`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +10,12 @@ from ovt.core.home import Home
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's `--help`; a test parses every line."""
+    """The examples at the end of a command's `--help`; a test parses every line."""
     return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
 
 
 def _names_in(folder: str) -> Callable[[typer.Context, str], list[str]]:
-    """Completes what has a folder of its own in a folder of the home, such as runs."""
+    """Completes the names of folders in a subfolder of the home, such as runs."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         there = getattr(Home.locate(context.params.get("home")), folder)
@@ -25,7 +25,7 @@ def _names_in(folder: str) -> Callable[[typer.Context, str], list[str]]:
 
 
 def _versions(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes versions: their names, and after an @ their numbers."""
+    """Completes versions: names, and numbers after an @."""
     name, at, _ = incomplete.partition("@")
     there = Home.locate(context.params.get("home")).versions
     manifests = there.glob(f"{name}{'' if at else '*'}/v*/manifest.json")
@@ -34,7 +34,7 @@ def _versions(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _recipes(incomplete: str) -> list[str]:
-    """Completes the names of shipped recipes; files are what the shell itself completes."""
+    """Completes the names of shipped recipes; the shell completes files itself."""
     return sorted(path.stem for path in Path(__file__, "../../recipes").resolve().glob(f"{incomplete}*.toml"))
 
 
@@ -71,7 +71,7 @@ HomePath = Annotated[
     Path | None, typer.Option("--home", help="Where replies, images and versions are kept [$OVT_HOME or ./ovt-home].")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take at most this many questions.")]
-MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Look at no more than this many samples.")]
+MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many samples.")]
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this much in this run (exit code 3).")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run (exit code 3).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -17,12 +17,12 @@ from rich.text import Text
 from ovt.commands.views.tables import Table, bars, names, numbers
 from ovt.core.progress import COLUMNS, LINE_EVERY, Progress, stage_lines
 
-ALWAYS = ("done", "rate", "left")  # the other columns are there once a stage has something in them
+ALWAYS = ("done", "rate", "left")  # the other columns appear once a stage has a value for them
 
 
 @contextmanager
 def live_panel(progress: Progress, console: Console) -> Generator[None]:
-    """Shows `progress` on `console` until the block ends, and its last state then."""
+    """Shows `progress` on `console` until the block ends, then its final state."""
     if console.is_terminal:
         with Live(console=console, get_renderable=lambda: panel(progress), refresh_per_second=5):
             yield
@@ -56,7 +56,7 @@ def print_lines(progress: Progress, console: Console, stop: threading.Event) -> 
 
 
 def panel(progress: Progress) -> Table:
-    """The panel's table as of now; what is over is dim, and what has nothing to count pulses."""
+    """The panel's table as of now; finished stages are dim, stages without a total pulse."""
     lines = stage_lines(progress)
     told = [name for name in COLUMNS if name in ALWAYS or any(line.cells[name] for line in lines)]
     rows = []

@@ -1,6 +1,6 @@
-"""What a command has to say: its result on stdout, everything else on stderr, and how it ends.
+"""Command output: the result on stdout, everything else on stderr, and the exit code.
 
-`report` and `say` give the result, `note` whatever a person should know beside it, `live` shows the work under way.
+`report` and `say` print the result, `note` prints side remarks, `live` shows work in progress.
 """
 
 import os
@@ -55,7 +55,7 @@ def say(*lines: object) -> None:
 
 
 def note(line: str, style: str = "") -> None:
-    """A line on stderr: what is not the result, and is not an error either."""
+    """A line on stderr that is neither the result nor an error."""
     from ovt.commands.views.tables import shown
 
     console(stderr=True).print(shown(line, style), soft_wrap=True)
@@ -63,7 +63,7 @@ def note(line: str, style: str = "") -> None:
 
 @contextmanager
 def live(progress: "Progress") -> Generator[None]:
-    """The live panel on stderr while the block runs, and then what was noted meanwhile."""
+    """The live panel on stderr while the block runs, then the notes collected meanwhile."""
     from ovt.commands.panel import live_panel
 
     with live_panel(progress, console(stderr=True)):
@@ -92,13 +92,13 @@ def print_built(version: "Version", as_json: bool) -> None:
 
 
 def this_command() -> str:
-    """The line that was typed, to be copied."""
+    """The command line as typed, ready to copy."""
     return shlex.join(["ovt", *sys.argv[1:]])
 
 
 @contextmanager
 def resumable(kept: str = "everything answered is kept") -> Generator[None]:
-    """Where the block is stopped by a signal or by the budget, says how to resume."""
+    """If a signal or the budget stops the block, prints how to resume."""
     again = f"{kept}; resume with: {this_command()}"
     try:
         yield
@@ -109,7 +109,7 @@ def resumable(kept: str = "everything answered is kept") -> Generator[None]:
 
 
 def stopped(stop: KeyboardInterrupt, what_now: str = "") -> int:
-    """Says that the command was stopped, and what is left to do; returns the exit code."""
+    """Reports that the command was stopped and what remains to do; returns the exit code."""
     word, code = (
         ("terminated", TERMINATED) if _terminated or isinstance(stop, Terminated) else ("interrupted", INTERRUPTED)
     )
@@ -118,7 +118,7 @@ def stopped(stop: KeyboardInterrupt, what_now: str = "") -> int:
 
 
 def end_code(code: "int | str | None") -> "int | str | None":
-    """The exit code of a command, whoever came to it: one that SIGTERM stopped is not called interrupted."""
+    """The exit code of a command, whoever set it; distinguishes SIGTERM from Ctrl-C."""
     return TERMINATED if _terminated and code == INTERRUPTED else code
 
 
@@ -131,11 +131,11 @@ def print_error(line: object) -> None:
 
 @contextmanager
 def sigterm_stops_like_ctrl_c() -> Generator[None]:
-    """Schedulers and container runtimes send SIGTERM: it takes the way of Ctrl-C in the block, event loops included."""
+    """Schedulers and container runtimes send SIGTERM: handled like Ctrl-C inside the block, event loops included."""
     owner = os.getpid()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != owner:  # a forked worker, which nobody waits for
+        if os.getpid() != owner:  # a forked worker that no process waits for
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return

@@ -1,4 +1,4 @@
-"""`ovt train`: train a model on a dataset version; look at what it will read before, and at runs after."""
+"""`ovt train`: train a model on a dataset version; preview its input, inspect finished runs."""
 
 import sys
 from collections.abc import Generator
@@ -102,7 +102,7 @@ def rl(
 ) -> None:
     """Train a model by GRPO on a version's questions, rewarded by the verifier; run the same command again to resume.
 
-    A configuration with several [[rl]] tables is a curriculum: a run for each, from the model of the one before.
+    A configuration with several [[rl]] tables is a curriculum: one run per table, each from the previous one's model.
     """
     with training():
         from ovt.train.rl_trainer import RL
@@ -126,7 +126,7 @@ def preview(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show what would be trained on: tokens and loss mask, image tokens, lengths, and every row that is left out."""
+    """Show what would be trained on: tokens and loss mask, image tokens, lengths, and every skipped row."""
     with training():
         from ovt.commands.views.train import preview_shown
         from ovt.train.preview import preview as run_preview
@@ -139,7 +139,7 @@ def preview(
 
 @commands.command(epilog=examples("ovt train merge charts-sft --name charts-sft-merged"))
 def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json = False) -> None:
-    """Add a run's LoRA adapters into its base model, as a run of its own."""
+    """Merge a run's LoRA adapters into its base model, as a run of its own."""
     with training():
         from ovt.train.weights import merge as run_merge
 
@@ -171,7 +171,7 @@ def list_(home: HomePath = None, json: Json = False) -> None:
 
 @commands.command(epilog=examples("ovt train show charts-sft"))
 def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
-    """Show what a run was made of and how it went."""
+    """Show what went into a run and how it went."""
     from ovt.commands.views.train import run_shown
     from ovt.train.runs import open_run
 
@@ -194,7 +194,7 @@ def plot(ref: RunRef, home: HomePath = None) -> None:
 )
 def rollouts(
     ref: RunRef,
-    step: Annotated[int | None, typer.Option(min=1, help="The step that they were for [default: the last].")] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="The training step [default: the last].")] = None,
     outcome: Annotated[
         Literal["correct", "wrong", "abstain"] | None, typer.Option(help="Only rollouts with this verdict.")
     ] = None,
@@ -205,7 +205,7 @@ def rollouts(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show what a model wrote during RL, and the verdicts on it."""
+    """Show what a model wrote during RL, and the verdicts."""
     from ovt.commands.views.train import rollouts_shown, steps_shown
     from ovt.train.rollouts import by_step, pick
     from ovt.train.runs import open_run
@@ -245,16 +245,16 @@ def push(
 
 
 def on_devices(config: str | None, processes: int | None) -> "Launch | None":
-    """What --accelerate and --processes say; None for neither. RecipeError for --processes alone."""
+    """The launch that --accelerate and --processes describe; None without them. RecipeError for --processes alone."""
     if processes and not config:
-        raise RecipeError("--processes says how many --accelerate starts: give --accelerate, too")
+        raise RecipeError("--processes needs --accelerate: give both")
     from ovt.train.devices import Launch
 
     return Launch(config, processes) if config else None
 
 
 def carry_out(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch | None", as_json: bool) -> None:
-    """Trains in this process, or starts this command again once per device and ends with the launcher's exit code."""
+    """Trains in this process, or relaunches this command once per device and exits with the launcher's code."""
     from ovt.train.training import train_stages
 
     if launch:
@@ -278,8 +278,8 @@ def show_plans(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launc
 
 
 def plannable(stages: "list[Any]") -> "list[Any]":
-    """The stages as a plan can know them: all begin from the first one's model, as those between are not there yet, and
-    no question is known to be sure by rollouts that are still to come.
+    """The stages as a plan can know them: all start from the first one's model, as the later models do not exist yet,
+    and no question is known to be sure from rollouts that do not exist yet.
     """
     planned = stages[:1]
     for stage in stages[1:]:
@@ -289,7 +289,7 @@ def plannable(stages: "list[Any]") -> "list[Any]":
 
 
 def show_finished(run: "Run", as_json: bool) -> None:
-    """The closing summary, by the process that writes."""
+    """The closing summary, printed by the main process."""
     from ovt.commands.views.train import run_finished
     from ovt.train.devices import is_main
 
@@ -299,7 +299,7 @@ def show_finished(run: "Run", as_json: bool) -> None:
 
 
 def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
-    """The rollouts as a version, and its closing summary."""
+    """Saves the rollouts as a version and prints its closing summary."""
     from ovt.train.rollouts import save_rollouts
 
     rebuild = rebuild_line("train", "rollouts", run.name, save_as=name)
@@ -308,7 +308,7 @@ def save_version(run: "Run", name: str, home: Home, as_json: bool) -> None:
 
 @contextmanager
 def training() -> Generator[None]:
-    """Where the block is stopped, says how to resume; where the trainer is not installed, how to install it."""
+    """If the block is stopped, prints how to resume; if the trainer is not installed, how to install it."""
     try:
         with resumable("the last checkpoint is kept"):
             yield

@@ -121,7 +121,7 @@ def labels(
     ),
     json: Json = False,
 ) -> None:
-    """Turn labelled disagreements into regression cases and say which of them the rules get wrong."""
+    """Turn labelled disagreements into regression cases and report which of them the rules get wrong."""
     from ovt.commands.views.verify import labels_report
     from ovt.curate.audit.labels import adopt
 

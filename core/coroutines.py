@@ -1,4 +1,4 @@
-"""Coroutines where another event loop may be running: in a notebook's cell, or beside a caller's own work."""
+"""Runs coroutines when another event loop may be running, as in a notebook cell."""
 
 import asyncio
 import threading
@@ -11,9 +11,9 @@ Outcome = TypeVar("Outcome")
 
 
 def run_to_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """The result of `work`, for synchronous callers. Ctrl-C cancels it, and is raised once it has ended.
+    """The result of `work`, for synchronous callers. Ctrl-C cancels it and is raised once it has ended.
 
-    Where an event loop runs in this thread (as in a notebook), it runs in a thread and a loop of its own.
+    If this thread already runs an event loop (as in a notebook), it runs in its own thread and loop.
     """
     try:
         asyncio.get_running_loop()
@@ -29,7 +29,7 @@ def run_to_end(work: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 async def run_beside(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """The result of `work`, run in a thread and a loop of its own: the caller's stays free. Cancelling cancels it."""
+    """The result of `work`, run in its own thread and loop so that the caller's stays free. Cancelling cancels it."""
     outcome, stop = start(work)
     try:
         return await asyncio.wrap_future(outcome)
@@ -41,9 +41,9 @@ async def run_beside(work: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 def start(work: Coroutine[Any, Any, Outcome]) -> tuple[Future[Outcome], Callable[[], None]]:
-    """`work`, started in a thread of its own: its future outcome, and a function that cancels it at any time."""
+    """Starts `work` in its own thread; returns its future outcome, and a function that cancels it at any time."""
     outcome: Future[Outcome] = Future()
-    outcome.set_running_or_notify_cancel()  # from here on only `work` decides how it ends
+    outcome.set_running_or_notify_cancel()  # from here on only `work` decides the outcome
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
 
@@ -56,7 +56,7 @@ def start(work: Coroutine[Any, Any, Outcome]) -> tuple[Future[Outcome], Callable
             loop.close()
 
     def stop() -> None:
-        with suppress(RuntimeError):  # of a loop that has ended
+        with suppress(RuntimeError):  # if its loop has ended
             loop.call_soon_threadsafe(task.cancel)
 
     threading.Thread(target=run, name="ovt", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Rows of the decisions table: what became of a question or a sample, and where.
+"""Rows of the decisions table: what happened to a question or a sample, and at which stage.
 
     level   id                         question_id       stage   decision  reason        detail
     sample  1f0c2d3e4a5b6c7d-reason-2  1f0c2d3e4a5b6c7d  select  dropped   not_selected  61 words; 48 were taken
@@ -23,16 +23,16 @@ def dropped(
 
 
 def kept(rows: pl.DataFrame, level: Level, reason: pl.Expr | str, detail: pl.Expr | None = None) -> pl.DataFrame:
-    """One DECISIONS row per row of `rows`: it reached the version."""
+    """One DECISIONS row per row of `rows`, kept for the version."""
     return _decide(rows, level, "version", "kept", reason, detail)
 
 
 def settle(questions: pl.DataFrame, samples: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """The decisions about the questions that no stage dropped; with them each question has exactly one.
+    """Decisions on the questions that no stage dropped; with them, each question has exactly one.
 
-    questions: all questions of the chunk; samples: those that the filters kept; decisions: what the stages returned for
-    the chunk. A question with a kept sample is kept for "sft"; one whose chosen samples all fell at the filters is
-    dropped there, for the reason of the last of them; any other had replies, none of them correct: "rl".
+    questions: all questions of the chunk; samples: those the filters kept; decisions: what the stages returned for
+    the chunk. A question with a kept sample is kept for "sft"; if the filters dropped all its chosen samples, it is
+    dropped there, for the reason of the last one; any other had replies, none of them correct: "rl".
     """
     ended = decisions.filter(pl.col("level") == "question")
     fallen = decisions.filter(pl.col("level") == "sample", pl.col("stage") == "filter").unique(

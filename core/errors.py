@@ -1,15 +1,15 @@
-"""The one exception tree.
+"""The exception tree.
 
     OvtError            a mistake that the user can fix                       exit code 1
     ├─ RecipeError      a recipe, an option or a setting                      2
-    ├─ BudgetReached    what may be spent is spent; resumable                 3
-    ├─ GateFailed       a check that was asked for did not pass               4
-    ├─ EndpointError    a model's endpoint cannot be worked with              1
-    └─ CallError        one call brought no reply                             1
+    ├─ BudgetReached    the budget is used up; resumable                      3
+    ├─ GateFailed       a requested check did not pass                        4
+    ├─ EndpointError    a model's endpoint cannot be used                     1
+    └─ CallError        one call returned no reply                            1
 
-Each is one line: what was found, where, and what to do (`what`, `where`, `fix`; the line alone is in `what`). A model's
-failure is a row with a reason, never an exception: a `CallError` becomes one, or, where no other call would do better,
-an `EndpointError`, so that only callers of a transport see it. Anything else that is raised is a bug and shows its
+Each is one line: what was found, where, and what to do (`what`, `where`, `fix`; `what` alone is the line). A model's
+failure is a row with a reason, never an exception: a `CallError` becomes one or, if no other call could succeed,
+an `EndpointError`, so only callers of a transport see it. Any other exception is a bug and shows its
 traceback.
 
     try:
@@ -22,20 +22,20 @@ traceback.
 from dataclasses import dataclass
 from typing import Literal
 
-# unreachable  nobody listens there: nothing was sent
-# limited      too much at once (429): wait, and narrow the stream
-# broken       may well work when tried again: 5xx, a dropped connection, a time-out, an unreadable answer
+# unreachable  nothing listens there: no request was sent
+# limited      too many requests (429): wait, and send fewer at once
+# broken       may work when retried: 5xx, a dropped connection, a timeout, an unreadable response
 # refused      this request will never work (400, 413, 422, …)
-# misplaced    the wrong address (403, 404, a web page): where the URL has never answered; else as `refused` or `broken`
-# denied       nothing will work until the user acts: no or wrong key, no money left
+# misplaced    wrong address (403, 404, a web page): if the URL has never answered; else as `refused` or `broken`
+# denied       nothing will work until the user acts: missing or wrong key, no money left
 CallKind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "denied"]
 
 INTERRUPTED = 130  # exit code of a command that was stopped by Ctrl-C and can be resumed
-TERMINATED = 143  # and of one that was stopped by SIGTERM
+TERMINATED = 143  # the same for SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: a command ends as after Ctrl-C, with another exit code."""
+    """SIGTERM: a command ends as after Ctrl-C, but with its own exit code."""
 
 
 class OvtError(Exception):
@@ -56,27 +56,27 @@ class OvtError(Exception):
 
 
 class RecipeError(OvtError):
-    """A recipe or an option that cannot be used as written."""
+    """A recipe or option that cannot be used as written."""
 
     exit_code = 2
 
 
 class BudgetReached(OvtError):
-    """The next request would overspend `--max-usd` or `--max-tokens`; everything answered is kept (resumable)."""
+    """The next request could exceed `--max-usd` or `--max-tokens`; all replies so far are kept (resumable)."""
 
     exit_code = 3
 
 
 class GateFailed(OvtError):
-    """A check that was asked for did not pass; what it found is printed before."""
+    """A requested check did not pass; its findings are printed first."""
 
     exit_code = 4
 
 
 class EndpointError(OvtError):
-    """An endpoint of a recipe that no further call can work with; everything answered is kept (resumable).
+    """A recipe's endpoint that no further call can use; all replies so far are kept (resumable).
 
-    endpoint: its name in the recipe. kind: of the calls that failed.
+    endpoint: its name in the recipe. kind: the kind of the failed calls.
     """
 
     def __init__(self, endpoint: str, kind: CallKind, what: str, fix: str) -> None:
@@ -87,11 +87,11 @@ class EndpointError(OvtError):
 
 @dataclass(eq=False)
 class CallError(OvtError):
-    """A call that brought no reply.
+    """A call that returned no reply.
 
-    reason        what happened, in one line without secrets; status: of the HTTP response, if there was one
+    reason        what happened, in one line without secrets; status: the HTTP status, if there was a response
     retry_after   seconds the server asks to wait
-    billed        whether the model may have worked on it all the same
+    billed        whether the model may have been billed anyway
     """
 
     kind: CallKind
@@ -106,5 +106,5 @@ class CallError(OvtError):
 
 
 def not_installed(what: str, error: ModuleNotFoundError, extra: str) -> OvtError:
-    """The line for what needs a package of an extra: drawing needs matplotlib, …; pip install 'ovt[plots]'."""
+    """The error for a missing optional package: drawing needs matplotlib, …; pip install 'ovt[plots]'."""
     return OvtError(f"{what} needs {error.name}, which is not installed", f"pip install 'ovt[{extra}]'")

@@ -1,16 +1,16 @@
-"""Files and folders that are there whole or not at all, and locks that end with the process that holds them.
+"""Atomic files and folders (complete or absent), and locks that are released when their process ends.
 
-    write_json(path, record)                        readers find the old file or the new one, never half of one
-    with new_folder(place) as folder: …             a folder appears under its name once the block has ended well
-    with locked(folder): …                          one process at a time; a killed one holds nothing
+    write_json(path, record)                        readers see the old file or the new one, never half of one
+    with new_folder(place) as folder: …             a folder appears under its name once the block has succeeded
+    with locked(folder): …                          one process at a time; a killed process holds no lock
 
-What is being written lies beside its place until it is complete and on disk, as a crash may come at any moment:
+Work in progress lies beside its target until it is complete and synced, since a crash may come at any moment:
 
-    .NAME.KEY.part          the file or folder under way
-    .NAME.KEY.part.lock     held by the process that writes it; without a holder, both were left by a killed one
-    .NAME.KEY.part.old      what is about to be replaced, for the moment between two renames
+    .NAME.KEY.part          the file or folder in progress
+    .NAME.KEY.part.lock     held by the process that writes it; without a holder, both are left over from a killed one
+    .NAME.KEY.part.old      what is being replaced, for the moment between two renames
 
-The next writer of NAME removes what killed ones left, and puts back what one was about to replace.
+The next writer of NAME removes leftovers of killed writers and restores anything they were about to replace.
 """
 
 import json
@@ -26,14 +26,14 @@ from typing import Any
 
 from ovt.core.errors import OvtError
 
-LOCK = ".lock"  # of a folder that outlives its writers: a run, a loop, the versions of a name
+LOCK = ".lock"  # in a folder that outlives its writers: a run, a loop, the versions of a name
 
 
 def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
-    """Writes a whole file, text as UTF-8, in the place of an older one; folders above it are made.
+    """Writes a whole file (text as UTF-8), replacing an older one; creates missing parent folders.
 
-    durable: whether it is on disk when this returns. Not waiting, and not looking for what killed writers left, suits
-    files of which there are very many and which can be made again: a power cut may leave an empty one.
+    durable: whether it is on disk when this returns. False skips the sync and the cleanup of leftovers; it suits
+    many files that can be recreated: a power cut may leave an empty one.
     """
     data = content.encode() if isinstance(content, str) else content
     if durable:
@@ -50,13 +50,13 @@ def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a value as indented JSON, as `write_file` does."""
+    """Writes a value as indented JSON, like `write_file`."""
     write_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
-    """A path to write a file to, which takes the place of `path` when the block ends well and goes if it does not."""
+    """A path to write a file to; it replaces `path` if the block succeeds and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _part(path) as part:
         yield part
@@ -67,10 +67,10 @@ def replacing(path: Path) -> Generator[Path]:
 
 @contextmanager
 def new_folder(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
-    """A folder to fill, which takes the place of `place` when the block ends well.
+    """A folder to fill; it replaces `place` when the block succeeds.
 
-    With a `key` (without dots), what a failed or killed writer of the same key left is there to be continued, and it
-    stays if this block fails. busy: the line of the OvtError where another process is writing with that key; None waits
+    With a `key` (without dots), leftovers of a failed or killed writer with the same key can be resumed, and the folder
+    stays if this block fails. busy: the OvtError message if another process is writing with that key; None waits
     for it.
     """
     with staging(place, key, busy) as part:
@@ -80,7 +80,7 @@ def new_folder(place: Path, key: str = "", busy: str | None = None) -> Generator
 
 @contextmanager
 def staging(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
-    """As `new_folder`, for callers that give it its place by themselves: what is left at the end is removed."""
+    """Like `new_folder`, for callers that move it into place themselves: leftovers are removed at the end."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with _part(place, key, busy) as part:
         part.mkdir(exist_ok=True)
@@ -88,9 +88,9 @@ def staging(place: Path, key: str = "", busy: str | None = None) -> Generator[Pa
 
 
 def put_folder(part: Path, place: Path) -> None:
-    """Sees a folder on disk and gives it its name, in the place of an older folder, which is removed.
+    """Syncs a folder to disk and renames it into place; an older folder there is removed.
 
-    Of two processes that do so at once the last one wins.
+    If two processes do so at once, the last one wins.
     """
     sync(part)
     old = _old_of(part)
@@ -110,7 +110,7 @@ def put_folder(part: Path, place: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Sees a file, or a folder with all that is in it, on disk: a full disk shows here, not after the rename."""
+    """Syncs a file, or a folder with its content, to disk: a full disk fails here, not after the rename."""
     for inside in sorted(path.rglob("*")) if path.is_dir() else ():
         _sync_one(inside)
     _sync_one(path)
@@ -118,16 +118,16 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, busy: str | None = None) -> Generator[None]:
-    """Holds a folder's lock for the length of the block.
+    """Holds a folder's lock for the duration of the block.
 
-    busy: the line of the OvtError where another process holds it; None waits until it is free.
+    busy: the OvtError message if another process holds it; None waits until it is free.
     """
     with _hold(folder / LOCK, busy):
         yield
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process holds a folder's lock now."""
+    """Whether any process holds a folder's lock now."""
     if not (folder / LOCK).is_file():
         return False
     try:
@@ -139,7 +139,7 @@ def is_locked(folder: Path) -> bool:
 
 @contextmanager
 def disk_errors(place: Path) -> Generator[None]:
-    """A full disk, a quota or a missing right, as the user's line instead of a traceback."""
+    """A full disk, a quota or missing permissions, as a one-line error instead of a traceback."""
     try:
         yield
     except OSError as error:
@@ -172,7 +172,7 @@ def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path
 
 
 def _clean_up(part: Path, place: Path, keep: Path) -> None:
-    """Removes what a killed writer left, and puts back what it was about to replace; nothing of a live one's."""
+    """Removes what a killed writer left, and restores what it was about to replace; leaves live writers alone."""
     with suppress(_Busy), _hold(_lock_of(part), ""):
         old = _old_of(part)
         if old.exists() and not place.exists():
@@ -185,7 +185,7 @@ def _clean_up(part: Path, place: Path, keep: Path) -> None:
 
 @contextmanager
 def _hold(lock: Path, busy: str | None) -> Generator[None]:
-    """Holds a lock's file; with `busy`, raises where another has it."""
+    """Holds a lock file; with `busy`, raises if another process has it."""
     from filelock import FileLock, Timeout  # a tenth of a second to import, and most commands write nothing
 
     held = FileLock(lock, thread_local=False, poll_interval=0.02)

@@ -1,6 +1,6 @@
-"""What addresses and hashes are made of: the one spelling of a value in JSON, and the bytes of files.
+"""The basis of addresses and hashes: canonical JSON, and the bytes of files.
 
-All hashes are sha256, in hex. None of them may ever change: replies, images, imports and versions are found by them.
+All hashes are sha256, in hex. None may ever change: replies, images, imports and versions are found by them.
 """
 
 import hashlib
@@ -12,15 +12,15 @@ from typing import Any
 from ovt.core.errors import OvtError
 
 COMPACT = (",", ":")
-SPACED = (", ", ": ")  # how imports have been addressed from the first
+SPACED = (", ", ": ")  # the spacing that import addresses have always used
 SHAPES_REPLIES = ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
 
 
 def canonical_json(value: Any, separators: tuple[str, str] = COMPACT) -> bytes:
-    """`value` as JSON with the same bytes for the same value: sorted keys, no spaces, UTF-8 (half surrogates too).
+    """`value` as JSON, with the same bytes for the same value: sorted keys, no spaces, UTF-8 (half surrogates too).
 
-    Mappings are written as dicts. Raises ValueError for NaN and infinities, TypeError for what JSON has no word for;
-    `canonical_hash` refuses all that could be written in more than one way, and says where it is.
+    Mappings are written as dicts. Raises ValueError for NaN and infinities, TypeError for what JSON cannot express;
+    `canonical_hash` refuses everything that could be written in more than one way, and names its location.
     """
     text = json.dumps(value, sort_keys=True, separators=separators, ensure_ascii=False, allow_nan=False, default=dict)
     return text.encode("utf-8", "surrogatepass")
@@ -32,7 +32,7 @@ def hash_json(value: Any, separators: tuple[str, str] = COMPACT) -> str:
 
 
 def hash_bytes(content: bytes | Path) -> str:
-    """The hash of bytes, or of a whole file, which is read piece by piece."""
+    """The hash of bytes, or of a whole file, which is read in pieces."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as file:
@@ -40,10 +40,10 @@ def hash_bytes(content: bytes | Path) -> str:
 
 
 def canonical_hash(value: object, where: str = "value") -> str:
-    """As `hash_json`, of what can be written in one way only.
+    """Like `hash_json`, but only for values that have a single representation.
 
     Takes None, booleans, whole and finite numbers, text, lists, tuples and dicts with text keys; raises OvtError naming
-    the place (below `where`) of anything else: NaN, sets, dates, bytes and objects have no one way to be written.
+    the location (below `where`) of anything else: NaN, sets, dates, bytes and objects have no single representation.
     """
     _refuse_ambiguous(value, where)
     return hash_json(value)
@@ -67,12 +67,12 @@ def _refuse_ambiguous(value: object, where: str) -> None:
         case _:
             raise OvtError(
                 f"{where} is {ascii(value)[:60]} ({type(value).__name__}): only text, finite numbers, true or false, "
-                "lists and tables with text keys can be written down for good; use one of these"
+                "lists and tables with text keys can be stored unambiguously; use one of these"
             )
 
 
 def hash_weights(folder: Path) -> str:
-    """The hash of a model folder's weights and everything else there that shapes a reply; nothing is loaded."""
+    """The hash of a model folder's weights and everything else that affects a reply; nothing is loaded."""
     digest = hashlib.sha256()
     for path in [*sorted(folder.glob("*.safetensors")), *(folder / name for name in SHAPES_REPLIES)]:
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Where commands keep their things: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
+"""Where ovt stores everything: one folder, `ovt-home/` unless `--home` or `OVT_HOME` says otherwise."""
 
 import os
 import re
@@ -30,7 +30,7 @@ class Home:
 
     @classmethod
     def locate(cls, path: "Home | Path | str | None" = None) -> "Home":
-        """The home at `path` (a Home is one itself), else at $OVT_HOME, else ./ovt-home, made when first written to."""
+        """The home at `path` (a Home is returned as is), else at $OVT_HOME, else ./ovt-home; created on first write."""
         return path if isinstance(path, Home) else cls(Path(path or os.environ.get("OVT_HOME", "ovt-home")).absolute())
 
     @property
@@ -59,7 +59,7 @@ class Home:
 
 
 def check_name(name: str, what: str = "a run") -> str:
-    """The name, where it can be a folder's; OvtError else."""
+    """The name, if it is valid as a folder name; OvtError otherwise."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise OvtError(
             f"{name[:80]!r} cannot name {what}: use letters, digits, '.', '_' and '-', 100 characters at most"

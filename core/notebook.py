@@ -1,4 +1,4 @@
-"""A notebook shows how far a build is under the cell that runs it; elsewhere nothing is shown."""
+"""In a notebook, shows a build's progress below the cell that runs it; shows nothing elsewhere."""
 
 import threading
 from collections.abc import Generator
@@ -12,7 +12,7 @@ REDRAWN_EVERY = 0.5  # seconds
 
 @contextmanager
 def follow(progress: Progress) -> Generator[None]:
-    """A table of the stages under way, redrawn until the block ends, where this process is a notebook's kernel."""
+    """Redraws a table of the current stages until the block ends, if this process is a notebook kernel."""
     if not in_notebook():
         yield
         return
@@ -46,6 +46,6 @@ def in_notebook() -> bool:
 
 
 def stage_table(progress: Progress) -> Table:
-    """A row per stage that has begun: a bar, and what there is to say of it."""
+    """A row per started stage: a bar and its numbers."""
     rows = [[line.stage, line.share or 0.0, *line.cells.values()] for line in stage_lines(progress)]
     return Table([*names("stage"), *bars(""), *numbers(*COLUMNS)], rows)

@@ -1,4 +1,4 @@
-"""Parquet files whose bytes follow from their rows alone, however the work was cut into chunks."""
+"""Parquet files whose bytes depend on their rows alone, however the work was chunked."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ GROUP_ROWS = 16_384
 
 
 def open_parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer with the settings that every file of a version has.
+    """A writer with the settings shared by every file of a version.
 
-    Pages are cut by content, so that the Hub stores what two versions share only once.
+    Pages are cut by content, so that the Hub stores content shared by two versions only once.
     """
     return pq.ParquetWriter(
         path, schema, compression="zstd", compression_level=1, version="2.6", use_content_defined_chunking=True
@@ -25,7 +25,7 @@ def to_arrow(frame: pl.DataFrame) -> pa.Table:
 
 
 class TableFile:
-    """A parquet file being written: full row groups go out as soon as their rows are there, the rest on `close`."""
+    """A Parquet file being written: full row groups are flushed as soon as their rows arrive, the rest on `close`."""
 
     def __init__(self, path: Path, schema: pl.Schema, group_rows: int = GROUP_ROWS) -> None:
         self._schema = schema
@@ -35,7 +35,7 @@ class TableFile:
         self.rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
-        """Adds rows; their columns are put in the schema's order and cast to its types (raises where that fails)."""
+        """Adds rows; columns are put in schema order and cast to its types (raises if that fails)."""
         frame = frame.select(self._schema.names()).cast(dict(self._schema))
         self.rows += len(frame)
         self._pending = pl.concat([self._pending, frame], rechunk=False)
@@ -44,7 +44,7 @@ class TableFile:
             self._pending = self._pending.slice(self._group_rows)
 
     def close(self) -> None:
-        """Writes what is left; a table without rows is a file without row groups."""
+        """Writes the remaining rows; a table without rows becomes a file without row groups."""
         if len(self._pending):
             self._write(self._pending)
             self._pending = self._schema.to_frame()

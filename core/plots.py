@@ -1,4 +1,4 @@
-"""Plots in one style: what stats, cards and pages draw with. matplotlib is loaded when something is drawn.
+"""Plots in one style, for stats, cards and pages. matplotlib is loaded on first use.
 
     def lengths(ax):
         histogram(ax, {"pocket@v1": bins})
@@ -9,8 +9,8 @@
 
     save([lengths, behaviours], Path("stats.png"))
 
-The same data gives the same bytes. Names come from data sets and models: put them through `label`, and none is read as
-mathematics.
+The same data gives the same bytes. Names come from data sets and models: pass them through `label`, so that none is
+parsed as mathematics.
 """
 
 import io
@@ -33,8 +33,8 @@ COLOURS = ("#2f6690", "#d1603d", "#5b8c5a", "#c29b33", "#7a5c8e", "#4a9b9b", "#a
 OUTCOMES = {"correct": "#5b8c5a", "wrong": "#d1603d", "abstain": "#c9ced3"}
 WIDTH, HEIGHT = 4.4, 2.9  # inches of one panel
 ACROSS = 3  # panels side by side
-LETTERS = 56  # that fit side by side below a panel
-MOST_NUMBERED = 24  # bars that carry their value
+LETTERS = 56  # how many fit side by side below a panel
+MOST_NUMBERED = 24  # with more bars, values are not printed
 STYLE: Any = {
     "font.size": 9, "text.color": INK, "text.parse_math": False, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8,
@@ -48,7 +48,7 @@ Panel = Callable[["Axes"], None]  # draws on empty axes
 
 
 def save(panels: Sequence[Panel], *paths: Path, title: str = "") -> None:
-    """Draws the panels side by side into FILE.png (160 dpi) or FILE.svg, or both. OvtError for another suffix."""
+    """Draws the panels side by side into FILE.png (160 dpi) or FILE.svg, or both. OvtError for any other suffix."""
     for path in paths:
         if path.suffix.lower() not in (".png", ".svg"):
             raise OvtError(f"cannot draw into {path.name[:80]!r}: give a file that ends in .png or .svg")
@@ -65,10 +65,10 @@ def draw(
     names: Sequence[str] = (),
     size: tuple[float, float] = (WIDTH, HEIGHT),
 ) -> list[bytes]:
-    """The figure as "png" or "svg", once for each of `kinds`. names: of the series that all panels show; size: of a
+    """The figure as "png" or "svg", once per entry of `kinds`. names: the series that all panels show; size: of a
     panel, in inches.
 
-    In our style and no one else's (a user's matplotlibrc), and without any display.
+    Uses only our style (ignores matplotlibrc), and needs no display.
     """
     try:
         import matplotlib as mpl
@@ -101,7 +101,7 @@ def label(text: object, longest: int = 22) -> str:
 
 
 def name_axes(ax: "Axes", title: str, x: str, y: str) -> None:
-    """The panel's title and the units of its axes."""
+    """Sets the panel's title and axis units."""
     ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
     ax.set_xlabel(x)
     ax.set_ylabel(y)
@@ -109,8 +109,8 @@ def name_axes(ax: "Axes", title: str, x: str, y: str) -> None:
 
 
 def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, legend: bool = True) -> None:
-    """Equal bins {"from", "to", "rows"} (whole numbers, both inside the bin) from 0: of one series as bars; of several
-    as outlines of their shares in percent, in the narrowest bins into which those of all fit."""
+    """Equal bins {"from", "to", "rows"} (whole numbers, both inclusive) from 0: one series as bars; several
+    as outlines of their shares in percent, in the narrowest bins that fit all of them."""
     width = math.lcm(*(bins[0]["to"] + 1 - bins[0]["from"] for bins in series.values()))
     for colour, (name, bins) in zip(COLOURS, series.items(), strict=False):
         rows = [0] * (bins[-1]["to"] // width + 1)
@@ -130,7 +130,7 @@ def histogram(ax: "Axes", series: Mapping[str, Sequence[Mapping[str, int]]], *, 
 
 
 def name_series(ax: "Axes", names: Iterable[str]) -> None:
-    """Which colour is which, beside the panel's title where there is room, else inside."""
+    """The colour key, beside the panel's title if it fits, else inside."""
     names = list(names)
     if len(names) < 2:
         return
@@ -142,7 +142,7 @@ def name_series(ax: "Axes", names: Iterable[str]) -> None:
 
 
 def _name_all(figure: "Figure", names: Sequence[str]) -> None:
-    """One key for all panels, above them: which colour is which series."""
+    """One colour key above all panels."""
     from matplotlib.patches import Patch
 
     handles = [Patch(color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
@@ -159,7 +159,7 @@ def bars(
     digits: int = 0,
     legend: bool = True,
 ) -> None:
-    """A group of bars per label, one bar (or, stacked, one part of a bar) per series. Few bars carry their values."""
+    """A group of bars per label, one bar (or, stacked, one segment) per series. Few bars carry their values."""
     count = 1 if stacked else max(len(series), 1)
     width = (0.62 if count == 1 else 0.82) / count
     base = [0.0] * len(labels)
@@ -185,6 +185,6 @@ def bars(
 def _render(figure: "Figure", kind: str) -> bytes:
     out = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # an empty box is what it gets
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as an empty box
         figure.savefig(out, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
     return out.getvalue()

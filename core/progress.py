@@ -8,11 +8,11 @@ from ovt.core.text import duration
 
 @dataclass
 class Tally:
-    """Counts replies, not calls: at the end of a fill, done + cached + failed is the number of replies wanted.
+    """Counts replies, not calls: after a fill, done + cached + failed is the number of replies wanted.
 
-    `total` is set by the caller, who knows how many are wanted; `fill` counts the rest. `done` replies were answered
-    in this run, `cached` ones were in the store; tokens and US dollars (None: not known) are this run's; `in_flight` is
-    calls.
+    The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
+    in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
+    counts calls.
     """
 
     total: int = 0
@@ -25,15 +25,15 @@ class Tally:
     in_flight: int = 0
 
 
-# How far a build is: one tally per stage, written by the build and read by whoever shows it.
+# A build's progress: one tally per stage, written by the build and read by any display.
 
 
 @dataclass
 class Progress:
-    """The stages under way or done, in order. Stages without model calls count rows in `total` and `done` only.
+    """The current and finished stages, in order. Stages without model calls count rows, in `total` and `done` only.
 
-    began  when each stage began, on the monotonic clock, in seconds; a stage ends where the next one begins
-    notes  what the build guessed and a person should know, such as the columns it took
+    began  when each stage began, on the monotonic clock, in seconds; a stage ends when the next one begins
+    notes  the build's guesses that the user should know, such as the columns it chose
     """
 
     stages: dict[str, Tally] = field(default_factory=dict)
@@ -41,15 +41,15 @@ class Progress:
     notes: list[str] = field(default_factory=list)
 
     def begin(self, stage: str, total: int = 0) -> Tally:
-        """A fresh tally for `stage`, whose work starts now."""
+        """Starts a new tally for `stage` now."""
         self.began[stage] = time.monotonic()
         self.stages[stage] = Tally(total=total)
         return self.stages[stage]
 
 
-# What there is to say of it, for whoever shows it: a terminal, a log, a notebook.
+# Formatting for displays: a terminal, a log, a notebook.
 
-LINE_EVERY = 10.0  # seconds between lines of progress where nothing can be redrawn
+LINE_EVERY = 10.0  # seconds between progress lines when redrawing is not possible
 COLUMNS = ("done", "cached", "failed", "rate", "tokens/s", "spent", "left")
 
 
@@ -58,8 +58,8 @@ class StageLine:
     """One stage as of now.
 
     over    whether it has ended
-    share   how much of it is settled, 0 to 1; None where nobody knows how much there is
-    cells   what to say, by COLUMNS: "512/1,000", "41.2/s", "$0.12", "0:14"; empty where there is nothing to say
+    share   the finished fraction, 0 to 1; None if the total is unknown
+    cells   display text, by COLUMNS: "512/1,000", "41.2/s", "$0.12", "0:14"; empty if there is none
     """
 
     stage: str
@@ -74,7 +74,7 @@ class StageLine:
 
 
 def stage_lines(progress: Progress) -> list[StageLine]:
-    """A line for every stage that has begun, in order."""
+    """A line per started stage, in order."""
     stages = list(progress.stages.items())
     ends = [*list(progress.began.values())[1 : len(stages)], time.monotonic()]
     lines = []

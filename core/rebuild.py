@@ -1,4 +1,4 @@
-"""What a version's card says of how to make it again: the command line, and the commit it ran in."""
+"""How to rebuild a version, for its card: the command line, and the commit it ran in."""
 
 import shlex
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def rebuild_line(*command: str, overrides: Iterable[str] | None = None, **options: object) -> str:
-    """The command line that makes the same versions again, wherever it runs.
+    """The command line that rebuilds the same versions on any machine.
 
     >>> rebuild_line("curate", "build", "charts.toml", overrides=["reason.k=8"], limit=100)
     'ovt curate build charts.toml --set reason.k=8 --limit 100'
@@ -19,7 +19,7 @@ def rebuild_line(*command: str, overrides: Iterable[str] | None = None, **option
 
 
 def git_commit() -> str | None:
-    """The commit of the repository that this process runs in, if it runs in one."""
+    """The git commit of the repository this process runs in, if any."""
     try:
         done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
     except (OSError, subprocess.TimeoutExpired):

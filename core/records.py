@@ -1,11 +1,11 @@
-"""Found finished, or refused: what something is made of, compared with what is on disk under its name.
+"""Found finished, or refused: compares what something is made from with what is on disk under its name.
 
-Versions, training runs, steps of a loop, evaluations and exports are made once. Each keeps a record of all that it
-follows from; what would be made now either follows from the same (and is found, or resumed), or it does not:
+Versions, training runs, loop steps, evaluations and exports are made once. Each keeps a record of all its
+inputs; a new one either has the same inputs (and is found or resumed), or it does not:
 
     wanted = MadeOf("run charts-sft", {"data_hash": "7b2e…", "learning_rate": 1e-6}, "choose another --name")
-    wanted.require(record)   # DriftError: run charts-sft was made of other things (learning_rate was 1e-05, would be
-                             # 1e-06); choose another --name
+    wanted.require(record)   # DriftError: run charts-sft was made from different inputs (learning_rate was 1e-05,
+                             # would be 1e-06); choose another --name
 """
 
 import json
@@ -16,12 +16,12 @@ from typing import Any
 from ovt.core.errors import OvtError
 
 SHOWN = 3  # differences in a message
-LONGEST = 60  # letters of a value in it
+LONGEST = 60  # characters of a value in it
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One part that is not the same; None where a side does not have it."""
+    """One differing input; None if a side does not have it."""
 
     key: str
     was: Any
@@ -32,33 +32,33 @@ class Difference:
 
 
 class DriftError(OvtError):
-    """The name belongs to something that was made of other things.
+    """The name belongs to something that was made from different inputs.
 
-    thing: "run charts-sft"; differences: every part that differs.
+    thing: "run charts-sft"; differences: every input that differs.
     """
 
     def __init__(self, thing: str, differences: list[Difference], fix: str) -> None:
         told = "; ".join(map(str, differences[:SHOWN]))
         more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
-        super().__init__(f"{thing} was made of other things ({told}{more})", fix)
+        super().__init__(f"{thing} was made from different inputs ({told}{more})", fix)
         self.args = (thing, differences, fix)
         self.thing, self.differences = thing, differences
 
 
 @dataclass(frozen=True)
 class MadeOf:
-    """All that `what` follows from, as JSON has it, and what to do where its name belongs to something else."""
+    """All inputs of `what`, as JSON values, and what to do if its name is already used for something else."""
 
     what: str
     parts: Mapping[str, Any]
     fix: str = "choose another name"
 
     def differences(self, there: Mapping[str, Any], aside: Collection[str] = ()) -> list[Difference]:
-        """What differs from a record on disk, key by key, in order; keys in `aside` are not looked at."""
+        """The differences from a record on disk, key by key, in order; keys in `aside` are ignored."""
         return [one for one in _differences(_plain(there), _plain(self.parts)) if one.key not in aside]
 
     def require(self, there: Mapping[str, Any], aside: Collection[str] = ()) -> None:
-        """Raises DriftError unless the record on disk was made of the same."""
+        """Raises DriftError unless the record on disk has the same inputs."""
         if differences := self.differences(there, aside):
             raise DriftError(self.what, differences, self.fix)
 
@@ -73,7 +73,7 @@ def _differences(was: Mapping[str, Any], would_be: Mapping[str, Any], path: str 
 
 
 def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """As it is read back from a file: tuples are lists."""
+    """The value as it reads back from a file: tuples become lists."""
     return json.loads(json.dumps(parts, default=dict))
 
 

@@ -1,13 +1,13 @@
-"""What others may add without a fork: filters, kinds of answers, sources, exporters, benchmarks and embedded models.
+"""What plugins can add without a fork: filters, kinds of answers, sources, exporters, benchmarks and embedded models.
 
-A package names what it adds in its entry points, and is found wherever it is installed:
+A package lists its additions as entry points, and is found wherever it is installed:
 
     [project.entry-points."ovt.filters"]
     min_words = "ovt_min_words:min_words"
 
-A notebook or a script adds for the length of its process, with a decorator: `@ovt.filter`. Ours stand in the tables
-below, in the form of entry points. Nothing is imported before it is asked for, so adding one costs a build that does
-not use it nothing.
+A notebook or script adds to its own process with a decorator: `@ovt.filter`. Built-ins are listed in the tables
+below, in entry-point form. Nothing is imported before it is requested, so an addition costs nothing to a build
+that does not use it.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ Thing = TypeVar("Thing")
 
 @dataclass
 class Registry:
-    """One seam: what there is of one sort, by name.
+    """One extension point: everything of one kind, by name.
 
-    noun   what one of them is called in messages; group: the entry points that others name theirs in
-    ours   name → "module:attribute" of those that come with ovt; their names cannot be taken
+    noun   what messages call one of them; group: the entry point group for plugins
+    ours   name → "module:attribute" of the built-ins; their names are reserved
     """
 
     noun: str
@@ -37,26 +37,26 @@ class Registry:
 
     @cached_property
     def installed(self) -> dict[str, metadata.EntryPoint]:
-        """What installed packages name, by name. Raises OvtError where two take one name, or one of ours."""
+        """What installed packages define, by name. Raises OvtError if two use the same name, or a built-in's."""
         found: dict[str, metadata.EntryPoint] = {}
         for point in metadata.entry_points(group=self.group):
             if point.name in self.ours or (point.name in found and found[point.name].value != point.value):
                 raise OvtError(
-                    f"{self.noun} {point.name!r} of the package {_package(point)} has a name that is taken; "
-                    "uninstall one of the packages that have it"
+                    f"{self.noun} {point.name!r} of the package {_package(point)} uses a name that is already taken; "
+                    "uninstall one of the packages that use it"
                 )
             found[point.name] = point
         return found
 
     def names(self) -> list[str]:
-        """Ours in their order, then others' by name."""
+        """Built-ins in order, then plugins by name."""
         return list(dict.fromkeys([*self.ours, *sorted([*self.installed, *self.added])]))
 
     def __contains__(self, name: str) -> bool:
         return name in self.ours or name in self.added or name in self.installed
 
     def get(self, name: str) -> Any:
-        """What is registered as `name`, imported if need be. Raises RecipeError with the nearest known name."""
+        """What is registered as `name`, imported if needed. Raises RecipeError with the nearest known name."""
         if name in self.added:
             return self.added[name]
         if name in self.ours:
@@ -69,7 +69,7 @@ class Registry:
         raise RecipeError(f"{name[:40]!a} is not a known {self.noun}; {hint}")
 
     def origin(self, name: str) -> str | None:
-        """Who made what is registered as `name`: "PACKAGE VERSION", "a script", or None for ours."""
+        """The origin of what is registered as `name`: "PACKAGE VERSION", "a script", or None for built-ins."""
         if name in self.added:
             return "a script"
         if (point := self.installed.get(name)) is None:
@@ -91,13 +91,13 @@ class Registry:
     @overload
     def __call__(self, *, name: str) -> Callable[[Thing], Thing]: ...
     def __call__(self, thing: Any = None, *, name: str | None = None) -> Any:
-        """The decorator: registers `thing` under its own name, or under `name`, for this process."""
+        """The decorator: registers `thing` under its own name or `name`, for this process."""
         return (lambda decorated: self._add(name, decorated)) if thing is None else self._add(name, thing)
 
     def _add(self, name: str | None, thing: Any) -> Any:
         name = name or getattr(thing, "name", None) or thing.__name__
         if name in self.ours or name in self.installed:
-            raise OvtError(f"{self.noun} {name!r} is taken already; give yours another name")
+            raise OvtError(f"{self.noun} {name!r} is already taken; choose another name")
         self.added[name] = thing
         return thing
 
@@ -122,7 +122,7 @@ EXPORTERS = Registry(
         "openai": "ovt.curate.export.json_formats:OPENAI",
     },
 )
-# By NAME of paths "NAME:REST", and by suffix of files; `curate/sources/source.py` has the contract of both.
+# By NAME for paths "NAME:REST", and by file suffix; `curate/sources/source.py` documents both contracts.
 SOURCES = Registry(
     "kind of source",
     "ovt.sources",

@@ -1,12 +1,12 @@
-"""What a report found, as plain data, and the tables that show it: in a notebook, on a page, on a terminal.
+"""A report's result as plain data, and the tables that show it: in a notebook, on a page, on a terminal.
 
     >>> print(Report("charts@v1", {"sft": 1200}, (Table([*names("split"), *numbers("rows")], [("sft", 1200)]),)))
     charts@v1
     split   rows
     sft    1,200
 
-`commands/views` prints the same tables with colours. Names and texts come from models and data sets: what is shown
-passes `plain`, and is escaped in HTML.
+`commands/views` prints the same tables in colour. Names and texts come from models and data sets: everything shown
+goes through `plain`, and is escaped in HTML.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ BASE = "page.html.j2"
 
 @dataclass(frozen=True)
 class Column:
-    """What a column is called, what it holds, and the style of its cells on a terminal."""
+    """A column's title, type, and terminal style."""
 
     title: str
     holds: Literal["number", "name", "text", "bar"]
@@ -44,12 +44,12 @@ def texts(*titles: str, style: str = "") -> list[Column]:
 
 
 def bars(*titles: str, style: str = "") -> list[Column]:
-    """Their cells are shares, from 0 to 1."""
+    """Columns whose cells are shares, from 0 to 1."""
     return [Column(title, "bar", style) for title in titles]
 
 
 class Styled(NamedTuple):
-    """A cell with a style of its own on a terminal."""
+    """A cell with its own style on a terminal."""
 
     text: str
     style: str
@@ -64,7 +64,7 @@ class Table:
     header: bool = True
 
     def __str__(self) -> str:
-        """The table as lines of text, as wide as it needs to be; without bars."""
+        """The table as lines of text, as wide as needed; without bars."""
         kept = [place for place, column in enumerate(self.columns) if column.holds != "bar"]
         lines = [[self.columns[place].title for place in kept]] if self.header else []
         lines += [[_line(row[place]) if row else "" for place in kept] for row in self.rows]
@@ -106,7 +106,7 @@ def cell_text(cell: Any) -> str:
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:
-    """A text without what could harm a terminal or a page, cut after `longest` characters."""
+    """A text without anything that could harm a terminal or a page, truncated to `longest` characters."""
     return plain(text if len(text) <= longest else text[:longest] + "…")
 
 
@@ -121,14 +121,14 @@ def _html_cell(column: Column, cell: Any) -> str:
 
 
 def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
-    """Names and values; those without a value are left out."""
+    """Names and values; names without a value are left out."""
     told = [(name, value) for name, value in pairs.items() if value is not None and str(value)]
     return Table([*names("", style=style), *texts("")], told, header=False)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A title, the plain data that `--json` prints, and what to show of them: tables, and lines of text between."""
+    """A title, the plain data that `--json` prints, and its presentation: tables, and lines of text between them."""
 
     title: str
     data: Any
@@ -140,7 +140,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: self-contained, every text escaped."""
+        """The notebook view: self-contained, every text escaped."""
         parts = (
             f'<p style="white-space:pre-wrap">{escape(shorten(one))}</p>' if isinstance(one, str) else one._repr_html_()
             for one in self.parts
@@ -151,8 +151,8 @@ class Report:
 def render_page(package: str, template: str, **values: Any) -> str:
     """A self-contained page: a template of `package` that extends `page.html.j2` and fills its blocks.
 
-    Every value is escaped, and loses invisible characters; `Markup` alone stays as it is. The page's own policy lets no
-    script run and nothing load.
+    Every value is escaped and stripped of invisible characters; only `Markup` is left as is. The page's own policy
+    blocks all scripts and all loading.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -171,7 +171,7 @@ def render_page(package: str, template: str, **values: Any) -> str:
 
 
 def inline_svg(svg: bytes) -> str:
-    """An SVG file of ours (`plots.draw`) as part of a page; matplotlib has escaped every text in it."""
+    """One of our SVGs (`plots.draw`) as part of a page; matplotlib has escaped every text in it."""
     from markupsafe import Markup
 
     text = svg.decode()

@@ -1,14 +1,14 @@
 """The four flat tables of a build, joined by id and never by position.
 
 Every question and every sample ends in exactly one row of `DECISIONS`, so that at each stage
-*rows in = rows kept + Σ rows dropped by reason* can be derived and nothing is ever lost in silence.
+*rows in = rows kept + Σ rows dropped by reason* can be derived and nothing is silently lost.
 """
 
 import polars as pl
 
 # A question: one source row with its image(s) and its known answer.
 #   question_id  first 16 hex digits of sha256 over image ids, question, choices and gold (see sources/)
-#   images       image ids (sha256 of the stored bytes, hex) in the order of the question's image slots
+#   images       image ids (sha256 of the stored bytes, hex), in the order of the question's image slots
 #   choices      option texts in order, null for a free-form question
 #   source       the name of the source in the recipe; source_id the row's own id (or number) there
 QUESTIONS = pl.Schema(
@@ -23,11 +23,11 @@ QUESTIONS = pl.Schema(
     }
 )
 
-# A sample: one reply of a model to a question, exactly as it came (edits happen in the version's data, not here).
+# A sample: one reply of a model to a question, exactly as received (edits affect the version's data, not this table).
 #   sample_id      "{question_id}-{stage}-{index}", stage being "caption" or "reason"
-#   text           null when the request failed; then `error` says why
-#   finish_reason  as the server gave it: "stop", "length" (cut off: data, not an error), …
-#   reply_key      the reply's address in the reply store, which also knows latency and the URL that answered
+#   text           null if the request failed; then `error` says why
+#   finish_reason  as reported by the server: "stop", "length" (cut off: data, not an error), …
+#   reply_key      the reply's address in the reply store, which also records latency and the URL that answered
 SAMPLES = pl.Schema(
     {
         "sample_id": pl.String,
@@ -61,11 +61,11 @@ VERDICTS = pl.Schema(
     }
 )
 
-# What became of a question or a sample: the one stage where it ended, and why.
+# What happened to a question or a sample: the one stage where it ended, and why.
 #   level     "question" or "sample"; id is the question_id or the sample_id
 #   stage     one of STAGES
 #   decision  "kept" or "dropped"
-#   reason    a short code in snake_case, for counting; detail is for people, and may be null
+#   reason    a short snake_case code, for counting; detail is for people, and may be null
 DECISIONS = pl.Schema(
     {
         "level": pl.String,
@@ -78,20 +78,20 @@ DECISIONS = pl.Schema(
     }
 )
 
-# The order of the work; rows that reach "version" are in the version's data.
-SCREENS = ("dedup", "decontam")  # stages of their own only in recipes that have them; what they drop was never asked
+# The order of the stages; rows that reach "version" are in the version's data.
+SCREENS = ("dedup", "decontam")  # stages only in recipes that have them; what they drop was never requested
 STAGES = ("import", "dedup", "decontam", "caption", "reason", "verify", "select", "filter", "version")
 
-# A kept row, flat: what the builder hands to the writer; `data.py` nests it into the columns that trainers read.
-# Rows come in the order of their questions (and, with select = "all", of their samples); a question is in one split.
+# A kept row, flat: what the builder passes to the writer; `data.py` nests it into the columns that trainers read.
+# Rows follow the order of their questions (and, with select = "all", of their samples); a question is in one split.
 #   split            "sft" (a chosen sample) or "rl" (answered, but no sample correct)
 #   prompt           the user's turn as text: question, lettered options, instruction of the response format
 #   completion       the assistant's turn as trained on, after the filters' edits; null in rl
 #   sample_id        the sample that `completion` came from; null in rl
-#   answer           the gold answer; caption is null where the model saw the image
+#   answer           the gold answer; caption is null if the model saw the image
 #   pass_rate        n_correct / n_samples of the question
 #   difficulty       the bucket: "easy", "medium", "hard" …
-#   mentions         whether `completion` speaks of the caption (filter.mentions marks it); null where nobody looked
+#   mentions         whether `completion` refers to the caption (filter.mentions marks it); null if not checked
 #   response_words   words of `completion`; behaviour_* count the cues of each family in it; all null in rl
 ROWS = pl.Schema(
     {
@@ -123,7 +123,7 @@ ROWS = pl.Schema(
 SPLITS = ("sft", "rl")
 
 
-# What each stage got, dropped and passed on (`ledger.funnel`); the counts are rows.
+# What each stage received, dropped and passed on (`ledger.funnel`); the counts are rows.
 _COUNTS = pl.List(pl.Struct({"reason": pl.String, "rows": pl.Int64}))
 FUNNEL = pl.Schema(
     {

@@ -1,5 +1,5 @@
-"""A section of a recipe or of other settings: frozen, closed to unknown keys, and read from a TOML tree in one line or
-refused in one line.
+"""A section of a recipe or of other settings: frozen, closed to unknown keys, and read from a TOML tree or
+refused with a one-line error.
 
     tree = tomllib.loads(text)
     set_key(tree, "reason.k=8")                            # what `--set` does
@@ -18,28 +18,28 @@ from ovt.core.text import did_you_mean
 
 
 class Section(BaseModel):
-    """What every part of a recipe is: each stage's file declares its own, `recipe.py` puts them together.
+    """The base of every part of a recipe: each stage's file declares its own section, `recipe.py` assembles them.
 
-    Numbers are finite (TOML knows inf and nan): neither requests nor manifests have a word for others.
+    Numbers are finite (TOML has inf and nan): requests and manifests cannot express others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     @classmethod
     def known_keys(cls) -> Set[str]:
-        """The keys that it takes."""
+        """The section's keys."""
         return cls.model_fields.keys()
 
     @classmethod
     def type_of(cls, key: str) -> Any:
-        """The type of a key's value; None where it takes no such key."""
+        """The type of a key's value; None for an unknown key."""
         return cls.model_fields[key].annotation if key in cls.model_fields else None
 
 
 def added_later(default: Any) -> Any:
-    """A key that older recipes do not have: left out of what is written wherever it has its default.
+    """A key that older recipes do not have: omitted from output while it has its default.
 
-    So a recipe that does not use it is written as before, and has the hash, and the finished builds, that it had.
+    So a recipe that does not use it is written as before, and keeps its hash and finished builds.
     """
     return Field(default=default, exclude_if=lambda value: value == default)
 
@@ -48,7 +48,7 @@ Kind = TypeVar("Kind", bound=Section)
 
 
 def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
-    """The section that a tree is; RecipeError, in one line, for what cannot be one."""
+    """Parses a tree into a section; a one-line RecipeError if it is invalid."""
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
@@ -56,7 +56,7 @@ def read_section(kind: type[Kind], tree: dict[str, Any], where: str) -> Kind:
 
 
 def with_defaults(kind: type[Section], stored: Any) -> Any:
-    """Settings as they were stored, with the defaults of keys that came later; unchanged where `kind` refuses them."""
+    """Stored settings, with the defaults of newer keys; unchanged if `kind` refuses them."""
     try:
         return kind.model_validate(stored).model_dump(mode="json")
     except ValidationError:
@@ -64,7 +64,7 @@ def with_defaults(kind: type[Section], stored: Any) -> Any:
 
 
 def set_key(tree: dict[str, Any], override: str) -> None:
-    """Apply `a.b.c=value` to a TOML tree; the value is read as TOML, or else taken as a string."""
+    """Applies `a.b.c=value` to a TOML tree; the value is parsed as TOML, else taken as a string."""
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {override} has no value; write it as --set section.key=value")
@@ -81,12 +81,12 @@ def set_key(tree: dict[str, Any], override: str) -> None:
 
 
 def child(node: Any, key: str, override: str) -> Any:
-    """One step down the tree; sections that are not there yet are made."""
+    """One step down the tree; missing sections are created."""
     if isinstance(node, list):
         return node[position(node, key, override)]
     if isinstance(node, dict):
         return node.setdefault(key, {})
-    raise RecipeError(f"--set {override}: nothing can be set below {key}, which holds a value")
+    raise RecipeError(f"--set {override}: {key} holds a value, so no key can be set below it")
 
 
 def position(items: list[Any], key: str, override: str) -> int:
@@ -96,7 +96,7 @@ def position(items: list[Any], key: str, override: str) -> int:
 
 
 def toml_value(text: str) -> Any:
-    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML reads them; anything else is a string as it stands."""
+    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML; anything else is a string as is."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -104,7 +104,7 @@ def toml_value(text: str) -> Any:
 
 
 def explain(error: ValidationError, kind: type[Section]) -> str:
-    """The first error in one line, and how many more there are."""
+    """The first error in one line, and the number of others."""
     first, *others = error.errors(include_url=False)
     location = tuple(first["loc"])
     dotted = ".".join(str(part) for part in location)
@@ -124,12 +124,12 @@ def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str:
-    """The known key that was meant, or all there are."""
+    """The nearest known key, or all of them."""
     return did_you_mean(key, sorted(known), f"known keys: {', '.join(sorted(known))}")
 
 
 def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]:
-    """The keys that the section at `location` inside one of `kind` takes."""
+    """The keys of the section at `location` inside one of `kind`."""
     kinds: list[Any] = [kind]
     for part in location:
         kinds = [inner for kind in kinds for inner in step(kind, part)]
@@ -137,7 +137,7 @@ def known_keys(location: tuple[int | str, ...], kind: type[Section]) -> set[str]
 
 
 def step(kind: Any, part: int | str) -> list[Any]:
-    """The section types that `part` leads to from `kind`: a field of a section, an item of a list or dict."""
+    """The section types that `part` leads to from `kind`: a section's field, an item of a list or dict."""
     if is_section(kind):
         return sections(kind.type_of(str(part)))
     if get_origin(kind) in (list, tuple, dict):

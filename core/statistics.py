@@ -1,24 +1,24 @@
-"""95% intervals, of shares of answers and of the difference between two versions; and histograms.
+"""95% intervals, for shares of answers and for differences between two versions; and histograms.
 
-**Shares of answers.** Answers about one image go together, so they are not independent of each other:
+**Shares of answers.** Answers about the same image are correlated, so they are not independent:
 
     p      the share of n answers that are right
     V      Σ over images of (right answers − p · answers)², over n²: the cluster-robust (sandwich) variance of p
-    n_eff  p (1 − p) / V: the number of independent answers that would leave p as uncertain; never more than n
+    n_eff  p (1 − p) / V: the number of independent answers that would give the same uncertainty; never more than n
     t      Student's 97.5% point with (images − 1) degrees of freedom
 
-The interval is Wilson's at n_eff, with t in the place of 1.96, so it stays within 0 and 1 and is of use for few answers
-and for p = 0 or 1 (where V says nothing, and n_eff is the number of images). With one answer per image it is Wilson's.
+The interval is Wilson's at n_eff, with t in place of 1.96, so it stays within 0 and 1 and is usable for few answers
+and for p = 0 or 1 (where V is uninformative: n_eff is the number of images). With one answer per image it is Wilson's.
 
 **Differences between two versions.** Every figure is a ratio of sums over questions: words per response, cues per 1,000
-words, the share of a source. Its difference between the versions is linearised (the delta method for a ratio, as survey
-statistics does it for cluster samples): a question u moves it by
+words, the share of a source. Its difference between the versions is linearised (the delta method for a ratio, as in
+survey statistics for cluster samples): a question u moves it by
 
     d(u) = (x_b(u) - B y_b(u)) / Σ y_b  -  (x_a(u) - A y_a(u)) / Σ y_a
 
-so its variance is n/(n-1) Σ d(u)². A question that both versions hold enters once, with both its terms: the comparison
-is paired as far as the versions overlap, and a version against itself has no variance. A question's rows and samples
-are kept or dropped together. Below some thirty questions the interval is too narrow.
+so its variance is n/(n-1) Σ d(u)². A question in both versions enters once, with both its terms: the comparison
+is paired where the versions overlap, and a version against itself has zero variance. A question's rows and samples
+are kept or dropped together. Below about thirty questions the interval is too narrow.
 """
 
 import math
@@ -41,16 +41,16 @@ class Interval(NamedTuple):
 
 
 def around(value: float, error: float, width: float = Z) -> Interval:
-    """`value` ± `width` standard errors; a rounding error of the sums is no difference."""
+    """`value` ± `width` standard errors; rounding errors of the sums do not count as a difference."""
     if abs(value) < 1e-9 and error < 1e-9:
         return Interval(0.0, 0.0, 0.0)
     return Interval(value, value - width * error, value + width * error)
 
 
 def share_interval(scored: pl.DataFrame) -> Interval:
-    """The share of right answers: `scored` has a row per answer, with `right` (bool) and `cluster` (any key).
+    """The share of correct answers: `scored` has a row per answer, with `right` (bool) and `cluster` (any key).
 
-    Without answers nothing is known: NaN between 0 and 1. One cluster alone leaves all between 0 and 1 open.
+    Without answers: NaN between 0 and 1. With a single cluster, the interval is all of 0 to 1.
     """
     n = len(scored)
     if not n:
@@ -75,8 +75,8 @@ def wilson(p: float, n: float, t: float) -> Interval:
 def mean_interval(measured: pl.DataFrame) -> Interval:
     """The mean of `value`, between ±t cluster-robust standard errors: for differences of shares, from -1 to 1.
 
-    `measured` has a row per question, at least one, with `value` (float) and `cluster`. One cluster alone leaves all
-    between -1 and 1 open.
+    `measured` has a row per question, at least one, with `value` (float) and `cluster`. With a single cluster, the
+    interval is all of -1 to 1.
     """
     n = len(measured)
     clusters = measured.group_by("cluster").agg(pl.col("value").sum().alias("total"), pl.len().alias("rows"))
@@ -106,7 +106,7 @@ def student(degrees: int) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure in both versions, and the difference with its interval; None where a version has nothing to measure."""
+    """A figure in both versions, and the difference with its interval; None if a version has nothing to measure."""
 
     group: str
     name: str
@@ -119,13 +119,13 @@ class Estimate:
 
     @property
     def direction(self) -> str:
-        """ "up" or "down" where the interval leaves out zero, else "same"; "unknown" without an interval."""
+        """ " "up" or "down" if the interval excludes zero, else "same"; "unknown" without an interval."""
         if self.low is None or self.high is None:
             return "unknown"
         return "up" if self.low > 0 else "down" if self.high < 0 else "same"
 
     def as_dict(self) -> dict:
-        """Plain data for JSON; ten digits, as the last ones depend on the order in which threads add up."""
+        """Plain data for JSON; ten digits, since the last ones depend on the order in which threads add up."""
         told = {
             name: float(f"{value:.10g}") if isinstance(value, float) else value for name, value in vars(self).items()
         }
@@ -168,13 +168,13 @@ def _term(ratio: Ratio, name: str) -> pl.Expr:
 
 
 def _total(ratio: Ratio, name: str) -> pl.Expr:
-    """The sum of a term over the questions; null where it was measured nowhere, as money of replies without a price."""
+    """The sum of a term over the questions; null if it was never measured, such as cost without a price."""
     term = _term(ratio, name)
     return pl.when(term.count() > 0).then(term.sum())
 
 
 def _variance(ratio: Ratio, sums: Sequence[float]) -> pl.Expr:
-    """Of the difference, before `scale`."""
+    """The variance of the difference, before `scale`."""
     x_a, y_a, x_b, y_b = (_term(ratio, name).fill_null(0.0) for name in SUMS)
     of_a = (x_a - y_a * (sums[0] / sums[1])) / sums[1]
     of_b = (x_b - y_b * (sums[2] / sums[3])) / sums[3]
@@ -200,7 +200,7 @@ def paired_blocks(group: str, name: str, unit: str, a: list[float], b: list[floa
 
 
 def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | None:
-    """(the quantile, the width of a step) of whole numbers; None of none.
+    """(the quantile, the width of a step) of whole numbers; None if there are none.
 
     A quantile moves by step / n for each row that crosses it: step is 1 / the density there, taken from the distance
     between the quantiles that Woodruff's interval ends at, and at least one word per two standard errors.
@@ -216,8 +216,8 @@ def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | 
 
 
 def histogram(counts: Mapping[str, pl.Series], width: int, last: int, low: int = 0) -> list[dict[str, Any]]:
-    """`from`, `to` (both inside) and the rows of each series by its name, in bins from `low` to that number `last`,
-    which holds what is longer, too; of whole numbers."""
+    """`from`, `to` (both inclusive) and the rows of each series by name, in bins from `low` to the bin of `last`,
+    which also holds anything longer; whole numbers only."""
     bins = {name: ((one - low) // width).clip(0, last).value_counts() for name, one in counts.items()}
     found = {name: dict(rows.iter_rows()) for name, rows in bins.items()}
     return [

@@ -1,5 +1,5 @@
-"""Text of models and data sets, fit to be shown: no control characters, which could move a terminal's cursor, and none
-of the invisible ones that reverse or hide text. And what a mistyped name was meant to be."""
+"""Text of models and data sets, made safe to show: no control characters, which could move a terminal's cursor, and no
+invisible ones that reverse or hide text. Also suggestions for mistyped names."""
 
 import difflib
 import re
@@ -18,25 +18,25 @@ def plain(text: str) -> str:
     return _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
-# What a word is, in every length that is counted: a run without white space, as Python's `str.split` has it.
+# The definition of a word for every word count: a run of non-space characters, as in Python's `str.split`.
 
 
 def count_words(column: str) -> pl.Expr:
-    """Words of a text column (Int32; null of null)."""
+    """Word counts of a text column (Int32; null for null)."""
     return pl.col(column).str.count_matches(r"\S+").cast(pl.Int32)
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """ "did you mean charts?" with the known name that is nearest, or `otherwise` where none is near."""
+    """ " "did you mean charts?" with the nearest known name, or `otherwise` if none is near."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {nearest[0]}?" if nearest else otherwise
 
 
-# Numbers for people.
+# Human-readable numbers.
 
 
 def size(count: float) -> str:
-    """Bytes for people: "812 B", "3.2 MB"."""
+    """Human-readable bytes: "812 B", "3.2 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -45,7 +45,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """ "1:02:03", "4:05"; nothing for no time."""
+    """ " "1:02:03", "4:05"; empty for None."""
     if seconds is None or seconds < 0.5:
         return ""
     minutes, left = divmod(round(seconds), 60)

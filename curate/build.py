@@ -1,6 +1,6 @@
 """A build: a recipe's questions, through the stages, into a version.
 
-    import → dedup → decontam      before anything is paid for; the latter two where the recipe has them
+    import → dedup → decontam      before anything is paid for; the latter two only if the recipe has them
     caption → reason → judge       ask models; every reply goes to the reply store as it arrives (run.py)
     verify → select → filter       read the replies back, chunk by chunk, and decide
     version                        write what was kept and why the rest was not
@@ -31,14 +31,14 @@ from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
-HOW = ("git_commit", "rebuild")  # of the provenance: no version differs by these
+HOW = ("git_commit", "rebuild")  # of the provenance: versions do not differ by these
 
 
 def build(recipe: Recipe, session: Session) -> Version:
-    """Build a version of `recipe.name`, asking only for replies that are not stored yet.
+    """Build a version of `recipe.name`, requesting only replies that are not stored yet.
 
-    Also works inside a running event loop. Raises BudgetReached and OvtError; whatever was answered until
-    then is kept, as after KeyboardInterrupt.
+    Also works inside a running event loop. Raises BudgetReached and OvtError; all replies so far
+    are kept, as after KeyboardInterrupt.
     """
     run = prepare(recipe, session)
     if (built := built_before(run)) is not None:
@@ -59,7 +59,7 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
 
 
 def built_before(run: Run) -> Version | None:
-    """The finished version of this build, if there is one: same recipe, inputs, models and verifier, and no failed
+    """The finished version of this build, if any: same recipe, inputs, models and verifier, and no failed
     request. Stored replies never change, so a second build would write the same."""
     if any(name in FILTERS.added for name in run.recipe.filter.plugins):
         return None  # a script's filter may have changed since; deciding again costs no request
@@ -85,7 +85,7 @@ def write(run: Run) -> Version:
 
 
 def decide_chunk(run: Run, chunk: pl.DataFrame, judgements: dict[str, Reply | None]) -> Tables:
-    """One chunk, from its stored replies; what a judge said in it goes into `judgements`."""
+    """One chunk, from its stored replies; the judge's results are added to `judgements`."""
     _, said = reasoned(run, chunk)
     return decide(run.recipe, chunk, said, partial(judged, run, judgements))
 
@@ -93,7 +93,7 @@ def decide_chunk(run: Run, chunk: pl.DataFrame, judgements: dict[str, Reply | No
 def judged(
     run: Run, judgements: dict[str, Reply | None], answered: pl.DataFrame, questions: pl.DataFrame
 ) -> pl.DataFrame:
-    """The rules' verdicts and, where they abstain and the recipe wants one, a model's, which go into `judgements`."""
+    """The rules' verdicts and, where they abstain and there is a judge, its verdicts, added to `judgements`."""
     verdicts = verify.judge(answered, questions, run.recipe.verify)
     section = run.recipe.verify.judge
     if section is None:
@@ -101,13 +101,13 @@ def judged(
     endpoint = run.endpoints[section.endpoint]
     keys = [endpoint.keys(request)[0] for request in judge.requests(questions, verdicts, section)]
     found = run.store.get_many(keys)
-    # Only what they took is kept of them: there may be a million.
+    # Only their usage is kept: there may be a million.
     judgements |= {key: replace(found[key], text=None) if key in found else None for key in keys}
     return judge.run(verdicts, keys, found, section, endpoint.model)
 
 
 def judge_usage(replies: Iterable[Reply | None]) -> Usage:
-    """What the judgements cost, as `ledger.usage` counts it for samples; None stands for a request without a reply."""
+    """The judgements' cost, in the columns that `ledger.usage` counts; None stands for a request without a reply."""
     asked = list(replies)
     found = [reply for reply in asked if reply]
     costs = [reply.cost_usd for reply in found]
@@ -122,7 +122,7 @@ def judge_usage(replies: Iterable[Reply | None]) -> Usage:
 
 
 def provenance_of(run: Run) -> Provenance:
-    """Where the version comes from, for its manifest and its card."""
+    """The version's provenance, for its manifest and card."""
     uses = (
         ModelUse(
             stage=ASKING[key].name,

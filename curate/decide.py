@@ -1,8 +1,8 @@
-"""The part of a build that sends no request: what models said of some questions -> verdicts, decisions and kept rows.
+"""The part of a build that sends no request: model replies to some questions -> verdicts, decisions and kept rows.
 
     verify → select → filter → rows
 
-Builds read the samples from the reply store, `what_if` from a version's ledger; both decide here.
+Builds read the samples from the reply store, `what_if` from a version's ledger; both use the functions here.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import behaviours, caption, difficulty, filter, reason, rows, select, verify
 
-CHUNK = 2_000  # questions that are decided at once; bounds the memory. The ledger's order within a chunk follows it
+CHUNK = 2_000  # questions decided at once; bounds the memory. The ledger's order within a chunk depends on it
 NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
 
 Judge = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]  # (answered samples, their questions) -> VERDICTS
@@ -23,7 +23,7 @@ Judge = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]  # (answered sample
 
 @dataclass(frozen=True)
 class Tables:
-    """A chunk of questions, decided: tables of the schemas of the same names."""
+    """A decided chunk of questions: tables with the schemas of the same names."""
 
     questions: pl.DataFrame
     samples: pl.DataFrame
@@ -35,7 +35,7 @@ class Tables:
 def described(
     recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
-    """(questions that can be asked, their captions, decisions on the rest); no captions where images are seen.
+    """(questions ready for reasoning, their captions, decisions on the rest); no captions if the model sees images.
 
     samples: SAMPLES rows of the questions' captions.
     """
@@ -48,7 +48,7 @@ def described(
 def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge: Judge) -> Tables:
     """One chunk through verify, select and filter.
 
-    samples: all SAMPLES rows of the questions, captions first, each by (question, index). judge: gives the verdicts.
+    samples: all SAMPLES rows of the questions, captions first, each by (question, index). judge: returns the verdicts.
     """
     of_stage = samples.partition_by("stage", as_dict=True)
     captions_said, said = (of_stage.get((stage,), samples.clear()) for stage in ("caption", "reason"))
@@ -72,9 +72,9 @@ def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge
 
 
 def import_drops(dropped: pl.DataFrame, questions: pl.DataFrame | None = None) -> Tables:
-    """What was left out before anybody was asked (DECISIONS rows), as a chunk of its own.
+    """Rows dropped before any request (DECISIONS rows), as a chunk of its own.
 
-    questions: those that dedup and decontam dropped; what the import left out may not have been questions.
+    questions: those that dedup and decontam dropped; rows that the import refused may not have been questions.
     """
     asked = QUESTIONS.to_frame() if questions is None else questions
     return Tables(asked, SAMPLES.to_frame(), VERDICTS.to_frame(), dropped, ROWS.to_frame())

@@ -1,4 +1,4 @@
-"""What `ovt doctor` looks at: versions, key, GPU, disk, and, with a recipe, every endpoint by a round trip.
+"""The checks of `ovt doctor`: versions, key, GPU, disk and, with a recipe, a round trip to every endpoint.
 
 status  check     found                        what to do
 ok      python    3.11.7
@@ -29,8 +29,8 @@ from ovt.curate.recipe import Recipe
 
 MODELS_SHOWN = 8
 SIDE = 112  # pixels of the image that endpoints are shown
-LONGEST_S = 60.0  # for one of the questions they are asked
-LOW_DISK = 5  # GB free below which a build of real size may not end well
+LONGEST_S = 60.0  # for one test request
+LOW_DISK = 5  # GB free below which a build of real size may run out of space
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probe:
-    """What one URL did when asked twice at once about a small image.
+    """What one URL did when sent two requests at once about a small image.
 
-    error            why no reply came, in one line; None where one did
+    error            why no reply came, in one line; None if one did
     latency_s        seconds of the round trip that was answered
-    models           what the server lists; None where it lists nothing (an embedded model)
+    models           the models the server lists; None if it lists none (an embedded model)
     model_listed     whether the recipe's model is among them
-    honours_n        whether n = 2 brought two choices
+    honours_n        whether n = 2 returned two choices
     accepts_images   whether it answered with an image in the prompt
     """
 
@@ -66,7 +66,7 @@ class Probe:
 
 
 def examine(home: Home, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """Everything that can be said without a recipe."""
+    """All checks that need no recipe."""
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from examine_packages(requires("ovt") or [])
     yield examine_home(home)
@@ -75,7 +75,7 @@ def examine(home: Home, environ: Mapping[str, str] = os.environ) -> Iterator[Fin
 
 
 def examine_packages(requirements: Iterable[str]) -> Iterator[Finding]:
-    """The installed version of each requirement against what ovt asks for; extras may be missing."""
+    """The installed version of each requirement against ovt's requirements; extras may be missing."""
     from packaging.requirements import Requirement
 
     found, missing = [], {}
@@ -101,7 +101,7 @@ def examine_packages(requirements: Iterable[str]) -> Iterator[Finding]:
 
 
 def examine_home(home: Home) -> Finding:
-    """Can the home be written to, and is there room?"""
+    """Whether the home is writable and has enough space."""
     folder = next(place for place in (home.path, *home.path.parents) if place.exists())
     free = shutil.disk_usage(folder).free / 1e9
     if not os.access(folder, os.W_OK):
@@ -112,7 +112,7 @@ def examine_home(home: Home) -> Finding:
 
 
 def examine_gpu() -> Finding:
-    """The GPUs that the driver knows, and whether torch would use them."""
+    """The GPUs that the driver reports, and whether torch would use them."""
     driver = shutil.which("nvidia-smi")
     if driver is None:
         return Finding("gpu", "ok", "none: the embedded model runs on the CPU", "")
@@ -135,7 +135,7 @@ def examine_hub(environ: Mapping[str, str]) -> Finding:
 
 
 async def examine_endpoints(recipe: Recipe) -> list[Finding]:
-    """A round trip with an image to every URL of every endpoint of the recipe; nothing is stored."""
+    """A round trip with an image to every URL of every endpoint of the recipe; stores nothing."""
     findings = []
     for name, section in recipe.endpoints.items():
         try:
@@ -148,13 +148,13 @@ async def examine_endpoints(recipe: Recipe) -> list[Finding]:
 
 
 def listed_models(models: list[str]) -> str:
-    """The first few of what a server lists; routers list hundreds."""
+    """The first few of a server's models; routers list hundreds."""
     more = f" and {len(models) - MODELS_SHOWN:,} more" if len(models) > MODELS_SHOWN else ""
     return ", ".join(models[:MODELS_SHOWN]) + more or "nothing"
 
 
 def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
-    """What a probe means for the recipe."""
+    """The finding that follows from a probe."""
     check = f"endpoint {name}"
     if found.error:
         return Finding(check, "fail", f"{found.url}: {found.error}", "check base_url, model and the key")
@@ -169,12 +169,12 @@ def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
 
 
 async def probe(endpoint: Endpoint) -> list[Probe]:
-    """One Probe per URL, in the recipe's order; failures are in them, none is raised. Stores nothing."""
+    """One Probe per URL, in the recipe's order; failures are recorded in them, not raised. Stores nothing."""
     return [await probe_url(url, endpoint) for url in endpoint.urls.all]
 
 
 async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
-    """Asks with an image and n = 2, then with less as long as the server refuses."""
+    """Sends an image and n = 2, then simpler requests while the server refuses."""
     found = Probe(url.name)
     if isinstance(url.transport, HttpTransport):
         found = await list_models(found, url.transport, endpoint.model)
@@ -198,7 +198,7 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
 
 
 async def list_models(found: Probe, transport: HttpTransport, model: str) -> Probe:
-    """`found` with what the server says about its models; some servers list none, which is fine."""
+    """`found` with the server's list of models; some servers list none, which is fine."""
     try:
         async with asyncio.timeout(LONGEST_S):
             models = await transport.models()

@@ -83,7 +83,7 @@ def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """
     where, tree = load_tree(path, overrides)
     if {"base", "curate", "iterations"} & tree.keys():
-        raise RecipeError(f"{where} is a loop's recipe, with data for each iteration: give it to `ovt loop run`")
+        raise RecipeError(f"{where} is a loop's recipe, with data for each iteration: run it with `ovt loop run`")
     return read_section(Recipe, tree, where)
 
 
@@ -108,9 +108,9 @@ def read_recipe(path: str | Path) -> tuple[str, str]:
         return str(file), file.read_text(encoding="utf-8")
     except FileNotFoundError:
         names = ", ".join(sorted(shipped))
-        raise RecipeError(f"no recipe at {path}; give a TOML file, or one of ours: {names}") from None
+        raise RecipeError(f"no recipe at {path}; give a TOML file, or a shipped recipe: {names}") from None
     except UnicodeDecodeError:
-        raise RecipeError(f"{path} is not text in UTF-8; give a TOML file") from None
+        raise RecipeError(f"{path} is not UTF-8 text; give a TOML file") from None
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path} ({error.strerror}); give a TOML file") from None
 

@@ -43,7 +43,7 @@ def load(name: str) -> "Engine":
     """The engine of "pocket", or of the Qwen2.5-VL in a local folder. OvtError where there is none."""
     folder = WEIGHTS if name == "pocket" else Path(name).expanduser()
     if not folder.is_dir():
-        raise OvtError(f'embedded model "{name}" not found: expected "pocket" or a folder with a Qwen2.5-VL')
+        raise OvtError(f'embedded model "{name}" not found: expected "pocket" or a folder with a Qwen2.5-VL model')
     return Engine(folder, name)
 
 

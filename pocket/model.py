@@ -35,7 +35,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
     if not (folder / "config.json").is_file():
         adapters = (folder / "adapter_config.json").is_file()
         hint = (
-            "it holds LoRA adapters, of which `ovt train merge` makes a whole model"
+            "it holds LoRA adapters: merge them into a whole model with `ovt train merge`"
             if adapters
             else "expected a folder with config.json and model.safetensors"
         )

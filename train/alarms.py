@@ -42,8 +42,8 @@ def check_hacking(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
     if up >= section.divergence and down >= section.divergence:
         yield Alarm(
             "reward_hacking",
-            f"the reward rose by {up:.2f} while the {section.second_opinion} grader fell by {down:.2f}: look at what "
-            "is rewarded with `ovt train rollouts RUN --outcome correct`",
+            f"the reward rose by {up:.2f} while the {section.second_opinion} grader fell by {down:.2f}: inspect "
+            "the rewarded responses with `ovt train rollouts RUN --outcome correct`",
         )
 
 

@@ -175,7 +175,7 @@ def by_trl_names(
         if key in ours or key in refused:
             raise RecipeError(f"trainer.{key} is set by ovt: leave it out")
         if key in NEVER:
-            raise RecipeError(f"trainer.{key} has no place in a run of ovt's: leave it out")
+            raise RecipeError(f"trainer.{key} is not supported in an ovt run: remove it")
         check_argument(config, key, value)
     arguments = settings.model_dump(exclude=set(own)) | settings.trainer | ours
     check_config(config, arguments)
@@ -189,7 +189,7 @@ def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any)
     """
     known = config.__dataclass_fields__
     if key not in known:
-        hint = did_you_mean(key, known, "see its documentation for those there are")
+        hint = did_you_mean(key, known, "see TRL's documentation for the arguments")
         raise RecipeError(f"trainer.{key} is not an argument of TRL's {config.__name__}; {hint}")
     try:
         TypeAdapter(get_type_hints(config)[key]).validate_python(value)

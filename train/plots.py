@@ -52,7 +52,7 @@ def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[
     """The curves of a run by step: folder/curves.png and .svg. OvtError where nothing was logged."""
     panels = [panel for panel in PANELS if any(points(log, column) for column in panel.columns)]
     if not panels:
-        raise OvtError(f"run {name} has logged nothing to plot yet: try again when it has done some steps")
+        raise OvtError(f"run {name} has logged nothing to plot yet: try again after a few steps")
     paths = [folder / "curves.png", folder / "curves.svg"]
     save([partial(draw_curves, panel=panel, log=log) for panel in panels], *paths, title=label(name, 80))
     return paths
@@ -106,7 +106,7 @@ def plot_loop(name: str, steps: Sequence[Mapping[str, Any]], folder: Path) -> li
     `steps` are in order, each with label, accuracy, low, high (shares), words and behaviours (cues per 1,000 words).
     """
     if not steps:
-        raise OvtError(f"loop {name} has no evaluation to plot yet: try again when it has one")
+        raise OvtError(f"loop {name} has no evaluation to plot yet: try again after the first one")
     labels = [label(step["label"]) for step in steps]
     panels = [partial(draw, steps=steps, labels=labels) for draw in (draw_accuracy, draw_words, draw_behaviours)]
     paths = [folder / "loop.png", folder / "loop.svg"]

@@ -172,7 +172,7 @@ def learned_from(run: Run, home: Home) -> Version:
     for version in list_versions(home)[0]:
         if version.manifest.content_hash == record.data_hash:
             return version
-    raise OvtError(f"{record.data}, which run {run.name} learned from, is not in this home: `ovt data pull` it first")
+    raise OvtError(f"{record.data}, which run {run.name} trained on, is not in this home: `ovt data pull` it first")
 
 
 def as_samples(run: Run) -> pl.DataFrame:

@@ -178,7 +178,7 @@ def open_finished(ref: str, home: Home) -> Run:
     """As `open_run`, for a run that has its model; OvtError for one that is not done."""
     run = open_run(ref, home)
     if not run.done:
-        raise OvtError(f"run {ref} is not done, so it has no model yet: resume it first")
+        raise OvtError(f"run {ref} is not finished, so it has no model yet: resume it first")
     return run
 
 
@@ -266,7 +266,7 @@ def disk_trouble(run: Run) -> Generator[None]:
         if not (isinstance(error, OSError) and error.errno in FULL) and not FULL_TEXT.search(str(error)):
             raise
         last = last_checkpoint(run)
-        kept = f"{last.name} is whole and kept" if last else "there was no checkpoint before"
+        kept = f"{last.name} is complete and kept" if last else "there was no checkpoint before"
         reason = next(iter(str(error).strip().splitlines()), "no space left")[:120]
         raise OvtError(
             f"cannot write to {run.path} ({reason}); {kept}: make room, then run the same command again to resume"

@@ -210,7 +210,7 @@ class RlSection(TrainerSection):
     def check_batches(self) -> Self:
         if self.rollout_batch_size % self.global_batch_size:
             raise ValueError(
-                f"rollout_batch_size = {self.rollout_batch_size} is no multiple of global_batch_size = "
+                f"rollout_batch_size = {self.rollout_batch_size} is not a multiple of global_batch_size = "
                 f"{self.global_batch_size}: every question of a rollout batch is learned from in one step; change one "
                 "of the two"
             )
@@ -253,5 +253,5 @@ def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
     if table not in tree:
         return where, tree
     if beside := sorted(key for key in tree if key not in ("sft", "rl")):
-        raise RecipeError(f"{where}: {beside[0]} stands outside [{table}]: put it there, or leave [{table}] out")
+        raise RecipeError(f"{where}: {beside[0]} is outside [{table}]: move it there, or remove [{table}]")
     return where, tree[table]

@@ -161,7 +161,7 @@ def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
         kind.arguments(order.settings, kind.choose(training), devices.world_size())
     run = runs.begin(record, order.home, order.name, order.resume)
     if run.done:
-        order.say(f"run {run.name} is done already: {run.model}")
+        order.say(f"run {run.name} is already done: {run.model}")
         return run
     with runs.held(run, devices.is_main()):
         fed = kind.choose(training)

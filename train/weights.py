@@ -134,7 +134,7 @@ def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | No
     where = str(source.model)
     base = adapter_base(where)
     if base is None:
-        raise OvtError(f"run {ref} has whole weights already (no {ADAPTER}): use {source.model} as it is")
+        raise OvtError(f"run {ref} already has whole weights (no {ADAPTER}): use {source.model} as it is")
     record = source.record.model_copy(
         update={
             "name": name or f"{ref}-merged",

@@ -145,8 +145,8 @@ def _reference(name: str, thing: Any) -> str:
         if module != "__main__" and "<locals>" not in attribute:
             return f"{module}:{attribute}"
     raise OvtError(
-        f"kind {name!r} is defined in a notebook, in __main__ or inside a function, where the worker processes that "
-        "judge cannot import it; define it at the top of a module of its own, and import that"
+        f"kind {name!r} is defined in a notebook, in __main__ or inside a function, where worker processes "
+        "cannot import it; define it at the top level of a module of its own, and import that"
     )
 
 

@@ -1,4 +1,4 @@
-"""What is said before a build: the doctor's findings, and what lint, dedup and decontam found."""
+"""Output before a build: the doctor's findings, and those of lint, dedup and decontam."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def findings_table(findings: Sequence[dict[str, Any]]) -> RenderableType:
-    """`doctor.Finding` of each check."""
+    """The `doctor.Finding` of each check."""
     rows = [
         (shown(one["status"], COLOURS[one["status"]]), one["check"], one["found"], one["advice"]) for one in findings
     ]
@@ -22,7 +22,7 @@ def findings_table(findings: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def lint_table(name: str, questions: int, found: list[Found]) -> RenderableType:
-    """The findings by rule, with examples below each."""
+    """Findings by rule, with examples below each."""
     if not found:
         return Text(f"{name}: {questions:,} questions, nothing found")
     rows: list[Sequence[Any]] = []

@@ -1,4 +1,4 @@
-"""What `ovt data list`, `show` and `head` print."""
+"""Output of `ovt data list`, `show` and `head`."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
 
 
 def row_panel(row: dict[str, Any]) -> RenderableType:
-    """A kept row: what it is, its prompt and its completion."""
+    """A kept row: its metadata, prompt and completion."""
     rate = f"{row['n_correct']} of {row['n_samples']} samples correct ({row['difficulty']})"
     about = {
         "source": row["source"],

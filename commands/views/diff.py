@@ -1,4 +1,4 @@
-"""`ovt data diff` and `what-if` in the terminal: a summary that fits one screen, and how the texts of rows differ."""
+"""`ovt data diff` and `what-if` in the terminal: a summary that fits one screen, and text differences of rows."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -16,12 +16,12 @@ from ovt.curate.reports.what_if import report
 
 STYLES = {"changed": "yellow", "removed": "red", "added": "green", "same": "dim"}
 PIECES = {"removed": "red strike", "added": "green underline"}
-AROUND = 120  # letters of an equal stretch that are shown beside a change
-WIDE = 128  # columns from which the two tables stand side by side
+AROUND = 120  # characters of unchanged text shown on each side of a change
+WIDE = 128  # columns from which the two tables are side by side
 
 
 def summary(about: dict[str, Any], screen: Console) -> RenderableType:
-    """`Diff.about` on one screen; piped into a file, all of its figures."""
+    """`Diff.about` on one screen; all figures when piped into a file."""
     head = list(_head(about, screen.width))
     wide = screen.width >= WIDE
     matrix = view(difficulty_table(about["difficulty"]))
@@ -47,7 +47,7 @@ def _head(about: dict[str, Any], width: int) -> Iterator[Text]:
 
 
 def _wrapped(name: str, line: str, width: int) -> Iterator[Text]:
-    """A line under its name, in two lines at most."""
+    """A line under its name, at most two lines long."""
     text = short(line, 2 * width - 30).plain
     for number, part in enumerate(wrap(text, width - 10)[:2]):
         told = Text.assemble((f"{'' if number else name:<9}", "bold"), part)
@@ -66,12 +66,12 @@ def what_if_shown(about: dict[str, Any], colours: bool) -> RenderableType:
 
 
 def rows_shown(examples: list[dict[str, Any]], colours: bool) -> RenderableType:
-    """`examples.examples`: what became of each, and the difference of its texts word by word."""
+    """`examples.examples`: each row's status, and the word-level difference of its texts."""
     return Group(*(row_shown(one, colours) for one in examples)) if examples else Text("no row came, went or changed")
 
 
 def row_shown(one: dict[str, Any], colours: bool) -> RenderableType:
-    """One row: what became of it, its question, its facts, its text."""
+    """One row: its status, question, facts and text."""
     side = one["a"] or one["b"]
     head = Text(f"{one['status']} ", STYLES[one["status"]]) + shown(one["question_id"], "bold")
     head += shown(f"  {why(one)}") + shown(f"  {side['source']}", "dim")
@@ -85,7 +85,7 @@ def row_shown(one: dict[str, Any], colours: bool) -> RenderableType:
 
 
 def wording(pieces: list[Piece], colours: bool) -> Text:
-    """The difference of two texts in colours, or between marks where there are none; long equal stretches shortened."""
+    """The difference of two texts in colours, or between marks; long unchanged stretches are shortened."""
     told = Text()
     for number, (what, text) in enumerate(pieces):
         opening, closing = MARKS[what]

@@ -1,4 +1,4 @@
-"""How far a loop is, as a tree.
+"""A loop's progress as a tree.
 
 pocket-loop  base pocket
 ├── base                   31.3% [27.7%, 35.2%]
@@ -21,7 +21,7 @@ STATUS_WIDTH = 8
 
 
 def status_tree(status: dict[str, Any]) -> Tree:
-    """The status as a tree: the base's evaluation, then a branch for each iteration."""
+    """The status as a tree: the base's evaluation, then a branch per iteration."""
     state = "running" if status["running"] else ""
     title = Text.assemble((status["loop"], "bold"), f"  base {status['base']}  ", (state, "yellow"))
     tree = Tree(title, guide_style="dim")
@@ -34,7 +34,7 @@ def status_tree(status: dict[str, Any]) -> Tree:
 
 
 def step_table(steps: Iterable[dict[str, Any]]) -> Table:
-    """One line per step: its name, state, time and what came out."""
+    """One line per step: its name, state, time and result."""
     rows = []
     for step in steps:
         state = Text(step["status"].ljust(STATUS_WIDTH), STYLES[step["status"]])
@@ -44,7 +44,7 @@ def step_table(steps: Iterable[dict[str, Any]]) -> Table:
 
 
 def told(step: dict[str, Any]) -> str:
-    """What a finished step says of itself."""
+    """A finished step's result in a few words."""
     numbers = step["numbers"]
     if step["kind"] == "data":
         return f"{step['ref']}: {numbers.get('sft', 0):,} rows to train on, {numbers.get('rl', 0):,} for RL"

@@ -12,19 +12,19 @@ from ovt.commands.views.tables import Table, bar, names, numbers, short, shown, 
 from ovt.curate.reports.figures import number, report, source_table, usage_table
 from ovt.curate.versions.profile import BUCKETS
 
-WIDTH = 20  # letters of the longest bar
-FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, told apart without colours too
+WIDTH = 20  # characters of the longest bar
+FILLS = {"█": "", "▒": "yellow", "░": "dim"}  # of a bar's parts, distinguishable without colours too
 
 Line = tuple[str, Sequence[int]]  # a name, and the counts of the parts of its bar
 
 
 def profiles_shown(profiles: list[dict[str, Any]]) -> RenderableType:
-    """`profile.profile` of one version or several."""
+    """`profile.profile` of one or several versions."""
     return one_version(profiles[0]) if len(profiles) == 1 else told(report(profiles))
 
 
 def one_version(profile: dict[str, Any]) -> RenderableType:
-    """`profile.profile` of a version: histograms side by side where there is room, then its sources and its cost."""
+    """`profile.profile` of a version: histograms side by side if they fit, then its sources and cost."""
     each = profile["per_row"]
     line = f"per kept row: {number(each['tokens'], 'tokens')} tokens, US$ {number(each['cost_usd'], 'US$')}"
     head = shown(profile["ref"], "bold") + shown(f"  @{profile['content_hash'][:12]}", "dim")
@@ -77,7 +77,7 @@ def chart(title: str, lines: Sequence[Line], parts: Sequence[str] = ()) -> Rende
 
 
 def parts_bar(counts: Sequence[int], most: int) -> Text:
-    """A bar of several parts, in whole letters."""
+    """A bar of several parts, in whole characters."""
     drawn, so_far, letters = Text(), 0, 0
     for (fill, colour), count in zip(FILLS.items(), counts, strict=False):
         so_far += count
@@ -94,7 +94,7 @@ def rates_chart(title: str, rates: dict[str, float]) -> RenderableType:
 
 
 def _bars(title: str, parts: str, rows: Sequence[tuple[str, str | Text, str]]) -> RenderableType:
-    """A name, a bar and a number on each line, under a title that says what the parts of the bars are."""
+    """A name, a bar and a number per line, under a title that names the parts of the bars."""
     cells = [(short(name, 24), drawn, count) for name, drawn, count in rows]
     named = Text(title, "bold") + Text(f"  {parts}" if parts else "", "dim")
     return Group(named, Table([*numbers(""), *names("", style="cyan"), *numbers("")], cells, header=False))

@@ -1,15 +1,15 @@
-"""Tables on a terminal, all of them set up here: no number and no name is ever broken in the middle.
+"""Tables on a terminal, all laid out here: numbers and names are never broken in the middle.
 
-A column says what it holds: numbers (on the right), names (what people copy: a version, a model, a reason), texts
-(wrapped at spaces) or bars (drawn in what room is left). Where numbers and names alone are wider than the terminal,
+Each column has a type: numbers (right-aligned), names (what people copy: a version, a model, a reason), texts
+(wrapped at spaces) or bars (drawn in the remaining width). If numbers and names alone are wider than the terminal,
 each row becomes a block:
 
     charts-openvlthinker-7b@v12
       hash 7b2ecf50fe0d  parent charts-openvlthinker-7b@v11
       sft 1,234,567  rl 1,045,331  size 3.2 MB
 
-Texts come from models and data sets. They are only ever shown as `Text`, so that no markup in them is obeyed, and
-without control characters, so that none moves the cursor.
+Texts come from models and data sets. They are only ever shown as `Text`, so that markup in them has no effect, and
+without control characters, so that they cannot move the cursor.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,15 +44,15 @@ __all__ = [
     "told",
     "view",
 ]
-GAP = 2  # letters between two columns
+GAP = 2  # characters between two columns
 INDENT = 2  # of a block's lines
-TEXT_WIDTH = 20  # letters that a column of texts keeps, unless its texts are shorter
+TEXT_WIDTH = 20  # minimum width of a text column, unless its texts are shorter
 WORD_WIDTH = 24  # longer words of a text may be broken
-BAR_WIDTH, BAR_LEAST = 24, 4  # letters of a bar; with less room there is none
+BAR_WIDTH, BAR_LEAST = 24, 4  # characters of a bar; with less room it is dropped
 
 
 def shown(value: Any, style: str = "", longest: int = LONGEST) -> Text:
-    """Any value as harmless text, cut after `longest` characters."""
+    """Any value as harmless text, truncated to `longest` characters."""
     text = plain("" if value is None else str(value)[: longest + 1])
     return Text(text if len(text) <= longest else f"{text[:longest]}…", style=style)
 
@@ -72,13 +72,13 @@ class Table(report.Table):
 
     @cached_property
     def cells(self) -> list[list[Any]]:
-        """The rows as harmless texts; bars stay shares."""
+        """The rows as harmless text; bars remain shares."""
         return [[_cell(column, value) for column, value in zip(self.columns, row, strict=bool(row))]
                 for row in self.rows]  # fmt: skip
 
     @cached_property
     def spans(self) -> list[tuple[int, int]]:
-        """For each column the fewest letters that it needs, and as many as it can use."""
+        """For each column, the minimum width and the most it can use."""
         return [self._span(place, column) for place, column in enumerate(self.columns)]
 
     def _span(self, place: int, column: Column) -> tuple[int, int]:
@@ -96,7 +96,7 @@ class Table(report.Table):
         return max([least, *map(cell_len, words)]), max(widest, title)
 
     def widths(self, room: int) -> list[int] | None:
-        """The columns' widths in a terminal of `room` letters; None where their names and numbers do not fit."""
+        """The columns' widths in a terminal of `room` characters; None if names and numbers do not fit."""
         widths = [least for least, _ in self.spans]
         held = [column.holds for column in self.columns]
         left = room - sum(widths) - GAP * (len(widths) - held.count("bar") - 1)
@@ -125,7 +125,7 @@ class Table(report.Table):
         return Measurement(least, most).with_maximum(options.max_width)
 
     def _grid(self, widths: list[int]) -> RichTable:
-        """The rows as lines, in columns of these widths; a bar without room is left out."""
+        """The rows as lines, in columns of these widths; a bar without room is dropped."""
         kept = [place for place, width in enumerate(widths) if width or self.columns[place].holds != "bar"]
         view = RichTable(box=None, pad_edge=False, show_header=self.header, header_style="dim")
         for place in kept:
@@ -139,7 +139,7 @@ class Table(report.Table):
         return view
 
     def _blocks(self, room: int) -> Iterator[RenderableType]:
-        """Each row under its first cell that has a title, and those before it."""
+        """Each row under its first cell that has a title, preceded by the cells before it."""
         first = next((place for place, column in enumerate(self.columns) if column.title), 0) + 1
         for row in self.cells:
             if not row:
@@ -166,7 +166,7 @@ def _cell(column: Column, value: Any) -> Any:
 
 
 def _flow(cells: list[tuple[Column, Text]], room: int) -> Iterator[Text]:
-    """ "title value" of each cell, as many on a line as fit; a text has lines of its own."""
+    """ " "title value" of each cell, as many per line as fit; texts get their own lines."""
     line = Text()
     for column, value in cells:
         title = shown(f"{column.title} " if column.title else "", "dim")
@@ -180,7 +180,7 @@ def _flow(cells: list[tuple[Column, Text]], room: int) -> Iterator[Text]:
 
 
 def _fitted(cell: Text, room: int) -> Text:
-    """A name, with an ellipsis in its middle where a whole line cannot hold it."""
+    """A name, with an ellipsis in the middle if it does not fit on a line."""
     if cell.cell_len <= room:
         return cell
     name, half = cell.plain, max((room - 1) // 2, 1)
@@ -193,29 +193,29 @@ def _fitted(cell: Text, room: int) -> Text:
 
 
 def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
-    """Names and values; those without a value are left out."""
+    """Names and values; names without a value are left out."""
     return view(report.facts(pairs, style))
 
 
 def view(table: report.Table) -> Table:
-    """A report's table, to be printed."""
+    """A printable report table."""
     return Table(table.columns, table.rows, table.header)
 
 
 def told(found: report.Report) -> RenderableType:
-    """What a report has to show, a blank line between its parts."""
+    """A report's parts, with blank lines between them."""
     parts = [shown(part) if isinstance(part, str) else view(part) for part in found.parts]
     return Group(*[one for part in parts for one in (part, Text())][:-1])
 
 
 def block(title: str | None, text: str) -> RenderableType:
-    """A text of any length, set in under its title."""
+    """A text of any length, indented under its title."""
     body = Padding(shown(text), (0, 0, 0, 4))
     return Group(shown(f"  {title}", "cyan"), body) if title else body
 
 
 def bar(share: float, width: int = BAR_WIDTH) -> str:
-    """A share (0 to 1) as a bar, to an eighth of a letter: "██████▍"."""
+    """A share (0 to 1) as a bar, to an eighth of a character: "██████▍"."""
     eighths = round(share * width * 8)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
 

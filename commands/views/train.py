@@ -1,4 +1,4 @@
-"""Runs, plans, previews and rollouts as people see them on a terminal; a model's texts are shown as harmless text."""
+"""Runs, plans, previews and rollouts on a terminal; model texts are shown as harmless text."""
 
 from collections import Counter
 from typing import Any
@@ -35,12 +35,12 @@ def run_list(records: list[dict[str, Any]]) -> RenderableType:
 
 
 def run_shown(record: dict[str, Any]) -> RenderableType:
-    """Everything a record says, a line each; nested settings as section.key."""
+    """All fields of a record, one per line; nested settings as section.key."""
     return facts({name: str(value) for name, value in flat(record)})
 
 
 def run_finished(run: Run) -> RenderableType:
-    """The run, its losses, and the line to go on with."""
+    """The run, its losses, and the next command."""
     result = run.record.result
     told = [f"{result['steps']:,} steps"] if "steps" in result else []
     if result.get("first_loss") is not None:
@@ -84,7 +84,7 @@ def plan_shown(found: dict[str, Any]) -> RenderableType:
 
 
 def preview_shown(found: dict[str, Any]) -> RenderableType:
-    """Rows with the loss mask in colour, the lengths, and the rows that are left out."""
+    """Rows with the loss mask in colour, the lengths, and the skipped rows."""
     parts: list[RenderableType] = []
     for row in found["shown"]:
         counts = Counter[str]()
@@ -105,7 +105,7 @@ def preview_shown(found: dict[str, Any]) -> RenderableType:
 
 
 def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:
-    """A bar per bin; rows that are left out in red."""
+    """A bar per bin; skipped rows in red."""
     most = max((one["rows"] for one in bins), default=1)
     rows = []
     for one in bins:
@@ -117,7 +117,7 @@ def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:
 
 
 def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
-    """A line for each row that is left out, with its reason and length."""
+    """A line per skipped row, with its reason and length."""
     if not rows:
         return [Text("No row is left out.")]
     told = "1 row is" if len(rows) == 1 else f"{len(rows):,} rows are"
@@ -132,7 +132,7 @@ def refused_shown(rows: list[dict[str, Any]]) -> list[RenderableType]:
 
 
 def rollouts_shown(found: list[dict[str, Any]]) -> RenderableType:
-    """A panel per rollout: its verdict, reward and advantage, and the text."""
+    """A panel per rollout: its verdict, reward, advantage and text."""
     return Group(*(panel(one) for one in found)) if found else Text("no such rollouts")
 
 
@@ -154,7 +154,7 @@ def steps_shown(steps: list[dict[str, Any]]) -> RenderableType:
 
 
 def cell(name: str, value: Any) -> str:
-    """A number as it reads best."""
+    """A number in its most readable form."""
     if value is None:
         return ""
     if name in SHARES:
@@ -163,7 +163,7 @@ def cell(name: str, value: Any) -> str:
 
 
 def flat(tree: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """(a.b.c, value) of a tree, values that say nothing left out."""
+    """(a.b.c, value) of a tree, without empty values."""
     lines: list[tuple[str, Any]] = []
     for name, value in tree.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What the `ovt verify` commands print. All texts are other people's: shown as plain text, never obeyed."""
+"""Output of the `ovt verify` commands. All texts are untrusted: shown as plain text."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ NARROW = 16  # characters
 
 
 def attack_report(report: AttackReport) -> RenderableType:
-    """The hacks, what was accepted, and some of it."""
+    """The number of hacks, how many were accepted, and some examples."""
     rows = [
         (one.hack.replace("_", " "), one.tried, len(one.accepted), f"{one.slowest_s:.3f}", one.what)
         for one in report.outcomes
@@ -31,7 +31,7 @@ def attack_report(report: AttackReport) -> RenderableType:
 
 
 def audit_report(about: Mapping[str, Any]) -> RenderableType:
-    """`audit.as_dict`: the counts by kind, and the first disagreements."""
+    """`audit.as_dict`: counts by kind, and the first disagreements."""
     counts = about["by_kind"]
     verdicts = [
         {
@@ -61,7 +61,7 @@ def audit_report(about: Mapping[str, Any]) -> RenderableType:
 
 
 def count_table(counts: Sequence[Mapping[str, Any]]) -> Table:
-    """`audit.count_by_kind` in 80 columns. "only ovt": what only our rules call correct; "only it": only the grader."""
+    """`audit.count_by_kind` in 80 columns. "only ovt": only our rules say correct; "only it": only the grader does."""
     titles = {"only ovt correct": "only ovt", "only grader correct": "only it"}
     columns = [
         Column(titles.get(name, name), "number" if isinstance(cell, int) else "name")
@@ -71,7 +71,7 @@ def count_table(counts: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def labels_report(adopted: Adopted) -> RenderableType:
-    """What became of a file of labels."""
+    """The result of importing a file of labels."""
     failing = [{"answer": one.answer, "gold": one.gold, "label": one.label} for one in adopted.failing[:EXAMPLES]]
     counts = f"{adopted.added:,} added, {adopted.known:,} known already, {adopted.unlabelled:,} without a label"
     parts = titled("the rules get these wrong:", failing) if failing else []
@@ -88,7 +88,7 @@ def titled(title: str, rows: Sequence[Mapping[str, Any]]) -> list[RenderableType
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Texts on a line of their own, cut where they are long; a column of short ones is never wrapped."""
+    """Texts on lines of their own, truncated if long; a column of short ones is never wrapped."""
     listed = [[cell if isinstance(cell, int) else short(cell, 70) for cell in row] for row in rows]
     columns = []
     for place, title in enumerate(titles):

@@ -1,4 +1,4 @@
-"""What `ovt data why` prints: one story, the same question's in several versions, or the questions that hold a text."""
+"""Output of `ovt data why`: one story, its counterparts in other versions, or the questions that match a text."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ def told(found: dict[str, Any]) -> RenderableType:
 
 
 def matches_listed(found: dict[str, Any]) -> RenderableType:
-    """The questions that hold a text, a line each."""
+    """The questions that match a text, one line each."""
     left = f"{found['total']:,} questions hold it; give more of the text, or the id of one"
     return Group(view(match_table(found["matches"])), shown(left, "dim"))
 
 
 def _one_after_another(stories: list[dict[str, Any]]) -> list[RenderableType]:
-    """Each story under its version's name; one that is identical to another is not told twice."""
+    """Each story under its version's name; identical stories are shown once."""
     parts: list[RenderableType] = []
     for number, story in enumerate(stories):
         twin = next((one for one in stories[:number] if _content(one) == _content(story)), None)
@@ -48,7 +48,7 @@ def _content(story: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_repeats(story: dict[str, Any], before: list[dict[str, Any]]) -> dict[str, Any]:
-    """The story without the prompts that an earlier one has, and with a word in place of each text that it has."""
+    """The story without prompts that an earlier one shows, and with a reference in place of each repeated text."""
     told_in = {_said(sample): one["version"] for one in reversed(before) for sample in _replies(one)}
     prompts = [one.get("prompts", {}) for one in before]
     return story | {
@@ -78,7 +78,7 @@ def _said(sample: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def stories_told(stories: list[dict[str, Any]]) -> RenderableType:
-    """Stories of several questions, each under a rule."""
+    """Stories of several questions, separated by rules."""
     return Group(*(part for story in stories for part in (Rule(), story_told(story))))
 
 
@@ -106,14 +106,14 @@ def sample_told(sample: dict[str, Any]) -> RenderableType:
 
 
 def ended(of: dict[str, Any]) -> Text:
-    """Where a story or a sample ended."""
+    """How a story or a sample ended."""
     what, _, end = why.ending(of).partition(": ")
     decision = of["decision"]["decision"]
     return shown(f"{what}: ", "bold") + coloured(end, decision, STYLES[decision])
 
 
 def coloured(line: str, word: str, style: str) -> Text:
-    """A line with the first place of a word in colour."""
+    """A line with the first occurrence of a word in colour."""
     text, at = shown(line), line.find(word)
     text.stylize(style, at, at + len(word))
     return text

@@ -1,4 +1,4 @@
-"""`ovt verify attack`: every hack of `hacks.toml` against every target, and how many the grader fell for.
+"""`ovt verify attack`: tries every hack of `hacks.toml` on every target and counts how many the grader accepts.
 
 Target("21 cm", "21 m")  and  "both_ways"  ->  "21 cm or 21 m", "<answer>21 cm or 21 m</answer>", …
 """
@@ -21,7 +21,7 @@ JOINED = re.compile(r"«(?:(options|lettered|letters|choices)|(\d+)\.\.(\d+))\|(
 
 
 class Target(NamedTuple):
-    """A gold, a wrong answer of the same kind, and the options where there are some."""
+    """A gold, a wrong answer of the same kind, and the options if there are any."""
 
     gold: str
     other: str
@@ -29,7 +29,7 @@ class Target(NamedTuple):
 
 
 class Text(NamedTuple):
-    """What a hack writes, its placeholders unfilled. `when`: only on targets with "choices" or "no choices"; `chars`:
+    """A hack's text, with unfilled placeholders. `when`: only on targets with "choices" or "no choices"; `chars`:
     repeated to so many characters."""
 
     text: str
@@ -39,7 +39,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Hack:
-    """Texts that try one thing. `of`: the "answer", tried as it stands and in a whole response, or the "response"."""
+    """Texts of one kind of hack. `of`: the "answer", tried bare and in a whole response, or the "response"."""
 
     name: str
     what: str
@@ -48,7 +48,7 @@ class Hack:
 
 
 def read_suite(path: Path) -> tuple[tuple[Target, ...], tuple[Hack, ...]]:
-    """The targets and hacks of a suite; `hacks.toml` says how texts are written."""
+    """The targets and hacks of a suite; `hacks.toml` documents the format."""
     suite = tomllib.loads(path.read_text(encoding="utf-8"))
     targets = (Target(one["gold"], one["other"], tuple(one.get("choices", ())) or None) for one in suite["targets"])
     hacks = (
@@ -96,7 +96,7 @@ def responses(hack: Hack, target: Target) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A response that earned something and should not have."""
+    """A response that was rewarded and should not have been."""
 
     response: str
     gold: str
@@ -105,7 +105,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One hack against all targets; `slowest_s` is the longest that one verdict took, in seconds."""
+    """One hack against all targets; `slowest_s` is the longest time for one verdict, in seconds."""
 
     hack: str
     what: str

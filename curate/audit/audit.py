@@ -1,10 +1,10 @@
-"""`ovt verify audit NAME`: a version's answers judged by our rules, by other graders and, if wanted, by a model.
+"""`ovt verify audit NAME`: a version's answers judged by our rules, by other graders and, optionally, by a model.
 
     kind    grader       answers  agree  only ovt correct  only grader correct  abstain  error  timeout
     number  math-verify       81     78                 2                    1        0      0        0
 
-Each different (answer, gold, choices) is judged once, and counted as often as it was given. What they disagree about is
-small, and worth a person's look: `labels.py` writes it down and brings it back.
+Each distinct (answer, gold, choices) is judged once and counted as often as it was given. The disagreements are
+few, and worth a person's look: `labels.py` exports them for labelling and imports the labels.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ JUDGE = "judge"
 
 @dataclass(frozen=True)
 class Pair:
-    """An answer and what it is held against; `question` is the first that it was given to."""
+    """An answer and the gold it is compared with; `question` is the first one it was given to."""
 
     answer: str
     gold: str
@@ -44,7 +44,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Graded:
-    """A pair, how many samples gave it, and what each grader says; `reason` is our rules' own."""
+    """A pair, how many samples gave it, and each grader's verdict; `reason` is our rules' own."""
 
     pair: Pair
     samples: int
@@ -54,14 +54,14 @@ class Graded:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether two graders that came to a verdict differ, or our rules came to none."""
+        """Whether two graders that reached a verdict differ, or our rules reached none."""
         told = {verdict for verdict in self.verdicts.values() if verdict in ("correct", "wrong")}
         return len(told) > 1 or self.verdicts[OVT] == "abstain"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What came of it. `missing` are the graders that are not installed; `mute` samples have no answer to compare."""
+    """The result. `missing`: graders that are not installed; `mute`: samples without an answer to compare."""
 
     version: str
     verifier: str
@@ -73,14 +73,14 @@ class Audit:
 
     @property
     def disputed(self) -> list[Graded]:
-        """The disagreements, those given most often first."""
+        """The disagreements, most frequent first."""
         return sorted((one for one in self.graded if one.is_disputed), key=lambda one: -one.samples)
 
 
 def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, budget: Budget) -> Audit:
-    """Audit at most `limit` samples of the version that `ref` names, with the judge of a recipe where one is given.
+    """Audit at most `limit` samples of the version `ref`, with a recipe's judge if given.
 
-    Raises BudgetReached and OvtError; what the judge answered until then is kept.
+    Raises BudgetReached and OvtError; the judge's replies so far are kept.
     """
     section = judge_recipe.verify.judge if judge_recipe else None
     if judge_recipe and section is None:
@@ -116,12 +116,12 @@ def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] |
 
 
 def asked_kind(version: Version) -> str:
-    """How the version's recipe had answers compared."""
+    """How the version's recipe compares answers."""
     return version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
 
 
 def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
-    """The answers in the version's judged samples, and how many samples gave each ("" where there is none)."""
+    """The answers in the version's judged samples, and how many samples gave each ("" if none was found)."""
     samples = scan(version, "verdicts").select("sample_id", "question_id").slice(0, limit)
     texts = samples.join(scan(version, "samples").select("sample_id", "text"), on="sample_id", maintain_order="left")
     golds = scan(version, "questions").select("question_id", "gold", "choices", "question")
@@ -136,7 +136,7 @@ def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
 
 
 def ask_peer(name: str, pairs: Iterable[Pair]) -> list[str]:
-    """Another grader's verdict on each pair; its failures are "error" and "timeout"."""
+    """Another grader's verdict on each pair; failures are "error" and "timeout"."""
     with Peer(name) as peer:
         return [peer.judge(pair.answer, pair.gold) for pair in pairs]
 
@@ -144,9 +144,9 @@ def ask_peer(name: str, pairs: Iterable[Pair]) -> list[str]:
 async def ask_judge(
     pairs: Iterable[Pair], section: judge.JudgeSection, endpoint: Endpoint, store: ReplyStore, budget: Budget
 ) -> dict[Pair, str]:
-    """A model's verdict on each pair: "correct", "wrong", or "abstain" where its reply could not be read.
+    """A model's verdict on each pair: "correct", "wrong", or "abstain" if its reply could not be parsed.
 
-    Raises BudgetReached and OvtError as `fill` does; replies are kept, so it is asked once.
+    Raises BudgetReached and OvtError as `fill` does; replies are kept, so each is requested once.
     """
     asked = {
         pair: judge.request(pair.question, pair.choices, pair.gold, pair.answer, section)
@@ -172,7 +172,7 @@ def graded(given: Counter[Pair], rules: Sequence[Verdict], columns: Mapping[str,
 
 
 def count_by_kind(audit: Audit) -> list[dict[str, Any]]:
-    """For each kind and each other grader, in samples: on how many it agrees with our rules, and how it differs."""
+    """For each kind and grader, in samples: how often it agrees with our rules, and how it differs."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for one in audit.graded:
         ours = one.verdicts[OVT]

@@ -1,4 +1,4 @@
-"""Disagreements to label, and labels that come back as regression cases: two files of one JSON object a line.
+"""Disagreements to label, and labels turned into regression cases: two JSON-lines files.
 
 `ovt verify audit NAME --out FILE` writes
 
@@ -9,7 +9,7 @@ A person sets `label` to "correct" or "wrong", and `ovt verify labels FILE` appe
 
     {"answer": "3:1", "gold": "3:7", "choices": null, "kind": "auto", "label": "wrong"}
 
-`kind` there is how the comparison is asked for, not what came of it. `tests/verifiers/test_regressions.py` runs them.
+`kind` there is the requested kind of comparison, not the one used. `tests/verifiers/test_regressions.py` runs them.
 """
 
 import json
@@ -30,7 +30,7 @@ Label = Literal["correct", "wrong"]
 
 
 class Case(Section):
-    """A regression case: what a careful person says of an answer. `why` is for readers."""
+    """A regression case: what a careful person says about an answer. `why` is for readers."""
 
     answer: str
     gold: str
@@ -41,19 +41,19 @@ class Case(Section):
 
     @property
     def asks(self) -> tuple[Any, ...]:
-        """What the case is about, whatever its label."""
+        """The case's identity, whatever its label."""
         return self.answer, self.gold, self.choices, self.kind
 
     @property
     def holds(self) -> bool:
-        """Whether the rules say what the label says ("wrong" holds for an abstention: it earns nothing either)."""
+        """Whether the rules agree with the label ("wrong" also matches an abstention: it earns nothing either)."""
         verdict = verify(self.answer, self.gold, choices=self.choices, kind=self.kind)
         return bool(verdict) == (self.label == "correct")
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """What became of a file of labels; `failing` are the cases of it that the rules get wrong today."""
+    """The result of importing labels; `failing` are the cases that the rules currently get wrong."""
 
     added: int
     known: int
@@ -66,9 +66,9 @@ class Adopted:
 
 
 def write_disputed(audit: Audit, path: Path) -> int:
-    """Write the audit's disagreements to be labelled, and say how many. OvtError where the file exists with labels."""
+    """Write the audit's disagreements for labelling; returns their number. OvtError if the file already has labels."""
     if path.exists() and any(row.get("label") for _, row in read_lines(path)):
-        raise OvtError(f"{path} holds labels already: give another --out, or take them in with `ovt verify labels`")
+        raise OvtError(f"{path} already holds labels: give another --out, or import them with `ovt verify labels`")
     rows = [
         example(one) | {"asked_kind": audit.asked_kind, "question": one.pair.question, "label": None}
         for one in audit.disputed
@@ -80,7 +80,7 @@ def write_disputed(audit: Audit, path: Path) -> int:
 def adopt(labels: Path, cases: Path) -> Adopted:
     """Append the labelled rows of `labels` to the regression cases; those already there stay as they are.
 
-    OvtError for a label that is neither "correct" nor "wrong", and for one that goes against a known case.
+    OvtError for a label that is neither "correct" nor "wrong", and for one that contradicts a known case.
     """
     known = {case.asks: case for case in (read_cases(cases) if cases.exists() else ())}
     rows = read_lines(labels)
@@ -90,8 +90,8 @@ def adopt(labels: Path, cases: Path) -> Adopted:
         earlier = known.get(case.asks) or new.get(case.asks)
         if earlier and earlier.label != case.label:
             raise OvtError(
-                f"{labels} line {number} labels {case.answer[:40]!r} against {case.gold[:40]!r} {case.label}, and it is"
-                f" {earlier.label} already: mend one of the two"
+                f"{labels} line {number} labels {case.answer[:40]!r} against {case.gold[:40]!r} {case.label}, but it is"
+                f" already {earlier.label}: correct one of the two"
             )
         if not earlier:
             new[case.asks] = case
@@ -102,12 +102,12 @@ def adopt(labels: Path, cases: Path) -> Adopted:
 
 
 def read_cases(path: Path) -> list[Case]:
-    """The regression cases of a file. OvtError names the line that is none."""
+    """The regression cases of a file. OvtError names the first invalid line."""
     return [parse_case(path, number, row) for number, row in read_lines(path)]
 
 
 def case_of(path: Path, number: int, row: dict[str, Any]) -> Case:
-    """The case that a labelled row of an audit makes."""
+    """The case for a labelled row of an audit."""
     fields = {name: row.get(name) for name in ("answer", "gold", "choices", "label")}
     return parse_case(path, number, fields | {"kind": row.get("asked_kind", "auto"), "why": row.get("why", "")})
 
@@ -141,7 +141,7 @@ def read_object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Put `rows` in the place of the file, all of them or none. Lone surrogates are written as escapes."""
+    """Replace the file's content with `rows`, atomically. Lone surrogates are written as escapes."""
     text = "".join(json.dumps(row, ensure_ascii=not is_encodable(row), sort_keys=False) + "\n" for row in rows)
     write_file(path, text)
 

@@ -1,11 +1,11 @@
-"""Other graders, each in a process of its own, so that none can hang, crash or change ours.
+"""Other graders, each in its own process, so that they cannot hang, crash or change ours.
 
 with Peer("math-verify") as peer:
     peer.judge("3:1", "3:7")  ->  "correct", "wrong", "error" or "timeout"
 
-The process is this file, run as a script that imports nothing of ours and is asked over pipes in lines of JSON:
+The process is this file, run as a script that imports none of our code and is queried over pipes in lines of JSON:
 `["7", "7.0"]` is answered `true`, a refusal `false`, a failure `null`. Graders parse hostile text, some of them with
-sympy's `parse_expr`: it has no secrets in its environment, can write no files and is killed where it does not reply.
+sympy's `parse_expr`: it has no secrets in its environment, can write no files and is killed if it does not reply.
 """
 
 import json
@@ -33,12 +33,12 @@ Grade = Callable[[str, str], bool]
 
 
 def installed() -> dict[str, bool]:
-    """Which peers can be asked here."""
+    """Which graders are installed."""
     return {name: find_spec(module) is not None for name, module in PEERS.items()}
 
 
 class Peer:
-    """A grader in a process that starts when first asked and is replaced where it hung or died; a context manager."""
+    """A grader in a process that starts on first use and is replaced if it hangs or dies; a context manager."""
 
     def __init__(self, name: str, limit_s: float = LIMIT_S) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Peer:
         return self._process
 
     def _exchange(self, process: subprocess.Popen[bytes], line: bytes, limit_s: float) -> Any:
-        """Send a line and read one back. TimeoutError at the limit, OSError where the process has ended."""
+        """Send a line and read one back. TimeoutError at the limit, OSError if the process has ended."""
         assert process.stdin is not None
         assert process.stdout is not None
         if line:
@@ -110,7 +110,7 @@ class Peer:
 def serve(name: str) -> None:
     """Serve the grader `name` until the input ends; the first reply says that it is loaded."""
     replies = os.fdopen(os.dup(1), "wb")
-    # Nothing that a library prints may get between the replies.
+    # Output printed by a library must not mix with the replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
@@ -127,7 +127,7 @@ def _reply(replies, value: bool | None) -> None:
 
 
 def _judge(grade: Grade, answer: str, gold: str) -> bool | None:
-    """The grader's verdict, None where it raised."""
+    """The grader's verdict, None if it raised."""
     try:
         return bool(grade(answer, gold))
     except Exception:  # noqa: BLE001 (whatever another grader raises is its failure, and counted as one)
@@ -135,7 +135,7 @@ def _judge(grade: Grade, answer: str, gold: str) -> bool | None:
 
 
 def _math_verify() -> Grade:
-    """math-verify as it does best on bare answers: both sides as formulas. Its own timers are off: ours is outside."""
+    """math-verify at its best on bare answers: both sides as formulas. Its own timers are off: ours runs outside."""
     from math_verify import parse, verify
 
     def read(text: str) -> list:

@@ -1,6 +1,6 @@
-"""`--max-usd` and `--max-tokens`: the worst case is reserved before a request is sent, and settled when it is over.
+"""`--max-usd` and `--max-tokens`: the worst case is reserved before a request is sent, and settled afterwards.
 
-What a request may take at most is estimated here, too, since the server counts only afterwards.
+The upper bound of a request is also estimated here, since the server counts only afterwards.
 """
 
 import asyncio
@@ -46,13 +46,13 @@ class Budget:
         return self.max_usd is not None or self.max_tokens is not None
 
     def fits(self, worst: Spending) -> bool:
-        """Whether `worst` can still be spent, should all that is reserved be spent too."""
+        """Whether `worst` can still be spent if everything reserved is spent too."""
         usd = self.spent_usd + self._held_usd + worst.usd
         tokens = self.spent_tokens + self._held_tokens + worst.tokens
         return (self.max_usd is None or usd <= self.max_usd) and (self.max_tokens is None or tokens <= self.max_tokens)
 
     async def reserve(self, worst: Spending) -> None:
-        """Sets `worst` aside, waiting for others to settle where it does not fit; BudgetReached when none is left."""
+        """Reserves `worst`, waiting for others to settle if it does not fit; BudgetReached if none is in flight."""
         while not self.fits(worst):
             if not self._holders:
                 raise BudgetReached(self._reached(worst))
@@ -62,7 +62,7 @@ class Budget:
         self._held_tokens += worst.tokens
 
     def settle(self, worst: Spending, real: Spending) -> None:
-        """Ends the reservation of `worst`: `real` is what was spent."""
+        """Ends the reservation of `worst`: `real` was spent."""
         self._holders -= 1
         self._held_usd = self._held_usd - worst.usd if self._holders else 0.0
         self._held_tokens -= worst.tokens
@@ -78,9 +78,9 @@ class Budget:
 
 
 def prompt_tokens(messages: Iterable[Message], images: ImageBytes, sizes: dict[str, int]) -> int:
-    """An upper estimate: a token per 3 bytes of UTF-8 text and per 28 × 28 pixels of image.
+    """An upper estimate: one token per 3 bytes of UTF-8 text and per 28 × 28 pixels of image.
 
-    `sizes` remembers the tokens of images by id, so that each is opened once.
+    `sizes` caches the tokens of images by id, so that each is opened once.
     """
     total = 0
     for message in messages:
@@ -113,6 +113,6 @@ def image_tokens(image: bytes) -> int:
 
 
 def completion_bound(sampling: Mapping[str, Any]) -> int | None:
-    """The most tokens one reply may have; None where the request sets no bound."""
+    """The most tokens one reply may have; None if the request sets no bound."""
     bounds = [sampling[name] for name in ("max_completion_tokens", "max_tokens") if sampling.get(name)]
     return min(bounds) if bounds else None

@@ -1,4 +1,4 @@
-"""What is asked of a model, what it answers, and the address under which the answer is kept.
+"""A model request, its reply, and the address under which the reply is stored.
 
 >>> ChatRequest(messages=({"role": "user", "content": [{"type": "image", "image": "9f2c…"},
 ...                                                    {"type": "text", "text": "What is shown?"}]},),
@@ -19,7 +19,7 @@ ImageBytes = Callable[[str], bytes]
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One prompt, wanted `n` times (indexes 0 … n-1).
+    """One prompt, requested `n` times (indexes 0 … n-1).
 
     messages   {"role", "content"}; content is text, or parts {"type": "text", "text"} and {"type": "image", "image":
                ID}, ID being what the `images` callable given to `fill` turns into bytes
@@ -33,10 +33,10 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of a model, or the reason why there is none (then `text` is None and `error` says why).
+    """One reply of a model, or the reason why there is none (then `text` is None and `error` says why).
 
-    Tokens and US dollars (None: no price is known) are what was spent to get this one reply: its share of a call that
-    answered several indexes, a discarded empty try included. `latency_s` is the seconds the answering call took.
+    Tokens and US dollars (None: no known price) are this reply's cost: its share of a call that
+    answered several indexes, including a discarded empty try. `latency_s` is the duration of the answering call.
     """
 
     text: str | None
@@ -57,7 +57,7 @@ def reply_keys(
     sampling: Mapping[str, Any],
     indexes: Iterable[int],
 ) -> list[str]:
-    """The addresses of the replies number `indexes`: sha256 (hex) over everything that shapes one, and nothing else."""
+    """The addresses of the replies at `indexes`: sha256 (hex) over everything that affects one, and nothing else."""
     shape = {"messages": list(messages), "model": model, "revision": revision, "sampling": spell(sampling)}
     common = hashlib.sha256(canonical_json(shape))
     keys = []
@@ -69,7 +69,7 @@ def reply_keys(
 
 
 def spell(sampling: Mapping[str, Any]) -> dict[str, Any]:
-    """Sampling parameters in one spelling: what is unset (None) left out, 1.0 written as 1."""
+    """Sampling parameters in canonical form: unset ones (None) left out, 1.0 written as 1."""
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in sampling.items()
@@ -104,7 +104,7 @@ def data_url(image: bytes) -> str:
 
 
 def mime_type(image: bytes) -> str:
-    """The media type of an image file, from its signature; application/octet-stream where it has none we know."""
+    """The media type of an image file, from its signature; application/octet-stream if it is unknown."""
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for start, mime in SIGNATURES.items() if image.startswith(start)), "application/octet-stream")

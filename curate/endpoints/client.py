@@ -1,6 +1,6 @@
-"""`fill`: the one way every model call of a build takes.
+"""`fill`: every model call of a build goes through it.
 
-requests → jobs (what the store lacks) → workers: budget, limits, a URL, the call, again where it failed → store
+requests → jobs (missing in the store) → workers: budget, limits, a URL, the call, retries → store
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from ovt.curate.endpoints.urls import Url
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
-LONGEST_WAIT_S = 900.0  # of those that a server may ask for
-HOPELESS = 50  # requests given up in a row
+LONGEST_WAIT_S = 900.0  # the longest a server may ask us to wait
+HOPELESS = 50  # consecutive failed requests
 RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
-    """Gets a reply, or a recorded failure, into the store for every (request, index) that it lacks.
+    """Fetches a reply, or records a failure, for every (request, index) that the store lacks.
 
-    `requests` is consumed as there is room for more. Raises BudgetReached when the next request could overspend,
-    OvtError where no further call can succeed (wrong URL, missing key, unknown model, full disk). All that was
-    answered by then is kept.
+    `requests` is consumed as capacity allows. Raises BudgetReached when the next request could overspend,
+    OvtError if no further call can succeed (wrong URL, missing key, unknown model, full disk). All replies
+    so far are kept.
     """
     jobs = missing_jobs(requests, work)
     workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
@@ -46,7 +46,7 @@ async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
 
 
 async def work_off(jobs: Iterator[Job | None], work: Work) -> None:
-    """One of many workers: takes the next job until there are none."""
+    """One of many workers: takes jobs until none are left."""
     for job in jobs:
         if job is None:
             await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def work_off(jobs: Iterator[Job | None], work: Work) -> None:
 
 
 async def answer(job: Job, work: Work) -> CallError | None:
-    """Gets `job` its replies, or records why it has none, which is also what it returns."""
+    """Fetches the replies of `job`, or records and returns why it has none."""
     try:
         replies = await call(job, work)
     except CallError as error:
@@ -65,7 +65,7 @@ async def answer(job: Job, work: Work) -> CallError | None:
         return error
     singles = job.singles()
     answered = list(zip(singles, replies, strict=False))
-    # Whatever has come is kept before anything else is asked.
+    # Store every reply before sending the next request.
     keep([(single, reply) for single, reply in answered if not is_empty(reply)], work)
     for single, reply in answered:
         if is_empty(reply):
@@ -78,7 +78,7 @@ async def answer(job: Job, work: Work) -> CallError | None:
 
 
 async def answer_singly(job: Job, work: Work) -> CallError | None:
-    """After a refusal of n > 1: the first sample alone tells whether it was the n that was refused."""
+    """After a refusal of n > 1: the first sample alone shows whether n was the problem."""
     first, *others = job.singles()
     if error := await answer(first, work):
         give_up(replace(job, first=job.first + 1, keys=job.keys[1:]), error, work)
@@ -90,7 +90,7 @@ async def answer_singly(job: Job, work: Work) -> CallError | None:
 
 
 async def second_try(job: Job, empty: Reply, work: Work) -> Reply:
-    """An empty reply may be an accident: asks once more, and adds what the first try cost to the reply."""
+    """An empty reply may be a glitch: retries once, and adds the cost of the first try to the reply."""
     try:
         (reply,) = await call(job, work)
     except (CallError, BudgetReached):
@@ -104,12 +104,12 @@ async def second_try(job: Job, empty: Reply, work: Work) -> Reply:
 
 
 def added(one: float | None, other: float | None) -> float | None:
-    """The sum of two costs; None where one is not known."""
+    """The sum of two costs; None if either is unknown."""
     return None if one is None or other is None else one + other
 
 
 def is_empty(reply: Reply) -> bool:
-    """Whether a reply that was not cut off says nothing."""
+    """Whether a reply is empty although it was not cut off."""
     return not (reply.text or "").strip() and reply.finish_reason in ("stop", None)
 
 
@@ -128,7 +128,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
 
 
 def give_up(job: Job, error: CallError, work: Work) -> None:
-    """Records a failure for each sample of `job`; OvtError where nothing but failures comes any more."""
+    """Records a failure for each sample of `job`; OvtError if only failures come any more."""
     work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
     work.claimed.difference_update(job.keys)
     work.tally.failed += len(job.keys)
@@ -137,13 +137,13 @@ def give_up(job: Job, error: CallError, work: Work) -> None:
 
 
 async def call(job: Job, work: Work) -> list[Reply]:
-    """The replies to `job`, one or more, after as many tries as it takes; CallError when they are used up."""
+    """The replies to `job`, one or more, with retries; CallError when the retries are used up."""
     tries = 0
     while True:
         try:
             return await attempt(job, work)
         except CallError as error:
-            # Out of reach nothing was tried: the URL rests, and the endpoint's patience ends it.
+            # Nothing was sent if the URL is unreachable: it rests, and the endpoint's patience decides when to stop.
             tries += error.kind != "unreachable"
             if error.kind == "refused" or tries > work.endpoint.section.max_retries:
                 raise
@@ -151,9 +151,9 @@ async def call(job: Job, work: Work) -> list[Reply]:
 
 
 def backoff_s(error: CallError, tries: int) -> float:
-    """Seconds before try number `tries` + 1: doubled each time, and scattered so that retries do not come at once.
+    """Seconds before try number `tries` + 1: doubled each time, with jitter so that retries spread out.
 
-    None where it is the URL that rests: the next try waits for it, or goes to another.
+    None if the URL rests: the next try waits for it, or goes to another URL.
     """
     if error.kind == "unreachable" or (error.kind == "limited" and error.retry_after is not None):
         return 0.0
@@ -162,7 +162,7 @@ def backoff_s(error: CallError, tries: int) -> float:
 
 
 async def attempt(job: Job, work: Work) -> list[Reply]:
-    """One try: reserves its worst case, waits for the limits and a URL, and settles what was spent."""
+    """One try: reserves its worst case, waits for the limits and a URL, and settles the real cost."""
     endpoint, budget = work.endpoint, work.budget
     worst, real = worst_case(job, work), Spending()
     await budget.reserve(worst)
@@ -186,7 +186,7 @@ async def attempt(job: Job, work: Work) -> list[Reply]:
 
 
 async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[list[Reply], Spending]:
-    """One call at `url`: its replies and what it really cost; CallError (the URL's record kept), or OvtError."""
+    """One call at `url`: its replies and real cost; CallError (recorded for the URL), or OvtError."""
     endpoint = work.endpoint
     body = endpoint.body(job.request, job.first, len(job.keys), work.images)
     began = time.monotonic()
@@ -206,9 +206,9 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
 
 
 def worst_case(job: Job, work: Work) -> Spending:
-    """The most that one try of `job` may cost; nothing is worked out where nothing is limited.
+    """The most that one try of `job` may cost; not computed if nothing is limited.
 
-    OvtError where a budget is set and the request has no bound, or its price is not known.
+    OvtError if a budget is set and the request has no bound, or its price is unknown.
     """
     section, limited = work.endpoint.section, work.budget.limited
     if not limited and section.tokens_per_minute is None:
@@ -222,27 +222,27 @@ def worst_case(job: Job, work: Work) -> Spending:
 
 
 def learn_scale(job: Job, usage: Usage, work: Work) -> None:
-    """Makes later estimates larger where the server counted more prompt tokens than were estimated."""
+    """Raises later estimates if the server counted more prompt tokens than estimated."""
     if work.budget.limited:
         guess, _ = at_most(job, work)
         work.endpoint.prompt_scale = max(work.endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
 
 
-# When the build should stop: what a failure says about all further calls, and what to do about it.
+# When to stop the build: what a failure means for all further calls, and how to fix it.
 
 
 def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
-    """What to raise for a failed call: EndpointError where no call will do better, else the CallError to act upon."""
+    """What to raise for a failed call: EndpointError if no call can succeed, else the CallError itself."""
     table, said = f"[endpoints.{endpoint.name}]", f"{url.name} refuses: {error.reason}"
     if error.kind == "unreachable" and endpoint.urls.out_of_reach():
         said, fix = (
-            f"nobody answers at {url.name} ({error.reason})",
+            f"no server answers at {url.name} ({error.reason})",
             f"start the server, or correct base_url in {table}",
         )
         return EndpointError(endpoint.name, error.kind, said, f"{fix}; {RESUME}")
     if (error.retry_after or 0.0) > LONGEST_WAIT_S:
-        said = f"{url.name} asks to wait {error.retry_after:.0f} s ({error.reason})"
-        return EndpointError(endpoint.name, "limited", said, f"wait for that long; {RESUME}")
+        said = f"{url.name} asks clients to wait {error.retry_after:.0f} s ({error.reason})"
+        return EndpointError(endpoint.name, "limited", said, f"wait that long; {RESUME}")
     if error.kind == "denied" and error.status == 401:
         fix = f"put a valid key into an environment variable and name it as api_key_env in {table}"
         return EndpointError(endpoint.name, error.kind, said, fix)
@@ -258,9 +258,9 @@ def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
 
 
 def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
-    """EndpointError when only failures have come for long.
+    """EndpointError after a long run of failures.
 
-    Refusals count only while nothing was ever answered: later they are the requests' own fault.
+    Refusals count only before the first success: later, they are the requests' own fault.
     """
     if endpoint.failed_in_a_row >= HOPELESS and (error.kind != "refused" or not endpoint.answered):
         what = f"the last {endpoint.failed_in_a_row} requests failed, the latest with: {error.reason}"
@@ -268,7 +268,7 @@ def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
 
 
 def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:
-    """OvtError where a budget is set but a request's worst case is not known."""
+    """OvtError if a budget is set but a request's worst case is unknown."""
     section = endpoint.section
     if bound is None:
         raise OvtError(

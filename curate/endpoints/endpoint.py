@@ -1,4 +1,4 @@
-"""A live endpoint: a model behind URLs, its limits, and what was learned about it on the way."""
+"""A live endpoint: a model behind URLs, its limits, and what was learned about it at run time."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from ovt.curate.endpoints.urls import Urls
 
 FOLDERS = "pocket"  # the engine among MODELS that runs any folder with a Qwen2.5-VL
 
-# Where a key is always needed, and the variable it usually is in.
+# Providers that always need a key, and its usual variable.
 PROVIDERS = {
     "api.openai.com": "OPENAI_API_KEY",
     "openrouter.ai": "OPENROUTER_API_KEY",
@@ -34,7 +34,7 @@ PROVIDERS = {
 
 
 class Pace:
-    """Requests or tokens per minute, spread evenly instead of a burst and then a wait.
+    """Requests or tokens per minute, spread evenly instead of in bursts.
 
     Admits a cost of `per_minute` in any 60 s, one after the other; None means no limit.
 
@@ -47,21 +47,21 @@ class Pace:
         self._turn = asyncio.Lock()
 
     def enter_loop(self) -> None:
-        """To be called in each event loop that uses it, before anything is admitted."""
+        """Call this in each event loop that uses it, before any admission."""
         self._turn = asyncio.Lock()
 
     async def admit(self, cost: float = 1.0) -> None:
-        """Waits for its turn, in the order of asking."""
+        """Waits for its turn, in FIFO order."""
         if self.per_minute is None:
             return
         async with self._turn:
-            # Sleeps are short because a refund can bring the moment forward.
+            # Sleeps are short, since a refund can bring the moment forward.
             while (wait := self._free_at - time.monotonic()) > 0:  # noqa: ASYNC110 (time passes, no event)
                 await asyncio.sleep(min(wait, 0.1))
             self._free_at = max(self._free_at, time.monotonic()) + cost * 60.0 / self.per_minute
 
     def refund(self, cost: float) -> None:
-        """Gives back what was admitted beyond the real cost (negative: charges what was more)."""
+        """Refunds the difference between the admitted and the real cost (negative: charges more)."""
         if self.per_minute is not None:
             self._free_at -= cost * 60.0 / self.per_minute
 
@@ -69,7 +69,7 @@ class Pace:
 class Endpoint:
     """What `open_endpoint` opens; `async with` around the work closes its connections.
 
-    honours_n      false once the server was seen to answer n > 1 with fewer choices
+    honours_n      false once the server has answered n > 1 with fewer choices
     prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1
     answered       replies so far; failed_in_a_row: requests given up since the last one
     """
@@ -90,11 +90,11 @@ class Endpoint:
 
     @property
     def own_machine(self) -> bool:
-        """Whether the model runs in this process or on this machine, where calls cost nothing."""
+        """Whether the model runs in this process or on this machine, where calls are free."""
         return self.section.embedded is not None or hosts(self.section) <= LOOPBACK
 
     def sampling(self, request: ChatRequest) -> dict[str, Any]:
-        """The parameters that shape `request`'s replies: the endpoint's `extra_body`, then the request's own."""
+        """The parameters that affect `request`'s replies: the endpoint's `extra_body`, then the request's own."""
         return {**self.section.extra_body, **request.sampling}
 
     def keys(self, request: ChatRequest) -> list[str]:
@@ -104,7 +104,7 @@ class Endpoint:
     def body(self, request: ChatRequest, first: int, n: int, images: ImageBytes) -> dict[str, Any]:
         """The request body for the samples `first` … `first + n - 1`.
 
-        A seed is shifted by the index, as vLLM does within one call of n, so that sample i is the same however asked.
+        A seed is shifted by the index, as vLLM does within one call of n, so sample i does not depend on batching.
         """
         sampling = {name: value for name, value in self.sampling(request).items() if value is not None}
         if "seed" in sampling:
@@ -119,7 +119,7 @@ class Endpoint:
                 f"{self.section.urls[0]} needs a key and ${self._missing_key} is not set",
                 f"set it, or name another variable as api_key_env in [endpoints.{self.name}]",
             )
-        # Locks and connections belong to the event loop that runs now.
+        # Locks and connections belong to the running event loop.
         self.requests_pace.enter_loop()
         self.tokens_pace.enter_loop()
         return self
@@ -148,7 +148,7 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
 
 
 def load_embedded(model: str) -> Transport:
-    """The transport of "embedded:MODEL", by the registry's loaders; only this line lets torch into a build."""
+    """The transport of "embedded:MODEL", from the registry's loaders; the only line that imports torch into a build."""
     try:
         return MODELS.get(model if model in MODELS else FOLDERS)(model)
     except ModuleNotFoundError as error:
@@ -159,8 +159,8 @@ def load_embedded(model: str) -> Transport:
 
 
 def key_variable(section: EndpointSection) -> str | None:
-    """The environment variable with the endpoint's key. A key goes only where it was meant to go: without
-    `api_key_env`, a known provider gets the one that bears its name, and any other URL gets none."""
+    """The environment variable with the endpoint's key. Keys are only sent where they belong: without
+    `api_key_env`, a known provider gets its own key, and any other URL gets none."""
     if section.api_key_env:
         return section.api_key_env
     known = {provider(url) for url in section.urls}
@@ -173,7 +173,7 @@ def hosts(section: EndpointSection) -> set[str | None]:
 
 
 def provider(url: str) -> str | None:
-    """The key variable of the provider at `url`; None for one we do not know, such as one's own server."""
+    """The key variable of the provider at `url`; None for unknown ones, such as your own server."""
     host = urlsplit(url).hostname or ""
     return next(
         (variable for known, variable in PROVIDERS.items() if host == known or host.endswith(f".{known}")), None

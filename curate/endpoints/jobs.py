@@ -1,4 +1,4 @@
-"""From the requests of a stage to the calls that are still to be made, and what those may take at most."""
+"""From a stage's requests to the calls still to be made, and their worst-case cost."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ LOOKAHEAD = 256  # requests whose keys are looked up together
 
 @dataclass(frozen=True)
 class Work:
-    """What a fill works with; `claimed` are the keys being asked for, so that equal requests are sent once."""
+    """The context of a fill; `claimed` are the keys in flight, so that equal requests are sent once."""
 
     endpoint: Endpoint
     store: ReplyStore
@@ -28,21 +28,21 @@ class Work:
 
 @dataclass(frozen=True)
 class Job:
-    """One call to make: the samples `first` … of `request`, one for each of their `keys`."""
+    """One call to make: samples `first` … of `request`, one per entry of `keys`."""
 
     request: ChatRequest
     first: int
     keys: tuple[str, ...]
 
     def singles(self) -> list["Job"]:
-        """The same samples, a call for each."""
+        """The same samples, one call each."""
         return [Job(self.request, self.first + i, (key,)) for i, key in enumerate(self.keys)]
 
 
 def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | None]:
-    """The calls to make for what the store lacks, in the order of the requests.
+    """The calls for everything the store lacks, in request order.
 
-    None after each batch of look-ups: the event loop's turn, since a whole build may turn out to be answered.
+    Yields None after each batch of look-ups to let the event loop run, since everything may be cached.
     """
     left = iter(requests)
     while batch := list(islice(left, LOOKAHEAD)):
@@ -53,10 +53,10 @@ def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | 
 
 
 def lacking(batch: list[ChatRequest], work: Work) -> Iterator[tuple[ChatRequest, list[int], list[str]]]:
-    """Of each request the indexes, with their keys, that are neither in the store nor being asked for."""
+    """Each request's indexes, with their keys, that are neither stored nor in flight."""
     keyed = [(request, work.endpoint.keys(request)) for request in batch]
     new = {key for _, keys in keyed for key in keys} - work.claimed
-    # Claimed before the look-up: a reply that arrives between the two is then found in the store.
+    # Claimed before the look-up: a reply that arrives in between is then found in the store.
     work.claimed.update(new)
     found = work.store.known(new)
     work.claimed.difference_update(found)
@@ -70,9 +70,9 @@ def lacking(batch: list[ChatRequest], work: Work) -> Iterator[tuple[ChatRequest,
 
 
 def calls_for(request: ChatRequest, indexes: list[int], keys: list[str], endpoint: Endpoint) -> Iterator[Job]:
-    """The jobs that ask for `indexes`: one, or with a seed one for each unbroken run of them.
+    """The jobs for `indexes`: one or, with a seed, one per contiguous run.
 
-    Without a seed nothing tells samples apart, and any missing ones can be asked for together.
+    Without a seed, samples are interchangeable, so any missing ones can be requested together.
     """
     if endpoint.sampling(request).get("seed") is None:
         yield Job(request, indexes[0], tuple(keys))
@@ -85,17 +85,17 @@ def calls_for(request: ChatRequest, indexes: list[int], keys: list[str], endpoin
 
 
 def at_most(job: Job, work: Work) -> tuple[int, int | None]:
-    """The tokens that one try of `job` may take, by estimate: of its prompt, and of each reply (None: no bound)."""
+    """The estimated tokens of one try of `job`: the prompt's, and each reply's (None: no bound)."""
     bound = completion_bound(work.endpoint.sampling(job.request))
     return prompt_tokens(job.request.messages, work.images, work.image_sizes), bound
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Replies `wanted`, how many of them are `answered`, `calls` to send for the others, and what those may cost.
+    """Replies `wanted`, how many are already `answered`, `calls` to send for the rest, and their cost.
 
-    Tokens and US dollars are upper estimates: each reply as long as max_tokens allows, which `bounded` says is known;
-    None where no price is.
+    Tokens and US dollars are upper estimates: every reply as long as max_tokens (`bounded`: whether it is set);
+    None without a price.
     """
 
     wanted: int

@@ -1,4 +1,4 @@
-"""From the body of a chat-completions response to replies. Nothing in it is taken on trust."""
+"""Parses the body of a chat-completions response into replies. Nothing in it is trusted."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ovt.curate.endpoints.transport import error_message, scrub
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one call, as its server counted them."""
+    """Tokens of one call, as counted by the server."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -23,9 +23,9 @@ class Usage:
 def read_replies(
     response: Mapping[str, Any], wanted: int, section: EndpointSection, url: str = "", latency_s: float = 0.0
 ) -> list[Reply]:
-    """The first `wanted` choices of a response, by their index, its usage shared out among them.
+    """The first `wanted` choices of a response, by index, with its usage divided among them.
 
-    CallError ("broken") where it has no readable choice.
+    CallError ("broken") if it has no readable choice.
     """
     choices = response.get("choices")
     if not isinstance(choices, list) or not choices:
@@ -33,7 +33,7 @@ def read_replies(
     if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
         raise CallError("broken", "the answer has a choice without a message", billed=True)
     if broken := next((choice for choice in choices if broke_off(choice)), None):
-        # Routers pass on what had come until the server behind them failed: that is no reply of the model.
+        # Routers forward the partial output of a server that failed: it is not a reply of the model.
         said = error_message(json.dumps({"error": broken.get("error") or "no reason given"}))
         raise CallError("broken", f"broken off by the server: {scrub(said, None)}", billed=True)
     choices = sorted(choices, key=lambda choice: whole(choice.get("index")))[:wanted]
@@ -56,27 +56,27 @@ def read_replies(
 
 
 def broke_off(choice: Mapping[str, Any]) -> bool:
-    """Whether a choice says that its server failed before it was whole."""
+    """Whether a choice says that its server failed before it was complete."""
     return bool(choice.get("error")) or choice.get("finish_reason") == "error"
 
 
 def price(usage: Usage | None, prompt_tokens: int, completion_tokens: int, section: EndpointSection) -> float | None:
-    """What so many tokens cost, in US dollars; None where it is not known, as where the server counted nothing."""
+    """The price of so many tokens, in US dollars; None if unknown, such as when the server counted nothing."""
     uncounted = usage is None and section.cost_usd(1, 1)
     return None if uncounted else section.cost_usd(prompt_tokens, completion_tokens)
 
 
 def read_usage(response: Mapping[str, Any]) -> Usage | None:
-    """The tokens a response says it took; None where it does not say, or says what can be no count."""
+    """The token counts of a response; None if they are missing or invalid."""
     usage = response.get("usage")
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else [None]
     return Usage(*map(whole, counts)) if all(map(is_count, counts)) else None
 
 
 def read_text(message: Mapping[str, Any], finish_reason: str | None) -> str:
-    """The text of a choice's message, with the thinking that some servers move out of it put back before it.
+    """The text of a choice's message; thinking that a server moved out of it is put back in front.
 
-    A chain that was cut off while it was thinking gets no closing tag: the model wrote none.
+    A chain that was cut off while thinking gets no closing tag, since the model wrote none.
     """
     content = joined(message.get("content")) or joined(message.get("refusal"))
     thinking = joined(message.get("reasoning_content")) or joined(message.get("reasoning"))
@@ -88,14 +88,14 @@ def read_text(message: Mapping[str, Any], finish_reason: str | None) -> str:
 
 
 def joined(content: Any) -> str:
-    """The text of a content that is text, a list of parts, or null."""
+    """The text of a content that may be a string, a list of parts, or null."""
     if isinstance(content, list):
         return "".join(joined(part.get("text")) for part in content if isinstance(part, dict))
     return plain(content) or ""
 
 
 def plain(text: Any) -> str | None:
-    """`text` where it is text, half surrogate pairs replaced: neither SQLite nor Parquet can hold them."""
+    """`text` if it is a string, with lone surrogates replaced: neither SQLite nor Parquet can store them."""
     if not isinstance(text, str):
         return None
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
@@ -111,12 +111,12 @@ def has_surrogates(text: str) -> bool:
 
 
 def is_count(number: Any) -> bool:
-    """Whether `number` is a whole one, not negative, and no larger than any JSON can say."""
+    """Whether `number` is a non-negative integer of plausible size."""
     return type(number) is int and 0 <= number < 2**53
 
 
 def whole(number: Any) -> int:
-    """`number` where it is a count, else 0."""
+    """`number` if it is a valid count, else 0."""
     return number if is_count(number) else 0
 
 

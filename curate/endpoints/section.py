@@ -1,4 +1,4 @@
-"""`[endpoints.NAME]`: a model behind URLs; `[STAGE.sampling]`: what a stage asks of it."""
+"""`[endpoints.NAME]`: a model behind URLs; `[STAGE.sampling]`: a stage's sampling parameters."""
 
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,9 +21,9 @@ RESERVED = {"model", "messages", "n", "stream"}
 
 
 class SamplingSection(Section):
-    """`[STAGE.sampling]`: names and meanings are OpenAI's and vLLM's; what is unset is not sent.
+    """`[STAGE.sampling]`: names and meanings are OpenAI's and vLLM's; unset parameters are not sent.
 
-    `max_tokens` bounds one reply, in tokens. With `seed`, sample number i is asked with seed + i.
+    `max_tokens` bounds one reply. With `seed`, sample number i is requested with seed + i.
     """
 
     temperature: NonNegativeFloat | None = None
@@ -49,14 +49,14 @@ class EndpointSection(Section):
 
     base_url             an OpenAI-compatible URL (".../v1"), several, or "embedded:NAME_OR_FOLDER" (in this process)
     model                the name the server knows it by; an embedded one needs none
-    revision             which weights stand behind the name, where you know it: part of a reply's address
-    api_key_env          the environment variable that holds the key; unset: the provider's usual one, none for others
-    max_concurrency      requests under way at once, per URL
+    revision             identifies the weights behind the name, if known: part of a reply's address
+    api_key_env          the environment variable that holds the key; unset: a known provider's usual one, else none
+    max_concurrency      concurrent requests per URL
     requests_per_minute  limits of the endpoint as a whole, kept by pacing; unset: no limit
     tokens_per_minute
-    timeout              seconds that one request may take (an embedded model takes the time it takes)
-    max_retries          further tries after the first, for what may pass: 429, 5xx, dropped connections, time-outs, …
-    usd_per_million_…    prices in US dollars; neither set: what is spent is not known (an embedded model costs nothing)
+    timeout              seconds per request (no limit for an embedded model)
+    max_retries          retries after the first try, for transient failures: 429, 5xx, dropped connections, timeouts, …
+    usd_per_million_…    prices in US dollars; neither set: cost is unknown (an embedded model is free)
     extra_body           further keys of every request's body; part of a reply's address
     """
 
@@ -85,7 +85,7 @@ class EndpointSection(Section):
         return first.removeprefix(EMBEDDED) if first.startswith(EMBEDDED) else None
 
     def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
-        """The price of so many tokens, in US dollars; None where no price is known."""
+        """The price of so many tokens, in US dollars; None if no price is known."""
         prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
         if prices == (None, None) and self.embedded is None:
             return None
@@ -124,7 +124,7 @@ class EndpointSection(Section):
 
 
 def check_url(url: str) -> None:
-    """ValueError for what can't be a base_url; a URL with a password in it would end up in manifests."""
+    """ValueError for an invalid base_url; a URL with a password in it would end up in manifests."""
     if url.startswith(EMBEDDED):
         if not url.removeprefix(EMBEDDED):
             raise ValueError('expected "embedded:NAME_OR_FOLDER"')
@@ -132,7 +132,7 @@ def check_url(url: str) -> None:
     parts = urlsplit(url)
     try:
         whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
-    except ValueError:  # of a port that is no number, or too large a one
+    except ValueError:  # for an invalid port number
         whole = False
     if not whole or " " in url:
         raise ValueError(f'{url!r} is not a URL: expected "http://HOST:PORT/v1" or "embedded:NAME_OR_FOLDER"')

@@ -1,4 +1,4 @@
-"""Every model reply under its address, in one SQLite file: the reason why nothing is paid for twice."""
+"""Every model reply under its address, in one SQLite file: why nothing is paid for twice."""
 
 import queue
 import sqlite3
@@ -16,7 +16,7 @@ from ovt.curate.endpoints.chat import Reply
 FORMAT = 1
 KEYS_PER_QUERY = 1000
 
-# Rows are appended in the order of arrival and found through the index, so a commit touches few pages.
+# Rows are appended in order of arrival and found through the index, so a commit touches few pages.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies (key BLOB NOT NULL UNIQUE, text TEXT NOT NULL, finish_reason TEXT,
     prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency_s REAL, url TEXT, model TEXT);
@@ -28,11 +28,11 @@ INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
 
 
 class ReplyStore:
-    """Replies, and the latest failure of what has no reply, by `reply_keys`; `with` opens and closes it.
+    """Replies, and the latest failures of keys without one, by `reply_keys`; `with` opens and closes it.
 
-    One thread writes, and commits whatever has arrived while the last commit ran: a reply is on its way to the disk
-    the moment it is put. Several processes may use one file; after kill -9 all that was committed is there.
-    OvtError where the file cannot be used or written (not ours, locked for a minute, disk full).
+    One thread writes, committing everything that arrived during the last commit: a reply is on its way to disk
+    as soon as it is put. Several processes may share one file; after kill -9, everything committed is there.
+    OvtError if the file cannot be used or written (not ours, locked for a minute, disk full).
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +43,7 @@ class ReplyStore:
         self._turn = threading.Lock()
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The replies that are there, by key, in no particular order; failures are not among them."""
+        """The stored replies, by key, unordered; without failures."""
         found: dict[str, Reply] = {}
         for chunk in chunks(keys):
             found.update((key, reply) for key in chunk if (reply := self._on_its_way(key)))
@@ -53,7 +53,7 @@ class ReplyStore:
         return found
 
     def known(self, keys: Iterable[str]) -> set[str]:
-        """Those of `keys` that have a reply: what `get_many` finds, without reading the texts."""
+        """The subset of `keys` with a reply, as in `get_many`, without reading the texts."""
         found: set[str] = set()
         for chunk in chunks(keys):
             found.update(key for key in chunk if self._on_its_way(key))
@@ -62,7 +62,7 @@ class ReplyStore:
         return found
 
     def get_failures(self, keys: Iterable[str]) -> dict[str, Reply]:
-        """The latest failure of each key that has one and has had no reply since (`text` None, `error` set)."""
+        """The latest failure of each key that has no reply (`text` None, `error` set)."""
         self.flush()
         found: dict[str, Reply] = {}
         for chunk in chunks(keys):
@@ -72,9 +72,9 @@ class ReplyStore:
         return found
 
     def put_many(self, replies: Mapping[str, Reply]) -> None:
-        """Keeps `replies` by key, all of them or (when killed) none; those with an `error` as their key's failure.
+        """Stores `replies` by key, atomically; those with an `error` are stored as failures.
 
-        The first reply of a key stays. Returns at once, the commit follows within milliseconds. OvtError where an
+        The first reply of a key wins. Returns at once; the commit follows within milliseconds. OvtError if an
         earlier commit failed.
         """
         if self._failure is not None:
@@ -86,7 +86,7 @@ class ReplyStore:
         self._arrived.put(replies)
 
     def flush(self) -> None:
-        """Returns when everything put so far is committed; OvtError where it could not be."""
+        """Waits until everything put so far is committed; OvtError if it could not be."""
         done = threading.Event()
         self._arrived.put(done)
         while self._writer.is_alive() and not done.wait(timeout=0.1):
@@ -97,7 +97,7 @@ class ReplyStore:
             raise RuntimeError(f"the writer of {self.path} has died")
 
     def close(self) -> None:
-        """Commits what is left and closes the file; closing twice is fine."""
+        """Commits the rest and closes the file; may be called twice."""
         if self._writer.is_alive():
             self._arrived.put(None)
             self._writer.join()
@@ -116,7 +116,7 @@ class ReplyStore:
             raise self._failure
 
     def _on_its_way(self, key: str) -> Reply | None:
-        """The reply (not the failure) that was put under `key` and is not committed yet."""
+        """The reply (not the failure) put under `key` and not committed yet."""
         reply = self._under_way.get(key)
         return reply if reply is not None and reply.error is None else None
 
@@ -128,7 +128,7 @@ class ReplyStore:
             raise OvtError(f"cannot read {self.path}: {error}; {remedy(error)}") from error
 
     def _write(self, database: sqlite3.Connection) -> None:
-        """The writer thread: one transaction for all that arrived while the last one was committed."""
+        """The writer thread: one transaction for everything that arrived during the last one."""
         with closing(database):
             batch: list[Mapping[str, Reply] | threading.Event | None] = []
             while None not in batch:
@@ -141,7 +141,7 @@ class ReplyStore:
                         item.set()
 
     def _commit(self, database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
-        """Writes what arrived; where that fails, the next put or flush raises, and nothing is half written."""
+        """Writes pending rows; if that fails, the next put or flush raises, and nothing is half written."""
         if not arrived or self._failure is not None:
             return
         try:
@@ -156,14 +156,14 @@ class ReplyStore:
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to the store at `path`, made where there is none; statements wait a minute for other processes."""
+    """A connection to the store at `path`, created if missing; statements wait a minute for other processes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
-        # Two or three replies to a page; at the default of 4096 bytes half of each page would stay empty.
+        # Two or three replies per page; at the default of 4096 bytes half of each page would stay empty.
         database.execute("PRAGMA page_size = 8192")
         database.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL survives any crash of a process, and never corrupts; it spares a disk sync per commit.
+        # In WAL mode NORMAL survives any process crash without corruption, and saves a disk sync per commit.
         database.execute("PRAGMA synchronous = NORMAL")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
@@ -177,7 +177,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def insert(database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
-    """Writes replies and failures in one transaction: all of it, or (on sqlite3.Error) nothing."""
+    """Writes replies and failures in one transaction: all or (on sqlite3.Error) nothing."""
     replies = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is None]
     failures = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is not None]
     database.execute("BEGIN IMMEDIATE")
@@ -198,7 +198,7 @@ def columns(reply: Reply) -> tuple:
 
 
 def remedy(error: Exception) -> str:
-    """What to do about a store that cannot be opened or written."""
+    """How to fix a store that cannot be opened or written."""
     text = str(error)
     if "full" in text or "I/O" in text or "No space" in text:
         return "make room on its disk and run the same command again, nothing that was committed is lost"
@@ -210,12 +210,12 @@ def remedy(error: Exception) -> str:
 
 
 def chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    """`keys` in lists of as many as one query takes."""
+    """`keys` in chunks that fit one query."""
     left = iter(keys)
     while chunk := list(islice(left, KEYS_PER_QUERY)):
         yield chunk
 
 
 def marks(chunk: list[str]) -> str:
-    """As many question marks as there are keys."""
+    """One question mark per key."""
     return ",".join("?" * len(chunk))

@@ -14,16 +14,16 @@ from ovt.core.text import plain
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
-SHORTEST_KEY = 16  # characters of one that is looked for in replies
-# What keys look like, should a server repeat one that is not ours.
+SHORTEST_KEY = 16  # characters; shorter keys are not scrubbed from replies
+# Patterns of keys, in case a server echoes one that is not ours.
 KEY_LOOK = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
 
 
 class Transport(Protocol):
-    """Takes the body of an OpenAI chat-completions request to a model, and brings the body of the response back.
+    """Sends the body of an OpenAI chat-completions request to a model and returns the response body.
 
-    `revision` identifies the weights where they are known (a hash, for an embedded model). `send` raises CallError for
-    a failure of the model. `close` releases what belongs to the running event loop; a later `send` opens it again.
+    `revision` identifies the weights if known (a hash, for an embedded model). `send` raises CallError for
+    a failure of the model. `close` releases what belongs to the running event loop; a later `send` reopens it.
     """
 
     @property
@@ -35,10 +35,10 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """An OpenAI-compatible server, through the `openai` client at its leanest.
+    """An OpenAI-compatible server, through a minimal use of the `openai` client.
 
-    The body goes as bytes through the client's own `post` and comes back as a raw response: no request or response
-    models, whose making takes most of the client's time. No retries here, so that each try can be counted and paid.
+    The body goes out as bytes through the client's own `post` and comes back as a raw response: no request or response
+    models, which would take most of the client's time. No retries here, so that each try can be counted and paid.
     """
 
     revision = None
@@ -51,11 +51,11 @@ class HttpTransport:
         self._client: Any = None
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]:
-        """One chat completion; CallError within `timeout` seconds where there is none."""
+        """One chat completion; CallError within `timeout` seconds if there is none."""
         return await self._round_trip("post", "/chat/completions", json.dumps(body).encode())
 
     async def models(self) -> list[str]:
-        """The names of the models that the server lists; CallError where it does not."""
+        """The names of the models that the server lists; CallError if it lists none."""
         listed = (await self._round_trip("get", "/models")).get("data")
         models = listed if isinstance(listed, list) else []
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
@@ -72,7 +72,7 @@ class HttpTransport:
 
         client = self._client or self._open()
         carried = {} if content is None else {"content": content}
-        # The whole address: joining a path to base_url costs the client a twentieth of its time, at every call.
+        # The whole address: joining a path to base_url costs the client 5% of its time, on every call.
         address = self.url.rstrip("/") + path
         try:
             async with asyncio.timeout(self.timeout):
@@ -83,7 +83,7 @@ class HttpTransport:
             headers = error.response.headers
             raise status_error(error.status_code, self._said(error.response.text), headers, time.time()) from None
         except (openai.APIConnectionError, aiohttp.ClientError) as error:
-            # The layers between let some of aiohttp's errors pass as they are, such as that of an answer not in HTTP.
+            # The layers in between pass some of aiohttp's errors through, such as that of a non-HTTP response.
             raise connection_error(error, self._scrubbed) from None
         except httpx2.HTTPError as error:
             raise CallError("broken", self._scrubbed(f"connection dropped: {error}"), billed=True) from None
@@ -95,7 +95,7 @@ class HttpTransport:
 
         # Shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed.
         limits = httpx2.Limits(max_connections=self._connections, max_keepalive_connections=None, keepalive_expiry=4)
-        # A proxy from the environment is never the way to one's own machine.
+        # Never use a proxy from the environment to reach this machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
         timeout = httpx2.Timeout(None, connect=CONNECT_S)
         http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, trust_env=not direct)
@@ -122,16 +122,16 @@ class HttpTransport:
         raise CallError("broken", f"unreadable JSON of {len(response.content)} bytes", billed=True)
 
     def _without_key(self, content: bytes) -> bytes:
-        """A reply that repeats the key would take it into the store, and from there into published data.
+        """A reply that echoes the key would put it into the store, and from there into published data.
 
-        Short keys stay ("EMPTY", as for local servers): they protect nothing, and may be words of an answer.
+        Short keys stay ("EMPTY", as for local servers): they protect nothing, and may be ordinary words.
         """
         if self._key is None or len(self._key) < SHORTEST_KEY:
             return content
         return content.replace(self._key.encode(), b"[key]")
 
     def _said(self, text: str) -> str:
-        """What an error response says, in a line without secrets."""
+        """An error response's message, as one line without secrets."""
         return self._scrubbed(error_message(text))
 
     def _scrubbed(self, text: str) -> str:
@@ -139,7 +139,7 @@ class HttpTransport:
 
 
 def status_error(status: int, said: str, headers: Mapping[str, str], now: float) -> CallError:
-    """What an error status means; `now` is the time as a Unix timestamp, for a Retry-After that is a date."""
+    """What an error status means; `now` is a Unix timestamp, for a Retry-After given as a date."""
     wait = retry_after(headers, now)
     reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in (401, 402) or "insufficient_quota" in said:
@@ -154,7 +154,7 @@ def status_error(status: int, said: str, headers: Mapping[str, str], now: float)
 
 
 def connection_error(error: BaseException, scrubbed: Any) -> CallError:
-    """What a failed connection means: aiohttp's exception, under those of the layers above, tells."""
+    """What a failed connection means, according to the underlying aiohttp exception."""
     import aiohttp
 
     causes = [error]
@@ -168,7 +168,7 @@ def connection_error(error: BaseException, scrubbed: Any) -> CallError:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by the headers retry-after-ms and Retry-After (seconds, or a date); None where neither says."""
+    """Seconds to wait by the headers retry-after-ms and Retry-After (seconds, or a date); None without either."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -184,7 +184,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def error_message(text: str) -> str:
-    """The message within an error body, in the shapes that servers use; the body itself where it has none of them."""
+    """The message within an error body, in the formats that servers use; else the body itself."""
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -199,7 +199,7 @@ def error_message(text: str) -> str:
 
 
 def scrub(text: str, key: str | None) -> str:
-    """`text` as one line of at most 300 characters that any terminal and file can hold, without the key or anything
+    """`text` as one safe line of at most 300 characters, without the key or anything
     that looks like one."""
     if key:
         text = text.replace(key, "[key]")

@@ -1,4 +1,4 @@
-"""Which of an endpoint's URLs takes the next call: the least loaded of those in working order."""
+"""Which of an endpoint's URLs takes the next call: the least loaded healthy one."""
 
 import asyncio
 import math
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.transport import Transport
 
-STRIKES = 5  # failures in a row after which a URL rests
+STRIKES = 5  # consecutive failures after which a URL rests
 LONGEST_REST_S = 60.0
-PATIENCE_S = 120.0  # how long an endpoint that has worked may be out of reach before the build stops
+PATIENCE_S = 120.0  # how long an endpoint that has worked may be unreachable before the build stops
 
 
 @dataclass
 class Url:
-    """One URL, and how it has been doing.
+    """One URL and its health.
 
-    width         calls it may have under way: halved when it answers 429, widened by each reply
+    width         concurrent calls allowed: halved on a 429, widened by each reply
     strikes       failures since its last reply
-    rests         how often it has rested since then
-    rests_until   monotonic seconds; it takes no call before
-    on_trial      it has rested: one call at a time, until a server answers
-    silent_since  when it was first found out of reach, since it last answered anything
-    reached, answered   whether it has ever answered anything; with a reply
+    rests         how often it has rested since its last reply
+    rests_until   monotonic seconds; takes no calls before
+    on_trial      has rested: one call at a time until a server answers
+    silent_since  when it was first unreachable since it last answered anything
+    reached, answered   whether it has ever answered anything; ever returned a reply
     """
 
     name: str
@@ -52,12 +52,12 @@ class Urls:
 
     @property
     def slots(self) -> int:
-        """Calls that may be under way at once, over all URLs."""
+        """Concurrent calls allowed over all URLs."""
         return self.max_concurrency * len(self.all)
 
     async def take(self) -> Url:
-        """The URL for the next call, counted as its load until `give_back`; waits while all are busy or rest."""
-        # Only under a server's limits or failures is there anything to wait for, so polling costs nothing.
+        """The URL for the next call, counted in its load until `give_back`; waits while all are busy or resting."""
+        # Waiting only happens under a server's limits or failures, so polling costs nothing.
         while (url := self._free()) is None:  # noqa: ASYNC110 (rests end by the clock)
             await asyncio.sleep(0.02)
         url.in_flight += 1
@@ -68,7 +68,7 @@ class Urls:
         url.in_flight -= 1
 
     def succeeded(self, url: Url) -> None:
-        """A reply came: the URL is well, and gets a little wider where it had been narrowed."""
+        """A reply came: the URL is healthy, and widens a little if it had been narrowed."""
         url.reached = url.answered = True
         url.silent_since = None
         self._is_well(url)
@@ -87,7 +87,7 @@ class Urls:
             url.rests_until = max(url.rests_until, now + (error.retry_after or 0.0))
         elif error.kind == "broken":
             url.strikes += 1
-            # The last URL standing does not rest: each request's own backoff is pause enough.
+            # The last working URL does not rest: each request's own backoff is enough.
             if url.strikes >= STRIKES and any(other.rests_until <= now for other in self.all if other is not url):
                 self._rest(url, now)
         else:
@@ -108,7 +108,7 @@ class Urls:
         return min(free, key=lambda url: (url.in_flight, url.sent), default=None)
 
     def _rest(self, url: Url, now: float) -> None:
-        # What was under way when the rest began fails too, and says nothing new.
+        # Calls in flight when the rest began fail too, and carry no new information.
         if url.rests_until <= now:
             url.rests += 1
             url.rests_until, url.on_trial = now + rest_s(url.rests), True
@@ -117,12 +117,12 @@ class Urls:
         url.strikes, url.rests, url.on_trial = 0, 0, False
 
     def _narrow(self, url: Url, now: float) -> None:
-        # A burst of 429s is one message, not one for each call.
+        # A burst of 429s counts once, not once per call.
         if now - url.narrowed_at > 1.0:
             url.width = max(1.0, min(url.width, url.in_flight) / 2)
             url.narrowed_at = now
 
 
 def rest_s(times: int) -> float:
-    """Seconds of the rest number `times` in a row: 1, 2, 4, …"""
+    """Duration in seconds of the rest number `times` in a row: 1, 2, 4, …"""
     return min(LONGEST_REST_S, 2.0 ** (times - 1))

@@ -61,7 +61,7 @@ def check_licenses(inputs: Iterable[Input], may_share: Set[str]) -> None:
         if FORBIDS.search(given):
             raise OvtError(f"{named} may not be shared under its license: build without this source")
         if hub_license(given) in ("other", "unknown") and source.source not in may_share:
-            says = "has a license that says nothing here of sharing" if given else "has no license in the recipe"
+            says = "has a license that is not known to allow sharing" if given else "has no license in the recipe"
             raise OvtError(
                 f'{named} {says}: write its license into the recipe ([[sources]] license = "CC-BY-4.0") and build, '
                 f"or, if you have the right to share it, add --may-share {plain(source.source)[:80]}"
@@ -103,8 +103,8 @@ def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str],
         some = "; ".join(map(str, found[:3]))
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise OvtError(
-            f"nothing was sent, since the files hold {some}{more}: take it out at its source and build again, or, "
-            f"if it is no secret, add --not-secret {found[0].mark}"
+            f"nothing was sent: the files hold {some}{more}; remove it at its source and build again, or, "
+            f"if it is not a secret, add --not-secret {found[0].mark}"
         )
 
 

@@ -21,11 +21,11 @@ from ovt.core.text import plain
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 REFUSALS = {
     401: "the token was refused: set HF_TOKEN to a valid one (https://huggingface.co/settings/tokens)",
-    403: "the token may not do this: give it write access to this repository, or set HF_TOKEN to one that has it",
-    409: "something of that name was made there just now: run the same command again",
-    412: "the repository was changed meanwhile: run the same command again",
+    403: "the token lacks permission: give it write access to this repository, or set HF_TOKEN to one that has it",
+    409: "that name was created there just now: run the same command again",
+    412: "the repository changed in the meantime: run the same command again",
     413: "it is too large for the Hub",
-    429: "too many requests: wait some minutes, then run the same command again",
+    429: "too many requests: wait a few minutes, then run the same command again",
 }
 
 
@@ -46,7 +46,7 @@ def split_address(address: str) -> tuple[str, str | None]:
     """ "you/pocket@v3" -> ("you/pocket", "v3"); without "@": None. Raises RecipeError for anything else."""
     repo, _, tag = address.removeprefix("hf://").partition("@")
     if not re.fullmatch(rf"{_PART}/{_PART}", repo) or "--" in repo or ".." in repo:
-        raise RecipeError(f"{address[:120]!a} is no repository of the Hub: give OWNER/NAME, such as you/pocket")
+        raise RecipeError(f"{address[:120]!a} is not a Hub repository: give OWNER/NAME, such as you/pocket")
     return repo, check_tag(tag) if tag else None
 
 
@@ -77,11 +77,11 @@ def _why(error: BaseException) -> str:
         case LocalEntryNotFoundError(__cause__=HTTPError() as cause):
             return _why(cause)
         case RevisionNotFoundError():
-            return "it has no such tag or commit: look at the list of its revisions on the Hub"
+            return "it has no such tag or commit: see its revisions on the Hub"
         case RemoteEntryNotFoundError():
             return f"a file is not there ({one_line(str(error.response.url.path))}): is this a version that ovt pushed?"
         case RepositoryNotFoundError():
-            return "not on the Hub, or not for this token to see: check the name and HF_TOKEN"
+            return "not on the Hub, or not visible to this token: check the name and HF_TOKEN"
         case HfHubHTTPError():
             status = error.response.status_code
             said = one_line(error.server_message or "")

@@ -53,7 +53,7 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
     with disk_errors(home.versions), hub_errors(repo):
         commit = api.repo_info(repo, repo_type="dataset", revision=tag).sha or ""
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
-            raise OvtError(f"{repo}: the Hub names no commit for {tag or 'main'}: run the same command again")
+            raise OvtError(f"{repo}: the Hub returned no commit for {tag or 'main'}: run the same command again")
         with staging(home.versions / ".pulls" / f"{repo.replace('/', '--')}@{commit[:12]}", "pull") as folder:
             source = Commit(api, repo, commit, folder)
             manifest = fetch_manifest(source)
@@ -81,7 +81,7 @@ def fetch_manifest(source: Commit) -> Manifest:
             f"{source.repo}: its {MANIFEST} names {one_line(ascii((odd or [manifest.name])[0]))}, which no version has"
         )
     if content_hash(manifest.files) != manifest.content_hash:
-        raise OvtError(f"{source.repo}: its {MANIFEST} was changed: the content hash is not that of the files it names")
+        raise OvtError(f"{source.repo}: its {MANIFEST} was changed: its content hash does not match the files it lists")
     return manifest
 
 

@@ -110,7 +110,7 @@ def prepare(
 def default_tag(version: Version) -> str:
     """ "v3" for name@v3; a folder has no number, so RecipeError asks for one."""
     if version.ordinal is None:
-        raise RecipeError(f"{version.path} is a folder and has no number of its own: say which --tag, such as v1")
+        raise RecipeError(f"{version.path} is a folder and has no version number: give --tag, such as v1")
     return f"v{version.ordinal}"
 
 
@@ -193,7 +193,7 @@ def send(revision: Revision, api: HfApi, changes: Changes, create_pr: bool) -> P
         raise OvtError(f"{revision.repo}: the Hub refused the commit: {one_line(str(error))}") from error
     if missing := differing(revision, api, commit.oid):
         raise OvtError(
-            f"{revision.repo} did not take {len(missing)} of the files, such as {one_line(missing[0])} (a .gitignore "
+            f"{revision.repo} did not accept {len(missing)} of the files, such as {one_line(missing[0])} (a .gitignore "
             "there?): fix that and run the same command again; no tag was set"
         )
     done = report(revision, api, "proposed" if create_pr else "pushed", commit.oid)

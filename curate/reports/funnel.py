@@ -93,7 +93,7 @@ def _checked(version: Version, rows: list[dict[str, Any]]) -> list[dict[str, Any
     """`rows`, if the manifest has the same; else OvtError, naming the files that are not as they were written."""
     if [row.model_dump(mode="json") for row in version.manifest.funnel] != rows:
         verify_files(version)
-        raise OvtError(f"{version.path}: the funnel of its decisions is not the manifest's; build it again")
+        raise OvtError(f"{version.path}: the funnel of its decisions does not match the manifest; build it again")
     return rows
 
 

@@ -27,22 +27,22 @@ from ovt.verifiers import lint_gold
 SMALLEST = 28  # pixels a side: what Qwen2.5-VL makes one visual token of
 MEANINGS = {
     "empty_question": "the question has no words",
-    "image_tags_mismatch": "<image> tags that do not match the images",
-    "unreadable_image": "the image is broken, or not there",
+    "image_tags_mismatch": "the <image> tags do not match the images",
+    "unreadable_image": "the image is broken or missing",
     "tiny_image": f"a side of the image is under {SMALLEST} pixels",
     "blank_image": "the image is all of one colour",
     "same_picture": "two image files that look the same",
     "near_duplicate": "asks the same as an earlier question about the same picture",
     "conflicting_gold": "the same question about the same picture, with another gold",
-    "gold_in_question": "the question says the gold",
+    "gold_in_question": "the question states the gold",
     "gold_in_caption": "the caption answers the question",
     "empty_gold": "no gold",
     "gold_too_long": "the gold is an essay",
     "gold_too_nested": "the gold is nested too deeply to be read",
     "gold_not_in_choices": "the gold is none of the choices",
     "duplicate_choices": "the gold is more than one of the choices",
-    "unparseable_gold": "the kind of answers that the recipe names cannot read the gold",
-    "gold_not_accepted": "the verifier refuses the gold itself as an answer",
+    "unparseable_gold": "the recipe's kind of answer cannot read the gold",
+    "gold_not_accepted": "the verifier rejects the gold itself as an answer",
 }
 
 _SELF_EVIDENT = {"yes", "no", "true", "false", "none", "both", "equal"}

@@ -37,7 +37,7 @@ def describe(version: Version) -> dict[str, Any]:
 def head(version: Version, split: str | None = None, rows: int = 5) -> list[dict[str, Any]]:
     """The first rows of the data (of one split): flat columns, the texts of prompt and completion, image ids."""
     if split not in (None, *SPLITS):
-        raise RecipeError(f"{str(split)[:40]!a} is no split: choose {' or '.join(SPLITS)}")
+        raise RecipeError(f"{str(split)[:40]!a} is not a split: choose {' or '.join(SPLITS)}")
     with reading(version):
         kept = scan_rows(version.path, [*FLAT, *map(content, TURNS)])
         first = (kept.filter(pl.col("split") == split) if split else kept).head(rows).collect()

@@ -76,9 +76,7 @@ def what_if(
     recipe, changed = change(version, overrides)
     again = judge_again or any(one["key"] == "verify.kind" for one in changed)
     if again and recipe.verify.judge:
-        raise OvtError(
-            f"{version.ref} has a model as judge, whose verdicts cannot be given anew without it: build again"
-        )
+        raise OvtError(f"{version.ref} was judged by a model, which cannot be asked again here: build again")
     verifier = VERIFIER_VERSION if again else version.manifest.provenance.verifier_version
     if not is_whole(version):
         verify_files(version)
@@ -190,7 +188,7 @@ def stored_recipe(version: Version) -> Recipe:
     for key, origin in made.plugins.items():
         if key.removeprefix("filter.") not in FILTERS:
             raise RecipeError(
-                f"{version.ref} was made with {key} (of {origin}), which is not here now: install the package, or "
+                f"{version.ref} was made with {key} (of {origin}), which is not available: install the package, or "
                 "register the filter"
             )
     where = f"the recipe in {version.ref}, written by ovt {made.ovt_version}, cannot be used by this one"
@@ -235,13 +233,13 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
             )
         )
     if key == "verify.kind" and version.manifest.provenance.recipe["verify"].get("judge"):
-        return f"{key} needs a model: it may leave other answers to {version.ref}'s judge; change the recipe and build"
+        return f"{key} needs a model: it may send other answers to {version.ref}'s judge; change the recipe and build"
     if section == "verify" and rest.startswith("judge"):
         return f"{key} needs a model: the judge of {version.ref} was not asked this; change the recipe and build"
     if section in FREE:
         return None
     if key == "name":
-        return f"name = {new!r} is no setting of a what-if: give the new name with --save-as"
+        return f"name = {new!r} is not a what-if setting: give the new name with --save-as"
     return (
         f"{key} needs a model or other questions, and a what-if has only the replies of {version.ref}; it can change "
         f"{DECIDING}; for the rest change the recipe and build, which asks only what is new"

@@ -84,7 +84,7 @@ def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
     """
     words = text.split()
     if not 0 < len(text) <= LONGEST_SEARCHED or not words:
-        raise OvtError(f"a text of {len(text)} letters cannot be searched: give an id, or some words of the text")
+        raise OvtError(f"a text of {len(text)} characters cannot be searched: give an id, or some words of the text")
     wanted = "(?i)" + r"\s+".join(map(pl.escape_regex, words))
     found = []
     for version in versions:
@@ -153,7 +153,7 @@ def _prompts_or_note(
     try:
         return (prompts(made.recipe, question, captions) if question else {}), []
     except (ValidationError, KeyError):
-        return {}, [f"its recipe is of another ovt ({made.ovt_version}), so the prompts cannot be shown as they were"]
+        return {}, [f"its recipe was written by another ovt ({made.ovt_version}), so its prompts cannot be shown"]
 
 
 def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:

@@ -69,7 +69,7 @@ def phash() -> Callable[..., Any]:
     try:
         from imagehash import phash
     except ModuleNotFoundError as error:
-        raise not_installed("telling pictures apart", error, "similar") from error
+        raise not_installed("comparing images", error, "similar") from error
     return phash
 
 

@@ -92,12 +92,10 @@ def load_pack(path: Path) -> Pack:
         name, fingerprint, items = str(about["name"]), str(about["fingerprint"]), int(about["items"])
         hashes = pl.read_parquet(path).match_to_schema(HASHES)
     except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
-        raise OvtError(
-            f"{path} is not a hash pack that can be read ({error}): make it again with --save-pack"
-        ) from None
+        raise OvtError(f"{path} is not a readable hash pack ({error}): make it again with --save-pack") from None
     if made != FORMAT:
         raise OvtError(f"{path} was made as {made}, this ovt compares {FORMAT}: make it again with --save-pack")
     lengths = pl.when(pl.col("kind") == "look").then(LOOK_BYTES).otherwise(8)
     if hashes.filter(pl.col("hash").bin.size() != lengths).height:
-        raise OvtError(f"{path} holds hashes of another length than its format: make it again with --save-pack")
+        raise OvtError(f"{path} holds hashes of the wrong length for its format: make it again with --save-pack")
     return Pack(name, fingerprint, items, hashes)

@@ -64,7 +64,7 @@ def screen(
         elif len(why):
             notes = (_found(why, decontam_by),)
     if kept.is_empty():
-        raise OvtError(f"dedup and decontam leave none of {len(questions):,} questions: loosen them, or leave them out")
+        raise OvtError(f"dedup and decontam drop all {len(questions):,} questions: loosen or remove them")
     return Screened(
         kept,
         in_order(questions, pl.concat([QUESTIONS.to_frame(), *gone])),

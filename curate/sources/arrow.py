@@ -27,7 +27,7 @@ def parquet_part(path: Path) -> Part:
         schema, count = file.schema_arrow, file.metadata.num_rows
         file.close()
     except (pa.ArrowException, OSError) as error:
-        raise OvtError(f"{path} is not a Parquet file that can be read ({_first_line(error)})") from None
+        raise OvtError(f"{path} is not a readable Parquet file ({_first_line(error)})") from None
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
         with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -168,8 +168,8 @@ def _check_commit(dataset: "Dataset", commit: str | None, section: SourceSection
         sure = sum(bool(_COMMIT.fullmatch(other.name)) for other in place.parent.iterdir()) == 1
     if not sure:
         raise OvtError(
-            f"source {section.name}: offline, datasets reads its newest copy of {section.path}, which is of commit "
-            f'{place.name}, not surely the one that is meant: go online, or set revision = "{place.name}"'
+            f"source {section.name}: offline, datasets would read its newest cached copy of {section.path}, at commit "
+            f'{place.name}, which may not be the one you want: go online, or set revision = "{place.name}"'
         )
     return place.name
 

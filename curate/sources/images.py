@@ -36,7 +36,7 @@ def image_bytes(home: Home, image_id: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise OvtError(f"image {image_id[:12]}… is not in {home.images}: build again to import it anew") from None
+        raise OvtError(f"image {image_id[:12]}… is not in {home.images}: build again to import it") from None
 
 
 def stored_image(home: Home, image_id: str) -> Image.Image:

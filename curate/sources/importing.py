@@ -97,7 +97,7 @@ def _check_names(sections: Sequence[SourceSection]) -> None:
     names = [section.name for section in sections]
     for name in names:
         if names.count(name) > 1:
-            raise RecipeError(f"two sources are called {name!r}: give each a name of its own")
+            raise RecipeError(f"two sources are named {name!r}: rename one")
 
 
 def _report(on_row: OnRow, done: int, rows: int) -> None:

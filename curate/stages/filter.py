@@ -85,7 +85,7 @@ def settings_of(name: str) -> type[Section]:
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, Section)):
         raise OvtError(
-            f"filter {name!r} does not say which settings it takes: annotate its second parameter with a Section, or "
+            f"filter {name!r} does not declare its settings: annotate its second parameter with a Section, or "
             "set the function's attribute `section` to one"
         )
     return kind
@@ -125,13 +125,13 @@ def apply_plugin(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.D
     wanted = ("row", "response", *ADDED)
     if lacking := [column for column in wanted if column not in judged.columns]:
         raise OvtError(
-            f"filter {name!r} gave a table without the column {lacking[0]!r}: correct it (CONTRIBUTING.md has the "
-            "contract), or take it out of [filter]"
+            f"filter {name!r} returned a table without the column {lacking[0]!r}: fix it (CONTRIBUTING.md has the "
+            "contract), or remove it from [filter]"
         )
     if not judged["row"].equals(frame["row"]):
         raise OvtError(
-            f"filter {name!r} took rows away or moved them: it has to return every row in place, with a reason in the "
-            "column `drop` of those that go"
+            f"filter {name!r} removed or reordered rows: it must return every row in place, with a reason in the "
+            "column `drop` of rows to drop"
         )
     response = judged["response"].cast(pl.String)
     edited = pl.when(response.ne_missing(frame["response"])).then(pl.lit(f"{name} edited it"))

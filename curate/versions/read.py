@@ -113,14 +113,14 @@ def verify_files(version: Version) -> None:
         if name == MANIFEST:
             continue
         if name not in manifest.files:
-            wrong.append(f"{name!a} is not of this version")
+            wrong.append(f"{name!a} is not part of this version")
         elif hash_file(path) != manifest.files[name]:
             wrong.append(f"{name} was changed")
     if content_hash(manifest.files) != manifest.content_hash:
         wrong.append(f"{MANIFEST} was changed")
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise OvtError(f"{version.path} is not as it was written: {'; '.join(wrong[:5])}{more}; build it again")
+        raise OvtError(f"{version.path} was changed after it was written: {'; '.join(wrong[:5])}{more}; build it again")
 
 
 @contextmanager
@@ -163,15 +163,16 @@ def _named_folders(name: str, home: Home) -> dict[int, Path]:
 def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_HASH},64}}", prefix):
         raise OvtError(
-            f"{name}@{prefix[:80]} names nothing: after @ comes v and a number ({_ordinals(folders)}), or at least "
-            f"{SHORTEST_HASH} letters of the content hash"
+            f"{name}@{prefix[:80]} matches no version: after @ give v and a number ({_ordinals(folders)}), or at least "
+            f"{SHORTEST_HASH} digits of the content hash"
         )
     versions = [Version(path, ordinal, read_manifest(path)) for ordinal, path in folders.items()]
     matching = [version for version in versions if version.manifest.content_hash.startswith(prefix)]
     if len(matching) == 1:
         return matching[0]
     if matching:
-        raise OvtError(f"{name}@{prefix} is {' and '.join(one.ref for one in matching)}: give more of the hash")
+        found = ", ".join(one.ref for one in matching)
+        raise OvtError(f"{name}@{prefix} is ambiguous ({found}): give more of the hash")
     known = ", ".join(f"{one.ref} = @{one.manifest.content_hash[:12]}" for one in versions[-5:])
     raise OvtError(f"{name} has no version whose content hash starts with {prefix}; there are {known}")
 

@@ -39,7 +39,7 @@ def test_a_part_that_is_missing_counts_as_none():
 def test_another_is_refused_in_one_line(there, told):
     with pytest.raises(DriftError) as error:
         RUN.require(there)
-    assert str(error.value) == f"run charts-sft was made of other things ({told}); choose --name"
+    assert str(error.value) == f"run charts-sft was made from different inputs ({told}); choose --name"
     assert isinstance(error.value, OvtError)
     assert (error.value.thing, error.value.fix) == ("run charts-sft", "choose --name")
 

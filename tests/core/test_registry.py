@@ -98,14 +98,14 @@ def test_a_decorated_name_can_be_given_again_as_a_notebooks_cell_does(filters, i
 @pytest.mark.parametrize("name", ["length", "parse"])
 def test_a_decorator_cannot_take_one_of_ours_or_an_installed_ones_name(filters, install, name):
     install("parse=json:loads")
-    with pytest.raises(OvtError, match=f"filter '{name}' is taken already; give yours another name"):
+    with pytest.raises(OvtError, match=f"filter '{name}' is already taken; choose another name"):
         filters(name=name)(len)
 
 
 @pytest.mark.parametrize("points", [("length=json:loads",), ("a=json:loads", "a=json:dumps")])
 def test_a_name_that_two_packages_take(filters, install, points):
     install(*points)
-    with pytest.raises(OvtError, match=r"filter '(length|a)' of the package json:[a-z]+ has a name that is taken"):
+    with pytest.raises(OvtError, match=r"filter '(length|a)' of the package json:[a-z]+ uses a name that is already"):
         filters.names()
 
 

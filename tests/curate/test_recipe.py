@@ -106,7 +106,7 @@ def test_no_such_recipe_names_ours(path):
 def test_what_is_no_text_is_one_line(tmp_path):
     binary = tmp_path / "photo.toml"
     binary.write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(RecipeError, match=r"photo\.toml is not text in UTF-8; give a TOML file$"):
+    with pytest.raises(RecipeError, match=r"photo\.toml is not UTF-8 text; give a TOML file$"):
         load_recipe(binary)
     with pytest.raises(RecipeError, match=r"\(Is a directory\); give a TOML file$"):
         load_recipe(tmp_path)

@@ -80,7 +80,7 @@ def test_a_changed_benchmark_is_another_build(figures):
     pack(figures, "questions.jsonl")
     done = figures.run("curate", "build", str(figures.recipe), "--set", "reason.k=1")
     assert done.returncode == 1
-    assert "dedup and decontam leave none of 9 questions" in done.stderr
+    assert "dedup and decontam drop all 9 questions" in done.stderr
 
 
 def test_a_recipe_without_the_stages_says_nothing_of_them(shell):

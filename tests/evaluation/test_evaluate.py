@@ -102,7 +102,7 @@ def test_a_finished_evaluation_is_found_and_another_one_refused(ask, loopback, h
     asked = len(loopback.seen)
     assert ask() == first
     assert len(loopback.seen) == asked
-    with pytest.raises(OvtError, match=r"evaluation first was made of other things \(.*settings"):
+    with pytest.raises(OvtError, match=r"evaluation first was made from different inputs \(.*settings"):
         ask(settings=EvaluateSection(prompt="{question}"))
     assert evaluation_names(home) == ["first"]
     assert open_evaluation("first", home) == first

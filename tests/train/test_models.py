@@ -17,7 +17,7 @@ def test_a_name_leads_to_a_model(home, small_vlm):
     assert resolve_model(str(small_vlm), home) == str(small_vlm)
     assert resolve_model("Qwen/Qwen2.5-VL-7B-Instruct", home) == "Qwen/Qwen2.5-VL-7B-Instruct"
     run = start(RunRecord(name="mine", kind="sft", model="pocket", ovt_version="0"), home)
-    with pytest.raises(OvtError, match="run mine is not done"):
+    with pytest.raises(OvtError, match="run mine is not finished"):
         resolve_model("mine", home)
     finish(run, {})
     assert resolve_model("mine", home) == str(run.model)

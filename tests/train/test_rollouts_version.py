@@ -81,7 +81,5 @@ def test_a_version_of_the_hub_is_found_by_its_content(run, home):
     from_hub = Run("r", run.path, run.record.model_copy(update={"data": "you/colours"}))
     assert save_rollouts(from_hub, "tried", home, "…").manifest.rows
     gone = Run("r", run.path, from_hub.record.model_copy(update={"data_hash": "0" * 64}))
-    with pytest.raises(
-        OvtError, match="you/colours, which run r learned from, is not in this home: `ovt data pull` it"
-    ):
+    with pytest.raises(OvtError, match="you/colours, which run r trained on, is not in this home: `ovt data pull` it"):
         save_rollouts(gone, "tried", home, "…")

@@ -46,7 +46,7 @@ def test_a_run_is_new_then_under_way_then_done(home):
 )
 def test_another_run_does_not_take_the_name(home, changes, told):
     runs.start(record(), home)
-    with pytest.raises(OvtError, match=f"made of other things .{told}.; choose another --name"):
+    with pytest.raises(OvtError, match=f"made from different inputs .{told}.; choose another --name"):
         runs.start(record(**changes), home)
     assert runs.start(record(**changes), home, resume=False).record.model_dump() == record(**changes).model_dump()
 
@@ -130,7 +130,7 @@ def test_a_run_that_is_refused_before_a_step_leaves_its_name_free(home):
 def test_a_full_disk_is_one_line(home, error):
     run = runs.start(record(), home)
     make_checkpoint(run, 4)
-    with pytest.raises(OvtError, match="checkpoint-4 is whole and kept: make room") as raised, runs.disk_trouble(run):
+    with pytest.raises(OvtError, match="checkpoint-4 is complete and kept: make") as raised, runs.disk_trouble(run):
         raise error
     assert "\n" not in str(raised.value)
     with pytest.raises(RuntimeError, match="a bug"), runs.disk_trouble(run):
@@ -144,7 +144,7 @@ def test_unknown_and_impossible_names_are_one_line(home):
     for name in ("../x", "", "a/b", ".hidden"):
         with pytest.raises(OvtError, match="cannot name a run"):
             runs.open_run(name, home)
-    with pytest.raises(OvtError, match="is not done, so it has no model yet"):
+    with pytest.raises(OvtError, match="is not finished, so it has no model yet"):
         runs.open_finished("figures-sft", home)
 
 

@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
     run = home.runs / "full"
     with (
         disk_full_after(run / "checkpoints" / "checkpoint-4"),
-        pytest.raises(OvtError, match=r"checkpoint-[48] is whole and kept: make room"),
+        pytest.raises(OvtError, match=r"checkpoint-[48] is complete and kept: make room"),
     ):
         sft("colours", str(small_vlm), often, home, name="full")
     assert not open_run("full", home).done
@@ -222,7 +222,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"trainer": {"learning_rate": 1}}, r"trainer.learning_rate is a setting of its own"),
         ({}, {"trainer": {"output_dir": "x"}}, "trainer.output_dir is set by ovt"),
         ({}, {"trainer": {"disable_tqdm": False}}, "trainer.disable_tqdm is set by ovt"),
-        ({}, {"trainer": {"hub_token": "hf_secret"}}, "trainer.hub_token has no place in a run of ovt's: leave it out"),
+        ({}, {"trainer": {"hub_token": "hf_secret"}}, "trainer.hub_token is not supported in an ovt run: remove it"),
         ({}, {"trainer": {"data_seed": "abc"}}, "trainer.data_seed is 'abc': Input should be a valid integer"),
         ({}, {"trainer": {"optim": "sdg"}}, "the trainer refuses these settings: sdg is not a valid OptimizerNames"),
         ({}, {"lr_scheduler_type": "cosin"}, "the trainer refuses these settings: cosin is not a valid SchedulerType"),

@@ -118,7 +118,7 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
     config.write_text(TWO_CPUS)
     assert on_devices(None, None) is None
     assert [(one.count, one.shares) for one in (Launch(str(config)), Launch("fsdp", 8))] == [(2, False), (8, True)]
-    with pytest.raises(RecipeError, match="give --accelerate, too"):
+    with pytest.raises(RecipeError, match="give both"):
         on_devices(None, 8)
 
 

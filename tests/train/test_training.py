@@ -33,7 +33,7 @@ def test_a_run_from_python(home, small_vlm, colour_rows, write_version):
     said: list[str] = []
     again = ovt.train.sft("colours", small_vlm, settings, home, name="first", say=said.append)
     assert again.record == run.record
-    assert said == [f"run first is done already: {run.model}"]
+    assert said == [f"run first is already done: {run.model}"]
     second = ovt.train.sft(version, run, {"max_steps": 1, "global_batch_size": 4}, home)
     assert (second.name, second.record.model) == ("colours-sft", "first")
     assert [one.name for one in ovt.train.list_runs(home.path)] == ["colours-sft", "first"]

@@ -126,7 +126,7 @@ def test_one_that_no_worker_can_import_is_refused(monkeypatch: pytest.MonkeyPatc
     KINDS(name="local")(lambda text: text or None)
     KINDS(Kind("nowhere", str.strip))
     for name in ("local", "nowhere"):
-        with pytest.raises(OvtError, match=r"define it at the top of a module of its own"):
+        with pytest.raises(OvtError, match=r"define it at the top level of a module of its own"):
             verify("a", "a", kind=name)
 
 

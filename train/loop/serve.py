@@ -34,7 +34,7 @@ def served(
         return
     if taken := next((url for url in endpoint.urls if lists_models(url)), None):
         raise OvtError(
-            f"a server answers at {taken} before serving.command is started, perhaps that of a loop that was killed:"
+            f"a server answers at {taken} before serving.command is started, perhaps left over from a killed loop:"
             " stop it, or choose another port"
         )
     command = [part.replace("{model}", model).replace("{name}", name) for part in shlex.split(section.command)]

@@ -88,7 +88,7 @@ def check_files(version: Version) -> tuple[str, ...]:
             return (str(error),)
         return ()
     if not is_whole(version):
-        return (f"{version.ref} is not as it was written: files have other sizes than {MANIFEST} says",)
+        return (f"{version.ref} was changed after it was written: file sizes do not match {MANIFEST}",)
     return (f"{version.ref} is large: its files' sizes were checked, not their hashes",)
 
 

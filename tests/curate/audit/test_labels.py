@@ -57,7 +57,7 @@ def test_labels_are_not_written_over(audit: Audit, tmp_path: Path) -> None:
     write_disputed(audit, out)
     write_disputed(audit, out)
     label(out, "wrong", None, None)
-    with pytest.raises(OvtError, match="holds labels already"):
+    with pytest.raises(OvtError, match="already holds labels"):
         write_disputed(audit, out)
 
 
@@ -77,7 +77,7 @@ def test_a_label_against_a_known_case_is_refused(audit: Audit, tmp_path: Path) -
     label(out, "wrong", None, None)
     adopt(out, cases)
     label(out, "correct", None, None)
-    with pytest.raises(OvtError, match="line 1 labels '3:1' against '3:7' correct, and it is wrong already"):
+    with pytest.raises(OvtError, match="line 1 labels '3:1' against '3:7' correct, but it is already wrong"):
         adopt(out, cases)
 
 

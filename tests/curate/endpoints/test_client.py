@@ -181,7 +181,7 @@ def test_retry_after_is_honoured(loopback: Any, fill_all: Callable, questions: C
 
 def test_a_long_retry_after_stops_the_build(loopback: Any, fill_all: Callable, questions: Callable) -> None:
     loopback.chaos = replace(loopback.chaos, share=1.0, kinds=("429",), retry_after="86400")
-    with pytest.raises(OvtError, match="asks to wait 86400 s"):
+    with pytest.raises(OvtError, match="asks clients to wait 86400 s"):
         fill_all(questions(5))
 
 
@@ -189,7 +189,7 @@ def test_a_long_retry_after_stops_the_build(loopback: Any, fill_all: Callable, q
 def test_nobody_sleeps_for_a_day(kind: Any) -> None:
     endpoint = open_endpoint("tester", EndpointSection(base_url="http://a/v1", model="m"))
     error = CallError(kind, "HTTP 500: later", 500, retry_after=86400)
-    assert "asks to wait 86400 s" in str(stopped(error, endpoint.urls.all[0], endpoint))
+    assert "asks clients to wait 86400 s" in str(stopped(error, endpoint.urls.all[0], endpoint))
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_url_that_rested_is_used_again(loopback: Any, fill_all: Callable, ques
 def test_nobody_listening_stops_the_build_at_once(fill_all: Callable, questions: Callable) -> None:
     url = f"http://127.0.0.1:{unused_port()}/v1"
     began = time.monotonic()
-    with pytest.raises(OvtError, match=rf"nobody answers at {url}.*start the server, or correct base_url") as raised:
+    with pytest.raises(OvtError, match=rf"no server answers at {url}.*start the server, or correct base_url") as raised:
         fill_all(questions(20), base_url=url)
     assert time.monotonic() - began < 30  # an endpoint that has worked is waited for longer
     assert "\n" not in str(raised.value)
@@ -94,7 +94,7 @@ def test_a_server_that_goes_away_is_waited_for_and_then_stops_the_build(
     loopback: Any, fill_all: Callable, questions: Callable
 ) -> None:
     stopping = once_seen(loopback, 10, loopback.__exit__)
-    with pytest.raises(OvtError, match=r"nobody answers.*the same command resumes from here"):
+    with pytest.raises(OvtError, match=r"no server answers.*the same command resumes from here"):
         fill_all(questions(2000), max_concurrency=2, patience_s=1.0)
     stopping.join()
 

@@ -68,10 +68,10 @@ def test_plugins_run_in_the_order_of_the_recipe_and_length_is_judged_last(sample
 
 def test_a_plugin_that_loses_rows_or_says_nothing_is_told(samples_of, monkeypatch):
     samples = samples_of("q", ["one", "two"])
-    with pytest.raises(OvtError, match="filter 'greedy' took rows away"):
+    with pytest.raises(OvtError, match="filter 'greedy' removed or reordered rows"):
         filter.run(samples, section(greedy={}))
     monkeypatch.setitem(FILTERS.added, "mute", lambda frame: frame)
-    with pytest.raises(OvtError, match="filter 'mute' gave a table without the column 'drop'"):
+    with pytest.raises(OvtError, match="filter 'mute' returned a table without the column 'drop'"):
         filter.run(samples, section(mute={}))
 
 
@@ -84,7 +84,7 @@ def test_settings_are_those_of_the_annotation_or_of_the_attribute(monkeypatch):
         return frame
 
     monkeypatch.setitem(FILTERS.added, "bare", bare)
-    with pytest.raises(OvtError, match="filter 'bare' does not say which settings it takes"):
+    with pytest.raises(OvtError, match="filter 'bare' does not declare its settings"):
         section(bare={})
     monkeypatch.setattr(bare, "section", FewestSection, raising=False)
     assert section(bare={}).model_dump()["bare"] == {"words": 3}
@@ -138,6 +138,6 @@ def test_a_version_made_with_a_plugin_is_read_without_it(home, recipe_with, make
     assert compare(plain, version).about["rows"]["removed"] == tried["rows"]["removed"]
     assert story(version, scan(version, "questions").collect()["question_id"][-1])["prompts"]
     with pytest.raises(
-        RecipeError, match=r"small@v2 was made with filter\.fewest \(of a script\), which is not here now"
+        RecipeError, match=r"small@v2 was made with filter\.fewest \(of a script\), which is not available"
     ):
         what_if(version, [])

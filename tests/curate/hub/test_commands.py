@@ -100,7 +100,7 @@ def test_errors_are_one_line_each(hub, shell, home, make_build):
     assert refused.startswith("ovt: you/tiny: the Hub answered 401")
     assert refused.count("\n") == 1
     assert "z" * 34 not in refused
-    assert "is no repository of the Hub" in shell.ovt("data", "push", "tiny", "tiny", code=2)
+    assert "is not a Hub repository" in shell.ovt("data", "push", "tiny", "tiny", code=2)
     down = shell.ovt("data", "pull", "you/tiny", code=1, HF_ENDPOINT="http://127.0.0.1:9")
     assert down.startswith("ovt: you/tiny: the connection failed (")
     assert down.count("\n") == 1

@@ -109,7 +109,7 @@ def test_a_manifest_with_other_hashes_is_refused(hub, api, pushed, elsewhere):
     manifest = json.loads(files["manifest.json"])
     manifest["files"]["data/sft-00000-of-00001.parquet"]["sha256"] = "0" * 64
     files["manifest.json"] = json.dumps(manifest).encode()
-    with pytest.raises(OvtError, match="the content hash is not that of the files it names"):
+    with pytest.raises(OvtError, match="its content hash does not match the files it lists"):
         pull("you/tiny", "v3", elsewhere, api)
 
 

@@ -233,9 +233,9 @@ def hub_hash(version, name):
 @pytest.mark.parametrize(
     ("wrong", "fits"),
     [
-        ((412, "moved"), "changed meanwhile: run the same command again"),
+        ((412, "moved"), "changed in the meantime: run the same command again"),
         ((400, "bad card"), "the Hub refused the commit: .*bad card"),
-        ((403, "read only"), r"the Hub answered 403 \(read only\): the token may not do this"),
+        ((403, "read only"), r"the Hub answered 403 \(read only\): the token lacks permission"),
     ],
 )
 def test_a_refused_commit_is_one_line_and_sets_no_tag(hub, api, built, wrong, fits):
@@ -249,7 +249,7 @@ def test_a_refused_commit_is_one_line_and_sets_no_tag(hub, api, built, wrong, fi
 def test_a_repository_that_ignores_files_is_not_tagged(hub, api, built):
     api.create_repo("you/tiny", repo_type="dataset")
     hub.repos[REPO].ignore = ("ledger/verdicts.parquet",)
-    with pytest.raises(OvtError, match=r"did not take 1 of the files, such as ledger/verdicts\.parquet"):
+    with pytest.raises(OvtError, match=r"did not accept 1 of the files, such as ledger/verdicts\.parquet"):
         send(built(2), api)
     assert hub.repos[REPO].tags == {}
 

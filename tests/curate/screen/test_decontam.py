@@ -128,5 +128,5 @@ def test_modes(ask, home, figures, bench, mode, kept):
 
 
 def test_nothing_left_is_an_error(ask, home, figures, bench):
-    with pytest.raises(OvtError, match="leave none of 1 questions"):
+    with pytest.raises(OvtError, match="drop all 1 questions"):
         screen(ask((figures[0], "Is it?", "yes")), None, DecontamSection(against=(bench,)), home)

@@ -321,7 +321,7 @@ def test_files_that_cannot_be_read(load, folder) -> None:
     (folder / "inner").mkdir()
     for path, words in (
         ("notes.txt", "unknown format"),
-        ("broken.parquet", "not a Parquet file"),
+        ("broken.parquet", "not a readable Parquet file"),
         ("empty.csv", "cannot be read as CSV"),
         ("empty.jsonl", "has no rows"),
         ("", "cannot be read as a saved dataset"),

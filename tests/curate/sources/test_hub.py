@@ -83,8 +83,8 @@ def test_datasets_of_the_hub(tmp_path: Path, files, hub) -> None:
 
     # Offline, datasets reads the newest copy in its cache, whatever the revision: what is not sure is refused.
     assert cached == main
-    assert "datasets reads its newest copy" in unsure["error"]
-    assert "datasets reads its newest copy" in unnamed["error"]
+    assert "datasets would read its newest cached copy" in unsure["error"]
+    assert "datasets would read its newest cached copy" in unnamed["error"]
     assert ("error" in at_main) + ("error" in at_old) == 1
     assert at_main.get("questions", main["questions"]) == main["questions"]
     assert at_old.get("questions", old["questions"]) == old["questions"]

@@ -45,7 +45,7 @@ def test_sources_come_one_after_the_other(home: Home, jsonl) -> None:
 
 def test_names_must_differ(home: Home, jsonl) -> None:
     section = SourceSection(path=str(jsonl([ask(1)])))
-    with pytest.raises(RecipeError, match="two sources are called 'rows'"):
+    with pytest.raises(RecipeError, match="two sources are named 'rows'"):
         import_sources([section, section], home)
 
 

@@ -120,7 +120,7 @@ def test_version_of_another_ovt_tells_all_but_its_prompts(home, make_build, buil
     found = look_up([version], build.questions[0]["question_id"])
     told_story = found["stories"][0]
     assert (told_story["prompts"], len(told_story["samples"]), len(told_story["rows"])) == ({}, 3, 1)
-    assert "its recipe is of another ovt (0.1.0)" in printed(found)
+    assert "its recipe was written by another ovt (0.1.0)" in printed(found)
 
 
 def test_command(home, versions, build):

@@ -39,7 +39,7 @@ def test_every_way_to_name_a_version(home, three):
         ("zzz", "there are: other, tiny"),
         ("tiny@v9", "tiny has no v9, only v1, v2"),
         ("tiny@ffffffffff", "no version whose content hash starts with ffffffffff; there are tiny@v1 = @"),
-        ("tiny@what", "after @ comes v and a number"),
+        ("tiny@what", "after @ give v and a number"),
         ("./nowhere", "nowhere is not a folder"),
         ("../..", "is not a"),
     ],
@@ -95,7 +95,7 @@ def test_changed_files_are_named(home, three):
     (version.path / "notes.txt").write_text("mine")
     with pytest.raises(OvtError) as error:
         verify_files(version)
-    assert "README.md is missing; ledger/samples.parquet was changed; 'notes.txt' is not of this version" in str(
+    assert "README.md is missing; ledger/samples.parquet was changed; 'notes.txt' is not part of this version" in str(
         error.value
     )
 
@@ -149,5 +149,5 @@ def test_tables_that_are_gone_or_broken_are_one_line_whoever_reads_them(home, ma
 
 
 def test_an_unknown_split_is_one_line(home, make_build):
-    with pytest.raises(RecipeError, match="'train' is no split: choose sft or rl"):
+    with pytest.raises(RecipeError, match="'train' is not a split: choose sft or rl"):
         head(make_build(5).write(home), "train")

@@ -108,7 +108,7 @@ def test_rl_from_the_base(loop):
         ("iterations = 3", "iterations"),
         (
             "[[rl]]\nrollout_batch_size = 100",
-            "iterations.0.rl.1: rollout_batch_size = 100 is no multiple of global_batch_size = 128: .* change one",
+            "iterations.0.rl.1: rollout_batch_size = 100 is not a multiple of global_batch_size = 128: .* change one",
         ),
     ],
 )
