@@ -119,7 +119,7 @@ class Estimate:
 
     @property
     def direction(self) -> str:
-        """ " "up" or "down" if the interval excludes zero, else "same"; "unknown" without an interval."""
+        """ "up" or "down" if the interval excludes zero, else "same"; "unknown" without an interval."""
         if self.low is None or self.high is None:
             return "unknown"
         return "up" if self.low > 0 else "down" if self.high < 0 else "same"

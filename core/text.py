@@ -27,7 +27,7 @@ def count_words(column: str) -> pl.Expr:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """ " "did you mean charts?" with the nearest known name, or `otherwise` if none is near."""
+    """ "did you mean charts?" with the nearest known name, or `otherwise` if none is near."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {nearest[0]}?" if nearest else otherwise
 
@@ -45,7 +45,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """ " "1:02:03", "4:05"; empty for None."""
+    """ "1:02:03", "4:05"; empty for None."""
     if seconds is None or seconds < 0.5:
         return ""
     minutes, left = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""What a build would ask and what it may cost (`ovt curate build --dry-run`), and a first look at what comes of it.
+"""A build's requests and their maximum cost (`ovt curate build --dry-run`), and a preview of its results.
 
 stage    endpoint   rows  wanted  answered  calls  prompt tokens  completion tokens   US$
 caption  captioner   200     200       120     80         24,000             12,800  0.01
@@ -26,7 +26,7 @@ from ovt.curate.versions.read import scan
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage that asks a model: how many questions it has, and what it would send (upper estimates)."""
+    """One stage that calls a model: its number of questions, and what it would send (upper estimates)."""
 
     stage: str
     endpoint: str
@@ -39,7 +39,7 @@ class StagePlan:
 
 
 def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
-    """The plan of every stage that asks a model. Questions are imported (and kept) on the way; no model is asked."""
+    """The plan of every stage that calls a model. Questions are imported (and kept) on the way; no model is called."""
     run = prepare(recipe, session)
     plans = []
     with run.store:
@@ -51,13 +51,13 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
 
 
 def report(name: str, plans: Sequence[StagePlan]) -> Report:
-    """The plans as a table, and what its numbers are."""
+    """The plans as a table, with a note on its numbers."""
     rows = [stage.as_dict() for stage in plans]
     return Report(name, rows, [plan_table(rows), "Tokens and prices are upper estimates. Nothing was asked."])
 
 
 def plan_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A line per stage; what no max_tokens bounds, and what has no price, is unknown."""
+    """One line per stage; tokens without max_tokens, and costs without a price, are unknown."""
     titles = ("rows", "wanted", "answered", "calls", "prompt tokens", "completion tokens", "US$")
     return Table([*names("stage", "endpoint"), *numbers(*titles)], [cells(row) for row in rows])
 
@@ -70,9 +70,9 @@ def cells(row: Mapping[str, Any]) -> list[Any]:
 
 
 def preview(recipe: Recipe, session: Session) -> list[dict[str, Any]]:
-    """The stories (`why.story`) of the session's questions, every prompt and reply included.
+    """The stories (`why.story`) of the session's questions, with every prompt and reply.
 
-    A build of these alone, whose version is thrown away; its replies are kept, so nothing is lost.
+    Builds only these; the version is discarded, but its replies are kept, so nothing is paid for twice.
     """
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
         home = dataclasses.replace(session.home, versions=Path(scratch))

@@ -1,4 +1,4 @@
-"""The questions of a version, of a recipe or of a source: what `ovt data lint`, `dedup` and `decontam` look at."""
+"""The questions of a version, recipe or source: the input of `ovt data lint`, `dedup` and `decontam`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ NO_CAPTIONS = pl.Schema({"question_id": pl.String, "text": pl.String})
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions, and what is known of them.
+    """Questions and their context.
 
-    table     QUESTIONS; left_out: DECISIONS on rows that the import refuses (none of a version: they are not in it)
-    captions  question_id, text: the captions that were used, of a version
+    table     QUESTIONS; left_out: DECISIONS on rows that the import refuses (none for a version)
+    captions  question_id, text: the captions used, for a version
     kind      how answers are compared (verify.kind)
-    unseen    questions of a version that are not in the table: dropped ones whose images are not at hand, as where the
-              version was pulled from the Hub
+    unseen    questions of a version that are not in the table: dropped ones whose images are missing, as after
+              pulling the version from the Hub
     """
 
     name: str
@@ -39,10 +39,10 @@ class Questions:
 
 
 def read_questions(what: str, home: Home, overrides: Iterable[str] = (), limit: int | None = None) -> Questions:
-    """The questions of a recipe (a .toml file, or the name of a shipped one), a version or a source's path.
+    """The questions of a recipe (a .toml file, or a shipped recipe's name), a version or a source's path.
 
-    overrides: `a.b=value` for the recipe, or for the source (`columns.gold=label`). A version's name comes before a
-    shipped recipe's. Raises OvtError where there is no such thing, RecipeError for overrides of a version.
+    overrides: `a.b=value` for the recipe, or for the source (`columns.gold=label`). A version takes precedence over
+    a shipped recipe. Raises OvtError if nothing matches, RecipeError for overrides of a version.
     """
     overrides = tuple(overrides)
     if Path(what).suffix == ".toml" or is_shipped(what, home):
@@ -67,7 +67,7 @@ def source_at(path: str, overrides: Iterable[str]) -> SourceSection:
 
 
 def is_shipped(what: str, home: Home) -> bool:
-    """Whether this is a shipped recipe's name, and no version's."""
+    """Whether this names a shipped recipe and not a version."""
     return not (home.versions / what.partition("@")[0]).is_dir() and what in dict(shipped_recipes())
 
 

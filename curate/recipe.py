@@ -1,9 +1,9 @@
-"""Recipes: a TOML file, read into frozen models, with every unknown key refused and every default in sight.
+"""Recipes: a TOML file parsed into frozen models; unknown keys are refused, every default is visible.
 
     recipe = load_recipe("recipes/pocket.toml", overrides=["reason.k=8"])
 
-A recipe holds names of environment variables, never a secret, so it goes into a version's manifest as it is. Other
-files of the same kind (the loop's) are read by `load_tree`, too; how a tree becomes a section: core/section.py.
+A recipe names environment variables, never secrets, so it goes into a version's manifest unchanged. Other
+files of the same kind (the loop's) are also read by `load_tree`; core/section.py turns a tree into a section.
 """
 
 import tomllib
@@ -35,7 +35,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class Recipe(Section):
-    """What a build does: questions from `sources`, through the stages, into versions of `name`."""
+    """A build's settings: questions from `sources`, through the stages, into versions of `name`."""
 
     name: Name
     sources: list[SourceSection] = Field(min_length=1)
@@ -47,23 +47,23 @@ class Recipe(Section):
     verify: VerifySection = VerifySection()
     difficulty: DifficultySection = DifficultySection()
     select: SelectSection = SelectSection()
-    filter: SerializeAsAny[FilterSection] = FilterSection()  # a wider one where it names further filters
+    filter: SerializeAsAny[FilterSection] = FilterSection()  # a wider type if it names plugin filters
     data: DataSection = DataSection()
 
     @property
     def asking(self) -> dict[str, AskingSection]:
-        """The sections of the stages that ask models, by their key, in the order of the work."""
+        """The sections of the stages that call models, by key, in order of execution."""
         there = {"caption": self.caption, "reason": self.reason, "verify.judge": self.verify.judge}
         return {key: section for key, section in there.items() if section}
 
     @property
     def plugins(self) -> dict[str, str]:
-        """Who made what is not ours in it ("PACKAGE VERSION"), by its key."""
+        """The origin of the plugins in it ("PACKAGE VERSION"), by key."""
         return {f"filter.{name}": FILTERS.origin(name) or "unknown" for name in self.filter.plugins}
 
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":
-        """Endpoints that stages name must exist; a reasoner that reads captions needs the caption stage."""
+        """Endpoints named by stages must exist; a reasoner that reads captions needs the caption stage."""
         for key, section in self.asking.items():
             if section.endpoint not in self.endpoints:
                 raise ValueError(

@@ -1,12 +1,12 @@
-"""A build as it travels, and the one loop over the stages that ask models.
+"""A build in progress, and the one loop over the stages that call models.
 
     caption       one request per question
-    reason        one per question that can be reasoned over, for k samples
-    verify.judge  one per answer that the rules leave open
+    reason        one per question that is ready for reasoning, for k samples
+    verify.judge  one per answer that the rules cannot decide
 
-`ask` sends what is not stored yet, `plan` counts it, `ovt doctor` tries the endpoints behind it, an evaluation is the
-same with the reason stage alone. What a stage asks of some questions follows from the stored replies of the stages
-before it, so that it is known for a chunk of any size as soon as those are there.
+`ask` sends what is not stored yet, `plan` counts it, `ovt doctor` tests the endpoints behind it; an evaluation is the
+same with only the reason stage. A stage's requests follow from the stored replies of the stages before it, so they are
+known for a chunk of any size as soon as those replies exist.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,16 +39,16 @@ from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input
 from ovt.verifiers import verify_many
 
-CHARS_PER_TOKEN = 4  # of a caption that is not written yet, when it is as long as it may be
+CHARS_PER_TOKEN = 4  # of a caption that does not exist yet, when it has the maximum length
 
 
 @dataclass(frozen=True)
 class Session:
-    """What a build or an evaluation works with, and within which bounds.
+    """The context and limits of a build or an evaluation.
 
-    budget    what it may spend; progress: where it writes how far it is
-    limit     questions at most
-    rebuild   the command that makes the version again, and git_commit the commit it ran in: for the version's card
+    budget    what it may spend; progress: where it reports its progress
+    limit     maximum number of questions
+    rebuild   the command that rebuilds the version, and git_commit the commit it ran in: for the version's card
     """
 
     home: Home
@@ -61,10 +61,10 @@ class Session:
 
 @dataclass(frozen=True)
 class Run:
-    """A build under way. The stages that ask need `store` open, and open the endpoints' connections themselves.
+    """A build in progress. Stages that call models need `store` open, and open the endpoints' connections themselves.
 
-    questions   QUESTIONS that are asked; left_out: what import, dedup and decontam dropped, as a chunk of its own
-    endpoints   those that the recipe's stages use, by name
+    questions   QUESTIONS to answer; left_out: what import, dedup and decontam dropped, as a chunk of its own
+    endpoints   those used by the recipe's stages, by name
     inputs      the sources as they were read; benchmarks: what decontam compared the questions with
     """
 
@@ -78,22 +78,22 @@ class Run:
     benchmarks: tuple[Input, ...] = ()
 
     def chunks(self) -> Iterator[pl.DataFrame]:
-        """The questions, as many at a time as are decided together."""
+        """The questions in chunks that are decided together."""
         return self.questions.iter_slices(CHUNK)
 
     def work(self, section: AskingSection, tally: Tally) -> Work:
-        """What it takes to fill the store with the replies to a stage's requests."""
+        """The arguments for filling the store with the replies to a stage's requests."""
         endpoint = self.endpoints[section.endpoint]
         return Work(endpoint, self.store, self.session.budget, tally, partial(image_bytes, self.session.home))
 
 
 @dataclass(frozen=True)
 class AskingStage:
-    """How the requests of a stage follow.
+    """How a stage's requests are derived.
 
-    name        as panels, plans and manifests call it
-    foreseen    replies per question that are certain to be wanted, judging by its section alone
-    requests    of a run, the stage's section and a chunk of questions: what it asks about them, by the stored replies
+    name        as in panels, plans and manifests
+    foreseen    replies per question that are certain to be requested, judging by the section alone
+    requests    from a run, the stage's section and a chunk of questions: the requests, given the stored replies
     stand_ins   the same for a plan: requests as large as any that may follow from replies that are not stored yet
     """
 
@@ -104,7 +104,7 @@ class AskingStage:
 
 
 def prepare(recipe: Recipe, session: Session) -> Run:
-    """All that comes before the first request: questions imported and screened, endpoints known, nothing sent."""
+    """Everything before the first request: imports and screens the questions, resolves the endpoints, sends nothing."""
     imported = import_questions(recipe.sources, session)
     session.progress.notes += imported.notes
     screened = screen_questions(recipe, imported.questions, session)
@@ -131,7 +131,7 @@ def prepare(recipe: Recipe, session: Session) -> Run:
 
 
 def import_questions(sources: Sequence[SourceSection], session: Session) -> Imported:
-    """The questions of all sources (and why others were left out), with progress shown."""
+    """The questions of all sources (and why others were left out), with progress."""
     tally = session.progress.begin("import")
 
     def count(rows: int) -> None:
@@ -143,7 +143,7 @@ def import_questions(sources: Sequence[SourceSection], session: Session) -> Impo
 
 
 def screen_questions(recipe: Recipe, questions: pl.DataFrame, session: Session) -> Screened:
-    """The questions that are new and in no benchmark; all of them unless the recipe says to look."""
+    """The questions that are new and in no benchmark; all of them unless the recipe enables screening."""
     if recipe.dedup or recipe.decontam:
         session.progress.begin("dedup, decontam", len(questions))
     screened = screen(questions, recipe.dedup, recipe.decontam, session.home)
@@ -152,13 +152,13 @@ def screen_questions(recipe: Recipe, questions: pl.DataFrame, session: Session) 
 
 
 def open_endpoints(recipe: Recipe) -> dict[str, Endpoint]:
-    """The endpoints that stages of the recipe use, by name; nothing is sent, no key is needed yet."""
+    """The endpoints used by the recipe's stages, by name; sends nothing and needs no key yet."""
     used = {section.endpoint for section in recipe.asking.values()}
     return {name: open_endpoint(name, recipe.endpoints[name]) for name in sorted(used)}
 
 
 async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
-    """The part that costs: gets every reply that the stages want into the store, or records its failure."""
+    """The expensive part: stores every reply that the stages need, or records its failure."""
     known = ASKING if stages is None else stages
     async with AsyncExitStack() as stack:
         for endpoint in run.endpoints.values():
@@ -178,7 +178,7 @@ def requests(run: Run, stage: AskingStage, section: AskingSection, tally: Tally)
 
 
 def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[ChatRequest]:
-    """The stage's requests, and stand-ins for those that cannot be known yet."""
+    """The stage's requests, and stand-ins for those that are not known yet."""
     for chunk in run.chunks():
         yield from stage.requests(run, section, chunk)
         yield from stage.stand_ins(run, section, chunk)
@@ -187,7 +187,7 @@ def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[Ch
 def replies(
     run: Run, stage: Literal["caption", "reason"], questions: pl.DataFrame, asked: Iterable[ChatRequest]
 ) -> pl.DataFrame:
-    """The stored replies and failures to `asked`, one request per question, as SAMPLES rows."""
+    """The stored replies and failures for `asked`, one request per question, as SAMPLES rows."""
     endpoint = run.endpoints[run.recipe.asking[stage].endpoint]
     keys = [endpoint.keys(request) for request in asked]
     wanted = [key for of_question in keys for key in of_question]
@@ -197,7 +197,7 @@ def replies(
 
 
 def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
-    """(questions that can be reasoned over, their captions, caption samples); no captions where images are seen."""
+    """(questions ready for reasoning, their captions, caption samples); no captions if the model sees images."""
     said = SAMPLES.to_frame()
     if run.recipe.caption:
         said = replies(run, "caption", chunk, to_caption(run, run.recipe.caption, chunk))
@@ -206,14 +206,14 @@ def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
 
 
 def reasoned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(questions that can be reasoned over, SAMPLES: the captions and then the chains)."""
+    """(questions ready for reasoning, SAMPLES: the captions, then the chains)."""
     questions, captions, said = captioned(run, chunk)
     chains = replies(run, "reason", questions, reason.requests(questions, captions, run.recipe.reason))
     return questions, pl.concat([said, chains])
 
 
 def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(questions that can be reasoned over, their chains that have a text)."""
+    """(questions ready for reasoning, their chains with a text)."""
     questions, said = reasoned(run, chunk)
     return questions, reason.run(questions, said.filter(pl.col("stage") == "reason"))[0]
 
@@ -228,18 +228,18 @@ def to_reason(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator
 
 
 def to_judge(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """The requests about what the rules leave open."""
+    """The requests about verdicts that the rules leave open."""
     questions, texts = answered(run, chunk)
     return judge.requests(questions, verify.judge(texts, questions, run.recipe.verify), section)
 
 
 def nothing_more(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """Captions follow from no reply: all requests are known."""
+    """Captions depend on no reply: all requests are known."""
     return iter(())
 
 
 def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """Where a caption is not written yet, one of the greatest length stands in for it."""
+    """A missing caption is represented by one of maximum length."""
     if run.recipe.caption is None:
         return iter(())
     longest = "x" * CHARS_PER_TOKEN * (run.recipe.caption.sampling.max_tokens or 1024)
@@ -249,7 +249,7 @@ def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame)
 
 
 def about_longest_answers(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """A long answer for each sample that is not there, where its gold is of a kind that the judge is asked about."""
+    """A long answer for each missing sample whose gold is of a kind that the judge is asked about."""
     k = run.recipe.reason.k
     golds = [(gold, gold, choices) for gold, choices in chunk.select("gold", "choices").iter_rows()]
     kinds = [verdict.kind for verdict in verify_many(golds, kind=run.recipe.verify.kind)]
@@ -261,7 +261,7 @@ def about_longest_answers(run: Run, section: JudgeSection, chunk: pl.DataFrame) 
     return judge.stand_ins(missing, k, section)
 
 
-# The stages that ask models, by the key of their section (`Recipe.asking` has those of a recipe, in order).
+# The stages that call models, by section key (`Recipe.asking` lists a recipe's, in order).
 ASKING: dict[str, AskingStage] = {
     "caption": AskingStage("caption", lambda section: 1, to_caption, nothing_more),
     "reason": AskingStage("reason", lambda section: section.k, to_reason, over_longest_captions),

@@ -166,7 +166,7 @@ def _cell(column: Column, value: Any) -> Any:
 
 
 def _flow(cells: list[tuple[Column, Text]], room: int) -> Iterator[Text]:
-    """ " "title value" of each cell, as many per line as fit; texts get their own lines."""
+    """ "title value" of each cell, as many per line as fit; texts get their own lines."""
     line = Text()
     for column, value in cells:
         title = shown(f"{column.title} " if column.title else "", "dim")

@@ -1,9 +1,9 @@
-"""A version as files that another trainer takes: a folder that is written beside its place and put there whole.
+"""Exports a version as files for another trainer: a folder that is written beside its target and renamed into place.
 
-OUT/.export.json                which version, format and splits this is; what else lies there is the format's own
-.OUT.trl-sft-1f0c2d3e4a5b.part  an export under way; one that was stopped resumes here (images are not written twice)
+OUT/.export.json                which version, format and splits this is; everything else there is the format's own
+.OUT.trl-sft-1f0c2d3e4a5b.part  an export in progress; a stopped one resumes here (images are not written twice)
 
-A format of your own is an `Exporter`: the splits that its files can hold, and a function that writes them.
+A custom format is an `Exporter`: the splits that its files can hold, and a function that writes them.
 
     def write(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
         lines = [f"{row.question_id}\t{row.answer}\n" for row in read_rows(version, "rl")]
@@ -15,12 +15,12 @@ A format of your own is an `Exporter`: the splits that its files can hold, and a
     [project.entry-points."ovt.exports"]      # or, in a script: ovt.exporter(name="tsv")(TSV)
     tsv = "my_package:TSV"
 
-splits   those of the exporter's to write: all that have rows, or the one asked for; never none
-folder   where to write; what is in it already is an interrupted export of the same, whose images `keep_image` finds
-place    where the folder will be in the end: what paths inside the files should begin with
+splits   the splits to write: all supported ones with rows, or the requested one; never empty
+folder   where to write; its content is an interrupted export of the same version, whose images `keep_image` reuses
+place    the folder's final location: the prefix for paths inside the files
 
-Texts and images are other people's: no text may become part of a path, and `tagged` keeps trainers from finding tags in
-it. The same version has to give the same bytes.
+Texts and images are untrusted: no text may become part of a path, and `tagged` keeps trainers from finding tags in
+it. The same version must give the same bytes.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ RECORD = ".export.json"  # hidden: a trainer that is given the folder may read e
 BATCH_ROWS = 64
 COLUMNS = ["images", "prompt", "completion", "answer", "choices", "question_id", "sample_id"]
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
-# Words that trainers replace by an image, a video or a sound wherever they stand.
+# Words that trainers replace by an image, a video or a sound anywhere in a text.
 TAGS = re.compile(r"<(image|video|audio)>")
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a format wrote: rows by split, how its trainer is given the files, and rows left out by reason."""
+    """What a format wrote: rows by split, how to pass the files to its trainer, and rows left out by reason."""
 
     rows: Mapping[str, int]
     use: str
@@ -61,16 +61,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Exporter:
-    """A format: the splits that it can hold, the one for fine-tuning first, and what writes them (see above)."""
+    """A format: the splits it supports, the fine-tuning one first, and the function that writes them (see above)."""
 
     splits: tuple[str, ...]
     write: Callable[[Version, tuple[str, ...], Path, Path], Written]
 
 
 def export(version: Version, to: str, out: Path, split: str | None, ovt_version: str) -> tuple[dict[str, Any], bool]:
-    """Writes a version for a trainer into the folder `out`; gives what .export.json says, and whether it is new.
+    """Writes a version for a trainer into the folder `out`; returns the content of .export.json, and whether it is new.
 
-    The same export again does nothing; another export there is replaced; any other folder with files in it is left
+    Repeating an export does nothing; a different export there is replaced; any other non-empty folder is left
     alone (OvtError). Every file of the version is checked against its manifest first.
     """
     exporter: Exporter = EXPORTERS.get(to)
@@ -93,7 +93,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
 
 
 def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: str | None) -> tuple[str, ...]:
-    """The splits to write: the one asked for, else all that the format can hold and that have rows."""
+    """The splits to write: the requested one, else all that the format supports and that have rows."""
     if split is not None and split not in SPLITS:
         raise RecipeError(f"{split[:40]!a} is not a split: choose sft or rl")
     if split is not None and split not in possible:
@@ -108,7 +108,7 @@ def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: s
 
 
 def read_record(out: Path) -> dict[str, Any] | None:
-    """What .export.json in a folder says; None where there is no folder, or an empty one. OvtError for any other."""
+    """The content of a folder's .export.json; None if there is no folder, or an empty one. OvtError for any other."""
     try:
         record = json.loads((out / RECORD).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -148,7 +148,7 @@ class Row:
 
 
 def read_rows(version: Version, split: str) -> Iterator[Row]:
-    """The rows of a split in their order, a few at a time in memory."""
+    """The rows of a split in order, a few at a time in memory."""
     for path in sorted((version.path / "data").glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=COLUMNS):
@@ -178,15 +178,15 @@ def untagged(text: str) -> str:
 
 
 def suffix(data: bytes) -> str:
-    """The file suffix of an image, by its bytes."""
+    """The file suffix of an image, from its bytes."""
     with Image.open(io.BytesIO(data)) as image:
         return SUFFIXES.get(image.format or "", ".img")
 
 
 def keep_image(folder: Path, data: bytes) -> str:
-    """Writes an image once below folder/images/ and gives its path there: images/1f/1f0c2d3e….png."""
+    """Writes an image once below folder/images/ and returns its path there: images/1f/1f0c2d3e….png."""
     name = hashlib.sha256(data).hexdigest()
     path = folder / "images" / name[:2] / (name + suffix(data))
     if not path.exists():
-        write_file(path, data, durable=False)  # the folder is seen on disk as a whole
+        write_file(path, data, durable=False)  # the folder is synced as a whole
     return path.relative_to(folder).as_posix()

@@ -5,21 +5,21 @@
     dataset_dir: OUT
     dataset: pocket_sft
 
-Image paths start in the folder, which LLaMA-Factory takes as media_dir unless told otherwise. Every <image> stands for
-one image; it refuses rows where their numbers differ. https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
+Image paths are relative to the folder, LLaMA-Factory's default media_dir. Every <image> stands for
+one image; it refuses rows with a mismatch. https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
 
 **ms-swift**: JSON lines with messages and image paths; rows for RL have no response, and the gold as `solution`.
 
     swift sft --dataset OUT/sft.jsonl           swift rlhf --rlhf_type grpo --dataset OUT/rl.jsonl
 
-Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO hands all other columns to the
+Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO passes other columns to the
 reward. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
 
 **OpenAI's fine-tuning** (and servers that take its files): JSON lines with the images inside, as data URLs.
 
-Limits as documented: JPEG, PNG or WebP in RGB or RGBA (other images are encoded anew as PNG), 10 MB an image, 10 images
-a row, 50,000 rows with images. Rows beyond them are left out and counted. The lines hold nothing but `messages`; which
-row a line came from is on the same line of sft.ids.jsonl. https://platform.openai.com/docs/guides/vision-fine-tuning
+Limits as documented: JPEG, PNG or WebP in RGB or RGBA (other images are re-encoded as PNG), 10 MB per image, 10 images
+per row, 50,000 rows with images. Rows beyond them are left out and counted. The lines hold only `messages`; the row
+of each line is on the same line of sft.ids.jsonl. https://platform.openai.com/docs/guides/vision-fine-tuning
 """
 
 import base64
@@ -110,7 +110,7 @@ def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place:
 
 
 def fit(data: bytes) -> tuple[str, bytes]:
-    """(media type, bytes) of an image in a format and mode that is taken."""
+    """(media type, bytes) of an image in a supported format and mode."""
     with Image.open(io.BytesIO(data)) as image:
         if image.format in TYPES and image.mode in ("RGB", "RGBA"):
             return TYPES[image.format], data
@@ -120,7 +120,7 @@ def fit(data: bytes) -> tuple[str, bytes]:
 
 
 def unfit(images: list[tuple[str, bytes]], rows: int) -> str | None:
-    """Why a row with these images, after so many others, is left out; None where it is not."""
+    """Why a row with these images, after so many others, is left out; None if it is kept."""
     if len(images) > MOST_IMAGES:
         return f"more than {MOST_IMAGES} images"
     if any(len(data) > MOST_BYTES for _, data in images):
@@ -129,7 +129,7 @@ def unfit(images: list[tuple[str, bytes]], rows: int) -> str | None:
 
 
 def messages(row: Row, images: list[tuple[str, bytes]]) -> list[dict]:
-    """The turns of a row; only the user's may hold images."""
+    """The turns of a row; only the user's may contain images."""
     urls = [f"data:{kind};base64,{base64.b64encode(data).decode()}" for kind, data in images]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [

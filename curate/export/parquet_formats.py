@@ -1,6 +1,6 @@
 """Formats that are parquet files with the images inside: TRL, EasyR1.
 
-**TRL**: a folder that `load_dataset` and `trl sft --dataset_name` read, with only the columns that are trained on.
+**TRL**: a folder that `load_dataset` and `trl sft --dataset_name` read, with only the trained columns.
 
     sft  images, prompt, completion, question_id, sample_id      SFTTrainer, loss on the completion
     rl   images, prompt, answer, choices, question_id            GRPOTrainer; answer and choices go to the reward
@@ -11,7 +11,7 @@ https://huggingface.co/docs/trl/dataset_formats
 
     data.train_files=OUT/rl.parquet data.prompt_key=problem data.answer_key=answer data.image_key=images
 
-`problem` has an <image> for each image, and the version's own instruction: leave `data.format_prompt` empty.
+`problem` has an <image> per image, and the version's own instruction: leave `data.format_prompt` empty.
 https://github.com/hiyouga/EasyR1/blob/main/verl/utils/dataset.py
 """
 
@@ -36,7 +36,7 @@ KEPT = {
 def write_trl(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
     """SPLIT.parquet for each split, and a README.md that makes each a config with the split "train".
 
-    It names the version, or `datasets` would give what it cached of another export into a folder of this name.
+    It names the version; otherwise `datasets` would return its cached copy of another export in a folder of this name.
     """
     rows = {split: copy_columns(version, split, KEPT[split], folder / f"{split}.parquet") for split in splits}
     configs = "".join(
@@ -49,7 +49,7 @@ def write_trl(version: Version, splits: tuple[str, ...], folder: Path, place: Pa
 
 
 def copy_columns(version: Version, split: str, columns: tuple[str, ...], path: Path) -> int:
-    """Some columns of a split's data as they are, in one file; gives the rows."""
+    """Some columns of a split's data unchanged, in one file; returns the rows."""
     note = json.dumps({"info": {"features": {name: feature(COLUMNS[name]) for name in columns}}})
     schema = pa.schema({name: COLUMNS[name] for name in columns}, metadata={"huggingface": note})
     rows = 0

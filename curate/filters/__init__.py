@@ -1,1 +1,1 @@
-"""The filters of the filter stage, one per file: each keeps a response, edits it, or drops it with a reason."""
+"""The built-in filters, one per file: each keeps a response, edits it, or drops it with a reason."""

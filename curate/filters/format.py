@@ -3,8 +3,8 @@
     text      The bar …</think>So it is \\boxed{12}.
     response  <think>\\nThe bar …\\n</think>\\n\\nSo it is \\boxed{12}.\\n<answer>12</answer>
 
-In every mode a response is cut into head + thinking + tail, so that later filters edit the thinking and nothing else:
-the solution and the answer that were verified stay as they are, character for character.
+In every mode a response is cut into head + thinking + tail, so that later filters only edit the thinking:
+the verified solution and answer stay unchanged, character for character.
 """
 
 import re
@@ -21,20 +21,20 @@ ANSWER = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
 
 
 class FormatSection(Section):
-    """What to do about the format of a correct response.
+    """How to handle the format of a correct response.
 
-    rewrite: put its thinking, solution and answer into the format, whatever tags it came with; without a thinking or an
-    answer it is dropped (no_think, no_answer). require: drop it where a tag is missing (no_think, no_answer_tag).
-    off: leave it as it is.
+    rewrite: put its thinking, solution and answer into the format, whatever tags it had; without thinking or an
+    answer it is dropped (no_think, no_answer). require: drop it if a tag is missing (no_think, no_answer_tag).
+    off: leave it unchanged.
     """
 
     mode: Literal["rewrite", "require", "off"] = "rewrite"
 
 
 class Cut(NamedTuple):
-    """A response in three parts that make it up; all null where it has not exactly one thinking, and none is edited.
+    """The three parts of a response; all null if it does not have exactly one thinking (then nothing is edited).
 
-    drop: a reason, or null. format_edit: what was done to it, or null.
+    drop: a reason, or null. format_edit: a description of the edit, or null.
     """
 
     head: str | None = None
@@ -57,7 +57,7 @@ def apply(frame: pl.LazyFrame, section: FormatSection) -> pl.LazyFrame:
 
 
 def rewrite(text: str) -> Cut:
-    """The response in the paper's format, its parts as the verifier reads them."""
+    """The response in the paper's format, from its parts as the verifier reads them."""
     parts = split_response(text)
     if not parts.thinking:
         return Cut(drop="no_think")
@@ -74,7 +74,7 @@ def rewrite(text: str) -> Cut:
 
 
 def leave(text: str) -> Cut:
-    """The response as it stands, cut around its one thinking; the opening tag may have been the chat template's."""
+    """The response unchanged, cut around its single thinking; the opening tag may be part of the chat template."""
     tags = list(THINK.finditer(text))
     closing = [bool(tag[1]) for tag in tags]
     if closing not in ([True], [False, True]):
@@ -87,7 +87,7 @@ def leave(text: str) -> Cut:
 
 
 def require(text: str) -> Cut:
-    """As `leave`; dropped where it has not one thinking in tags, with an answer in tags after it."""
+    """Like `leave`, but drops it unless it has exactly one tagged thinking followed by a tagged answer."""
     parts = leave(text)
     if not (parts.head or "").strip():
         return Cut(drop="no_think")

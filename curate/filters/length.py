@@ -1,4 +1,4 @@
-"""Length: of the whole response after its edits, in words or in a tokenizer's tokens.
+"""Length: of the whole response after edits, in words or in a tokenizer's tokens.
 
 response_words  drop      why
 612             too_long  612 words, more than 500
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LengthSection(Section):
-    """Bounds on the whole response; without any the filter is off. The paper tried max_words = 500.
+    """Bounds on the whole response; without bounds the filter is off. The paper tried max_words = 500.
 
     Words are runs without white space. Tokens are those of `tokenizer`: a folder with a tokenizer.json, such a file, or
     a Hub id; special tokens and images are not counted.
@@ -42,7 +42,7 @@ class LengthSection(Section):
 
 
 def apply(frame: pl.LazyFrame, section: LengthSection) -> pl.LazyFrame:
-    """Looks at `response` and `response_words`; adds drop and why."""
+    """Reads `response` and `response_words`; adds drop and why."""
     counted = frame.with_columns(tokens=count_tokens(section))
     bounds = [
         ("too_short", "words, fewer than", "response_words", section.min_words, pl.Expr.lt),
@@ -59,7 +59,7 @@ def apply(frame: pl.LazyFrame, section: LengthSection) -> pl.LazyFrame:
 
 
 def count_tokens(section: LengthSection) -> pl.Expr:
-    """Tokens of `response`; null where no bound asks for them."""
+    """Tokens of `response`; null unless a bound needs them."""
     if section.max_tokens is None or section.tokenizer is None:
         return pl.lit(None, pl.Int32)
     tokenizer = load_tokenizer(section.tokenizer)

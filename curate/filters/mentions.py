@@ -1,4 +1,4 @@
-"""Mentions: a chain that speaks of "the caption" makes no sense to a model that sees the image.
+"""Mentions: a chain that refers to "the caption" makes no sense to a model that sees the image.
 
 response                                              drop               why
 <think>\\nAccording to the caption the bar is red …   mentions_caption   says "the caption"
@@ -25,9 +25,9 @@ PHRASES = (
 
 
 class MentionsSection(Section):
-    """What to do about a response that holds one of `phrases` (in any letter case, as part of longer words too).
+    """How to handle a response that contains one of `phrases` (case-insensitive, also inside longer words).
 
-    mark: keep it, with a true `mentions` column. drop: drop it (mentions_caption). off: do not look.
+    mark: keep it, with `mentions` set to true. drop: drop it (mentions_caption). off: do not check.
     """
 
     mode: Literal["mark", "drop", "off"] = "mark"
@@ -35,7 +35,7 @@ class MentionsSection(Section):
 
 
 def apply(frame: pl.LazyFrame, section: MentionsSection) -> pl.LazyFrame:
-    """Looks at `response`; adds drop, why, mentions (null when off) and mentions_edit, a note for the kept ones."""
+    """Reads `response`; adds drop, why, mentions (null when off) and mentions_edit, a note for kept responses."""
     nothing = pl.lit(None, pl.String)
     if section.mode == "off":
         return frame.with_columns(drop=nothing, why=nothing, mentions=pl.lit(None, pl.Boolean), mentions_edit=nothing)

@@ -2,7 +2,7 @@
 
     thinking  The bar reaches 12. Wait, let me look again. It is 12.   ->   The bar reaches 12.
 
-A cue counts at the start of a sentence only: at the start of the thinking or of a line, or after the end of a sentence.
+A cue only counts at the start of a sentence: at the start of the thinking or of a line, or after a sentence end.
 """
 
 import re
@@ -33,11 +33,11 @@ LEAD = r"[\s>*_#\"'“‘«(•–—-]*"  # white space, and what may open a li
 
 
 class ReflectionSection(Section):
-    """What to do about reflection cues at the start of a sentence inside the thinking.
+    """How to handle reflection cues at the start of a sentence inside the thinking.
 
-    truncate: cut the thinking before the first (the paper's choice); empty_thinking where nothing stands before it.
-    drop: drop a response with more than `max_count` of them (too_reflective). off: leave it.
-    cues: words as they stand at the start of a sentence; capitals count.
+    truncate: cut the thinking before the first (the paper's choice); empty_thinking if nothing remains.
+    drop: drop a response with more than `max_count` of them (too_reflective). off: leave it unchanged.
+    cues: words at the start of a sentence; case-sensitive.
     """
 
     mode: Literal["truncate", "drop", "off"] = "truncate"
@@ -58,12 +58,12 @@ def any_of(cues: tuple[str, ...]) -> str:
 
 
 def at_sentence_start(cues: tuple[str, ...]) -> str:
-    """A regular expression for a cue with what comes before it: the end of a sentence, a line break or nothing."""
+    """A regular expression for a cue with its context: the end of a sentence, a line break or nothing."""
     return rf"(?:{END}\s|\n|\A){LEAD}{any_of(cues)}"
 
 
 def apply(frame: pl.LazyFrame, section: ReflectionSection) -> pl.LazyFrame:
-    """Edits `thinking`, and adds drop, why and reflection_edit. A text without parts (null thinking) stays as it is."""
+    """Edits `thinking`; adds drop, why and reflection_edit. A text without parts (null thinking) is unchanged."""
     if section.mode == "truncate":
         return truncate(frame, section.cues)
     nothing = pl.lit(None, pl.String)

@@ -1,10 +1,10 @@
-"""Repetition: a response that goes round in circles.
+"""Repetition: a response that goes in circles.
 
     response                                     drop        why
     <think>\\nThe bar is red. The bar is red. …  repetitive  one sentence 31 times
 
 The response is cut into sentences (at . ! ? and line breaks; runs under 12 characters do not count). A sentence of more
-than 400 characters is searched for words that go round inside it.
+than 400 characters is searched for repeated words inside it.
 """
 
 from typing import Literal
@@ -15,14 +15,14 @@ from pydantic import Field
 from ovt.core.section import Section
 
 SENTENCE_END = r"[.!?\n…。！？]+"
-SHORTEST = 12  # characters; "So x = 2" may well come back
+SHORTEST = 12  # characters; "So x = 2" may legitimately recur
 LONG = 400  # characters
-RUN = 8  # words that must come back together
+RUN = 8  # words that must recur together
 
 
 class RepetitionSection(Section):
     """drop: drop a response (repetitive) that says one sentence more than `max_repeats` times, or in which more than
-    `max_share` (0 to 1) of the characters only say again what was said before. off: do not look.
+    `max_share` (0 to 1) of the characters repeat earlier text. off: do not check.
     """
 
     mode: Literal["drop", "off"] = "drop"
@@ -31,7 +31,7 @@ class RepetitionSection(Section):
 
 
 def apply(frame: pl.LazyFrame, section: RepetitionSection) -> pl.LazyFrame:
-    """Looks at `response`, by `row`; adds drop and why."""
+    """Reads `response`, by `row`; adds drop and why."""
     if section.mode == "off":
         return frame.with_columns(drop=pl.lit(None, pl.String), why=pl.lit(None, pl.String))
     often = pl.col("most") > section.max_repeats
@@ -50,7 +50,7 @@ def apply(frame: pl.LazyFrame, section: RepetitionSection) -> pl.LazyFrame:
 
 
 def measure(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """By `row`: most (how often its commonest sentence is said) and share (of its characters, said before)."""
+    """By `row`: most (how often its commonest sentence occurs) and share (of characters that repeat earlier text)."""
     sentence = pl.col("sentence")
     long = pl.when(pl.col("chars") > LONG).then(sentence)
     sentences = (
@@ -70,7 +70,7 @@ def measure(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def share_said_before(sentence: str) -> float:
-    """The share of a sentence's words in runs of RUN words that stood in it before (0 to 1)."""
+    """The share of a sentence's words in runs of RUN words that occurred in it before (0 to 1)."""
     words = sentence.split()
     runs: set[tuple[str, ...]] = set()
     before: set[int] = set()  # places of words

@@ -1,8 +1,8 @@
-"""What is checked before anything leaves this machine: the sources' licenses let a data set be shared, and no secret
-(a token, a key) is in the text of the files.
+"""Checks before anything leaves this machine: the sources' licenses allow sharing, and the files' text
+contains no secret (a token, a key).
 
-Parquet files are searched text column by text column, all others that are text line by line. A finding says where it is
-and of which kind; it never shows the secret, only a mark by which the user can say that it is none.
+Parquet files are searched by text column, all other text files by line. A finding gives the location and
+the kind; it never shows the secret, only a mark with which the user can declare it harmless.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from ovt.core.text import plain
 from ovt.curate.versions.card import hub_license
 from ovt.curate.versions.manifest import Input
 
-# No derived works (Creative Commons ND: questions with reasoning added are one), or no sharing at all.
+# No derivatives (Creative Commons ND: questions with added reasoning are one), or no sharing at all.
 FORBIDS = re.compile(
     r"(?:^|[-_\s])nd(?:[-_\s.\d]|$)|no[n-]?\W?deriv|(?:no|not|non|never|without)\W{0,3}(?:be\s+)?(?:re)?distribut"
     r"|all\W+rights\W+reserved|proprietary|confidential|internal\W+use",
     re.IGNORECASE,
 )
 
-# Kind -> how such secrets begin, and what they look like as a whole.
+# Kind -> prefixes of such secrets, and their full pattern.
 PATTERNS = {
     "a Hugging Face token": (("hf_",), r"\bhf_[A-Za-z]{30,}"),
     "an OpenAI or Anthropic key": (("sk-",), r"\bsk-[A-Za-z0-9_-]{20,}"),
@@ -41,15 +41,15 @@ PATTERNS = {
     "a private key": (("-----BEGIN ",), r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY"),
 }
 ENVIRONMENT = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)$")
-SHORTEST_VALUE = 12  # of an environment variable: shorter values are words that may stand anywhere
+SHORTEST_VALUE = 12  # of an environment variable: shorter values may be ordinary words
 BATCH_ROWS = 4096
 FIRST_BYTES = 8192  # text has no zero byte among these; images and weights do
 
 
 def check_licenses(inputs: Iterable[Input], may_share: Set[str]) -> None:
-    """Raises OvtError for the first source that may not be shared, or of which nobody knows whether it may.
+    """Raises OvtError for the first source that may not be shared, or whose license is unclear.
 
-    `may_share` names the sources that the user has a right to share although their license does not say so.
+    `may_share` names sources that the user may share although their license does not say so.
     """
     for source in inputs:
         given = source.license or ""
@@ -83,7 +83,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: `starts` (a pattern for polars) is a quick first look, `kinds` the whole patterns."""
+    """What to search for: `starts` (a pattern for polars) is a fast prefilter, `kinds` the full patterns."""
 
     starts: str
     kinds: Mapping[str, re.Pattern[str]]
@@ -96,7 +96,7 @@ class Search:
 
 
 def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str], allowed: Collection[str] = ()) -> None:
-    """Raises OvtError naming the secrets found, but for those whose marks are allowed."""
+    """Raises OvtError naming the secrets found, except those with allowed marks."""
     search = make_search(environ)
     found = [one for path in sorted(files) for one in scan(path, files[path], search) if one.mark not in allowed]
     if found:
@@ -109,7 +109,7 @@ def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str],
 
 
 def make_search(environ: Mapping[str, str]) -> Search:
-    """The patterns, and the very values of those environment variables that look like secrets by their names."""
+    """The patterns, plus the values of environment variables whose names look like secrets."""
     values = {f"the value of ${name}": value for name, value in environ.items() if ENVIRONMENT.search(name)}
     values = {kind: value for kind, value in values.items() if len(value) >= SHORTEST_VALUE}
     kinds = {kind: re.compile(re.escape(value)) for kind, value in values.items()}
@@ -119,7 +119,7 @@ def make_search(environ: Mapping[str, str]) -> Search:
 
 
 def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:
-    """The secrets in one file; images and weights are not text and are passed over."""
+    """The secrets in one file; images and weights are skipped, as they are not text."""
     if path.lower().endswith(".parquet"):
         yield from _scan_table(path, content, search)
         return
@@ -129,7 +129,7 @@ def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:
 
 
 def _text_lines(content: Path | bytes) -> Iterator[str]:
-    """The lines of a text, whatever its name; none of anything else."""
+    """The lines of a text file, whatever its name; nothing for other files."""
     with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
         if b"\0" not in file.read(FIRST_BYTES):
             file.seek(0)
@@ -149,7 +149,7 @@ def _scan_table(path: str, content: Path | bytes, search: Search) -> Iterator[Se
 
 
 def _suspects(frame: pl.DataFrame, starts: str) -> Iterator[tuple[int, str, str]]:
-    """(row from 0, column, text) of the texts in which something begins as secrets do."""
+    """(row from 0, column, text) of the texts that match a secret's prefix."""
     numbered = frame.lazy().with_row_index("row")
     texts = [part for name, kind in frame.schema.items() for part in flatten(numbered, name, pl.col(name), kind)]
     if texts:
@@ -159,7 +159,7 @@ def _suspects(frame: pl.DataFrame, starts: str) -> Iterator[tuple[int, str, str]
 def flatten(
     frame: pl.LazyFrame, name: str, value: pl.Expr, kind: pl.DataType | DataTypeClass
 ) -> Iterator[pl.LazyFrame]:
-    """Columns row, column and text for each text in a column, whatever lists and records it lies in."""
+    """Columns row, column and text for each text in a column, however nested."""
     if isinstance(kind, pl.List):
         longer = frame.select("row", value.alias("item")).explode("item")
         yield from flatten(longer, name, pl.col("item"), kind.inner)

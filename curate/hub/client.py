@@ -1,4 +1,4 @@
-"""Talking to the Hugging Face Hub: who asks, where to, and each way that it fails as one line."""
+"""The Hugging Face Hub client: credentials, address, and every failure as a one-line error."""
 
 import re
 from collections.abc import Generator
@@ -30,12 +30,12 @@ REFUSALS = {
 
 
 def hub() -> HfApi:
-    """The Hub at $HF_ENDPOINT (default: huggingface.co), asked with $HF_TOKEN or the token of `hf auth login`."""
+    """The Hub at $HF_ENDPOINT (default: huggingface.co), with $HF_TOKEN or the token of `hf auth login`."""
     return HfApi(library_name="ovt")
 
 
 def need_token(api: HfApi) -> None:
-    """Raises OvtError where there is no token to write with."""
+    """Raises OvtError without a token that can write."""
     if not (api.token or get_token()):
         raise OvtError(
             "no token for the Hub: set HF_TOKEN to one with write access (https://huggingface.co/settings/tokens)"
@@ -51,7 +51,7 @@ def split_address(address: str) -> tuple[str, str | None]:
 
 
 def check_tag(tag: str) -> str:
-    """A tag that git, the Hub and a URL take; a commit's hash is one, too."""
+    """A tag that git, the Hub and URLs accept; a commit hash is one too."""
     if not re.fullmatch(_PART, tag) or ".." in tag or tag.endswith(".lock"):
         raise RecipeError(f"{tag[:120]!a} cannot be a tag: use letters, digits, '.', '_' and '-', such as v3")
     return tag
@@ -59,10 +59,10 @@ def check_tag(tag: str) -> str:
 
 @contextmanager
 def hub_errors(repo: str) -> Generator[None]:
-    """What the Hub or the way to it refuses, as an OvtError of one line that names the repository."""
+    """Turns a failure of the Hub or the connection into a one-line OvtError that names the repository."""
     try:
         yield
-    except RuntimeError as error:  # what huggingface_hub raises where the upload of one file failed
+    except RuntimeError as error:  # what huggingface_hub raises if the upload of one file failed
         cause = error.__cause__
         if not isinstance(cause, HTTPError | OSError):
             raise
@@ -94,6 +94,6 @@ def _why(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text from elsewhere, fit for one line of a message."""
+    """External text, made safe for one line of a message."""
     line = " ".join(plain(text).split())
     return line if len(line) <= 200 else line[:200] + "…"

@@ -1,7 +1,7 @@
-"""A version from the Hub into the home: fetched at one commit, each file checked by the manifest, then put in place.
+"""Pulls a version from the Hub: downloads one commit, checks each file against the manifest, then moves it into place.
 
-versions/.pulls/.you--pocket@1f0c2d3e4a5b.pull.part/  what is fetched so far; an interrupted pull resumes here
-versions/pocket/v3/                                   the version: vN of the tag where that is free, else the next one
+versions/.pulls/.you--pocket@1f0c2d3e4a5b.pull.part/  the files so far; an interrupted pull resumes here
+versions/pocket/v3/                                   the version: vN of the tag if free, else the next number
 """
 
 import re
@@ -18,13 +18,13 @@ from ovt.curate.versions.manifest import MANIFEST, FileEntry, Manifest, content_
 from ovt.curate.versions.read import NAME, Version, find_content
 from ovt.curate.versions.write import seal, take_place
 
-# All that a version may hold. The manifest comes from elsewhere: no path in it may lead out of the folder.
+# Every path a version may have. The manifest is untrusted: no path in it may lead out of the folder.
 PATH = re.compile(r"(?:README\.md|(?:data|ledger|figures)/[A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """A version that is now in the home; `is_new` is false where its content was there before."""
+    """A version that is now in the home; `is_new` is false if its content was already there."""
 
     version: Version
     commit: str
@@ -33,7 +33,7 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit of a repository on the Hub, and the folder that its files come into."""
+    """A commit of a repository on the Hub, and the folder it is downloaded into."""
 
     api: HfApi
     repo: str
@@ -41,14 +41,14 @@ class Commit:
     folder: Path
 
     def download(self, path: str) -> None:
-        """Fetches one file into the folder; the part of it that came before a break is not fetched again."""
+        """Downloads one file into the folder; a partial download resumes."""
         self.api.hf_hub_download(self.repo, path, repo_type="dataset", revision=self.sha, local_dir=self.folder)
 
 
 def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
-    """Fetches the version at a tag (or branch, or commit; default: main). Run again, it resumes where it stopped.
+    """Fetches the version at a tag (or branch, or commit; default: main). Resumes an interrupted pull.
 
-    Raises OvtError naming the file whose content is not what the manifest says; nothing is put in place then.
+    Raises OvtError naming a file whose content does not match the manifest; nothing is moved into place then.
     """
     with disk_errors(home.versions), hub_errors(repo):
         commit = api.repo_info(repo, repo_type="dataset", revision=tag).sha or ""
@@ -67,12 +67,12 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi) -> Pulled:
 
 
 def pull_address(address: str, home: Home) -> Version:
-    """The version at "you/pocket@v3", brought into the home; one that is there already is not fetched again."""
+    """The version at "you/pocket@v3", in the home; one that is already there is not downloaded again."""
     return pull(*split_address(address), home, hub()).version
 
 
 def fetch_manifest(source: Commit) -> Manifest:
-    """The revision's manifest, which must be one of a version and name only files that a version has."""
+    """The revision's manifest, which must be a version's and list only files that a version can have."""
     source.download(MANIFEST)
     manifest = read_manifest(source.folder)
     odd = [path for path in manifest.files if not PATH.fullmatch(path)]
@@ -86,7 +86,7 @@ def fetch_manifest(source: Commit) -> Manifest:
 
 
 def fetch(source: Commit, path: str, entry: FileEntry) -> None:
-    """Downloads a file unless it is there, and checks it against its entry; a wrong one is not kept."""
+    """Downloads a file unless it is there, and checks it against its entry; a mismatch is not kept."""
     place = source.folder / path
     if place.is_file() and hash_file(place) == entry:
         return
@@ -102,7 +102,7 @@ def fetch(source: Commit, path: str, entry: FileEntry) -> None:
 
 
 def bring_home(home: Home, folder: Path, manifest: Manifest, tag: str | None) -> tuple[Version, bool]:
-    """Seals the fetched files and moves them to the version's own folder, in one rename."""
+    """Syncs the fetched files and renames them into the version's own folder."""
     made = folder / "version"
     for path in (*manifest.files, MANIFEST):
         (made / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
-"""A version as one tagged revision of a Hub repository: sent once, never over another revision of that tag.
+"""A version as one tagged revision of a Hub repository: sent once, never overwriting a tag's content.
 
 tag is there, same content   nothing to do
 tag is there, other content  refused
-main has this content        only the tag is set (the push before was cut off, or its pull request was merged)
-else                         one commit of what differs, checked file by file, then the tag
+main has this content        only the tag is set (an earlier push was interrupted, or its pull request was merged)
+else                         one commit of the differences, checked file by file, then the tag
 
-Data, ledger, card and manifest are sent as they lie in the version's folder. Only the card differs from the one there:
-it says how to load this revision from the Hub, and shows figures. The manifest says so: it has the hashes of all files
+Data, ledger, card and manifest are sent as they are in the version's folder. Only the card differs:
+it says how to load this revision from the Hub, and shows figures. The manifest has the hashes of all files
 of the revision, and `pull` checks them. Trained models are pushed by the same rules (train/push.py).
 """
 
@@ -30,7 +30,7 @@ from ovt.curate.versions.read import Version, verify_files
 Content = Path | bytes
 Outcome = Literal["pushed", "tagged", "there", "proposed"]
 
-# Title -> (path in the repository, the image's bytes).
+# Title -> (path in the repository, image bytes).
 Figures = Mapping[str, tuple[str, bytes]]
 
 OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*")
@@ -38,12 +38,12 @@ OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*")
 
 @dataclass(frozen=True)
 class Revision:
-    """What a revision shall hold.
+    """The intended content of a revision.
 
     files       path in the repository -> a file, or its bytes
-    is_content  which of the paths make the revision what it is; the others (card, plots) only speak of it
-    owned       patterns of paths that older revisions may have left and this one takes away
-    marker      the path that says that ovt writes to this repository
+    is_content  which paths define the revision; the others (card, plots) only describe it
+    owned       patterns of paths that older revisions may have left and this one removes
+    marker      the path that shows that ovt writes to this repository
     """
 
     repo: str
@@ -63,7 +63,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a push: outcome "pushed", "tagged" (all was there but the tag), "there" or "proposed"."""
+    """The result of a push: outcome "pushed", "tagged" (only the tag was missing), "there" or "proposed"."""
 
     outcome: Outcome
     repo: str
@@ -84,11 +84,11 @@ def prepare(
     may_share: Set[str] = frozenset(),
     not_secret: Collection[str] = (),
 ) -> Revision:
-    """What a push of the version would send, with nothing sent yet. The default tag is the version's "vN".
+    """What a push of the version would send; sends nothing. The default tag is the version's "vN".
 
     draw: the figures that go onto the card (`figures.draw`).
-    Raises OvtError where the folder is not as it was written, where a license forbids sharing, or where the files hold
-    a secret (`environ`: the process's, whose keys must not be there either).
+    Raises OvtError if the folder was changed, a license forbids sharing, or the files contain
+    a secret (`environ`: the environment, whose keys must not be in the files either).
     """
     tag = check_tag(tag or default_tag(version))
     verify_files(version)
@@ -108,7 +108,7 @@ def prepare(
 
 
 def default_tag(version: Version) -> str:
-    """ "v3" for name@v3; a folder has no number, so RecipeError asks for one."""
+    """ "v3" for name@v3; a folder has no number, so RecipeError asks for a tag."""
     if version.ordinal is None:
         raise RecipeError(f"{version.path} is a folder and has no version number: give --tag, such as v1")
     return f"v{version.ordinal}"
@@ -134,7 +134,7 @@ def published(repo: str, tag: str, figures: Figures) -> Published:
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs between a revision and main, a commit (None: the repository is empty): paths to send and remove."""
+    """The difference between a revision and main, a commit (None: empty repository): paths to send and remove."""
 
     main: str | None
     sent: tuple[str, ...]
@@ -142,9 +142,9 @@ class Changes:
 
 
 def publish(revision: Revision, api: HfApi, *, private: bool = False, create_pr: bool = False) -> Pushed:
-    """Sends a revision and tags it, or opens a pull request with it (which has no tag: tags are for what is merged).
+    """Sends a revision and tags it, or opens a pull request with it (untagged: only merged content gets a tag).
 
-    An interrupted push resumes when run again: files that arrived are not sent twice. Raises OvtError, one line.
+    Resumes an interrupted push: files that arrived are not sent twice. Raises a one-line OvtError.
     """
     need_token(api)
     with hub_errors(revision.repo):
@@ -169,7 +169,7 @@ def publish(revision: Revision, api: HfApi, *, private: bool = False, create_pr:
 
 
 def compare(revision: Revision, there: Mapping[str, RepoFile], main: str | None) -> Changes:
-    """What has to be sent and removed for `main`, with these files, to hold the revision."""
+    """The paths to send and remove so that `main`, with these files, matches the revision."""
     sent = tuple(path for path in sorted(revision.files) if not is_same(revision.files[path], there.get(path)))
     left = [path for path in there if path not in revision.files]
     removed = tuple(path for path in left if any(fnmatchcase(path, pattern) for pattern in revision.owned))
@@ -177,7 +177,7 @@ def compare(revision: Revision, there: Mapping[str, RepoFile], main: str | None)
 
 
 def send(revision: Revision, api: HfApi, changes: Changes, create_pr: bool) -> Pushed:
-    """Commits what differs from main, makes sure that it arrived whole, and tags it."""
+    """Commits the differences from main, verifies that everything arrived, and tags the commit."""
     added = [CommitOperationAdd(path, _payload(revision.files[path])) for path in changes.sent]
     gone = [CommitOperationDelete(path, is_folder=False) for path in changes.removed]
     try:
@@ -189,7 +189,7 @@ def send(revision: Revision, api: HfApi, changes: Changes, create_pr: bool) -> P
             create_pr=create_pr,
             parent_commit=changes.main,
         )
-    except ValueError as error:  # metadata or a file that the Hub does not take (a bad request is a ValueError, too)
+    except ValueError as error:  # metadata or a file that the Hub rejects (a bad request is a ValueError too)
         raise OvtError(f"{revision.repo}: the Hub refused the commit: {one_line(str(error))}") from error
     if missing := differing(revision, api, commit.oid):
         raise OvtError(
@@ -205,7 +205,7 @@ def send(revision: Revision, api: HfApi, changes: Changes, create_pr: bool) -> P
 
 
 def make_repo(revision: Revision, api: HfApi, private: bool) -> None:
-    """Makes the repository unless it is there; one that is there must not be more public than was asked for."""
+    """Creates the repository if missing; an existing one must not be more public than requested."""
     api.create_repo(revision.repo, repo_type=revision.kind, private=private or None, exist_ok=True)
     if private and not api.repo_info(revision.repo, repo_type=revision.kind).private:
         raise OvtError(
@@ -214,7 +214,7 @@ def make_repo(revision: Revision, api: HfApi, private: bool) -> None:
 
 
 def check_ours(revision: Revision, there: Mapping[str, RepoFile]) -> None:
-    """Raises OvtError where the repository holds files, and none of them says that ovt put them there."""
+    """Raises OvtError if the repository has files and the marker is missing."""
     others = sorted(set(there) - {".gitattributes", "README.md", "LICENSE"})
     if others and revision.marker not in there:
         raise OvtError(
@@ -223,7 +223,7 @@ def check_ours(revision: Revision, there: Mapping[str, RepoFile]) -> None:
 
 
 def differing(revision: Revision, api: HfApi, commit: str) -> list[str]:
-    """The paths whose content at a commit is not that of the revision."""
+    """The paths whose content at a commit differs from the revision."""
     there = tree(revision, api, commit)
     paths = {path for path in (*there, *revision.files) if revision.is_content(path)}
     return sorted(path for path in paths if not is_same(revision.files.get(path), there.get(path)))
@@ -236,7 +236,7 @@ def tree(revision: Revision, api: HfApi, commit: str) -> dict[str, RepoFile]:
 
 
 def is_same(content: Content | None, there: RepoFile | None) -> bool:
-    """Whether the Hub has just these bytes: it tells the sha256 of large files, and git's own hash of small ones."""
+    """Whether the Hub has exactly these bytes: it reports the sha256 of large files, and the git hash of small ones."""
     if content is None or there is None or size(content) != there.size:
         return False
     if there.lfs is not None:
@@ -249,7 +249,7 @@ def size(content: Content) -> int:
 
 
 def digest(content: Content, hasher: "hashlib._Hash") -> str:
-    """The hash, hex, of bytes or of a file, which is read piece by piece."""
+    """The hash, in hex, of bytes or of a file, which is read in pieces."""
     if isinstance(content, bytes):
         hasher.update(content)
         return hasher.hexdigest()
@@ -260,7 +260,7 @@ def digest(content: Content, hasher: "hashlib._Hash") -> str:
 
 
 def report(revision: Revision, api: HfApi, outcome: Outcome, commit: str) -> Pushed:
-    """What became of the push, with the page that shows the tag."""
+    """The result of the push, with the URL of the tag's page."""
     place = f"{api.endpoint}/{'datasets/' if revision.kind == 'dataset' else ''}{revision.repo}/tree/{revision.tag}"
     return Pushed(outcome, revision.repo, revision.tag, place, commit)
 

@@ -1,8 +1,8 @@
-"""What `ovt data` tells of versions, as plain data; `commands/views` prints it.
+"""The reports of `ovt data`, as plain data; `commands/views` prints them.
 
 show.py, why.py      a version, its first rows; the story of one question or sample
 funnel.py            where questions and samples ended
-lint.py              what is wrong with questions; questions.py reads those of a version, a recipe or a source
+lint.py              faults in questions; questions.py reads those of a version, a recipe or a source
 diff/                two versions against each other
 what_if.py           a version decided again under other settings; chunks.py reads and compares it chunk by chunk
 figures.py           the figures of versions as rows of a table; plots.py: as plots and as a page

@@ -1,7 +1,7 @@
-"""A version read chunk by chunk, as its build wrote it, and how each chunk changes when it is decided again.
+"""A version read chunk by chunk, as its build wrote it, and how each chunk changes under new decisions.
 
-So a million samples need the memory of a few chunks. Which rows come, go and change, and why, is found by the functions
-of `ovt data diff`:
+So a million samples need the memory of a few chunks. Which rows are added, removed and changed, and why, is computed
+by the functions of `ovt data diff`:
 
 status   is_sample  stage   reason
 removed  false      filter  too_long
@@ -44,9 +44,9 @@ class Chunk:
 
 
 def read_chunks(version: Version) -> Iterator[Chunk]:
-    """The chunks in the order of the questions; what was left out before anybody was asked (`unasked`) is in none.
+    """The chunks in question order; they exclude what was dropped before any request (`unasked`).
 
-    A version whose tables have another order, such as one that was cut into other chunks, comes as one chunk.
+    A version whose tables have another order, such as one built with other chunks, comes as one chunk.
     """
     dropped = unasked(version).select("question_id").lazy()
     named = scan(version, "questions").select("question_id")
@@ -69,7 +69,7 @@ def read_chunks(version: Version) -> Iterator[Chunk]:
 
 
 def unasked(version: Version) -> pl.DataFrame:
-    """The decisions on what was left out before any model was asked, at import or by dedup and decontam."""
+    """The decisions on rows dropped before any request, at import or by dedup and decontam."""
     return scan(version, "decisions").filter(pl.col("stage").is_in(UNASKED)).collect()
 
 
@@ -80,9 +80,9 @@ def data_rows(version: Version, split: str) -> pl.LazyFrame:
 
 
 def _starts(table: pl.LazyFrame, chunk_of: pl.DataFrame, count: int) -> list[int]:
-    """The row with which each chunk begins, and the one after the last; none where the rows are in another order.
+    """The first row of each chunk, plus the end; empty if the rows are in another order.
 
-    What nobody was asked about is before the first chunk.
+    Rows dropped before any request precede the first chunk.
     """
     named = table.select("question_id").join(chunk_of.lazy(), on="question_id", how="left", maintain_order="left")
     chunks = named.select(pl.col("chunk").fill_null(-1)).collect()["chunk"]
@@ -94,7 +94,7 @@ def _known(table: pl.LazyFrame, asked: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _span(starts: list[int], first: int, last: int) -> tuple[int, int]:
-    """Where the chunks `first` … `last - 1` begin, and how many rows they have."""
+    """The offset and the number of rows of the chunks `first` … `last - 1`."""
     return starts[first], starts[last] - starts[first]
 
 
@@ -109,8 +109,8 @@ class Compared:
 
     ends      DECISIONS after, the columns of ENDS
     rows      before and after: `split` and the columns that `profile.summarise` needs
-    changes   one row per row of either side: status, is_KIND …, and stage and reason that leave it out of the other
-    picked    some of `changes` to show, and as examples with their texts (see `diff.examples`)
+    changes   one row per row of either side: status, is_KIND …, and the stage and reason that exclude it from the other
+    picked    the `changes` to show as examples, with their texts (see `diff.examples`)
     """
 
     ends: pl.DataFrame
@@ -121,7 +121,7 @@ class Compared:
 
 
 def compare_chunk(chunk: Chunk, after: Tables, limit: int) -> Compared:
-    """A chunk as it was, and as it is decided now; `limit`: examples of each status at most."""
+    """A chunk as it was, and as decided now; `limit`: maximum examples per status."""
     outcomes = chunk.verdicts.select("sample_id", "outcome", question=hashed("question_id")).join(
         after.verdicts.select("sample_id", outcome_b="outcome"), on="sample_id"
     )
@@ -140,7 +140,7 @@ def compare_chunk(chunk: Chunk, after: Tables, limit: int) -> Compared:
 
 
 def _side(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows as `classify` takes them. Both sides have the same samples, so a sample's id says which reply it is."""
+    """Rows in the form `classify` expects. Both sides have the same samples, so a sample's id identifies its reply."""
     return rows.with_row_index("row").select(
         "row", "split", "answer", "prompt", place="row", question=hashed("question_id"), sample="sample_id",
         reply=hashed("sample_id"), text="completion",
@@ -156,7 +156,7 @@ def _ends(decisions: pl.DataFrame) -> Ends:
 
 
 def example(row: dict[str, Any], before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Any]:
-    """A row of `trace` with its texts on both sides; `pieces` are added to those that are shown."""
+    """A row of `trace` with its texts on both sides; `pieces` are added for the rows shown."""
     sides = [
         None if number is None else table.select(TOLD).row(number, named=True)
         for number, table in ((row["row"], before), (row["row_b"], after))

@@ -4,7 +4,7 @@ group       name    unit             values            change  low    high
 behaviours  visual  per 1,000 words  5.46, 6.10, 7.02
 behaviours  visual  per 1,000 words  5.46, 6.10        +0.64   -0.20  +1.48
 
-`tabulate` has those of some versions side by side (`ovt data stats`), `compared` those of a diff, with their intervals.
+`tabulate` shows some versions side by side (`ovt data stats`), `compared` the figures of a diff, with intervals.
 """
 
 import math
@@ -19,18 +19,18 @@ from ovt.curate.versions.profile import BUCKETS
 ARROWS = {"up": "↑", "down": "↓", "same": "·", "unknown": " "}
 PLACES = {"rows": 0, "share": 1, "words": 1, "per 1,000 words": 2, "tokens": 0, "US$": 4}
 LENGTHS = {"mean": "mean", "median": "median", "95th percentile": "p95", "longest": "max"}  # of `profile.lengths`
-MOST = 12  # kinds and sources that get a row of their own
-ALWAYS = ("pass rate", "mean")  # of a diff, however little room there is
+MOST = 12  # kinds and sources with a row of their own
+ALWAYS = ("pass rate", "mean")  # of a diff, even when space is short
 
 Profile = dict[str, Any]  # `profile.profile`
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of every version, in their order; None where a version has none, or it is not known (US$).
+    """One figure of every version, in order; None if a version has none, or it is unknown (US$).
 
-    Of a diff: also the change from the first to the second with its 95% interval, and its direction ("up" or "down"
-    where the interval leaves out zero, else "same"; "unknown" without one).
+    For a diff: also the change from the first to the second with its 95% interval, and its direction ("up" or "down"
+    if the interval excludes zero, else "same"; "unknown" without one).
     """
 
     group: str
@@ -44,7 +44,7 @@ class Figure:
 
     @property
     def telling(self) -> bool:
-        """Whether it is worth a row: not one that is nothing, or in a diff also all, in every version."""
+        """Whether it deserves a row: not if it is nothing (or, in a diff, everything) in every version."""
         if self.direction is None:
             return self.group == "behaviours" or any(self.values)
         same = len(set(self.values)) == 1
@@ -60,7 +60,7 @@ class Figure:
 
     @property
     def unit_told(self) -> str:
-        """The unit, where neither a value nor a name says it."""
+        """The unit, if neither a value nor a name shows it."""
         said = self.unit in ("share", "rows", "US$") or self.unit in f"{self.group} {self.name}"
         return "" if said else self.unit
 
@@ -81,12 +81,12 @@ class Figure:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval of the change leaves out zero."""
+        """Whether the interval of the change excludes zero."""
         return self.direction in ("up", "down")
 
     @property
     def clearness(self) -> float:
-        """How many half-widths of its interval a change is away from none."""
+        """The change in half-widths of its interval."""
         if not self.clear or self.change is None:
             return 0.0
         return abs(self.change) / self._half if self._half else math.inf
@@ -96,7 +96,7 @@ class Figure:
         return ((self.high or 0.0) - (self.low or 0.0)) / 2
 
     def _signed(self, amount: float | None) -> str:
-        """With as many more places (three at most) as a narrow interval, or an end of it near zero, needs."""
+        """With up to three more decimals, as a narrow interval, or an end of it near zero, needs."""
         if amount is None:
             return "–"
         more, scale = 0, 100 if self.unit == "share" else 1
@@ -109,7 +109,7 @@ class Figure:
 
 
 def number(value: float | None, unit: str) -> str:
-    """ "5.46", "1,658", "84.0%"; "–" where there is none, "unknown" of money."""
+    """ "5.46", "1,658", "84.0%"; "–" for none, "unknown" for unknown cost."""
     if value is None:
         return "unknown" if unit == "US$" else "–"
     return f"{100 * value:.1f}%" if unit == "share" else f"{value:,.{PLACES[unit]}f}"
@@ -126,14 +126,14 @@ def by_value(counts: Iterable[dict[str, Any]]) -> dict[Any, int]:
 
 
 def compared(drift: Iterable[dict[str, Any]]) -> list[Figure]:
-    """The figures of `diff.compare` that are worth a row."""
+    """The figures of `diff.compare` that deserve a row."""
     fields = ("group", "name", "unit", "change", "low", "high", "direction")
     figures = [Figure(values=(one["a"], one["b"]), **{name: one[name] for name in fields}) for one in drift]
     return [one for one in figures if one.telling]
 
 
 def choose(figures: Sequence[Figure], room: int | None) -> list[Figure]:
-    """Those to show, in their order: where room is short, the clearest changes."""
+    """The figures to show, in order: the clearest changes if space is short."""
     if room is None or len(figures) <= room:
         return list(figures)
     ranked = sorted(figures, key=lambda one: (one.name not in ALWAYS, -one.clearness))
@@ -228,7 +228,7 @@ GROUPS: dict[str, Callable[[Profile], Found]] = {
 
 
 def report(profiles: Sequence[Profile]) -> Report:
-    """`profile.profile` of one version, with its sources and what it took, or of several side by side."""
+    """`profile.profile` of one version, with its sources and usage, or of several side by side."""
     title = ", ".join(f"{one['ref']} @{one['content_hash'][:12]}" for one in profiles)
     parts = [figure_table(profiles)]
     if len(profiles) == 1:
@@ -250,7 +250,7 @@ def figure_table(profiles: Sequence[Profile]) -> Table:
 
 
 def source_table(sources: Sequence[dict[str, Any]]) -> Table:
-    """What each source asked for and gave."""
+    """Each source's questions and results."""
     counts = {"questions": "rows", "samples": "rows", "correct": "share", "cut_off": "share", "sft": "rows",
               "rl": "rows", "words": "words", "tokens": "tokens", "cost_usd": "US$"}  # fmt: skip
     titles = [{"cut_off": "cut off", "cost_usd": "US$"}.get(name, name) for name in counts]
@@ -259,7 +259,7 @@ def source_table(sources: Sequence[dict[str, Any]]) -> Table:
 
 
 def usage_table(usage: Sequence[dict[str, Any]]) -> Table:
-    """What each stage took."""
+    """Each stage's usage."""
     counts = ("samples", "failed", "prompt_tokens", "completion_tokens")
     rows = [[use["stage"], *(use[name] for name in counts), number(use["cost_usd"], "US$")] for use in usage]
     return Table([*names("stage"), *numbers(*(name.replace("_", " ") for name in counts), "US$")], rows)

@@ -1,6 +1,6 @@
-"""`ovt data funnel`: where questions and samples ended, by stage, by source and by reason, counted from the ledger.
+"""`ovt data funnel`: where questions and samples ended, by stage, source and reason, counted from the ledger.
 
-All three come from the decisions, and add up to the manifest's funnel; where they do not, the folder was edited.
+All three are computed from the decisions and must match the manifest's funnel; otherwise the folder was edited.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from ovt.core.schema import STAGES
 from ovt.curate.versions.ledger import LEVELS, funnel
 from ovt.curate.versions.read import Version, reading, scan, verify_files
 
-UNKNOWN = "(unknown)"  # the source of what was left out at import by an ovt that did not say which
+UNKNOWN = "(unknown)"  # the source of rows left out at import by an older ovt, which did not record it
 
 
 def report(version: Version, by: str = "stage") -> Report:
@@ -47,7 +47,7 @@ def by_source(version: Version) -> list[dict[str, Any]]:
 
 
 def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of one source, with the stages of the whole that dropped none of its rows and so are not counted."""
+    """The rows of one source, without the stages that dropped none of its rows."""
     told = {(row["level"], row["stage"]): row for row in rows}
     levels = {row["level"] for row in rows}
     passed = 0
@@ -60,8 +60,8 @@ def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator
 
 
 def by_reason(version: Version) -> list[dict[str, Any]]:
-    """One row per level, stage and reason: rows, of_stage and of_all (shares of what came to this stage, and of all of
-    this level), the most frequent of a level first; what was kept comes last."""
+    """One row per level, stage and reason: rows, of_stage and of_all (shares of the rows entering this stage, and of
+    this level), most frequent first within a level; kept rows come last."""
     rows = []
     for stage in by_stage(version):
         for end in stage["dropped"] + stage["kept_as"]:
@@ -77,7 +77,7 @@ def by_reason(version: Version) -> list[dict[str, Any]]:
 def decisions_with_source(version: Version) -> pl.DataFrame:
     """Every decision: level, id, question_id, stage, reason and `source`.
 
-    What was left out at import is no question; the detail of its decision names its source.
+    A row left out at import is not a question; its decision's detail names its source.
     """
     asked = scan(version, "questions").select("question_id", "source")
     ends = scan(version, "decisions").join(asked, on="question_id", how="left", maintain_order="left")
@@ -90,7 +90,7 @@ def decisions_with_source(version: Version) -> pl.DataFrame:
 
 
 def _checked(version: Version, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`rows`, if the manifest has the same; else OvtError, naming the files that are not as they were written."""
+    """`rows`, if the manifest agrees; else OvtError, naming the changed files."""
     if [row.model_dump(mode="json") for row in version.manifest.funnel] != rows:
         verify_files(version)
         raise OvtError(f"{version.path}: the funnel of its decisions does not match the manifest; build it again")
@@ -107,7 +107,7 @@ def stage_table(funnel: Sequence[dict[str, Any]]) -> Table:
 
 
 def levels(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """The level of each row, where it differs from the row's before: "questions", "", "samples", ""."""
+    """The level of each row, blank if unchanged from the row before: "questions", "", "samples", ""."""
     told = [f"{row['level']}s" for row in rows]
     return ["" if place and told[place - 1] == level else level for place, level in enumerate(told)]
 
@@ -118,7 +118,7 @@ def reasons(counts: Iterable[dict[str, Any]]) -> str:
 
 
 def source_tables(funnel: Sequence[dict[str, Any]]) -> list[Table]:
-    """`by_source`: for each level, what is left of each source after each stage, and why the rest is not."""
+    """`by_source`: for each level, how many rows of each source remain after each stage, and why the others do not."""
     tables = []
     for level in dict.fromkeys(row["level"] for row in funnel):
         rows = [row for row in funnel if row["level"] == level]
@@ -135,7 +135,7 @@ def source_tables(funnel: Sequence[dict[str, Any]]) -> list[Table]:
 
 
 def _source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[str]:
-    """The rows of one source or of several, added up."""
+    """The rows of one or more sources, added up."""
     came = sum(row["rows_in"] for row in rows if row["stage"] == stages[0])
     out = [sum(row["rows_out"] for row in rows if row["stage"] == stage) for stage in stages]
     lost: dict[str, int] = {}

@@ -1,9 +1,9 @@
-"""`ovt data lint`: what is wrong with the questions of a version, a recipe or a source, by rule.
+"""`ovt data lint`: faults in the questions of a version, recipe or source, by rule.
 
 rule              question_id       detail
 gold_in_question  1f0c2d3e4a5b6c7d  gold 'north-east' is in the question
 
-Each rule is a function from what it looks at to such rows.
+Each rule is a function from its input to such rows.
 """
 
 import re
@@ -24,7 +24,7 @@ from ovt.curate.sources.faults import Unfit, check_tags
 from ovt.curate.sources.images import stored_image
 from ovt.verifiers import lint_gold
 
-SMALLEST = 28  # pixels a side: what Qwen2.5-VL makes one visual token of
+SMALLEST = 28  # pixels per side: one visual token of Qwen2.5-VL
 MEANINGS = {
     "empty_question": "the question has no words",
     "image_tags_mismatch": "the <image> tags do not match the images",
@@ -57,7 +57,7 @@ Finding = tuple[str, str, str]  # (rule, question_id, detail)
 
 @dataclass(frozen=True)
 class Found:
-    """One rule, how many questions (or images) break it, and some of them as {id, detail}."""
+    """One rule, how many questions (or images) break it, and some examples as {id, detail}."""
 
     rule: str
     count: int
@@ -70,7 +70,7 @@ class Found:
 
 
 def lint(asked: Questions, home: Home, section: DedupSection, examples: int) -> list[Found]:
-    """What is wrong, the most frequent first; `section` says what counts as the same picture and the same question."""
+    """All findings, most frequent first; `section` defines when pictures and questions count as the same."""
     by_rule: dict[str, list[dict[str, str]]] = {}
     for rule, question_id, detail in findings(asked, home, section):
         by_rule.setdefault(rule, []).append({"id": question_id, "detail": detail})
@@ -82,7 +82,7 @@ def lint(asked: Questions, home: Home, section: DedupSection, examples: int) -> 
 
 
 def findings(asked: Questions, home: Home, section: DedupSection) -> Iterator[Finding]:
-    """What breaks any rule; what the import refuses comes with the import's reasons."""
+    """All rule violations; rows that the import refuses have the import's reasons."""
     questions = asked.table
     yield from asked.left_out.select("reason", "id", pl.col("detail").fill_null("")).iter_rows()
     yield from golds(questions, asked.kind)
@@ -100,7 +100,7 @@ def findings(asked: Questions, home: Home, section: DedupSection) -> Iterator[Fi
 
 
 def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
-    """Golds that the verifier objects to; each distinct one is looked at once."""
+    """Golds that the verifier rejects; each distinct one is checked once."""
     reason = cache(lambda gold, choices: lint_gold(gold, choices, kind))
     for question_id, gold, choices in questions.select("question_id", "gold", "choices").iter_rows():
         if why := reason(gold, tuple(choices) if choices else None):
@@ -119,9 +119,9 @@ def question_texts(questions: pl.DataFrame) -> Iterator[Finding]:
 
 
 def leaks(questions: pl.DataFrame, captions: pl.DataFrame) -> Iterator[Finding]:
-    """Golds that the question gives away, and captions that answer the question.
+    """Golds revealed by the question, and captions that answer the question.
 
-    A caption may well hold the gold, that is what it is for; it must not call it the answer.
+    A caption may well contain the gold (that is its purpose), but must not call it the answer.
     """
     caption_of = dict(captions.select("question_id", "text").iter_rows())
     columns = questions.select("question_id", "question", "gold", "choices")
@@ -139,8 +139,8 @@ def says_answer(text: str, gold: str) -> bool:
 
 
 def names(question: str, gold: str) -> bool:
-    """Whether a question holds its gold as words, and does not offer it ("red or blue?"). Numbers do not count: they
-    are in there by chance."""
+    """Whether a question contains its gold as words without offering it as an option ("red or blue?"). Numbers do not
+    count: they often match by chance."""
     words = texts.plain(gold)
     if len(words) < 3 or words in _SELF_EVIDENT or not re.search(r"[^\W\d_]{3}", words):
         return False
@@ -149,7 +149,7 @@ def names(question: str, gold: str) -> bool:
 
 
 def images(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple[list[Finding], set[str]]:
-    """(what is wrong with the images themselves, ids of the images that can be read)."""
+    """(faults of the images themselves, ids of the readable images)."""
     found, readable = [], set()
     for image_id, question_id in first_questions(questions):
         try:
@@ -166,13 +166,13 @@ def images(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple
 
 
 def first_questions(questions: pl.DataFrame) -> list[tuple[str, str]]:
-    """(image id, the first question that shows it), in the order they come."""
+    """(image id, the first question that shows it), in order."""
     shown = questions.select("question_id", image="images").explode("image").drop_nulls()
     return list(shown.unique("image", keep="first", maintain_order=True).select("image", "question_id").iter_rows())
 
 
 def same_pictures(questions: pl.DataFrame, pictures: Pictures, nearness: Nearness) -> Iterator[Finding]:
-    """Images that look like an earlier one, in other bytes."""
+    """Images that look like an earlier one but have other bytes."""
     leaders, ids = same_looks(pictures.looks, nearness), {row: image_id for image_id, row in pictures.row.items()}
     for image_id, question_id in first_questions(questions):
         row = pictures.row[image_id]
@@ -183,7 +183,7 @@ def same_pictures(questions: pl.DataFrame, pictures: Pictures, nearness: Nearnes
 
 
 def disagreements(questions: pl.DataFrame, pictures: Pictures, nearness: Nearness) -> Iterator[Finding]:
-    """The same words about the same picture, with another gold than the first time."""
+    """The same words about the same picture, with a gold other than the first one."""
     leaders = same_looks(pictures.looks, nearness)
     first: dict[tuple, tuple[str, str]] = {}
     columns = questions.select("question_id", "images", "question", "choices", "gold")

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = ("png", "svg", "html")
-MOST_BARS = 9  # kinds and sources in one panel
+MOST_BARS = 9  # kinds and sources per panel
 MOST_VERSIONS = len(COLOURS)
-SHARES = 11  # pass rates that get a bar each; more are put into tenths
+SHARES = 11  # pass rates with a bar each; more are binned into tenths
 
 Profiles = Sequence[dict[str, Any]]
 
 
 def write_plot(profiles: Profiles, path: Path) -> None:
-    """Draws `profile.profile` of some versions into FILE.png, FILE.svg or FILE.html.
+    """Draws the `profile.profile` of some versions into FILE.png, FILE.svg or FILE.html.
 
-    OvtError for another suffix, and for more versions than there are colours.
+    OvtError for any other suffix, and for more versions than there are colours.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in KINDS:
@@ -60,7 +60,7 @@ def page(profiles: Profiles, svg: bytes) -> str:
 
 
 def draw_card(version: Version) -> dict[str, tuple[str, bytes]]:
-    """The plots on a published card: title -> (path in the repository, PNG); panels without rows are left out."""
+    """The plots of a published card: title -> (path in the repository, PNG); panels without rows are left out."""
     stats = summarise(scan_rows(version.path, NEEDED))
     funnel = version.manifest.funnel
     panels: list[Panel] = [partial(draw_funnel, funnel=funnel)] if funnel else []
@@ -105,7 +105,7 @@ def draw_lengths(
 
 
 def draw_behaviours(ax: "Axes", profiles: Profiles) -> None:
-    """Families of cues; nothing for a version without a response."""
+    """Families of cues; empty for a version without responses."""
     families = list(profiles[0]["behaviours"])
     rates = {one["label"]: [one["behaviours"][family] for family in families] for one in profiles}
     bars(ax, families, rates, digits=1, legend=False)
@@ -169,7 +169,7 @@ def draw_sources(ax: "Axes", profiles: Profiles) -> None:
 
 
 def with_labels(profiles: Profiles) -> Profiles:
-    """The profiles, each with the `label` of its version in a legend: short, and no two alike."""
+    """The profiles, each with the `label` of its version for the legend: short and unique."""
     refs = [label(one["ref"], 200) for one in profiles]
     short = [ref if len(ref) <= 18 else f"{ref[:7]}…{ref[-10:]}" for ref in refs]
     unique = [text if short.count(text) == 1 else f"{at}: {text}" for at, text in enumerate(short, start=1)]

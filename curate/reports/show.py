@@ -1,4 +1,4 @@
-"""What `ovt data list`, `show` and `head` report, as plain data for `--json` and for `render.py`."""
+"""The reports of `ovt data list`, `show` and `head`, as plain data."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
 
 
 def content(turn: str) -> pl.Expr:
-    """The text of a column of chat turns; null where there is none."""
+    """The text of a column of chat turns; null if there is none."""
     return pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn)
 
 
 def describe(version: Version) -> dict[str, Any]:
-    """Everything about a version but its rows: `outline`, the manifest's records and `stats.summarise`."""
+    """Everything about a version except its rows: `outline`, the manifest's records and `stats.summarise`."""
     manifest = version.manifest.model_dump(mode="json")
     with reading(version):
         stats = summarise(scan_rows(version.path, NEEDED))

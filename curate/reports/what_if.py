@@ -1,7 +1,7 @@
 """A version decided again under other settings: the stored samples go through the same `decide` as in its build.
 
-No model is asked, and no image is read except to save. Verdicts are those of the ledger unless the verifier is asked
-anew. `change` says which settings may differ from the version's own, and refuses the others.
+No model is called, and images are only read to save a version. Verdicts are the ledger's unless the verifier is run
+again. `change` decides which settings may differ from the version's own, and refuses the others.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +44,7 @@ DECIDING = "verify.kind, reason.k (down) and all of [select], [filter], [difficu
 
 @dataclass(frozen=True)
 class Saving:
-    """What is to become of the outcome: a version `name` in `home`; `rebuild` is the command that makes it again."""
+    """How to save the outcome: as version `name` in `home`; `rebuild` is the command that recreates it."""
 
     name: str
     home: Home
@@ -60,18 +60,18 @@ def what_if(
     examples: int = 3,
     saving: Saving | None = None,
 ) -> dict[str, Any]:
-    """What `version` would be with `a.b=value` overrides of its recipe, as plain data, named as in a diff.
+    """The outcome of `a.b=value` overrides of `version`'s recipe, as plain data, named as in a diff.
 
-    a, saved         refs of the version, and of what it was saved as (or null)
-    settings         those that differ; verifier: {a, b}, its version that gave the verdicts
+    a, saved         refs of the version, and of the saved outcome (or null)
+    settings         the changed ones; verifier: {a, b}, the versions that gave the verdicts
     funnel           {a, b}: before and after, as in a manifest
     rows             a, b: rows by split; same, changed, removed, added
-    changed          kind, rows; removed, added: stage, reason, rows: what leaves these rows out on the other side
+    changed          kind, rows; removed, added: stage, reason, rows: what excludes these rows on the other side
     stats            {a, b}: `profile.summarise`
-    examples         rows of each status but "same", `examples` at most, with their texts
+    examples         up to `examples` rows of each status but "same", with their texts
 
-    judge_again: give every verdict anew, with this ovt's verifier; saving: write the outcome as a version, too.
-    Raises RecipeError for a setting that needs a model, OvtError where the version's files are not what they were.
+    judge_again: compute every verdict again with this ovt's verifier; saving: also write the outcome as a version.
+    Raises RecipeError for a setting that needs a model, OvtError if the version's files were changed.
     """
     recipe, changed = change(version, overrides)
     again = judge_again or any(one["key"] == "verify.kind" for one in changed)
@@ -92,14 +92,14 @@ def what_if(
 
 
 def open_writer(version: Version, saving: Saving) -> VersionWriter:
-    """The writer, once the files and images of `version` were seen to be whole."""
+    """The writer, after checking that the files and images of `version` are complete."""
     verify_files(version)
     restore_images(version, saving.home)
     return VersionWriter(saving.home, saving.name)
 
 
 def left_out(version: Version) -> Tables:
-    """What was left out before anybody was asked, as a chunk of its own; no setting here brings it back."""
+    """Rows dropped before any request, as a chunk of their own; no setting here brings them back."""
     ends = unasked(version)
     questions = scan(version, "questions").join(ends.lazy(), on="question_id", how="semi", maintain_order="left")
     return import_drops(ends, questions.collect())
@@ -108,7 +108,7 @@ def left_out(version: Version) -> Tables:
 def decided(
     version: Version, recipe: Recipe, again: bool, examples: int, dropped: Tables, writer: VersionWriter | None
 ) -> Iterator[Compared]:
-    """Each chunk compared with what it was, and written where there is a writer."""
+    """Each chunk compared with its earlier state, and written if there is a writer."""
     if writer:
         writer.append(**vars(dropped))
     for chunk in read_chunks(version):
@@ -119,15 +119,15 @@ def decided(
 
 
 def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:
-    """The chunk, decided under `recipe`, whose `reason.k` may leave out some of its samples."""
+    """The chunk, decided under `recipe`, whose `reason.k` may exclude some of its samples."""
     taken = (pl.col("stage") != "reason") | (pl.col("index") < recipe.reason.k)
-    rules = partial(verify.judge, section=recipe.verify)  # the verdicts that the verifier gives now
+    rules = partial(verify.judge, section=recipe.verify)  # the verifier's current verdicts
     judge = rules if again else stored(chunk.verdicts)
     return decide(recipe, chunk.questions, chunk.samples.filter(taken), judge)
 
 
 def stored(verdicts: pl.DataFrame) -> Judge:
-    """The verdicts that the ledger has."""
+    """The ledger's verdicts."""
 
     def judge(answered: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
         known = verdicts.join(answered, on="sample_id", how="semi", maintain_order="left")
@@ -140,7 +140,7 @@ def stored(verdicts: pl.DataFrame) -> Judge:
 
 
 def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) -> Provenance:
-    """Where the saved version comes from: the same sources and models, other settings, and `version` as its parent."""
+    """The saved version's provenance: the same sources and models, other settings, and `version` as its parent."""
     made = {
         "recipe": recipe.model_copy(update={"name": saving.name}).model_dump(mode="json"),
         "plugins": recipe.plugins,
@@ -154,7 +154,7 @@ def provenance(version: Version, recipe: Recipe, verifier: str, saving: Saving) 
 
 
 def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], examples: int) -> dict[str, Any]:
-    """All chunks together: the part of `what_if` that is counted."""
+    """All chunks combined: the counts of `what_if`."""
     changes = pl.concat([one.changes for one in compared])
     kept = {side: pl.concat([one.rows[place] for one in compared]) for place, side in enumerate("ab")}
     ends = pl.concat([dropped.select(ENDS), *(one.ends for one in compared)])
@@ -169,7 +169,7 @@ def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], e
 
 
 def choose(compared: list[Compared], limit: int) -> list[dict[str, Any]]:
-    """Of the examples of all chunks, `limit` of each status."""
+    """From the examples of all chunks, `limit` of each status."""
     picked = pl.concat([one.picked for one in compared]).with_row_index("place")
     examples = [example for one in compared for example in one.examples]
     chosen = (pick(picked.filter(pl.col("status") == status), limit)["place"] for status in SHOWN)
@@ -177,13 +177,13 @@ def choose(compared: list[Compared], limit: int) -> list[dict[str, Any]]:
 
 
 def worded(example: dict[str, Any]) -> dict[str, Any]:
-    """With `pieces`, the word-level difference of its completions, where there are two."""
+    """Adds `pieces`, the word-level difference of its two completions, if there are two."""
     old, new = (side["completion"] if (side := example[name]) else None for name in "ab")
     return example | {"pieces": compare_words(old, new) if old and new and old != new else None}
 
 
 def stored_recipe(version: Version) -> Recipe:
-    """The recipe that a version was made with. RecipeError where this ovt cannot read it."""
+    """The recipe that a version was built with. RecipeError if this ovt cannot read it."""
     made = version.manifest.provenance
     for key, origin in made.plugins.items():
         if key.removeprefix("filter.") not in FILTERS:
@@ -196,9 +196,9 @@ def stored_recipe(version: Version) -> Recipe:
 
 
 def change(version: Version, overrides: Iterable[str]) -> tuple[Recipe, list[dict[str, Any]]]:
-    """(the version's recipe with `a.b=value` overrides; the settings that differ, as `diff.recipes.settings` has them).
+    """(the version's recipe with `a.b=value` overrides; the changed settings, as in `diff.recipes.settings`).
 
-    RecipeError, in one line, for a setting that is unknown, or that only a model can answer for.
+    One-line RecipeError for a setting that is unknown, or that needs a model.
     """
     old = stored_recipe(version)
     tree = without_nulls(version.manifest.provenance.recipe)
@@ -213,14 +213,14 @@ def change(version: Version, overrides: Iterable[str]) -> tuple[Recipe, list[dic
 
 
 def without_nulls(tree: Any) -> Any:
-    """A copy of a recipe's tree as TOML would have it: what is not set is not there."""
+    """A copy of a recipe's tree as in TOML: unset values are absent."""
     if isinstance(tree, Mapping):
         return {name: without_nulls(value) for name, value in tree.items() if value is not None}
     return [without_nulls(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def refuse(one: Mapping[str, Any], version: Version) -> str | None:
-    """Why a setting that differs needs more than the stored replies; None where it does not."""
+    """Why a changed setting needs more than the stored replies; None if it does not."""
     key, old, new = one["key"], one["a"], one["b"]
     section, _, rest = key.partition(".")
     if key == "reason.k":
@@ -247,7 +247,7 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
 
 
 def report(about: dict[str, Any]) -> Report:
-    """`what_if`: the funnel before and after, the rows and what they are like now, and examples."""
+    """`what_if`: the funnel before and after, the rows and their statistics now, and examples."""
     made = ", ".join(
         f"{one['key']} = {short_value(one['b'])} (now {short_value(one['a'])})" for one in about["settings"]
     )
@@ -257,7 +257,7 @@ def report(about: dict[str, Any]) -> Report:
 
 
 def funnels(both: dict[str, list[dict[str, Any]]]) -> Table:
-    """What each stage dropped and passed on, before and now, and the reasons, whose former counts are in brackets."""
+    """What each stage dropped and passed on, before and now, and the reasons, with earlier counts in brackets."""
     sides = [{(row["level"], row["stage"]): row for row in both[side]} for side in "ab"]
     pairs = [(sides[0].get(key), sides[1].get(key)) for key in dict.fromkeys([*sides[0], *sides[1]])]
     rows = []
@@ -272,7 +272,7 @@ def funnels(both: dict[str, list[dict[str, Any]]]) -> Table:
 
 
 def _changed(by: int) -> Styled | None:
-    """ "−69", "+3"; nothing where nothing changed."""
+    """ "−69", "+3"; empty if unchanged."""
     return Styled(f"{MINUS}{-by:,}", "red") if by < 0 else Styled(f"+{by:,}", "green") if by else None
 
 
@@ -287,7 +287,7 @@ def _reasons(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str
 
 
 def lines(about: dict[str, Any]) -> dict[str, str]:
-    """The rows: how many, what became of them, why, and what they are like now."""
+    """The rows: counts, status, reasons, and statistics now."""
     rows, stats, verifier = about["rows"], about["stats"], about["verifier"]
     words, difficulty = ([stats[side][name] for side in "ab"] for name in ("words", "difficulty"))
     buckets = [by_value(one) for one in difficulty]
@@ -306,6 +306,6 @@ def lines(about: dict[str, Any]) -> dict[str, str]:
 
 
 def _arrow(old: Any, new: Any) -> str:
-    """ "168 → 99"; one value where they are equal."""
+    """ "168 → 99"; a single value if equal."""
     told = [f"{value:,}" if isinstance(value, int | float) else str(value) for value in (old, new)]
     return told[0] if old == new else " → ".join(told)

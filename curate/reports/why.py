@@ -1,7 +1,7 @@
-"""The story of a question or a sample: what was asked, what was said, what was decided and why, dropped or not.
+"""The story of a question or sample, kept or dropped: its prompts, replies and decisions, with reasons.
 
-`story` has one of one version; `look_up` finds what a command line names (an id, the start of one, or a text) in one
-version or in several.
+`story` gives one story from one version; `look_up` finds the target of a command line (an id, an id prefix, or a text)
+in one or more versions.
 """
 
 from collections.abc import Sequence
@@ -23,19 +23,19 @@ from ovt.curate.versions.read import Version, reading, scan, scan_rows
 ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
 STYLES = {"kept": "green", "dropped": "red"}
 MOST_LISTED = 20
-LONGEST_SEARCHED = 500  # letters
-AROUND = 60  # letters shown on either side of a text that was found
+LONGEST_SEARCHED = 500  # characters
+AROUND = 60  # characters shown on each side of a match
 
 
 def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> dict[str, Any]:
-    """What `wanted` names: an id or the start of one, else (or with `as_text`) a text of questions and replies.
+    """Finds `wanted`: an id or id prefix, else (or with `as_text`) a text of questions and replies.
 
-    stories   of each version: its `story`, or {"version", "absent": why there is none}; empty where several questions
-              hold the text
-    matches   the questions that hold the text: question_id, version, place ("question", or the sample), text
+    stories   per version: its `story`, or {"version", "absent": why there is none}; empty if several questions
+              match the text
+    matches   the questions that match the text: question_id, version, place ("question", or the sample), text
               around it; at most MOST_LISTED of `total`
-    A question that one version has under another id, since it was edited, is found there by its images and text.
-    Raises OvtError where no version has it, an id is not unique, or files are not as they were written.
+    A question that another version has under a different id, after an edit, is found by its images and text.
+    Raises OvtError if no version has it, an id is ambiguous, or files were changed.
     """
     with ExitStack() as stack:
         for version in versions:
@@ -65,7 +65,7 @@ def _story_or_none(version: Version, prefix: str) -> dict[str, Any] | None:
 
 
 def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    """The stories, with those of versions that know the question under another id, and a line for the others."""
+    """The stories, including versions with the question under another id, and a line for the others."""
     known = next(story for story in told if story)
     stories = []
     for version, story in zip(versions, told, strict=True):
@@ -78,9 +78,9 @@ def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) ->
 
 
 def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
-    """question_id, place, text, version: one match per version and question, whose own text comes before its replies.
+    """question_id, place, text, version: one match per version and question; the question's text before its replies.
 
-    Letter case and white space do not count.
+    Case and white space are ignored.
     """
     words = text.split()
     if not 0 < len(text) <= LONGEST_SEARCHED or not words:
@@ -99,22 +99,22 @@ def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
 
 
 def _around(wanted: str) -> pl.Expr:
-    """The place where a text holds `wanted`, on one line."""
+    """The match of `wanted` in a text, on one line."""
     return pl.col("text").str.replace_all(r"\s+", " ").str.extract(rf"(.{{0,{AROUND}}}{wanted}.{{0,{AROUND}}})")
 
 
 def story(version: Version, prefix: str) -> dict[str, Any]:
-    """All that a version knows of the question or sample whose id is, or alone starts with, `prefix`.
+    """Everything a version knows about the question or sample with the id or unique id prefix `prefix`.
 
     version, id, level   which one it is; level "question" or "sample"
     decision             where it ended: stage, decision, reason, detail
     question             its row of the questions table; null for what was left out at import
-    prompts              what the models were shown, by stage: a list of messages, rendered again from the recipe
+    prompts              the models' prompts by stage: a list of messages, rendered again from the recipe
     captions, samples    rows of the samples table, each with its `decision` and its `verdict` (or null); the story of a
                          sample has that sample only, and the captions that led to it
     rows                 rows of the data, without the images
-    notes                lines on what could not be told
-    Raises OvtError where no id, or more than one, starts with `prefix`.
+    notes                lines on missing information
+    Raises OvtError if no id, or more than one, starts with `prefix`.
     """
     own = _find(version, prefix)
     if own is None:
@@ -157,7 +157,7 @@ def _prompts_or_note(
 
 
 def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:
-    """The messages that each stage made of a question, by stage; no "reason" where it had no caption to reason over."""
+    """The messages of each stage for a question, by stage; no "reason" without a caption to reason over."""
     questions = pl.DataFrame([question], schema=QUESTIONS)
     described = [(one["question_id"], one["text"]) for one in captions if one["decision"]["decision"] == "kept"]
     shown: dict[str, list] = {}
@@ -176,7 +176,7 @@ def _messages(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def _find(version: Version, prefix: str) -> dict[str, Any] | None:
-    """The decision on the one question or sample that `prefix` names; an exact id comes before a prefix."""
+    """The decision on the only question or sample that `prefix` matches; an exact id takes precedence."""
     ends = scan(version, "decisions").filter(pl.col("id").str.starts_with(prefix)).collect()
     for level in ("question", "sample"):
         found = ends.filter(pl.col("level") == level)
@@ -203,7 +203,7 @@ def _decision(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(found: dict[str, Any]) -> Report:
-    """`look_up`: the story, the same question's in several versions, or the questions that hold the text."""
+    """`look_up`: the story, its counterparts in several versions, or the questions that match the text."""
     stories = found["stories"]
     if not stories:
         return Report(f"{found['total']:,} questions hold the text", found, [match_table(found["matches"])])
@@ -214,7 +214,7 @@ def report(found: dict[str, Any]) -> Report:
 
 
 def match_table(matches: Sequence[dict[str, Any]]) -> Table:
-    """The questions that hold a text, a line each."""
+    """The questions that match a text, one line each."""
     rows = [
         [one["version"], one["question_id"], one["place"].removeprefix(f"{one['question_id']}-"), one["text"]]
         for one in matches
@@ -223,7 +223,7 @@ def match_table(matches: Sequence[dict[str, Any]]) -> Table:
 
 
 def overview_table(stories: Sequence[dict[str, Any]]) -> Table:
-    """A line per version: where the question or sample ended, what was said of its replies, what is in the data."""
+    """A line per version: where the question or sample ended, its verdicts, its rows in the data."""
     rows = []
     for story in stories:
         if "absent" in story:
@@ -243,7 +243,7 @@ def _held(row: dict[str, Any]) -> str:
 
 
 def tell(story: dict[str, Any]) -> list[Table | str]:
-    """A story from the question to the data, as a table and texts."""
+    """A story from question to data, as a table and texts."""
     if "absent" in story:
         return [story["absent"]]
     parts: list[Table | str] = [ending(story), *story["notes"]]
@@ -264,7 +264,7 @@ def ending(of: dict[str, Any]) -> str:
 
 
 def question_facts(question: dict[str, Any]) -> dict[str, str | None]:
-    """What was asked, by name."""
+    """The question's fields, by name."""
     return {
         "source": f"{question['source']} {question['source_id']}",
         "question": question["question"],
@@ -280,13 +280,13 @@ def images_line(images: Sequence[str] | None) -> str:
 
 
 def reply_line(sample: dict[str, Any]) -> str:
-    """The model of a reply, and how long it is."""
+    """The model and length of a reply."""
     cut = ", cut off" if sample["finish_reason"] == "length" else ""
     return f"{sample['model']}, {sample['completion_tokens']} tokens{cut}"
 
 
 def verdict_line(sample: dict[str, Any]) -> str:
-    """ "verdict wrong: different (12 against 14)"; nothing where nobody judged."""
+    """ "verdict wrong: different (12 against 14)"; empty without a verdict."""
     verdict = sample["verdict"]
     return f"verdict {verdict['outcome']}: {verdict['reason']} ({verdict['explanation']})" if verdict else ""
 

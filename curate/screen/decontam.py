@@ -1,13 +1,13 @@
-"""The stage that drops questions which are in a benchmark.
+"""The stage that drops questions found in a benchmark.
 
     id                stage     reason           detail
     77aa01f0c2d3e4a5  decontam  benchmark_image  MathVista item 412: image off by 4 of 576 bits
     90b1c2d3e4f5a6b7  decontam  benchmark_text   MathVista item 7: 9 of its 11 runs of 13 words
 
-An image of the benchmark is enough, whatever is asked about it. A text counts where a run of 13 words of question and
-choices is in the benchmark, unless more than `max_repeats` items or questions have that run, as templates do. All of a
-shorter text counts where it has `min_words` and only one item and one question have it: most short questions ("What is
-the value of the red bar?") are asked everywhere and say nothing without their picture.
+A benchmark's image is enough, whatever the question about it. A text counts if a run of 13 words of question and
+choices is in the benchmark, unless more than `max_repeats` items or questions share that run, as templates do. A
+shorter text counts as a whole if it has `min_words` and only one item and one question have it: most short questions
+("What is the value of the red bar?") occur everywhere and mean nothing without their picture.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ Mode = Literal["drop", "report", "fail"]
 
 
 class DecontamSection(Nearness):
-    """What to compare the questions with, and what to do with those that are in there.
+    """The benchmarks to compare with, and what to do with matches.
 
     against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]]
     mode         drop them; report them in a note; or fail the build (exit code 4)
-    max_repeats  a run of 13 words that more items of the benchmark, or more questions, have is a template
-    min_words    shorter texts are never looked up; 13 leaves only the runs
-    images       whether the same picture counts
-    texts        whether the same words count
+    max_repeats  a run of 13 words shared by more benchmark items, or more questions, is a template
+    min_words    shorter texts are ignored; 13 leaves only the runs
+    images       whether to match pictures
+    texts        whether to match words
     """
 
     against: tuple[str | SourceSection, ...] = Field(min_length=1)
@@ -51,7 +51,7 @@ MATCHES = pl.Schema({"question_id": pl.String, "reason": pl.String, "why": pl.St
 def run(
     questions: pl.DataFrame, pictures: Pictures, packs: Sequence[Pack], section: DecontamSection
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """QUESTIONS -> (those kept, those in a benchmark, decisions on the latter). The order stays."""
+    """QUESTIONS -> (those kept, those in a benchmark, decisions on the latter), in order."""
     matches = find_matches(questions, pictures, packs, section)
     inside = questions.join(matches, on="question_id", maintain_order="left")
     kept = questions.join(matches, on="question_id", how="anti", maintain_order="left")
@@ -62,7 +62,7 @@ def run(
 def find_matches(
     questions: pl.DataFrame, pictures: Pictures, packs: Sequence[Pack], section: DecontamSection
 ) -> pl.DataFrame:
-    """MATCHES: the questions that are in a pack, once each: for an image before a text, in an earlier pack."""
+    """MATCHES: the questions found in a pack, once each: image matches before text matches, earlier packs first."""
     found = []
     if section.images:
         found += [image_matches(questions, pictures, pack, section) for pack in packs]
@@ -74,7 +74,7 @@ def find_matches(
 
 
 def image_matches(questions: pl.DataFrame, pictures: Pictures, pack: Pack, nearness: Nearness) -> pl.DataFrame:
-    """MATCHES of the questions with a picture that looks like one of the pack's."""
+    """MATCHES of the questions whose picture looks like one in the pack."""
     items, known = pack.looks
     known, first = np.unique(known, axis=0, return_index=True)
     items = items[first]
@@ -91,7 +91,7 @@ def image_matches(questions: pl.DataFrame, pictures: Pictures, pack: Pack, nearn
 
 
 def said_by(questions: pl.DataFrame, min_words: int) -> pl.DataFrame:
-    """question_id, kind, hash, runs: the hashes of what the questions with at least `min_words` say."""
+    """question_id, kind, hash, runs: the hashes of the questions with at least `min_words`."""
     rows = []
     for question_id, question, choices in questions.select("question_id", "question", "choices").iter_rows():
         if len(whole(question, choices).split()) >= min_words:
@@ -102,7 +102,7 @@ def said_by(questions: pl.DataFrame, min_words: int) -> pl.DataFrame:
 
 
 def rare(max_repeats: int) -> pl.Expr:
-    """Which hashes are no template's: runs that at most `max_repeats` have, whole texts that only one has."""
+    """Which hashes are not templates: runs shared by at most `max_repeats`, whole texts that are unique."""
     return pl.len().over("kind", "hash") <= pl.when(pl.col("kind") == "gram").then(max_repeats).otherwise(1)
 
 

@@ -1,17 +1,17 @@
-"""The stage that drops questions which ask again what an earlier one asks, in other bytes or other words.
+"""The stage that drops questions that repeat an earlier one in other bytes or words.
 
     id                stage  decision  reason          detail
     77aa01f0c2d3e4a5  dedup  dropped   near_duplicate  of 1f0c2d3e4a5b6c7d: image off by 6 of 576 bits, text 1.0 alike
 
 Two questions are twins only if all of this holds: their images look the same, slot by slot; their golds mean the same;
-their choices are the same, in any order; and their texts are equal but for case and punctuation, or near each other
-with the same numbers, labels and denials. The same picture with another question is no twin, nor is the same question
-about another picture, nor the same question with another gold (`lint` reports those). Questions that are the same to
-the byte were left out at import already (duplicate_question).
+their choices are the same, in any order; and their texts are equal up to case and punctuation, or similar
+with the same numbers, labels and negations. The same picture with another question is not a twin, nor is the same
+question about another picture, nor with another gold (`lint` reports those). Byte-identical questions
+were already left out at import (duplicate_question).
 
-Not all pairs are compared: hashes are cut into bands, and those that share a band fall into one bucket. Each is
-compared with the first of its bucket and with the one before it, so the work grows with the number of hashes, however
-full the buckets are: a hundred thousand equal ones cost no more than as many different ones.
+Not all pairs are compared: hashes are cut into bands, and hashes that share a band fall into one bucket. Each is
+compared with the first of its bucket and with the one before it, so the work is linear in the number of hashes, however
+full the buckets: a hundred thousand equal hashes cost no more than as many different ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,10 +37,10 @@ Near = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class DedupSection(Nearness):
-    """What counts as asked before; the first of each such group stays.
+    """What counts as a repeat; the first question of each group is kept.
 
     min_similarity  shared 5-character shingles of the two questions, by all of theirs; 1 takes only questions that are
-                    equal but for case and punctuation
+                    equal up to case and punctuation
     """
 
     min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
@@ -49,7 +49,7 @@ class DedupSection(Nearness):
 def run(
     questions: pl.DataFrame, pictures: Pictures, section: DedupSection
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """QUESTIONS -> (those kept, those dropped, decisions on the latter). The order stays."""
+    """QUESTIONS -> (those kept, those dropped, decisions on the latter), in order."""
     twins = find_twins(questions, pictures, section)
     again = questions.join(twins, on="question_id", maintain_order="left")
     detail = pl.format(
@@ -65,7 +65,7 @@ def run(
 
 
 def find_twins(questions: pl.DataFrame, pictures: Pictures, section: DedupSection) -> pl.DataFrame:
-    """TWINS: every question of QUESTIONS that repeats an earlier one, in order, with the first that it repeats."""
+    """TWINS: every question of QUESTIONS that repeats an earlier one, in order, with the first one it repeats."""
     leaders = same_looks(pictures.looks, section)
     asked = pl.DataFrame(
         {
@@ -81,7 +81,7 @@ def find_twins(questions: pl.DataFrame, pictures: Pictures, section: DedupSectio
 
 
 def same_looks(looks: Looks, nearness: Nearness) -> np.ndarray:
-    """For each image the first one that looks the same, directly or through others."""
+    """For each image, the first one that looks the same, directly or transitively."""
     if not len(looks):
         return np.zeros(0, np.int64)
     _, first, place = np.unique(
@@ -99,12 +99,12 @@ def same_looks(looks: Looks, nearness: Nearness) -> np.ndarray:
 
 
 def ranks(bands: np.ndarray) -> np.ndarray:
-    """Bands of any type as numbers: equal ones alone are equal."""
+    """Bands of any type as numbers: only equal ones are equal."""
     return np.stack([np.unique(band, return_inverse=True)[1] for band in bands.T], axis=1)
 
 
 def subjects(questions: pl.DataFrame, pictures: Pictures, leaders: np.ndarray) -> list[str]:
-    """What each question is about, apart from its words: pictures, choices and gold; twins agree in it."""
+    """Each question's content apart from its words: pictures, choices and gold; twins agree in it."""
     columns = questions.select("images", "choices", "gold").iter_rows()
     return [
         repr((*(int(leaders[pictures.row[image]]) for image in images), *meaning(choices, gold)))
@@ -113,7 +113,7 @@ def subjects(questions: pl.DataFrame, pictures: Pictures, leaders: np.ndarray) -
 
 
 def meaning(choices: Sequence[str] | None, gold: str) -> tuple[tuple[str, ...], str]:
-    """(choices in the order of the alphabet, what the gold says): the same however they are lettered."""
+    """(choices in alphabetical order, the meaning of the gold): independent of the lettering."""
     if not choices:
         return (), number_or(squeeze(gold))
     index = gold_index(gold, read_options(tuple(choices)))
@@ -130,7 +130,7 @@ def number_or(text: str) -> str:
 
 
 def leading(asked: pl.DataFrame, questions: pl.Series, min_similarity: float) -> pl.Series:
-    """`first`, where also a text that is only near an earlier one of its key comes to that one's row."""
+    """`first`, but texts that are similar to an earlier one with the same key also get that one's row."""
     crowd = asked.filter(pl.col("first") == pl.col("row")).filter(pl.len().over("key") > 1)
     if crowd.is_empty():
         return asked["first"]
@@ -157,7 +157,7 @@ def leading(asked: pl.DataFrame, questions: pl.Series, min_similarity: float) ->
 
 
 def minhashes(sets: Sequence[set[str]]) -> np.ndarray:
-    """PERMUTATIONS minimal hashes of each set. Raises OvtError without rensa, which is in an extra."""
+    """PERMUTATIONS minimal hashes of each set. Raises OvtError without rensa, an optional dependency."""
     try:
         from rensa import RMinHash  # ty: ignore[missing-module-member] - a compiled module
     except ModuleNotFoundError as error:
@@ -173,7 +173,7 @@ def bands_of(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def measured(again: pl.DataFrame, questions: pl.DataFrame, pictures: Pictures, section: DedupSection) -> pl.DataFrame:
-    """TWINS of the pairs (row, first) that are near themselves, and not only through others."""
+    """TWINS of the pairs (row, first) that are similar themselves, not only transitively."""
     images, said = questions["images"], [*questions["question"]]
     found = []
     for row, first in again.select("row", "first").iter_rows():
@@ -185,7 +185,7 @@ def measured(again: pl.DataFrame, questions: pl.DataFrame, pictures: Pictures, s
 
 
 def text_similarity(first: str, second: str) -> float:
-    """How alike two questions are; 0 where their numbers, labels or denials differ."""
+    """The similarity of two questions; 0 if their numbers, labels or negations differ."""
     if texts.plain(first) == texts.plain(second):
         return 1.0
     if texts.particulars(first) != texts.particulars(second):
@@ -194,7 +194,7 @@ def text_similarity(first: str, second: str) -> float:
 
 
 def slot_bits(images: pl.Series, others: pl.Series, pictures: Pictures, nearness: Nearness) -> int | None:
-    """The most bits that differ in any slot of two questions; None where an image looks different."""
+    """The most bits that differ in any slot of two questions; None if an image looks different."""
     if images.equals(others):
         return 0
     pairs = pictures.of(images), pictures.of(others)
@@ -204,10 +204,10 @@ def slot_bits(images: pl.Series, others: pl.Series, pictures: Pictures, nearness
 
 
 def earliest_near(bands: np.ndarray, near: Near) -> np.ndarray:
-    """For each row an earlier one that it is near to, directly or through others; itself where there is none.
+    """For each row, an earlier one that it is near, directly or transitively; itself if there is none.
 
-    bands: one row per hash and one column per band, in any type that sorts. near(rows, others) says, pair by pair,
-    which really are near; a row for which one was found is not asked about again.
+    bands: one row per hash and one column per band, in any sortable type. near(rows, others) says, pair by pair,
+    which really are near; rows with a match are not checked again.
     """
     first = np.arange(len(bands))
     for rows, others in candidates(bands):
@@ -231,7 +231,7 @@ def candidates(bands: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def follow(first: np.ndarray) -> np.ndarray:
-    """The earliest row that each row leads to, from row to earlier row."""
+    """The earliest row that each row leads to."""
     while not np.array_equal(further := first[first], first):
         first = further
     return first

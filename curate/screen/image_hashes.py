@@ -1,10 +1,10 @@
-"""What an image looks like, in 180 bytes: the same after scaling and recompression, another for another drawing.
+"""An image fingerprint of 180 bytes: stable under scaling and recompression, different for different drawings.
 
     72 bytes   the perceptual hash of ImageHash (phash): 24 × 24 bits of the image's coarse shapes, without colour
-    108 bytes  the mean colours of 6 × 6 fields, RGB
+    108 bytes  the mean colours of 6 × 6 tiles, RGB
 
-The usual hash of 64 grey bits takes every other drawing for another: of 400 tables of numbers it cannot tell many
-apart, nor a red circle from a blue one. docs/screen.md has the measurements.
+The usual 64-bit grey hash confuses drawings: of 400 tables of numbers it cannot tell many apart,
+nor a red circle from a blue one. docs/screen.md has the measurements.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ BITS = 24  # per side
 SHAPE_BYTES = BITS * BITS // 8
 FIELDS = 6  # per side
 LOOK_BYTES = SHAPE_BYTES + FIELDS * FIELDS * 3
-SOME = 100  # images that a thread takes at once
+SOME = 100  # images per thread task
 LOOK = "phash 24x24, highfreq 2; mean RGB 6x6"  # what a pack says its images were hashed by
 
 Looks = np.ndarray  # uint8, one row of LOOK_BYTES per image
@@ -37,7 +37,7 @@ class Nearness(Section):
     """When two images look the same.
 
     max_bits    of the 576 of the perceptual hash, how many may differ
-    max_colour  how far any mean colour of a field may be off, of 255
+    max_colour  largest difference of a tile's mean colour, of 255
     """
 
     max_bits: Annotated[int, Field(ge=0, le=48)] = 24  # the index is sure to find pairs up to 48
@@ -46,7 +46,7 @@ class Nearness(Section):
 
 @dataclass(frozen=True)
 class Pictures:
-    """The images of a table of questions: `looks` has one row per image, `row` says which, by the image's id."""
+    """The images of a table of questions: `looks` has one row per image, `row` maps image ids to rows."""
 
     row: Mapping[str, int]
     looks: Looks
@@ -65,7 +65,7 @@ def look(image: Image.Image) -> bytes:
 
 @cache
 def phash() -> Callable[..., Any]:
-    """ImageHash's `phash`; it is in an extra, since it comes with SciPy and PyWavelets. Raises OvtError without it."""
+    """ImageHash's `phash`; optional, since it needs SciPy and PyWavelets. Raises OvtError without it."""
     try:
         from imagehash import phash
     except ModuleNotFoundError as error:
@@ -74,12 +74,12 @@ def phash() -> Callable[..., Any]:
 
 
 def looks_of(ids: Sequence[str], read: Callable[[str], Image.Image], workers: int = 2) -> Looks:
-    """The looks of images, one row each; `read` gives an image. Raises what it raises, and OvtError as `phash`."""
+    """The looks of images, one row each; `read` returns an image. Raises what it raises, and OvtError as `phash`."""
 
     def some(at: int) -> bytes:
         return b"".join(look(read(image_id)) for image_id in ids[at : at + SOME])
 
-    with ThreadPoolExecutor(workers) as pool:  # Pillow works outside Python's lock
+    with ThreadPoolExecutor(workers) as pool:  # Pillow releases Python's lock
         found = b"".join(pool.map(some, range(0, len(ids), SOME)))
     return np.frombuffer(found, np.uint8).reshape(-1, LOOK_BYTES)
 
@@ -119,6 +119,6 @@ def _words(looks: Looks) -> np.ndarray:
 
 
 def pictures_in(questions: pl.DataFrame, home: Home) -> Pictures:
-    """All images of QUESTIONS, in the order they come."""
+    """All images of QUESTIONS, in order."""
     ids = questions["images"].explode().drop_nulls().unique(maintain_order=True).to_list()
     return Pictures({image_id: row for row, image_id in enumerate(ids)}, looks_of(ids, partial(stored_image, home)))

@@ -1,7 +1,7 @@
-"""A hash pack: a benchmark as hashes, so that questions can be compared with it where it is not at hand.
+"""A hash pack: a benchmark as hashes, so that questions can be compared with it without having it.
 
-A Parquet file with one row per hash; docs/screen.md describes it. It holds no text and no image, and none can be read
-back from it (who already has a text can tell whether it is in there).
+A Parquet file with one row per hash; docs/screen.md describes it. It holds no text and no image, and neither can be
+recovered from it (someone who already has a text can check whether it is in there).
 
     item  kind  hash
     0     look  72 bytes of a perceptual hash, 108 of mean colours    one per image of the item
@@ -9,7 +9,7 @@ back from it (who already has a text can tell whether it is in there).
     1     text  8 bytes                                               the whole of a shorter one
 
 Its metadata says, in the key "ovt-pack", the format's version, the benchmark's name, fingerprint and number of items,
-and how the hashes were made; a pack made in another way is refused.
+and how the hashes were made; packs made differently are refused.
 """
 
 import hashlib
@@ -59,21 +59,21 @@ def make_pack(name: str, questions: pl.DataFrame, pictures: Pictures) -> Pack:
 
 
 def text_hashes(question: str, choices: list[str] | None) -> list[tuple[str, bytes]]:
-    """(kind, hash): the grams of a question and its choices, each once; the whole text where it has none."""
+    """(kind, hash): the distinct grams of a question and its choices; the whole text if it has none."""
     said = texts.whole(question, choices)
     found = list(dict.fromkeys(texts.grams(said)))
     return [("gram", one) for one in found] or ([("text", texts.text_hash(said))] if said else [])
 
 
 def save_pack(pack: Pack, path: Path) -> None:
-    """Writes a pack: the same bytes for the same pack."""
+    """Writes a pack; the same pack gives the same bytes."""
     about = {**FORMAT, "name": pack.name, "fingerprint": pack.fingerprint, "items": pack.items}
     with disk_errors(path), replacing(path) as made:
         pack.hashes.write_parquet(made, metadata={KEY: json.dumps(about, sort_keys=True)}, compression="zstd")
 
 
 def is_pack(path: Path) -> bool:
-    """Whether a file says that it is a pack."""
+    """Whether a file is marked as a pack."""
     return about_pack(path) is not None
 
 
@@ -85,7 +85,7 @@ def about_pack(path: Path) -> str | None:
 
 
 def load_pack(path: Path) -> Pack:
-    """The pack in a file. Raises OvtError for another format, or hashes made in another way."""
+    """The pack in a file. Raises OvtError for another format, or differently made hashes."""
     try:
         about = json.loads(about_pack(path) or "")
         made = {key: about[key] for key in FORMAT}

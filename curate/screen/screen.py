@@ -1,4 +1,4 @@
-"""Both stages, for a build: between the import and the first request, so that nothing is paid for what they drop.
+"""Both screening stages of a build: after import, before the first request, so dropped questions cost nothing.
 
 A benchmark to compare with comes from a hash pack, a version, or any source that a recipe could have.
 """
@@ -25,9 +25,9 @@ from ovt.curate.versions.read import Version, open_version, reading, restore_ima
 
 @dataclass(frozen=True)
 class Screened:
-    """The questions that went in, sorted.
+    """The questions after screening.
 
-    questions   QUESTIONS that go on; gone: those dropped; decisions: DECISIONS on these
+    questions   QUESTIONS that continue; gone: those dropped; decisions: DECISIONS on these
     benchmarks  what they were compared with, for the manifest
     notes       lines for people
     """
@@ -42,9 +42,9 @@ class Screened:
 def screen(
     questions: pl.DataFrame, dedup_by: DedupSection | None, decontam_by: DecontamSection | None, home: Home
 ) -> Screened:
-    """Questions through dedup, then decontam, where the recipe has them.
+    """Runs dedup, then decontam, if the recipe has them.
 
-    Raises GateFailed where decontam's mode is "fail" and it finds something, OvtError where nothing is left.
+    Raises GateFailed if decontam's mode is "fail" and it finds something, OvtError if no question is left.
     """
     if dedup_by is None and decontam_by is None:
         return Screened(questions, QUESTIONS.to_frame(), DECISIONS.to_frame())
@@ -88,15 +88,15 @@ def in_order(questions: pl.DataFrame, some: pl.DataFrame) -> pl.DataFrame:
 
 
 def benchmark_input(pack: Pack, against: str | SourceSection) -> Input:
-    """A benchmark as the manifest names it."""
+    """A benchmark as named in the manifest."""
     location = against if isinstance(against, str) else against.path
     return Input(source=pack.name, location=location, fingerprint=pack.fingerprint, rows=pack.items)
 
 
 def open_benchmark(against: str | SourceSection, home: Home) -> Pack:
-    """The hashes of a benchmark: a pack's file, "name@v1" or a version's folder, or a source's path or section.
+    """A benchmark's hashes: from a pack file, "name@v1" or a version's folder, or a source's path or section.
 
-    Raises OvtError where there is none, and what `import_sources` raises for a source that cannot be read.
+    Raises OvtError if there is none, and what `import_sources` raises for an unreadable source.
     """
     if isinstance(against, str):
         if Path(against).is_file() and is_pack(Path(against)):
@@ -109,7 +109,7 @@ def open_benchmark(against: str | SourceSection, home: Home) -> Pack:
 
 
 def is_version(ref: str) -> bool:
-    """Whether a text can only mean a version: a folder with a manifest, or a name that is no file's and no source's."""
+    """Whether a text can only be a version: a folder with a manifest, or a name of neither a file nor a source."""
     path = Path(ref).expanduser()
     if path.is_dir():
         return (path / MANIFEST).is_file()
@@ -117,7 +117,7 @@ def is_version(ref: str) -> bool:
 
 
 def version_pack(version: Version, home: Home) -> Pack:
-    """The hashes of all questions of a version's ledger whose images are at hand, kept or not."""
+    """The hashes of all questions of a version's ledger whose images are available, kept or not."""
     with reading(version):
         restore_images(version, home)
         questions = with_images(scan(version, "questions").collect(), home)
@@ -125,13 +125,13 @@ def version_pack(version: Version, home: Home) -> Pack:
 
 
 def with_images(questions: pl.DataFrame, home: Home) -> pl.DataFrame:
-    """The questions all of whose images are in the home."""
+    """The questions whose images are all in the home."""
     ids = questions["images"].explode().drop_nulls().unique()
     here = [image_id for image_id in ids if image_path(home, image_id).exists()]
     return questions.filter(pl.col("images").list.eval(pl.element().is_in(here)).list.all())
 
 
 def items_note(pack: Pack) -> str:
-    """One line that says what was read."""
+    """A one-line summary of what was read."""
     images = pack.hashes.filter(pl.col("kind") == "look").height
     return f"{pack.name}: {pack.items:,} items, {images:,} images"

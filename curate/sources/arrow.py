@@ -1,4 +1,4 @@
-"""Parquet files, datasets saved to disk and datasets of the Hub: all are Arrow, and read in small batches."""
+"""Parquet files, datasets saved to disk and Hub datasets: all are Arrow, read in small batches."""
 
 import json
 import re
@@ -21,7 +21,7 @@ BATCH = 64  # rows; with their images they must fit into memory
 
 
 def parquet_part(path: Path) -> Part:
-    """A Parquet file, whose images are bytes, {"bytes", "path"} or paths."""
+    """A Parquet file; its images are bytes, {"bytes", "path"} or paths."""
     try:
         file = pq.ParquetFile(path)
         schema, count = file.schema_arrow, file.metadata.num_rows
@@ -60,7 +60,7 @@ def _named(cell: Any, labels: list[str] | None) -> Any:
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
-    """What `datasets` notes in a schema: column -> feature."""
+    """The features that `datasets` stores in a schema: column -> feature."""
     try:
         noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         features = noted["info"]["features"]
@@ -111,9 +111,9 @@ def saved_part(folder: Path) -> Part:
 
 
 def open_hub(section: SourceSection, most: int | None = None) -> Opened:
-    """hf://OWNER/NAME, downloaded unless cached; its content is its commit, its configuration and its split.
+    """hf://OWNER/NAME, downloaded unless cached; identified by its commit, configuration and split.
 
-    No code of the dataset is run, and a path in its rows cannot leave the Hub's cache.
+    No code of the dataset runs, and paths in its rows cannot leave the Hub's cache.
     """
     import datasets
     from datasets.config import DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH
@@ -142,7 +142,7 @@ def open_hub(section: SourceSection, most: int | None = None) -> Opened:
 
 
 def _commit_online(name: str, revision: str | None) -> str | None:
-    """The commit that a revision of a Hub dataset means now; None where the Hub cannot be asked."""
+    """The current commit of a Hub dataset's revision; None if the Hub cannot be reached."""
     from huggingface_hub import HfApi
 
     try:
@@ -152,9 +152,9 @@ def _commit_online(name: str, revision: str | None) -> str | None:
 
 
 def _check_commit(dataset: "Dataset", commit: str | None, section: SourceSection) -> str:
-    """The commit that a dataset was prepared from: `datasets` names the folder in its cache by it.
+    """The commit that a dataset was prepared from: part of its folder name in the `datasets` cache.
 
-    Offline it takes the newest copy in its cache, whatever the revision. Raises OvtError where that may be another one.
+    Offline, `datasets` takes its newest cached copy, whatever the revision. Raises OvtError if that may be wrong.
     """
     places = {Path(file["filename"]).parent for file in dataset.cache_files}
     place = next((place for place in places if _COMMIT.fullmatch(place.name)), None)

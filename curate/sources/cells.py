@@ -1,6 +1,6 @@
-"""Cells of any type: as texts, as golds, as conversations, and as the bytes of images.
+"""Cells of any type: as text, golds, conversations, and image bytes.
 
-Paths come from data and are hostile: none leaves the folders it may be in. Nothing is fetched from the network.
+Paths come from data and are untrusted: they cannot leave their allowed folders. Nothing is fetched from the network.
 """
 
 import base64
@@ -26,13 +26,13 @@ MAX_IMAGES = 256  # in one list; longer ones are pixels
 _ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _SPEAKERS = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant"}
-# How base64 of JPEG, PNG, GIF, WebP, BMP and TIFF begins: what tells it from a path.
+# The base64 prefixes of JPEG, PNG, GIF, WebP, BMP and TIFF: what distinguishes it from a path.
 _BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]{60,}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 
 
 def plain_text(cell: Any) -> str | None:
-    """A cell as stripped text, None where it holds nothing (None, NaN, blank) or is no single value.
+    """A cell as stripped text, None if it is empty (None, NaN, blank) or not a single value.
 
     Whole floats lose their ".0" (tables with empty cells turn integers into floats); characters that UTF-8 or
     Parquet cannot hold become "?".
@@ -51,12 +51,12 @@ def plain_text(cell: Any) -> str | None:
 
 
 def squeeze(text: str) -> str:
-    """A text as it is compared: case and runs of white space do not matter."""
+    """A text normalised for comparison: case and runs of white space do not matter."""
     return " ".join(text.casefold().split())
 
 
 def gold_text(cell: Any) -> str | None:
-    """A gold cell as text: of a worked solution its last <answer> or \\boxed{}; of a list the one value it repeats.
+    """A gold cell as text: the last <answer> or \\boxed{} of a worked solution; the single value that a list repeats.
 
     Raises Unfit("unparseable_gold") for a list of different golds or a nested value.
     """
@@ -94,7 +94,7 @@ def _until_closed(text: str, start: int) -> str:
 
 
 def is_conversation(cell: Any) -> bool:
-    """Whether a cell holds turns: a list of {"role", "content"} or {"from", "value"}."""
+    """Whether a cell is a conversation: a list of {"role", "content"} or {"from", "value"}."""
     return isinstance(cell, list) and bool(cell) and all(isinstance(turn, Mapping) and _speaker(turn) for turn in cell)
 
 
@@ -106,8 +106,8 @@ def _speaker(turn: Mapping) -> str | None:
 def read_conversation(turns: Sequence[Mapping]) -> tuple[str | None, str | None, list[Any]]:
     """(question, gold, images in the turns' own parts) of a conversation.
 
-    The gold is the last turn if the assistant has it, else None. The question is what the user said before it; of
-    several rounds all are given, with their speakers. System turns are left out.
+    The gold is the last turn if it is the assistant's, else None. The question is what the user said before it; of
+    several rounds all are included, with their speakers. System turns are left out.
     """
     said, images = [], []
     for turn in turns:
@@ -140,11 +140,11 @@ def _content(content: Any) -> tuple[str | None, list[Any]]:
 
 @dataclass(frozen=True)
 class Places:
-    """Where image files may be.
+    """Where image files may be located.
 
-    start    folder that relative paths start in, None where only the image's bytes are given
-    allowed  folders that no path may leave (symbolic links inside them are followed: who made the folder made them)
-    pattern  makes a path of a value, "images/{image}.png"
+    start    base folder of relative paths, None if only the image's bytes are given
+    allowed  folders that no path may leave (symbolic links inside them are followed: the folder's owner made them)
+    pattern  turns a value into a path, "images/{image}.png"
     """
 
     start: Path | None
@@ -161,7 +161,7 @@ class Picture:
 
 
 def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
-    """The image cells of a row in order: lists opened (also a JSON list in a text), empty cells left out."""
+    """The image cells of a row in order: lists flattened (also a JSON list in a string), empty cells left out."""
     flat = []
     for cell in cells:
         if isinstance(cell, str) and cell.lstrip().startswith('["'):
@@ -236,7 +236,7 @@ def _read_file(path: Path, text: str) -> Picture:
 
 
 class MissingFile(Unfit):
-    """An image file that is not there: it may come, so its path is remembered."""
+    """A missing image file: it may appear later, so its path is remembered."""
 
     def __init__(self, path: Path, text: str) -> None:
         super().__init__("missing_image", f"{text[:200]} is not there")

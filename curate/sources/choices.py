@@ -1,9 +1,9 @@
-"""Options and golds, in the shapes that sources give them.
+"""Options and golds, in the formats that sources use.
 
     ["3", "4"]   "['3', '4']"   {"A": "3", "B": "4"}   "A. 3\\nB. 4"   "How many? (A) 3 (B) 4"   ->  ("3", "4")
     gold 1 (index)   "B"   "(B)"   "4"   "B. 4"                                                 ->  the second
 
-Texts of data sets are hostile: they are read as literals, never evaluated.
+Data set texts are untrusted: they are parsed as literals, never evaluated.
 """
 
 import ast
@@ -31,7 +31,7 @@ def read_choices(cell: Any) -> tuple[str, ...] | None:
     found = _options(cell)
     if found is None:
         return None
-    while found and _is_blank(found[-1]):  # a fixed number of options, not all of them in use
+    while found and _is_blank(found[-1]):  # a fixed number of options, not all in use
         found = found[:-1]
     if not found:
         return None
@@ -75,7 +75,7 @@ def _options_in_text(text: str) -> list[Any] | None:
 
 
 def parse_literal(text: str) -> Any:
-    """A JSON or Python literal, else None. Adjacent strings ("['a' 'b']", as numpy prints) are not taken for one."""
+    """A JSON or Python literal, else None. Adjacent strings ("['a' 'b']", as numpy prints) are not one literal."""
     if len(text) > MAX_LITERAL:
         return None
     for parse in (json.loads, _python_literal):
@@ -91,7 +91,7 @@ def _python_literal(text: str) -> Any:
 
 
 def strip_letters(texts: Sequence[str]) -> tuple[str, ...]:
-    """Option texts without their own letters ("A. 3", "B. 4" -> "3", "4"), where every one begins with its letter."""
+    """Option texts without their own letters ("A. 3", "B. 4" -> "3", "4"), if all of them have one."""
     stripped = []
     for letter, text in zip(LETTERS, texts, strict=False):
         match = _LETTER_AND_TEXT.fullmatch(text)
@@ -104,8 +104,8 @@ def strip_letters(texts: Sequence[str]) -> tuple[str, ...]:
 def split_question(question: str, gold: str | None) -> tuple[str, tuple[str, ...] | None]:
     """(question, choices) of a text that may hold lettered options, given its gold.
 
-    It is split only where the gold is a letter or one of the options; text after the last option stays with the
-    question. Otherwise the text is returned as it was, with None.
+    It is split only if the gold is a letter or one of the options; text after the last option stays with the
+    question. Otherwise the text is returned unchanged, with None.
     """
     split = _split(question, need_head=True)
     if not split or gold is None:
@@ -140,7 +140,7 @@ def _without_header(head: str) -> str:
 
 
 def _follows_a_stop(head: str, line_start: bool) -> bool:
-    """Options on a line begin after a sentence; "points (A) and (B)" does not."""
+    """Options on one line begin after a sentence; "points (A) and (B)" does not."""
     return line_start or not head or head[-1] in "?:.!;" or head != _without_header(head)
 
 
@@ -196,10 +196,10 @@ _READINGS = {"text": find_text, "letter": find_letter, "index": find_index, "num
 class Gold(NamedTuple):
     """A gold and the choice it names.
 
-    text      as the source gives it where the verifier reads that as the right choice; else the choice's letter
+    text      as the source gives it if the verifier accepts that as the right choice; else the choice's letter
     position  of the right choice; None without choices
-    read_as   what `auto` went by, for `faults.mark_readings` to judge in the light of the other rows: "text" (or
-              letter), "index", "either" (taken for a text, could be an index), "beyond" (an index too far by one)
+    read_as   how `auto` read it, for `faults.mark_readings` to check against the other rows: "text" (or
+              letter), "index", "either" (read as text, could be an index), "beyond" (an index off by one)
     """
 
     text: str
@@ -208,7 +208,7 @@ class Gold(NamedTuple):
 
 
 def read_gold(gold: str, choices: Sequence[str] | None, gold_is: str) -> Gold:
-    """What a gold means among its choices. Raises Unfit: gold_not_in_choices, ambiguous_gold."""
+    """A gold's meaning among its choices. Raises Unfit: gold_not_in_choices, ambiguous_gold."""
     if not choices or not gold:
         return Gold(gold)
     if gold_is != "auto":

@@ -9,7 +9,7 @@ from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
 from ovt.curate.sources.section import Name, SourceSection
 
-# Well-known names, the likelier first.
+# Well-known names, most likely first.
 _WELL_KNOWN: dict[str, tuple[str, ...]] = {
     "question": ("question", "problem", "query", "instruction"),
     "gold": ("gold", "answer", "ground_truth", "gt_answer", "solution", "label", "target", "output"),
@@ -23,7 +23,7 @@ _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Columns:
-    """Theirs, by ours; empty where there is none. `choices` of several columns are one option each."""
+    """Their columns, by our names; empty if missing. Several columns for `choices` are one option each."""
 
     question: tuple[Name, ...]
     gold: tuple[Name, ...]
@@ -32,7 +32,7 @@ class Columns:
     id: tuple[Name, ...]
 
     def top(self) -> list[Name]:
-        """The columns to read, each once; of "a.b" that is a."""
+        """The columns to read, once each; for "a.b", that is a."""
         names = (*self.question, *self.gold, *self.choices, *self.images, *self.id)
         return list(dict.fromkeys(name.partition(".")[0] if isinstance(name, str) else name for name in names))
 
@@ -40,8 +40,8 @@ class Columns:
 def match_columns(section: SourceSection, found: Sequence[Name], image_columns: Sequence[Name] = ()) -> Columns:
     """The columns that the section names, and well-known ones for the rest.
 
-    `image_columns` are those that the source itself declares to hold images. Raises RecipeError naming the columns
-    found, and the nearest one, where a column is not there or cannot be guessed.
+    `image_columns` are those that the source declares as images. Raises RecipeError naming the columns
+    found, and the nearest one, if a column is missing or cannot be guessed.
     """
     given = {("images" if ours == "image" else ours): _as_tuple(theirs) for ours, theirs in section.columns.items()}
     for ours, theirs in given.items():
@@ -95,7 +95,7 @@ def _example(found: Sequence[Name]) -> str:
 
 
 def describe(columns: Columns, section: SourceSection) -> str | None:
-    """One line that says which columns were guessed under another name than ours; None where there are none."""
+    """One line naming the columns that were guessed under another name than ours; None if there are none."""
     named = {"images" if ours == "image" else ours for ours in section.columns}
     guessed = [
         f"{ours} from {', '.join(map(str, theirs))}"
@@ -106,7 +106,7 @@ def describe(columns: Columns, section: SourceSection) -> str | None:
 
 
 def cells(row: Mapping[Name, Any], names: Sequence[Name]) -> list[Any]:
-    """The row's cells of these columns, in order; None where one is not there."""
+    """The row's cells of these columns, in order; None if one is missing."""
     return [_cell(row, name) for name in names]
 
 

@@ -1,6 +1,6 @@
-"""What is wrong with a row, in reason codes; and which questions were asked before.
+"""Faults of a row, as reason codes, and duplicate questions.
 
-A row that passes here has a question, images, and a gold that the verifier can hold against an answer.
+A row that passes has a question, images, and a gold that the verifier can compare with an answer.
 """
 
 import re
@@ -25,7 +25,7 @@ class Unfit(Exception):
 
 
 def check_texts(question: str, gold: str, choices: Sequence[str] | None) -> None:
-    """Raises Unfit("empty_question"), or for what the verifier has against the gold."""
+    """Raises Unfit("empty_question"), or the verifier's objection to the gold."""
     if not question:
         raise Unfit("empty_question")
     if reason := lint_gold(gold, choices):
@@ -33,13 +33,13 @@ def check_texts(question: str, gold: str, choices: Sequence[str] | None) -> None
 
 
 def check_length(gold: str) -> None:
-    """Raises Unfit("gold_too_long"): such a gold is an essay, and no parser shall see it."""
+    """Raises Unfit("gold_too_long"): such a gold is an essay, and must not reach a parser."""
     if len(gold) > MAX_GOLD_CHARS:
         raise Unfit("gold_too_long", f"{len(gold):,} characters, at most {MAX_GOLD_CHARS:,}; begins {gold[:40]!r}")
 
 
 def check_tags(question: str, images: int) -> None:
-    """Raises Unfit where the question's `<image>` tags are not as many as its images, or name one that is not there."""
+    """Raises Unfit if the number of `<image>` tags does not match the images, or a tag names a missing one."""
     tags = [match[1] for match in IMAGE_TAG.finditer(question)]
     plain = tags.count(None)
     if plain and plain != images:
@@ -50,10 +50,10 @@ def check_tags(question: str, images: int) -> None:
 
 
 def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Judges golds that are bare numbers by the other golds of the same source (read_as of `choices.Gold`).
+    """Checks golds that are bare numbers against the other golds of the same source (read_as of `choices.Gold`).
 
-    A source counts its choices, or names them, not both: where it names some, a gold that only fits as an index is
-    ambiguous_gold; where it counts some, so is one that fits both ways. Raises OvtError where it counts from 1.
+    A source either numbers its choices or names them: if it names some, a gold that only fits as an index is
+    ambiguous_gold; if it numbers some, so is one that fits both ways. Raises OvtError if it counts from 1.
     """
     seen = set(rows["read_as"].drop_nulls())
     counts_from_0 = ((rows["read_as"] == "index") & (rows["gold_key"] == "0")).any()
@@ -76,10 +76,10 @@ def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def mark_repeats(rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds a reason and a detail to the fit rows of a table (reason is null) that ask what another row asks.
+    """Adds a reason and a detail to the fit rows of a table (reason is null) that repeat another row's question.
 
-    Columns used: asked (images, question and choices, as a hash), gold_key, question_id, reason, detail. Where golds
-    contradict each other none can be trusted: all of them go (conflicting_gold). Else the first row stays and the
+    Columns used: asked (images, question and choices, as a hash), gold_key, question_id, reason, detail. If golds
+    contradict each other, none can be trusted: all are dropped (conflicting_gold). Else the first row stays and the
     others are duplicate_question.
     """
     rows = rows.with_columns(_asked=pl.when(pl.col("reason").is_null()).then("asked"))

@@ -1,6 +1,6 @@
-"""Files as sources: which ones a path, a folder or a package means, and JSONL, JSON and CSV row by row.
+"""Files as sources: resolves a path, folder or package to files, and reads JSONL, JSON and CSV row by row.
 
-Parquet and what `datasets` writes are in arrow.py. A row that is a list has its positions as column names.
+Parquet and saved datasets are in arrow.py. A row that is a list has its positions as column names.
 """
 
 import glob
@@ -30,9 +30,9 @@ from ovt.curate.sources.source import (
     take,
 )
 
-# Rows that are looked at for column names in a format that does not list them.
+# Rows inspected for column names in a format that does not list them.
 PEEK = 1_000
-# Names of files and folders that say which split they hold; so does any name before -00000-of-00001.
+# Names of files and folders that identify their split; so does any name before -00000-of-00001.
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testmini", "testing", "eval", "sft", "rl")
 
 _SHARD = re.compile(r"[-_.]?\d+(-of-\d+)?$")
@@ -56,7 +56,7 @@ def open_package(section: SourceSection, most: int | None = None) -> Opened:
 
 
 def package_file(section: SourceSection) -> Path:
-    """Where package:NAME/FILE is, found without importing the package."""
+    """The location of package:NAME/FILE, found without importing the package."""
     package, _, rest = section.path.removeprefix("package:").partition("/")
     try:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
@@ -96,7 +96,7 @@ def _open_folder(folder: Path, section: SourceSection) -> Opened:
 
 
 def folder_patterns() -> list[str]:
-    """What a folder may hold, in the order in which it is looked for: the first pattern that finds a file decides."""
+    """What a folder may contain, in search order: the first pattern that finds a file decides."""
     suffixes = data_suffixes()
     return [
         *(f"{where}metadata{suffix}" for where in ("", "*/") for suffix in suffixes),
@@ -107,12 +107,12 @@ def folder_patterns() -> list[str]:
 
 
 def _is_data(file: Path) -> bool:
-    """Not hidden, not a version's ledger, not what `datasets` and `ovt` write beside the data."""
+    """Not hidden, not a version's ledger, and not a metadata file of `datasets` or `ovt`."""
     return not (file.parts[0] == "ledger" or file.name in _NO_DATA or any(part.startswith(".") for part in file.parts))
 
 
 def _open_saved(folder: Path, section: SourceSection) -> Opened:
-    """A folder that `save_to_disk` wrote, of a Dataset or a DatasetDict."""
+    """A Dataset or DatasetDict folder written by `save_to_disk`."""
     from ovt.curate.sources.arrow import saved_part
 
     splits: list[str] = []
@@ -125,7 +125,7 @@ def _open_saved(folder: Path, section: SourceSection) -> Opened:
 
 
 def files_of_split(files: Sequence[Path], section: SourceSection) -> tuple[list[Path], list[str]]:
-    """(the files of the wanted splits, these splits); all files, and no split, where no name says one."""
+    """(the files of the wanted splits, these splits); all files, and no split, if no name identifies one."""
     split_of = {file: split_name(file) for file in files}
     names = sorted({name for name in split_of.values() if name})
     if not names and not section.split:
@@ -135,7 +135,7 @@ def files_of_split(files: Sequence[Path], section: SourceSection) -> tuple[list[
 
 
 def split_name(file: Path) -> str | None:
-    """The split that a file's name, or its folder's, says: train-00000-of-00002.parquet, test/metadata.jsonl."""
+    """The split in a file's name, or its folder's: train-00000-of-00002.parquet, test/metadata.jsonl."""
     shard = _SHARD.search(file.stem)
     bare = file.stem[: shard.start()] if shard else file.stem
     if bare in SPLITS or (shard and shard[1] and bare):
@@ -144,7 +144,7 @@ def split_name(file: Path) -> str | None:
 
 
 def jsonl_part(path: Path) -> Part:
-    """A file with one JSON value per line; blank lines do not count, a broken line is a malformed row."""
+    """A file with one JSON value per line; blank lines are skipped, a broken line is a malformed row."""
     with path.open("rb") as lines:
         columns = columns_of(_parse_line(line) for line in islice(_filled(lines), PEEK))
     with path.open("rb") as lines:
@@ -172,7 +172,7 @@ def _parse_line(line: bytes) -> Row | None:
 
 
 def as_row(value: Any) -> Row | None:
-    """An object as it is, a list by position, anything else None: malformed."""
+    """An object as is, a list by position, anything else None: malformed."""
     if isinstance(value, list):
         return dict(enumerate(value))
     return value if isinstance(value, dict) else None
@@ -204,7 +204,7 @@ def _list_of_rows(value: Any, path: Path) -> list[Any]:
 
 
 def csv_part(path: Path) -> Part:
-    """A CSV (or TSV) file with a header; every cell is a text, so that a gold of 007 stays one."""
+    """A CSV (or TSV) file with a header; every cell is text, so that a gold of 007 is kept as is."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         table = pl.read_csv(path, separator=separator, infer_schema=False)

@@ -1,8 +1,8 @@
-"""Images: any mode or format that Pillow reads, as a fitting RGB PNG or JPEG, stored once by content.
+"""Images: any mode or format that Pillow reads, normalised to an RGB PNG or JPEG, stored once by content.
 
-A plain RGB PNG or JPEG that fits is stored as it is. All else is turned upright, laid on white, made RGB and scaled,
-and stored as a JPEG where it came as one, else as a PNG. Metadata (which may tell where a photo was taken) is left
-behind.
+A plain RGB PNG or JPEG that fits is stored unchanged. Others are rotated upright, flattened on white, converted to RGB
+and scaled, and stored as JPEG if they came as JPEG, else as PNG. Metadata (which may reveal where a photo was taken) is
+removed.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "photo
 
 
 def image_path(home: Home, image_id: str) -> Path:
-    """Where an image is kept: images/ab/abcdef…, named by the sha256 of the stored bytes."""
+    """The path of a stored image: images/ab/abcdef…, named by the sha256 of the stored bytes."""
     if not re.fullmatch(r"[0-9a-f]{64}", image_id):
         raise OvtError(f"image id {image_id[:80]!r} is not a sha256 in hex")
     return home.images / image_id[:2] / image_id
@@ -40,7 +40,7 @@ def image_bytes(home: Home, image_id: str) -> bytes:
 
 
 def stored_image(home: Home, image_id: str) -> Image.Image:
-    """A stored image, decoded. Raises OvtError where it is not there or cannot be read."""
+    """A stored image, decoded. Raises OvtError if it is missing or unreadable."""
     data = image_bytes(home, image_id)
     try:
         return Image.open(io.BytesIO(data), formats=("PNG", "JPEG")).convert("RGB")
@@ -50,7 +50,7 @@ def stored_image(home: Home, image_id: str) -> Image.Image:
 
 
 def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> str:
-    """The id of an image, fitted and stored under `home.images`; two processes may store the same one at once.
+    """Normalises an image, stores it under `home.images` and returns its id; safe if two processes store the same one.
 
     Raises Unfit("unreadable_image").
     """
@@ -58,7 +58,7 @@ def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_p
 
 
 def keep_image(home: Home, data: bytes) -> str:
-    """The id of an image that has been fitted already, stored under `home.images` as it is."""
+    """Stores a normalised image under `home.images` unchanged and returns its id."""
     image_id = hashlib.sha256(data).hexdigest()
     path = image_path(home, image_id)
     if not path.exists():
@@ -68,7 +68,7 @@ def keep_image(home: Home, data: bytes) -> str:
 
 
 def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> bytes:
-    """An image as the bytes that are stored: the same on every run, with at most `max_pixels`.
+    """An image as the bytes to store: deterministic, with at most `max_pixels`.
 
     Smaller images are scaled up to `min_pixels` if that is above 0. Raises Unfit("unreadable_image").
     """
@@ -92,14 +92,14 @@ def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0
 
 
 def _explain(error: Exception) -> str:
-    """The same words on every run: Pillow's own name the address of a buffer."""
+    """An error message that is the same on every run: Pillow's own contains a buffer address."""
     if isinstance(error, UnidentifiedImageError):
         return "not in an image format that Pillow reads"
     return re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")[:200]
 
 
 def open_image(data: bytes) -> Image.Image:
-    """An image of any format but those that Pillow gives to another program (EPS goes to Ghostscript)."""
+    """An image of any format except those that Pillow passes to another program (EPS goes to Ghostscript)."""
     return Image.open(io.BytesIO(data), formats=_formats())
 
 
@@ -110,7 +110,7 @@ def _formats() -> tuple[str, ...]:
 
 
 def is_plain(image: Image.Image, data: bytes) -> bool:
-    """Whether a file can be stored as it is: a still RGB PNG or JPEG without metadata, and not padded with data."""
+    """Whether a file can be stored unchanged: a still RGB PNG or JPEG without metadata or padding."""
     return (
         image.format in ("PNG", "JPEG")
         and image.mode == "RGB"
@@ -123,7 +123,7 @@ def is_plain(image: Image.Image, data: bytes) -> bool:
 
 
 def fitting_size(size: tuple[int, int], max_pixels: int, min_pixels: int) -> tuple[int, int]:
-    """(width, height) of the same shape with at most `max_pixels`, and at least `min_pixels` where that is possible."""
+    """(width, height) of the same shape with at most `max_pixels`, and at least `min_pixels` if possible."""
     width, height = size
     pixels = width * height
     if pixels > max_pixels:
@@ -155,7 +155,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _levels_to_rgb(image: Image.Image) -> Image.Image:
-    """Levels of an unknown range: 0-1, 0-255 or 0-65,535 where they fit, else from the lowest to the highest."""
+    """Levels of an unknown range: 0-1, 0-255 or 0-65,535 if they fit, else from the lowest to the highest."""
     low, high = cast(tuple[float, float], image.getextrema())
     ends = (1, 255, 65_535) if image.mode == "F" else (255, 65_535)
     bottom = min(low, 0)
@@ -165,7 +165,7 @@ def _levels_to_rgb(image: Image.Image) -> Image.Image:
 
 
 def encode(image: Image.Image, source: str | None) -> bytes:
-    """A JPEG for what came as one (a photo as PNG is several times larger), a PNG for all else."""
+    """A JPEG if it came as one (a photo as PNG is several times larger), else a PNG."""
     image.info.clear()
     out = io.BytesIO()
     if source in ("JPEG", "MPO"):

@@ -1,9 +1,9 @@
-"""`import_sources`: every source of a recipe -> one table of questions, and one decision per row left out.
+"""`import_sources`: all sources of a recipe -> one table of questions, and one decision per row left out.
 
-What was imported is kept for the next build in `home.imports/FINGERPRINT/`, renamed into place when complete:
+Imports are cached for the next build in `home.imports/FINGERPRINT/`, renamed into place when complete:
 
 rows.parquet    ROWS, in order
-stamps.parquet  path, size and time of every image file that was read or missed
+stamps.parquet  path, size and time of every image file that was read or missing
 import.json     what the fingerprint is over and which folders held the images: {"settings": …, "roots": […]}
 """
 
@@ -36,8 +36,8 @@ from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
-IMPORTER_VERSION = 1  # changes with what an import makes of the same rows
-CHUNK = 5_000  # rows that become a table at once; bounds the memory
+IMPORTER_VERSION = 1  # bump when the import makes something else of the same rows
+CHUNK = 5_000  # rows converted to a table at once; bounds the memory
 
 NO_ROWS = ROWS.to_frame().drop("files")
 
@@ -46,13 +46,13 @@ OnRow = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Imported:
-    """What came in.
+    """The result of an import.
 
     questions     QUESTIONS, in the order of the sources and of their rows
     decisions     DECISIONS, stage "import", one per row left out
     rows_in       rows read, by source name; for each, rows_in = its questions + its decisions
     fingerprints  hex sha256 over a source's settings and content, by source name
-    notes         lines for people: which columns and splits were guessed
+    notes         lines for people: guessed columns and splits
     """
 
     questions: pl.DataFrame
@@ -72,9 +72,9 @@ def import_sources(
 ) -> Imported:
     """Reads every source, stores its images under `home.images` and lints its golds.
 
-    `limit` is the most rows to read in all, dealt evenly over the sources; `on_row(n)` hears how many rows are done.
-    A source that was imported before, with the same settings and contents, is not read again.
-    Raises OvtError for what the user can fix: a missing file or column, an unknown format, no usable row.
+    `limit` is the maximum number of rows in all, spread evenly over the sources; `on_row(n)` reports the rows done.
+    A source already imported with the same settings and content is not read again.
+    Raises OvtError for user mistakes: a missing file or column, an unknown format, no usable row.
     """
     _check_names(sections)
     tables: dict[str, pl.DataFrame] = {}
@@ -105,7 +105,7 @@ def _report(on_row: OnRow, done: int, rows: int) -> None:
 
 
 def shares(sections: Sequence[SourceSection], limit: int | None) -> list[int | None]:
-    """The most rows of each source: its own limit, and an even share of the limit for all (0: none of its rows)."""
+    """The maximum rows of each source: its own limit, and an even share of the overall limit (0: no rows)."""
     count = len(sections)
     dealt = [None if limit is None else limit // count + (at < limit % count) for at in range(count)]
     return [
@@ -117,7 +117,7 @@ def shares(sections: Sequence[SourceSection], limit: int | None) -> list[int | N
 def import_source(
     section: SourceSection, home: Home, most: int | None, on_row: OnRow | None
 ) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
-    """(ROWS without "files", fingerprint, notes) of one source, from the cache where nothing changed."""
+    """(ROWS without "files", fingerprint, notes) of one source, from the cache if nothing changed."""
     opened = open_source(section, most)
     total = sum(part.count for part in opened.parts)
     if not total:
@@ -140,7 +140,7 @@ def import_source(
 
 
 def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[str, Any]:
-    """What an import depends on."""
+    """Everything an import depends on."""
     return {
         "importer": IMPORTER_VERSION,
         "verifier": VERIFIER_VERSION,
@@ -151,13 +151,13 @@ def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[
 
 
 def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Sequence[int]:
-    """The numbers of the rows to read, in the order in which their questions shall be."""
+    """The numbers of the rows to read, in question order."""
     count = total if most is None else min(most, total)
     return range(count) if shuffle_seed is None else random.Random(shuffle_seed).sample(range(total), count)
 
 
 def places(part: Part, section: SourceSection) -> Places:
-    """Where the image files of a part may be."""
+    """The image folders of a part."""
     if section.image_root is None:
         return Places(part.root, part.allowed, section.image_pattern)
     root = Path(section.image_root).expanduser().absolute()
@@ -167,7 +167,7 @@ def places(part: Part, section: SourceSection) -> Places:
 
 @dataclass(frozen=True)
 class Found:
-    """A source that is there, and which of its columns are which."""
+    """An opened source, and its column mapping."""
 
     opened: Opened
     section: SourceSection
@@ -175,7 +175,7 @@ class Found:
 
 
 def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) -> pl.DataFrame:
-    """ROWS in the given order. Rows are read from first to last, whatever the order, and images as they come."""
+    """ROWS in the given order. Rows are read sequentially, whatever the order, and images as they come."""
     wanted = order if isinstance(order, range) else frozenset(order)
     limits = {"max_pixels": found.section.max_pixels, "min_pixels": found.section.min_pixels}
     store = partial(store_image, home, **limits)
@@ -210,7 +210,7 @@ def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
 
 
 def _stored(texts: Iterable[tuple[dict[str, Any], Places]], store: Callable[..., str]) -> Iterator[dict[str, Any]]:
-    """The records with their images stored, in order; a few at once, since Pillow works outside Python's lock."""
+    """The records with their images stored, in order; a few in parallel, since Pillow releases Python's lock."""
     workers = min(os.cpu_count() or 1, 16)
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[dict[str, Any]]] = deque()
@@ -254,7 +254,7 @@ def _nothing_left(rows: pl.DataFrame) -> str:
     return f"none of {len(rows):,} rows can be used ({counted}); the first is {example[:300]}"
 
 
-# What was imported before.
+# The import cache.
 
 _ABSENT = (-1, -1)
 
@@ -275,7 +275,7 @@ def load_import(folder: Path, home: Home, roots: Sequence[str]) -> pl.DataFrame 
 
 
 def save_import(folder: Path, rows: pl.DataFrame, roots: Sequence[str], settings: dict) -> None:
-    """Keeps the rows of an import. Two processes may do so at once, with the same rows."""
+    """Caches the rows of an import. Two processes may do so at once, with the same rows."""
     files = rows["files"].explode().drop_nulls().unique(maintain_order=True)
     stamps = [(path, *_stamp(path)) for path in files]
     schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
@@ -286,7 +286,7 @@ def save_import(folder: Path, rows: pl.DataFrame, roots: Sequence[str], settings
 
 
 def _is_stored(home: Home, image_id: str) -> bool:
-    """Whether an image is there; a power cut may have left an empty file."""
+    """Whether an image exists; a power cut may have left an empty file."""
     path = image_path(home, image_id)
     return path.exists() and path.stat().st_size > 0
 

@@ -29,12 +29,12 @@ from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Row
 
-# QUESTIONS, and what is known of rows that are left out.
-#   row_id    stands for a row that is left out: hash of source, row number and the source's id
+# QUESTIONS, and the fields of rows that are left out.
+#   row_id    identifies a row that is left out: hash of source, row number and the source's id
 #   asked     hash of images, question and choices; gold_key the gold's meaning (position of the choice, or its text)
 #   read_as   see choices.Gold
 #   reason    null for a question
-#   files     image files that were read, or missed
+#   files     image files that were read, or are missing
 ROWS = pl.Schema(
     {
         **QUESTIONS,
@@ -51,7 +51,7 @@ ROWS = pl.Schema(
 
 
 def question_id(images: list[str], question: str, choices: list[str] | None, gold: str) -> str:
-    """First 16 hex digits of sha256 over what makes a question the same question."""
+    """First 16 hex digits of sha256 over the identity of a question."""
     return short_hash([images, question, choices, gold])
 
 
@@ -61,7 +61,7 @@ def short_hash(value: Any) -> str:
 
 
 def read_texts(row: Row | None, number: int, section: SourceSection, columns: Columns) -> dict[str, Any]:
-    """A row of ROWS with all but its images, whose cells are in "shown". What is wrong with the row is its reason."""
+    """A row of ROWS without its images, whose cells are in "shown". A fault of the row becomes its reason."""
     record: dict[str, Any] = {"source": section.name, "row": number, "source_id": str(number), "files": []}
     try:
         if row is None:
@@ -105,7 +105,7 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, gold_is: str) -
 
 
 def _ask(row: Row, columns: Columns) -> tuple[str, str, list[Any]]:
-    """(question, gold, image cells); a conversation may hold all three, the row's own columns come first."""
+    """(question, gold, image cells); a conversation may hold all three, but the row's own columns take precedence."""
     asked, answers, shown = (cells(row, names) for names in (columns.question, columns.gold, columns.images))
     gold = gold_text(answers[0]) if answers else None
     if is_conversation(asked[0]):
@@ -115,7 +115,7 @@ def _ask(row: Row, columns: Columns) -> tuple[str, str, list[Any]]:
 
 
 def without_leading_tags(question: str) -> str:
-    """The text without `<image>` tags where they only say that the images come first, or last."""
+    """The text without `<image>` tags if they only say that the images come first, or last."""
     for strip in (str.removeprefix, str.removesuffix):
         bare, shorter = question, question
         while (shorter := strip(bare, "<image>").strip()) != bare:
@@ -126,7 +126,7 @@ def without_leading_tags(question: str) -> str:
 
 
 def _gold_key(gold: str) -> str:
-    """A gold as it is compared with others of the same question: 3, 3.0 and "3 " agree."""
+    """A gold normalised for comparison with others of the same question: 3, 3.0 and "3 " agree."""
     text = squeeze(gold)
     try:
         return repr(float(text)) if len(text) < 40 else text
@@ -135,7 +135,7 @@ def _gold_key(gold: str) -> str:
 
 
 def read_images(record: dict[str, Any], places: Places, store: Callable[[bytes | Image.Image], str]) -> dict[str, Any]:
-    """The record of `read_texts` as a row of ROWS: images stored (`store` gives their ids), and its hashes."""
+    """The record of `read_texts` as a row of ROWS: images stored (`store` returns their ids), and hashes computed."""
     shown = record.pop("shown", [])
     if not record.get("reason"):
         try:

@@ -1,4 +1,4 @@
-"""What a recipe says of a source of questions: where it is, what its columns mean, how large its images may be."""
+"""The settings of a source of questions: its location, columns and image sizes."""
 
 import re
 from pathlib import PurePosixPath
@@ -16,21 +16,21 @@ OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")
 
 
 class SourceSection(Section):
-    """One `[[sources]]` of a recipe.
+    """One `[[sources]]` entry of a recipe.
 
-    name          how the source is called in tables and on the card; default: from the path
+    name          the source's name in tables and on the card; default: from the path
     path          hf://OWNER/NAME, a file, a glob, a folder, package:PACKAGE/FILE or pocket:figures (docs/sources.md)
     split         of a Hub dataset or a folder with splits; "a+b" takes both; default: the only one, else "train"
     config        configuration of a Hub dataset
     revision      branch, tag or commit of a Hub dataset
     columns       ours -> theirs: question, gold, choices, image or images, id. A number is a position in a list row;
                   a list of columns joins texts, or gathers images. Default: well-known names
-    gold_is       how a gold names one of the choices: its letter, its text, its index from 0, or auto
-    limit         at most this many rows are read (for pocket:figures: how many are drawn)
-    shuffle_seed  take the rows in a random order, the same for the same seed; default: in the source's order
+    gold_is       how a gold identifies one of the choices: by letter, by text, by index from 0, or auto
+    limit         read at most this many rows (for pocket:figures: draw this many)
+    shuffle_seed  read the rows in a random order, fixed by the seed; default: in the source's order
     license       of the source, free text, for the card
-    image_root    folder where relative image paths start and that no path may leave; default: the file's own folder
-    image_pattern makes an image path of the image column's value, e.g. "images/{image}.png"
+    image_root    base folder of relative image paths, which no path may leave; default: the file's own folder
+    image_pattern turns the image column's value into a path, e.g. "images/{image}.png"
     max_pixels    larger images are scaled down to this many pixels (262,144: the paper's)
     min_pixels    smaller images are scaled up to this many pixels; 0 leaves them
     seed          pocket:figures: seed of the generator
@@ -90,7 +90,7 @@ class SourceSection(Section):
 
 
 def name_from(path: str) -> str:
-    """A source's name from its path: hf://a/MathVista -> MathVista, data/geo.jsonl -> geo, package:p/x.json -> p."""
+    """A source's default name: hf://a/MathVista -> MathVista, data/geo.jsonl -> geo, package:p/x.json -> p."""
     kind, _, rest = path.rpartition(":")
     parts = [part for part in PurePosixPath(rest.replace("\\", "/")).parts if not re.search(r"[*?\[/]", part)]
     if not parts:
@@ -102,10 +102,10 @@ def name_from(path: str) -> str:
 
 
 def data_suffixes() -> list[str]:
-    """The suffixes of data files that some source reads, ours first."""
+    """The suffixes of readable data files, ours first."""
     return [name for name in SOURCES.names() if name.startswith(".")]
 
 
 def data_suffix(name: str) -> str | None:
-    """The suffix that says how a file of this name is read, in lower case; None for any other file."""
+    """The suffix that decides how a file is read, in lower case; None for any other file."""
     return next((suffix for suffix in data_suffixes() if name.lower().endswith(suffix)), None)

@@ -1,14 +1,14 @@
-"""What a source is, and how one is opened: all that a plugin which adds one needs to know.
+"""What a source is and how one is opened: everything a plugin author needs to know.
 
 A recipe's `path` is "NAME:REST", or the place of files with a suffix. Both are looked up in `registry.SOURCES`, where
-ours and those of plugins are alike:
+ours and plugins' are treated alike:
 
     [project.entry-points."ovt.sources"]
     zoo = "ovt_zoo:open_zoo"       # path = "zoo:REST"                  open_zoo(section, most) -> Opened
     ".tar" = "ovt_tar:open_tar"    # a file, a glob, a folder of them   open_tar(path) -> Part
 
-Opening is quick, as every build does it, also one that finds its rows imported before: it counts the rows and names
-their columns. Reading them comes later, part by part, by `Part.rows`:
+Opening must be fast, since every build does it, even one that finds its rows cached: it counts the rows and names
+the columns. Rows are read later, part by part, by `Part.rows`:
 
     def open_tar(path: Path) -> Part:
         with tarfile.open(path) as tar:
@@ -20,13 +20,13 @@ their columns. Reading them comes later, part by part, by `Part.rows`:
 
         return Part(("image", "question", "answer"), len(samples), rows)
 
-A row is a mapping of column name -> cell, or None where it is malformed: it is then left out and counted, and must not
+A row is a mapping of column name -> cell, or None if it is malformed: it is then left out and counted, and must not
 stop the import. Cells are texts, numbers, lists and mappings as in JSON; images are bytes, {"bytes", "path"}, Pillow
-images or paths. What becomes of them is not the source's concern.
+images or paths. The source need not care what happens to them.
 
-The `fingerprint` of what is opened by NAME stands for its content: the same for the same rows, another for any others,
-on every machine. Kept imports and finished builds are found by it. (Files are hashed for those that open a suffix.)
-What a user can fix raises OvtError, in one line.
+The `fingerprint` of a source opened by NAME identifies its content: the same for the same rows, different otherwise,
+on every machine. Cached imports and finished builds are found by it. (Files opened by suffix are hashed automatically.)
+User mistakes raise a one-line OvtError.
 """
 
 import hashlib
@@ -51,12 +51,12 @@ Rows = Callable[[Sequence[Name], Collection[int]], Iterator[tuple[int, Row | Non
 class Part:
     """A piece of a source: a file, or a split of a dataset.
 
-    columns        theirs; image_columns those that it declares to hold images
+    columns        theirs; image_columns: those declared as images
     count          rows
     rows           (columns wanted, row numbers wanted, counted from 0) -> (row number, row), in rising order. It may
-                   give more columns than are wanted
-    root           folder where its relative image paths start, None where it has none
-    allowed        folders that its image paths may not leave: without any, images are bytes only
+                   include more columns than wanted
+    root           base folder of relative image paths, None if there is none
+    allowed        folders that image paths may not leave; without any, images must be bytes
     """
 
     columns: tuple[Name, ...]
@@ -69,7 +69,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Opened:
-    """A source that was found, not yet read. `fingerprint` stands for its content; `notes` say what was guessed."""
+    """A source that was found but not read yet. `fingerprint` identifies its content; `notes` list guesses."""
 
     parts: tuple[Part, ...]
     fingerprint: str
@@ -77,7 +77,7 @@ class Opened:
 
 
 def open_source(section: SourceSection, most: int | None = None) -> Opened:
-    """Finds a source, of which `most` rows will be read. Raises OvtError: not there, or in no known format."""
+    """Opens a source, of which at most `most` rows will be read. Raises OvtError if missing or of unknown format."""
     name, colon, _ = section.path.partition(":")
     if colon and name in SOURCES:
         return SOURCES.get(name)(section, most)
@@ -87,7 +87,7 @@ def open_source(section: SourceSection, most: int | None = None) -> Opened:
 
 
 def expected() -> str:
-    """What a path may be, for messages."""
+    """The supported forms of a path, for messages."""
     added = [name if name.startswith(".") else f"{name}:…" for name in SOURCES.names() if name not in SOURCES.ours]
     return (
         "expected .parquet, .jsonl, .json, .csv or .tsv, a folder of these, "
@@ -116,9 +116,9 @@ def hash_files(files: Sequence[Path]) -> str:
 
 
 def pick_split(splits: Sequence[str], section: SourceSection) -> list[str]:
-    """The splits to read: those that the section names ("a+b"), else the only one, else "train".
+    """The splits to read: those named by the section ("a+b"), else the only one, else "train".
 
-    A test split is never taken in with the others by accident. Raises OvtError naming the splits there are.
+    A test split is never included by accident. Raises OvtError naming the available splits.
     """
     found = ", ".join(splits) or "no splits"
     if section.split:
@@ -135,5 +135,5 @@ def pick_split(splits: Sequence[str], section: SourceSection) -> list[str]:
 
 
 def split_note(section: SourceSection, splits: Sequence[str]) -> tuple[str, ...]:
-    """One line for people where the split was not named by the recipe."""
+    """A note if the recipe did not name the split."""
     return () if section.split or not splits else (f"source {section.name}: split {'+'.join(splits)}",)

@@ -1,4 +1,4 @@
-"""Which row of one version is which of the other, what became of it, and why.
+"""Matches the rows of two versions, and finds each one's status and the reason for it.
 
 status   kinds                        row  row_b
 same     []                           0    0
@@ -14,7 +14,7 @@ gold      the answer was corrected
 question  the question's text or choices were edited
 prompt    the user's turn reads otherwise, of the same question
 
-A question's id is a hash of its images, text, choices and gold: correct one of these, and the id is another. So
+A question's id is a hash of its images, text, choices and gold: editing any of these changes the id. So
 questions whose ids only one version has are matched by images and text.
 """
 
@@ -33,7 +33,7 @@ STATUSES = ("same", "changed", "removed", "added")
 MATCHES = pl.Schema(
     {"question": pl.UInt64, "question_b": pl.UInt64, "gold_changed": pl.Boolean, "question_changed": pl.Boolean}
 )
-NOT_SAMPLED = {"stage": "reason", "reason": "not_sampled"}  # the question is kept there, but this reply was never made
+NOT_SAMPLED = {"stage": "reason", "reason": "not_sampled"}  # the question is kept there, but without this reply
 NOT_IN_SOURCES = {"stage": "import", "reason": "not_in_sources"}
 NO_IMPORTS = pl.Schema({"question": pl.UInt64, "stage": pl.String, "reason": pl.String})
 WHY = ("stage", "reason", "detail")
@@ -41,12 +41,12 @@ ODD = 0x9E3779B97F4A7C15
 
 
 def normalised(text: pl.Expr) -> pl.Expr:
-    """A question's text without what does not change its meaning: letter case, white space, Unicode forms."""
+    """A question's text, normalised for letter case, white space and Unicode forms."""
     return text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def find_same(version: Version, question: dict[str, Any]) -> str | None:
-    """The id of the first question of `version` with the images and the text of `question` (a row of QUESTIONS)."""
+    """The id of the first question of `version` with the images and text of `question` (a row of QUESTIONS)."""
     images = pl.col("images").list.join(" ") == " ".join(question["images"])
     text = normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
     found = scan(version, "questions").filter(images, text).select("question_id").head(1).collect()
@@ -54,9 +54,9 @@ def find_same(version: Version, question: dict[str, Any]) -> str | None:
 
 
 def match_questions(a: Version, b: Version, asked_a: pl.DataFrame, asked_b: pl.DataFrame) -> pl.DataFrame:
-    """MATCHES: the questions of `b` that are ones of `a` under another id, and what about them differs.
+    """MATCHES: questions of `b` that are in `a` under another id, and what differs about them.
 
-    asked: a table with `question` per version. Equal ones within a version are matched in their order.
+    asked: a table with `question` per version. Duplicates within a version are matched in order.
     """
     only_a = asked_a.select("question").join(asked_b, on="question", how="anti")
     only_b = asked_b.select("question").join(asked_a, on="question", how="anti")
@@ -87,7 +87,7 @@ def _contents(version: Version, only: pl.DataFrame) -> pl.DataFrame:
 
 
 def rename(table: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
-    """`b`'s table with the questions of `matches` under the ids that they have in `a`."""
+    """`b`'s table with the questions of `matches` under their ids in `a`."""
     if matches.is_empty():
         return table
     names = matches.select(pl.col("question").alias("as_a"), question="question_b")
@@ -101,21 +101,21 @@ def renamed(tables: Tables, matches: pl.DataFrame) -> Tables:
 
 
 def with_replies(tables: Tables) -> pl.DataFrame:
-    """The rows with `row` (their number) and `reply`: which reply they hold (null in rl)."""
+    """The rows with `row` (their number) and `reply`: the reply they hold (null in rl)."""
     rows = tables.rows.with_row_index("row")
     held = tables.samples.lazy().select("sample", "reply").join(rows.lazy().select("sample"), on="sample", how="semi")
     return rows.join(collect(held), on="sample", how="left", maintain_order="left")
 
 
 def both_hashes() -> pl.Expr:
-    """One hash of `question` and `reply` (null in rl), since a join on one column costs half of one on two."""
+    """One hash of `question` and `reply` (null in rl), since joining on one column is twice as fast as on two."""
     return pl.col("question") * ODD + pl.col("reply").fill_null(0)
 
 
 def pair_rows(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
-    """question, row, row_b: each row of either side once; null where the other side has none.
+    """question, row, row_b: each row of either side once; null if the other side has no counterpart.
 
-    Rows of one question pair by their reply first, and what is left of them in their order.
+    Rows of one question are paired by reply first, then the rest in order.
     """
     left, right = (side.select("row", "question", key=both_hashes()) for side in (a, b))
     same = left.join(right.drop("question"), on="key", suffix="_b")
@@ -193,10 +193,10 @@ class Ends:
 
 
 def trace(told: pl.DataFrame, find_ends: Mapping[str, Callable[[pl.DataFrame], Ends]]) -> pl.DataFrame:
-    """`classify`'s rows with stage, reason (and detail) of those that came or went.
+    """`classify`'s rows with stage, reason (and detail) of those added or removed.
 
-    find_ends: for "removed" and "added", what gives the ends of such rows in the version that does not have them; they
-    come with the `reply` that they hold.
+    find_ends: for "removed" and "added", returns the ends of such rows in the version that does not have them,
+    including their `reply`.
     """
     parts = [told.filter(pl.col("status").is_in(["same", "changed"]))]
     for status, reply in (("removed", "reply"), ("added", "reply_b")):
@@ -207,10 +207,10 @@ def trace(told: pl.DataFrame, find_ends: Mapping[str, Callable[[pl.DataFrame], E
 
 
 def explain(held: pl.DataFrame, ends: Ends) -> pl.DataFrame:
-    """Stage, reason (and detail) that left these rows (question, reply) out of the version of `ends`, in their order.
+    """Stage, reason (and detail) that excluded these rows (question, reply) from the version of `ends`, in order.
 
-    It is the end of the question; where the question is kept there with other samples, the end of this one; where it
-    was left out at import, that; else `not_in_sources`.
+    The end of the question; if the question is kept there with other samples, the end of this one; if
+    it was left out at import, that; else `not_in_sources`.
     """
     ended = held.join(ends.questions, on="question", how="left", maintain_order="left")
     ended = ended.join(ends.replies, on=["question", "reply"], how="left", maintain_order="left", suffix="_of_reply")
@@ -237,7 +237,7 @@ def ends_in(version: Version, tables: Tables, owner: Version, held: pl.DataFrame
 
 
 def _reply_ends(rows: pl.DataFrame, version: Version, samples: pl.DataFrame) -> pl.DataFrame:
-    """question, reply, stage, reason of the replies that `version` has, too."""
+    """question, reply, stage, reason of the replies that `version` also has."""
     keys = ["question", "reply"]
     there = samples.join(rows.select(keys).unique(), on=keys, how="semi")
     ends = scan(version, "decisions").filter(pl.col("level") == "sample")

@@ -1,6 +1,6 @@
-"""`ovt data diff`: two versions -> everything that differs between them, as plain data that terminal and page show.
+"""`ovt data diff`: everything that differs between two versions, as plain data for terminal and page.
 
-a, b         `outline` of each; notes: what is not as it was written
+a, b         `outline` of each; notes: files changed after they were written
 rows         a, b, same, changed, removed, added: rows of the data; sft and rl of each version are in a and b
 removed      stage, reason, rows: why the rows that only a has are not in b, from b's ledger; added: the same for b's
 changed      kind, rows: how the rows of both differ (`changes.KINDS`; a row may have several)
@@ -8,7 +8,7 @@ questions    asked in a, in b, in both; renamed: those whose id changed with an 
 verdicts     replies that both judged, and flips: from, to, replies
 difficulty   `drift.transitions`; lengths: `drift.lengths`; cues: `drift.cues`
 drift        estimates: group, name, unit, a, b, change, low, high, direction
-settings, prompts, origins    what was set differently (`recipes.py`)
+settings, prompts, origins    changed settings (`recipes.py`)
 """
 
 import re
@@ -30,16 +30,16 @@ from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.profile import outline
 from ovt.curate.versions.read import Version, is_whole, open_version, reading, verify_files
 
-MOST_HASHED = 4 << 30  # bytes; of a larger version only the files' sizes are checked
+MOST_HASHED = 4 << 30  # bytes; for a larger version only file sizes are checked
 
 
 @dataclass(frozen=True, repr=False)
 class Diff:
-    """Two versions, and how they differ.
+    """Two versions and their differences.
 
-    about    the numbers, as above
-    rows     a line per row of either version, as `changes.trace` has it
-    matches  questions that were edited: `changes.match_questions`
+    about    the numbers above
+    rows     a line per row of either version, from `changes.trace`
+    matches  edited questions: `changes.match_questions`
     """
 
     a: Version
@@ -58,7 +58,7 @@ class Diff:
 def open_side(ref: str, home: Home) -> Version:
     """The version that `ref` names: a name, a folder, or a Hub id with its revision ("you/pocket@v3"), which is pulled.
 
-    A file that was changed is for `check_files` to report, since a diff shows what an edit did; one that is missing
+    A changed file is reported by `check_files`, since a diff shows the effect of an edit; a missing one
     raises OvtError.
     """
     if is_on_hub(ref):
@@ -73,14 +73,14 @@ def open_side(ref: str, home: Home) -> Version:
 
 
 def is_on_hub(ref: str) -> bool:
-    """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION where there is no such folder."""
+    """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION if there is no such folder."""
     return ref.startswith("hf://") or (
         re.fullmatch(r"\w[\w.-]*/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
     )
 
 
 def check_files(version: Version) -> tuple[str, ...]:
-    """A line for what is not as it was written, or for what was not checked; none where all is well."""
+    """A line for each changed file, or for what was not checked; empty if all is well."""
     if sum(file.size for file in version.manifest.files.values()) <= MOST_HASHED:
         try:
             verify_files(version)
@@ -93,15 +93,15 @@ def check_files(version: Version) -> tuple[str, ...]:
 
 
 def compare(a: Version, b: Version) -> Diff:
-    """The difference from `a` to `b`. Raises OvtError where a table cannot be read because it was edited."""
+    """The difference from `a` to `b`. Raises OvtError if an edited table cannot be read."""
     share = min(1.0, drift.SAMPLED / max(1, *(version.manifest.rows["sft"] for version in (a, b))))
     with ThreadPoolExecutor(4) as pool:
-        notes = pool.map(check_files, (a, b))  # beside the reading: hashing keeps a core busy each
+        notes = pool.map(check_files, (a, b))  # in parallel with reading: each hash keeps a core busy
         of_a, of_b = pool.map(partial(_read, share=share), (a, b))
         with reading(a), reading(b):
             matches = changes.match_questions(a, b, of_a.questions, of_b.questions)
             of_b = changes.renamed(of_b, matches)
-            figures = pool.submit(drift.figures, of_a, of_b)  # beside the rows: most joins keep one core busy
+            figures = pool.submit(drift.figures, of_a, of_b)  # in parallel with the rows: most joins keep one core busy
             replies = changes.same_replies(of_a, of_b)
             told = changes.classify(changes.with_replies(of_a), changes.with_replies(of_b), replies, matches)
             ends = {"removed": partial(changes.ends_in, b, of_b, a), "added": partial(changes.ends_in, a, of_a, b)}
@@ -122,7 +122,7 @@ def _read(version: Version, share: float) -> Tables:
 
 
 def _about(a: Version, b: Version, notes: list[str]) -> dict[str, Any]:
-    """What the manifests tell."""
+    """The differences in the manifests."""
     manifests = a.manifest, b.manifest
     return {
         "a": outline(a),

@@ -3,7 +3,7 @@
     group       name    unit             a      b      change  low    high   direction
     behaviours  visual  per 1,000 words  12.31  10.02  -2.29   -3.10  -1.48  down
 
-The figures are those of the card (`versions/profile.py`); the intervals are of `core/statistics.py`. Reflection cues
+The figures are those of the card (`versions/profile.py`), the intervals those of `core/statistics.py`. Reflection cues
 and the variety of phrases are measured on a sample of the responses.
 """
 
@@ -23,14 +23,14 @@ from ovt.curate.versions.profile import BUCKETS
 
 GROUPS = ("difficulty", "words", "behaviours", "texts", "replies", "cost", "sources", "answers")
 NOT_KEPT = "none"
-MOST_VALUES = 12  # sources and kinds that get a line of their own; the others are one line
+MOST_VALUES = 12  # sources and kinds with a line of their own; the others share one line
 OTHERS = "(others)"
 QUANTILES = {"median": 0.5, "95th percentile": 0.95}
 BINS = 24
 ANSWERED = pl.col("response_words").is_not_null()
 SAMPLED = 4_000  # responses read of each version, about
 BLOCKS = 10
-MOST_WORDS = 2_000  # of a block; distinct n-grams are only comparable among texts of one length
+MOST_WORDS = 2_000  # of a block; distinct n-grams are only comparable among texts of equal length
 LEAST_WORDS = 50
 GRAMS = (1, 2, 3)
 
@@ -55,7 +55,7 @@ def figures(a: Tables, b: Tables) -> dict[str, Any]:
 
 
 def by_question(a: Tables, b: Tables) -> pl.DataFrame:
-    """One row per question of either version: its counts and sums with suffix _a and _b, null where it is not."""
+    """One row per question of either version: its counts and sums with suffix _a and _b, null if absent."""
     sides = [
         _of_side(tables).select("question", pl.exclude("question").name.suffix(side))
         for tables, side in ((a, "_a"), (b, "_b"))
@@ -83,11 +83,11 @@ def words(tables: Tables) -> pl.Series:
     return tables.rows["response_words"].drop_nulls()
 
 
-Side = Callable[[str], pl.Expr]  # the columns of one version by their names
+Side = Callable[[str], pl.Expr]  # the columns of one version by name
 
 
 def ratios(table: pl.DataFrame) -> list[Ratio]:
-    """All figures that need no text and are ratios of sums; `table` is that of `by_question`."""
+    """All figures that need no text and are ratios of sums; `table` comes from `by_question`."""
     both = [pl.col(f"{name}{side}").is_not_null() for name in ("kept", "pass_rate") for side in ("_a", "_b")]
     rated = both[0] & both[1] & both[2] & both[3]
     return [
@@ -127,7 +127,7 @@ def _share(group: str, name: str, column: str, value: str) -> Ratio:
 
 
 def _mix(table: pl.DataFrame, group: str, column: str) -> list[Ratio]:
-    """The shares of a column's most frequent values, and of all others together."""
+    """The shares of a column's most frequent values, and of all others combined."""
     counted = pl.concat(
         table.select(value=f"{column}{side}", kept=pl.col(f"kept{side}") / pl.col(f"kept{side}").sum())
         for side in ("_a", "_b")
@@ -162,7 +162,7 @@ def _quantiles(table: pl.DataFrame, a: Tables, b: Tables) -> list[Estimate]:
 
 
 def transitions(table: pl.DataFrame) -> dict:
-    """How many questions went from each difficulty to each: `buckets` names rows (in a) and columns (in b) of
+    """The number of questions that moved between difficulties: `buckets` names rows (in a) and columns (in b) of
     `questions`; "none" is not kept."""
     buckets = [*BUCKETS, NOT_KEPT]
     sides = [pl.when(pl.col(f"kept{side}") > 0).then(f"difficulty{side}").fill_null(NOT_KEPT) for side in ("_a", "_b")]
@@ -179,7 +179,7 @@ def transitions(table: pl.DataFrame) -> dict:
 
 
 def lengths(a: Tables, b: Tables) -> list[dict[str, Any]]:
-    """Lengths of the responses in equal bins for both versions; what is longer than nearly all is in the last bin."""
+    """Lengths of the responses in equal bins for both versions; the last bin holds the long tail."""
     sides = {"a": words(a), "b": words(b)}
     longest = max((float(side.quantile(0.995, "nearest") or 0) for side in sides.values() if len(side)), default=0.0)
     if not longest:
@@ -190,7 +190,7 @@ def lengths(a: Tables, b: Tables) -> list[dict[str, Any]]:
 
 
 def _reflections(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
-    """Sentences that start with a cue of reflection, as the filter finds them."""
+    """Sentences that start with a reflection cue, as the filter finds them."""
     counted = [
         side.select(
             "question", cues=pl.col("sampled").str.count_matches(at_sentence_start(CUES)), words=count_words("sampled")
@@ -218,9 +218,9 @@ def _count_cues(texts: pl.Series) -> dict[str, float | None]:
 
 
 def _variety(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
-    """The share of n-grams (of words in lower case) that are distinct, in ten pairs of blocks of equally many words.
+    """The share of distinct n-grams (of lower-case words), in ten pairs of blocks of equally many words.
 
-    A question is in the same block of both versions.
+    A question is in the same block in both versions.
     """
     blocks = [_blocks(side) for side in (a, b)]
     shortest = min(len(block) for side in blocks for block in side)

@@ -1,4 +1,4 @@
-"""The rows to show: chosen so that every reason and every kind of change is seen, and read by their places alone."""
+"""The rows to show: chosen so that every reason and kind of change appears, and read by position."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -24,10 +24,10 @@ Place = tuple[str, int]  # the split, and the row in it
 def examples(diff: Diff, limit: int, images: bool = False) -> list[dict[str, Any]]:
     """At most `limit` rows of each status but "same", with their texts.
 
-    status, kinds        as `changes.classify` tells them; stage, reason and detail of those that came or went
+    status, kinds        as in `changes.classify`; stage, reason and detail of added and removed rows
     question_id          in `a`, or in `b` for an added row
-    a, b                 the row in each version: split, FIELDS, prompt, completion (and `images`: bytes); null where it
-                         is not
+    a, b                 the row in each version: split, FIELDS, prompt, completion (and `images`: bytes); null if
+                         absent
     pieces               the word-level difference of the completions (`wording.compare_words`), where they differ
     """
     chosen = pl.concat(pick(diff.rows.filter(pl.col("status") == status), limit) for status in SHOWN).to_dicts()
@@ -44,7 +44,7 @@ def examples(diff: Diff, limit: int, images: bool = False) -> list[dict[str, Any
 
 
 def pick(rows: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """The first rows, taking turns among the reasons and kinds, the frequent ones first."""
+    """The first rows, round-robin over reasons and kinds, most frequent first."""
     kinds = pl.concat_str([pl.when(f"is_{kind}").then(pl.lit(f"{kind} ")).otherwise(pl.lit("")) for kind in KINDS])
     named = rows.with_columns(why=pl.concat_str(pl.col("stage", "reason").fill_null(""), kinds, separator=" "))
     return (
@@ -64,7 +64,7 @@ def _places(chosen: Iterable[dict[str, Any]], side: str) -> list[Place]:
 
 
 def read_places(version: Version, places: Iterable[Place], columns: list[str]) -> dict[Place, dict[str, Any]]:
-    """The rows at these places with their texts (and image bytes); reads only the row groups that hold them."""
+    """The rows at these positions with their texts (and image bytes); reads only the row groups that hold them."""
     found = {}
     for split in sorted({split for split, _ in places}):
         wanted = sorted({place for one, place in places if one == split})
@@ -99,7 +99,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _details(version: Version, diff: Diff, chosen: list[dict[str, Any]]) -> dict[int, str]:
-    """What this version's ledger says for people about the questions of the chosen rows."""
+    """This version's decision details for the questions of the chosen rows."""
     names = dict(diff.matches.select("question", "question_b").iter_rows()) if version is diff.b else {}
     ids = {names.get(row["question"], row["question"]): row["question"] for row in chosen}
     ends = scan(version, "decisions").filter(pl.col("level") == "question", pl.col("decision") == "dropped")

@@ -1,6 +1,6 @@
-"""`ovt data diff --html`: one page that loads nothing from anywhere, with plots and rows and their images.
+"""`ovt data diff --html`: one self-contained page, with plots and rows and their images.
 
-Images are decoded and made anew, so that the page holds only what Pillow saw.
+Images are decoded and re-encoded, so that the page holds only pixels.
 """
 
 import base64
@@ -30,7 +30,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 def write_page(diff: Diff, path: Path, limit: int) -> None:
-    """Writes the page of `diff` with at most `limit` rows that came, went and changed each. Raises OvtError."""
+    """Writes the page of `diff` with at most `limit` added, removed and changed rows each. Raises OvtError."""
     with disk_errors(path):
         write_file(path, diff_page(diff.about, examples(diff, limit, images=True)))
 
@@ -87,7 +87,7 @@ def _draw_lengths(ax: "Axes", series: dict[str, list[dict[str, int]]]) -> None:
 
 
 def whisker(one: Figure, group: list[Figure]) -> dict[str, float] | None:
-    """Where an interval and its change lie on a line from 0 to 100 with none at 50; one scale for a group."""
+    """The position of an interval and its change on a line from 0 to 100 with zero at 50; one scale per group."""
     if one.low is None or one.high is None or one.change is None:
         return None
     reach = max(max(abs(other.low or 0), abs(other.high or 0)) for other in group if other.unit == one.unit) or 1.0
@@ -97,11 +97,11 @@ def whisker(one: Figure, group: list[Figure]) -> dict[str, float] | None:
 
 
 def shade(count: int, counts: list[list[int]]) -> float:
-    """How dark a cell of the difficulty table is: 0 to 0.6."""
+    """The darkness of a cell of the difficulty table: 0 to 0.6."""
     most = max(max(row) for row in counts) or 1
     return round(0.6 * (count / most) ** 0.5, 3)
 
 
 def share_of(count: int, total: int) -> float:
-    """Per cent, for the width of a bar."""
+    """Percent, for the width of a bar."""
     return round(100 * count / total, 2) if total else 0.0

@@ -1,4 +1,4 @@
-"""What was set differently: settings by their dotted keys, prompts, inputs, and the tools."""
+"""Changed settings by dotted key, prompts, inputs, and tools."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ TOOLS = ("ovt_version", "verifier_version", "git_commit")
 
 
 def settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict]:
-    """The settings that differ between two recipes: key ("filter.length.max_words"), a, b and `only` ("a" or "b" where
+    """The settings that differ between two recipes: key ("filter.length.max_words"), a, b and `only` ("a" or "b" if
     the other recipe has no such key)."""
     left, right = dict(_leaves(a)), dict(_leaves(b))
     changed = []
@@ -25,7 +25,7 @@ def settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict]:
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that holds no further tables, by its dotted key; a list of plain values is one."""
+    """Every non-table value by its dotted key; a list of plain values is one value."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else str(name))
@@ -37,7 +37,7 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def short_value(setting: Any) -> str:
-    """A setting on one short line: texts in full are for the page."""
+    """A setting on one short line; the page shows texts in full."""
     text = "none" if setting is None else str(setting).lower() if isinstance(setting, bool) else str(setting)
     line = " ".join(text.split())
     return line if len(line) <= 32 else f"{line[:31]}…"
@@ -67,7 +67,7 @@ def _templates(made: Provenance) -> dict[str, str]:
 
 
 def origins(a: Manifest, b: Manifest) -> list[dict]:
-    """What else differs in where they come from: `what` ("input figures", "model reason", "verifier_version"), a, b."""
+    """Other differences in provenance: `what` ("input figures", "model reason", "verifier_version"), a, b."""
     facts = [dict(_facts(manifest.provenance)) for manifest in (a, b)]
     names = list(dict.fromkeys([*facts[0], *facts[1]]))
     told = [{"what": name, "a": facts[0].get(name), "b": facts[1].get(name)} for name in names]

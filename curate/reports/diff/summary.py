@@ -1,4 +1,4 @@
-"""A diff in a few lines and two tables, for a terminal, a notebook and Python's `print`; a what-if shares its lines."""
+"""A diff in a few lines and two tables, for a terminal, a notebook and Python's `print`; what-if reports share them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def report(about: dict[str, Any], examples: Iterable[dict[str, Any]] = ()) -> Re
 
 
 def lines(about: dict[str, Any]) -> dict[str, str]:
-    """What became of the rows, and what was set differently; an empty line where there is nothing to say."""
+    """Row counts by status, and changed settings; an empty line if there is nothing to report."""
     rows = about["rows"]
     splits = ", ".join(f"{split} {rows['a'][split]:,} → {rows['b'][split]:,}" for split in ("sft", "rl"))
     return {
@@ -32,7 +32,7 @@ def lines(about: dict[str, Any]) -> dict[str, str]:
 
 
 def change_lines(about: dict[str, Any]) -> dict[str, str]:
-    """How rows changed, and why others came or went: "filter too_long 18, verify wrong 3"."""
+    """Kinds of change, and reasons for added and removed rows: "filter too_long 18, verify wrong 3"."""
     reasons = {
         status: ", ".join(f"{one['stage']} {one['reason']} {one['rows']:,}" for one in about[status])
         for status in ("removed", "added")
@@ -71,14 +71,14 @@ def _shaded(row: int, column: int, count: int) -> Styled:
 
 
 def example_text(one: dict[str, Any]) -> str:
-    """An example on lines of its own, the difference of its responses between marks."""
+    """An example on several lines, with its response differences between marks."""
     side = one["a"] or one["b"]
     text = marked(one["pieces"]) if one["pieces"] else response(one) or ""
     return f"{one['status']} {one['question_id']}  {why(one)}\n{side['question']}\n{example_facts(one)}\n{text}\n"
 
 
 def why(one: dict[str, Any]) -> str:
-    """What became of an example: "sample, verdict"; "not in b: filter too_long (61 words, more than 45)"."""
+    """An example's status: "sample, verdict"; "not in b: filter too_long (61 words, more than 45)"."""
     if one["status"] == "changed":
         return ", ".join(one["kinds"])
     detail = f" ({one['detail']})" if one["detail"] else ""
@@ -86,7 +86,7 @@ def why(one: dict[str, Any]) -> str:
 
 
 def example_facts(one: dict[str, Any]) -> str:
-    """What is known of an example beside its texts: "answer 4 → 5, 3 of 4 correct (easy), sft, reason-0"."""
+    """An example's other facts: "answer 4 → 5, 3 of 4 correct (easy), sft, reason-0"."""
     sides = [_facts(side) for side in (one["a"], one["b"]) if side]
     if len(sides) == 1:
         return ", ".join(sides[0])
@@ -100,5 +100,5 @@ def _facts(side: dict[str, Any]) -> list[str]:
 
 
 def response(one: dict[str, Any]) -> str | None:
-    """The response of an example whose texts are not compared: the newer one, where both have one."""
+    """The response of an example whose texts are not compared: the newer one if both exist."""
     return next((side["completion"] for side in (one["b"], one["a"]) if side and side["completion"]), None)

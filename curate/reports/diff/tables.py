@@ -1,7 +1,7 @@
-"""What a diff reads of a version: few columns, scanned lazily, in the streaming engine.
+"""What a diff reads of a version: few columns, scanned lazily with the streaming engine.
 
-Ids and texts are read as 64-bit hashes, so a million rows take some hundred megabytes; of two million ids two share one
-by chance once in ten million diffs. `question` is the hash of a question's id, `reply` that of a sample's reply key.
+Ids and texts are read as 64-bit hashes, so a million rows take a few hundred megabytes; with two million ids, a
+collision occurs once in ten million diffs. `question` is the hash of a question's id, `reply` of a sample's reply key.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ CARRIED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 
 @dataclass(frozen=True)
 class Tables:
-    """What was read of one version; in all of them `question` says which.
+    """One version's columns; in all of them `question` identifies the question.
 
     rows       the data: split, place (its row in the split), sample and answer as hashes, prompt and text as hashes,
                CARRIED, and for a share of the rows `sampled`, the text itself
@@ -45,18 +45,18 @@ def read_tables(version: Version, share: float) -> Tables:
 
 
 def hashed(column: str) -> pl.Expr:
-    """A column as 64-bit hashes; null of null."""
+    """A column as 64-bit hashes; null for null."""
     return pl.when(pl.col(column).is_not_null()).then(pl.col(column).hash())
 
 
 def known(table: pl.LazyFrame, names: Iterable[str]) -> list[pl.Expr]:
-    """These columns of a data file; null for one that the ovt that wrote it did not have."""
+    """These columns of a data file; null for columns that an older ovt did not write."""
     there = set(table.collect_schema().names())
     return [pl.col(name) if name in there else pl.lit(None, ROWS[name]).alias(name) for name in names]
 
 
 def collect(table: pl.LazyFrame) -> pl.DataFrame:
-    """Memory stays bounded by what is selected; the order of rows stays."""
+    """Collects in bounded memory, preserving the order of rows."""
     return table.collect(engine="streaming")
 
 
@@ -83,7 +83,7 @@ def _rows(version: Version, share: float) -> pl.DataFrame:
 
 
 def _replies(version: Version) -> pl.DataFrame:
-    """Every sample, captions too, in the ledger's order."""
+    """Every sample, captions included, in the ledger's order."""
     reasoned = pl.col("stage") == "reason"
     return collect(
         scan(version, "samples").select(
@@ -105,7 +105,7 @@ def _judged(version: Version, replies: pl.DataFrame) -> pl.DataFrame:
     named = hashed("sample_id").alias("sample")
     verdicts = collect(scan(version, "verdicts").select(named, "outcome", "kind"))
     answered = replies.filter("samples", ~pl.col("failed")).select("sample", "question", "reply")
-    if answered["sample"].equals(verdicts["sample"]):  # as a build writes them: no need to look each id up
+    if answered["sample"].equals(verdicts["sample"]):  # as a build writes them: no join needed
         return answered.with_columns(verdicts["outcome"], verdicts["kind"])
     return collect(answered.lazy().join(verdicts.lazy(), on="sample"))
 

@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 
 Piece = tuple[str, str]  # ("same", "removed" or "added"; the text)
 MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
-MOST_WORDS = 8_000  # words and spaces; what differs beyond that is shown as replaced, not compared word by word
-FEW_WORDS = 2_000  # among more, words that are everywhere are no anchors: else repetitive texts take minutes
+MOST_WORDS = 8_000  # words and spaces; beyond that, differences are shown as replaced, not compared word by word
+FEW_WORDS = 2_000  # in longer texts, frequent words are no anchors: otherwise repetitive texts take minutes
 
 
 def compare_words(old: str, new: str) -> list[Piece]:
@@ -37,13 +37,13 @@ def _compare(left: list[str], right: list[str]) -> list[Piece]:
 
 
 def _shared(left: list[str], right: list[str]) -> int:
-    """How many words both begin with."""
+    """The number of words that both start with."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((number for number, (one, other) in pairs if one != other), min(len(left), len(right)))
 
 
 def _words(text: str) -> list[str]:
-    """Words, and the white space between them (which is no anchor of its own)."""
+    """Words, and the white space between them (which is never an anchor by itself)."""
     return re.findall(r"\s+|\S+", text)
 
 
