@@ -1,12 +1,12 @@
-"""Held-out evaluation: a model answers a question set, through the client, store, prompts and verifier of curation.
+"""Held-out evaluation: a model answers a question set, using curation's client, store, prompts and verifier.
 
     questions → requests (the reason stage's, images seen) → reply store → verdicts → evals/NAME/
 
 evals/NAME/answers.parquet                       one row per answer (scores.py)
-evals/NAME/{questions,samples,verdicts}.parquet  the tables behind it, of the ledger's schemas
-evals/NAME/result.json                           what was asked of whom, and the scores; the folder appears when whole
+evals/NAME/{questions,samples,verdicts}.parquet  the underlying tables, with the ledger's schemas
+evals/NAME/result.json                           the request settings and the scores; the folder appears when complete
 
-A stopped evaluation resumes when run again, since every reply is in the store; a finished one is returned. A public
+A stopped evaluation resumes when run again, since every reply is stored; a finished one is returned. A public
 benchmark is a question set like any other: a source section.
 """
 
@@ -43,10 +43,10 @@ STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks 
 def evaluate(
     name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
-    """Answer `questions` (QUESTIONS rows, such as `import_sources` gives) and keep the result as evals/NAME.
+    """Answer `questions` (QUESTIONS rows, as from `import_sources`) and store the result as evals/NAME.
 
-    Also works inside a running event loop. OvtError where the name belongs to another evaluation, or nothing was
-    answered; BudgetReached as everywhere.
+    Also works inside a running event loop. OvtError if the name belongs to another evaluation, or nothing was
+    answered; BudgetReached as in builds.
     """
     check_name(name, "an evaluation")
     run = prepare(questions, endpoint, settings, session)
@@ -71,7 +71,7 @@ async def aevaluate(
 
 
 def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session) -> Run:
-    """An evaluation as a build that sees the images and ends with the verdicts; nothing is sent yet."""
+    """An evaluation as a build that sees the images and ends with the verdicts; sends nothing yet."""
     recipe = Recipe.model_construct(
         name=TASK,
         sources=[],  # their questions are here already
@@ -83,7 +83,7 @@ def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: Evalua
 
 
 def asked_of(run: Run, settings: EvaluateSection) -> Asked:
-    """What an evaluation's answers follow from."""
+    """Everything an evaluation's answers depend on."""
     endpoint = run.endpoints[TASK]
     return Asked(
         model=endpoint.model,
@@ -96,12 +96,12 @@ def asked_of(run: Run, settings: EvaluateSection) -> Asked:
 
 
 def questions_hash(questions: pl.DataFrame) -> str:
-    """Which questions they are, in which order: sha256 (hex) over their ids."""
+    """The identity of the questions and their order: sha256 (hex) over their ids."""
     return hashlib.sha256("\n".join(questions["question_id"]).encode()).hexdigest()
 
 
 def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
-    """The finished evaluation of this name; None where there is none, or requests failed. DriftError for another's."""
+    """The finished evaluation of this name; None if there is none, or requests failed. DriftError for another's."""
     if not (home.evals / name / RESULT).is_file():
         return None
     there = open_evaluation(name, home)
@@ -111,7 +111,7 @@ def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
 
 
 def keep(name: str, settings: EvaluateSection, run: Run) -> Evaluation:
-    """Judge and score what is stored, and put the evaluation in its place."""
+    """Judges and scores the stored replies, and moves the evaluation into place."""
     questions = run.questions
     samples = pl.concat([SAMPLES.to_frame(), *(reasoned(run, chunk)[1] for chunk in run.chunks())])
     answered = samples.filter(pl.col("text").is_not_null())
@@ -130,7 +130,7 @@ def keep(name: str, settings: EvaluateSection, run: Run) -> Evaluation:
 
 
 def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> None:
-    """The tables and the result, in a folder that appears when it is whole."""
+    """Writes the tables and the result into a folder that appears when complete."""
     with new_folder(folder) as made:  # an older one is there only where requests had failed
         for table, frame in tables.items():
             file = TableFile(made / f"{table}.parquet", TABLES[table])
@@ -140,12 +140,12 @@ def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> No
 
 
 def endpoint_at(url: str, served_as: str | None, revision: str | None = None) -> EndpointSection:
-    """The endpoint of a model on a server. revision: of its weights, where known."""
+    """The endpoint of a model on a server. revision: identifies its weights, if known."""
     if not served_as:
         raise OvtError(f"{url} is a server: say by which name it knows the model, with --served-as NAME")
     return EndpointSection(base_url=url, model=served_as, revision=revision)
 
 
 def embedded_endpoint(folder: str, name: str) -> EndpointSection:
-    """The endpoint of a model that runs in this process: its folder, and the name it goes by in replies."""
+    """The endpoint of a model that runs in this process: its folder, and its name in replies."""
     return EndpointSection(base_url=EMBEDDED + folder, model=name, max_concurrency=128)

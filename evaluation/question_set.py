@@ -1,4 +1,4 @@
-"""A question set to evaluate on: sources, as in a recipe, and how they are asked.
+"""A question set for evaluation: sources, as in a recipe, and how they are asked.
 
 name = "held-out"
 prompt = "{question}\\n{choices}\\nThink step by step."
@@ -70,19 +70,19 @@ class EvaluateSection(Section):
 
 
 class QuestionSet(EvaluateSection):
-    """What `EvaluateSection` says, and the sources of the questions. name: part of the evaluation's name."""
+    """The settings of `EvaluateSection`, and the sources of the questions. name: part of the evaluation's name."""
 
     name: Name = "held-out"
     sources: list[SourceSection] = Field(min_length=1)
 
     @property
     def settings(self) -> EvaluateSection:
-        """How the questions are asked, without what they are."""
+        """The evaluation settings without the questions."""
         return EvaluateSection(**self.model_dump(include=set(EvaluateSection.model_fields)))
 
 
 def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> QuestionSet:
-    """The question set that `what` has (`question_tree`), with `a.b=value` overrides of its own keys applied.
+    """The question set that `what` refers to (`question_tree`), with `a.b=value` overrides of its own keys applied.
 
     Raises RecipeError, in one line, as recipes do.
     """
@@ -93,8 +93,8 @@ def load_question_set(what: str | Path, overrides: Iterable[str] = ()) -> Questi
 
 
 def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
-    """(where, TOML tree) of a question set: a file's own, a loop's [evaluate], a recipe's questions, asked as its rows
-    ask them, or a source's path alone."""
+    """(where, TOML tree) of a question set: a file's own, a loop's [evaluate], a recipe's questions with its prompt,
+    or a source's path alone."""
     if not str(what).endswith(".toml") and str(what) not in dict(shipped_recipes()):
         return str(what), {"name": "questions", "sources": [{"path": str(what)}]}
     where, tree = load_tree(what)
@@ -112,5 +112,5 @@ def without_images_of(questions: pl.DataFrame, others: Iterable[pl.DataFrame]) -
 
 
 def default_name(model: str, questions: str) -> str:
-    """What an evaluation is called unless it is named: MODEL-QUESTIONS, as a name for a folder."""
+    """The default name of an evaluation: MODEL-QUESTIONS, made safe for a folder."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{model}-{questions}").strip("-.")

@@ -1,4 +1,4 @@
-"""What the answers to a question set come to: accuracy with its interval, and how the answers are written.
+"""Scores the answers to a question set: accuracy with its interval, and how the answers are written.
 
 Pure: tables of answers in, numbers out. `ANSWERS` is one row per answer, made from the ledger's tables.
 
@@ -35,9 +35,9 @@ ANSWERS = pl.Schema(
 
 
 class Accuracy(Section):
-    """The share of answers found correct, with the 95% interval of `core.statistics.share_interval`.
+    """The share of correct answers, with the 95% interval of `core.statistics.share_interval`.
 
-    An answer that no rule could decide, or an empty one, is not a correct one; a request that failed is no answer.
+    Undecided and empty answers count as not correct; failed requests do not count as answers.
     """
 
     questions: int
@@ -51,9 +51,9 @@ class Accuracy(Section):
 
 
 class Scores(Accuracy):
-    """All that is reported of a question set.
+    """All reported scores of a question set.
 
-    images      distinct images, on which the interval's clusters rest
+    images      distinct images, the clusters of the interval
     solved      share of questions with at least one correct answer (with k = 1: the accuracy)
     format_valid, truncated   shares of answers
     words       mean words per answer
@@ -119,7 +119,7 @@ def accuracy(answers: pl.DataFrame) -> Accuracy:
 
 def difference(answers: pl.DataFrame, other: pl.DataFrame) -> Interval:
     """How much better `answers` are than `other`, in accuracy, on the questions that both have: paired by question,
-    clustered by image, so far narrower than two intervals side by side. OvtError where they share no question."""
+    clustered by image, so far narrower than two separate intervals. OvtError if they share no question."""
     pairs = paired(answers, other)
     if pairs.is_empty():
         raise OvtError("the evaluations share no question: compare evaluations of the same question set")
@@ -140,12 +140,12 @@ def by_question(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def mean(values: pl.Series) -> float:
-    """The mean as a plain float (0 of nothing)."""
+    """The mean as a plain float (0 if empty)."""
     found: Any = values.mean()
     return float(found or 0.0)
 
 
 def counts(values: pl.Series) -> dict[str, int]:
-    """How often each value occurs, the commonest first."""
+    """How often each value occurs, most frequent first."""
     table = values.value_counts().sort("count", values.name, descending=[True, False])
     return dict(table.iter_rows())

@@ -1,6 +1,6 @@
-"""The stages, in the order of the work: caption, reason, verify, select, filter; beside them difficulty and behaviours.
+"""The stages in order: caption, reason, verify, select, filter; also difficulty and behaviours.
 
-Each stage is one file and a pure step from tables to tables. `run` comes last in it and returns two tables: what goes
-on, and the decisions about what ended here (`ovt.core.schema.DECISIONS`). Every stage looks at one question
-at a time, so a build may hand over its questions in chunks of any size and gets the same rows.
+Each stage is one file and a pure step from tables to tables. Its last function, `run`, returns two tables: what
+continues, and the decisions on what ended here (`ovt.core.schema.DECISIONS`). Every stage handles one question
+at a time, so a build may pass its questions in chunks of any size and gets the same rows.
 """

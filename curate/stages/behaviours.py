@@ -1,9 +1,9 @@
-"""The paper's five families of reasoning behaviour, counted by their cues (whole words, in any letter case).
+"""The paper's five families of reasoning behaviour, counted by their cues (whole words, case-insensitive).
 
     behaviour_visual  behaviour_digest  behaviour_plan  behaviour_reflection  behaviour_alternate
     1                 2                 1               0                     0
 
-The first cues of each family are the paper's (figure on behaviours), the others are ours.
+The first cues of each family are the paper's (figure on behaviours); the others are ours.
 """
 
 import polars as pl
@@ -24,7 +24,7 @@ def pattern(cues: tuple[str, ...]) -> str:
 
 
 def run(samples: pl.DataFrame, column: str = "response") -> pl.DataFrame:
-    """`samples` with one count per family (COLUMNS, Int32): how often its cues stand in `column`."""
+    """`samples` with one count per family (COLUMNS, Int32): how often its cues occur in `column`."""
     text = pl.col(column).str
     counts = [
         text.count_matches(pattern(cues)).cast(pl.Int32).alias(name)

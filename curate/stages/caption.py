@@ -1,9 +1,9 @@
-"""A description of each question's images, in place of the images, for a reasoner that reads only text (paper, step 1).
+"""A description that replaces each question's images, for a reasoner that reads only text (paper, step 1).
 
     question_id       caption
     1f0c2d3e4a5b6c7d  The image is a bar chart with four bars. The first bar is red and reaches 12 …
 
-A question without a caption ends here. Images are sent together, so one caption speaks of all of a question's images.
+A question without a caption ends here. Images are sent together, so one caption covers all of a question's images.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ Say only what is there; do not solve or explain anything."""
 
 
 class CaptionSampling(SamplingSection):
-    """As `SamplingSection`; one plain description of up to 1,024 tokens."""
+    """Like `SamplingSection`; one plain description of up to 1,024 tokens."""
 
     temperature: float | None = 0.0
     max_tokens: int | None = 1024
 
 
 class CaptionSection(Section):
-    """Who describes the images, and how it is asked. Leave the section out where the reasoner sees the images.
+    """The captioning model and its prompt. Omit the section if the reasoner sees the images.
 
     endpoint: a name under [endpoints]. prompt: a template; it may hold {question} and {choices}.
     """
@@ -52,7 +52,7 @@ class CaptionSection(Section):
 
     @property
     def template(self) -> str:
-        """The prompt that is used."""
+        """The effective prompt."""
         return self.prompt
 
     @property
@@ -71,7 +71,7 @@ def requests(questions: pl.DataFrame, section: CaptionSection) -> Iterator[ChatR
 def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Questions and their caption samples -> (question_id, caption of those described; decisions).
 
-    Every caption sample gets its decision here. A caption that was cut off is used, and its decision says so.
+    Every caption sample gets its decision here. A truncated caption is used, and its decision says so.
     """
     judged = samples.with_columns(drop=unanswered)
     used = judged.filter(pl.col("drop").is_null())

@@ -3,7 +3,7 @@
     question_id       n_samples  n_correct  pass_rate  difficulty
     1f0c2d3e4a5b6c7d  4          1          0.25       hard
 
-The paper takes its SFT rows from what was solved, and its GRPO questions from the medium and hard ones.
+The paper takes its SFT rows from solved questions, and its GRPO questions from the medium and hard ones.
 """
 
 import polars as pl
@@ -15,7 +15,7 @@ from ovt.core.section import Section
 class DifficultySection(Section):
     """Bounds of the buckets, as pass rates from 0 to 1: the share of a question's judged samples that are correct.
 
-    easy from `easy` on, hard up to `hard`, medium in between; unsolved at 0.
+    easy from `easy` up, hard up to `hard`, medium in between; unsolved at 0.
     """
 
     easy: float = Field(0.75, gt=0, le=1)
@@ -31,7 +31,7 @@ class DifficultySection(Section):
 def run(verdicts: pl.DataFrame, section: DifficultySection) -> pl.DataFrame:
     """One row per question that has a verdict, in order: question_id, n_samples, n_correct, pass_rate, difficulty.
 
-    An abstention is not an answer found wrong: it counts in neither number. Where every sample is one, pass_rate and
+    An abstention is not a wrong answer: it counts in neither number. If all samples abstain, pass_rate and
     difficulty are null.
     """
     outcome = pl.col("outcome")

@@ -1,11 +1,11 @@
-"""The last look at a selected response: edit it, mark it, or drop it with a reason.
+"""The last stage for a selected response: edit it, mark it, or drop it with a reason.
 
     sample_id                  response                          response_words  edit                           mentions
     1f0c2d3e4a5b6c7d-reason-3  <think>\\nThe bar …\\n</think> …  38              reflection cut after 31 words  false
 
 Order: format, reflection, mentions, repetition, then the plugins that the recipe names, in its order, and length last.
-So what the reflection filter cuts away cannot drop a response, and the length is that of the text that people will
-train on. The raw sample stays as it is in the samples table. CONTRIBUTING.md has the contract of a filter.
+So text cut by the reflection filter cannot cause a drop, and the length is that of the final training
+text. The raw sample stays unchanged in the samples table. CONTRIBUTING.md has the contract of a filter.
 """
 
 import inspect
@@ -27,14 +27,14 @@ from ovt.curate.filters.mentions import MentionsSection
 from ovt.curate.filters.reflection import ReflectionSection
 from ovt.curate.filters.repetition import RepetitionSection
 
-EDITS = ("format", "reflection")  # of the parts of a response; all others see it whole
+EDITS = ("format", "reflection")  # of the parts of a response; all others see the whole
 CHECKS = ("mentions", "repetition")
 NOTES = ("format_edit", "reflection_edit", "mentions_edit")
 ADDED = ("drop", "why")
 
 
 class FilterSection(Section):
-    """One section per filter; ours can be turned off. A plugin's section turns it on: it runs where it is named."""
+    """One section per filter; ours can be turned off. A plugin filter is enabled by naming its section."""
 
     format: FormatSection = FormatSection()
     reflection: ReflectionSection = ReflectionSection()
@@ -50,7 +50,7 @@ class FilterSection(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _widen(cls, data: Any, handler: ModelWrapValidatorHandler["FilterSection"]) -> "FilterSection":
-        """Takes a section for each further filter that the recipe names; none of the others is even imported."""
+        """Adds a field for each plugin filter that the recipe names; the other plugins are not even imported."""
         further = [name for name in data if name not in cls.model_fields] if isinstance(data, dict) else []
         known = tuple((name, settings_of(name)) for name in further if name in FILTERS)
         return widened(known).model_validate(data) if known else handler(data)
@@ -66,22 +66,22 @@ class FilterSection(Section):
 
 @lru_cache
 def widened(further: tuple[tuple[str, type[Section]], ...]) -> type[FilterSection]:
-    """The section with a field for each further filter."""
+    """The section class with a field for each plugin filter."""
     fields: dict[str, Any] = {name: (settings, ...) for name, settings in further}
     return create_model("FilterSection", __base__=FilterSection, **fields)
 
 
 def settings_of(name: str) -> type[Section]:
-    """The section that a filter takes: its attribute `section`, or the type of its second parameter.
+    """A filter's settings class: its attribute `section`, or the type of its second parameter.
 
-    `Section` itself, which has no keys, where it takes the frame alone. OvtError where neither says.
+    The empty `Section` if it takes only the frame. OvtError if neither is declared.
     """
     apply = FILTERS.get(name)
     parameters = list(inspect.signature(apply).parameters)
     kind = Section if len(parameters) < 2 else getattr(apply, "section", None)
     try:
         kind = kind or get_type_hints(apply).get(parameters[1])
-    except NameError:  # of a type that is only known to type checkers
+    except NameError:  # of a type that only type checkers import
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, Section)):
         raise OvtError(
@@ -94,7 +94,7 @@ def settings_of(name: str) -> type[Section]:
 def run(samples: pl.DataFrame, section: FilterSection) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Selected samples -> (those kept, with response, response_words, edit, mentions; decisions on the others).
 
-    `edit` says in words what was done to a kept response; null where nothing was. The order stays.
+    `edit` describes the edits of a kept response; null if there were none. The order stays.
     """
     frame, fallen = samples.with_row_index("row"), []
     for name in EDITS:
@@ -113,14 +113,14 @@ def run(samples: pl.DataFrame, section: FilterSection) -> tuple[pl.DataFrame, pl
 
 
 def apply(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.DataFrame:
-    """What a filter makes of `frame`: edited, with drop and why."""
+    """A filter's result for `frame`: edited, with drop and why."""
     judge: Callable[..., pl.LazyFrame] = FILTERS.get(name)
     settings = () if len(inspect.signature(judge).parameters) < 2 else (getattr(section, name),)
     return judge(frame.lazy(), *settings).collect()
 
 
 def apply_plugin(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.DataFrame:
-    """As `apply`, for a filter that is not ours: drop, why, the response and the note are taken over, nothing else."""
+    """Like `apply`, for a plugin filter: takes over only drop, why, the response and the note."""
     judged = apply(frame, name, section)
     wanted = ("row", "response", *ADDED)
     if lacking := [column for column in wanted if column not in judged.columns]:
@@ -145,16 +145,16 @@ def apply_plugin(frame: pl.DataFrame, name: str, section: FilterSection) -> pl.D
 
 
 def note_of(name: str) -> str:
-    """The column in which a filter says what it did to a response that it keeps."""
+    """The column in which a filter describes its edit of a kept response."""
     return f"{name}_edit"
 
 
 def part(judged: pl.DataFrame, fallen: list[pl.DataFrame]) -> pl.DataFrame:
-    """What a filter keeps; what it drops is added to `fallen`."""
+    """The rows a filter keeps; those it drops are added to `fallen`."""
     fallen.append(judged.filter(pl.col("drop").is_not_null()).select("row", "sample_id", "question_id", *ADDED))
     return judged.filter(pl.col("drop").is_null()).drop(ADDED)
 
 
 def compose() -> pl.Expr:
-    """The response out of its parts; the text as it came where it was not taken apart."""
+    """The response reassembled from its parts; the original text if it was not taken apart."""
     return pl.coalesce(pl.concat_str("head", "thinking", "tail"), "text")

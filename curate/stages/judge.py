@@ -1,12 +1,12 @@
-"""A model's opinion where the rules have none; off unless a recipe has `[verify.judge]`.
+"""A model's opinion when the rules abstain; off unless a recipe has `[verify.judge]`.
 
     sample_id                  outcome  kind  reason  explanation
     1f0c2d3e4a5b6c7d-reason-0  correct  text  judge   judge r1 (prompt 5e4d3c2b1a09, reply 9f8e7d6c5b4a): was undecided
 
-Only verdicts that abstain are looked at, and of these only the kinds that the recipe names: what a rule decided stays.
-Where "text" is one of them, the rules abstain from free texts that differ (texts_differ) instead of calling them wrong.
-The judge's last line has to be CORRECT or WRONG and nothing else; after any other reply the verdict stays abstain.
-Its replies are in the reply store like all others; a verdict that it gave names its model, its prompt and its reply.
+Only abstentions are judged, and only of the kinds that the recipe names: a rule's decision stands.
+If "text" is one of them, the rules abstain from free texts that differ (texts_differ) instead of calling them wrong.
+The judge's last line must be exactly CORRECT or WRONG; after any other reply the verdict stays abstain.
+Its replies are stored like all others; its verdicts name the model, the prompt and the reply.
 """
 
 import hashlib
@@ -47,14 +47,14 @@ Give your reason in one sentence. Then write a last line of one word: CORRECT or
 
 
 class JudgeSampling(SamplingSection):
-    """As `SamplingSection`; one short, greedy reply."""
+    """Like `SamplingSection`; one short, greedy reply."""
 
     temperature: float | None = 0.0
     max_tokens: int | None = 512
 
 
 class JudgeSection(Section):
-    """Who judges what the rules leave open, and how it is asked.
+    """The judge for what the rules leave open, and its prompt.
 
     endpoint: a name under [endpoints]. kinds: the kinds of gold it is asked about, of `ovt.verifiers.kind_names()`.
     prompt: a template that holds {question} (with its options), {gold} and {answer}; each is enclosed when filled in.
@@ -80,7 +80,7 @@ class JudgeSection(Section):
 
     @property
     def template(self) -> str:
-        """The prompt that is used."""
+        """The effective prompt."""
         return self.prompt
 
     @property
@@ -94,9 +94,9 @@ class JudgeSection(Section):
 
 
 def request(question: str, choices: Sequence[str] | None, gold: str, answer: str, section: JudgeSection) -> ChatRequest:
-    """What the judge is asked about one answer."""
+    """The judge's prompt for one answer."""
     texts = (prompt.question_text(question, choices), gold, answer)
-    # Nobody can write a fence into a text that is part of what the fence is made of.
+    # The fence depends on the text's content, so the text cannot contain it.
     fence = f"<<<{hashlib.sha256(chr(0).join(texts).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}>>>"
     values = {name: f"{fence}\n{text}\n{fence}" for name, text in zip(KNOWN, texts, strict=True)}
     content = prompt.render(section.prompt, values)
@@ -104,7 +104,7 @@ def request(question: str, choices: Sequence[str] | None, gold: str, answer: str
 
 
 def requests(questions: pl.DataFrame, verdicts: pl.DataFrame, section: JudgeSection) -> Iterator[ChatRequest]:
-    """One request per verdict that is the judge's (`is_open`), in their order."""
+    """One request per verdict that is open (`is_open`), in order."""
     truths = {row["question_id"]: row for row in questions.iter_rows(named=True)}
     for verdict in verdicts.filter(is_open(section)).iter_rows(named=True):
         asked = truths[verdict["question_id"]]
@@ -112,10 +112,10 @@ def requests(questions: pl.DataFrame, verdicts: pl.DataFrame, section: JudgeSect
 
 
 def stand_ins(open_golds: pl.DataFrame, k: int, section: JudgeSection) -> Iterator[ChatRequest]:
-    """A request for each sample that is not there yet: the longest that there may be, all different.
+    """A request for each missing sample: the longest possible, all different.
 
-    open_golds: the questions whose golds are of a kind that it is asked about, and `missing`, how many of their `k`
-    samples are not there.
+    open_golds: the questions whose golds are of a judged kind, and `missing`, how many of their `k`
+    samples are not stored yet.
     """
     for row in open_golds.iter_rows(named=True):
         for index in range(k - row["missing"], k):
@@ -124,15 +124,15 @@ def stand_ins(open_golds: pl.DataFrame, k: int, section: JudgeSection) -> Iterat
 
 
 def is_open(section: JudgeSection) -> pl.Expr:
-    """Whether a verdict is the judge's to give: the rules abstained, and it holds a whole answer."""
+    """Whether the judge decides a verdict: the rules abstained, and the verdict holds a complete answer."""
     whole = pl.col("extracted").str.len_chars().is_between(1, WHOLE_CHARS)
     return (pl.col("outcome") == "abstain") & pl.col("kind").is_in(section.kinds) & whole
 
 
 def read_judgement(reply: Reply | None) -> str | None:
-    """ "correct" or "wrong", as the reply's last line says; None where it says anything else, or was cut off.
+    """ "correct" or "wrong", as the reply's last line says; None if it says anything else, or was cut off.
 
-    Thinking that its server had moved away stands before the reply again, on the same line.
+    Thinking that the server had split off precedes the reply, on the same line.
     """
     if reply is None or reply.text is None or reply.finish_reason == "length":
         return None
@@ -143,7 +143,7 @@ def read_judgement(reply: Reply | None) -> str | None:
 def run(
     verdicts: pl.DataFrame, keys: Sequence[str], replies: Mapping[str, Reply], section: JudgeSection, model: str
 ) -> pl.DataFrame:
-    """The verdicts, with the judge's in the place of those that were open.
+    """The verdicts, with the judge's in place of the open ones.
 
     keys: the reply key of each of `requests`, in order. replies: by key; a key without a reply leaves an abstention.
     """

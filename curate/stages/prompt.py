@@ -1,10 +1,10 @@
-"""What a model is shown: a template filled in one pass, lettered options, and images where they belong.
+"""Prompts: a template filled in one pass, lettered options, and images at their tags.
 
     template  Question: {question}\\n{choices}
     text      Question: Which bar is highest?\\nA. red\\nB. blue
 
-A placeholder is a lower-case name in braces; `{{name}}` stands for the text `{name}`, and other braces for themselves.
-Values are never looked into: a question that says "{caption}" stays as it is.
+A placeholder is a lower-case name in braces; `{{name}}` gives the literal `{name}`, and other braces are literal.
+Values are not expanded: a question that contains "{caption}" stays unchanged.
 """
 
 import re
@@ -15,7 +15,7 @@ IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
 def check_template(template: str, known: Collection[str], needed: Collection[str] = ()) -> str:
-    """`template` itself, or a ValueError (pydantic adds the key) about a placeholder it cannot hold or must."""
+    """`template` itself, or a ValueError (pydantic adds the key) about an unknown or missing placeholder."""
     found = {name for _, name in PLACEHOLDER.findall(template) if name}
     for name in sorted(found - set(known)):
         names = ", ".join(f"{{{one}}}" for one in known)
@@ -27,7 +27,7 @@ def check_template(template: str, known: Collection[str], needed: Collection[str
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Fill a template in one pass. A line that holds nothing but a placeholder with an empty value goes away."""
+    """Fill a template in one pass. A line that holds only a placeholder with an empty value is removed."""
     for name, value in values.items():
         if not value:
             template = template.replace(f"\n\n{{{name}}}\n\n", "\n\n").replace(f"\n{{{name}}}\n", "\n")
@@ -45,14 +45,14 @@ def options(choices: Sequence[str] | None) -> str:
 
 
 def question_text(question: str, choices: Sequence[str] | None) -> str:
-    """The question as a model reads it, with its lettered option lines."""
+    """The question as the model reads it, with its lettered option lines."""
     return f"{question}\n{options(choices)}" if choices else question
 
 
 def content(text: str, images: Sequence[str]) -> list[dict[str, str]]:
-    """Content parts of a user message: each image at its `<image>` tag, those without a tag before the text.
+    """Content parts of a user message: each image at its `<image>` tag, untagged ones before the text.
 
-    `<image>` takes the next image, `<image 2>` (or `<image2>`) the second. A tag that finds no image left stays text.
+    `<image>` takes the next image, `<image 2>` (or `<image2>`) the second. A tag without an image stays text.
     """
     pieces = IMAGE_TAG.split(text)  # text, number or None, text, number or None, …, text
     taken = _images_of_tags(pieces[1::2], len(images))
@@ -69,7 +69,7 @@ def content(text: str, images: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _images_of_tags(numbers: Sequence[str | None], count: int) -> list[int | None]:
-    """For each tag the index of its image, or None. Numbered tags choose first, the others share what is left."""
+    """For each tag the index of its image, or None. Numbered tags choose first, the others share the rest."""
     taken: list[int | None] = [None] * len(numbers)
     for place, number in enumerate(numbers):
         if number and 0 < int(number) <= count and int(number) - 1 not in taken:

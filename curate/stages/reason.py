@@ -1,9 +1,9 @@
-"""k chains of reasoning per question, over its caption or, from the second iteration on, its images (paper, step 2).
+"""k reasoning chains per question, over its caption or, from the second iteration on, its images (paper, step 2).
 
     sample_id                  question_id       text                                          finish_reason
     1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  <think>\\nThe bar …\\n</think>\\n…<answer>12…  stop
 
-A reply that was cut off is a sample like any other: its verdict will say what it is worth.
+A truncated reply is a sample like any other: its verdict will reflect it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from ovt.curate.stages.samples import unanswered
 
 KNOWN = ("question", "choices")
 
-# The response format of the paper; also the end of the prompt that models are trained on.
+# The paper's response format; also the end of the prompt that models are trained on.
 INSTRUCTION = """\
 Think step by step between <think> and </think>. Then give a short solution, and finish with the final answer alone \
 between <answer> and </answer>."""
@@ -44,7 +44,7 @@ OVER_IMAGE = f"""\
 
 
 class ReasonSampling(SamplingSection):
-    """As `SamplingSection`; the paper's temperature and top-p, and its response length in tokens."""
+    """Like `SamplingSection`; the paper's temperature, top-p and response length in tokens."""
 
     temperature: float | None = 0.6
     top_p: float | None = 0.95
@@ -52,7 +52,7 @@ class ReasonSampling(SamplingSection):
 
 
 class ReasonSection(Section):
-    """Who reasons, over what, and how often.
+    """The reasoning model, its input, and the number of samples.
 
     endpoint: a name under [endpoints]. k: samples per question. see: "caption" (text only) or "image".
     prompt: a template that may hold {question}, {choices} and, where see = "caption", {caption}; empty: the default.
@@ -73,7 +73,7 @@ class ReasonSection(Section):
 
     @property
     def template(self) -> str:
-        """The prompt that is used."""
+        """The effective prompt."""
         return self.prompt or (OVER_CAPTION if self.see == "caption" else OVER_IMAGE)
 
     @property
@@ -84,7 +84,7 @@ class ReasonSection(Section):
 def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: ReasonSection) -> Iterator[ChatRequest]:
     """One request (n = k) per question, in order.
 
-    `captions` (question_id, caption) holds every question where `section.see` is "caption"; else it is None.
+    `captions` (question_id, caption) covers every question if `section.see` is "caption"; otherwise it is None.
     """
     sampling = section.sampling.asked()
     described = {} if captions is None else dict(captions.select("question_id", "caption").iter_rows())

@@ -1,11 +1,11 @@
-"""The last step: kept samples, and unsolved questions, as the rows that people train on.
+"""The last step: kept samples and unsolved questions as training rows.
 
     split  question_id       sample_id                  prompt                   completion                    answer
     sft    1f0c2d3e4a5b6c7d  1f0c2d3e4a5b6c7d-reason-3  Which bar is highest? …  <think>\\nThe red bar …        12
     rl     77aa01f0c2d3e4a5  null                       How many are green? …    null                          3
 
-`sft` holds the chosen samples after their edits; `rl` the questions that had replies but no correct one, which is where
-the paper took its GRPO questions from.
+`sft` holds the chosen samples after their edits; `rl` the questions that had replies but no correct one, from which
+the paper took its GRPO questions.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ KNOWN = ("question", "choices")
 
 
 class DataSection(Section):
-    """What the rows of a version look like.
+    """The format of a version's rows.
 
-    prompt: template of the user's turn; it may hold {question} and {choices}. The images stand beside it.
+    prompt: template of the user's turn; it may hold {question} and {choices}. The images accompany it.
     """
 
     prompt: str = reason.OVER_IMAGE
@@ -44,8 +44,8 @@ def run(
 ) -> pl.DataFrame:
     """The ROWS of a chunk, in the order of `questions`.
 
-    about: what is known of questions, by question_id: their captions, their difficulty. samples as the filters and
-    behaviours left them; decisions of the chunk, where kept questions say their split.
+    about: facts about questions, by question_id: their captions, their difficulty. samples: after the filters and
+    behaviours; decisions: the chunk's, where kept questions name their split.
     """
     splits = decisions.filter(pl.col("level") == "question", pl.col("decision") == "kept")
     known = questions.with_columns(

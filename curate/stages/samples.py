@@ -1,9 +1,9 @@
-"""Replies of a model as rows of the samples table, and the two ways in which a reply can be none.
+"""Model replies as rows of the samples table, and the two ways in which a reply can be missing.
 
     sample_id                  question_id       stage   index  text                 finish_reason  error
     1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  reason  0      <think>\\nThe bar …  stop           null
 
-A failed request is a row too, without a text and with its error.
+A failed request is a row too, with an error instead of a text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from ovt.curate.endpoints.chat import Reply
 
 NO_REPLY = Reply(text=None, error="no reply was stored")
 
-# Why an unanswered sample is dropped; null for one that has a text.
+# Why a sample without a text is dropped; null for one that has a text.
 unanswered = (
     pl.when(pl.col("text").is_null())
     .then(pl.lit("request_failed"))

@@ -1,4 +1,4 @@
-"""Which of a question's correct samples go on: the shortest, as in the paper, or another choice.
+"""Which of a question's correct samples are kept: the shortest, as in the paper, or another choice.
 
     sample_id                  question_id       text                  words
     1f0c2d3e4a5b6c7d-reason-3  1f0c2d3e4a5b6c7d  <think>\\nThe bar …  48
@@ -19,10 +19,10 @@ Strategy = Literal["shortest_correct", "longest_correct", "median_correct", "ran
 
 
 class SelectSection(Section):
-    """What to take of each question's correct samples: one, or with `all_correct` every one.
+    """What to keep of each question's correct samples: one, or with `all_correct` every one.
 
-    Of an even number, `median_correct` takes the shorter of the two in the middle. `seed` is that of `random_correct`,
-    whose choice depends on it and on the samples' ids alone.
+    Of an even number, `median_correct` takes the shorter of the two in the middle. `seed` is for `random_correct`,
+    whose choice depends only on it and on the samples' ids.
     """
 
     strategy: Strategy = "shortest_correct"
@@ -30,12 +30,12 @@ class SelectSection(Section):
 
 
 def draw(sample_id: str, seed: int) -> str:
-    """The lot of a sample, in hex: the lowest of a question's wins. The same on every machine and in every chunk."""
+    """A sample's random key, in hex: the lowest of a question's wins. The same on every machine and in every chunk."""
     return hashlib.sha256(f"{seed}:{sample_id}".encode()).hexdigest()
 
 
 def rank_by(strategy: Strategy, seed: int) -> pl.Expr:
-    """What a question's samples are ordered by; equal ones keep the order of their indexes."""
+    """The sort key of a question's samples; ties keep the order of their indexes."""
     if strategy == "longest_correct":
         return -pl.col("words")
     if strategy == "random_correct":
@@ -57,7 +57,7 @@ def choose(samples: pl.DataFrame, section: SelectSection) -> pl.DataFrame:
 
 
 def run(samples: pl.DataFrame, section: SelectSection) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Correct samples -> (those selected, with their `words`; decisions on the others). The order stays."""
+    """Correct samples -> (those selected, with their `words`; decisions on the others), in order."""
     counted = samples.lazy().with_columns(words=count_words("text")).collect()
     if section.strategy == "all_correct":
         return counted, dropped(counted.clear(), "sample", "select", "not_selected")

@@ -1,15 +1,15 @@
-"""Each sample's verdict against the gold; only correct samples go on.
+"""Each sample's verdict against the gold; only correct samples continue.
 
     sample_id                  outcome  kind    reason  extracted  normalized_prediction  normalized_gold
     1f0c2d3e4a5b6c7d-reason-0  correct  number  equal   12         12                     12
 
-The verifier is the one that RL and evaluation use (`ovt.verifiers`). Its many reasons are counted under five:
+The verifier is the one used by RL and evaluation (`ovt.verifiers`). Its many reasons are counted under five:
 
     truncated        not correct, and cut off at max_tokens (or inside a tag)
-    no_answer        nothing in it is an answer
-    several_answers  it has it more than one way
+    no_answer        it contains no answer
+    several_answers  it gives more than one answer
     wrong            any other answer that is not the gold
-    abstain          no rule could decide; not the model's fault, so it counts in no pass rate
+    abstain          no rule could decide; not the model's fault, so excluded from the pass rate
 """
 
 from dataclasses import fields
@@ -26,15 +26,15 @@ from ovt.curate.stages.judge import JudgeSection
 from ovt.verifiers import Verdict, known_kind, verify_many
 
 CUT = ("unclosed_answer", "unclosed_thinking")
-in_order = attrgetter(*(field.name for field in fields(Verdict)))  # a verdict's values, as VERDICTS has them
+in_order = attrgetter(*(field.name for field in fields(Verdict)))  # a verdict's values, in the order of VERDICTS
 SEVERAL = ("several_answers", "several_choices", "hedged", "ambiguous_option", "letter_and_text_differ")
 
 
 class VerifySection(Section):
     """How answers are compared with the gold.
 
-    kind: one of `ovt.verifiers.kind_names()`; "auto" reads it off each gold, "auto+NAME" tries one that a package adds
-    on golds that only text could read. judge: a model for what the rules leave open.
+    kind: one of `ovt.verifiers.kind_names()`; "auto" infers it from each gold, "auto+NAME" also tries a plugin's kind
+    on golds that would otherwise be text. judge: a model for what the rules leave open.
     """
 
     kind: Annotated[str, AfterValidator(known_kind)] = "auto"
@@ -42,7 +42,7 @@ class VerifySection(Section):
 
     @property
     def presumes_wrong(self) -> bool:
-        """Whether free texts that differ are wrong; where a judge is asked about texts, the rules leave them open."""
+        """Whether free texts that differ are wrong; with a judge for texts, the rules leave them open."""
         return self.judge is None or "text" not in self.judge.kinds
 
 
@@ -63,7 +63,7 @@ def judge(samples: pl.DataFrame, questions: pl.DataFrame, section: VerifySection
 
 
 def reason() -> pl.Expr:
-    """The code under which a verdict that is not "correct" is counted."""
+    """The reason code of a verdict that is not "correct"."""
     cut = (pl.col("finish_reason") == "length").fill_null(False) | pl.col("reason").is_in(CUT)
     return (
         pl.when(pl.col("outcome") == "abstain")
@@ -81,7 +81,7 @@ def reason() -> pl.Expr:
 def run(samples: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Answered samples and their verdicts -> (correct samples; decisions on the others and on undecidable questions).
 
-    A question of which every sample abstained is dropped: it is not unsolved, and RL could not reward it either.
+    A question whose samples all abstained is dropped: it is not unsolved, and RL could not reward it either.
     """
     judged = samples.join(verdicts.drop("question_id"), on="sample_id", maintain_order="left")
     right = pl.col("outcome") == "correct"

@@ -21,7 +21,7 @@ from ovt.core.schema import ROWS, SPLITS
 if TYPE_CHECKING:
     import datasets
 
-# A row group holds about as much as the Hub's viewer likes to load at once; a file is cut at the next group.
+# A row group is about as large as the Hub's viewer likes to load at once; files are split at group boundaries.
 GROUP_ROWS = 256
 GROUP_BYTES = 32 << 20
 FILE_BYTES = 256 << 20
@@ -45,7 +45,7 @@ COLUMNS = {
 
 
 def feature(kind: pa.DataType) -> dict:
-    """What `datasets` calls a column of this Arrow type."""
+    """The `datasets` name for a column of this Arrow type."""
     if kind == _IMAGE:
         return {"_type": "Image"}
     if pa.types.is_list(kind):
@@ -56,7 +56,7 @@ def feature(kind: pa.DataType) -> dict:
 
 
 def feature_yaml(name: str, kind: pa.DataType) -> dict:
-    """The same as `feature`, in the form that a card's `dataset_info` has."""
+    """The same as `feature`, in the form of a card's `dataset_info`."""
     if not pa.types.is_list(kind):
         return {"name": name, "dtype": feature(kind)["dtype"]}
     if kind.value_type == _IMAGE:
@@ -66,7 +66,7 @@ def feature_yaml(name: str, kind: pa.DataType) -> dict:
     return {"name": name, "list": feature(kind.value_type)["dtype"]}
 
 
-# With this note in the files, `datasets.load_dataset` gives images instead of structs.
+# With this metadata in the files, `datasets.load_dataset` returns images instead of structs.
 _NOTE = json.dumps({"info": {"features": {name: feature(kind) for name, kind in COLUMNS.items()}}})
 SCHEMA = pa.schema(COLUMNS, metadata={"huggingface": _NOTE})
 
@@ -88,7 +88,7 @@ def _turn(role: str, column: str) -> pl.Expr:
 class Split:
     """The data files of one split being written: data/sft-00000-of-00002.parquet, …
 
-    Rows go out in groups that are cut by count and by image bytes, so memory stays bounded and chunks leave no trace.
+    Row groups are cut by row count and image bytes, so memory is bounded and the chunking leaves no trace.
     """
 
     def __init__(self, folder: Path, split: str, image_bytes: Callable[[str], bytes]) -> None:
@@ -117,7 +117,7 @@ class Split:
         self.rows += len(rows)
 
     def close(self) -> None:
-        """Writes what is left and gives the files their names.
+        """Writes the remaining rows and gives the files their final names.
 
         A split without rows has no file: `load_dataset` fails on an empty one, whatever its form (datasets 5.2).
         """
@@ -143,7 +143,7 @@ class Split:
 
 
 class Data:
-    """All splits being written into one folder."""
+    """All splits of one folder, being written."""
 
     def __init__(self, folder: Path, image_bytes: Callable[[str], bytes]) -> None:
         folder.mkdir()
@@ -156,14 +156,14 @@ class Data:
             split.append(rows.filter(pl.col("split") == name))
 
     def close(self) -> dict[str, int]:
-        """Ends the files and gives the rows of each split."""
+        """Closes the files and returns the rows of each split."""
         for split in self._splits.values():
             split.close()
         return {name: split.rows for name, split in self._splits.items()}
 
 
 def read_split(folder: Path, split: str, cache: Path) -> "datasets.Dataset":
-    """The rows of a split of the version in `folder`, memory-mapped from a cache; none where the split has none."""
+    """The rows of a split of the version in `folder`, memory-mapped from a cache; empty if the split has none."""
     import datasets
 
     datasets.disable_progress_bars()

@@ -1,7 +1,7 @@
-"""The ledger of a build: what there was, what was said, what was decided, the funnel that follows from it, and its
+"""The ledger of a build: its questions, samples, verdicts and decisions, the resulting funnel, and its
 invariant: every question and every sample has exactly one decision, and the data is what was kept.
 
-A violation is a bug of ours, never the user's or a model's doing: it raises `BrokenLedger`, and no version is written.
+A violation is a bug in ovt, never caused by the user or a model: it raises `BrokenLedger`, and no version is written.
 """
 
 import math
@@ -16,7 +16,7 @@ from ovt.core.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, SPLI
 
 TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "decisions": DECISIONS}
 
-# Captions are "sample" decisions too, but they enter the work at another stage: the funnel counts them apart.
+# Captions are "sample" decisions too, but they enter at another stage, so the funnel counts them separately.
 IS_CAPTION = (pl.col("level") == "sample") & pl.col("id").str.contains("-caption-", literal=True)
 LEVEL = pl.when(IS_CAPTION).then(pl.lit("caption")).otherwise("level")
 LEVELS = {
@@ -27,7 +27,7 @@ LEVELS = {
 
 KEPT = pl.col("decision") == "kept"
 
-# What is wrong (in words that follow a number), and the ids that it is wrong with.
+# A broken rule (in words that follow a number), and the ids that break it.
 Rule = tuple[str, pl.Series]
 
 
@@ -36,7 +36,7 @@ class BrokenLedger(RuntimeError):
 
 
 class Ledger:
-    """The four tables being written, a chunk at a time."""
+    """The four tables, written a chunk at a time."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -48,17 +48,17 @@ class Ledger:
             self._files[table].append(frame)
 
     def close(self) -> dict[str, int]:
-        """Ends the files and gives the rows of each table."""
+        """Closes the files and returns the rows of each table."""
         for file in self._files.values():
             file.close()
         return {table: file.rows for table, file in self._files.items()}
 
 
 def funnel(decisions: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """How many rows each stage got, dropped (by reason) and passed on: a table of the schema FUNNEL.
+    """How many rows each stage received, dropped (by reason) and passed on: a table of the schema FUNNEL.
 
     One row per level ("question", "caption", "sample") and stage, in the order of the work; in each,
-    `rows_in == rows_out + Σ dropped.rows`. The last stage, "version", tells what rows were kept as ("sft", "rl").
+    `rows_in == rows_out + Σ dropped.rows`. The last stage, "version", says what rows were kept as ("sft", "rl").
     """
     ended: dict[tuple[str, str], list[dict]] = {}
     for level, stage, reason, rows in _count_ends(decisions).iter_rows():
@@ -98,7 +98,7 @@ def _level_rows(level: str, stages: tuple[str, ...], ended: dict[tuple[str, str]
 
 
 def usage(samples: pl.DataFrame | pl.LazyFrame) -> list[dict]:
-    """What the samples of each stage took: the fields of `manifest.Usage`, in the order of the stages."""
+    """The usage of each stage's samples: the fields of `manifest.Usage`, in stage order."""
     grouped = (
         samples.lazy()
         .group_by("stage")
@@ -121,8 +121,8 @@ def check(
 ) -> None:
     """Raises BrokenLedger naming the first broken rule, how many ids break it, and some of them.
 
-    `rows` are the kept rows: split, question_id, sample_id. What was left out at import has a decision but no row among
-    the questions, since it may not have been one.
+    `rows` are the kept rows: split, question_id, sample_id. Rows left out at import have a decision but are not among
+    the questions, since they may not have been any.
     """
     asked, said, judged, ended, kept = pl.collect_all(
         [
@@ -192,5 +192,5 @@ def _repeated(ids: pl.Series) -> pl.Series:
 
 
 def _missing(ids: pl.Series, known: pl.Series) -> pl.Series:
-    """Those of `ids` that are not in `known`; a null is never known."""
+    """The `ids` that are not in `known`; a null is never known."""
     return ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]

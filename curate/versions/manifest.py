@@ -1,6 +1,6 @@
-"""What a version is made of and where it came from: `manifest.json`, written last, so its presence means complete.
+"""A version's content and provenance: `manifest.json`, written last, so its presence means complete.
 
-Nothing here tells the time: a build that was killed and resumed writes the same bytes as an undisturbed one.
+It contains no time: a build that was killed and resumed writes the same bytes as an undisturbed one.
 """
 
 import json
@@ -16,7 +16,7 @@ from ovt.core.section import Section, added_later
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 CARD = "README.md"
-CONTENT = ("data/", "ledger/")  # what a version is; the card and its figures only speak of it
+CONTENT = ("data/", "ledger/")  # a version's content; the card and its figures only describe it
 
 
 class Input(Section):
@@ -30,7 +30,7 @@ class Input(Section):
 
 
 class ModelUse(Section):
-    """A model as one stage asked it: `prompt` is the template, `revision` the weights' identity where known."""
+    """A model as used by one stage: `prompt` is the template, `revision` identifies the weights if known."""
 
     stage: str
     endpoint: str
@@ -46,11 +46,11 @@ class ModelUse(Section):
 
 
 class Provenance(Section):
-    """All that the builder knows and the tables do not; the writer's `finish` puts it into the manifest.
+    """What the builder knows and the tables do not contain; the writer's `finish` puts it into the manifest.
 
     `recipe` is the resolved recipe (it names environment variables, never their values); `parent` the version that this
-    one was made from ("name@HASHPREFIX"), if any; `benchmarks` what decontam held the questions against, if it did;
-    `plugins` who made what is not ours in the recipe, by its key there; `rebuild` the command that makes the version
+    one was made from ("name@HASHPREFIX"), if any; `benchmarks` what decontam compared the questions with, if it ran;
+    `plugins` the origin of the recipe's plugins, by key; `rebuild` the command that makes the version
     again.
     """
 
@@ -92,7 +92,7 @@ class FunnelRow(Section):
 
 
 class Usage(Section):
-    """What the samples of one stage took; `cost_usd` is null where the price of a reply is not known."""
+    """The usage of one stage's samples; `cost_usd` is null if the price of any reply is unknown."""
 
     stage: str
     samples: int
@@ -103,9 +103,9 @@ class Usage(Section):
 
 
 class Manifest(Section):
-    """`manifest.json`: `rows` counts the rows of each split and ledger table, `files` has all but the manifest itself.
+    """`manifest.json`: `rows` counts the rows of each split and ledger table, `files` lists all files but itself.
 
-    `content_hash` covers the data and the ledger, not the card: a version is what it says about its questions.
+    `content_hash` covers the data and the ledger, not the card.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Manifest(Section):
 
     @property
     def hash_ref(self) -> str:
-        """What names this content anywhere, whatever its ordinal there: "name@1f0c2d3e4a5b"."""
+        """The global name of this content, whatever its local number: "name@1f0c2d3e4a5b"."""
         return f"{self.name}@{self.content_hash[:12]}"
 
 
@@ -135,7 +135,7 @@ def hash_file(path: Path) -> FileEntry:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a version folder; OvtError where there is none or it cannot be read."""
+    """The manifest of a version folder; OvtError if it is missing or unreadable."""
     path = folder / MANIFEST
     try:
         data = json.loads(path.read_bytes())

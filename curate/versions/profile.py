@@ -1,7 +1,7 @@
-"""The figures of one version: lengths, pass rates, kinds of answers, behaviours, how replies ended, and what they took.
+"""The figures of one version: lengths, pass rates, kinds of answers, behaviours, finish reasons, and usage.
 
-Whatever tells of a version reads them here: its card and the card's plots, `ovt data list`, `show`, `stats`, `diff` and
-`what-if`, and the pages. Plain dicts and lists, the same every time.
+Everything that describes a version reads them here: its card and plots, `ovt data list`, `show`, `stats`, `diff` and
+`what-if`, and the pages. Plain dicts and lists, deterministic.
 """
 
 import math
@@ -25,7 +25,7 @@ BINS = 10
 
 def outline(version: Version) -> dict[str, Any]:
     """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
-    where the price of any reply is not known."""
+    if the price of any reply is unknown."""
     manifest = version.manifest
     costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
     return {
@@ -41,7 +41,7 @@ def outline(version: Version) -> dict[str, Any]:
 
 
 def profile(version: Version) -> dict[str, Any]:
-    """Everything that `ovt data stats` says of a version.
+    """The content of `ovt data stats` for a version.
 
     ref, content_hash, sft, rl, questions, cost_usd, …    `outline`; questions_kept: those with a row
     words, behaviours, pass_rates, difficulty, sources    of the kept rows: `summarise`
@@ -75,12 +75,12 @@ def profile(version: Version) -> dict[str, Any]:
 
 
 def count_kept(version: Version) -> int:
-    """The questions that have a row, or several."""
+    """The questions with one or more rows."""
     return sum(row.rows_out for row in version.manifest.funnel if (row.level, row.stage) == ("question", "version"))
 
 
 def read_samples(version: Version) -> pl.DataFrame:
-    """The samples without their texts, each with the source of its question and its verdict's outcome and kind."""
+    """The samples without their texts, with their question's source and their verdict's outcome and kind."""
     columns = ["sample_id", "question_id", "stage", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd"]
     said = scan(version, "samples").select(*columns, failed=pl.col("error").is_not_null())
     sources = scan(version, "questions").select("question_id", "source")
@@ -90,7 +90,7 @@ def read_samples(version: Version) -> pl.DataFrame:
 
 
 def kinds(samples: pl.DataFrame) -> list[dict[str, Any]]:
-    """Judged samples by kind of answer, the most frequent first."""
+    """Judged samples by kind of answer, most frequent first."""
     judged = samples.filter(pl.col("outcome").is_not_null()).group_by("kind").agg(
         pl.col("question_id").n_unique().alias("questions"), pl.len().alias("samples"), *count_outcomes()
     )  # fmt: skip
@@ -103,7 +103,7 @@ def count_outcomes() -> list[pl.Expr]:
 
 
 def finishes(samples: pl.DataFrame) -> list[dict[str, Any]]:
-    """Samples by stage and by how they ended, as the server said it."""
+    """Samples by stage and finish reason, as reported by the server."""
     ended = pl.when("failed").then(pl.lit("failed")).otherwise(pl.col("finish_reason").fill_null("not said"))
     counted = samples.group_by("stage", ended.alias("finish_reason")).agg(samples=pl.len())
     return counted.sort("stage", "samples", "finish_reason", descending=[False, True, False]).to_dicts()
@@ -119,7 +119,7 @@ def tokens_by_stage(samples: pl.DataFrame) -> Iterable[dict[str, Any]]:
 
 
 def by_source(samples: pl.DataFrame, rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """What each source asked for and gave, in the order of its first question."""
+    """Each source's questions and results, in the order of its first question."""
     judged = pl.col("outcome").is_in(["correct", "wrong"])
     said = samples.group_by("source", maintain_order=True).agg(
         questions=pl.col("question_id").n_unique(),
@@ -165,8 +165,8 @@ def summarise(rows: pl.LazyFrame) -> dict[str, Any]:
 
 
 def lengths(counts: pl.Series) -> dict[str, Any] | None:
-    """How whole numbers without nulls (words, tokens) are spread: rows, mean, median, p95, max and a `histogram` of at
-    most BINS + 1 bins, as wide as a round number allows; None where there are none."""
+    """How whole numbers without nulls (words, tokens) are distributed: rows, mean, median, p95, max, a `histogram` of at
+    most BINS + 1 bins, as wide as a round number allows; None if there are none."""
     if not len(counts):
         return None
     counts = counts.cast(pl.Int64)  # a sum of Int32 would overflow

@@ -18,12 +18,12 @@ from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
 
 SHORTEST_HASH = 6
-NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # what a version may be called
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # valid version names
 
 
 @dataclass(frozen=True)
 class Version:
-    """A complete version folder; `ordinal` is the N of vN, or None for a folder that was named by its path."""
+    """A complete version folder; `ordinal` is the N of vN, or None for a folder given by its path."""
 
     path: Path
     ordinal: int | None
@@ -31,7 +31,7 @@ class Version:
 
     @property
     def ref(self) -> str:
-        """How commands name it: "name@v3", or the folder's path."""
+        """The name that commands use: "name@v3", or the folder's path."""
         return f"{self.manifest.name}@v{self.ordinal}" if self.ordinal is not None else str(self.path)
 
 
@@ -53,8 +53,8 @@ def open_version(ref: str, home: Home) -> Version:
 
 
 def list_versions(home: Home, name: str | None = None) -> tuple[list[Version], list[str]]:
-    """The versions of `home` (of one name), by name and ordinal, and a line for each folder that should be one and is
-    not."""
+    """The versions of `home` (of one name), by name and ordinal, and a line for each broken version
+    folder."""
     versions, broken = [], []
     for each in _names(home) if name is None else [name]:
         for ordinal, folder in ordinal_folders(home, each).items():
@@ -73,12 +73,12 @@ def ordinal_folders(home: Home, name: str) -> dict[int, Path]:
 
 
 def find_content(home: Home, name: str, address: str) -> Version | None:
-    """The version of that name which has this content hash, if one has."""
+    """The version of that name with this content hash, if any."""
     for ordinal, folder in ordinal_folders(home, name).items():
         try:
             version = Version(folder, ordinal, read_manifest(folder))
         except OvtError:
-            continue  # a damaged neighbour is not this content; it must stop nothing
+            continue  # a damaged neighbour has other content, and must not block this one
         if version.manifest.content_hash == address and is_whole(version):
             return version
     return None
@@ -90,7 +90,7 @@ def scan(version: Version, table: str) -> pl.LazyFrame:
 
 
 def scan_folder(folder: Path, table: str) -> pl.LazyFrame:
-    """As `scan`, for a version that is still being written."""
+    """Like `scan`, for a version that is still being written."""
     if table in TABLES:
         return pl.scan_parquet(folder / "ledger" / f"{table}.parquet", glob=False)
     files = sorted((folder / "data").glob(f"{table}-*.parquet"))
@@ -100,12 +100,12 @@ def scan_folder(folder: Path, table: str) -> pl.LazyFrame:
 
 
 def scan_rows(folder: Path, columns: Iterable[str | pl.Expr]) -> pl.LazyFrame:
-    """The data of all splits, with `split` as first column; leave out `images` where they are not needed."""
+    """The data of all splits, with `split` as first column; omit `images` if they are not needed."""
     return pl.concat([scan_folder(folder, split).select(pl.lit(split).alias("split"), *columns) for split in SPLITS])
 
 
 def verify_files(version: Version) -> None:
-    """Raises OvtError naming the files that are missing, unknown or not what the manifest says."""
+    """Raises OvtError naming files that are missing, unknown or different from the manifest."""
     manifest = version.manifest
     wrong = [f"{name} is missing" for name in manifest.files if not (version.path / name).is_file()]
     for path in sorted(path for path in version.path.rglob("*") if path.is_file()):
@@ -125,7 +125,7 @@ def verify_files(version: Version) -> None:
 
 @contextmanager
 def reading(version: Version) -> Generator[None]:
-    """Where tables cannot be read because files are gone or were edited, the user's line that names them."""
+    """If tables cannot be read because files are missing or were edited, raises a one-line OvtError naming them."""
     try:
         yield
     except (pl.exceptions.PolarsError, OSError):
@@ -134,7 +134,7 @@ def reading(version: Version) -> Generator[None]:
 
 
 def is_whole(version: Version) -> bool:
-    """Whether every file is there with its size: what can be told without reading them."""
+    """Whether every file exists with the right size: what can be checked without reading them."""
     paths = {version.path / name: entry.size for name, entry in version.manifest.files.items()}
     return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
 

@@ -1,8 +1,8 @@
-"""Writing a version: chunk by chunk into a folder of its own, which becomes vN in one rename.
+"""Writes a version chunk by chunk into a temporary folder, which becomes vN in one rename.
 
 versions/pocket/.lock               held for a moment, to choose a number
-versions/pocket/.new.8c1f….part/    a build under way (core/files.py)
-versions/pocket/v1/                 a version: complete, and never touched again
+versions/pocket/.new.8c1f….part/    a build in progress (core/files.py)
+versions/pocket/v1/                 a version: complete, and never modified again
 """
 
 import re
@@ -39,8 +39,8 @@ from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folder
 class VersionWriter:
     """A version being written: `with VersionWriter(home, name) as writer: writer.append(…) …; writer.finish(…)`.
 
-    Builds of one name may write at once. Leaving the block without `finish` leaves no version; what a killed build left
-    goes away when the next one of that name starts.
+    Several builds of one name may run at once. Leaving the block without `finish` leaves no version; a killed build's
+    leftovers are removed when the next one of that name starts.
     """
 
     def __init__(self, home: Home, name: str) -> None:
@@ -48,7 +48,7 @@ class VersionWriter:
             raise OvtError(
                 f"{name[:80]!r} cannot name a version: use a-z, 0-9, '.', '_' and '-', 64 characters at most"
             )
-        self.is_new = False  # whether `finish` made a version, or found its content in an older one
+        self.is_new = False  # whether `finish` created a version, or found its content in an older one
         self._home = home
         self._name = name
         self._place = home.versions / name
@@ -77,17 +77,17 @@ class VersionWriter:
     ) -> None:
         """Adds a chunk: tables of the schemas QUESTIONS, SAMPLES, VERDICTS, DECISIONS and ROWS, in their final order.
 
-        How the work is cut into chunks leaves no trace in the files. The images of `rows` are read from the home.
+        How the work is chunked leaves no trace in the files. The images of `rows` are read from the home.
         """
         with disk_errors(self._place):
             self._ledger.append(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions)
             self._data.append(rows)
 
     def finish(self, provenance: Provenance, more_usage: Sequence[Usage] = ()) -> Version:
-        """Checks the ledger, writes the card and the manifest, and gives the version its place.
+        """Checks the ledger, writes the card and the manifest, and moves the version into place.
 
-        more_usage: what was asked of models beside the samples (judgements).
-        Where the same content is already a version of this name, that version is returned and nothing is added.
+        more_usage: usage beyond the samples (judgements).
+        If a version of this name already has the same content, that version is returned and nothing is added.
         """
         with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
@@ -98,7 +98,7 @@ class VersionWriter:
             return older
 
     def _describe(self, rows: dict[str, int], provenance: Provenance, more_usage: Sequence[Usage]) -> Manifest:
-        """The manifest, but for the card."""
+        """The manifest, except for the card."""
         tables = {table: scan_folder(self._folder, table) for table in TABLES}
         check(**tables, rows=scan_rows(self._folder, ["question_id", "sample_id"]))
         files = {path.relative_to(self._folder).as_posix(): seal(path) for path in data_files(self._folder)}
@@ -125,9 +125,9 @@ class VersionWriter:
 
 
 def take_place(home: Home, folder: Path, manifest: Manifest, wished: int = 0) -> tuple[Version, bool]:
-    """(version, whether it is new): gives a complete folder its number, unless its content has one already.
+    """(version, whether it is new): numbers a complete folder, unless a version already has its content.
 
-    wished: the number to take where it is free; else the next one.
+    wished: the number to take if it is free; else the next one.
     """
     versions = home.versions / manifest.name
     versions.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def seal(path: Path) -> FileEntry:
-    """Hashes a finished file and takes away the right to write to it."""
+    """Hashes a finished file and removes its write permission."""
     entry = hash_file(path)
     path.chmod(path.stat().st_mode & ~0o222)
     return entry
