@@ -27,7 +27,7 @@ TASK = "evaluate"
 
 
 class EvaluateSampling(ReasonSampling):
-    """As `SamplingSection`; greedy, in 2,048 tokens at most (the paper asks with temperature 0.01 and top-k 1)."""
+    """Like `SamplingSection`; greedy, at most 2,048 tokens (the paper uses temperature 0.01 and top-k 1)."""
 
     temperature: float | None = 0.0
     top_p: float | None = None
@@ -35,9 +35,9 @@ class EvaluateSampling(ReasonSampling):
 
 
 class EvaluateSection(Section):
-    """How a question set is asked.
+    """How a question set is answered.
 
-    k: answers per question; more than one wants a temperature. prompt: template of the user's turn, with {question}
+    k: answers per question; more than one needs a temperature. prompt: template of the user's turn, with {question}
     and {choices}; use the one that the model was trained with (`data.prompt` of its version's recipe).
     kind: how answers are compared, as in [verify].
     """
@@ -65,7 +65,7 @@ class EvaluateSection(Section):
 
     @property
     def asking(self) -> ReasonSection:
-        """The same as the reason stage has it."""
+        """The equivalent reason section."""
         return ReasonSection(endpoint=TASK, k=self.k, see="image", prompt=self.prompt, sampling=self.sampling)
 
 

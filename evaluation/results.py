@@ -17,9 +17,9 @@ RESULT = "result.json"
 
 
 class Asked(Section):
-    """All that the answers follow from: two evaluations with equal ones are the same.
+    """Everything the answers depend on: two evaluations with equal values are the same.
 
-    revision: of the model's weights, where known. questions_hash: sha256 over the ids of the questions, in order.
+    revision: identifies the model's weights, if known. questions_hash: sha256 over the ids of the questions, in order.
     """
 
     model: str
@@ -31,7 +31,7 @@ class Asked(Section):
 
 
 class Evaluation(Section):
-    """`result.json`. failed: requests without a reply, which are in no number and are asked again the next time."""
+    """`result.json`. failed: requests without a reply, which count in no number and are retried the next time."""
 
     name: str
     asked: Asked
@@ -68,7 +68,7 @@ def shares(one: Accuracy) -> tuple[str, str]:
 
 
 def open_evaluation(name: str, home: Home) -> Evaluation:
-    """The evaluation of this name. OvtError where there is none that can be read."""
+    """The evaluation of this name. OvtError if it is missing or unreadable."""
     path = home.evals / name / RESULT
     try:
         return Evaluation.model_validate_json(path.read_bytes())
@@ -105,7 +105,7 @@ def compare(evaluations: Sequence[str], home: Home) -> Report:
 
 
 def evaluation_table(done: Sequence[Evaluation], further: Mapping[str, Sequence[str]] | None = None) -> Table:
-    """One line per evaluation; further: cells by the name of their column."""
+    """One line per evaluation; further: extra cells by column name."""
     more = further or {}
     titles = ("questions", "accuracy", "95% interval", "words", "valid", "cut off", *more)
     rows = []

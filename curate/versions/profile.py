@@ -165,8 +165,8 @@ def summarise(rows: pl.LazyFrame) -> dict[str, Any]:
 
 
 def lengths(counts: pl.Series) -> dict[str, Any] | None:
-    """How whole numbers without nulls (words, tokens) are distributed: rows, mean, median, p95, max, a `histogram` of at
-    most BINS + 1 bins, as wide as a round number allows; None if there are none."""
+    """How whole numbers without nulls (words, tokens) are distributed: rows, mean, median, p95, max and `histogram`, with
+    at most BINS + 1 bins, as wide as a round number allows; None if there are none."""
     if not len(counts):
         return None
     counts = counts.cast(pl.Int64)  # a sum of Int32 would overflow
