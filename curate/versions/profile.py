@@ -165,7 +165,7 @@ def summarise(rows: pl.LazyFrame) -> dict[str, Any]:
 
 
 def lengths(counts: pl.Series) -> dict[str, Any] | None:
-    """How whole numbers without nulls (words, tokens) are distributed: rows, mean, median, p95, max and `histogram`, with
+    """Distribution of whole numbers without nulls (words, tokens): rows, mean, median, p95, max and `histogram` of
     at most BINS + 1 bins, as wide as a round number allows; None if there are none."""
     if not len(counts):
         return None
