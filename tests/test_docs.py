@@ -1,5 +1,6 @@
-"""The Python that docs and examples show runs as it stands."""
+"""The Python that docs and examples show runs as it stands, and the links of every page lead somewhere."""
 
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,36 @@ def test_python_page(tmp_path):
     said = re.search(r"print\(v\) +# (.*)", program)
     assert said
     assert said[1] in done.stdout
+
+
+def test_links():
+    """Every relative link and image of every page leads to a tracked file or folder, and to a heading that it has."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = {ROOT / name for name in listed.split("\0") if name}
+    there = files | {folder for file in files for folder in file.parents}
+    pages = sorted(file for file in files if file.suffix == ".md")
+    broken = []
+    for page in pages:
+        for link in links(page):
+            path, _, heading = link.partition("#")
+            target = Path(os.path.normpath(page.parent / path)) if path else page
+            if target not in there or (heading and heading not in headings(target)):
+                broken.append(f"{page.relative_to(ROOT)}: {link}")
+    assert len(pages) > 15
+    assert broken == []
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links and images, outside of its code, that are not addresses of the web."""
+    prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", prose)
+    return [link for pair in found if not re.match(r"\w+:", link := "".join(pair))]
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_quickstart_notebook(tmp_path):
