@@ -3,7 +3,7 @@ r"""Decide whether an answer is right: the one verdict that curation, the RL rew
     >>> verify("the answer is \boxed{\frac12}", "0.5").outcome
     'correct'
 
-Imports fast: the rules are loaded in worker processes only.
+Imports fast: the rules are only loaded in worker processes.
 """
 
 from ovt.verifiers.ask import kind_names, known_kind, lint_gold, verify, verify_many, verify_response

@@ -1,11 +1,11 @@
-r"""The way in: one row or many, each judged in a worker process, so that none takes more than two seconds.
+r"""The public functions: one row or many, each judged in a worker process, so that a verdict takes at most two seconds.
 
     verify("\\frac12", "0.5").outcome                      # "correct"
 
     verdicts = verify_many(df.select("response", "gold", "choices").iter_rows(), responses=True)
     df = df.with_columns(verdict=pl.Series([v.outcome for v in verdicts]))
 
-Every path (curation, reward, evaluation) comes through here, and gets the same verdict in any thread or process.
+Every path (curation, reward, evaluation) goes through here, and gets the same verdict in any thread or process.
 """
 
 import sys
@@ -43,10 +43,10 @@ def verify(
 ) -> Verdict:
     """Judge a bare answer, or a sentence that gives one.
 
-    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `kind_names()`, where the caller knows better
-    than the gold's look, or "auto+NAME" to try one that a package adds as well. presume_wrong: free texts that differ
-    are wrong; without it they are an abstention, for whoever can tell whether they mean the same. Never raises on any
-    text and takes two seconds at most; what runs out of them is an abstention.
+    choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `kind_names()`, if the caller knows better
+    than the gold's form suggests, or "auto+NAME" to also try a plugin's kind. presume_wrong: free texts that differ
+    are wrong; without it they are an abstention, to be judged by something else. Never raises on any
+    text, and takes two seconds at most; a timeout is an abstention.
     """
     return _judge("answer", [_key(prediction, gold, choices)], known_kind(kind), presume_wrong)[0]
 
@@ -59,14 +59,14 @@ def verify_response(
     kind: str = "auto",
     presume_wrong: bool = True,
 ) -> Verdict:
-    """Judge a whole response: its answer is found first (`extract.py`). Nothing inside `<think>` counts."""
+    """Judge a whole response: extract its answer first (`extract.py`). Anything inside `<think>` is ignored."""
     return _judge("response", [_key(response, gold, choices)], known_kind(kind), presume_wrong)[0]
 
 
 def verify_many(
     rows: Iterable[Row], *, responses: bool = False, kind: str = "auto", presume_wrong: bool = True
 ) -> list[Verdict]:
-    """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts come in the rows' order.
+    """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts are in row order.
 
     responses: the first column holds whole responses (`verify_response`) rather than bare answers (`verify`).
     Equal rows are judged once, and long tables are spread over the worker processes.
@@ -85,10 +85,10 @@ def verify_many(
 
 
 def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto") -> str | None:
-    """Why a gold cannot be used (a reason code), or None where it can.
+    """Why a gold cannot be used (a reason code), or None if it can.
 
-    `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: it is two options at
-    once; `unparseable_gold`: the kind asked for cannot read it; `gold_not_accepted`: its own verifier refuses it;
+    `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: it matches two
+    options; `unparseable_gold`: the requested kind cannot read it; `gold_not_accepted`: its own verifier rejects it;
     `gold_takes_too_long`.
     """
     text, _, options = _key(gold, "", choices)
@@ -103,14 +103,14 @@ def _key(text: str | None, gold: str | None, choices: Sequence[str] | None = Non
 
 
 def kind_names() -> list[str]:
-    """What `kind` may be: "auto", which reads it off each gold, ours in the order they are tried, and what is added."""
+    """The values of `kind`: "auto", which infers it from each gold, ours in the order they are tried, and plugins'."""
     return ["auto", *KINDS.names()]
 
 
 def known_kind(kind: str) -> str:
-    """`kind` itself, where answers can be compared by it. ValueError else; OvtError for one that no worker can load.
+    """`kind` itself, if valid. ValueError otherwise; OvtError for one that no worker can load.
 
-    "auto+NAME" tries a kind that a package or a module adds on golds that only text could read.
+    "auto+NAME" also tries a package's or module's kind on golds that would otherwise be text.
     """
     for name in _named(kind):
         if name not in KINDS or (name != kind and name in KINDS.ours):
@@ -128,14 +128,14 @@ def _named(kind: str) -> list[str]:
 
 
 def _added(kind: str) -> dict[str, Any]:
-    """What a worker needs in order to import the kinds that this process added; nothing for all others."""
+    """What a worker needs to import the kinds that this process added; empty for all others."""
     references = {name: _reference(name, KINDS.added[name]) for name in _named(kind) if name in KINDS.added}
     return {"kinds": references, "paths": [path or str(Path.cwd()) for path in sys.path]} if references else {}
 
 
 @lru_cache
 def _reference(name: str, thing: Any) -> str:
-    """ "module:attribute" of a kind that this process added. OvtError where no other process can import it."""
+    """ " "module:attribute" of a kind that this process added. OvtError if no other process can import it."""
     if isinstance(thing, Kind):
         modules = [(module, vars(found)) for module, found in list(sys.modules.items()) if hasattr(found, "__dict__")]
         places = [(module, key) for module, names in modules for key, value in names.items() if value is thing]
@@ -151,7 +151,7 @@ def _reference(name: str, thing: Any) -> str:
 
 
 def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
-    """The rows in parts that a worker can take in at once."""
+    """The rows in batches that a worker can take at once."""
     chunk: list[Key] = []
     chars = 0
     for key in keys:
@@ -187,7 +187,7 @@ def _size(key: Key) -> int:
 
 
 def _verdict(reply: Any, job: str, key: Key, kind: str) -> Verdict:
-    """The verdict that a worker came to, or what can be said of a row that no worker lived to judge."""
+    """The worker's verdict, or an abstention for a row whose workers died."""
     if reply in (pool.TIMEOUT, pool.LOST):
         reason = "timeout" if reply == pool.TIMEOUT else "worker_lost"
         (reply,) = pool.run("undecided", [key[:2]], _added(kind), job, reason, kind)

@@ -1,7 +1,7 @@
-"""The rules: one prediction and one gold become one verdict. Runs in a worker process; `ask.py` is the way in.
+"""The rules: turn one prediction and one gold into a verdict. Runs in a worker process; `ask.py` is the entry point.
 
-The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as it stands and,
-where it is a sentence rather than a bare answer, the one answer that the sentence settles on.
+The gold is read first: its kind decides what counts as the same answer. Then the prediction is tried as is and,
+if it is a sentence rather than a bare answer, through the one answer that the sentence settles on.
 """
 
 import re
@@ -61,7 +61,7 @@ _FORMS = re.compile(r",? or | \(|\)$")
 def check_answer(
     prediction: str, gold: str, choices: tuple[str, ...] | None, kind: str, presume_wrong: bool = True
 ) -> Verdict:
-    """Judge a bare answer, or a sentence that gives one; `ask.verify` says what the arguments mean."""
+    """Judge a bare answer, or a sentence that gives one; `ask.verify` documents the arguments."""
 
     def check(part: str) -> Verdict:
         return _check(part, gold, choices, kind)
@@ -78,7 +78,7 @@ def check_answer(
 
 
 def _is_same(prediction: str, gold: str) -> bool:
-    """Whether the prediction is nothing but the gold in another dress."""
+    """Whether the prediction is the gold except for formatting."""
     short = len(prediction) <= MAX_ANSWER_CHARS
     return prediction.strip() == gold.strip() or (short and undress(prediction) == undress(gold))
 
@@ -86,7 +86,7 @@ def _is_same(prediction: str, gold: str) -> bool:
 def check_response(
     response: str, gold: str, choices: tuple[str, ...] | None, kind: str, presume_wrong: bool = True
 ) -> Verdict:
-    """Judge a whole response: find its answer (`extract.py`), then judge that. Nothing inside `<think>` counts."""
+    """Judge a whole response: extract its answer (`extract.py`), then judge it. Anything inside `<think>` is ignored."""
     parts = split_response(response)
     verdict = check_answer(parts.answer, gold, choices, kind, presume_wrong)
     if parts.answer:
@@ -136,7 +136,7 @@ def _check_letters(prediction: str, gold: str, letters: frozenset[int], options:
 
 
 def _whole(prediction: str) -> str:
-    """A prediction too long to be a bare answer is not tried as one."""
+    """Skips the bare-answer attempt for a prediction that is too long to be one."""
     return prediction if len(prediction) <= MAX_ANSWER_CHARS else ""
 
 
@@ -153,7 +153,7 @@ def _check_kind(prediction: str, gold: Gold) -> Verdict:
 
 
 def _settled(prediction: str, gold: Gold) -> str:
-    """The one answer that a prediction settles on; behind the A of "answer": `A: 7`."""
+    """The one answer that a prediction settles on; for `A: 7`, what follows the A of "answer"."""
     label = _LABEL.match(prediction) if gold.kind.family else None
     if label and check_gold(_whole(label[1]), gold).outcome == "correct":
         return label[1]
@@ -165,7 +165,7 @@ def _statement(prediction: str) -> str:
 
 
 def _says_it_twice(answer: str, gold: Gold) -> bool:
-    """Whether an answer is the gold in two forms: `1/4, or 25%`, `0.25 (25%)`. Every form must be right."""
+    """Whether an answer is the gold in two forms: `1/4, or 25%`, `0.25 (25%)`. Every form must be correct."""
     if not gold.kind.family:
         return False
     forms = [form for form in _FORMS.split(answer) if form.strip()]
@@ -188,7 +188,7 @@ def _verdict(extracted: str, gold: str, kind: str, finding: Finding) -> Verdict:
 
 
 def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
-    """Why a gold cannot be used (a reason code), or None where it can."""
+    """Why a gold cannot be used (a reason code), or None if it can."""
     gold = gold.strip()
     if not gold:
         return "empty_gold"
@@ -211,6 +211,6 @@ def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
 
 
 def _equals_itself(gold: Gold) -> bool:
-    """Whether a kind that was added finds a gold equal to itself; the same letters are correct before it is asked."""
+    """Whether a plugin's kind finds a gold equal to itself; identical text is correct before the kind is asked."""
     finding = None if gold.kind in TABLE else gold.kind.check(gold.text, gold.value)
     return gold.kind in TABLE or (finding is not None and finding.outcome == "correct")

@@ -1,7 +1,7 @@
-"""Whether an answer that would earn takes itself back: `It cannot be 7`, `8, but it could also be 7`, `21 cm | 21 m`.
+"""Whether a correct answer takes itself back: `It cannot be 7`, `8, but it could also be 7`, `21 cm | 21 m`.
 
-Only answers that were found correct are looked at, so nothing here can make a wrong answer right. Words that are in
-the gold or in the options themselves raise no doubt, and a right answer in two forms (`1/4, or 25%`) is no doubt.
+Only answers found correct are checked, so nothing here can make a wrong answer right. Words that occur in
+the gold or in the options raise no doubt, nor does a right answer in two forms (`1/4, or 25%`).
 """
 
 import re
@@ -42,7 +42,7 @@ _CONCLUDED = re.compile(
 
 
 def offers_another(answer: str, letter: str) -> bool:
-    """Whether a short answer that names `letter` offers another letter as well."""
+    """Whether a short answer that names `letter` also offers another letter."""
     found = list(_LETTER.finditer(answer))
     picks = [match for match in found if match[1] == letter]
     if not picks:
@@ -54,7 +54,7 @@ def offers_another(answer: str, letter: str) -> bool:
 
 
 def _is_mentioned(answer: str, match: re.Match[str]) -> bool:
-    """Whether a letter is only spoken of: ruled out, or something is said of it."""
+    """Whether a letter is only mentioned: ruled out, or described."""
     return bool(_RULED_OUT.search(answer[: match.start()]) or _SAID_OF.match(answer, match.end()))
 
 
@@ -129,7 +129,7 @@ _OFFERED = re.compile(
 
 
 def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge) -> str:
-    """Why a prediction found correct should not earn after all (a reason code), or "".
+    """Why a prediction found correct should not count after all (a reason code), or "".
 
     golds: the gold and the options. judge: the verdict on a part of the prediction, without any doubts.
     """
@@ -152,7 +152,7 @@ def doubt(prediction: str, verdict: Verdict, golds: Sequence[str], judge: Judge)
 
 
 def contradicts(said: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
-    """Whether what a response says behind its answer tag gives another answer: `</answer> So the answer is 8.`"""
+    """Whether the text after a response's answer tag gives another answer: `</answer> So the answer is 8.`"""
     reopened = re.split(r"<\s*+answer\s*+>", said, flags=re.IGNORECASE)
     if len(reopened) > 1 and (rest := reopened[-1].partition("<")[0].strip()):
         return not judge(rest)
@@ -166,7 +166,7 @@ def contradicts(said: str, kind: str, golds: Sequence[str], judge: Judge) -> boo
 
 
 def _gives_up(text: str, golds: Sequence[str]) -> bool:
-    """Whether an answer says that there is none before it gives one all the same: `I cannot determine it. 7`"""
+    """Whether an answer first says that there is none and then gives one: `I cannot determine it. 7`"""
     given_up = _GIVEN_UP.search(text)
     if not given_up or _WHY.search(text[: given_up.start()]) or _ANYWAY.search(text, given_up.end()):
         return False
@@ -174,13 +174,13 @@ def _gives_up(text: str, golds: Sequence[str]) -> bool:
 
 
 def offers(prediction: str, judge: Judge) -> bool:
-    """Whether a wrong text has the gold in it as one of several, or denied: `Paris or London`, `not Paris`."""
+    """Whether a wrong text mentions the gold among alternatives, or negated: `Paris or London`, `not Paris`."""
     parts = [part for part in _OFFERED.split(fold(prediction)) if part.strip()]
     return len(parts) <= MAX_PARTS and parts != [prediction] and any(map(judge, parts))
 
 
 def _spell_unseen(text: str) -> str:
-    """Characters that nobody sees stand for a space, and every line break for a newline."""
+    """Replaces invisible characters by a space, and every kind of line break by a newline."""
     text = "\n".join(text.strip().splitlines())
     return text if text.isascii() else "".join(" " if unicodedata.category(char) == "Cf" else char for char in text)
 
@@ -200,12 +200,12 @@ def _second_thoughts(text: str, kind: str, golds: Sequence[str], judge: Judge, h
 
 
 def _is_aside(text: str | None, kind: str) -> bool:
-    """Whether what may be is no other answer: `21 cm; perhaps surprising`."""
+    """Whether a hedge offers no other answer: `21 cm; perhaps surprising`."""
     return text is not None and find(kind).has_digits and not re.search(r"\d|\\", text) and not read_number(text)
 
 
 def _subject(text: str) -> str:
-    """What is said to be wrong, where it is the whole of what was said: `7`, not `No, that` or `B, since A`."""
+    """The part called wrong, if it is the whole statement: `7`, not `No, that` or `B, since A`."""
     return "" if _MORE_THAN_A_SUBJECT.search(text) else text
 
 
@@ -222,7 +222,7 @@ def _says_both(text: str) -> bool:
 
 
 def _more_answers(answer: str, verdict: Verdict, golds: Sequence[str], judge: Judge) -> str:
-    """The reason where a bare answer offers something else of the gold's kind beside the gold."""
+    """The reason if a bare answer offers something else of the gold's kind besides the gold."""
     kind = verdict.kind
     if len(answer) > MAX_BARE_CHARS:
         return ""
@@ -245,7 +245,7 @@ def _lists_options(text: str) -> bool:
 
 
 def _rivals(answer: str, kind: str, golds: Sequence[str], judge: Judge) -> bool:
-    """Whether an answer is a row of answers, one of them the gold and another something else of its kind."""
+    """Whether an answer lists several answers, one of them the gold and another something else of its kind."""
     parts = [part.strip(" .$()") if kind == "choice" else part.strip(" .$") for part in _JOINT.split(answer)]
     parts = list(dict.fromkeys(_ITEM.sub("", part) for part in parts if part))
     if not 2 <= len(parts) <= MAX_PARTS:

@@ -1,9 +1,9 @@
-r"""Take the dressing off an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
+r"""Strips formatting from an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
 
     undress("**The answer is $\boxed{\text{(C)}}$.**") == "(C)"
 
-Dressing never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
-dressing, and an answer spelt with them is another answer.
+Formatting never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
+formatting, and an answer spelt with them is another answer.
 """
 
 import re
@@ -128,7 +128,7 @@ _ENDS_A_VALUE = re.compile(r"[0-9)}]$|(?:^|[0-9+*/^({-])[a-z]$")
 
 
 def balanced(text: str, start: int) -> int:
-    """The index just after the `}` that closes the `{` at `start - 1`; len(text) where none does."""
+    """The index just after the `}` that closes the `{` at `start - 1`; len(text) if it is never closed."""
     depth = 1
     for index in range(start, len(text)):
         char = text[index]
@@ -142,7 +142,7 @@ def balanced(text: str, start: int) -> int:
 
 
 def unwrap(text: str) -> str:
-    r"""Replace `\text{…}`, `\mathrm{…}`, `\boxed{…}` and their like by their content, wherever they stand. Linear."""
+    r"""Replace `\text{…}`, `\mathrm{…}`, `\boxed{…}` and the like by their content, wherever they are. Linear time."""
     parts: list[str] = []
     closers: list[str] = []
     position = 0
@@ -165,7 +165,7 @@ def unwrap(text: str) -> str:
 
 
 def strip_pairs(text: str) -> str:
-    """Strip one pair of quotes, markdown marks or math delimiters that encloses the whole text."""
+    """Strip one pair of quotes, markdown marks or math delimiters around the whole text."""
     if text[:1] not in _PAIR_STARTS:
         return text
     for left, right in _PAIRS:
@@ -209,7 +209,7 @@ def undress(text: str) -> str:
 
 @lru_cache(maxsize=16384)
 def plain(text: str) -> str:
-    """`undress`, and the LaTeX wrappers, math delimiters and spacing inside gone too: for words, letters, numbers."""
+    """`undress`, plus removal of LaTeX wrappers, math delimiters and spacing inside: for words, letters, numbers."""
     text = _INLINE_MATH.sub(r"\1", _NEGATIVE_SPACE.sub("", unwrap(undress(text))))
     text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
     text = _BOLD.sub("", text)

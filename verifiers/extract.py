@@ -3,9 +3,9 @@ r"""Find the answer in a response.
     "<think>…</think> It is 7 high. <answer>7</answer>"  ->  thinking "…", solution "It is 7 high.", answer "7"
 
 The content of the last complete `<answer>…</answer>` decides; without tags the last `\boxed{…}` or the last statement
-of the answer ("The answer is …"), whichever stands later; without either the text itself where it is short. Nothing
-inside `<think>…</think>` is looked at, and chat templates that prefill the opening tag are understood: a response that
-holds only `</think>` starts with its thinking.
+of the answer ("The answer is …"), whichever comes later; otherwise the text itself if it is short. Anything inside
+`<think>…</think>` is ignored, and chat templates that prefill the opening tag are supported: a response with
+only `</think>` starts with its thinking.
 """
 
 import re
@@ -69,10 +69,10 @@ MAX_CLAUSE_CHARS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ResponseParts:
-    """A response taken apart.
+    """A response split into its parts.
 
     thinking: the text inside `<think>` ("" without one). solution: what follows the thinking, without the answer tag.
-    answer: the answer's text as it stands (a boxed number with the unit behind it), "" where none was found.
+    answer: the answer's text unchanged (a boxed number with the unit after it), "" if none was found.
     found_by: "tag", "box", "statement", "text" or "".
     problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`, `several_answers`,
     `answer_withdrawn`.
@@ -115,7 +115,7 @@ def split_thinking(text: str) -> tuple[str, str, bool]:
 
 
 def _after_thinking(text: str) -> str:
-    """What follows the last `</think>`, up to a `<think>` that is never closed; the whole text without such tags."""
+    """The text after the last `</think>`, up to a `<think>` that is never closed; the whole text without such tags."""
     tags = list(_THINK_TAG.finditer(text))
     start = max((tag.end() for tag in tags if tag[1]), default=0)
     end = min((tag.start() for tag in tags if not tag[1] and tag.start() >= start), default=len(text))
@@ -157,7 +157,7 @@ def _tagged_answer(visible: str, tagged: list[re.Match[str]]) -> tuple[str, str,
 
 
 def afterwards(response: str) -> str:
-    """What a response says behind its last complete answer tag, outside the thinking; "" without such a tag."""
+    """The text after the last complete answer tag of a response, outside the thinking; "" without such a tag."""
     visible = _after_thinking(response)[-MAX_RESPONSE_CHARS:]
     tagged = list(_ANSWER.finditer(visible))
     return _END_OF_TEXT.sub("", visible[tagged[-1].end() :]).strip() if tagged else ""
@@ -183,14 +183,14 @@ def untagged_answer(text: str) -> tuple[str, str, str]:
 
 
 def _unit_behind(content: str, text: str) -> str:
-    r"""The unit of a boxed number, where it follows the box and ends the clause: ` m` of `$\boxed{12}$ m.`"""
+    r"""The unit of a boxed number, if it follows the box and ends the clause: ` m` of `$\boxed{12}$ m.`"""
     match = _UNIT_BEHIND.match(re.sub("[{}]", "", unwrap(text))) if _BARE_NUMBER.fullmatch(content) else None
     unit = read_unit(match[1]) if match else None
     return f" {match[1]}" if match and unit and not unit.noun else ""
 
 
 def _last_boxes(text: str) -> tuple[int, int, str] | None:
-    """(start, end, content) of the last box, or of the last row of boxes that only commas and conjunctions join."""
+    """(start, end, content) of the last box, or of the last row of boxes joined only by commas and conjunctions."""
     boxes: list[tuple[int, int, str]] = []
     for match in _BOX.finditer(text):
         if not boxes or match.start() >= boxes[-1][1]:
@@ -207,7 +207,7 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
 
 
 def _box_content(text: str, start: int) -> tuple[int, str]:
-    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; to the line's end where none closes it."""
+    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; up to the line's end if it is never closed."""
     if text[start - 1] != "{":
         return start + 1, text[start : start + 1]
     end = balanced(text, start)
@@ -216,7 +216,7 @@ def _box_content(text: str, start: int) -> tuple[int, str]:
 
 
 def _last_statement(text: str) -> tuple[int, str] | None:
-    """(position, what is said to be the answer) of the last "the answer is …"."""
+    """(position, the stated answer) of the last "the answer is …"."""
     for match in reversed(list(_STATEMENT.finditer(text))):
         content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
         if content:

@@ -1,12 +1,12 @@
-"""Limits on hostile text: on its length, nesting and numbers before any work is done, and on the CPU time of the work.
+"""Limits on hostile text: its length, nesting and numbers before any work is done, and the CPU time of the work.
 
-What passes the first can be parsed in linear time and evaluated in bounded memory. The time is limited in a worker
+Text that passes can be parsed in linear time and evaluated in bounded memory. The time is limited in a worker
 process's main thread:
 
     with limited():
         …                      # OutOfTime is raised in here, or the kernel ends the process
 
-Outside a worker nothing is timed; `untimed` then does nothing either.
+Outside a worker nothing is timed; `untimed` then has no effect.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def nesting(text: str) -> int:
 
 
 def refuse(text: str) -> str | None:
-    """Why `text` must not reach a parser (a reason code), or None where it may."""
+    """Why `text` must not reach a parser (a reason code), or None if it may."""
     if len(text) > MAX_ANSWER_CHARS:
         return "too_long"
     if len(text) > MAX_NESTING and nesting(text) > MAX_NESTING:
@@ -66,7 +66,7 @@ APART_LIMIT_S = 0.9
 
 
 class OutOfTime(BaseException):
-    """Raised by the timer; not an Exception, so that no library swallows it."""
+    """Raised by the timer; not an Exception subclass, so that no library swallows it."""
 
 
 _listener: list[Callable[[str], None]] = []
@@ -77,14 +77,14 @@ def _ring(signum: int, frame: Any) -> None:
 
 
 def start(listener: Callable[[str], None]) -> None:
-    """Take over this process's timer. listener: told that a library is "loading", and "loaded"."""
+    """Take over this process's timer. listener: notified when a library is "loading", and "loaded"."""
     _listener[:] = [listener]
     signal.signal(signal.SIGPROF, _ring)
 
 
 @contextlib.contextmanager
 def limited(limit_s: float = LIMIT_S) -> Generator[None]:
-    """Stop what is inside after so much CPU time. Raises OutOfTime."""
+    """Stop the block after this much CPU time. Raises OutOfTime."""
     signal.setitimer(signal.ITIMER_VIRTUAL, limit_s + HARD_LIMIT_S - LIMIT_S)
     signal.setitimer(signal.ITIMER_PROF, limit_s)
     try:
@@ -95,9 +95,9 @@ def limited(limit_s: float = LIMIT_S) -> Generator[None]:
 
 
 def apart(work: Callable[..., str], *args: Any) -> str:
-    """What work comes to in a fork of this worker, which lives on whatever ends the fork. Raises OutOfTime.
+    """The result of work done in a fork of this worker, which survives whatever kills the fork. Raises OutOfTime.
 
-    "unknown" where it fails. Outside a worker it is done on the spot.
+    "unknown" if it fails. Outside a worker it runs in place.
     """
     if not _listener:
         return work(*args)
@@ -118,7 +118,7 @@ def apart(work: Callable[..., str], *args: Any) -> str:
 
 
 def _tell_and_exit(pipe: int, work: Callable[..., str], args: tuple[Any, ...]) -> NoReturn:
-    """In the fork: write what work comes to, nothing where it ran out of time."""
+    """In the fork: write the result of the work; nothing if it ran out of time."""
     try:
         with limited():
             said = work(*args)
@@ -132,7 +132,7 @@ def _tell_and_exit(pipe: int, work: Callable[..., str], args: tuple[Any, ...]) -
 
 @contextlib.contextmanager
 def untimed() -> Generator[None]:
-    """Leave what is inside (an import) out of the time."""
+    """Exclude the block (an import) from the time limit."""
     left = [signal.setitimer(timer, 0)[0] for timer in (signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)]
     for tell in _listener:
         tell("loading")

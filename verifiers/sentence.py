@@ -1,10 +1,10 @@
 """The one answer that a sentence settles on, for a gold of a given kind: its box, its statement, its last word.
 
 settle("so the value is 1000", settle_number) == "1000"
-settle("12 or 13", settle_number) == ""      two answers are none
+settle("12 or 13", settle_number) == ""      two answers count as none
 
-The functions `settle_…` are how kinds settle (a column of `table.py`): each takes a text, and whether it is what the
-text stated to be the answer.
+The functions `settle_…` define how kinds settle (a column of `table.py`): each takes a text, and whether it is
+the text stated to be the answer.
 """
 
 import re
@@ -120,10 +120,10 @@ Way = Callable[[str, bool], str]
 
 
 def settle(prediction: str, way: Way | None) -> str:
-    """The bare answer inside a sentence or a longer text, "" where there is none or more than one."""
+    """The bare answer inside a sentence or a longer text, "" if there is none or more than one."""
     answer, found_by, _ = untagged_answer(prediction)
     if found_by == "box":
-        # A box's content, or what it settles on where it holds a sentence.
+        # A box's content, or what it settles on if it holds a sentence.
         wordy = len(answer) <= MAX_ANSWER_CHARS and _HAS_WORDS.search(plain(answer))
         return (settle(answer, way) if wordy else "") or answer
     if not answer or (found_by == "text" and not _HAS_WORDS.search(fold(answer))):
@@ -132,7 +132,7 @@ def settle(prediction: str, way: Way | None) -> str:
 
 
 def settle_text(text: str, stated: bool) -> str:
-    """A text without what it denies, its last line, or what it says of one thing."""
+    """A text without its negated parts, its last line, or its statement about a single thing."""
     if stated:
         return text
     if denial := _DENIAL.search(text):
@@ -174,7 +174,7 @@ def settle_number(text: str, stated: bool) -> str:
 
 
 def _stands_alone(number: re.Match[str]) -> bool:
-    """Whether nothing is glued to the number but a unit: `3D` and `2A` are names."""
+    """Whether nothing but a unit is attached to the number: `3D` and `2A` are names."""
     glued = _LETTERS.match(number.string, number.end())
     if not glued:
         return not number.string.startswith("'s", number.end())
@@ -186,7 +186,7 @@ def _stands_alone(number: re.Match[str]) -> bool:
 
 
 def _is_dated(number: re.Match[str]) -> bool:
-    """Whether the number is a part of a date: `March 2021` is no 2021."""
+    """Whether the number is part of a date: `March 2021` is not 2021."""
     return bool(
         _MONTH_BEFORE.search(number.string[: number.start()]) or _MONTH_AFTER.match(number.string, number.end())
     )
@@ -208,14 +208,14 @@ def _number_in(sentence: str, numbers: list[re.Match[str]]) -> str:
 
 
 def _of_several_things(sentence: str, numbers: list[re.Match[str]]) -> bool:
-    """Whether one number is said of two things: `5 oranges or 5 apples`."""
+    """Whether one number is given for two things: `5 oranges or 5 apples`."""
     quantities = [read_quantity(_with_unit(sentence, number)) for number in numbers]
     units = [quantity.unit for quantity in quantities if quantity]
     return any(convert(left, right) is None for left, right in pairwise(units))
 
 
 def _is_one_of_several(sentence: str, start: int, end: int) -> bool:
-    """Whether what stands there is negated, a bound, or only one of the answers that the sentence offers."""
+    """Whether this text is negated, a bound, or only one of the answers that the sentence offers."""
     before = sentence[:start]
     if _BESIDE_A_YEAR.search(sentence[:end].rstrip()) or _UNKNOWN_BEFORE.search(before):
         return True
@@ -248,7 +248,7 @@ def settle_math(text: str, stated: bool) -> str:
 
 
 def _said(sentence: str) -> str:
-    """What stands after the last "is" or colon of a sentence, unless it is negated or hedged."""
+    """The text after the last "is" or colon of a sentence, unless it is negated or hedged."""
     sentence = plain(_AFTERTHOUGHT.sub("", sentence))
     match = _SAYS.match(sentence)
     if not match or _is_one_of_several(sentence, match.start(1), match.end(1)):
@@ -309,6 +309,6 @@ def settle_choice(text: str, stated: bool) -> str:
 
 
 def _predicate(text: str) -> str:
-    """What the one sentence of a text says of one thing: `The capital shown is Paris.`"""
+    """The value in a text's only sentence about one thing: `The capital shown is Paris.`"""
     match = _PREDICATE.fullmatch(plain(text)) if len(text) <= MAX_SENTENCE_CHARS else None
     return match["said"] if match and not _NO_SUBJECT.search(match["subject"]) else ""

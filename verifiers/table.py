@@ -1,8 +1,8 @@
-"""The kinds of answers, one row each; which of them a gold is, and how an answer is compared with it.
+"""The kinds of answers, one row each; how a gold's kind is found, and how answers are compared with it.
 
-A gold of unknown kind is tried in the table's order, and is text where no other kind can read it. Kinds that others
-add (`ovt.core.registry.KINDS`) are used where they are asked for by name: `kind="roman"` reads every gold as one, and
-`kind="auto+roman"` tries it after the whole table but text. So installing one changes no verdict that did not name it.
+A gold of unknown kind is tried in table order, and is text if no other kind can read it. Plugins' kinds
+(`ovt.core.registry.KINDS`) are used only when named: `kind="roman"` reads every gold as one, and
+`kind="auto+roman"` tries it after the whole table except text. Installing one changes no verdict that does not name it.
 """
 
 import contextlib
@@ -47,12 +47,12 @@ class Gold(NamedTuple):
 
 
 def compare_texts(prediction: str, gold: str) -> Finding:
-    """Compare two texts, the second taken for the gold: how members, entries and options are compared."""
+    """Compare two texts, the second taken as the gold: how members, entries and options are compared."""
     return check_gold(prediction, read_gold(gold))
 
 
 def _check_expression(prediction: str, gold: str) -> Finding | None:
-    """As an expression; or, where the prediction has a unit, without it."""
+    """As an expression; if the prediction has a unit, without it."""
     finding = check_expression(prediction, gold)
     if finding and finding.outcome == "correct":
         return finding
@@ -144,7 +144,7 @@ _BY_NAME = {kind.name: kind for kind in TABLE} | {"set": SET, "tuple": TUPLE}
 
 
 def find(name: str) -> Kind:
-    """The kind of a name, ours or one that was added. Raises RecipeError where there is none."""
+    """The kind with this name, ours or a plugin's. Raises RecipeError if there is none."""
     return _BY_NAME.get(name) or _find_added(name)
 
 
@@ -156,9 +156,9 @@ def _find_added(name: str) -> Kind:
 
 
 def adopt(kinds: dict[str, str], paths: list[str]) -> None:
-    """Register kinds of the caller's process here. kinds: name → "module:attribute"; paths: where modules are found.
+    """Register the caller's kinds in this process. kinds: name → "module:attribute"; paths: where modules are found.
 
-    One that cannot be imported is missed when it is asked for, and its verdicts are abstentions.
+    One that cannot be imported is reported as missing on use, and its verdicts are abstentions.
     """
     sys.path += [path for path in paths if path not in sys.path]
     for name in kinds.keys() - KINDS.added.keys():
@@ -174,7 +174,7 @@ def _tried(kind: str) -> tuple[Kind, ...]:
 
 @lru_cache(maxsize=8192)
 def read_gold(gold: str, kind: str = "auto") -> Gold:
-    """The gold as the first kind reads it that can; as text where none can."""
+    """The gold as read by the first kind that can; as text if none can."""
     if "\\boxed" in gold:
         gold = untagged_answer(gold)[0] or gold
     for row in _tried(kind):
@@ -185,7 +185,7 @@ def read_gold(gold: str, kind: str = "auto") -> Gold:
 
 
 def check_gold(prediction: str, gold: Gold) -> Finding:
-    """Compare a bare answer with a gold that was read."""
+    """Compare a bare answer with a parsed gold."""
     if not prediction.strip():
         return Finding("wrong", "no_answer", "", gold.text)
     bare = undress(prediction)

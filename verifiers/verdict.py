@@ -1,9 +1,9 @@
-"""What every check returns, a frozen verdict that explains itself, and what a kind of answer is made of.
+"""The result of every check: a frozen verdict that explains itself; and the definition of a kind of answer.
 
     Verdict(wrong, quantity, unit_conflict: '21 m' against '21 cm')
 
-`outcome` is `correct`, `wrong` or `abstain`. A check abstains only where no rule can decide, such as a symbolic
-comparison that ran out of time; an abstention is never worth a reward.
+`outcome` is `correct`, `wrong` or `abstain`. A check abstains only if no rule can decide, such as a symbolic
+comparison that ran out of time; an abstention never earns a reward.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Verdict:
 
     kind: the kind of gold that was compared (one of `kind_names()`, never "auto").
     reason: a short snake_case code, such as `equal`, `different`, `unit_conflict`, `no_answer`, `timeout`.
-    extracted: the part of the prediction that was judged ("" where there was none).
+    extracted: the part of the prediction that was judged ("" if there was none).
     normalized_prediction, normalized_gold: the two forms that were compared.
     """
 
@@ -44,9 +44,9 @@ class Verdict:
 
 
 class Finding(NamedTuple):
-    """What the comparison of one kind says about two texts; `check.py` turns it into a `Verdict`.
+    """The result of one kind's comparison of two texts; `check.py` turns it into a `Verdict`.
 
-    prediction, gold: the two forms that were compared, as people should see them.
+    prediction, gold: the two forms that were compared, for display.
     """
 
     outcome: Outcome
@@ -56,7 +56,7 @@ class Finding(NamedTuple):
 
 
 def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> Finding:
-    """The finding of a comparison that could be decided."""
+    """The finding of a comparison with a definite result."""
     if equal:
         return Finding("correct", reason or "equal", prediction, gold)
     return Finding("wrong", reason or "different", prediction, gold)
@@ -68,29 +68,29 @@ def _as_it_stands(prediction: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of answer: one row of the table (`table.py`), or of a package that adds one.
+    """A kind of answer: one row of the table (`table.py`), or a plugin's.
 
         ROMAN = Kind("roman", read_roman)          # read_roman("XIV") == 14, read_roman("ten") is None
 
-    A package names the row in its entry points, group `ovt.kinds`; a module that can be imported adds it with
+    A package lists it in its entry points, group `ovt.kinds`; an importable module adds it with
     `ovt.kind(ROMAN)`, or with `@ovt.kind` on the reader alone. `kind = "roman"` in a recipe reads every gold as one;
-    `kind = "auto+roman"` tries it on golds that no kind of ours but text can read (so `I`, a letter, and `MIX`, a text,
+    `kind = "auto+roman"` tries it on golds that only our text kind can read (so `I`, a letter, and `MIX`, a text,
     are a choice and a roman number there). Without its name it changes nothing: no verdict, no version, no identity.
 
-    read      text -> what it says, None where the text is not of this kind. Gets any text, at most 2,000 characters
-              and 60 brackets deep; says the same whenever and wherever it is asked.
-    compare   (an answer, what `read` made of the gold) -> Finding, None where the answer is not of this kind. Left
-              out, the answer is read, too, and the two are equal as Python has it. A gold is to be found equal to
-              itself: `ovt curate lint` and imports refuse one that is not (`gold_not_accepted`), and one that `read`
+    read      text -> the parsed value, None if the text is not of this kind. Gets any text, at most 2,000 characters
+              and 60 brackets deep; must be deterministic.
+    compare   (an answer, what `read` returned for the gold) -> Finding, None if the answer is not of this kind. If
+              omitted, the answer is read too, and the two are compared with Python's ==. A gold must equal
+              itself: `ovt data lint` and imports refuse one that does not (`gold_not_accepted`), and one that `read`
               cannot read (`unparseable_gold`).
-    respell   an answer -> how it is written for `compare`.
-    settle    (a text, whether it is a statement of the answer) -> the one answer in it, "" where there is none. Left
-              out, the statement, the last line, or what one sentence says of one thing.
-    family    kinds of one family are one value each, and answers to one another (`1/2` to `0.5`); "" for the others.
-    has_digits, takes_value   whether it is written with digits; whether `x = 5` is worth 5.
+    respell   an answer -> its spelling for `compare`.
+    settle    (a text, whether it is a statement of the answer) -> the one answer in it, "" if there is none. If
+              omitted: the statement, the last line, or one sentence's statement about one thing.
+    family    kinds of one family are single values, comparable with each other (`1/2` with `0.5`); "" for the others.
+    has_digits, takes_value   whether it is written with digits; whether `x = 5` counts as 5.
 
-    Both run in worker processes under the limits of a verdict (0.7 s of CPU time, 4 GB), which import the row by name:
-    nothing that a notebook or `__main__` defines. Where they raise, the verdict is an abstention, reason `error`.
+    Both run in worker processes under a verdict's limits (0.7 s of CPU time, 4 GB), which import it by name:
+    so it cannot be defined in a notebook or `__main__`. If they raise, the verdict is an abstention, reason `error`.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Kind:
     takes_value: bool = True
 
     def check(self, prediction: str, value: Any) -> Finding | None:
-        """`compare`, or the comparison that stands for it where it was left out."""
+        """`compare`, or the default comparison if it was omitted."""
         if self.compare:
             return self.compare(prediction, value)
         read = self.read(prediction)
@@ -119,7 +119,7 @@ _UNDECIDED = {
 
 
 def undecided(reason: str, kind: str, text: str, gold: str, detail: str = "") -> Verdict:
-    """An abstention over a text on which no rule finished. kind: as asked for, where the gold's could not be told."""
+    """An abstention on a text for which no rule finished. kind: as requested, if the gold's could not be determined."""
     kind = "text" if kind.startswith("auto") else kind
     why = _UNDECIDED[reason] + (f" ({shorten(detail, 200)})" if detail else "")
     explained = f"{kind}: {shorten(text)!r} against {shorten(gold)!r}: {why}"

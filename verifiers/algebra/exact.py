@@ -1,8 +1,8 @@
 r"""The exact value of a tree, in this process, without symbols: rational arithmetic with random stand-ins.
 
-Each variable, and each thing that is not rational (`\sqrt 3`, `\sin x`, `\pi`), is given a random fraction that depends
-on nothing but what it is; so two trees of equal value are equal as expressions, whatever their order and shape. Trees
-of unequal value are surely different only where nothing but variables had a stand-in.
+Each variable, and each irrational part (`\sqrt 3`, `\sin x`, `\pi`), is replaced by a random fraction that depends
+only on its identity; so two trees of equal value are equal as expressions, whatever their order and shape. Trees
+of unequal value are certainly different only if nothing but variables had a stand-in.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Value(NamedTuple):
 
 
 class TooLarge(ArithmeticError):
-    """The value would not fit in bounded memory."""
+    """The value would exceed the memory limit."""
 
 
 def exact_value(node: Node, seed: int = 0) -> Value:
@@ -34,7 +34,7 @@ def exact_value(node: Node, seed: int = 0) -> Value:
 
 
 def compare_exactly(left: Node, right: Node) -> bool | None:
-    """Whether two trees are equal; None where rational arithmetic cannot tell."""
+    """Whether two trees are equal; None if rational arithmetic cannot tell."""
     try:
         if left == right:
             return True
@@ -49,7 +49,7 @@ def compare_exactly(left: Node, right: Node) -> bool | None:
 
 
 def exact_ratio(left: Node, right: Node) -> Fraction | None:
-    """The constant that `left` is of `right`, 0 where it is none; None where rational arithmetic cannot tell."""
+    """The constant c with left = c · right, 0 if there is none; None if rational arithmetic cannot tell."""
     try:
         pairs = [(exact_value(left, seed), exact_value(right, seed)) for seed in (1, 2, 3)]
         ratios = {a.number / b.number for a, b in pairs}
@@ -132,7 +132,7 @@ def _root(node: Node, seed: int) -> Value:
 
 
 def raise_to(base: Value, exponent: Fraction, seed: int) -> Value:
-    """`base ** exponent`: exactly where it is rational, else a stand-in for the root, raised."""
+    """`base ** exponent`: exact if it is rational, else a stand-in for the root, raised."""
     whole, degree = exponent.numerator, exponent.denominator
     if degree > 1:
         base = _rational_root(base, degree) or _stand_in(seed, "root", base, degree)

@@ -1,8 +1,8 @@
-r"""One notation for all mathematics: what LaTeX, Unicode and plain text write differently becomes one source.
+r"""One notation for all mathematics: LaTeX, Unicode and plain text spellings become one source.
 
     math_source("$\left(x \leq \tfrac12\right)$") == "(x ≤ \frac12)"
 
-All symbolic kinds stand on this source; `syntax.py` reads its tokens into trees.
+All symbolic kinds use this source; `syntax.py` parses its tokens into trees.
 """
 
 import re
@@ -13,10 +13,10 @@ from ovt.verifiers.dressing import undress, unwrap
 
 
 class Unreadable(ValueError):
-    """The text is not mathematics that we know."""
+    """The text is not mathematics that we can read."""
 
 
-# (commands that mean it, other spellings, what is written instead)
+# (commands, other spellings, replacement)
 _SIGNS = [
     ("cdot times ast bullet", r"[×·⋅∙]", "*"),
     ("", r"\*\*", "^"),
@@ -69,7 +69,7 @@ _NOTHING_TO_REPLACE = re.compile(r"(?!.*(?:inf|oo))[\w .,:;-]*$")
 
 @lru_cache(maxsize=16384)
 def math_source(text: str) -> str:
-    """The one spelling of a text's mathematics, without wrappers and spacing."""
+    """The canonical spelling of a text's mathematics, without wrappers and spacing."""
     source = unwrap(undress(text))
     if not _NOTHING_TO_REPLACE.match(source):
         for pattern, written in _REPLACEMENTS:
@@ -115,12 +115,12 @@ _WORD = re.compile(
 
 
 def has_words(source: str) -> bool:
-    """Whether a source holds plain words: text with a number in it is no formula."""
+    """Whether a source contains plain words: text with a number in it is not a formula."""
     return bool(_WORD.search(source))
 
 
 class Token(NamedTuple):
-    """A lexeme: `kind` is number, command, word, letter or sign; `spaced` says that white space stood before it."""
+    """A lexeme: `kind` is number, command, word, letter or sign; `spaced` means that white space preceded it."""
 
     kind: str
     text: str
@@ -128,7 +128,7 @@ class Token(NamedTuple):
 
 
 def tokenize(source: str) -> list[Token]:
-    """The tokens of a source; `Unreadable` on any character that is none."""
+    """The tokens of a source; `Unreadable` on an invalid character."""
     tokens, position, spaced = [], 0, False
     while position < len(source):
         match = _TOKEN.match(source, position)
@@ -162,7 +162,7 @@ _PHRASE = re.compile(r"[A-Za-z][A-Za-z' ]{2,40}")
 
 
 def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
-    """The parts between separators that stand outside all brackets."""
+    """The parts between separators outside all brackets."""
     if not separator.search(source):
         return [source.strip()]
     parts, start, position = [], 0, 0
@@ -184,7 +184,7 @@ def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
 
 
 def enclosing(source: str) -> str:
-    r"""The pair of brackets around the whole source: "()", "[)", "\{\}" …; "" where there is none."""
+    r"""The pair of brackets around the whole source: "()", "[)", "\{\}" …; "" if there is none."""
     opener = next((mark for mark in _OPENERS if source.startswith(mark)), "")
     closer = next((mark for mark in _CLOSERS if source.endswith(mark)), "")
     if not opener or not closer or len(source) < len(opener) + len(closer):
@@ -202,13 +202,13 @@ def enclosing(source: str) -> str:
 
 
 def inside(source: str, brackets: str) -> str:
-    """What stands between the enclosing brackets."""
+    """The content of the enclosing brackets."""
     half = len(brackets) // 2
     return source[half : len(source) - half].strip()
 
 
 def members(source: str, bare: bool) -> list[str]:
-    """The members of a list at the outermost level. A comma in `1,000, 2,000` groups digits; in `(1,234)` it parts."""
+    """The members of a list at the outermost level. A comma groups digits in `1,000, 2,000`, and separates in `(1,234)`."""
     spaced = re.search(r",\s", source)
     if spaced or (bare and _GROUPED.search(source) and ";" in source):
         source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)
@@ -235,7 +235,7 @@ class Relation(NamedTuple):
 
 
 def read_relation(source: str) -> Relation | None:
-    """The chain of relations that a source is at its outermost level; None without one."""
+    """The chain of relations at a source's outermost level; None without one."""
     parts = split_top(source, _RELATION)
     if len(parts) < 2 or not all(parts):
         return None
@@ -259,7 +259,7 @@ def flip(relation: Relation) -> Relation:
 
 
 def is_name(source: str) -> bool:
-    r"""Whether it may have a value: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `area`."""
+    r"""Whether it can be assigned a value: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `area`."""
     source = source.strip()
     if _SIMPLE_NAME.fullmatch(source):
         return True
@@ -274,7 +274,7 @@ def is_name(source: str) -> bool:
 
 
 def expand_signs(source: str) -> list[str]:
-    """`1±2` as `(1+2)` and `(1-2)`, in brackets because a bare `1-2` is a range; any other source alone."""
+    """`1±2` as `(1+2)` and `(1-2)`, in brackets because a bare `1-2` is a range; any other source unchanged."""
     if "±" not in source:
         return [source]
     name, equals, value = source.rpartition("=")

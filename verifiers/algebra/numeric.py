@@ -1,7 +1,7 @@
 r"""The value of a tree to many digits, by mpmath.
 
-Two expressions are equal where they agree to sixty digits at every test point at which both are real (at any point,
-where the imaginary unit is written). Points have positive and negative coordinates, so `\sqrt{x^2}` is not `x`.
+Two expressions are equal if they agree to sixty digits at every test point where both are real (at any point,
+if the imaginary unit is written). Points have positive and negative coordinates, so `\sqrt{x^2}` is not `x`.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ POINTS = 6
 
 
 class Undefined(ArithmeticError):
-    """The tree has no value here: a division by zero, a bound that is no number, an unknown function."""
+    """The tree has no value here: a division by zero, a bound that is not a number, an unknown function."""
 
 
 class Oversized(Undefined):
@@ -39,9 +39,9 @@ def evaluate(node: Node, point: int) -> Any:
 
 
 def compare_numerically(left: Node, right: Node, decimal_places: int | None = None) -> bool | None:
-    """Whether two trees agree at the test points; None where neither has a value at enough of them.
+    """Whether two trees agree at the test points; None if neither has a value at enough of them.
 
-    decimal_places: the left is a decimal written to so many places, and is allowed the rounding that this takes.
+    decimal_places: the left is a decimal with this many places, and may differ by the corresponding rounding.
     """
     imaginary = _mentions(left, "i") or _mentions(right, "i")
     free = bool(_symbols(left) | _symbols(right))
@@ -62,7 +62,7 @@ def compare_numerically(left: Node, right: Node, decimal_places: int | None = No
 
 
 def proportional(left: Node, right: Node) -> mpmath.mpf | None:
-    """The constant real ratio left/right over the test points, 0 where there is none, None where it cannot be told."""
+    """The constant real ratio left/right over the test points, 0 if there is none, None if it cannot be determined."""
     ratios = []
     with mp.workdps(DIGITS):
         for point in range(POINTS):
@@ -79,7 +79,7 @@ def proportional(left: Node, right: Node) -> mpmath.mpf | None:
 
 
 def _both(left: Node, right: Node, point: int) -> tuple[Any, Any] | None:
-    """The two values at a point (`Oversized` in place of one that is), None where one has none."""
+    """The two values at a point (`Oversized` in place of one that is), None if one is missing."""
     values: list[Any] = []
     for node in (left, right):
         try:
@@ -104,7 +104,7 @@ def _agree(left: Any, right: Any, decimal_places: int | None) -> bool:
     error = abs(left - right)
     if decimal_places is not None:
         return error < mpmath.mpf(10) ** -decimal_places or error < abs(right) * mpmath.mpf(10) ** -9
-    # Next to an exact zero there is no relative error: what is left of a cancellation is taken for zero.
+    # Next to an exact zero there is no relative error: the residue of a cancellation counts as zero.
     return error <= max(abs(left), abs(right)) * AGREEMENT or (0 in (left, right) and error < NEGLIGIBLE)
 
 

@@ -1,9 +1,9 @@
-r"""Mathematics as tokens becomes a tree: our own small reader of LaTeX and plain notation. It evaluates nothing.
+r"""Parses mathematical tokens into a tree: our own small parser of LaTeX and plain notation. It evaluates nothing.
 
     parse("\frac12 x^2") == Node("mul", (Node("div", (1, 2)), Node("pow", (x, 2))))
 
 It knows arithmetic, powers, roots, the usual functions, factorials, binomials, absolute values, floors, sums and
-products, subscripts, bases (`204_5`) and degrees. What it does not know it refuses (`Unreadable`); nothing is guessed.
+products, subscripts, bases (`204_5`) and degrees. It refuses anything else (`Unreadable`) and never guesses.
 """
 
 from fractions import Fraction
@@ -104,7 +104,7 @@ class _Parser:
                 return node
 
     def juxtapose(self, left: Node) -> Node:
-        r"""`2x` is a product, `2\frac12` is two and a half, `2 3` is nothing."""
+        r"""`2x` is a product, `2\frac12` is two and a half, `2 3` is invalid."""
         number_next = self.peek().kind == "number"
         right = self.power()
         if left.op == "num" and _is_proper_fraction(right) and left.args[0].denominator == 1 and not number_next:
@@ -193,7 +193,7 @@ class _Parser:
         return Node("sym", (f"{node.args[0]}_{inside}",))
 
     def raw_group(self) -> str:
-        """The text of the next group or token, without spaces: what a subscript says."""
+        """The text of the next group or token, without spaces: the content of a subscript."""
         if self.peek().text != "{":
             return self.take().text
         depth, parts = 0, []

@@ -1,8 +1,8 @@
-r"""Multiple choice: a letter and its option's text are the same answer, in both directions and in every dressing.
+r"""Multiple choice: a letter and its option's text are the same answer, in both directions and in any formatting.
 
     choices ["55°", "60°"]:  "B", "(b)", "B) 60°", "\text{(B)}", "60", "60 degrees"  are one answer.
 
-A letter that disagrees with the text beside it is wrong, and so is more than one letter. Where the choices are
+A letter that disagrees with the text beside it is wrong, and so is more than one letter. If the choices are
 themselves letters, the letter is the answer.
 """
 
@@ -59,7 +59,7 @@ Compare = Callable[[str, str], Finding]
 
 
 class Options(NamedTuple):
-    """The options' texts without their labels, and the same in the form texts are compared in."""
+    """The options' texts without their labels, and in the form used for comparing texts."""
 
     texts: tuple[str, ...]
     normal: tuple[str, ...]
@@ -67,7 +67,7 @@ class Options(NamedTuple):
 
 @lru_cache(maxsize=2048)
 def read_options(choices: tuple[str, ...]) -> Options:
-    """Strip `A.`, `(B)`, `c)` labels where all choices carry them in order, and hold text after them."""
+    """Strip `A.`, `(B)`, `c)` labels if all choices carry them in order, followed by text."""
     texts = tuple(str(choice) for choice in choices)
     labels = [_LABEL.match(text) for text in texts]
     in_order = all(
@@ -79,7 +79,7 @@ def read_options(choices: tuple[str, ...]) -> Options:
 
 
 def lone_letter(text: str) -> str | None:
-    r"""The capital of the letter that is the whole answer, in any dressing: `(c)`, `C.`, `\text{C}`, `Option C`."""
+    r"""The capital of the letter that is the whole answer, in any formatting: `(c)`, `C.`, `\text{C}`, `Option C`."""
     match = _LONE.match(plain(text))
     return _first(match).upper() if match else None
 
@@ -99,14 +99,14 @@ def labelled(text: str) -> tuple[str, str] | None:
 
 
 class Letter(NamedTuple):
-    """A gold letter, and the text beside it where there is one: `(D) Alina`."""
+    """A gold letter, with the text beside it if there is one: `(D) Alina`."""
 
     letter: str
     text: str = ""
 
 
 def read_letter(gold: str) -> Letter | None:
-    """The gold that is a letter, alone or as the label of its text."""
+    """The gold if it is a letter, alone or as the label of its text."""
     if letter := lone_letter(gold):
         return Letter(letter)
     match = re.match(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:](?=\s))\s*(\S.*)$", plain(gold), re.DOTALL)
@@ -114,7 +114,7 @@ def read_letter(gold: str) -> Letter | None:
 
 
 def several_letters(text: str) -> list[str]:
-    """The letters of an answer that is a list of them (`A, B`, `A or C`); [] where it is not."""
+    """The letters of an answer that is a list of them (`A, B`, `A or C`); [] if it is not."""
     text = plain(text)
     if not _SEVERAL.match(text):
         return []
@@ -122,7 +122,7 @@ def several_letters(text: str) -> list[str]:
 
 
 def mentioned_letter(text: str) -> str | None:
-    """The last letter that a sentence settles on ("it's not A, therefore it's B"); None where it settles on none."""
+    """The last letter that a sentence settles on ("it's not A, therefore it's B"); None if there is none."""
     text = plain(text)
     found = None
     for match in _MENTION.finditer(text):
@@ -135,7 +135,7 @@ def mentioned_letter(text: str) -> str | None:
 
 
 def check_letter(prediction: str, gold: Letter) -> Finding:
-    """Compare with a gold letter where no options are known: a letter, or a letter with text, is accepted."""
+    """Compare with a gold letter when the options are unknown: accepts a letter, or a letter with text."""
     letter, text, reason = read_pick(prediction)
     shown = plain(prediction)
     if gold.text and normalize_text(prediction) == normalize_text(gold.text):
@@ -150,7 +150,7 @@ def check_letter(prediction: str, gold: Letter) -> Finding:
 
 
 def read_pick(prediction: str) -> tuple[str | None, str, str]:
-    """(letter, the text beside it, why there is none) of an answer to a question whose options are not known."""
+    """(letter, the text beside it, why there is none) of an answer to a question whose options are unknown."""
     if letter := lone_letter(prediction):
         return letter, "", ""
     if len(several_letters(prediction)) > 1:
@@ -188,7 +188,7 @@ def _exact(text: str, options: Options) -> int | None:
 
 
 def _matches(text: str, options: Options, index: int) -> bool:
-    """Whether a text is an option by its words or its value as a number, no symbolic work."""
+    """Whether a text is an option by its words or its value as a number, without symbolic work."""
     if options.normal[index] and normalize_text(text) == options.normal[index]:
         return True
     left, right = read_number(text), read_number(options.texts[index])
@@ -207,7 +207,7 @@ def check_choice(prediction: str, gold: int, options: Options, compare: Compare)
 
 
 def gold_letters(gold: str, options: Options) -> frozenset[int]:
-    """The options that a gold of several letters names: `AC`, `A, C`; none where it is anything else."""
+    """The options named by a gold of several letters: `AC`, `A, C`; empty if it is anything else."""
     run = re.fullmatch("[A-H]{2,8}", plain(gold))
     letters = list(run[0]) if run else [] if _EITHER.search(gold) else several_letters(gold)
     picked = frozenset(ord(letter) - 65 for letter in letters)
@@ -215,7 +215,7 @@ def gold_letters(gold: str, options: Options) -> frozenset[int]:
 
 
 def check_several(prediction: str, gold: frozenset[int], options: Options, compare: Compare) -> Finding:
-    """Compare with a gold of several options: by their letters or their texts, in any order, every one of them once."""
+    """Compare with a gold of several options: by letters or texts, in any order, each exactly once."""
     text = plain(prediction)
     parts = list(text) if re.fullmatch("[A-H]{2,8}", text) else several_letters(text)
     parts = parts or [part for part in _ALSO.split(text) if part.strip()]
@@ -229,7 +229,7 @@ def check_several(prediction: str, gold: frozenset[int], options: Options, compa
 
 
 def pick(prediction: str, options: Options, compare: Compare) -> tuple[int | None, str]:
-    """(option, reason): the one option that a prediction names; (None, why) where it names none or more than one."""
+    """(option, reason): the one option that a prediction names; (None, why) if it names none or more than one."""
     exact = _exact(prediction, options)
     if reason := _spaced_label(prediction, exact, options):
         return None, reason
@@ -259,7 +259,7 @@ def _spaced_pair(prediction: str) -> tuple[str, str] | None:
 
 
 def _spaced_label(prediction: str, exact: int | None, options: Options) -> str:
-    """Why `A red` is no answer where red is option B: nobody can say whether the A is a letter or an article."""
+    """Why `A red` is not an answer when red is option B: the A may be a letter or an article."""
     text = plain(prediction)
     as_written = any(text.lower() == plain(option).lower() for option in options.texts)
     return "letter_and_text_differ" if text.startswith("A ") and exact and not as_written else ""

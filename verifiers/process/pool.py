@@ -1,8 +1,8 @@
-r"""Worker processes: every verdict is come to in one, so that none can run away, whatever the text.
+r"""Worker processes: verdicts run in them, so that no text can make one run away.
 
     run("answer", [["\sqrt{8}", "2\sqrt{2}", None]], "auto", True)  ->  [["correct", "expression", "equal", …]]
 
-A worker stops a row by its CPU time, and is killed by the clock where it no longer replies; either way there is a
+A worker stops a row at its CPU time limit, and is killed after a wall-clock timeout; either way there is a
 reply for each row. Workers are plain `python -m ovt.verifiers.process.worker` processes that speak JSON lines over a
 socket. They start when first needed, never import the caller's `__main__`, and may be started by daemonic data-loader
 workers; a fork forgets its parent's workers and starts its own. Any number of threads may call; each call holds one
@@ -42,11 +42,11 @@ class Lost(Exception):
 
 
 class Late(Exception):
-    """The worker did not reply in time; it will be ended."""
+    """The worker did not reply in time; it will be killed."""
 
 
 class Worker:
-    """One process; `ask` sends rows, `reply` waits for what comes of the next."""
+    """One process; `ask` sends rows, `reply` waits for the next result."""
 
     def __init__(self) -> None:
         import subprocess
@@ -55,7 +55,7 @@ class Worker:
         env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
         self.link, theirs = socket.socketpair()
         with theirs:
-            # Our own interpreter and module, and none of our environment's secrets.
+            # Our own interpreter and module, without the environment's secrets.
             try:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-X", "utf8", "-m", "ovt.verifiers.process.worker"],
@@ -73,7 +73,7 @@ class Worker:
         self.deadline = 0.0
 
     def ask(self, job: str, rows: Sequence[Any], *args: Any) -> None:
-        """Send rows, and start the clock of the first. Raises Lost where nobody is there to take them, or Late."""
+        """Send rows, and start the clock of the first. Raises Lost if the process is gone, or Late."""
         if not self.is_ready:
             self._allow(START_LIMIT_S)
             self._receive()
@@ -88,7 +88,7 @@ class Worker:
             raise Lost from error
 
     def reply(self) -> Any:
-        """What comes of the next row. Raises Late at the limit, Lost at the end of the process."""
+        """The next row's result. Raises Late at the limit, Lost at the end of the process."""
         reply = self._receive()
         while reply in ("loading", "loaded"):
             self._allow(START_LIMIT_S if reply == "loading" else WALL_LIMIT_S)
@@ -119,26 +119,26 @@ class Worker:
         return json.loads(line)
 
     def ran_out_of_time(self) -> bool:
-        """Whether the process ended by its own hard limit of CPU time."""
+        """Whether the process was ended by its own hard CPU limit."""
         deadline = time.monotonic() + 1
         while self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         return self.process.returncode == -signal.SIGVTALRM
 
     def end(self) -> None:
-        """Kill the process and let go of it."""
+        """Kill the process and release it."""
         self.process.kill()
         self.process.wait()
         self.link.close()
 
     def forget(self) -> None:
-        """In a forked child: let go of the parent's process without touching it."""
+        """In a forked child: release the parent's process without touching it."""
         self.process.returncode = 0
         self.link.close()
 
 
 class Pool:
-    """The idle workers of this process, and how many are out."""
+    """The idle workers of this process, and the number in use."""
 
     def __init__(self) -> None:
         self.idle: list[Worker] = []
@@ -146,7 +146,7 @@ class Pool:
         self.changed = threading.Condition()
 
     def borrow(self) -> Worker:
-        """An idle worker, a new one while there may be more, else the next to come back. OSError where none starts."""
+        """An idle worker, a new one below the maximum, else the next one to be returned. OSError if none starts."""
         with self.changed:
             while not self.idle and len(self.all) >= MAX_WORKERS:
                 self.changed.wait()
@@ -159,13 +159,13 @@ class Pool:
             try:
                 worker = Worker()
             except OSError:
-                self.changed.notify()  # The room is still there, for whoever waits next.
+                self.changed.notify()  # The slot is still free for the next waiter.
                 raise
             self.all.append(worker)
             return worker
 
     def give_back(self, worker: Worker, usable: bool) -> None:
-        """Return a worker; one that is not usable is ended, and makes room for another."""
+        """Return a worker; an unusable one is killed, which frees its slot."""
         with self.changed:
             if usable:
                 self.idle.append(worker)
@@ -187,7 +187,7 @@ _pool = Pool()
 
 
 def run(job: str, rows: Sequence[Any], *args: Any) -> list[Any]:
-    """What a job (`worker.JOBS`) comes to for each row, in order: a list, or TIMEOUT or LOST in its place."""
+    """The results of a job (`worker.JOBS`) for each row, in order: a list, or TIMEOUT or LOST in its place."""
     replies: list[Any] = []
     tries = 0
     while len(replies) < len(rows):
@@ -201,7 +201,7 @@ def run(job: str, rows: Sequence[Any], *args: Any) -> list[Any]:
 
 
 def _feed(job: str, rows: Sequence[Any], args: tuple[Any, ...], replies: list[Any]) -> str:
-    """Have one worker do rows, and append its replies; what stopped it before the last, or ""."""
+    """Have one worker process rows, and append its replies; returns why it stopped early, or ""."""
     try:
         worker = _pool.borrow()
     except OSError:

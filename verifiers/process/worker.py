@@ -1,9 +1,9 @@
-"""The process behind `pool.py`: reads jobs as JSON lines, does each row under its limits of time and memory, replies.
+"""The process behind `pool.py`: reads jobs as JSON lines, handles each row under time and memory limits, replies.
 
     ["answer", [["7", "7.0", null]], {}, "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
 
-The object in the middle names kinds that the caller's process added (`table.adopt`). A row that meets its limit is
-answered too, and leaves the process fit for the next. The process ends with its input.
+The object in the middle names kinds added by the caller's process (`table.adopt`). A row that hits its limit is
+answered too, and the process stays usable. It ends with its input.
 """
 
 import json
@@ -29,7 +29,7 @@ MEMORY_LIMIT = 4 << 30
 def main() -> None:
     """Serve jobs until the input ends."""
     replies = os.fdopen(os.dup(1), "wb")
-    # Nothing that a library prints may get between the replies.
+    # Output printed by a library must not mix with the replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
@@ -64,7 +64,7 @@ def _judge(
 
 
 def _undecided(text: str, gold: str, job: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
-    """An abstention with what can quickly be said of it: the gold's kind, the answer."""
+    """An abstention with what is cheap to determine: the gold's kind, the answer."""
     try:
         with guard.limited(guard.LIMIT_S / 4):
             kind = read_gold(gold, kind).name
