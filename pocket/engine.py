@@ -1,7 +1,7 @@
 """The embedded endpoint: a local Qwen2.5-VL that behaves like an OpenAI server, in this process.
 
-`load("pocket")` is the model shipped with ovt, `load("some/folder")` any Qwen2.5-VL on disk. Requests that wait at the
-same moment are answered together, by worker threads, so the event loop stays free.
+`load("pocket")` is the model shipped with ovt, `load("some/folder")` any Qwen2.5-VL on disk. Requests waiting at the
+same moment are answered as a batch, by worker threads, so the event loop stays free.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from ovt.pocket.weights import WEIGHTS
 
 BATCH = 128  # replies written at once
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
-PATIENCE_S = 0.01  # how long a batch that is not full waits for more requests
+PATIENCE_S = 0.01  # how long an incomplete batch waits for more requests
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request on its way: what is asked, and where the response goes."""
+    """A pending request: its content, and where the response goes."""
 
     asked: Asked
     answer: Future
@@ -40,7 +40,7 @@ class Waiting:
 
 
 def load(name: str) -> "Engine":
-    """The engine of "pocket", or of the Qwen2.5-VL in a local folder. OvtError where there is none."""
+    """The engine of "pocket", or of the Qwen2.5-VL in a local folder. OvtError if there is none."""
     folder = WEIGHTS if name == "pocket" else Path(name).expanduser()
     if not folder.is_dir():
         raise OvtError(f'embedded model "{name}" not found: expected "pocket" or a folder with a Qwen2.5-VL model')
@@ -48,7 +48,7 @@ def load(name: str) -> "Engine":
 
 
 class Desk:
-    """Where requests wait for the workers, from the first `send` to `close`."""
+    """The queue of requests for the workers, from the first `send` to `close`."""
 
     def __init__(self) -> None:
         self.new: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -57,7 +57,7 @@ class Desk:
         self._turn = threading.Lock()
 
     def take(self) -> list[Waiting] | None:
-        """The next batch, as soon as there is one; None when the desk is closed and nothing waits any more."""
+        """The next batch, as soon as there is one; None when the desk is closed and the queue is empty."""
         with self._turn:
             while not (self._closing and not self._backlog):
                 self._closing = collect(self.new, self._backlog, block=not self._closing) or self._closing
@@ -84,7 +84,7 @@ class Engine:
         self._desk: tuple[Desk, list[threading.Thread]] | None = None
 
     async def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The response to a chat-completions request body; CallError("refused", …) where it cannot be answered."""
+        """The response to a chat-completions request body; CallError("refused", …) if it cannot be answered."""
         asked = await asyncio.to_thread(read_request, body, self._processor, self._context)
         if self._desk is None:
             desk = Desk()
@@ -97,7 +97,7 @@ class Engine:
         return await asyncio.wrap_future(answer)
 
     async def close(self) -> None:
-        """Let the workers finish what waits, and end them."""
+        """Let the workers finish the queue, then end them."""
         if self._desk is not None:
             (desk, workers), self._desk = self._desk, None
             desk.new.put(None)
@@ -133,7 +133,7 @@ class Engine:
         return self._processor.tokenizer.decode(ids, skip_special_tokens=True)
 
     def _response(self, asked: Asked, rows: Sequence[Row]) -> dict[str, Any]:
-        """The body of the response, as OpenAI writes it."""
+        """The body of the response, in OpenAI's format."""
         choices = [
             {
                 "index": index,
@@ -148,7 +148,7 @@ class Engine:
 
 
 def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting], block: bool) -> bool:
-    """Move what waits to the backlog; whether the end was asked for. Waits for a first request if there is none."""
+    """Move queued requests to the backlog; returns whether the end was requested. Waits for a first one if empty."""
     timeout = None if block and not backlog else PATIENCE_S
     while True:
         try:
@@ -162,7 +162,7 @@ def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting]
 
 
 def take_batch(backlog: list[Waiting]) -> list[Waiting]:
-    """Take the oldest request out of the backlog, and those most like it in length, up to BATCH replies."""
+    """Take the oldest request out of the backlog, and those closest to it in length, up to BATCH replies."""
     if not backlog:
         return []
     first = backlog[0]
@@ -179,5 +179,5 @@ def take_batch(backlog: list[Waiting]) -> list[Waiting]:
 
 
 def cut(text: str, stops: Sequence[str]) -> str:
-    """The text up to the first of the stops in it."""
+    """The text up to the first of the stop strings."""
     return text[: min((text.index(stop) for stop in stops if stop in text), default=len(text))]

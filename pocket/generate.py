@@ -1,7 +1,7 @@
 """Samples replies for a batch of prompts: one prefill, then one token for all rows at a time.
 
-A row's randomness comes from its own generator, so a reply depends on its request and not on its neighbours. Prompts
-are padded on the left; a prompt that is wanted n times is read once; finished rows leave the batch.
+Each row has its own random generator, so a reply depends on its request and not on its neighbours. Prompts
+are padded on the left; a prompt that is wanted n times is processed once; finished rows leave the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ class Prompt:
 
 @dataclass
 class Row:
-    """One reply in the making.
+    """One reply in progress.
 
-    prompt: its index in the batch. stops: texts that end it. finish: stop | length, once it is over.
+    prompt: its index in the batch. stops: texts that end it. finish: stop | length, once it has ended.
     """
 
     prompt: int
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What sampling needs of a tokenizer: the token ids that end a reply, and ids as text."""
+    """The parts of a tokenizer that sampling needs: the token ids that end a reply, and ids as text."""
 
     ends: frozenset[int]
     decode: Callable[[list[int]], str]
@@ -63,7 +63,7 @@ def positions_of(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, mask: T
 def prefill(
     model: Qwen2_5_VLForConditionalGeneration, prompts: Sequence[Prompt], pad: int
 ) -> tuple[Tensor, Tensor, Tensor, DynamicCache]:
-    """Read all prompts: logits of the next token, mask, the next position of each row, and the cache."""
+    """Process all prompts: logits of the next token, mask, the next position of each row, and the cache."""
     length = max(len(prompt.ids) for prompt in prompts)
     ids = torch.full((len(prompts), length), pad)
     mask = torch.zeros_like(ids)
@@ -91,7 +91,7 @@ def choose(logits: Tensor, rows: Sequence[Row]) -> list[int]:
     tokens = draw(probs, rows)
     outside = outside_nucleus(probs, tokens, rows)
     if outside:
-        # Drawing again among the nucleus alone makes the same distribution as sorting every row first, and is faster.
+        # Resampling within the nucleus gives the same distribution as sorting every row first, and is faster.
         tokens[outside] = draw(nucleus(probs[outside], [rows[i] for i in outside]), [rows[i] for i in outside])
     greedy = torch.tensor([row.temperature <= 0 for row in rows])
     return torch.where(greedy, logits.argmax(-1), tokens).tolist()
@@ -105,7 +105,7 @@ def draw(probs: Tensor, rows: Sequence[Row]) -> Tensor:
 
 
 def outside_nucleus(probs: Tensor, tokens: Tensor, rows: Sequence[Row]) -> list[int]:
-    """The rows whose token is not among the likeliest that make up top_p."""
+    """The rows whose token is outside the top_p nucleus."""
     if all(row.top_p >= 1 for row in rows):
         return []
     limits = torch.tensor([row.top_p if row.top_p < 1 else 2.0 for row in rows], dtype=torch.float64)
@@ -114,7 +114,7 @@ def outside_nucleus(probs: Tensor, tokens: Tensor, rows: Sequence[Row]) -> list[
 
 
 def nucleus(probs: Tensor, rows: Sequence[Row]) -> Tensor:
-    """The probabilities with all tokens beyond top_p at zero."""
+    """The probabilities with all tokens outside top_p set to zero."""
     ordered, order = probs.sort(-1, descending=True)
     limits = torch.tensor([row.top_p for row in rows], dtype=torch.float64)[:, None]
     ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= limits, 0.0)
@@ -122,7 +122,7 @@ def nucleus(probs: Tensor, rows: Sequence[Row]) -> Tensor:
 
 
 def advance(row: Row, token: int, vocabulary: Vocabulary) -> None:
-    """Give a row its next token, and end it where it is over."""
+    """Append a row's next token, and end the row if it is finished."""
     if token in vocabulary.ends:
         row.finish = "stop"
         return
@@ -141,7 +141,7 @@ def generate(
     vocabulary: Vocabulary,
     finished: Callable[[Row], None] = lambda row: None,
 ) -> None:
-    """Bring every row to its end; `finished` is called with each as soon as it is over."""
+    """Run every row to its end; `finished` is called with each one as soon as it ends."""
     logits, mask, position, cache = prefill(model, prompts, min(vocabulary.ends))
     live = list(rows)
     picked = torch.tensor([row.prompt for row in live])

@@ -17,7 +17,7 @@ from ovt.core.errors import OvtError
 
 
 class ImageProcessor(Qwen2_5_VLProcessor):
-    """Qwen2.5-VL's processor for pictures only: its video part needs torchvision, which may be missing."""
+    """Qwen2.5-VL's image-only processor: its video part needs torchvision, which may be missing."""
 
     def __init__(self, image_processor=None, tokenizer=None, chat_template=None, **kwargs):
         super().__init__(image_processor, tokenizer, None, chat_template=chat_template, **kwargs)
@@ -31,7 +31,7 @@ class ImageProcessor(Qwen2_5_VLProcessor):
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
-    """The model in a local folder, ready for inference. A folder without a Qwen2.5-VL raises OvtError."""
+    """The model in a local folder, ready for inference. OvtError for a folder without a Qwen2.5-VL."""
     if not (folder / "config.json").is_file():
         adapters = (folder / "adapter_config.json").is_file()
         hint = (
@@ -43,7 +43,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if kind != "qwen2_5_vl":
         raise OvtError(f"{folder} holds a {kind!r} model; the embedded endpoint runs Qwen2.5-VL models only")
-    logging.disable_progress_bar()  # weights of a few MB need none, and it would run through the build's panel
+    logging.disable_progress_bar()  # weights of a few MB need none, and it would break the build's panel
     return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True).eval()
 
 

@@ -1,4 +1,4 @@
-"""Reads an OpenAI chat-completions request body into a prompt and sampling settings for the embedded engine.
+"""Parses an OpenAI chat-completions request body into a prompt and sampling settings for the embedded engine.
 
 What a server would answer with a 400 raises CallError("refused", reason): a failed request, not a failed build.
 """
@@ -18,12 +18,12 @@ from ovt.core.errors import CallError
 from ovt.pocket.generate import Prompt, Row
 from ovt.pocket.model import ImageProcessor
 
-MAX_TOKENS = 1024  # where the request sets no limit
+MAX_TOKENS = 1024  # if the request sets no limit
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, ready to run: its prompt, the settings of each of its replies, and the seeds that set them apart."""
+    """A request, ready to run: its prompt, the settings of each of its replies, and their seeds."""
 
     prompt: Prompt
     rows: tuple[Row, ...]
@@ -34,7 +34,7 @@ def refuse(reason: str) -> CallError:
 
 
 def read_number(body: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    """A number of the body within its bounds; None and absent mean the default."""
+    """A number from the body, within its bounds; None and absent mean the default."""
     value = body.get(name)
     if value is None:
         return default
@@ -57,8 +57,8 @@ def read_image(part: Mapping[str, Any]) -> Image.Image:
 
 
 def read_messages(messages: Any, special: Sequence[str]) -> tuple[list[dict[str, Any]], list[Image.Image]]:
-    """The messages as the chat template takes them, and their pictures in order. Control tokens in texts are broken
-    up, so that no text can pose as a picture or as another speaker."""
+    """The messages in the chat template's format, and their pictures in order. Control tokens in texts are broken
+    up, so that no text can imitate a picture or another speaker."""
     if not isinstance(messages, list) or not messages:
         raise refuse("messages is empty: expected a list of chat messages")
     plain, pictures = [], []
@@ -84,7 +84,7 @@ def read_messages(messages: Any, special: Sequence[str]) -> tuple[list[dict[str,
 
 
 def control_tokens(processor: ImageProcessor) -> list[str]:
-    """The texts that the tokenizer reads as control tokens."""
+    """The texts that the tokenizer parses as control tokens."""
     added: Any = processor.tokenizer
     return [token.content for token in added.added_tokens_decoder.values() if token.special]
 
@@ -117,7 +117,7 @@ def make_random(prompt: Prompt, seed: int | None, index: int) -> np.random.Gener
 
 
 def read_request(body: Mapping[str, Any], processor: ImageProcessor, context: int) -> Asked:
-    """Prompt and rows of a request body; CallError("refused") where it makes no sense or does not fit `context`."""
+    """Prompt and rows of a request body; CallError("refused") if it is invalid or does not fit `context`."""
     plain, pictures = read_messages(body.get("messages"), control_tokens(processor))
     prompt = make_prompt(processor, plain, pictures)
     if len(prompt.ids) >= context:

@@ -1,4 +1,4 @@
-"""The source `pocket:figures`: as many questions about our own seeded figures as are wanted."""
+"""The source `pocket:figures`: any number of questions about our own seeded figures."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -8,15 +8,15 @@ from ovt.curate.sources.source import Opened, Part, Row, take
 from ovt.pocket import figures
 
 COLUMNS = ("image", "question", "gold", "choices", "family", "source_id")
-ROWS = 1_000  # where neither the source nor the build says how many
+ROWS = 1_000  # if neither the source nor the build gives a number
 
-# Stands for what is drawn: whoever changes a figure or a question, in whatever way, sets another one, and builds of the
-# old figures are not taken for builds of the new. tests/pocket/test_source.py holds the figures to it.
+# Identifies the drawings: whoever changes a figure or a question in any way must change it, so that builds of the
+# old figures are not taken for builds of the new ones. tests/pocket/test_source.py enforces it.
 FINGERPRINT = "518f47375f53dca2dcf737f443e50c39f64801d04e41a38f3ce8671a292f20c9"
 
 
 def open_figures(section: SourceSection, most: int | None = None) -> Opened:
-    """The figures of a seed, of some families or of all; `section.limit`, else `most`, says how many."""
+    """The figures of a seed, of some or all families; `section.limit`, else `most`, sets the number."""
     unknown = [family for family in section.families or () if family not in figures.FAMILIES]
     if section.path != "pocket:figures" or unknown:
         raise OvtError(

@@ -4,7 +4,7 @@
     run = ovt.train.rl("charts@2", run)
     run.model, run.result, run.log, run.card
 
-Each name comes when it is used: importing this loads neither torch nor anything else that is heavy.
+Names are imported on first use: importing this package loads neither torch nor anything else heavy.
 """
 
 from importlib import import_module

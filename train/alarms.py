@@ -1,12 +1,12 @@
-"""Alarms: what a log says when reinforcement goes wrong; each is reported once, while there is time to stop.
+"""Alarms: signs in the log that reinforcement is going wrong; each is reported once, in time to stop.
 
     reward_hacking  the reward rises while a grader that shares no rule with it falls
-    short, long     responses shrink to a fraction of what they were at first, or grow to a multiple
+    short, long     responses shrink to a fraction of their initial length, or grow to a multiple
     truncated       most responses run into max_completion_length
-    same            most groups of rollouts have one reward for all, and teach nothing
-    kl              the model has gone far from where it started
+    same            most groups of rollouts have the same reward throughout, and teach nothing
+    kl              the model has moved far from its starting point
 
-A log is a list of lines as log.jsonl has them: dicts by TRL's names. Lines without a name are passed over.
+A log is a list of lines as in log.jsonl: dicts by TRL's names. Lines without a name are skipped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,20 +19,20 @@ Lines = Sequence[dict[str, Any]]
 
 
 class Alarm(NamedTuple):
-    """What is wrong (a short code), and the line for people: what was seen and what to do."""
+    """A fault (a short code), and the line for people: what was seen and what to do."""
 
     kind: str
     message: str
 
 
 def find_alarms(lines: Lines, section: AlarmSection) -> list[Alarm]:
-    """Every alarm that the last lines of a log give reason for."""
+    """Every alarm raised by the last lines of a log."""
     checks = (check_hacking, check_length, check_truncated, check_same, check_kl)
     return [alarm for check in checks for alarm in check(lines, section)]
 
 
 def check_hacking(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
-    """The two graders part: over two windows, one goes up and the other down."""
+    """The two graders diverge: over two windows, one goes up and the other down."""
     both = [line for line in lines if None not in (line.get("reward"), line.get("second_opinion"))]
     if len(both) < 2 * section.window:
         return
@@ -76,13 +76,13 @@ def check_same(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
 
 
 def check_kl(lines: Lines, section: AlarmSection) -> Iterator[Alarm]:
-    """The policy ran away from its reference."""
+    """The policy diverged from its reference."""
     if (far := latest(lines, "kl", max(1, section.window // 4))) and far > section.kl:
         yield Alarm("kl", f"the KL divergence is {far:.2f} per token: lower learning_rate, or raise beta")
 
 
 def latest(lines: Lines, name: str, window: int) -> float | None:
-    """The mean of the last `window` values of a name; None where there are fewer."""
+    """The mean of the last `window` values of a name; None if there are fewer."""
     found = values(lines, name)
     return fmean(found[-window:]) if len(found) >= window else None
 

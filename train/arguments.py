@@ -1,4 +1,4 @@
-"""From our settings to TRL's arguments: SFTConfig's and GRPOConfig's on this machine, and the batches that they cut.
+"""Translates our settings to TRL's arguments: SFTConfig's and GRPOConfig's on this machine, and their batches.
 
 A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 128 questions, on 8 devices:
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from torch import nn
     from trl import GRPOConfig, SFTConfig
 
-# Arguments of the trainer's that would break what ovt promises of a run, or have it write down a secret.
+# Trainer arguments that would break ovt's guarantees about a run, or write a secret to disk.
 NEVER = ("push_to_hub", "hub_token", "save_only_model", "resume_from_checkpoint")
 CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
-# Settings that TRL does not have, or that ovt sees to itself; arguments that ovt's way of training has no room for.
+# Settings that TRL does not have, or that ovt handles itself; arguments that ovt's training does not support.
 SFT_OWN = {
     "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
     "load_best_model_at_end",
@@ -42,7 +42,7 @@ RL_REFUSED = ("steps_per_generation", "model_init_kwargs", "log_completions", "r
 
 @dataclass(frozen=True)
 class Batches:
-    """How the batches are cut: see the top of this file. `per_rollout` counts rollouts, `questions` questions."""
+    """The batch sizes: see the top of this file. `per_rollout` counts rollouts, `questions` questions."""
 
     share: devices.Share
     questions: int
@@ -51,7 +51,7 @@ class Batches:
 
 
 def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
-    """SFTConfig's arguments on `world` devices. evaluates: rows are held out."""
+    """SFTConfig's arguments on `world` devices. evaluates: whether rows are held out."""
     from trl import SFTConfig
 
     share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
@@ -100,7 +100,7 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
 
 
 def plan_batches(settings: RlSection, world: int) -> Batches:
-    """The cut for so many devices; RecipeError where it does not come out even."""
+    """The batch sizes for so many devices; RecipeError if they do not divide evenly."""
     asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
     if learned * each % world:
         raise RecipeError(
@@ -117,7 +117,7 @@ def plan_batches(settings: RlSection, world: int) -> Batches:
 
 
 def plan_steps(questions: int, settings: RlSection, batches: Batches) -> int:
-    """Optimizer steps of the whole run. RecipeError where there are fewer questions than are asked at once."""
+    """Optimizer steps of the whole run. RecipeError if there are fewer questions than one rollout batch."""
     if questions < batches.questions:
         raise RecipeError(
             f"{questions} questions are fewer than a rollout batch of {batches.questions}: set rollout_batch_size (and "
@@ -129,7 +129,7 @@ def plan_steps(questions: int, settings: RlSection, batches: Batches) -> int:
 
 
 def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
-    """Whether rollouts come from vLLM (`there`: it is installed). RecipeError where it was asked for and cannot be."""
+    """Whether rollouts come from vLLM (`there`: it is installed). RecipeError if it is requested but unusable."""
     if settings.use_vllm and not there:
         raise RecipeError(
             "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
@@ -140,7 +140,7 @@ def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
 
 
 def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
-    """The arguments that follow from the device, and those that are the same in every training."""
+    """The arguments that depend on the device, and those common to every training."""
     accelerator = devices.on_accelerator()
     checkpointing = settings.activation_checkpointing
     return {
@@ -161,12 +161,12 @@ def by_trl_names(
     refused: Collection[str],
     ours: dict[str, Any],
 ) -> dict[str, Any]:
-    """The settings that are TRL's as they stand, [trainer]'s, and `ours`, which ovt works out.
+    """The settings passed to TRL unchanged, [trainer]'s, and `ours`, computed by ovt.
 
-    own      settings that TRL does not have, or that ovt sees to itself
-    refused  further arguments of TRL's that ovt's way of training has no room for
+    own      settings that TRL does not have, or that ovt handles itself
+    refused  further TRL arguments that ovt's training does not support
 
-    RecipeError for a key of [trainer] that TRL does not know, or that would be overruled in silence, and for whatever
+    RecipeError for a key of [trainer] that TRL does not know, or that would be silently overruled, and for any
     value TRL refuses.
     """
     for key, value in settings.trainer.items():
@@ -184,8 +184,8 @@ def by_trl_names(
 
 
 def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any) -> None:
-    """RecipeError for an argument that TRL does not have, or a value of another type, which it would take all the same
-    and stumble over later.
+    """RecipeError for an unknown TRL argument, or a value of another type, which TRL would accept
+    and fail on later.
     """
     known = config.__dataclass_fields__
     if key not in known:
@@ -206,7 +206,7 @@ def check_config(config: "type[SFTConfig | GRPOConfig]", arguments: dict[str, An
 
 
 def check_reporters(names: Collection[str]) -> None:
-    """RecipeError for a name that the trainer cannot report to, or whose package is not there."""
+    """RecipeError for a reporting integration that is unknown or whose package is missing."""
     from transformers.integrations import get_reporting_integration_callbacks
 
     for name in names:
@@ -218,7 +218,7 @@ def check_reporters(names: Collection[str]) -> None:
 
 
 def check_targets(lora: LoraSection, model: "nn.Module") -> None:
-    """RecipeError for a layer to adapt that the model does not have."""
+    """RecipeError for a target layer that the model does not have."""
     if lora.target_modules == "all-linear":
         return
     linear = [name.rpartition(".")[2] for name, layer in model.named_modules() if hasattr(layer, "in_features")]

@@ -1,4 +1,4 @@
-"""What listens to TRL's trainer: the log, lines for people, alarms, stops from outside, files beside checkpoints."""
+"""Callbacks for TRL's trainer: the log, progress lines, alarms, external stops, files beside checkpoints."""
 
 import json
 import os
@@ -28,8 +28,8 @@ LINE_EVERY = 10.0  # seconds between lines of progress
 class LogLines(TrainerCallback):
     """Appends each of the trainer's reports to a file: {"step", "epoch", "time_s", …the trainer's own names}.
 
-    time_s       seconds of training so far, what was trained before a stop included
-    num_tokens   likewise: TRL's SFTTrainer counts from zero again when it resumes
+    time_s       seconds of training so far, including time before a stop
+    num_tokens   the same: TRL's SFTTrainer restarts from zero when it resumes
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,7 +99,7 @@ class EvaluateAtEnd(TrainerCallback):
 
 
 class CompleteCheckpoints(TrainerCallback):
-    """Puts the base model's own processor files into each checkpoint, so that others can load it."""
+    """Copies the base model's own processor files into each checkpoint, so that others can load it."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -110,9 +110,9 @@ class CompleteCheckpoints(TrainerCallback):
 
 
 class RaiseAlarms(TrainerCallback):
-    """Reports each kind of alarm once, and puts it into the log: {"step": 40, …, "alarms": ["kl"]}.
+    """Reports each kind of alarm once, and adds it to the log: {"step": 40, …, "alarms": ["kl"]}.
 
-    It has to come before the callback that writes the log.
+    Must precede the callback that writes the log.
     """
 
     def __init__(self, log: Path, section: AlarmSection, say: Callable[[str], None]) -> None:
@@ -137,11 +137,11 @@ class RaiseAlarms(TrainerCallback):
 
 
 class StopOnSignal(TrainerCallback):
-    """`with StopOnSignal() as stop:` around a training that has it as a callback; `stop.asked` says whether it stopped.
+    """`with StopOnSignal() as stop:` around a training that has it as a callback; `stop.asked` says whether to stop.
 
-    The first Ctrl-C or SIGTERM asks for a checkpoint and the end, after a multiple of `every` steps, called `unit`; a
-    second Ctrl-C ends the process at once. RL stops where a batch of rollouts is used up: TRL keeps none of it in a
-    checkpoint, so a run that stopped between would sample it again and come to another end.
+    The first Ctrl-C or SIGTERM requests a checkpoint and the end, after a multiple of `every` steps, called `unit`; a
+    second Ctrl-C ends the process at once. RL stops when a rollout batch is used up: TRL keeps none of it in a
+    checkpoint, so a run that stopped in between would sample it again and end differently.
     """
 
     def __init__(self, every: int = 1, unit: str = "step") -> None:
@@ -181,7 +181,7 @@ class StopOnSignal(TrainerCallback):
 
 
 def anywhere(asked: bool, args: TrainingArguments) -> bool:
-    """Whether any process was asked: all have to stop at the same step."""
+    """Whether any process was asked: all must stop at the same step."""
     if world_size() == 1:
         return asked
     import torch
@@ -194,9 +194,9 @@ def anywhere(asked: bool, args: TrainingArguments) -> bool:
 class Watchdog(TrainerCallback):
     """`with Watchdog(seconds, line) as dog:` around a training that has it as a callback.
 
-    A rollout that hangs (a lost vLLM server, a stuck collective) hangs in C, where no signal of Python's arrives: after
-    `seconds` without a step a thread prints the line on stderr and ends the process with code 130. The same command
-    resumes at the last checkpoint.
+    A rollout that hangs (a lost vLLM server, a stuck collective) hangs in C, where no Python signal arrives: after
+    `seconds` without a step, a thread prints the line on stderr and ends the process with code 130. The same command
+    resumes from the last checkpoint.
     """
 
     def __init__(self, seconds: float, line: str) -> None:
@@ -222,4 +222,4 @@ class Watchdog(TrainerCallback):
         while not self._over.wait(min(1.0, self._seconds / 4)):
             if time.monotonic() - self._last > self._seconds:
                 print(f"ovt: {self._line}", file=sys.stderr, flush=True)
-                os._exit(INTERRUPTED)  # no cleaning up: whatever would take part in it may be what hangs
+                os._exit(INTERRUPTED)  # no cleanup: whatever it would call may be what hangs

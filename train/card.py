@@ -1,4 +1,4 @@
-"""The model card: README.md beside a run's weights, from data_cards/model.md.j2, so that a model says what made it."""
+"""The model card: README.md beside a run's weights, from data_cards/model.md.j2, which documents a model's origin."""
 
 import shutil
 from typing import Any
@@ -22,7 +22,7 @@ CURVE_LINES = 10
 
 
 def write_card(run: Run, home: Home) -> None:
-    """Writes the card of a run whose model is in place, with the plots and evaluations that are there by now."""
+    """Writes the card of a run whose model is in place, with the plots and evaluations available by now."""
     curves = run.path / "plots" / "curves.png"
     if curves.is_file():
         shutil.copyfile(curves, run.model / curves.name)
@@ -31,7 +31,7 @@ def write_card(run: Run, home: Home) -> None:
 
 
 def renew_card(run: Run, home: Home) -> None:
-    """As `write_card`, with the curves drawn from the log as it is now."""
+    """Like `write_card`, with the curves drawn from the current log."""
     from ovt.train.plots import curves, plot_run
 
     if curve(read_log(run.log_path)):
@@ -40,7 +40,7 @@ def renew_card(run: Run, home: Home) -> None:
 
 
 def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: dict[str, str] | None = None) -> str:
-    """The card's text. first: the model that all began with; recipe: name, hash and command of what made the data."""
+    """The card's text. first: the original base model; recipe: name, hash and command of the data's recipe."""
     record = run.record
     return template("model.md.j2").render(
         record=record,
@@ -60,7 +60,7 @@ def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: d
 
 
 def first_model(record: RunRecord, home: Home) -> str:
-    """The model that a run goes back to, through the runs before it that are still there."""
+    """The model at the start of a run's chain, following its earlier runs while they exist."""
     names = set(run_names(home))
     while record.model in names:
         names.remove(record.model)  # a run that was replaced may come from itself
@@ -69,7 +69,7 @@ def first_model(record: RunRecord, home: Home) -> str:
 
 
 def data_recipe(record: RunRecord, home: Home) -> dict[str, str] | None:
-    """name, hash and command of the recipe that made the data; None where the version is not in this home."""
+    """name, hash and command of the data's recipe; None if the version is not in this home."""
     try:
         manifest = open_version(record.data or "", home).manifest
     except OvtError:
@@ -117,7 +117,7 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
 
 
 def curve(log: list[dict[str, Any]]) -> Markdown | None:
-    """A table of about CURVE_LINES lines of what was logged, evenly spaced, the last one included."""
+    """A table of about CURVE_LINES evenly spaced log lines, including the last one."""
     lines = [line for line in log if "loss" in line or "reward" in line]
     if not lines:
         return None

@@ -1,4 +1,4 @@
-"""A version's rows as trainers read them: images at their places in the prompt, and some set aside to evaluate on."""
+"""A version's rows as trainers read them: images at their places in the prompt, and some held out for evaluation."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Split = Literal["sft", "rl"]
-IGNORED = -100  # a label that the loss leaves out
+IGNORED = -100  # a label that the loss ignores
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A split of a version: `dataset` has the columns of `versions/data.py`, images decoded as they are read.
+    """A split of a version: `dataset` has the columns of `versions/data.py`; images are decoded on access.
 
-    verify_kind   how the version's recipe had answers compared, one of `ovt.verifiers.kind_names()`
+    verify_kind   how the version's recipe compares answers, one of `ovt.verifiers.kind_names()`
     """
 
     ref: str
@@ -43,10 +43,10 @@ def load_split(ref: str, split: Split, home: Home) -> Rows:
 
 
 def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
-    """Those of these splits of a version that have rows: of "name@v2", a version's folder, or a Hub id ("owner/name",
-    "owner/name@TAG"), which comes home first.
+    """The requested splits of a version that have rows: of "name@v2", a version's folder, or a Hub id ("owner/name",
+    "owner/name@TAG"), which is pulled first.
 
-    OvtError where there is no such version, or no rows in any of them.
+    OvtError if the version does not exist, or none of the splits has rows.
     """
     if on_hub(ref):
         from ovt.curate.hub.pull import pull_address
@@ -68,12 +68,12 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
 
 
 def on_hub(ref: str) -> bool:
-    """Whether a version's name leads to the Hub."""
+    """Whether a version's name refers to the Hub."""
     return bool(HUB_ID.fullmatch(ref.partition("@")[0])) and not Path(ref).exists()
 
 
 def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
-    """The line that says what a version has instead of rows in a split."""
+    """Says which rows a version has instead of those in a split."""
     other = "rl" if split == "sft" else "sft"
     has = f"only {manifest.rows[other]:,} in {other}" if manifest.rows.get(other) else "and none in the other split"
     what = "verified responses to train on" if split == "sft" else "questions left for reinforcement"
@@ -82,7 +82,7 @@ def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
-    """What makes a batch of rows, in training and in every measurement: TRL's own collator, which cuts nothing."""
+    """The collator that makes a batch of rows, in training and in every measurement: TRL's own, without truncation."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
     if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
@@ -92,12 +92,12 @@ def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
 
 
 def collate(collator: Callable[[list[dict[str, Any]]], Any], rows: list[dict[str, Any]]) -> Any:
-    """A batch of rows, by a collator that may change what it is given."""
+    """A batch of rows, by a collator that may modify its input."""
     return collator([fed(row) for row in rows])
 
 
 def fed(row: dict[str, Any]) -> dict[str, Any]:
-    """What the trainer reads of a row; images stand at the `<image>` tags of the prompt, as where it was answered."""
+    """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered."""
     turns, images = place_images(row["prompt"], row["images"])
     return {"images": images, "prompt": turns, "completion": row.get("completion") or []}
 
@@ -105,7 +105,7 @@ def fed(row: dict[str, Any]) -> dict[str, Any]:
 def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
     """(turns, images) with the images of a user's turn where its `<image>` tags are, in that order.
 
-    A turn without tags stays text: the trainer puts its images before it.
+    A turn without tags stays text: the trainer puts its images first.
     """
     if len(turns) != 1 or not IMAGE_TAG.search(turns[0]["content"]):
         return turns, images
@@ -141,7 +141,7 @@ def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], li
 
 
 def group_by_image(dataset: "Dataset") -> dict[str, list[int]]:
-    """Row indexes by a name of the images that tie them together (the smallest hash of the images of the group)."""
+    """Row indexes by group: rows connected by shared images (the key is the smallest image hash of the group)."""
     images = [image_hashes(row) for row in stored_images(dataset)]
     parent: dict[str, str] = {}
 

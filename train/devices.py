@@ -1,7 +1,7 @@
-"""What trains: devices, processes and the share of the global batch that each takes; starting one process per device.
+"""Devices and processes: how the global batch is divided among them, and how one process per device is started.
 
-On many devices a training is the same command again, once per device, started by `accelerate launch`. Importing this
-stays light; torch is loaded where it is asked.
+On many devices, training is the same command run once per device by `accelerate launch`. Importing this
+is cheap; torch is loaded when needed.
 """
 
 import os
@@ -37,18 +37,18 @@ class Share:
 
 
 def world_size() -> int:
-    """The processes that train together; a launcher says it in WORLD_SIZE."""
+    """The number of processes that train together; a launcher sets it in WORLD_SIZE."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes."""
+    """Whether this is the main process, which writes."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 @contextmanager
 def main_first() -> Generator[None]:
-    """Lets the writing process go through the block before the others do."""
+    """Lets the main process run the block before the others do."""
     if world_size() == 1:
         yield
         return
@@ -57,7 +57,7 @@ def main_first() -> Generator[None]:
 
 
 def said_by_main(value: str) -> str:
-    """The value that the writing process has, in every process; not inside `main_first`, where the others wait."""
+    """The main process's value, in every process; not inside `main_first`, where the others wait."""
     if world_size() == 1:
         return value
     from accelerate.utils import broadcast_object_list
@@ -74,7 +74,7 @@ def processes() -> "PartialState":
 
 
 def check_devices() -> None:
-    """OvtError where several GPUs are visible to one process: the trainer would fail with a traceback."""
+    """OvtError if one process sees several GPUs: the trainer would fail with a traceback."""
     import torch
 
     if world_size() == 1 and torch.cuda.device_count() > 1:
@@ -85,21 +85,21 @@ def check_devices() -> None:
 
 
 def on_accelerator() -> bool:
-    """Whether there is a GPU, or the like, to train on."""
+    """Whether there is a GPU or another accelerator."""
     import torch
 
     return torch.accelerator.is_available()
 
 
 def has_bf16() -> bool:
-    """Whether that device computes in bfloat16."""
+    """Whether that device supports bfloat16."""
     from transformers.utils import is_torch_bf16_gpu_available
 
     return on_accelerator() and is_torch_bf16_gpu_available()
 
 
 def split_batch(global_batch: int, per_device: int | None, devices: int) -> Share:
-    """The split of a global batch, the same rows per step whatever the devices. RecipeError where it does not divide.
+    """The division of a global batch: the same rows per step on any number of devices. RecipeError if uneven.
 
     per_device   rows of a micro-batch; None: the most that divide the device's share, ROWS_AT_ONCE at most
     """
@@ -121,10 +121,10 @@ def split_batch(global_batch: int, per_device: int | None, devices: int) -> Shar
 
 @contextmanager
 def on_signals(numbers: Collection[signal.Signals], handler: Callable[[int, Any], None]) -> Generator[None]:
-    """Answers these signals with the handler for the length of a block, in the main thread.
+    """Handles these signals with the handler for the duration of a block, in the main thread.
 
-    One that was ignored when the process started stays so: that is how `nohup` and a script's background jobs ask not
-    to be stopped by a hang-up or by a Ctrl-C meant for others. SIGTERM still stops them.
+    Signals ignored when the process started stay ignored: that is how `nohup` and background jobs of scripts ask
+    not to be stopped by a hang-up or by a Ctrl-C meant for others. SIGTERM still stops them.
     """
     caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in caught}
@@ -137,10 +137,10 @@ def on_signals(numbers: Collection[signal.Signals], handler: Callable[[int, Any]
 
 @dataclass(frozen=True)
 class Launch:
-    """How a training is started on many devices.
+    """How to start a training on many devices.
 
     config      "fsdp", "zero3" or the path of an accelerate configuration
-    processes   None: one per GPU, or what the configuration says
+    processes   None: one per GPU, or as the configuration says
     """
 
     config: str
@@ -148,7 +148,7 @@ class Launch:
 
     @property
     def count(self) -> int:
-        """The processes that will be started."""
+        """The number of processes to start."""
         if self.processes:
             return self.processes
         import torch
@@ -160,26 +160,26 @@ class Launch:
 
     @property
     def shares(self) -> bool:
-        """Whether the devices split weights, gradients and optimizer states among them."""
+        """Whether the devices shard weights, gradients and optimizer states."""
         return read_config(self.config).get("distributed_type") in ("FSDP", "DEEPSPEED")
 
     def run(self, arguments: list[str]) -> int:
-        """Runs `ovt ARGUMENTS` (those of this command) once per device; the exit code of the launcher."""
+        """Runs `ovt ARGUMENTS` (this command's) once per device; returns the launcher's exit code."""
         if read_config(self.config).get("distributed_type") == "DEEPSPEED" and not find_spec("deepspeed"):
             raise RecipeError(
                 f"--accelerate {self.config} needs deepspeed, which is not installed: pip install deepspeed"
             )
         with as_file(config_file(self.config)) as path:
-            count = str(self.count)  # the launcher counts no devices where a file is given
+            count = str(self.count)  # the launcher does not count devices if given a file
             command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path)]
             command += ["--num_processes", count, sys.argv[0], *without_launcher(arguments)]
-            # In a group of its own: the terminal's signal beside ours would end it before its processes have saved.
+            # In its own process group: otherwise the terminal's signal would end it before its processes have saved.
             child = subprocess.Popen(command, process_group=0)  # noqa: S603 - this very command again
             return wait(child)
 
 
 def wait(child: subprocess.Popen) -> int:
-    """The exit code of a launcher. What stops us is passed on to it, and it is waited for: its processes save a
+    """The exit code of a launcher. Forwards stop signals to it and waits: its processes save a
     checkpoint, for which the launcher gives them 30 s. Then raises KeyboardInterrupt, or Terminated.
     """
     stops: list[int] = []
@@ -211,7 +211,7 @@ def without_launcher(arguments: list[str]) -> list[str]:
 
 
 def read_config(config: str) -> dict[str, Any]:
-    """What an accelerate configuration says; RecipeError where it cannot be read."""
+    """An accelerate configuration's content; RecipeError if it is unreadable."""
     import yaml
 
     try:
@@ -227,7 +227,7 @@ def read_config(config: str) -> dict[str, Any]:
 
 
 def check_config(config: str) -> None:
-    """RecipeError for what `accelerate launch` would refuse with a traceback."""
+    """RecipeError for anything that `accelerate launch` would refuse with a traceback."""
     from accelerate.commands.config.config_args import load_config_from_file
 
     try:
@@ -238,7 +238,7 @@ def check_config(config: str) -> None:
 
 
 def config_file(config: str) -> Traversable:
-    """The shipped configuration of that name, or the file at that path; RecipeError for neither."""
+    """The shipped configuration of that name, or the file at that path; RecipeError if there is neither."""
     source = files("ovt.train").joinpath("accelerate", f"{config}.yaml") if config in SHIPPED else Path(config)
     if not source.is_file():
         raise RecipeError(f"--accelerate {config} is neither {' nor '.join(SHIPPED)}, nor a file: give one of these")

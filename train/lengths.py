@@ -1,10 +1,10 @@
-"""What each row of a version takes of a model's context: prompt, image and completion tokens.
+"""How much of a model's context each row of a version uses: prompt, image and completion tokens.
 
     question_id       sample_id                  prompt_tokens  image_tokens  completion_tokens  reason
     1f0c2d3e4a5b6c7d  1f0c2d3e4a5b6c7d-reason-3            61            16                 88  null
     77aa01f0c2d3e4a5  77aa01f0c2d3e4a5-reason-0            58            16              4,310  too_long
 
-Lengths are those of the trainer's own collator, so a row that is measured as fitting is fed whole.
+Lengths come from the trainer's own collator, so a row measured as fitting is fed whole.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ LENGTHS = pl.Schema(
 
 
 def length_limit(where: str, max_length: int | None) -> int | None:
-    """The tokens that a row may have: max_length, and never more than the model's context."""
+    """The maximum tokens of a row: max_length, and never more than the model's context."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(adapter_base(where) or where).get_text_config()
@@ -49,7 +49,7 @@ def length_limit(where: str, max_length: int | None) -> int | None:
 
 
 def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> pl.DataFrame:
-    """As `measure`, read from the home where these rows went through this processor before."""
+    """Like `measure`, cached in the home for the same rows and processor."""
     path = home.path / "datasets" / "lengths" / f"{fingerprint(rows, processor)}.parquet"
     if not path.is_file():
         lengths = measure(rows, processor, None)
@@ -59,7 +59,7 @@ def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> 
 
 
 def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> pl.DataFrame:
-    """What each row takes (LENGTHS, in the order of the rows), and why it has to be left out, if it has.
+    """Each row's lengths (LENGTHS, in row order), and why it must be left out, if so.
 
     max_length   tokens of prompt and completion together; for rows without completion (rl), of the prompt
     """
@@ -74,7 +74,7 @@ def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> p
 
 
 def limited(lengths: pl.DataFrame, max_length: int | None) -> pl.DataFrame:
-    """The lengths with the reason "too_long" where a row that could be fed has more than `max_length` tokens."""
+    """The lengths, with the reason "too_long" for feedable rows with more than `max_length` tokens."""
     if max_length is None:
         return lengths
     longer = pl.col("prompt_tokens") + pl.col("completion_tokens") > max_length
@@ -87,7 +87,7 @@ def fit(lengths: pl.DataFrame) -> list[int]:
 
 
 def longest(lengths: pl.DataFrame) -> tuple[int, int]:
-    """Tokens of the longest row that fits, and image tokens of the one with most."""
+    """Tokens of the longest row that fits, and the maximum number of image tokens."""
     kept = lengths.filter(pl.col("reason").is_null())
     return kept.select((pl.col("prompt_tokens") + pl.col("completion_tokens")).max(), pl.max("image_tokens")).row(0)
 
@@ -103,7 +103,7 @@ def describe_refused(lengths: pl.DataFrame) -> str:
 
 
 def fingerprint(rows: Rows, processor: Any) -> str:
-    """A hash of all that lengths depend on: rows, tokenizer, template, image settings, libraries."""
+    """A hash of everything that lengths depend on: rows, tokenizer, template, image settings, libraries."""
     from importlib.metadata import version
 
     parts = (
@@ -120,7 +120,7 @@ def fingerprint(rows: Rows, processor: Any) -> str:
 
 
 def definition(tokenizer: Any) -> str:
-    """What a tokenizer is, without how it was last asked to pad and cut, which a fast one keeps in itself."""
+    """A tokenizer's identity, without its last padding and truncation settings, which a fast one stores in itself."""
     if not tokenizer.is_fast:
         return repr(tokenizer)
     return json.dumps(json.loads(tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None})
@@ -138,7 +138,7 @@ def batches(dataset: "Dataset") -> Iterator[list[dict[str, Any]]]:
 
 
 def read_row(dataset: "Dataset", index: int) -> dict[str, Any]:
-    """A row, with images None where they cannot be decoded."""
+    """A row, with images None if they cannot be decoded."""
     try:
         return dataset[index]
     except (OSError, SyntaxError, ValueError):
@@ -159,7 +159,7 @@ def measure_batch(batch: list[dict[str, Any]], processor: Any) -> list[dict[str,
 
 
 def unfitness(row: dict[str, Any]) -> str | None:
-    """Why a row cannot be fed at all, whatever its length."""
+    """Why a row cannot be fed, regardless of its length."""
     if row["images"] is None:
         return "image_unreadable"
     if not row["images"]:
@@ -170,7 +170,7 @@ def unfitness(row: dict[str, Any]) -> str | None:
 
 
 def count(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, int]]:
-    """Tokens of rows that can be fed: through the trainer's collator, or the prompts alone where nothing follows."""
+    """Tokens of feedable rows: through the trainer's collator, or the prompts alone if there are no completions."""
     if batch[0].get("completion"):
         made = make_collator(processor)(batch)
         labelled = (made["labels"] != IGNORED).sum(1)

@@ -1,4 +1,4 @@
-"""Models by name: "pocket", a training run, a folder or a Hub id; loaded with the processor that goes with them."""
+"""Models by name: "pocket", a training run, a folder or a Hub id; loaded with their processors."""
 
 import json
 import re
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
 
 ADAPTER = "adapter_config.json"
-# What others load beside the weights: the base model's own files go with every checkpoint, byte for byte.
+# What others load beside the weights: the base model's own files, copied to every checkpoint byte for byte.
 PROCESSOR_FILES = (
     "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.jinja",
     "chat_template.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -30,9 +30,9 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def resolve_model(ref: str, home: Home) -> str:
-    """Where a model lies: the shipped weights for "pocket", a run's model folder, a folder as it is, or a Hub id.
+    """The location of a model: the shipped weights for "pocket", a run's model folder, a folder itself, or a Hub id.
 
-    OvtError where `ref` is none of these, or a run that has no model yet.
+    OvtError if `ref` is none of these, or a run without a model.
     """
     if ref in WEIGHTS:
         return str(WEIGHTS.get(ref))
@@ -50,7 +50,7 @@ def resolve_model(ref: str, home: Home) -> str:
 
 
 def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
-    """Where a model answers: at a server's URL, or in this process (`resolve_model`), which knows its weights."""
+    """Where a model answers: at a server's URL, or in this process (`resolve_model`), with known weights."""
     if model.startswith(("http://", "https://")):
         return endpoint_at(model, served_as, revision)
     return embedded_endpoint(resolve_model(model, home), Path(model).name)
@@ -63,9 +63,9 @@ def load_model(
     attn_implementation: str | None = None,
     trust_remote_code: bool = False,
 ) -> "PreTrainedModel":
-    """The vision-language model that lies there (`resolve_model`), on the CPU; a LoRA adapter merged into its base.
+    """The vision-language model at a location (`resolve_model`), on the CPU; a LoRA adapter is merged into its base.
 
-    OvtError where there is none, or one that reads no images.
+    OvtError if there is none, or it reads no images.
     """
     from transformers import AutoModelForImageTextToText
     from transformers.utils import logging
@@ -83,14 +83,14 @@ def load_model(
 
 
 def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
-    """The model with the LoRA adapter of a folder added into its weights."""
+    """The model with a folder's LoRA adapter merged into its weights."""
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, adapter).merge_and_unload()
 
 
 def adapter_base(where: str) -> str | None:
-    """The base model that a LoRA adapter's folder names; None for a whole model."""
+    """The base model of a LoRA adapter's folder; None for a whole model."""
     path = Path(where) / ADAPTER
     return json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] if path.is_file() else None
 
@@ -98,8 +98,8 @@ def adapter_base(where: str) -> str | None:
 def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin":
     """The processor of a model, for images of at most `max_pixels` (never more than the model's own limit).
 
-    AutoProcessor where torchvision is; else, for the Qwen2-VL family, one for images only, as its video part needs
-    torchvision. OvtError where there is none, or no chat template.
+    AutoProcessor if torchvision is installed; else, for the Qwen2-VL family, an image-only one, as its video part needs
+    torchvision. OvtError if there is none, or no chat template.
     """
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
     from transformers.utils import is_torchvision_available
@@ -143,7 +143,7 @@ def images_only() -> Any:
 
 
 def limit_pixels(processor: Any, max_pixels: int) -> None:
-    """Lower what the processor shrinks images to: at most `max_pixels`, and never above its own limit."""
+    """Lower the processor's image limit: at most `max_pixels`, and never above its own limit."""
     images = processor.image_processor
     size = getattr(images, "size", None) or {}
     longest = size.get("longest_edge") or getattr(images, "max_pixels", None)
@@ -165,7 +165,7 @@ def is_qwen(where: str) -> bool:
 
 
 def weights_revision(where: str) -> str | None:
-    """Which weights lie there: a hash over a folder's files, or the commit of a Hub repository (None offline)."""
+    """Identifies the weights: a hash over a folder's files, or the commit of a Hub repository (None offline)."""
     if Path(where).is_dir():
         return hash_weights(Path(where))
     from huggingface_hub import HfApi
@@ -178,9 +178,9 @@ def weights_revision(where: str) -> str | None:
 
 
 def copy_processor(where: str, folder: Path) -> None:
-    """Put the base model's own processor, tokenizer and generation files beside weights, byte for byte.
+    """Copy the base model's own processor, tokenizer and generation files beside weights, byte for byte.
 
-    What the trainer writes there itself goes: it carries this run's image limit, and class names and keys that older
+    Files written by the trainer are removed: they carry this run's image limit, and class names and keys that older
     releases of transformers (vLLM's) do not know.
     """
     for name in PROCESSOR_FILES:
@@ -200,5 +200,5 @@ def processor_paths(where: str) -> list[Path]:
 
 
 def first_line(error: Exception) -> str:
-    """What a library says, cut to a line."""
+    """A library's message, cut to a line."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

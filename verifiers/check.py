@@ -86,7 +86,7 @@ def _is_same(prediction: str, gold: str) -> bool:
 def check_response(
     response: str, gold: str, choices: tuple[str, ...] | None, kind: str, presume_wrong: bool = True
 ) -> Verdict:
-    """Judge a whole response: extract its answer (`extract.py`), then judge it. Anything inside `<think>` is ignored."""
+    """Judge a whole response: extract its answer (`extract.py`), then judge it. Nothing inside `<think>` counts."""
     parts = split_response(response)
     verdict = check_answer(parts.answer, gold, choices, kind, presume_wrong)
     if parts.answer:

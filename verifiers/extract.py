@@ -207,7 +207,7 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
 
 
 def _box_content(text: str, start: int) -> tuple[int, str]:
-    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; up to the line's end if it is never closed."""
+    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; up to the line's end if never closed."""
     if text[start - 1] != "{":
         return start + 1, text[start : start + 1]
     end = balanced(text, start)

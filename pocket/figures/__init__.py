@@ -26,9 +26,9 @@ def draw(family: str, seed: int) -> Figure:
 
 
 def questions(n: int, seed: int, families: Sequence[str] | None = None) -> Iterator[dict]:
-    """`n` rows (image, question, gold, choices, family, source_id), one per figure, the families in turn.
+    """`n` rows (image, question, gold, choices, family, source_id), one per figure, cycling through the families.
 
-    Row i depends on `seed` and i alone, so a longer run begins with the shorter one.
+    Row i depends only on `seed` and i, so a longer run begins with the shorter one.
     """
     names = tuple(families or FAMILIES)
     for i in range(n):

@@ -1,6 +1,6 @@
-"""Solvers that charts, tables, patterns and figures share: from a table of numbers to a gold and its steps.
+"""Solvers shared by charts, tables, patterns and figures: from a table of numbers to a gold and its steps.
 
-Each takes `fact(key, table)`, the sentence of the caption that holds a value, so that the steps quote the caption.
+Each takes `fact(key, table)`, the caption's sentence that states a value, so that the steps quote the caption.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Crisp drawing that gives the same bytes everywhere: own glyphs and shapes, no fonts, no antialiasing.
+"""Drawing that gives the same bytes everywhere: own glyphs and shapes, no fonts, no antialiasing.
 
 The picture is 112×112 px: 4×4 cells of 28 px, a cell for each visual token of a Qwen2.5-VL (14-px patches, merged 2×2).
 """

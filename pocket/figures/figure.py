@@ -1,4 +1,4 @@
-"""What a figure is: a small picture, the facts it shows, and questions whose golds follow from those facts."""
+"""A figure: a small picture, the facts it shows, and questions whose golds follow from those facts."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ Misread = Callable[[Table, random.Random], Table]
 class FigureQuestion:
     """A question about a figure; `steps` lead from the caption's facts to `gold`, one short sentence each.
 
-    With `choices` the gold is the letter of the right option. `slip` is the same question solved from a fact that was
-    read wrongly (another gold, other steps), or None where no misreading changes the answer.
+    With `choices` the gold is the letter of the right option. `slip` is the same question solved from a misread
+    fact (another gold, other steps), or None if no misreading changes the answer.
     """
 
     question: str
@@ -31,7 +31,7 @@ class FigureQuestion:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture (RGB, 112×112 px) with everything that can be known about it."""
+    """A picture (RGB, 112×112 px) and every known fact about it."""
 
     family: str
     image: Image.Image
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
 
 
 def misread_number(table: Table, rng: random.Random) -> Table:
-    """The table with two values swapped, or with one number off by one: how a hasty reader errs."""
+    """The table with two values swapped, or with one number off by one: the errors of a hasty reader."""
     wrong = dict(table)
     keys = sorted(wrong, key=str)
     if len(keys) > 1 and rng.random() < 0.6:
@@ -76,7 +76,7 @@ def misread_swap(table: Table, rng: random.Random) -> Table:
 def pose(
     asked: Iterable[tuple[Any, ...]], table: Table, rng: random.Random, misread: Misread = misread_number
 ) -> tuple[FigureQuestion, ...]:
-    """A question for each (text, solve) or (text, solve, choices), with the gold and steps that `solve` finds in
+    """A question for each (text, solve) or (text, solve, choices), with the gold and steps that `solve` returns for
     `table`, and the slip of a misread table."""
     return tuple(_pose_one(Asked(*one), table, rng, misread) for one in asked)
 
@@ -111,7 +111,7 @@ def options(answer: str, others: Sequence[str], rng: random.Random, n: int = 4) 
 
 
 def number_options(answer: int, rng: random.Random, n: int = 4) -> tuple[str, ...]:
-    """`n` options in rising order: the answer and its neighbours, none below zero."""
+    """`n` options in ascending order: the answer and its neighbours, none below zero."""
     start = max(0, answer - rng.randrange(n))
     return tuple(str(start + i) for i in range(n))
 

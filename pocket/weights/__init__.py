@@ -1,4 +1,4 @@
-"""Pocket's weights: a folder that transformers and vLLM load as it is."""
+"""Pocket's weights: a folder that transformers and vLLM load unchanged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The gate between iterations: how an iteration's evaluation must compare with the one before, and its report.
+"""The gate between iterations: compares an iteration's evaluation with the previous one, and writes a report.
 
 ok    accuracy       56.3%   at least 52.3% (the lower end of the interval before)
 fail  truncated      0.21    at most 0.1
@@ -18,7 +18,7 @@ WHAT_TO_DO = (
 
 
 class Finding(NamedTuple):
-    """One check: whether it held, what was found and what was wanted, for people."""
+    """One check: whether it passed, what was found and what was required, for people."""
 
     check: str
     held: bool
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
 
 
 class GateReport(Section):
-    """What the gate found after an iteration; `before` and `after` name the evaluations.
+    """The gate's findings after an iteration; `before` and `after` name the evaluations.
 
     gain: the paired difference of accuracy with its 95% interval (value, low, high).
     """
@@ -43,12 +43,12 @@ class GateReport(Section):
 
     @property
     def failed(self) -> str:
-        """What did not hold, in one line."""
+        """The failed checks, in one line."""
         return "; ".join(f"{one.check} is {one.found}, wanted {one.wanted}" for one in self.findings if not one.held)
 
 
 def check(before: Scores, after: Scores, section: GateSection, first: bool) -> list[Finding]:
-    """What held and what did not. first: `before` is the base, whose words and behaviours SFT is meant to change."""
+    """The results of all checks. first: `before` is the base, whose words and behaviours SFT is meant to change."""
     findings = [
         check_accuracy(before, after, section),
         Finding(
@@ -68,7 +68,7 @@ def check(before: Scores, after: Scores, section: GateSection, first: bool) -> l
 
 
 def check_accuracy(before: Scores, after: Scores, section: GateSection) -> Finding:
-    """Accuracy may not fall by more than max_drop, else not below the interval before."""
+    """Accuracy may not drop by more than max_drop, or else below the previous interval."""
     if section.max_drop is None:
         least, why = before.low, "the lower end of the 95% interval before"
     else:
@@ -77,14 +77,14 @@ def check_accuracy(before: Scores, after: Scores, section: GateSection) -> Findi
 
 
 def check_words(before: Scores, after: Scores, section: GateSection) -> Finding:
-    """Answers may get longer or shorter by a factor."""
+    """Answers may get longer or shorter by at most a factor."""
     low, high = before.words / section.max_words_ratio, before.words * section.max_words_ratio
     wanted = f"{low:.0f} to {high:.0f} words ({before.words:.0f} before)"
     return Finding("mean length", low <= after.words <= high, f"{after.words:.0f} words", wanted)
 
 
 def check_drift(before: Scores, after: Scores, section: GateSection) -> Finding:
-    """The families of behaviour may shift so far, all together."""
+    """The behaviour families may shift at most this much in total."""
     shifts = {name: rate - before.behaviours.get(name, 0.0) for name, rate in after.behaviours.items()}
     drift = sum(map(abs, shifts.values()))
     told = ", ".join(f"{name} {shift:+.1f}" for name, shift in shifts.items() if abs(shift) >= 0.05) or "none"
@@ -99,7 +99,7 @@ def make_report(before: str, after: str, findings: list[Finding], gain: Interval
 
 
 def report_text(report: GateReport, loop: str, iteration: int) -> str:
-    """The report as Markdown, for the file that a stopped loop names."""
+    """The report as Markdown, for the file that a stopped loop points to."""
     outcome = "passed" if report.held else "failed"
     value, low, high = (100 * bound for bound in report.gain)
     lines = [

@@ -13,7 +13,7 @@
     [[iterations]]
     curate.sources = [{ path = "pocket:figures", seed = 2, limit = 1000 }]
 
-From the second iteration on, the RL model of the iteration before reasons, and sees the images (paper, v1 and v3).
+From the second iteration on, the previous iteration's RL model reasons, and sees the images (paper, v1 and v3).
 """
 
 import shlex
@@ -30,15 +30,15 @@ from ovt.curate.recipe import Name, Recipe, load_tree
 from ovt.evaluation.question_set import QuestionSet
 from ovt.train.settings import RlSection, SftSection
 
-PREVIOUS = "previous"  # the endpoint of the model that the iteration before trained
+PREVIOUS = "previous"  # the endpoint of the model trained in the previous iteration
 
 
 class GateSection(Section):
-    """What an iteration must hold against the one before (the first one: against the base), or the loop stops.
+    """How an iteration must compare with the previous one (the first one: with the base), or the loop stops.
 
-    enabled: false lets every iteration pass; the report is written all the same.
+    enabled: false lets every iteration pass; the report is still written.
     max_drop: how far accuracy may fall, as a share (0.02: two points); unset: to the lower end of the 95% interval
-        of the accuracy before.
+        of the previous accuracy.
     min_format_valid, max_truncated: shares of answers.
     max_words_ratio: how much longer or shorter answers may get, as a factor of their mean words.
     max_behaviour_drift: change of behaviour cues per 1,000 words, added up over the families. Words and behaviours are
@@ -54,11 +54,11 @@ class GateSection(Section):
 
 
 class ServingSection(Section):
-    """Where a model of the loop answers, for evaluation and for the next iteration's data.
+    """How the loop's models are served, for evaluation and for the next iteration's data.
 
     endpoint: {model} in its base_url or model stands for the folder with the weights, {name} for the name of the run.
     command: starts a server for the model before it is needed, and is stopped after; unset: nothing is started.
-    ready_s: seconds that the server may take until it lists its models.
+    ready_s: seconds for the server to list its models.
     """
 
     endpoint: EndpointSection = EndpointSection(base_url="embedded:{model}", model="{name}", max_concurrency=128)
@@ -74,7 +74,7 @@ class ServingSection(Section):
 
 
 class Iteration(Section):
-    """One iteration, whole: its data, its SFT from the base (false: RL starts from the base), and its RL stages."""
+    """One complete iteration: its data, its SFT from the base (false: RL starts from the base), and its RL stages."""
 
     curate: Recipe
     sft: SftSection | None = SftSection()
@@ -96,7 +96,7 @@ SHARED = tuple(Iteration.model_fields)  # tables that may stand above all iterat
 
 
 class LoopRecipe(Section):
-    """A loop, with every iteration spelt out."""
+    """A loop, with every iteration spelled out."""
 
     name: Name
     base: str
@@ -107,7 +107,7 @@ class LoopRecipe(Section):
 
     @model_validator(mode="after")
     def check_previous(self) -> "LoopRecipe":
-        """The first iteration has no model before it."""
+        """The first iteration has no previous model."""
         if self.iterations[0].curate.reason.endpoint == PREVIOUS:
             raise ValueError(f'the first iteration has no model before it: its reason.endpoint cannot be "{PREVIOUS}"')
         return self
@@ -120,7 +120,7 @@ def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
         raise RecipeError(
             f"{where} is a recipe for data alone: give it to `ovt curate build`, or name it as a loop's `curate`"
         )
-    if "curate" in tree:  # first, so that overrides reach into a recipe that is only named
+    if "curate" in tree:  # first, so that overrides also apply to a recipe given by name
         tree["curate"] = curate_tree(tree["curate"])
     for override in overrides:
         set_key(tree, override)
@@ -131,7 +131,7 @@ def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
 
 
 def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree with each iteration laid over the shared tables, and the shared tables gone."""
+    """The tree with the shared tables merged into each iteration and removed."""
     shared = {key: tree[key] for key in SHARED if key in tree}
     shared["curate"] = curate_tree(shared.get("curate", {}))
     whole = {key: value for key, value in tree.items() if key not in shared}
@@ -143,12 +143,12 @@ def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def curate_tree(curate: Any) -> dict[str, Any]:
-    """A curation recipe's tree, given as it is or by its name or path."""
+    """A curation recipe's tree, given inline, by name or by path."""
     return load_tree(curate)[1] if isinstance(curate, str) else curate
 
 
 def one_iteration(shared: dict[str, Any], own: Any, loop: str, number: int) -> Any:
-    """The tree of iteration `number`: the shared tables, what the paper does from the second on, and its own."""
+    """The tree of iteration `number`: the shared tables, the paper's changes from the second on, and its own."""
     if not isinstance(own, Mapping):
         return own
     own = {**own, "curate": curate_tree(own["curate"])} if "curate" in own else own
@@ -156,13 +156,13 @@ def one_iteration(shared: dict[str, Any], own: Any, loop: str, number: int) -> A
     tree = shared if number == 1 else lay_over(shared, {"curate": sees_images(shared["curate"])})
     tree = lay_over(tree, own)
     named = lay_over(tree["curate"], {"name": f"{loop}-{number}"})
-    if number > 1:  # a stand-in, until the model before has a name and a place
+    if number > 1:  # a placeholder until the previous model has a name and a place
         named = lay_over(named, {"endpoints": {PREVIOUS: {"base_url": f"embedded:{PREVIOUS}", "model": PREVIOUS}}})
     return {**tree, "curate": {key: value for key, value in named.items() if value is not None}}
 
 
 def stages_over(below: Any, above: Any) -> Any:
-    """RL stages laid over the shared ones of the same number, further ones over the last."""
+    """RL stages merged over the shared ones of the same number; additional ones over the last."""
     tables = isinstance(above, list) and all(isinstance(stage, Mapping) for stage in above)
     if not (tables and isinstance(below, list) and below):
         return above
@@ -170,7 +170,7 @@ def stages_over(below: Any, above: Any) -> Any:
 
 
 def sees_images(curate: Mapping[str, Any]) -> dict[str, Any]:
-    """What changes from the second iteration on: no captions, and the model before reasons over the images."""
+    """The changes from the second iteration on: no captions, and the previous model reasons over the images."""
     prompt = {"prompt": curate["data"]["prompt"]} if "prompt" in curate.get("data", {}) else {"prompt": ""}
     return {"caption": None, "reason": {"endpoint": PREVIOUS, "see": "image", **prompt}}
 

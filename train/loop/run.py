@@ -1,8 +1,8 @@
-"""`ovt loop run`: every step of a loop, in order; each finds what is done already and resumes where it was stopped.
+"""`ovt loop run`: every step of a loop, in order; finished steps are found, stopped ones resumed.
 
-A step leaves a version, a run or an evaluation under a name of its own, which all three find again by themselves, and a
-record (steps.py) so that a finished step costs a file to read. Killed at any point, a loop loses at most what its
-training did since the last checkpoint.
+A step leaves a version, a run or an evaluation under its own name, each of which resumes by itself, and a
+record (steps.py), so that skipping a finished step costs one file read. Killed at any point, a loop loses at most the
+training since the last checkpoint.
 """
 
 import time
@@ -34,9 +34,9 @@ SECTIONS: dict[str, type[Section]] = {
 def run_loop(
     recipe: LoopRecipe, home: Home, tools: Tools, questions: pl.DataFrame | None = None
 ) -> dict[str, StepRecord]:
-    """The records of all steps, done. questions: the held-out ones, where they are chosen already (QUESTIONS rows).
+    """Runs all steps and returns their records. questions: the held-out ones, if already chosen (QUESTIONS rows).
 
-    Raises GateFailed where an iteration does not pass (its report is written), and what steps raise: OvtError,
+    Raises GateFailed if an iteration fails its gate (its report is written), and what steps raise: OvtError,
     BudgetReached, KeyboardInterrupt; the same call then resumes.
     """
     folder = home.loops / recipe.name
@@ -66,18 +66,18 @@ def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
 
 
 def refuse_changes(work: Work) -> None:
-    """DriftError for the first step that was made of other things than the recipe has: before anything is written."""
+    """DriftError for the first step that was made from inputs other than the recipe's, before anything is written."""
     known = replace(work, records={})
     for step in plan_steps(work.recipe):
         if step.kind != "gate":
             there = find_done(step, known)
             if there is None:
-                return  # what later steps are made of is not known yet
+                return  # the inputs of later steps are not known yet
             known.records[step.name] = there
 
 
 def find_done(step: Step, work: Work) -> StepRecord | None:
-    """The record of a step that is done; None for one that is not. DriftError where it was made of other things."""
+    """The record of a finished step; None otherwise. DriftError if it was made from different inputs."""
     there = read_record(work.folder, step.name)
     if there is None or there.status != "done":
         return None
@@ -89,7 +89,7 @@ def find_done(step: Step, work: Work) -> StepRecord | None:
 
 
 def ensure(step: Step, work: Work) -> StepRecord:
-    """The record of a step that is done: as it was found, or after doing it. A gate is always looked at anew."""
+    """The record of a step, found or after running it. A gate is always evaluated again."""
     there = find_done(step, work) if step.kind != "gate" else None
     if there and remains(there, work.home):
         return there
@@ -113,7 +113,7 @@ def ensure(step: Step, work: Work) -> StepRecord:
 
 
 def remains(record: StepRecord, home: Home) -> bool:
-    """Whether what a done step left behind is still there."""
+    """Whether the output of a finished step still exists."""
     ref = record.ref or ""
     if record.kind == "data":
         try:

@@ -1,4 +1,4 @@
-"""A model of the loop behind an endpoint: in this process, or on a server that is started for it and stopped after."""
+"""Serves a model of the loop: in this process, or on a server that is started for it and stopped afterwards."""
 
 import json
 import os
@@ -17,16 +17,16 @@ from ovt.curate.endpoints.section import EndpointSection
 from ovt.train.loop.recipe import ServingSection
 
 POLL_S = 0.5
-STOP_S = 30  # seconds that a server has to end by itself
+STOP_S = 30  # seconds for a server to end by itself
 
 
 @contextmanager
 def served(
     section: ServingSection, model: str, name: str, revision: str | None, log: Path
 ) -> Generator[EndpointSection]:
-    """The endpoint where the model in folder `model` answers as `name`, for the length of the block.
+    """The endpoint where the model in folder `model` answers as `name`, for the duration of the block.
 
-    `revision` names the weights, so that no reply of another model served under the same name is taken for its own.
+    `revision` identifies the weights, so that replies of another model served under the same name are not reused.
     """
     endpoint = fill_in(section.endpoint, model, name, revision)
     if section.command is None:
@@ -71,7 +71,7 @@ def start(command: list[str], out) -> subprocess.Popen:
 
 
 def wait_until_ready(process: subprocess.Popen, endpoint: EndpointSection, ready_s: float, log: Path) -> None:
-    """Until the server lists its models at every URL; OvtError where it ends or takes too long."""
+    """Waits until the server lists its models at every URL; OvtError if it ends or takes too long."""
     give_up = time.monotonic() + ready_s
     waiting = list(endpoint.urls)
     while waiting:
@@ -87,7 +87,7 @@ def wait_until_ready(process: subprocess.Popen, endpoint: EndpointSection, ready
 
 
 def lists_models(url: str) -> bool:
-    """Whether an OpenAI-compatible server answers there (one that wants a key answers, too)."""
+    """Whether an OpenAI-compatible server answers there (also one that requires a key)."""
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=5) as response:  # noqa: S310 - checked http(s)
             return isinstance(json.load(response), dict)
@@ -98,7 +98,7 @@ def lists_models(url: str) -> bool:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a server, and whatever it does not end by itself."""
+    """End a server, killing what does not end by itself."""
     if process.poll() is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)  # its children, too

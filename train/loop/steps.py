@@ -1,9 +1,9 @@
-"""The steps of a loop, in order, what each leaves behind, and how far a loop is.
+"""The steps of a loop, in order, their records, and the loop's progress.
 
     eval-base → data-1 → sft-1 → eval-sft-1 → rl-1 → eval-rl-1 → gate-1 → data-2 → …
 
-loops/NAME/steps/STEP.json is a step's record. A step that is recorded as done, of the same things, is not done again.
-loops/NAME/recipe.json is the recipe as it was last run.
+loops/NAME/steps/STEP.json is a step's record. A step recorded as done with the same inputs is skipped.
+loops/NAME/recipe.json is the most recently run recipe.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Step:
 
     @property
     def title(self) -> str:
-        """What the step is, for people."""
+        """The step's title, for people."""
         titles = {
             "data": "data from " + (self.model or "captions and a text reasoner"),
             "sft": f"SFT from {self.model} on {self.data}",
@@ -52,8 +52,8 @@ class Step:
 
 
 class StepRecord(Section):
-    """`steps/STEP.json`. made_of: all that the step follows from; content: what identifies what came out of it (a
-    version's or the weights' hash); ref: the version, run or evaluation; numbers: what status shows; seconds: all
+    """`steps/STEP.json`. made_of: all inputs of the step; content: identifies its output (a
+    version's or the weights' hash); ref: the version, run or evaluation; numbers: shown by status; seconds: all
     attempts together."""
 
     step: str
@@ -89,13 +89,13 @@ def plan_steps(recipe: LoopRecipe) -> list[Step]:
 
 
 def uses_previous(curate: Recipe) -> bool:
-    """Whether the model of the iteration before takes part in a recipe."""
+    """Whether the previous iteration's model takes part in a recipe."""
     asking = (curate.caption, curate.reason, curate.verify.judge)
     return any(section and section.endpoint == PREVIOUS for section in asking)
 
 
 def read_record(folder: Path, step: str) -> StepRecord | None:
-    """The record of a step; None before its first attempt. OvtError where it cannot be read."""
+    """The record of a step; None before its first attempt. OvtError if it is unreadable."""
     path = folder / "steps" / f"{step}.json"
     try:
         return StepRecord.model_validate_json(path.read_bytes())
@@ -108,7 +108,7 @@ def read_record(folder: Path, step: str) -> StepRecord | None:
 
 
 def write_record(folder: Path, record: StepRecord) -> None:
-    """Puts a step's record into the loop's folder."""
+    """Writes a step's record into the loop's folder."""
     write_file(folder / "steps" / f"{record.step}.json", record.model_dump_json(indent=2) + "\n")
 
 
@@ -120,8 +120,8 @@ def loop_names(home: Home) -> list[str]:
 def read_status(name: str, home: Home) -> dict[str, Any]:
     """{loop, base, folder, running, steps: [{name, kind, iteration, title, status, ref, numbers, seconds}]}.
 
-    status: done, running (a process holds the loop), stopped (begun, and nobody is at it), failed or "to do". OvtError
-    where there is no loop of this name.
+    status: done, running (a process holds the loop), stopped (started, but not running), failed or "to do". OvtError
+    if there is no loop of this name.
     """
     folder = home.loops / name
     try:
@@ -138,7 +138,7 @@ def read_status(name: str, home: Home) -> dict[str, Any]:
 
 
 def describe(step: Step, record: StepRecord | None, running: bool) -> dict[str, Any]:
-    """A step and where it stands, as plain data."""
+    """A step and its status, as plain data."""
     about: dict[str, Any] = {"name": step.name, "kind": step.kind, "iteration": step.iteration, "title": step.title}
     if record is None:
         return about | {"status": "to do", "ref": None, "numbers": {}, "seconds": 0.0}

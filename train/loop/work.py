@@ -1,4 +1,4 @@
-"""What the steps of a loop do: build, train, evaluate, compare; each gives what its record is to say."""
+"""The work of a loop's steps: build, train, evaluate, compare; each returns the content of its record."""
 
 import gc
 import json
@@ -45,11 +45,11 @@ def watch_nothing(step: Step, progress: Progress) -> AbstractContextManager[None
 
 @dataclass(frozen=True)
 class Tools:
-    """What a loop works with.
+    """The context of a loop.
 
-    launch: how training runs as a process of its own under accelerate; None: in this one. rebuild: the command that
-    made a version, for its card. watch: shows the progress of a step that asks models. say: takes a line for people at
-    the beginning of each step.
+    launch: how to train as a separate process under accelerate; None: in this one. rebuild: the command that
+    made a version, for its card. watch: shows the progress of a step that calls models. say: receives a message at
+    the start of each step.
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -62,8 +62,8 @@ class Tools:
 
 @dataclass(frozen=True)
 class Work:
-    """A loop under way: `questions` are the held-out ones, `records` the steps done so far; base: the revision of the
-    base's weights, asked for once, as hashing a large model takes its time."""
+    """A loop in progress: `questions` are the held-out ones, `records` the steps done so far; base: the revision of the
+    base's weights, computed once, as hashing a large model takes time."""
 
     recipe: LoopRecipe
     home: Home
@@ -79,7 +79,7 @@ class Work:
 
 
 def ingredients(step: Step, work: Work) -> dict[str, Any]:
-    """All that a step follows from, as JSON has it."""
+    """All inputs of a step, as JSON values."""
     if step.kind == "eval":
         asked = work.recipe.evaluate.settings.model_dump(mode="json")
         ids = questions_hash(work.questions)
@@ -96,23 +96,23 @@ def ingredients(step: Step, work: Work) -> dict[str, Any]:
 
 
 def settings_of(step: Step, work: Work) -> SftSection | RlSection:
-    """How a training step trains."""
+    """The settings of a training step."""
     iteration = work.recipe.iterations[step.iteration - 1]
     return iteration.rl[step.stage] if step.kind == "rl" else iteration.sft or SftSection()
 
 
 def content(model: str | None, work: Work) -> str | None:
-    """Which weights a step's model has."""
+    """The revision of a step's model."""
     return work.base if model == BASE else work.records[model or ""].content
 
 
 def model_of(step: Step, work: Work) -> str:
-    """The model that a step starts from, asks or judges: the base as the recipe has it, or a run's name."""
+    """The model that a step starts from, queries or judges: the recipe's base, or a run's name."""
     return work.recipe.base if step.model in (None, BASE) else work.records[step.model].ref or ""
 
 
 def ask(step: Step, work: Work) -> AbstractContextManager[EndpointSection]:
-    """Where the step's model answers, for the length of a block."""
+    """The endpoint of the step's model, for the duration of a block."""
     name = model_of(step, work)
     log = work.folder / "logs" / f"{step.name}-server.log"
     folder = resolve_model(name, work.home)
@@ -120,7 +120,7 @@ def ask(step: Step, work: Work) -> AbstractContextManager[EndpointSection]:
 
 
 def make_data(step: Step, work: Work) -> Outcome:
-    """A version: from captions and a text reasoner, or written by the model of the iteration before."""
+    """A version: from captions and a text reasoner, or by the previous iteration's model."""
     curate = work.recipe.iterations[step.iteration - 1].curate
     if step.model is None:
         version = build_version(curate, step, work)
@@ -142,7 +142,7 @@ def build_version(recipe: Recipe, step: Step, work: Work) -> Any:
 
 
 def train_step(step: Step, work: Work) -> Outcome:
-    """An SFT or RL run, in this process or under accelerate; LoRA adapters are merged, since what follows wants whole
+    """An SFT or RL run, in this process or under accelerate; LoRA adapters are merged, since later steps need whole
     models."""
     data, tools = work.records[step.data or ""].ref or "", work.tools
     order = Order(
@@ -157,7 +157,7 @@ def train_step(step: Step, work: Work) -> Outcome:
 
 
 def train_here(order: Order[Any]) -> Run:
-    """Trains in this process, and gives the memory back: on the GPU, too, the next step may need all of it."""
+    """Trains in this process and frees its memory: on the GPU, too, the next step may need all of it."""
     import torch
 
     from ovt.train.rl_trainer import RL
@@ -172,7 +172,7 @@ def train_here(order: Order[Any]) -> Run:
 
 
 def train_apart(order: Order[Any], launch: Launch) -> Run:
-    """Trains in processes of their own, under accelerate."""
+    """Trains in separate processes, under accelerate."""
     kind = "sft" if isinstance(order.settings, SftSection) else "rl"
     arguments = ["train", kind, order.data, "--model", order.model, "--name", str(order.name)]
     arguments += ["--home", str(order.home.path)]
@@ -184,7 +184,7 @@ def train_apart(order: Order[Any], launch: Launch) -> Run:
 
 
 def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    """The leaves of a tree of settings as (dotted key, value); null ones have no TOML, and are defaults. An empty table
+    """The leaves of a settings tree as (dotted key, value); nulls have no TOML, and are defaults. An empty table
     is a leaf: `lora = {}` is LoRA at its defaults."""
     found = []
     for key, value in tree.items():

@@ -208,7 +208,7 @@ def inside(source: str, brackets: str) -> str:
 
 
 def members(source: str, bare: bool) -> list[str]:
-    """The members of a list at the outermost level. A comma groups digits in `1,000, 2,000`, and separates in `(1,234)`."""
+    """The members of a list at the outermost level. A comma groups digits in `1,000, 2,000`, and splits `(1,234)`."""
     spaced = re.search(r",\s", source)
     if spaced or (bare and _GROUPED.search(source) and ";" in source):
         source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)
