@@ -1,4 +1,4 @@
-"""`--dry-run`: the trainer's arguments as they would be, and the memory that each device needs.
+"""`--dry-run`: the trainer's arguments, and the memory that each device needs.
 
 Memory is estimated from the model's configuration alone (no weights are read). With N parameters,
 T of them trained, on D devices that share (D = 1 where every device holds all, as in plain data parallelism), per
@@ -12,7 +12,7 @@ device:
                   2022, at 2 B per value: 34 B in bfloat16), with checkpointing 2 B and one layer in full; tokens of the
                   longest row times the rows of a micro-batch, and the patches of its images for the vision tower
 
-The rest (the framework, fragmentation, the largest temporary tensors) is not in it: leave 10-20% of a device free.
+Not included are the framework, fragmentation and the largest temporary tensors: leave 10-20% of a device free.
 """
 
 from dataclasses import asdict, dataclass
@@ -67,7 +67,7 @@ class Memory:
 
 
 def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: bool = False) -> dict[str, Any]:
-    """What would be trained: rows, steps, the arguments, bytes per device (Memory). Nothing is trained, and no vLLM
+    """What would be trained: rows, steps, the arguments, bytes per device (Memory). Nothing is trained, and vLLM is not
     counted.
 
     count    devices; shared: whether weights, gradients and optimizer states are split among them
@@ -103,14 +103,14 @@ def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: b
 
 
 def step_count(rows: int, arguments: dict[str, Any], settings: Any) -> int:
-    """Optimizer steps in all; the last of an epoch may have fewer rows."""
+    """Total optimizer steps; the last one of an epoch may have fewer rows."""
     if arguments["max_steps"] > 0:
         return arguments["max_steps"]
     return ceil(ceil(rows / settings.global_batch_size) * settings.num_train_epochs)
 
 
 def reference(settings: TrainerSection, sizes: Sizes, held: int) -> dict[str, int]:
-    """RL's second model, which the KL divergence is measured from; adapters are switched off in its place."""
+    """RL's second model, the reference of the KL divergence; with adapters, switching them off replaces it."""
     if not isinstance(settings, RlSection):
         return {}
     return {"reference": 0 if settings.lora or not settings.beta else 4 * sizes.parameters // held}
@@ -122,7 +122,7 @@ def patches_per_token(processor: Any) -> int:
 
 
 def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
-    """The sizes of the model at `where`, from its configuration, with what is trained of it."""
+    """The sizes of the model at `where`, from its configuration, and how much of it is trained."""
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -146,7 +146,7 @@ def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
 
 
 def layers(vision: Any) -> int:
-    """The layers of a vision tower, whatever its family calls them."""
+    """The layers of a vision tower, under any family's name for them."""
     return next((getattr(vision, name) for name in ("num_hidden_layers", "depth") if hasattr(vision, name)), 0)
 
 
@@ -168,7 +168,7 @@ def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision
 
 
 def estimate(sizes: Sizes, work: Work, devices: int, bf16: bool, checkpointing: bool) -> Memory:
-    """The memory of each of `devices` that share, for such micro-batches."""
+    """The memory of each of `devices` that share the model, for such micro-batches."""
     frozen = sizes.parameters - sizes.trained
     copied = sizes.parameters if devices == 1 else sizes.parameters // max(1, sizes.text[0])
     return Memory(

@@ -1,7 +1,7 @@
-"""Curves of a run and of a loop as PNG and SVG, from what they logged, in the style of `ovt.core.plots`.
+"""Curves of a run and of a loop as PNG and SVG, from their logs, in the style of `ovt.core.plots`.
 
 A run's figure has a panel for each of PANELS that its log has columns for; a loop's has accuracy, length and behaviours
-by step. Both are drawn from plain rows, so that anything that logs the same names can be plotted.
+by step. Both are drawn from plain rows, so anything that logs the same names can be plotted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,8 @@ from ovt.train.runs import Run, read_log
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SMOOTH_FROM = 20  # points from which a curve is drawn as a moving mean over its faint self
-MANY = 5  # steps below an axis from which their names are slanted
+SMOOTH_FROM = 20  # with more points, a curve is drawn as a moving mean over its faint self
+MANY = 5  # with more steps, their names below an axis are slanted
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ PANELS = (
 
 
 def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
-    """The curves of a run by step: folder/curves.png and .svg. OvtError where nothing was logged."""
+    """The curves of a run by step: folder/curves.png and .svg. OvtError if nothing was logged."""
     panels = [panel for panel in PANELS if any(points(log, column) for column in panel.columns)]
     if not panels:
         raise OvtError(f"run {name} has logged nothing to plot yet: try again after a few steps")
@@ -59,7 +59,7 @@ def plot_run(name: str, log: Sequence[Mapping[str, Any]], folder: Path) -> list[
 
 
 def curves(run: Run) -> list[dict[str, Any]]:
-    """What a run logged, and how right its rollouts were and behaved, by step: lines for `plot_run`."""
+    """A run's log, with its rollouts' accuracy and behaviours, by step: lines for `plot_run`."""
     log = read_log(run.log_path)
     if not any(run.rollouts.glob("step-*.parquet")):
         return log
@@ -74,7 +74,7 @@ def points(log: Iterable[Mapping[str, Any]], column: str) -> list[tuple[float, f
 
 
 def draw_curves(ax: "Axes", panel: Panel, log: Sequence[Mapping[str, Any]]) -> None:
-    """One panel: a curve per column, labelled at its end where there are several."""
+    """One panel: a curve per column, labelled at its end if there are several."""
     ends = []
     for colour, (column, name) in zip(COLOURS, panel.columns.items(), strict=False):
         if found := points(log, column):
@@ -92,7 +92,7 @@ def draw_curves(ax: "Axes", panel: Panel, log: Sequence[Mapping[str, Any]]) -> N
 
 
 def moving_mean(values: Sequence[float], share: float = 0.8) -> list[float]:
-    """The exponential moving mean of a curve, corrected for its start."""
+    """The exponential moving mean of a curve, bias-corrected."""
     smooth, total, weight = [], 0.0, 0.0
     for value in values:
         total, weight = share * total + value, share * weight + 1
@@ -147,14 +147,14 @@ def draw_behaviours(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequ
 
 
 def name_steps(ax: "Axes", labels: Sequence[str]) -> None:
-    """The steps' names below the axis, slanted where they are many."""
+    """The steps' names below the axis, slanted if there are many."""
     slanted = len(labels) >= MANY
     ax.set_xticks(range(len(labels)), labels, rotation=30 if slanted else 0, ha="right" if slanted else "center")
     ax.grid(visible=False, axis="x")
 
 
 def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Each curve's name at its end in its colour, moved apart where they would overlap."""
+    """Each curve's name at its end in its colour, moved apart if they would overlap."""
     low, high = ax.get_ylim()
     apart, last = 0.085 * (high - low), -float("inf")
     for x, y, name, colour in sorted(ends, key=lambda end: end[1]):

@@ -1,7 +1,7 @@
-"""`ovt train preview`: what the trainer will read, before a GPU is spent.
+"""`ovt train preview`: what the trainer will read, before any GPU time is spent.
 
-Everything comes out of the trainer's own collator (`data.make_collator`): the tokens shown are those that are fed, the
-loss is on those whose label is not ignored.
+Everything comes from the trainer's own collator (`data.make_collator`): the tokens shown are those fed, and the
+loss covers those with a label.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Shown:
-    """A row as it is fed: its pieces in order, which together are all of its tokens."""
+    """A row as it is fed: its pieces in order, covering all of its tokens."""
 
     question_id: str
     sample_id: str | None
@@ -39,7 +39,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Preview:
-    """Some rows token by token, the length of every row (lengths.LENGTHS), and the limit that too long ones pass."""
+    """Some rows token by token, the length of every row (lengths.LENGTHS), and the length limit."""
 
     ref: str
     model: str
@@ -48,7 +48,7 @@ class Preview:
     lengths: pl.DataFrame
 
     def as_dict(self) -> dict[str, Any]:
-        """For machines: totals, the histogram, the shown rows, and every row that is left out."""
+        """The --json form: totals, the histogram, the shown rows, and every row that is left out."""
         kept = self.lengths.filter(pl.col("reason").is_null())
         return {
             "data": self.ref,
@@ -87,7 +87,7 @@ def show_rows(rows: Rows, lengths: pl.DataFrame, processor: Any, count: int) -> 
 
 
 def pieces(batch: Any, images: Any, index: int, tokenizer: Any) -> tuple[Piece, ...]:
-    """A row of a batch, cut where the kind of its tokens changes; padding is left out."""
+    """A row of a batch, split where the kind of its tokens changes; without padding."""
     runs: list[tuple[str, list[int]]] = []
     rows = (batch["input_ids"][index], batch["labels"][index], images[index], batch["attention_mask"][index])
     for token, label, image, there in zip(*(row.tolist() for row in rows), strict=True):
@@ -104,7 +104,7 @@ def pieces(batch: Any, images: Any, index: int, tokenizer: Any) -> tuple[Piece, 
 
 
 def token_histogram(lengths: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows by all of their tokens: {"from", "to", "rows", "left_out"} in BINS of equal width, unread rows not."""
+    """Rows by total tokens: {"from", "to", "rows", "left_out"} in BINS of equal width, without unreadable rows."""
     total = lengths.with_columns(total=pl.col("prompt_tokens") + pl.col("completion_tokens")).drop_nulls("total")
     if total.is_empty():
         return []

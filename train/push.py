@@ -1,7 +1,7 @@
-"""A trained model as a tagged revision of a Hub model repository, by the rules that data is pushed by (`hub.push`).
+"""A trained model as a tagged revision of a Hub model repository, under the same rules as data (`hub.push`).
 
-What is sent is what loads the model (weights, config, tokenizer, processor), its card README.md, and run.json, the
-record of the run that made it. Optimizer states and anything pickled stay here.
+It consists of what loads the model (weights, config, tokenizer, processor), its card README.md, and run.json, the
+record of its run. Optimizer states and anything pickled are not sent.
 """
 
 import re
@@ -14,18 +14,18 @@ from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.push import Content, Revision
 from ovt.train.runs import CARD, RECORD, Run
 
-# Never needed to load a model, and a pickle can run code where it is loaded.
+# Never needed to load a model, and a pickle can run code when it is loaded.
 STAYS = re.compile(r"(?:^|/)\.|\.(?:pt|pth|bin|pkl|ckpt)$|(?:^|/)(?:trainer_state\.json|optimizer\.|__pycache__/)")
-TELLING = (CARD, "curves.png")  # what only speaks of the model, and may be drawn anew
+TELLING = (CARD, "curves.png")  # what only describes the model, and may be redrawn
 OWNED = ("*.safetensors", "*.safetensors.index.json")
 
 
 def prepare_run(
     run: Run, repo: str, tag: str | None, environ: Mapping[str, str], not_secret: Collection[str] = ()
 ) -> Revision:
-    """What a push of a finished run's model would send, nothing sent yet. The default tag is the run's name.
+    """What a push of a finished run's model would send; sends nothing. The default tag is the run's name.
 
-    Raises OvtError where the model is not one that loads, has no card, or holds a secret.
+    Raises OvtError if the model cannot be loaded, has no card, or contains a secret.
     """
     if not run.done:
         raise OvtError(f"run {run.name} is not finished: resume it first, then push")
@@ -51,6 +51,6 @@ def prepare_run(
 
 
 def model_files(folder: Path) -> dict[str, Path]:
-    """The files of a model folder that are worth sending, by path."""
+    """The files of a model folder to send, by path."""
     inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {name: path for name, path in inside.items() if not STAYS.search(name)}

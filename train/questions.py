@@ -1,4 +1,4 @@
-"""Which questions of a version a stage of RL asks, and in which order.
+"""Which questions of a version an RL stage uses, and in which order.
 
     question_id       split  difficulty  pass_rate  left_out
     1f0c2d3e4a5b6c7d  sft    medium           0.5   null
@@ -31,7 +31,7 @@ COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty",
 
 
 def choose_questions(training: Training[RlSection]) -> Fed:
-    """The questions that are asked, in the version's order (COLUMNS). OvtError where there is none."""
+    """The questions to use, in the version's order (COLUMNS). OvtError if there are none."""
     import datasets
 
     settings, splits = training.settings, training.splits
@@ -51,7 +51,7 @@ def choose_questions(training: Training[RlSection]) -> Fed:
 
 
 def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.DataFrame:
-    """The questions of all splits with their tokens, and the reason "too_long" where a response would have no room."""
+    """The questions of all splits with their tokens, and the reason "too_long" if no room is left for a response."""
     room = prompt_limit(training.where, training.settings)
     processor = load_processor(training.where, training.settings.max_pixels)
     with devices.main_first():
@@ -63,9 +63,9 @@ def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.
 
 
 def prompt_limit(where: str, settings: RlSection) -> int:
-    """The tokens that a prompt may have: max_prompt_length, and no more than the context leaves beside a response.
+    """The maximum tokens of a prompt: max_prompt_length, and no more than the context leaves beside a response.
 
-    RecipeError where a response alone fills the context.
+    RecipeError if a response alone fills the context.
     """
     context = length_limit(where, None)
     if context is None:
@@ -79,14 +79,14 @@ def prompt_limit(where: str, settings: RlSection) -> int:
 
 
 def parent_run(model: str, home: Home) -> Run:
-    """The run that a model comes from; OvtError where it is none of this home."""
+    """The run that a model comes from; OvtError if it is not one of this home."""
     if model not in runs.run_names(home):
         raise OvtError(f'questions.sure = "rollouts" needs the model of an RL run, not {model}: use "stored" or "keep"')
     return runs.open_run(model, home)
 
 
 def mark(questions: pl.DataFrame, section: QuestionsSection) -> pl.DataFrame:
-    """The table with `left_out`: why a question is not asked, null where it is.
+    """The table with `left_out`: why a question is not used, null if it is.
 
     questions   question_id, difficulty, pass_rate, and reason (why it cannot be fed to the model, or null)
     """
@@ -108,7 +108,7 @@ def mark(questions: pl.DataFrame, section: QuestionsSection) -> pl.DataFrame:
 
 
 def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:
-    """OvtError for a bucket that no question is in."""
+    """OvtError for an empty bucket."""
     there = dict(questions.drop_nulls("difficulty")["difficulty"].value_counts(sort=True).iter_rows())
     if missing := [name for name in wanted if name not in there]:
         known = ", ".join(f"{name} {count:,}" for name, count in there.items()) or "none"
@@ -116,14 +116,14 @@ def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:
 
 
 def update_rates(questions: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
-    """The table with the pass rates that were measured (question_id, pass_rate) in place of those stored."""
+    """The table with measured pass rates (question_id, pass_rate) in place of stored ones."""
     newer = rates.rename({"pass_rate": "newer"})
     joined = questions.join(newer, on="question_id", how="left", maintain_order="left")
     return joined.with_columns(pl.coalesce("newer", "pass_rate").alias("pass_rate")).drop("newer")
 
 
 def asked_in_order(count: int, places: int, seed: int) -> list[int]:
-    """`places` picks among `count` questions: each once in an order drawn from the seed, then each once again, …"""
+    """`places` indexes into `count` questions: repeated passes, each in an order drawn from the seed."""
     drawn: list[int] = []
     for turn in range(ceil(places / count)):
         order = list(range(count))

@@ -1,16 +1,16 @@
-"""The reward of GRPO: the verdict of `ovt.verifiers`, the very one that curation and evaluation give.
+"""The reward of GRPO: the same `ovt.verifiers` verdict that curation and evaluation use.
 
     correct 1.0    wrong 0.0    abstain None: TRL leaves the rollout out of its group, so it teaches nothing
 
 A reward for the response format and a penalty for length can be added; both are off, as in the paper.
 
-Beside it a second opinion can be asked, of a grader that shares no rule with the reward: where the reward rises and
-this one falls, the reward is hacked.
+Optionally, a grader that shares no rule with the reward gives a second opinion: if the reward rises while
+it falls, the reward is being hacked.
 
     exact         the one closed <answer> is the gold, or its option's letter or text, but for case and white space
-    math-verify   as math-verify sees that answer, in a process of its own
+    math-verify   as math-verify judges that answer, in its own process
 
-Both are stricter than the verifier, so their level says little; what counts is where they go.
+Both are stricter than the verifier, so their level says little; the trend is what counts.
 """
 
 import re
@@ -30,14 +30,14 @@ Grader = Callable[[Sequence[str], Sequence[str], Sequence[Sequence[str] | None]]
 WORTH = {"correct": 1.0, "wrong": 0.0, "abstain": None}
 TAG = re.compile(r"</?(?:think|answer)>")
 FORMAT = ["<think>", "</think>", "<answer>", "</answer>"]
-SOME = 32  # rollouts of a batch that math-verify looks at: it takes about 10 ms for each
+SOME = 32  # rollouts of a batch that math-verify judges: each takes about 10 ms
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A batch of rollouts with what came of them, position by position; `tokens` are the completions' token ids.
+    """A batch of rollouts with their results, position by position; `tokens` are the completions' token ids.
 
-    step   the optimizer step that learns from them first, counted from 1
+    step   the first optimizer step that learns from them, counted from 1
     """
 
     step: int
@@ -49,7 +49,7 @@ class Judged:
 
 
 def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limit: int) -> float | None:
-    """The reward of a response of `length` tokens, `limit` at most; None where no rule could decide on it."""
+    """The reward of a response of `length` tokens, at most `limit`; None if no rule could decide."""
     value = WORTH[verdict.outcome]
     if value is None:
         return None
@@ -58,7 +58,7 @@ def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limi
 
 
 def is_formatted(text: str) -> bool:
-    """Whether a response thinks first and then answers, each once: <think>…</think> … <answer>…</answer>."""
+    """Whether a response has one thinking and then one answer: <think>…</think> … <answer>…</answer>."""
     stripped = text.strip()
     return TAG.findall(stripped) == FORMAT and stripped.startswith(FORMAT[0]) and stripped.endswith(FORMAT[-1])
 
@@ -69,9 +69,9 @@ def overlong(length: int, limit: int, cache: int) -> float:
 
 
 class Reward:
-    """TRL's reward function: judges a batch of rollouts, hands it to `keep`, and logs what the judging took."""
+    """TRL's reward function: judges a batch of rollouts, passes it to `keep`, and logs the judging time."""
 
-    __name__ = "verifier"  # what TRL calls it in its log: rewards/verifier/mean
+    __name__ = "verifier"  # its name in TRL's log: rewards/verifier/mean
 
     def __init__(self, settings: RlSection, kind: str, grader: Grader | None, keep: Callable[[Judged], None]) -> None:
         self._section, self._limit = settings.reward, settings.max_completion_length
@@ -89,7 +89,7 @@ class Reward:
         log_metric: Callable[[str, float], None],
         **columns: Any,
     ) -> list[float | None]:
-        """The rewards of a batch; lists are by rollout, as TRL hands them in."""
+        """The rewards of a batch; lists are by rollout, as TRL passes them."""
         began = time.perf_counter()
         texts = [completion[-1]["content"] for completion in completions]
         verdicts = verify_many(zip(texts, answer, choices, strict=True), responses=True, kind=self._kind)
@@ -106,7 +106,7 @@ class Reward:
 
 
 def open_grader(name: GraderName) -> AbstractContextManager[Grader | None]:
-    """The grader of this name while the block lasts; None for "none". OvtError where it is not installed."""
+    """The grader of this name for the duration of the block; None for "none". OvtError if it is not installed."""
     if name == "none":
         return nullcontext(None)
     if name == "exact":
@@ -118,7 +118,7 @@ def open_grader(name: GraderName) -> AbstractContextManager[Grader | None]:
 
 @contextmanager
 def peer_grader(name: str):
-    """A grader in a process of its own, which ends with the block."""
+    """A grader in its own process, which ends with the block."""
     with Peer(name) as peer:
 
         def share(texts: Sequence[str], golds: Sequence[str], choices: Sequence[Sequence[str] | None]) -> float:
@@ -130,19 +130,19 @@ def peer_grader(name: str):
 
 
 def share_exact(texts: Sequence[str], golds: Sequence[str], choices: Sequence[Sequence[str] | None]) -> float:
-    """The share of responses that are right to the letter."""
+    """The share of responses that are exactly right."""
     rows = list(zip(texts, golds, choices, strict=True))
     return sum(is_exact(text, gold, options) for text, gold, options in rows) / len(rows)
 
 
 def is_exact(text: str, gold: str, choices: Sequence[str] | None) -> bool:
-    """Whether the one answer tag of a response holds the gold and nothing else."""
+    """Whether a response's only answer tag contains exactly the gold."""
     answer = only_answer(text)
     return answer is not None and fold(answer) in accepted(gold, choices or ())
 
 
 def only_answer(text: str) -> str | None:
-    """What stands in the answer tag; None where there is none, or more than one."""
+    """The content of the answer tag; None if there is none, or more than one."""
     if text.count("<answer>") != 1 or text.count("</answer>") != 1:
         return None
     answer, closed, _ = text.partition("<answer>")[2].partition("</answer>")
@@ -150,7 +150,7 @@ def only_answer(text: str) -> str | None:
 
 
 def accepted(gold: str, choices: Sequence[str]) -> set[str]:
-    """The gold as it may be written: itself, and, where it is an option, its letter, its text, or both."""
+    """The accepted spellings of the gold: itself and, for an option, its letter, its text, or both."""
     forms = {fold(gold)}
     for number, choice in enumerate(choices):
         letter, text = chr(ord("a") + number), fold(choice)

@@ -1,8 +1,8 @@
-"""Reinforcement on a version's questions by TRL's GRPOTrainer, rewarded by `ovt.verifiers`.
+"""Reinforcement learning on a version's questions with TRL's GRPOTrainer, rewarded by `ovt.verifiers`.
 
-What is ours is around it: which questions are asked (questions.py), the reward (reward.py), the batches, which stay
-the same on any number of devices (arguments.py), the rollouts kept as tables (rollouts.py), alarms and a watchdog, and
-a run that resumes where it stopped.
+ovt adds everything around it: the choice of questions (questions.py), the reward (reward.py), batches that are
+the same on any number of devices (arguments.py), rollouts stored as tables (rollouts.py), alarms and a watchdog, and
+resumable runs.
 """
 
 import io
@@ -42,7 +42,7 @@ def rl(
     home: Home | Path | str | None = None,
     **options: Unpack[Options],
 ) -> Run:
-    """Reinforces a model on a version's questions, as `sft` fine-tunes: one stage. The next starts from this one's run.
+    """Trains a model by RL on a version's questions, like `sft`: one stage. Start the next one from this one's run.
 
         run = ovt.train.rl("charts@2", "charts-sft", {"max_steps": 100})
         run = ovt.train.rl("charts@2", run, {"questions": {"difficulty": ["hard"]}})
@@ -56,7 +56,7 @@ def rl(
 def make_trainer(
     training: Training[RlSection], fed: Fed, run: Run, checkpoint: Path | None
 ) -> Generator["GRPOTrainer"]:
-    """TRL's trainer on these questions, with its reward and alarms, watched. checkpoint: where the run resumes."""
+    """TRL's trainer on these questions, with its reward, alarms and watchdog. checkpoint: where the run resumes."""
     from ovt.train.callbacks import Watchdog
 
     settings = training.settings
@@ -75,7 +75,7 @@ def make_trainer(
 def build_trainer(
     training: Training[RlSection], fed: Fed, run: Run, checkpoint: Path | None, grader: Grader | None
 ) -> "GRPOTrainer":
-    """As `make_trainer`, with nobody watching."""
+    """Like `make_trainer`, without the watchdog."""
     import transformers
     from trl import GRPOConfig, GRPOTrainer
 
@@ -86,7 +86,7 @@ def build_trainer(
     batches = plan_batches(settings, devices.world_size())
     places = ceil(arguments["max_steps"] / batches.steps_per_rollout) * batches.questions
     processor = load_processor(where, settings.max_pixels)
-    transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
+    transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
     kind = settings.reward.kind or training.rows.verify_kind
     keep = partial(keep_rollouts, run, ending_tokens(model, processor))
@@ -103,9 +103,9 @@ def build_trainer(
 
 
 def prepare_policy(run: Run, where: str, settings: RlSection, checkpoint: Path | None) -> "PreTrainedModel":
-    """The model to train, from a LoRA adapter's merged copy where it is one.
+    """The model to train; a LoRA adapter is first merged into a copy.
 
-    TRL loads the reference from the place that the model's configuration names: where the run began, on disk.
+    TRL loads the reference from the location in the model's configuration: the run's starting point, on disk.
     """
     start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
     model = prepare_model(start, settings, checkpoint)
@@ -136,7 +136,7 @@ def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
 
 
 def quiet_libraries() -> None:
-    """Drops what TRL says of an abstention: it is counted, and needs no page of its inputs."""
+    """Drops TRL's warnings about abstentions: they are counted, and need no page of their inputs."""
     import logging
 
     loud = "All reward functions returned None"
@@ -144,9 +144,9 @@ def quiet_libraries() -> None:
 
 
 def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":
-    """The questions in the order in which they are asked, as often as they are; one row per place.
+    """The questions in training order, with repetitions; one row per position.
 
-    TRL reads every row of a rollout batch again in every micro-step: images are decoded once.
+    TRL reads every row of a rollout batch again in every micro-step, so decoded images are cached.
     """
     import datasets
 
@@ -173,9 +173,9 @@ def decoded(content: bytes) -> Any:
 
 
 def describe_result(training: Training[RlSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
-    """What a finished run tells: steps, questions, rewards (means of a tenth of the steps), seconds, alarms.
+    """A finished run's result: steps, questions, rewards (means over a tenth of the steps), seconds, alarms.
 
-    reward_share   the part of the time in steps that judging took
+    reward_share   the fraction of step time spent on judging
     """
     lines = [line for line in read_log(run.log_path) if "reward" in line]
     rewards = [line["reward"] for line in lines if line["reward"] is not None]

@@ -1,13 +1,13 @@
-"""What a model wrote while it was reinforced, kept with its verdicts: tables like those of a version.
+"""A model's responses during RL, stored with their verdicts: tables like those of a version.
 
     step  sample_id                      index  text      finish_reason  outcome  reward  advantage
     12    1f0c2d3e4a5b6c7d-rollout-12-0      0  <think>…  stop           correct     1.0       0.83
 
 runs/NAME/rollouts/step-00012-0.parquet holds the rollouts of one batch by one process; the step is the first that
-learned from them. A resumed run writes a step's file anew, so no rollout is there twice.
+learned from them. A resumed run rewrites a step's file, so no rollout is there twice.
 
-As a version they are the samples of the questions that were asked, decided under the recipe of the version that the run
-learned from, by the verdicts that were the reward: what is kept is what rejection sampling would train on.
+As a version, they are the samples of the questions that were asked, decided under the recipe of the run's source
+version, using the reward's verdicts: what is kept is what rejection sampling would train on.
 """
 
 from collections import Counter
@@ -39,11 +39,11 @@ from ovt.train.runs import Run
 STAGE = "rollout"
 ROLLOUTS = pl.Schema({"step": pl.Int32, **SAMPLES, **VERDICTS, "reward": pl.Float64})
 GROUP = ["step", "question_id"]
-SAMPLING = ("temperature", "top_p", "max_completion_length")  # of a run's settings, what shaped its rollouts
+SAMPLING = ("temperature", "top_p", "max_completion_length")  # the run settings that affect its rollouts
 
 
 def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -> pl.DataFrame:
-    """The rollouts of a batch, in its order (ROLLOUTS). ends: the tokens that end a response; model: the run's name."""
+    """The rollouts of a batch, in order (ROLLOUTS). ends: the tokens that end a response; model: the run's name."""
     seen: Counter[str] = Counter()
     rows = []
     batch = zip(judged.question_ids, judged.texts, judged.tokens, judged.verdicts, judged.rewards, strict=True)
@@ -68,20 +68,20 @@ def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -
 
 
 def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0) -> None:
-    """Puts a batch into the run's folder, whole or not at all; the same step again replaces what was there."""
+    """Writes a batch into the run's folder, atomically; the same step replaces an earlier file."""
     with replacing(folder / f"step-{step:05}-{rank}.parquet") as made:
         rollouts.write_parquet(made, compression="zstd")
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Removes what was written after a step: a run resumed there will write it again."""
+    """Removes what was written after a step: a run resumed there will rewrite it."""
     for path in folder.glob("step-*.parquet"):
         if int(path.name.split("-")[1]) > step:
             path.unlink()
 
 
 def scan(run: Run) -> pl.LazyFrame:
-    """All rollouts of a run (ROLLOUTS and `advantage`), by step; within a step as they were sampled."""
+    """All rollouts of a run (ROLLOUTS and `advantage`), by step; within a step in sampling order."""
     files = sorted(run.rollouts.glob("step-*.parquet"))
     if not files:
         raise OvtError(f"run {run.name} has no rollouts: give a run of `ovt train rl` that has made a step")
@@ -93,7 +93,7 @@ def scan(run: Run) -> pl.LazyFrame:
 
 
 def tables(run: Run) -> dict[str, pl.DataFrame]:
-    """The rollouts as a version has them: "samples" (SAMPLES) and "verdicts" (VERDICTS), in the same order."""
+    """The rollouts in a version's format: "samples" (SAMPLES) and "verdicts" (VERDICTS), in the same order."""
     rollouts = scan(run).collect()
     return {"samples": rollouts.select(SAMPLES.names()), "verdicts": rollouts.select(VERDICTS.names())}
 
@@ -101,9 +101,9 @@ def tables(run: Run) -> dict[str, pl.DataFrame]:
 def pick(
     run: Run, n: int, step: int | None = None, outcome: str | None = None, question: str | None = None
 ) -> list[dict[str, Any]]:
-    """The first `n` rollouts (of the last step, unless a step or the start of a question's id is given).
+    """The first `n` rollouts (of the last step, unless a step or a question id prefix is given).
 
-    OvtError for a step that no rollout has.
+    OvtError for a step without rollouts.
     """
     found = scan(run)
     steps = found.select(pl.col("step").unique().sort()).collect()["step"].to_list()
@@ -120,7 +120,7 @@ def pick(
 
 
 def by_step(run: Run) -> pl.DataFrame:
-    """A row per step: rollouts, accuracy (abstentions left out), reward, abstain, truncated and same (shares), words,
+    """A row per step: rollouts, accuracy (without abstentions), reward, abstain, truncated and same (shares), words,
     and each family of behaviour per 1,000 words. `same` counts the groups whose rewards are all equal.
     """
     said = behaviours.run(scan(run).with_columns(count_words("text").alias("response_words")).collect(), "text")
@@ -140,16 +140,16 @@ def by_step(run: Run) -> pl.DataFrame:
 
 
 def pass_rates(run: Run) -> pl.DataFrame:
-    """question_id and pass_rate: the share of a question's rollouts that were right, over the whole run."""
+    """question_id and pass_rate: the share of a question's rollouts that were correct, over the whole run."""
     decided = scan(run).filter(pl.col("outcome") != "abstain")
     return decided.group_by("question_id").agg((pl.col("outcome") == "correct").mean().alias("pass_rate")).collect()
 
 
 def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str | None = None) -> Version:
-    """The version of this name that holds all rollouts of a run; where it is there already, that one.
+    """The version of this name that holds all rollouts of a run; an existing identical one is returned.
 
-    A question's samples are numbered in the order of the steps. OvtError where the run has no rollouts, or the version
-    it learned from is not in this home.
+    A question's samples are numbered in step order. OvtError if the run has no rollouts, or its source version
+    is not in this home.
     """
     rollouts = as_samples(run)
     source = learned_from(run, home)
@@ -165,7 +165,7 @@ def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str
 
 
 def learned_from(run: Run, home: Home) -> Version:
-    """The version whose questions were asked; one of the Hub is known by its content, wherever it came home."""
+    """The version whose questions were asked; a Hub version is identified by its content, under any local name."""
     record = run.record
     if not on_hub(str(record.data)):
         return open_version(str(record.data), home)
@@ -176,7 +176,7 @@ def learned_from(run: Run, home: Home) -> Version:
 
 
 def as_samples(run: Run) -> pl.DataFrame:
-    """The rollouts with the names of samples: stage "reason", numbered per question, `reply_key` the rollout's own."""
+    """The rollouts under sample names: stage "reason", numbered per question, `reply_key` the rollout's own."""
     rollouts = scan(run).collect()
     index = pl.int_range(pl.len(), dtype=pl.Int32).over("question_id")
     return rollouts.with_columns(
@@ -190,7 +190,7 @@ def as_samples(run: Run) -> pl.DataFrame:
 
 
 def decided(recipe: Recipe, questions: pl.DataFrame, rollouts: pl.DataFrame) -> Iterator[Tables]:
-    """Each chunk of the questions with its rollouts, decided by the verdicts that were the reward."""
+    """Each chunk of the questions with its rollouts, decided by the reward's verdicts."""
     for chunk in questions.iter_slices(CHUNK):
         of_question = chunk.select("question_id").join(rollouts, on="question_id", maintain_order="left_right")
         samples, verdicts = of_question.select(SAMPLES.names()), of_question.select(VERDICTS.names())
@@ -198,14 +198,14 @@ def decided(recipe: Recipe, questions: pl.DataFrame, rollouts: pl.DataFrame) -> 
 
 
 def seeing(recipe: Recipe, name: str, k: Any) -> Recipe:
-    """The recipe without what asks models: the images were seen, by the prompt that the data has."""
+    """The recipe without the stages that call models: the images were seen, with the data's prompt."""
     verify = recipe.verify.model_copy(update={"judge": None})
     reason = recipe.reason.model_copy(update={"k": k, "see": "image", "prompt": recipe.data.prompt})
     return recipe.model_copy(update={"name": name, "caption": None, "reason": reason, "verify": verify})
 
 
 def provenance(run: Run, source: Version, recipe: Recipe, rebuild: str, git_commit: str | None) -> Provenance:
-    """Where the rollouts come from: the same questions, the model in training, and the version it learned from."""
+    """The rollouts' provenance: the same questions, the model in training, and the run's source version."""
     settings = run.record.settings
     sampling = {key: settings[key] for key in SAMPLING if settings.get(key) is not None}
     use = ModelUse(

@@ -1,12 +1,12 @@
-"""A training run: a folder under the home's runs/ that knows what it was made of, and resumes where it stopped.
+"""A training run: a folder under the home's runs/ that records its inputs, and resumes after a stop.
 
-runs/NAME/run.json                     what went in (RunRecord); written first, and again when the run is done
+runs/NAME/run.json                     the inputs (RunRecord); written first, and again when the run is done
 runs/NAME/checkpoints/checkpoint-40/   the trainer's own checkpoints; one without trainer_state.json is incomplete
-runs/NAME/model/                       the trained model; it gets its name when it is whole
+runs/NAME/model/                       the trained model; renamed into place when complete
 runs/NAME/log.jsonl                    a JSON object per logged step: {"step", "epoch", "time_s", …the trainer's names}
 runs/NAME/rollouts/                    what the model wrote while it was trained (rl only)
 
-Importing this stays light: callbacks.py has what writes the log.
+Importing this is cheap: callbacks.py has what writes the log.
 """
 
 import errno
@@ -39,24 +39,24 @@ CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
 COMPARED = ("kind", "model_revision", "data_hash", "seed")
 SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "rl": RlSection}
-# Settings that may change between a stop and the resumption: they say how and where, not what is learned.
+# Settings that may change between a stop and the resumption: they affect how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
     *("per_device_train_batch_size", "report_to", "save_steps", "save_total_limit"),
 }
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# torch.save and safetensors raise errors of their own, where only the text tells.
+# torch.save and safetensors raise errors of their own, identifiable only by their text.
 FULL_TEXT = re.compile(r"os error (28|27|122)\b|No space left|File too large|PytorchStreamWriter|inline_container")
 LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
 
 
 class RunRecord(Section):
-    """`run.json`: what a run was made of, and how far it came.
+    """`run.json`: a run's inputs and its progress.
 
-    model          as it was given ("pocket", a run, a folder, a Hub id); model_revision says which weights these are
-    data           the version as it was given; data_hash its content
+    model          as given ("pocket", a run, a folder, a Hub id); model_revision identifies the weights
+    data           the version as given; data_hash its content
     parents        the runs and versions that it came from, as refs
-    settings       the resolved section, paths and machine left out: what has to be equal for a run to be resumed
+    settings       the resolved section, without paths and machine settings: what must be equal to resume a run
     result         of a finished run: steps, the trainer's final metrics, train_s
     """
 
@@ -79,9 +79,9 @@ class RunRecord(Section):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and its record as it was when the run was opened.
+    """A run's folder and its record at the time the run was opened.
 
-    model: the folder of the trained model, as transformers and vLLM load it.
+    model: the folder of the trained model, loadable by transformers and vLLM.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def log(self) -> "pl.DataFrame":
-        """What the trainer logged: a row per line, a column per name, in the order they first came up."""
+        """The trainer's log: a row per line, a column per name, in order of first appearance."""
         import polars as pl
 
         return pl.DataFrame(read_log(self.log_path), infer_schema_length=None, strict=False)
@@ -130,10 +130,10 @@ class Run:
 
 
 def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
-    """The run of this record: new, under way (it resumes at its last checkpoint) or done, as it lies there.
+    """The run of this record: new, unfinished (it resumes at its last checkpoint) or finished, as found.
 
-    With resume=False what lies there under the name goes. Raises DriftError where the name belongs to a run that was
-    made of other things.
+    With resume=False an existing run of that name is removed. Raises DriftError if the name belongs to a run that was
+    made from different inputs.
     """
     check_name(record.name)
     path = home.runs / record.name
@@ -150,21 +150,21 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
 
 
 def begin(record: RunRecord, home: Home, name: str | None, resume: bool) -> Run:
-    """As `start`, under `name` or a free one, in each process of a training: the writing one chooses and goes first."""
+    """Like `start`, under `name` or a free one, in each process of a training: the main one chooses and goes first."""
     chosen = name or devices.said_by_main(free_name(record, home, resume))
     with devices.main_first():
         return start(record.model_copy(update={"name": chosen}), home, resume or not devices.is_main())
 
 
 def finish(run: Run, result: dict[str, Any]) -> Run:
-    """The run as done; call it when `run.model` is in place."""
+    """Marks the run as done; call it when `run.model` is in place."""
     record = run.record.model_copy(update={"status": "done", "result": result})
     write_record(run.path, record)
     return Run(run.name, run.path, record)
 
 
 def open_run(ref: str, home: Home | Path | str | None = None) -> Run:
-    """The run of this name. OvtError (with the nearest name) where there is none."""
+    """The run of this name. OvtError (with the nearest name) if there is none."""
     home = Home.locate(home)
     if (home.runs / check_name(ref) / RECORD).is_file():
         path = home.runs / ref
@@ -175,7 +175,7 @@ def open_run(ref: str, home: Home | Path | str | None = None) -> Run:
 
 
 def open_finished(ref: str, home: Home) -> Run:
-    """As `open_run`, for a run that has its model; OvtError for one that is not done."""
+    """Like `open_run`, for a finished run with a model; OvtError otherwise."""
     run = open_run(ref, home)
     if not run.done:
         raise OvtError(f"run {ref} is not finished, so it has no model yet: resume it first")
@@ -183,7 +183,7 @@ def open_finished(ref: str, home: Home) -> Run:
 
 
 def list_runs(home: Home | Path | str | None = None) -> list[Run]:
-    """All runs, by name; a folder without a record that can be read is none."""
+    """All runs, by name; folders without a readable record are skipped."""
     home = Home.locate(home)
     runs = []
     for name in run_names(home):
@@ -200,7 +200,7 @@ def run_names(home: Home) -> list[str]:
 
 
 def last_checkpoint(run: Run) -> Path | None:
-    """The newest complete checkpoint; those that a killed or starved process left half written are removed."""
+    """The newest complete checkpoint; removes incomplete ones left by a killed process or a full disk."""
     steps = {}
     for path in run.checkpoints.glob("checkpoint-*"):
         if not (step := re.fullmatch(r"checkpoint-(\d+)", path.name)):
@@ -213,7 +213,7 @@ def last_checkpoint(run: Run) -> Path | None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether the file that is written last is there, and whole."""
+    """Whether the file that is written last exists and is complete."""
     try:
         return isinstance(json.loads((checkpoint / STATE).read_bytes()), dict)
     except (OSError, ValueError):
@@ -222,9 +222,9 @@ def is_complete(checkpoint: Path) -> bool:
 
 @contextmanager
 def held(run: Run, main: bool = True) -> Generator[None]:
-    """Holds a run for this process (of several, for the main one); OvtError where another trains it right now.
+    """Locks a run for this process (of several, for the main one); OvtError if another process is training it.
 
-    A run that is refused in the block before anything was logged goes, so that its name is free again.
+    A run that is refused in the block before anything was logged is removed, so that its name is free again.
     """
     if not main:
         yield
@@ -239,12 +239,12 @@ def held(run: Run, main: bool = True) -> Generator[None]:
 
 
 def busy(name: str) -> str:
-    """What is said where another process holds a run."""
+    """The message when another process holds a run."""
     return f"run {name} is being trained by another process: wait for it, or choose another --name"
 
 
 def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
-    """The record's name, or with -2, -3, … the first that is free or, with resume, belongs to a run of equal
+    """The record's name, or with -2, -3, … the first that is free or, with resume, belongs to a run with the same
     provenance.
     """
     for number in range(1, 10_000):
@@ -259,7 +259,7 @@ def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
 
 @contextmanager
 def disk_trouble(run: Run) -> Generator[None]:
-    """A full disk or a quota while training, as the user's line; libraries tell it in exceptions of their own."""
+    """A full disk or quota during training as a one-line error; libraries report it in exceptions of their own."""
     try:
         yield
     except Exception as error:
@@ -274,7 +274,7 @@ def disk_trouble(run: Run) -> Generator[None]:
 
 
 def made_of(record: RunRecord) -> MadeOf:
-    """What has to be the same for a run to be resumed, or found done."""
+    """What must be equal for a run to be resumed or found finished."""
     compared = COMPARED + (("verifier_version",) if record.kind == "rl" else ())
     settings = with_defaults(SECTIONS.get(record.kind, Section), record.settings)
     settings = {key: value for key, value in settings.items() if key not in MACHINE}
@@ -283,7 +283,7 @@ def made_of(record: RunRecord) -> MadeOf:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line that was cut off in the middle is left out."""
+    """The lines of a log, without a truncated last line."""
     if not path.is_file():
         return []
     lines = []
@@ -296,7 +296,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def libraries() -> dict[str, str]:
-    """The versions of what trained."""
+    """The versions of the training libraries."""
     versions = {}
     for name in LIBRARIES:
         try:
@@ -307,7 +307,7 @@ def libraries() -> dict[str, str]:
 
 
 def read_record(path: Path) -> RunRecord:
-    """The record in a run's folder; OvtError where it cannot be read."""
+    """The record in a run's folder; OvtError if it is unreadable."""
     try:
         return RunRecord.model_validate_json((path / RECORD).read_bytes())
     except (OSError, ValidationError) as error:
@@ -316,5 +316,5 @@ def read_record(path: Path) -> RunRecord:
 
 
 def write_record(path: Path, record: RunRecord) -> None:
-    """Puts the record into a run's folder."""
+    """Writes the record into a run's folder."""
     write_file(path / RECORD, record.model_dump_json(indent=2) + "\n")

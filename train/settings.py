@@ -1,6 +1,6 @@
-"""The settings of a training: `[sft]` and `[rl]` in a recipe, `SftSection` and `RlSection` in Python.
+"""Training settings: `[sft]` and `[rl]` in a recipe, `SftSection` and `RlSection` in Python.
 
-Where they mean the same they have TRL's names; defaults are the paper's. Importing this loads no trainer.
+Names follow TRL where the meaning is the same; defaults are the paper's. Importing this loads no trainer.
 """
 
 from pathlib import Path
@@ -41,7 +41,7 @@ Names = Annotated[list[str], BeforeValidator(listed)]
 
 
 class LoraSection(Section):
-    """Low-rank adapters instead of whole weights; peft's names. target_modules is "all-linear" or names of layers."""
+    """Low-rank adapters instead of full weights; peft's names. target_modules is "all-linear" or names of layers."""
 
     r: int = Field(16, ge=1)
     lora_alpha: float = Field(32, gt=0)
@@ -52,12 +52,12 @@ class LoraSection(Section):
 
 
 class TrainerSection(Section):
-    """The settings that every training has.
+    """The settings common to every training.
 
     max_pixels                larger images are shrunk to this many pixels
-    activation_checkpointing  recompute activations instead of keeping them; null: where there is an accelerator
-    bf16                      compute in bfloat16 (weights stay float32 while they are trained); null: where it can
-    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, as they are
+    activation_checkpointing  recompute activations instead of keeping them; null: if there is an accelerator
+    bf16                      compute in bfloat16 (trained weights stay float32); null: if supported
+    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, passed unchanged
     """
 
     max_pixels: int = Field(262_144, ge=784)
@@ -74,10 +74,10 @@ class TrainerSection(Section):
 
 
 class SftSection(TrainerSection):
-    """How to fine-tune; TRL's names where they mean the same, the paper's values.
+    """SFT settings; TRL's names where the meaning is the same, the paper's values.
 
-    global_batch_size             rows per optimizer step, whatever the number of devices
-    per_device_train_batch_size   rows at once on a device; null: as many as divide the share, 8 at most
+    global_batch_size             rows per optimizer step, on any number of devices
+    per_device_train_batch_size   rows at once on a device; null: the largest divisor of its share, at most 8
     train_sampling_strategy       how rows share micro-batches; "batch_rebalance": those of a step, drawn at random,
                                   are put together by length, which saves padding and changes no gradient
     warmup_steps                  a share of all steps below 1, else a number of steps
@@ -85,8 +85,8 @@ class SftSection(TrainerSection):
                                   model's context
     eval_size                     rows held out, by image: a share below 1, else a number of rows
     eval_steps                    evaluate (and keep a checkpoint) this often when rows are held out; null: save_steps
-    load_best_model_at_end        whether the model is the checkpoint with the lowest evaluation loss, where rows are
-                                  held out, or the last one
+    load_best_model_at_end        with held-out rows: whether the model is the checkpoint with the lowest evaluation
+                                  loss, or else the last one
     save_steps                    a checkpoint this often: steps, or a share of all steps below 1
     """
 
@@ -109,11 +109,11 @@ class SftSection(TrainerSection):
 
 
 class QuestionsSection(Section):
-    """Which questions are asked; both splits of a version hold images, prompts and answers.
+    """Which questions to train on; both splits of a version hold images, prompts and answers.
 
     splits        "sft" (solved by the model that wrote the version) and "rl" (answered, but never right)
     difficulty    the version's buckets: easy, medium, hard, unsolved; empty: all
-    sure          what becomes of questions that are sure to be answered alike every time, right or wrong, so that a
+    sure          how to treat questions that are certain to be answered alike every time, right or wrong, so that a
                   group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
                   or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
     max_prompt_length   tokens, image tokens included; longer prompts are left out, and those that the model's context
@@ -127,11 +127,11 @@ class QuestionsSection(Section):
 
 
 class RewardSection(Section):
-    """What a rollout is worth beside its verdict; a weight of 0 is off.
+    """The reward beyond the verdict; a weight of 0 turns a part off.
 
     kind            how answers are compared, one of `ovt.verifiers.kind_names()`; null: as the version was verified
     format_weight   added for a response of the form <think>…</think> … <answer>…</answer>
-    length_weight   taken off at max_completion_length, and in proportion over the last `length_cache` tokens before it
+    length_weight   subtracted at max_completion_length, and in proportion over the last `length_cache` tokens before it
                     (DAPO, equation 13)
     """
 
@@ -142,7 +142,7 @@ class RewardSection(Section):
 
 
 class AlarmSection(Section):
-    """When to warn. Means are taken over `window` logged steps, so there is no warning before that many.
+    """Alarm thresholds. Means are over `window` logged steps, so alarms start only after that many.
 
     second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
     divergence       reward up by this and that grader down by this, from the first half of two windows to the second
@@ -162,20 +162,20 @@ class AlarmSection(Section):
 
 
 class RlSection(TrainerSection):
-    """How to reinforce, one stage; TRL's names where they mean the same, the paper's values.
+    """RL settings for one stage; TRL's names where the meaning is the same, the paper's values.
 
     num_generations               rollouts per question, a group
-    rollout_batch_size            questions that are answered at once, by one state of the model
-    global_batch_size             questions per optimizer step, whatever the number of devices
-    per_device_train_batch_size   rollouts at once on a device in a training pass; null: as many as divide its share, 8
-                                  at most
+    rollout_batch_size            questions answered at once, by one state of the model
+    global_batch_size             questions per optimizer step, on any number of devices
+    per_device_train_batch_size   rollouts at once on a device in a training pass; null: the largest divisor of its
+                                  share, at most 8
     num_train_epochs, max_steps   how often each question is asked, or how many optimizer steps (-1: by epochs)
-    max_completion_length         tokens of a response; longer ones are cut off
+    max_completion_length         tokens of a response; longer ones are truncated
     beta                          weight of the KL divergence (k3) from the model that the stage begins with
     save_steps                    a checkpoint this often, in steps, rounded up to whole batches of rollouts
-    use_vllm                      rollouts by vLLM; null: where there is a GPU and vllm is installed, transformers else
+    use_vllm                      rollouts by vLLM; null: if there is a GPU and vllm is installed, else by transformers
     vllm_mode                     "colocate" (on the training GPUs) or "server" (`trl vllm-serve`, vllm_server_base_url)
-    stall_s                       seconds without a step until the run is stopped
+    stall_s                       seconds without a step before the run is stopped
     """
 
     questions: QuestionsSection = QuestionsSection()
@@ -241,7 +241,7 @@ def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSect
 def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
     """(where, settings) of a TOML file: its table, or list of tables, of that name, or the file as a whole.
 
-    RecipeError for a file that is not there, and for a key beside the table, which nothing would read.
+    RecipeError for a missing file, and for a key outside the table, which would be ignored.
     """
     from ovt.curate.recipe import load_tree  # the whole of a recipe: what only reads runs goes without
 

@@ -1,7 +1,7 @@
-"""Supervised fine-tuning on a version's responses, by TRL's SFTTrainer.
+"""Supervised fine-tuning on a version's responses with TRL's SFTTrainer.
 
-What is ours is around it: which rows fit, the batch that stays the same on any number of devices, checkpoints that
-others can load, and a run that resumes where it stopped.
+ovt adds everything around it: choosing the rows that fit, batches that are the same on any number of devices,
+portable checkpoints, and resumable runs.
 """
 
 from collections.abc import Generator, Mapping
@@ -35,7 +35,7 @@ def sft(
     home: Home | Path | str | None = None,
     **options: Unpack[Options],
 ) -> Run:
-    """Fine-tunes a model on the verified responses of a version; call it again to resume, or to find it done.
+    """Fine-tunes a model on the verified responses of a version; call it again to resume or find the finished run.
 
         run = ovt.train.sft("charts@2", "Qwen/Qwen2.5-VL-7B-Instruct", {"max_steps": 100})
         run.model, run.result["last_loss"]
@@ -47,7 +47,7 @@ def sft(
 
 
 def choose_rows(training: Training[SftSection]) -> Fed:
-    """The rows that fit, and those of them that are held out. OvtError where none fits."""
+    """The rows that fit, and the held-out ones among them. OvtError if none fits."""
     settings, rows = training.settings, training.rows
     processor = load_processor(training.where, settings.max_pixels)
     limit = length_limit(training.where, settings.max_length)
@@ -65,7 +65,7 @@ def choose_rows(training: Training[SftSection]) -> Fed:
 
 
 def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
-    """The columns that are fed, and `length`, each row's tokens: by it the sampler puts like rows together."""
+    """The columns that are fed, and `length`, each row's tokens, by which the sampler groups similar rows."""
     from datasets import Dataset, concatenate_datasets
 
     tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).fill_null(0)
@@ -74,7 +74,7 @@ def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
 
 
 def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
-    """The line that says why no row of a version can be trained on."""
+    """Why no row of a version can be trained on, in one line."""
     reasons = set(lengths["reason"].to_list())
     if reasons == {"image_missing"}:
         return (
@@ -98,7 +98,7 @@ def make_trainer(
 
     settings = training.settings
     processor = load_processor(training.where, settings.max_pixels)
-    transformers.set_seed(settings.seed)  # new adapters are drawn before the trainer seeds itself
+    transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     evaluates = fed.held_out is not None
     yield SFTTrainer(
         model=prepare_model(training.where, settings, checkpoint),
@@ -113,7 +113,7 @@ def make_trainer(
 
 
 def describe_result(training: Training[SftSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
-    """What a finished run tells: steps, rows, losses, tokens, seconds."""
+    """A finished run's result: steps, rows, losses, tokens, seconds."""
     lines = read_log(run.log_path)
     losses = [line["loss"] for line in lines if "loss" in line]
     held = [line["eval_loss"] for line in lines if "eval_loss" in line]

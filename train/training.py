@@ -1,6 +1,6 @@
-"""What every training goes through; SFT and RL are two kinds of it (sft_trainer.py, rl_trainer.py).
+"""The steps shared by every training; SFT and RL are two kinds of it (sft_trainer.py, rl_trainer.py).
 
-an order → the model's place and the version's rows → the run's folder: new, resumed, found done, or refused
+an order → the model's location and the version's rows → the run's folder: new, resumed, found finished, or refused
          → TRL's trainer from the last checkpoint to the end → the model in its place → its card
 """
 
@@ -30,14 +30,14 @@ Settings = TypeVar("Settings", bound=TrainerSection)
 
 
 def tell(line: str) -> None:
-    """A line for people, beside what a command prints."""
+    """A message for people, beside a command's output."""
     if devices.is_main():
         print(f"ovt: {line}", file=sys.stderr)
 
 
 class Options(TypedDict, total=False):
-    """What `sft` and `rl` take besides. name: the run's (else from the version's); resume: False trains anew under the
-    name; git_commit: noted in the record; again: the line that resumes it, for messages; say: takes lines for people.
+    """Options of `sft` and `rl`. name: the run's (else from the version's); resume: False trains again under the
+    name; git_commit: stored in the record; again: the command that resumes it, for messages; say: receives messages.
     """
 
     name: str | None
@@ -49,7 +49,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Order(Generic[Settings]):
-    """What is to be trained, and how. data: a version by name, folder or Hub id; model: see `resolve_model`; the rest
+    """What to train, and how. data: a version by name, folder or Hub id; model: see `resolve_model`; the rest
     as in `Options`.
     """
 
@@ -66,7 +66,7 @@ class Order(Generic[Settings]):
 
 @dataclass(frozen=True)
 class Training(Generic[Settings]):
-    """An order with its model and data found. where: the model's folder or Hub id; splits: at least one."""
+    """An order with its model and data resolved. where: the model's folder or Hub id; splits: at least one."""
 
     order: Order[Settings]
     where: str
@@ -87,10 +87,10 @@ class Training(Generic[Settings]):
 
 @dataclass(frozen=True)
 class Fed:
-    """The rows that are trained on.
+    """The training rows.
 
-    train      rows to learn from, or questions to ask; held_out: rows to evaluate on
-    left_out   how many of the version's rows are not used, by reason; note: the same for people, "" where none is
+    train      rows to learn from, or questions to ask; held_out: rows for evaluation
+    left_out   how many of the version's rows are not used, by reason; note: the same for people, "" if none
     longest    (tokens of the longest row or prompt, image tokens of the one with most)
     """
 
@@ -103,16 +103,16 @@ class Fed:
 
 @dataclass(frozen=True)
 class Kind(Generic[Settings]):
-    """What a kind of training has of its own.
+    """The parts that differ between kinds of training.
 
-    splits      of a version that it reads
-    choose      the rows that are used; OvtError where there are none
-    arguments   TRL's arguments on so many devices; RecipeError for what cannot be
-    batches     how batches are cut for so many devices; RecipeError where they do not come out even
-    trainer     TRL's trainer, from a checkpoint or the beginning, for the length of a block
-    result      what a finished run tells of itself
-    stops       (every so many steps, what these are called): where a training can be stopped and resumed
-    verifier    the version of the verifier whose verdicts are learned from
+    splits      the version's splits that it reads
+    choose      the rows to use; OvtError if there are none
+    arguments   TRL's arguments on so many devices; RecipeError for invalid ones
+    batches     the batch division for so many devices; RecipeError if it is uneven
+    trainer     TRL's trainer, from a checkpoint or the beginning, for the duration of a block
+    result      a finished run's result
+    stops       (every so many steps, the unit's name): where a training can be stopped and resumed
+    verifier    the version of the verifier that gave the verdicts
     """
 
     name: Literal["sft", "rl"]
@@ -133,9 +133,9 @@ def make_order(
     home: Home | Path | str | None,
     options: Options,
 ) -> Order[Settings]:
-    """The order that a call from Python makes. what: (version, model), each an object or a name.
+    """The order for a call from Python. what: (version, model), each an object or a name.
 
-    RecipeError for settings that are none of this section's.
+    RecipeError for settings that do not belong to this section.
     """
     from ovt.core.section import read_section
 
@@ -149,15 +149,15 @@ def make_order(
 
 
 def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
-    """The finished run of an order; one with equal inputs is resumed, or found done.
+    """The finished run of an order; resumes an unfinished run with the same inputs, or returns the finished one.
 
-    Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt or Terminated. OvtError for whatever
-    cannot be trained on, and for a full disk, which leaves the last whole checkpoint.
+    Ctrl-C and SIGTERM end it with a checkpoint and raise KeyboardInterrupt or Terminated. OvtError for anything that
+    cannot be trained on, and for a full disk, which leaves the last complete checkpoint.
     """
     devices.check_devices()
     training = prepare(kind, order)
     record = make_record(kind, training)
-    if not order.resume:  # what is refused replaces nothing
+    if not order.resume:  # a refused order replaces nothing
         kind.arguments(order.settings, kind.choose(training), devices.world_size())
     run = runs.begin(record, order.home, order.name, order.resume)
     if run.done:
@@ -171,7 +171,7 @@ def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
 
 
 def train_stages(kind: Kind[Settings], order: Order[Settings], stages: Sequence[Settings]) -> list[Run]:
-    """A run for each stage, each from the model of the one before; of several, the name becomes name-1, name-2, …"""
+    """A run for each stage, each from the previous one's model; with several, the name becomes name-1, name-2, …"""
     done: list[Run] = []
     for number, settings in enumerate(stages, 1):
         name = f"{order.name}-{number}" if order.name and len(stages) > 1 else order.name
@@ -181,7 +181,7 @@ def train_stages(kind: Kind[Settings], order: Order[Settings], stages: Sequence[
 
 
 def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
-    """The model and the rows of an order; a version of the Hub comes home first."""
+    """The model and the rows of an order; a Hub version is pulled first."""
     where = resolve_model(order.model, order.home)
     with devices.main_first():
         splits = load_splits(order.data, kind.splits(order.settings), order.home)
@@ -195,7 +195,7 @@ def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
 
 
 def make_record(kind: Kind[Settings], training: Training[Settings]) -> RunRecord:
-    """What a run will be made of, under the name of its data and kind."""
+    """The inputs of the run, under the name of its data and kind."""
     order, rows = training.order, training.rows
     return RunRecord(
         name=f"{Path(rows.ref).name.partition('@')[0]}-{kind.name}",
@@ -215,7 +215,7 @@ def make_record(kind: Kind[Settings], training: Training[Settings]) -> RunRecord
 
 
 def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, run: Run) -> Run:
-    """Trains from the last checkpoint, if there is one, to the end, and puts the model in its place."""
+    """Trains from the last checkpoint, if any, to the end, and moves the model into place."""
     import transformers
 
     from ovt.train.callbacks import CompleteCheckpoints, LogLines, ShowSteps, StopOnSignal

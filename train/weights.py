@@ -1,7 +1,7 @@
-"""Weights on their way into a trainer, and from its checkpoint to a model that others can load.
+"""Loads weights into a trainer, and turns its checkpoints into models that others can load.
 
-This goes around the trainer's own loading of weights, which for Qwen2.5-VL and its like loads nothing and says so only
-in a warning: checkpoints are saved under the names that the Hub's files have, and read back without translating them
+This bypasses the trainer's own loading of weights, which for Qwen2.5-VL and its like loads nothing and only warns
+about it: checkpoints are saved under the names of the Hub's files, and read back without translating them
 (transformers issues 43701 and 40187).
 """
 
@@ -30,7 +30,7 @@ WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json", ADAPTER)
 
 
 def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None) -> "PreTrainedModel":
-    """The model to train, as the checkpoint has it or as it lies there; float32, for steps far below what bfloat16
+    """The model to train, from the checkpoint or its original location; float32, for steps far smaller than bfloat16
     resolves; a frozen base in its own type.
     """
     import warnings
@@ -57,7 +57,7 @@ def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None)
 
 
 def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
-    """peft's configuration, None without adapters; with a frozen vision tower no adapter goes there."""
+    """peft's configuration, None without adapters; a frozen vision tower gets no adapters."""
     if lora is None:
         return None
     from peft import LoraConfig
@@ -67,7 +67,7 @@ def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
 
 
 def load_checkpoint(checkpoint: Path, attn_implementation: str | None = None) -> "PreTrainedModel":
-    """The model as a checkpoint has it, in float32, for the trainer to resume with: it restores all but the weights."""
+    """A checkpoint's model, in float32, for the trainer to resume with: it restores everything but the weights."""
     import torch
 
     logging.getLogger("transformers.trainer").addFilter(about_names)
@@ -75,21 +75,21 @@ def load_checkpoint(checkpoint: Path, attn_implementation: str | None = None) ->
 
 
 def about_names(record: logging.LogRecord) -> bool:
-    """Whether a line of the trainer's is worth reading: not so its lists of names, as the weights are there already."""
+    """Filters the trainer's log: its lists of missing names are noise, since the weights are already loaded."""
     return not record.getMessage().startswith(("There were missing keys", "There were unexpected keys"))
 
 
 def chosen_checkpoint(trainer: "Trainer", best: bool) -> Path:
-    """The checkpoint that becomes the model: the best by evaluation where asked for and known, or the last."""
+    """The checkpoint that becomes the model: the best by evaluation if requested and known, or the last."""
     last = Path(str(trainer.args.output_dir)) / f"checkpoint-{trainer.state.global_step}"
     found = trainer.state.best_model_checkpoint if best else None
     return Path(found) if found else last
 
 
 def take_model(run: Run, checkpoint: Path, where: str) -> None:
-    """Makes a checkpoint the run's model: its weights in the base model's type, and the base model's own files.
+    """Turns a checkpoint into the run's model: its weights in the base model's type, and the base model's own files.
 
-    where   the base model; run.model appears whole, or stays as it was
+    where   the base model; run.model appears complete, or stays as it was
     """
     with new_folder(run.model) as folder:
         for pattern in WEIGHTS:
@@ -109,7 +109,7 @@ def weights_dtype(where: str) -> "torch.dtype":
 
 
 def cast_weights(folder: Path, dtype: "torch.dtype") -> None:
-    """Stores the weights of a folder in this type, file by file; adapters stay as they are."""
+    """Converts a folder's weights to this type, file by file; adapters stay unchanged."""
     import torch
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -127,8 +127,8 @@ def cast_weights(folder: Path, dtype: "torch.dtype") -> None:
 
 
 def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | None = None) -> Run:
-    """A run's LoRA adapters added into the weights of its base: the run NAME-merged, whose model is the
-    whole one. OvtError for a run that is not done or has no adapters.
+    """A run's LoRA adapters merged into its base model: the run NAME-merged, whose model is the
+    whole one. OvtError for an unfinished run or one without adapters.
     """
     source = open_finished(ref, home)
     where = str(source.model)
@@ -162,7 +162,7 @@ def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | No
 
 
 def write_merged(run: Run, where: str, base: str) -> None:
-    """Merges in float32 and stores in the base's type, so that the weights are rounded once."""
+    """Merges in float32 and stores in the base's type, so that the weights are rounded only once."""
     import torch
 
     with new_folder(run.model) as folder:
