@@ -183,9 +183,9 @@ def test_finished_runs_and_evaluations_are_found(old, ovt, maker):
     record = old / "ovt-home" / "runs" / "done" / "run.json"
     before = record.read_bytes()
     sft = ("train", "sft", "small@v1", "-m", "model", "--name", "done", *maker.sets(maker.SFT))
-    assert "done already" in ovt(old, *sft).stderr
+    assert "already done" in ovt(old, *sft).stderr
     rl = ("train", "rl", "small@v1", "-m", "done", "--name", "reinforced", *maker.sets(maker.RL))
-    assert "done already" in ovt(old, *rl).stderr
+    assert "already done" in ovt(old, *rl).stderr
     assert record.read_bytes() == before
     result = old / "ovt-home" / "evals" / "done-test" / "result.json"
     written = result.stat().st_mtime_ns

@@ -71,7 +71,7 @@ def test_killed_and_started_again_it_ends_as_undisturbed(home, small_vlm, colour
         ("[sft]\nseed = 3\n[sft.lora]\nrr = 4", "seed=4", r"lora.rr is not a known key; did you mean r\?"),
         ("[rl]\nseed = 3", "seed=4", r"rl is not a known key; known keys: "),
         ("learning_rate = -1", "seed=4", "learning_rate is -1: Input should be greater than 0"),
-        ("seed = 3\n[sft]\nmax_steps = 9", "seed=4", r"seed stands outside \[sft\]: put it there"),
+        ("seed = 3\n[sft]\nmax_steps = 9", "seed=4", r"seed is outside \[sft\]: move it there"),
         ("[[sft]]\nseed = 3", "seed=4", r"\[\[sft\]\] is a list of stages; sft is one training: write \[sft\]"),
         ("", "eval_size=1.5", "eval_size is 1.5: give a share below 1, or a whole number"),
     ],
