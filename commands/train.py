@@ -41,7 +41,7 @@ commands = typer.Typer(no_args_is_help=True, help="Train a model on a dataset ve
 Model = Annotated[str, typer.Option("--model", "-m", help="pocket, a run's name, a folder or a Hub id.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]
 RunName = Annotated[str | None, typer.Option("--name", help="The run's name [default: from the version's].")]
-Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Resume the run of that name, or start anew.")]
+Resume = Annotated[bool, typer.Option("--resume/--no-resume", help="Resume the run of that name, or start over.")]
 Accelerate = Annotated[
     str | None, typer.Option("--accelerate", metavar="CONFIG", help="Many devices: fsdp, zero3 or an accelerate file.")
 ]

@@ -21,13 +21,13 @@ from ovt.verifiers.process import pool
 from ovt.verifiers.verdict import Kind, Verdict, undecided
 
 SPREAD_FROM = 1_000
-"""Rows below which starting a second process costs more than it saves."""
+"""With fewer rows, starting a second process costs more than it saves."""
 
 CHUNK = 200
-"""Rows that a worker is given at once."""
+"""Rows sent to a worker at once."""
 
 MAX_CHARS = 2_000_000
-"""A text that is longer is judged by nobody; rows that together are longer are not given to a worker at once."""
+"""Longer texts are not judged; rows that are longer in total are not sent to a worker together."""
 
 Row = tuple[str, str] | tuple[str, str, Sequence[str] | None]
 Key = tuple[str, str, tuple[str, ...] | None]

@@ -20,10 +20,10 @@ MAX_ANSWER_CHARS = 2_000
 """A longer answer is compared as text only: no parser sees it."""
 
 MAX_RESPONSE_CHARS = 400_000
-"""A longer response is cut to its tail before the answer is looked for."""
+"""A longer response is cut to its tail before the answer is extracted."""
 
 MAX_GOLD_CHARS = 2_000
-"""A longer gold can only be matched by the very same text; the lint reports it."""
+"""A longer gold only matches identical text; the lint reports it."""
 
 MAX_NESTING = 60
 MAX_DIGITS = 4_000
@@ -58,11 +58,11 @@ LIMIT_S = 0.7
 """CPU time after which `OutOfTime` is raised."""
 
 HARD_LIMIT_S = 1.0
-"""CPU time after which the kernel ends the process: for work stuck inside one step of C code."""
+"""CPU time after which the kernel kills the process: for work stuck inside C code."""
 
 
 APART_LIMIT_S = 0.9
-"""Time on the clock after which a fork is ended."""
+"""Wall-clock time after which a fork is killed."""
 
 
 class OutOfTime(BaseException):

@@ -59,9 +59,7 @@ def _without_repeats(story: dict[str, Any], before: list[dict[str, Any]]) -> dic
         },
         **{
             level: [
-                sample | {"text": f"(this text is told in {told_in[_said(sample)]})"}
-                if _said(sample) in told_in
-                else sample
+                sample | {"text": f"(same text as in {told_in[_said(sample)]})"} if _said(sample) in told_in else sample
                 for sample in story[level]
             ]
             for level in ("captions", "samples")

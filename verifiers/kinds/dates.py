@@ -45,7 +45,7 @@ _SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})$")
 
 
 class Date(NamedTuple):
-    """year, month, day, 0 where not said; or `slashed`, whose order of day and month nobody knows."""
+    """year, month, day, 0 if not given; or `slashed`, with unknown order of day and month."""
 
     year: int
     month: int
@@ -79,7 +79,7 @@ def _checked(year: int, month: int, day: int) -> Date | None:
 
 
 def check_date(prediction: str, gold: Date) -> Finding | None:
-    """Compare with a date; None where the prediction is none. Dates with slashes equal only themselves."""
+    """Compare with a date; None if the prediction is not one. Dates with slashes equal only themselves."""
     date = read_date(prediction)
     if date is None:
         return None
@@ -172,7 +172,7 @@ def _hours(time: Time) -> set[int]:
 
 
 def check_time(prediction: str, gold: Time) -> Finding | None:
-    """Compare with a time of day; None where the prediction is none."""
+    """Compare with a time of day; None if the prediction is not one."""
     time = read_time(_WITH_H.sub(r"\1:\2", plain(prediction)))
     if time is None:
         return None

@@ -28,7 +28,7 @@ def _decided(question: Callable[..., str]) -> Callable[..., str]:
     def decide(*args: Any) -> str:
         try:
             return question(*args)
-        except Exception:  # noqa: BLE001 (whatever a library makes of hostile text: it means that nobody knows)
+        except Exception:  # noqa: BLE001 (a library may fail in any way on hostile text: the result is unknown)
             return "unknown"
 
     return decide

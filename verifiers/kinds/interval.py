@@ -55,7 +55,7 @@ Pieces = tuple[Piece, ...]
 
 
 class Unordered(Exception):
-    """Two ends of which nobody can say which is greater."""
+    """Two ends that cannot be ordered."""
 
 
 def _source(text: str) -> str:
@@ -186,7 +186,7 @@ def _is_bound(source: str) -> bool:
 
 
 def order(left: str, right: str) -> int:
-    """-1, 0 or 1 as an end is less than another, equal or greater. Raises Unordered where nobody can tell."""
+    """-1, 0 or 1 as an end is less than another, equal or greater. Raises Unordered if it cannot be determined."""
     ranks = [{"-∞": -1, "∞": 1, "+∞": 1}.get(end.replace(" ", ""), 0) for end in (left, right)]
     if ranks != [0, 0]:
         return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
@@ -234,7 +234,7 @@ def _join(first: Piece, second: Piece) -> Piece:
 
 
 def check_intervals(prediction: str, gold: Pieces) -> Finding | None:
-    """Compare with a union of intervals; None where the prediction is none."""
+    """Compare with a union of intervals; None if the prediction is not one."""
     found = read_intervals(prediction) or _comma_union(prediction)
     if found is None:
         return None

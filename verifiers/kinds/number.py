@@ -43,7 +43,7 @@ def read_chinese(text: str) -> int | None:
 
 
 def _section(text: str) -> int | None:
-    """A numeral below ten thousand. `一百五` is none: it is 150 to some and 105 to others."""
+    """A numeral below ten thousand. `一百五` is rejected as ambiguous: 150 to some, 105 to others."""
     match = _BELOW_TEN_THOUSAND.fullmatch(text)
     if not match or (match["zero"] and not match["units"]):
         return None
@@ -56,7 +56,7 @@ def _section(text: str) -> int | None:
 
 
 MIN_ROUNDED_DIGITS = 6
-"""A decimal of fewer significant digits than this stands for itself only."""
+"""A decimal with fewer significant digits only equals itself."""
 
 NOISE_DIGITS = 6
 """How many digits longer a decimal must be than another for their difference to be noise: `2.9999999999` is 3."""
@@ -163,7 +163,7 @@ _PART = re.compile(rf"(?:(?P<count>[a-z]+)[\s-]+)?(?P<part>{'|'.join(_PART_SIZES
 
 
 def _read_part(text: str) -> Number | None:
-    """`half`, `a third`, `two-thirds`, `three quarters`; no ordinal: `third` alone is none."""
+    """`half`, `a third`, `two-thirds`, `three quarters`; not the ordinal `third` alone."""
     match = _PART.match(text)
     if not match or (not match["count"] and match["part"].lower() != "half"):
         return None

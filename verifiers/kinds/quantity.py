@@ -56,7 +56,7 @@ _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?
 
 @lru_cache(maxsize=16384)
 def read_quantity(text: str) -> Quantity | None:
-    """The quantity that the whole of a text is, with or without a unit; None where it is none."""
+    """The quantity that the whole of a text is, with or without a unit; None if it is not one."""
     number = read_number(text)
     if number:
         return Quantity(math_source(text), number, None)
@@ -228,7 +228,7 @@ def _compare(quantity: Quantity, gold: Quantity) -> Finding:
 
 
 def _share_of_what(share: Quantity, other: Quantity) -> bool:
-    """Whether one is a percentage and the other, which is none, has a unit: `5%` and `5 cm`."""
+    """Whether one is a percentage and the other is not and has a unit: `5%` and `5 cm`."""
     is_percent = bool(share.number and share.number.percent)
     return is_percent and bool(other.unit and other.unit.dims) and not (other.number and other.number.percent)
 

@@ -31,10 +31,10 @@ START_LIMIT_S = 30.0
 MAX_WORKERS = max(1, min(8, os.cpu_count() or 1))
 
 MAX_TRIES = 4
-"""Workers that a row may lose: they may be killed for reasons of their own."""
+"""Workers that a row may lose: they may be killed for unrelated reasons."""
 
 TIMEOUT, LOST = "timeout", "lost"
-"""What stands in the place of a reply: the row ran out of time, or lost all the workers it may lose."""
+"""In place of a reply: the row ran out of time, or lost the maximum number of workers."""
 
 
 class Lost(Exception):

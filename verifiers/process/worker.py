@@ -59,7 +59,7 @@ def _judge(
             return astuple(CHECKS[job](text, gold, tuple(choices) if choices else None, kind, presume_wrong))
     except guard.OutOfTime:
         return _undecided(text, gold, job, "timeout", kind)
-    except Exception as error:  # noqa: BLE001 (a bug of ours earns nobody anything, and is named in the verdict)
+    except Exception as error:  # noqa: BLE001 (a bug of ours earns no reward, and is named in the verdict)
         return _undecided(text, gold, job, "error", kind, repr(error))
 
 
