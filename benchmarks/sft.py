@@ -97,7 +97,7 @@ def train_bare(ref: str, model: str, steps: int, home: Home, name: str) -> None:
     arguments = sft_arguments(settings(steps, "random"), False, 1, home.path / name)
     arguments |= {"remove_unused_columns": True}
     trainer = SFTTrainer(
-        model=AutoModelForImageTextToText.from_pretrained(where, dtype=torch.float32),
+        model=AutoModelForImageTextToText.from_pretrained(where, dtype=torch.float32, trust_remote_code=False),
         args=SFTConfig(**arguments),
         train_dataset=rows,
         processing_class=load_processor(where),

@@ -13,7 +13,10 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from ovt.core.checkpoints import cannot_load, refuse_kernels
 from ovt.core.errors import OvtError
+
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}  # never asked, never run
 
 
 class ImageProcessor(Qwen2_5_VLProcessor):
@@ -40,15 +43,23 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
             else "expected a folder with config.json and model.safetensors"
         )
         raise OvtError(f"no model in {folder}: {hint}")
-    kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    try:
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+    except (OSError, ValueError, ImportError) as error:
+        raise cannot_load(folder, "as a model", error) from error
+    refuse_kernels(folder, config)
+    kind = config.model_type
     if kind != "qwen2_5_vl":
         raise OvtError(f"{folder} holds a {kind!r} model; the embedded endpoint runs Qwen2.5-VL models only")
     logging.disable_progress_bar()  # weights of a few MB need none, and it would break the build's panel
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True).eval()
+    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, **LOCAL).eval()
 
 
 def load_processor(folder: Path) -> ImageProcessor:
     """The processor in a local folder; works with and without torchvision, for pictures and text."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    pictures = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
+        pictures = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+    except (OSError, ValueError, ImportError) as error:
+        raise cannot_load(folder, "as a processor", error) from error
     return ImageProcessor(image_processor=pictures, tokenizer=tokenizer, chat_template=tokenizer.chat_template)

@@ -16,28 +16,23 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ovt.core.errors import RecipeError
-from ovt.core.text import did_you_mean
 from ovt.train import devices
-from ovt.train.settings import LoraSection, RlSection, SftSection, TrainerSection
+from ovt.train.settings import LoraSection, RlSection, SftSection, TrainerSection, check_trainer
 
 if TYPE_CHECKING:
     from torch import nn
     from trl import GRPOConfig, SFTConfig
 
-# Trainer arguments that would break ovt's guarantees about a run, or write a secret to disk.
-NEVER = ("push_to_hub", "hub_token", "save_only_model", "resume_from_checkpoint")
 CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
-# Settings that TRL does not have, or that ovt handles itself; arguments that ovt's training does not support.
+# Settings that TRL does not have, or that ovt handles itself.
 SFT_OWN = {
     "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
     "load_best_model_at_end",
 }  # fmt: skip
-SFT_REFUSED = ("packing", "model_init_kwargs")
 RL_OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
 }  # fmt: skip
-RL_REFUSED = ("steps_per_generation", "model_init_kwargs", "log_completions", "reward_weights", "remove_unused_columns")
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Pat
         "greater_is_better": False,
         "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
     }
-    return by_trl_names(settings, SFTConfig, SFT_OWN, SFT_REFUSED, ours)
+    return by_trl_names(settings, SFTConfig, SFT_OWN, ours)
 
 
 def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
@@ -96,7 +91,7 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
         "use_vllm": uses_vllm(settings, devices.on_accelerator(), is_vllm_available()),
         "save_steps": ceil(settings.save_steps / whole) * whole,
     }
-    return by_trl_names(settings, GRPOConfig, RL_OWN, RL_REFUSED, ours)
+    return by_trl_names(settings, GRPOConfig, RL_OWN, ours)
 
 
 def plan_batches(settings: RlSection, world: int) -> Batches:
@@ -158,28 +153,23 @@ def by_trl_names(
     settings: TrainerSection,
     config: "type[SFTConfig | GRPOConfig]",
     own: Collection[str],
-    refused: Collection[str],
     ours: dict[str, Any],
 ) -> dict[str, Any]:
     """The settings passed to TRL unchanged, [trainer]'s, and `ours`, computed by ovt.
 
-    own      settings that TRL does not have, or that ovt handles itself
-    refused  further TRL arguments that ovt's training does not support
+    own   settings that TRL does not have, or that ovt handles itself
 
-    RecipeError for a key of [trainer] that TRL does not know, or that would be silently overruled, and for any
-    value TRL refuses.
+    RecipeError for a key of [trainer] that is not accepted, that TRL does not know or that would be silently
+    overruled, and for any value TRL refuses.
     """
+    if overruled := next((key for key in settings.trainer if key in ours), None):
+        raise RecipeError(f"trainer.{overruled} is set by ovt: leave it out")
+    check_trainer(settings)
     for key, value in settings.trainer.items():
-        if key in type(settings).model_fields:
-            raise RecipeError(f"trainer.{key} is a setting of its own: write {key} = … outside [trainer]")
-        if key in ours or key in refused:
-            raise RecipeError(f"trainer.{key} is set by ovt: leave it out")
-        if key in NEVER:
-            raise RecipeError(f"trainer.{key} is not supported in an ovt run: remove it")
         check_argument(config, key, value)
     arguments = settings.model_dump(exclude=set(own)) | settings.trainer | ours
     check_config(config, arguments)
-    check_reporters(settings.report_to)
+    check_installed(settings.report_to)
     return arguments
 
 
@@ -187,10 +177,8 @@ def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any)
     """RecipeError for an unknown TRL argument, or a value of another type, which TRL would accept
     and fail on later.
     """
-    known = config.__dataclass_fields__
-    if key not in known:
-        hint = did_you_mean(key, known, "see TRL's documentation for the arguments")
-        raise RecipeError(f"trainer.{key} is not an argument of TRL's {config.__name__}; {hint}")
+    if key not in config.__dataclass_fields__:
+        raise RecipeError(f"trainer.{key} is not an argument of this TRL's {config.__name__}: leave it out")
     try:
         TypeAdapter(get_type_hints(config)[key]).validate_python(value)
     except ValidationError as error:
@@ -205,8 +193,8 @@ def check_config(config: "type[SFTConfig | GRPOConfig]", arguments: dict[str, An
         raise RecipeError(f"the trainer refuses these settings: {' '.join(str(error).split())[:400]}") from error
 
 
-def check_reporters(names: Collection[str]) -> None:
-    """RecipeError for a reporting integration that is unknown or whose package is missing."""
+def check_installed(names: Collection[str]) -> None:
+    """RecipeError for a reporting integration whose package is missing."""
     from transformers.integrations import get_reporting_integration_callbacks
 
     for name in names:

@@ -19,7 +19,7 @@ from ovt.core.files import replacing
 from ovt.core.home import Home
 from ovt.core.text import plain
 from ovt.train.data import IGNORED, Rows, make_collator, place_images
-from ovt.train.models import adapter_base
+from ovt.train.models import load_config
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -39,9 +39,7 @@ LENGTHS = pl.Schema(
 
 def length_limit(where: str, max_length: int | None) -> int | None:
     """The maximum tokens of a row: max_length, and never more than the model's context."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(adapter_base(where) or where).get_text_config()
+    config = load_config(where).get_text_config()
     context = getattr(config, "max_position_embeddings", None)
     if max_length and context and max_length > context:
         raise RecipeError(f"max_length = {max_length} is more than the {context} tokens of {where}'s context: lower it")

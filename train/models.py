@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ovt.core.checkpoints import cannot_load, refuse_kernels
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
@@ -17,7 +18,7 @@ from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, ProcessorMixin
+    from transformers import PreTrainedConfig, PreTrainedModel, ProcessorMixin
 
 ADAPTER = "adapter_config.json"
 # What others load beside the weights: the base model's own files, copied to every checkpoint byte for byte.
@@ -61,7 +62,6 @@ def load_model(
     *,
     dtype: "torch.dtype | str" = "auto",
     attn_implementation: str | None = None,
-    trust_remote_code: bool = False,
 ) -> "PreTrainedModel":
     """The vision-language model at a location (`resolve_model`), on the CPU; a LoRA adapter is merged into its base.
 
@@ -71,21 +71,24 @@ def load_model(
     from transformers.utils import logging
 
     base = adapter_base(where)
+    load_config(where)
     logging.disable_progress_bar()
     chosen: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
     try:
         model = AutoModelForImageTextToText.from_pretrained(
-            base or where, dtype=dtype, trust_remote_code=trust_remote_code, **chosen
+            base or where, dtype=dtype, trust_remote_code=False, **chosen
         )
     except (OSError, ValueError, ImportError) as error:
-        raise OvtError(f"cannot load {base or where} as a vision-language model: {first_line(error)}") from error
+        raise cannot_load(base or where, "as a vision-language model", error) from error
     return merged(model, where) if base else model
 
 
 def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
-    """The model with a folder's LoRA adapter merged into its weights."""
+    """The model with a folder's LoRA adapter merged into its weights. OvtError for an adapter that names code."""
     from peft import PeftModel
 
+    if json.loads((Path(adapter) / ADAPTER).read_text(encoding="utf-8")).get("megatron_config"):
+        raise OvtError(f"{adapter} is an adapter for Megatron, whose code it names: give one for transformers")
     return PeftModel.from_pretrained(model, adapter).merge_and_unload()
 
 
@@ -106,13 +109,13 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
 
     try:
         if is_torchvision_available() or not is_qwen(where):
-            processor: Any = AutoProcessor.from_pretrained(where)
+            processor: Any = AutoProcessor.from_pretrained(where, trust_remote_code=False)
         else:
-            tokenizer: Any = AutoTokenizer.from_pretrained(where)
-            pictures = AutoImageProcessor.from_pretrained(where)
+            tokenizer: Any = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
+            pictures = AutoImageProcessor.from_pretrained(where, trust_remote_code=False)
             processor = images_only()(pictures, tokenizer, chat_template=tokenizer.chat_template)
     except (OSError, ValueError, ImportError) as error:
-        raise OvtError(f"cannot load the processor of {where}: {first_line(error)}") from error
+        raise cannot_load(where, "as a processor", error) from error
     if not getattr(processor, "image_processor", None):
         raise OvtError(f"{where} has no image processor: ovt trains vision-language models; choose one")
     if not processor.chat_template:
@@ -159,9 +162,23 @@ def limit_pixels(processor: Any, max_pixels: int) -> None:
 
 def is_qwen(where: str) -> bool:
     """Whether the model is of the family whose video processor needs torchvision."""
+    return load_config(where).model_type in ("qwen2_vl", "qwen2_5_vl")
+
+
+def load_config(where: str) -> "PreTrainedConfig":
+    """The configuration of the model that lies there, or of an adapter's base.
+
+    OvtError where there is none, or one that only code of the model's own can read.
+    """
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(adapter_base(where) or where).model_type in ("qwen2_vl", "qwen2_5_vl")
+    base = adapter_base(where) or where
+    try:
+        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise cannot_load(base, "as a model", error) from error
+    refuse_kernels(base, config)
+    return config
 
 
 def weights_revision(where: str) -> str | None:
@@ -197,8 +214,3 @@ def processor_paths(where: str) -> list[Path]:
         return [path for name in PROCESSOR_FILES if (path := Path(where) / name).is_file()]
     found = [cached_file(where, name, _raise_exceptions_for_missing_entries=False) for name in PROCESSOR_FILES]
     return [Path(path) for path in found if path]
-
-
-def first_line(error: Exception) -> str:
-    """A library's message, cut to a line."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

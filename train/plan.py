@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from ovt.train.models import adapter_base, load_processor
+from ovt.train.models import load_config, load_processor
 from ovt.train.settings import RlSection, TrainerSection
 from ovt.train.training import Kind, Order, Settings, prepare
 from ovt.train.weights import weights_dtype
@@ -124,12 +124,12 @@ def patches_per_token(processor: Any) -> int:
 def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
     """The sizes of the model at `where`, from its configuration, and how much of it is trained."""
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
     frozen_vision, lora = settings.freeze_vision_tower, settings.lora.model_dump() if settings.lora else None
-    config = AutoConfig.from_pretrained(adapter_base(where) or where)
+    config = load_config(where)
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
+        model = AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
     in_vision = {name for name, _ in model.named_parameters() if any(part in name for part in VISION)}
     frozen = in_vision if frozen_vision else set()
     total = sum(weight.numel() for weight in model.parameters())

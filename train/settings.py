@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ovt.core.errors import RecipeError
 from ovt.core.section import Section, read_section, set_key
+from ovt.train import accepted
 from ovt.verifiers import known_kind
 
 Chosen = TypeVar("Chosen", bound=Section)
@@ -57,7 +58,7 @@ class TrainerSection(Section):
     max_pixels                larger images are shrunk to this many pixels
     activation_checkpointing  recompute activations instead of keeping them; null: if there is an accelerator
     bf16                      compute in bfloat16 (trained weights stay float32); null: if supported
-    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, passed unchanged
+    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, those of `accepted`, passed unchanged
     """
 
     max_pixels: int = Field(262_144, ge=784)
@@ -224,7 +225,9 @@ def load_settings(kind: type[Chosen], table: str, config: Path | None, overrides
         raise RecipeError(f"{where}: [[{table}]] is a list of stages; {table} is one training: write [{table}]")
     for override in overrides or ():
         set_key(tree, override)
-    return read_section(kind, tree, where)
+    settings = read_section(kind, tree, where)
+    check_trainer(settings)
+    return settings
 
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSection]:
@@ -235,7 +238,20 @@ def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSect
         for override in overrides or ():
             set_key(table, override)
         stages.append(read_section(RlSection, table, where))
+        check_trainer(stages[-1])
     return stages
+
+
+def check_trainer(settings: Section) -> None:
+    """RecipeError for what no training may be asked: code and services of somebody else's choice.
+
+    Where settings are read to train by them, and not in the sections: those of old runs are still listed and shown.
+    """
+    if isinstance(settings, TrainerSection):
+        takes = accepted.arguments_of("rl" if isinstance(settings, RlSection) else "sft")
+        accepted.check_accepted(settings.trainer, takes, type(settings).model_fields)
+        accepted.check_reporters(settings.report_to)
+        accepted.check_attention(settings.attn_implementation)
 
 
 def load_tables(table: str, config: Path | None) -> tuple[str, Any]:

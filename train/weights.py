@@ -18,7 +18,7 @@ from ovt.core.home import Home
 from ovt.train import devices, runs
 from ovt.train.arguments import check_targets
 from ovt.train.card import write_card
-from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_model, weights_revision
+from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_config, load_model, weights_revision
 from ovt.train.runs import Run, open_finished
 from ovt.train.settings import LoraSection, TrainerSection
 
@@ -102,9 +102,8 @@ def take_model(run: Run, checkpoint: Path, where: str) -> None:
 def weights_dtype(where: str) -> "torch.dtype":
     """The type that a model's weights are stored in."""
     import torch
-    from transformers import AutoConfig
 
-    stored = AutoConfig.from_pretrained(adapter_base(where) or where).dtype
+    stored = load_config(where).dtype
     return getattr(torch, stored) if isinstance(stored, str) else stored or torch.float32
 
 

@@ -28,7 +28,7 @@ from ovt.core.section import Section, nearest_key, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree
 from ovt.evaluation.question_set import QuestionSet
-from ovt.train.settings import RlSection, SftSection
+from ovt.train.settings import RlSection, SftSection, check_trainer
 
 PREVIOUS = "previous"  # the endpoint of the model trained in the previous iteration
 
@@ -127,7 +127,12 @@ def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
     known = {*LoopRecipe.model_fields, *SHARED}
     if unknown := next((key for key in tree if key not in known), None):
         raise RecipeError(f"{where}: {unknown} is not a known key; {nearest_key(unknown, known)}")
-    return read_section(LoopRecipe, spell_out(tree), where)
+    recipe = read_section(LoopRecipe, spell_out(tree), where)
+    for iteration in recipe.iterations:  # before the first of them asks a model
+        for settings in (iteration.sft, *iteration.rl):
+            if settings is not None:
+                check_trainer(settings)
+    return recipe
 
 
 def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
