@@ -72,7 +72,7 @@ def checkpoint(tmp_path, small_vlm, marker) -> Checkpoint:
         for file in CONFIGS:
             path = folder / file
             stored = json.loads(path.read_text()) if path.is_file() else {}
-            named = {one: "evil.Evil" for one in CLASSES} | {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}
+            named = dict.fromkeys(CLASSES, "evil.Evil") | {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}
             path.write_text(json.dumps(stored | {"auto_map": named} | changes.get(file, {})))
         code = f"open({str(marker)!r}, 'a').write('ran ')\nclass Evil: pass\ndef generate(*a, **k): pass\n"
         (folder / "evil.py").write_text(code)
@@ -84,12 +84,11 @@ def checkpoint(tmp_path, small_vlm, marker) -> Checkpoint:
 
 
 @pytest.fixture
-def ovt(monkeypatch, capsys, home, tmp_path) -> Ovt:
+def ovt(monkeypatch, capsys, home) -> Ovt:
     """Runs a command line in this process, its input full of `y`: (exit code, what it said)."""
     from ovt.cli import main
 
     monkeypatch.setenv("OVT_HOME", str(home.path))
-    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["ovt", *map(str, arguments)])
@@ -127,7 +126,7 @@ def test_every_command_that_loads_a_model_refuses_it_in_one_line(
     write_version(home, colour_rows(8))
     write_questions(tmp_path, lambda colour, number: colour_rows(1, number)[0]["images"][0])
     (tmp_path / "loop.toml").write_text(LOOP.format(model=folder, folder=tmp_path))
-    small = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=4")
+    small = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=4", "--set", "max_completion_length=64")
     train = {"preview": (), "sft": (), "rl": small}
     lines = [("train", name, "colours", "-m", folder, *more) for name, more in train.items()]
     lines += [(*line, "--dry-run") for line in lines if line[1] != "preview"]
@@ -141,7 +140,7 @@ def test_every_command_that_loads_a_model_refuses_it_in_one_line(
         assert code in (1, 2), (line, said)
         assert told[-1].startswith("ovt: "), (line, said)
         assert not [other for other in told if "Traceback" in other or "[y/N]" in other], (line, said)
-        assert "cannot be loaded without running the Python code" in told[-1] or "cannot load" in told[-1], (line, said)
+        assert "cannot be loaded without running the Python code" in told[-1], (line, said)
         assert time.monotonic() - began < BOUND_S, line
         assert not marker.exists(), line
 
@@ -172,14 +171,14 @@ def test_a_piped_y_runs_nothing(checkpoint, home, colour_rows, write_version, ma
     assert not marker.exists()
 
 
-def test_attention_code_of_the_hub_is_refused(checkpoint, tmp_path, small_vlm):
+def test_attention_code_of_the_hub_is_refused(checkpoint):
     for number, asked in enumerate(("stranger/attention", "stranger/attention@main:forward")):
         folder = checkpoint(f"kernel-{number}", {"config.json": {"attn_implementation": asked, "auto_map": {}}})
         for load in (load_config, load_model):
             with pytest.raises(OvtError, match="asks for attention code from the Hub"):
                 load(str(folder))
     for asked in ("stranger/attention", "paged|stranger/attention"):
-        with pytest.raises(RecipeError, match="attn_implementation = .* is code from the Hub"):
+        with pytest.raises(RecipeError, match=r"attn_implementation = .* is code from the Hub"):
             sft_arguments(SftSection(attn_implementation=asked), False, 1)
 
 
@@ -246,7 +245,7 @@ def test_what_is_accepted_is_trls_and_nothing_that_reaches_out(kind):
     assert len(names) == len(set(names))
 
 
-def test_a_run_of_before_is_still_listed_and_shown(ovt, home, capsys):
+def test_a_run_of_before_is_still_listed_and_shown(ovt, home):
     stored = SftSection().model_dump(mode="json")
     stored |= {"trainer": {"hub_strategy": "end", "trust_remote_code": True}, "report_to": ["mlflow"]}
     run = start(RunRecord(name="old", kind="sft", model="pocket", ovt_version="0", settings=stored), home)
