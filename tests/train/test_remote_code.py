@@ -128,7 +128,7 @@ def test_every_command_that_loads_a_model_refuses_it_in_one_line(
     (tmp_path / "loop.toml").write_text(LOOP.format(model=folder, folder=tmp_path))
     small = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=4", "--set", "max_completion_length=64")
     train = {"preview": (), "sft": (), "rl": small}
-    lines = [("train", name, "colours", "-m", folder, *more) for name, more in train.items()]
+    lines: list[tuple] = [("train", name, "colours", "-m", folder, *more) for name, more in train.items()]
     lines += [(*line, "--dry-run") for line in lines if line[1] != "preview"]
     lines += [("eval", "run", folder, tmp_path / "loop.toml"), ("loop", "run", tmp_path / "loop.toml")]
     if kind == "unknown":  # the parts of an adapter's own folder are the run's
