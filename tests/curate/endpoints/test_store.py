@@ -92,18 +92,18 @@ def test_failures_are_kept_apart_and_forgotten_when_a_reply_comes(tmp_path: Path
         assert store.get_failures([key(1), key(2)]).keys() == {key(2)}
 
 
-def test_a_hundred_thousand_keys_in_two_seconds(tmp_path: Path) -> None:
+def test_many_keys_are_read_in_proportion_to_their_number(tmp_path: Path) -> None:
     keys = [key(number) for number in range(100_000)]
     with ReplyStore(tmp_path / "replies.sqlite") as store:
-        for one in keys:
-            store.put_many({one: reply("x" * 500)})
-    with ReplyStore(tmp_path / "replies.sqlite") as store:
-        seconds = []
-        for _ in range(2):  # the better of two: other work on the machine slows this thread down too
+        store.put_many(dict.fromkeys(keys, reply("x" * 500)))
+
+        def seconds(count: int) -> float:
             began = time.thread_time()
-            assert len(store.get_many(keys)) == 100_000
-            seconds.append(time.thread_time() - began)
-    assert min(seconds) < 2.0
+            assert len(store.get_many(keys[:count])) == count
+            return time.thread_time() - began
+
+        few = min(seconds(10_000) for _ in range(3))
+        assert seconds(100_000) < 30 * few  # ten times the keys; the rest is for a busy machine
 
 
 def test_two_processes_share_a_store_and_each_key_keeps_one_reply(tmp_path: Path) -> None:

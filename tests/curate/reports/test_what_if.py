@@ -256,7 +256,7 @@ def test_a_recipe_of_another_ovt_is_refused_in_one_line(tmp_path, home, version,
 
 def test_it_shows_itself(version):
     found = report(what_if(version, ["filter.length.max_words=12"], examples=2))
-    assert found.title.startswith("small@v1 with filter.length.max_words = 12 (it has ")
+    assert found.title.startswith("small@v1 with filter.length.max_words = 12 (now ")
     text, html = str(found), found._repr_html_()
     for part in ("now: dropped", "too_long", "difficulty", "removed"):
         assert part in text
