@@ -345,13 +345,13 @@ def overrides(set: Settings) -> Iterator[str]:
 def toml(value: Any) -> str:
     """A value as one line of TOML. RecipeError for values that TOML cannot express."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{toml(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, Path):
         return toml(str(value))
     if isinstance(value, str | int | float):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON leaves it, TOML does not
     found = f"{str(value)[:40]!r} cannot be a setting"
     raise RecipeError(f"set: {found}; give text, a number, True, False, a list or a dict")
 

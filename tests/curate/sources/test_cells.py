@@ -66,9 +66,9 @@ def test_the_final_answer_of_a_worked_solution(text: str, answer: str) -> None:
 
 @pytest.mark.parametrize(("tag", "answer"), [("<answer>", "<answer>" * 50_000), ("\\boxed{", "")])
 def test_hostile_tags_take_linear_time(tag: str, answer: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     assert final_answer(tag * 50_000) == answer
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 5  # quadratic time would be minutes
 
 
 def test_a_list_of_golds_counts_as_one_where_they_agree() -> None:
