@@ -10,7 +10,7 @@ goes through `plain`, and is escaped in HTML.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
@@ -55,7 +55,7 @@ class Styled(NamedTuple):
     style: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Cells are numbers, strings or `Styled` (None: empty); a row without cells is a blank line."""
 
@@ -75,6 +75,9 @@ class Table:
             cells = zip(line, widths, sides, strict=True)
             told.append("  ".join(cell.rjust(wide) if right else cell.ljust(wide) for cell, wide, right in cells))
         return "\n".join(line.rstrip() for line in told)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         """The table as self-contained HTML, every text escaped."""
@@ -126,18 +129,21 @@ def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:
     return Table([*names("", style=style), *texts("")], told, header=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """A title, the plain data that `--json` prints, and its presentation: tables, and lines of text between them."""
 
     title: str
     data: Any
-    parts: Sequence[Table | str] = field(default=(), repr=False)
+    parts: Sequence[Table | str] = ()
 
     def __str__(self) -> str:
         return "\n".join(
             [plain(self.title), *(shorten(one) if isinstance(one, str) else str(one) for one in self.parts)]
         )
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         """The notebook view: self-contained, every text escaped."""

@@ -51,6 +51,9 @@ class Diff:
     def __str__(self) -> str:
         return str(summary.report(self.about))
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         return summary.report(self.about)._repr_html_()
 
