@@ -81,8 +81,8 @@ class Kind:
               and 60 brackets deep; must be deterministic.
     compare   (an answer, what `read` returned for the gold) -> Finding, None if the answer is not of this kind. If
               omitted, the answer is read too, and the two are compared with Python's ==. A gold must equal
-              itself: `ovt data lint` and imports refuse one that does not (`gold_not_accepted`), and one that `read`
-              cannot read (`unparseable_gold`).
+              itself: `ovt data lint` reports one that does not (`gold_not_accepted`), and one that `read` cannot
+              read (`unparseable_gold`), which a build compares as text.
     respell   an answer -> its spelling for `compare`.
     settle    (a text, whether it is a statement of the answer) -> the one answer in it, "" if there is none. If
               omitted: the statement, the last line, or one sentence's statement about one thing.
