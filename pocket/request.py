@@ -4,9 +4,7 @@ What a server would answer with a 400 raises CallError("refused", reason): a fai
 """
 
 import base64
-import binascii
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ovt.core.errors import CallError
+from ovt.core.images import open_image
 from ovt.pocket.generate import Prompt, Row
 from ovt.pocket.model import ImageProcessor
 
@@ -50,9 +49,9 @@ def read_image(part: Mapping[str, Any]) -> Image.Image:
     if not isinstance(url, str) or not url.startswith("data:") or ";base64," not in url[:100]:
         raise refuse("the embedded model reads images from base64 data: URLs only")
     try:
-        picture = Image.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1], validate=True)))
+        picture = open_image(base64.b64decode(url.split(",", 1)[1], validate=True))
         return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, binascii.Error, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise refuse(f"unreadable image: {str(error)[:120]}") from None
 
 

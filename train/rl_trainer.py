@@ -5,7 +5,6 @@ the same on any number of devices (arguments.py), rollouts stored as tables (rol
 resumable runs.
 """
 
-import io
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -165,9 +164,9 @@ def read_questions(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
 @lru_cache(DECODED)
 def decoded(content: bytes) -> Any:
     """The picture in an image file's bytes."""
-    from PIL import Image
+    from ovt.core.images import open_image
 
-    image = Image.open(io.BytesIO(content))
+    image = open_image(content)
     image.load()
     return image
 

@@ -4,7 +4,6 @@ The upper bound of a request is also estimated here, since the server counts onl
 """
 
 import asyncio
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,12 +101,12 @@ def part_tokens(part: Mapping[str, Any], images: ImageBytes, sizes: dict[str, in
 
 def image_tokens(image: bytes) -> int:
     """Tokens of an image file, from the size in its header."""
-    from PIL import Image
+    from ovt.core.images import open_image
 
     try:
-        with Image.open(io.BytesIO(image)) as opened:
+        with open_image(image) as opened:
             width, height = opened.size
-    except OSError:
+    except (OSError, ValueError, SyntaxError):
         return UNREADABLE_IMAGE
     return -(-width // PATCH) * -(-height // PATCH) + 2
 

@@ -24,7 +24,6 @@ it. The same version must give the same bytes.
 """
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -33,10 +32,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from PIL import Image
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.files import disk_errors, new_folder, write_file, write_json
+from ovt.core.images import open_image
 from ovt.core.records import MadeOf
 from ovt.core.registry import EXPORTERS
 from ovt.core.schema import SPLITS
@@ -179,7 +178,7 @@ def untagged(text: str) -> str:
 
 def suffix(data: bytes) -> str:
     """The file suffix of an image, from its bytes."""
-    with Image.open(io.BytesIO(data)) as image:
+    with open_image(data) as image:
         return SUFFIXES.get(image.format or "", ".img")
 
 

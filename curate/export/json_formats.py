@@ -28,9 +28,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from PIL import Image
-
 from ovt.core.files import write_json
+from ovt.core.images import open_image
 from ovt.curate.export.export import Exporter, Row, Written, keep_image, read_rows, tagged, untagged
 from ovt.curate.versions.read import Version
 
@@ -111,7 +110,7 @@ def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place:
 
 def fit(data: bytes) -> tuple[str, bytes]:
     """(media type, bytes) of an image in a supported format and mode."""
-    with Image.open(io.BytesIO(data)) as image:
+    with open_image(data) as image:
         if image.format in TYPES and image.mode in ("RGB", "RGBA"):
             return TYPES[image.format], data
         out = io.BytesIO()

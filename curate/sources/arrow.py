@@ -1,7 +1,7 @@
-"""Parquet files, datasets saved to disk and Hub datasets: all are Arrow, read in small batches."""
+"""Parquet files, datasets saved to disk and Hub datasets: all are Arrow, read in batches of few rows and few bytes."""
 
-import json
 import re
+import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
+from ovt.core.pages import MOST_ROWS
+from ovt.core.untrusted import parse_json
+from ovt.curate.sources.batches import BATCH, read_batches
+from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
 from ovt.curate.sources.section import Name, SourceSection
-from ovt.curate.sources.source import Opened, Part, Row, pick_split, split_note
+from ovt.curate.sources.source import MaybeRow, Opened, Part, Row, pick_split, split_note
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-BATCH = 64  # rows; with their images they must fit into memory
 
 
 def parquet_part(path: Path) -> Part:
@@ -26,19 +29,23 @@ def parquet_part(path: Path) -> Part:
         file = pq.ParquetFile(path)
         schema, count = file.schema_arrow, file.metadata.num_rows
         file.close()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, RecursionError) as error:
         raise OvtError(f"{path} is not a readable Parquet file ({_first_line(error)})") from None
+    if count > MOST_ROWS:
+        raise OvtError(f"{path} says that it has {count:,} rows, {MOST_ROWS:,} at most: this is no data")
 
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
-            yield from arrow_rows(file.iter_batches(BATCH, columns=list(names)), schema, wanted)
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        try:
+            yield from arrow_rows(read_batches(path, [str(name) for name in names], wanted), schema, wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise OvtError(f"{path} is not a readable Parquet file ({_first_line(error)})") from None
 
     return Part(tuple(schema.names), count, rows, path.parent, (path.parent,), image_columns(schema))
 
 
 def arrow_rows(
     batches: Iterable[pa.RecordBatch | pa.Table], schema: pa.Schema, wanted: Collection[int]
-) -> Iterator[tuple[int, Row | None]]:
+) -> Iterator[tuple[int, MaybeRow]]:
     """The wanted rows of consecutive batches, with class labels by name; stops after the last one."""
     labels, start, last = class_labels(schema), 0, max(wanted, default=-1)
     for batch in batches:
@@ -46,11 +53,19 @@ def arrow_rows(
             return
         local = [at for at in range(len(batch)) if start + at in wanted]
         # One by one: `take` would need an Arrow array, and making one imports pandas (0.3 s).
-        whole = len(local) == len(batch)
-        picked = batch.to_pylist() if whole else [batch.slice(at, 1).to_pylist()[0] for at in local]
+        small = batch.nbytes <= MAX_CELL
+        picked = batch.to_pylist() if small and len(local) == len(batch) else (_row(batch.slice(at, 1)) for at in local)
         for at, row in zip(local, picked, strict=True):
-            yield start + at, {name: _named(cell, labels.get(name)) for name, cell in row.items()}
+            yield start + at, row if isinstance(row, Unfit) else _labelled(row, labels)
         start += len(batch)
+
+
+def _row(row: pa.RecordBatch | pa.Table) -> dict[str, Any] | Unfit:
+    return row.to_pylist()[0] if row.nbytes <= MAX_CELL else too_large(row.nbytes)
+
+
+def _labelled(row: dict[str, Any], labels: dict[str, list[str]]) -> Row:
+    return {name: _named(cell, labels.get(name)) for name, cell in row.items()}
 
 
 def _named(cell: Any, labels: list[str] | None) -> Any:
@@ -62,7 +77,7 @@ def _named(cell: Any, labels: list[str] | None) -> Any:
 def _features(schema: pa.Schema) -> dict[str, Any]:
     """The features that `datasets` stores in a schema: column -> feature."""
     try:
-        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        noted = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"))
         features = noted["info"]["features"]
     except (ValueError, KeyError, TypeError):
         return {}
@@ -92,7 +107,7 @@ def image_columns(schema: pa.Schema) -> tuple[str, ...]:
 def dataset_part(dataset: "Dataset", root: Path | None, allowed: tuple[Path, ...]) -> Part:
     """A `datasets.Dataset`; its images are not decoded."""
 
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         batches = dataset.select_columns([str(name) for name in names]).with_format("arrow").iter(BATCH)
         return arrow_rows(batches, schema, wanted)
 
@@ -104,10 +119,39 @@ def saved_part(folder: Path) -> Part:
     """A split that `save_to_disk` wrote."""
     from datasets import Dataset
 
+    for file in sorted(folder.glob("*.arrow")):
+        refuse_packed(file)
     try:
         return dataset_part(Dataset.load_from_disk(str(folder)), folder, (folder,))
     except Exception as error:  # noqa: BLE001 - datasets raises whatever its many layers raise
         raise OvtError(f"{folder} cannot be read as a saved dataset ({_first_line(error)})") from None
+
+
+def refuse_packed(path: Path) -> None:
+    """Raises OvtError for an Arrow file whose batches are compressed: `save_to_disk` maps its files into memory as they
+    are, and a few bytes could unpack to gigabytes.
+
+    https://github.com/apache/arrow/blob/main/format/Message.fbs: a message's third field is its header, and a batch's
+    fourth its compression.
+    """
+    try:
+        with pa.memory_map(str(path)) as file:
+            for message in pa.ipc.MessageReader.open_stream(file):
+                data = message.metadata.to_pybytes()
+                header = _field(data, *struct.unpack_from("<I", data), 2)
+                if message.type == "record batch" and _field(data, header, 3):
+                    raise OvtError(f"{path} is compressed, which no saved dataset is: save it again, or use Parquet")
+    except (pa.ArrowException, OSError, struct.error, IndexError) as error:
+        raise OvtError(f"{path} cannot be read as a saved dataset ({_first_line(error)})") from None
+
+
+def _field(data: bytes, table: int, number: int) -> int:
+    """Where the table lies that a flatbuffer's table refers to in a field; 0 if it has no such field."""
+    (back,) = struct.unpack_from("<i", data, table)
+    (size,) = struct.unpack_from("<H", data, table - back)
+    slot = 4 + 2 * number
+    offset = struct.unpack_from("<H", data, table - back + slot)[0] if slot < size else 0
+    return table + offset + struct.unpack_from("<I", data, table + offset)[0] if offset else 0
 
 
 def open_hub(section: SourceSection, most: int | None = None) -> Opened:

@@ -5,7 +5,6 @@ Paths come from data and are untrusted: they cannot leave their allowed folders.
 
 import base64
 import binascii
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,8 @@ from typing import Any
 
 from PIL import Image
 
-from ovt.curate.sources.faults import Unfit
+from ovt.core.untrusted import parse_json
+from ovt.curate.sources.faults import MAX_CELL, MAX_TEXT, Unfit, too_large
 
 MAX_FILE_BYTES = 256 * 2**20
 MAX_IMAGES = 256  # in one list; longer ones are pixels
@@ -35,9 +35,11 @@ def plain_text(cell: Any) -> str | None:
     """A cell as stripped text, None if it is empty (None, NaN, blank) or not a single value.
 
     Whole floats lose their ".0" (tables with empty cells turn integers into floats); characters that UTF-8 or
-    Parquet cannot hold become "?".
+    Parquet cannot hold become "?". Raises Unfit("cell_too_large").
     """
     if isinstance(cell, str):
+        if len(cell) > MAX_TEXT:
+            raise Unfit("cell_too_large", f"a text of {len(cell):,} characters, at most {MAX_TEXT:,}")
         return cell.replace("\x00", "").encode("utf-8", "replace").decode().strip() or None
     if isinstance(cell, bool):
         return "true" if cell else "false"
@@ -165,8 +167,8 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
     flat = []
     for cell in cells:
         if isinstance(cell, str) and cell.lstrip().startswith('["'):
-            with suppress(ValueError, RecursionError):
-                cell = json.loads(cell)
+            with suppress(ValueError):
+                cell = parse_json(cell)
         if isinstance(cell, list | tuple):
             flat += flatten(cell, depth - 1) if depth and len(cell) <= MAX_IMAGES else [cell]
         elif not _is_empty(cell):
@@ -177,11 +179,15 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
 def _is_empty(cell: Any) -> bool:
     if isinstance(cell, Mapping):
         return all(value is None for value in cell.values())
-    return cell is None or cell == b"" or (isinstance(cell, float | str) and plain_text(cell) is None)
+    if isinstance(cell, str):
+        return len(cell) <= MAX_TEXT and plain_text(cell) is None
+    return cell is None or cell == b"" or (isinstance(cell, float) and plain_text(cell) is None)
 
 
 def read_picture(cell: Any, places: Places) -> Picture:
     """The image of one cell. Raises Unfit: missing_image, remote_image, image_outside_root, unreadable_image."""
+    if isinstance(cell, bytes | bytearray | str) and len(cell) > 2 * MAX_CELL:
+        raise too_large(len(cell))
     if isinstance(cell, bytes | bytearray | Image.Image):
         return Picture(bytes(cell) if isinstance(cell, bytearray) else cell)
     if isinstance(cell, Mapping):
@@ -189,11 +195,11 @@ def read_picture(cell: Any, places: Places) -> Picture:
         if inner is None or isinstance(inner, Mapping):
             raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
         return read_picture(inner, Places(places.start, places.allowed))
+    if isinstance(cell, str) and (cell.startswith("data:") or _BASE64.match(cell)):
+        return Picture(_decode(cell))
     text = plain_text(cell)
     if text is None:
         raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
-    if text.startswith("data:") or _BASE64.match(text):
-        return Picture(_decode(text))
     if places.pattern:
         text = places.pattern.replace("{image}", text)
     if _URL.match(text):

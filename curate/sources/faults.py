@@ -12,6 +12,8 @@ from ovt.core.errors import OvtError
 from ovt.verifiers import lint_gold
 from ovt.verifiers.guard import MAX_GOLD_CHARS
 
+MAX_CELL = 64 * 2**20  # bytes of a row, and of an image
+MAX_TEXT = 1_000_000  # characters of one text
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
@@ -22,6 +24,11 @@ class Unfit(Exception):
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+
+
+def too_large(size: int) -> Unfit:
+    """The fault of a row or cell of so many bytes."""
+    return Unfit("cell_too_large", f"{size:,} bytes, at most {MAX_CELL:,}")
 
 
 def check_texts(question: str, gold: str, choices: Sequence[str] | None) -> None:

@@ -7,18 +7,21 @@ import glob
 import importlib.util
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
 from ovt.core.errors import OvtError
 from ovt.core.registry import SOURCES
+from ovt.core.untrusted import is_deep, parse_json, read_json
+from ovt.curate.sources.faults import MAX_CELL, too_large
 from ovt.curate.sources.section import Name, SourceSection, data_suffix, data_suffixes
 from ovt.curate.sources.source import (
+    MaybeRow,
     Opened,
     Part,
     Row,
@@ -30,8 +33,13 @@ from ovt.curate.sources.source import (
     take,
 )
 
+# Bytes of a file that is read whole, and takes up to ten times its size in memory.
+MOST_WHOLE = 2 * 2**30
+MOST_COLUMNS = 10_000  # of a CSV file
 # Rows inspected for column names in a format that does not list them.
 PEEK = 1_000
+# How gzip, zlib and zstd files begin, which polars would unpack, to any size.
+PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
 # Names of files and folders that identify their split; so does any name before -00000-of-00001.
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testmini", "testing", "eval", "sft", "rl")
 
@@ -118,10 +126,20 @@ def _open_saved(folder: Path, section: SourceSection) -> Opened:
     splits: list[str] = []
     listed = folder / "dataset_dict.json"
     if listed.is_file():
-        splits = pick_split(json.loads(listed.read_text())["splits"], section)
+        splits = pick_split(_splits_listed(listed), section)
     folders = [folder / split for split in splits] or [folder]
     files = sorted(file for inner in folders for file in inner.rglob("*") if file.is_file())
     return Opened(tuple(saved_part(inner) for inner in folders), hash_files(files), split_note(section, splits))
+
+
+def _splits_listed(path: Path) -> list[str]:
+    try:
+        listed = read_json(path)["splits"]
+    except (ValueError, TypeError, KeyError, OSError):
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(name, str) and Path(name).name == name for name in listed):
+        raise OvtError(f"{path} does not list the splits of a saved dataset: save it again with save_to_disk")
+    return listed
 
 
 def files_of_split(files: Sequence[Path], section: SourceSection) -> tuple[list[Path], list[str]]:
@@ -150,7 +168,7 @@ def jsonl_part(path: Path) -> Part:
     with path.open("rb") as lines:
         count = sum(1 for _ in _filled(lines))
 
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         with path.open("rb") as lines:
             last = max(wanted, default=-1)
             for number, line in enumerate(islice(_filled(lines), last + 1)):
@@ -160,14 +178,22 @@ def jsonl_part(path: Path) -> Part:
     return Part(columns, count, rows, path.parent, (path.parent,))
 
 
-def _filled(lines: Iterable[bytes]) -> Iterator[bytes]:
-    return (line for line in lines if line.strip())
+def _filled(lines: IO[bytes]) -> Iterator[bytes]:
+    """The lines that are not blank, each cut off after MAX_CELL + 1 bytes."""
+    while line := lines.readline(MAX_CELL + 1):
+        more = line
+        while len(more) > MAX_CELL and not more.endswith(b"\n"):
+            more = lines.readline(MAX_CELL + 1)
+        if not line.isspace():
+            yield line
 
 
-def _parse_line(line: bytes) -> Row | None:
+def _parse_line(line: bytes) -> MaybeRow:
+    if len(line) > MAX_CELL:
+        return too_large(len(line))
     try:
-        return as_row(json.loads(line.decode("utf-8-sig")))
-    except (ValueError, RecursionError):
+        return as_row(parse_json(line.decode("utf-8-sig")))
+    except ValueError:
         return None
 
 
@@ -180,6 +206,7 @@ def as_row(value: Any) -> Row | None:
 
 def json_part(path: Path) -> Part:
     """A JSON file: a list of rows, {id: row}, or an object that holds one list of rows; or JSONL in disguise."""
+    check_size(path)
     try:
         value = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -188,7 +215,19 @@ def json_part(path: Path) -> Part:
             return part
         raise OvtError(f"{path} is not JSON ({error}); expected a list of rows") from None
     rows = [as_row(row) for row in _list_of_rows(value, path)]
-    return Part(columns_of(rows), len(rows), lambda names, wanted: take(rows, wanted), path.parent, (path.parent,))
+
+    def take_shallow(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        return ((number, None if is_deep(row) else row) for number, row in take(rows, wanted))
+
+    return Part(columns_of(rows), len(rows), take_shallow, path.parent, (path.parent,))
+
+
+def check_size(path: Path) -> None:
+    """Raises OvtError for a file that is too large to be read whole."""
+    if path.stat().st_size > MOST_WHOLE:
+        raise OvtError(
+            f"{path} is larger than {MOST_WHOLE // 2**30} GiB: save it as JSONL or Parquet, in several files"
+        )
 
 
 def _list_of_rows(value: Any, path: Path) -> list[Any]:
@@ -206,6 +245,13 @@ def _list_of_rows(value: Any, path: Path) -> list[Any]:
 def csv_part(path: Path) -> Part:
     """A CSV (or TSV) file with a header; every cell is text, so that a gold of 007 is kept as is."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    check_size(path)
+    with path.open("rb") as file:
+        head = file.readline(MAX_CELL)
+    if head.startswith(PACKED):
+        raise OvtError(f"{path} is compressed: unpack it first")
+    if head.count(separator.encode()) >= MOST_COLUMNS:
+        raise OvtError(f"{path} has more than {MOST_COLUMNS:,} columns: is it a table of questions?")
     try:
         table = pl.read_csv(path, separator=separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
@@ -213,7 +259,7 @@ def csv_part(path: Path) -> Part:
         advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
         raise OvtError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}{advice}") from None
 
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         return take(table.select(names).iter_rows(named=True), wanted)
 
     return Part(tuple(table.columns), len(table), rows, path.parent, (path.parent,))

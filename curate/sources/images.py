@@ -1,4 +1,5 @@
-"""Images: any mode or format that Pillow reads, normalised to an RGB PNG or JPEG, stored once by content.
+"""Images: any mode of six formats (and of others that a source names), normalised to an RGB PNG or JPEG, stored once
+by content.
 
 A plain RGB PNG or JPEG that fits is stored unchanged. Others are rotated upright, flattened on white, converted to RGB
 and scaled, and stored as JPEG if they came as JPEG, else as PNG. Metadata (which may reveal where a photo was taken) is
@@ -9,8 +10,9 @@ import hashlib
 import io
 import math
 import re
-from functools import cache
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import cast
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -18,8 +20,12 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, write_file
 from ovt.core.home import Home
+from ovt.core.images import FORMATS, TooLarge, open_image
 from ovt.curate.sources.faults import Unfit
 
+LARGE = 16_000_000  # pixels; such an image needs up to 24 bytes for each, so one is decoded at a time
+
+_large = Lock()
 _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "photoshop", "comment")
 
 
@@ -43,18 +49,20 @@ def stored_image(home: Home, image_id: str) -> Image.Image:
     """A stored image, decoded. Raises OvtError if it is missing or unreadable."""
     data = image_bytes(home, image_id)
     try:
-        return Image.open(io.BytesIO(data), formats=("PNG", "JPEG")).convert("RGB")
+        return open_image(data, ("PNG", "JPEG")).convert("RGB")
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
         place = image_path(home, image_id)
         raise OvtError(f"image {place} is broken ({_explain(error)}): remove it, then build again") from None
 
 
-def store_image(home: Home, content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> str:
+def store_image(
+    home: Home, content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0, more: tuple[str, ...] = ()
+) -> str:
     """Normalises an image, stores it under `home.images` and returns its id; safe if two processes store the same one.
 
-    Raises Unfit("unreadable_image").
+    more: formats beyond the six, by Pillow's names. Raises Unfit("unreadable_image").
     """
-    return keep_image(home, fit_image(content, max_pixels, min_pixels))
+    return keep_image(home, fit_image(content, max_pixels, min_pixels, more))
 
 
 def keep_image(home: Home, data: bytes) -> str:
@@ -67,26 +75,25 @@ def keep_image(home: Home, data: bytes) -> str:
     return image_id
 
 
-def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0) -> bytes:
+def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0, more: tuple[str, ...] = ()) -> bytes:
     """An image as the bytes to store: deterministic, with at most `max_pixels`.
 
     Smaller images are scaled up to `min_pixels` if that is above 0. Raises Unfit("unreadable_image").
     """
     try:
-        image = open_image(content) if isinstance(content, bytes) else content
-        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
-            raise Unfit("unreadable_image", f"{image.width}×{image.height} pixels, a decompression bomb?")
+        image = open_image(content, FORMATS + more) if isinstance(content, bytes) else content
         size = fitting_size(image.size, max_pixels, min_pixels)
         if size == image.size and isinstance(content, bytes) and is_plain(image, content):
             image.load()
             return content
         source = image.format
         image.draft(None, size)  # a JPEG decodes faster at half or a quarter of its size
-        image = to_rgb(ImageOps.exif_transpose(image))
+        with _large if image.width * image.height > LARGE else nullcontext():
+            image = to_rgb(ImageOps.exif_transpose(image))
         size = fitting_size(image.size, max_pixels, min_pixels)
         return encode(image if size == image.size else image.resize(size, Image.Resampling.LANCZOS), source)
-    except Unfit:
-        raise
+    except TooLarge as error:
+        raise Unfit("unreadable_image", str(error)) from None
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
         raise Unfit("unreadable_image", _explain(error)) from None
 
@@ -94,19 +101,8 @@ def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0
 def _explain(error: Exception) -> str:
     """An error message that is the same on every run: Pillow's own contains a buffer address."""
     if isinstance(error, UnidentifiedImageError):
-        return "not in an image format that Pillow reads"
+        return f"not {', '.join(FORMATS)} (others are named in image_formats)"
     return re.sub(r" at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")[:200]
-
-
-def open_image(data: bytes) -> Image.Image:
-    """An image of any format except those that Pillow passes to another program (EPS goes to Ghostscript)."""
-    return Image.open(io.BytesIO(data), formats=_formats())
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    Image.init()
-    return tuple(name for name in Image.ID if name != "EPS")
 
 
 def is_plain(image: Image.Image, data: bytes) -> bool:

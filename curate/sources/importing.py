@@ -177,7 +177,8 @@ class Found:
 def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) -> pl.DataFrame:
     """ROWS in the given order. Rows are read sequentially, whatever the order, and images as they come."""
     wanted = order if isinstance(order, range) else frozenset(order)
-    limits = {"max_pixels": found.section.max_pixels, "min_pixels": found.section.min_pixels}
+    about = found.section
+    limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
     store = partial(store_image, home, **limits)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is

@@ -27,7 +27,7 @@ from ovt.curate.sources.choices import read_choices, read_gold, split_question
 from ovt.curate.sources.columns import Columns, cells
 from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags, check_texts
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.sources.source import Row
+from ovt.curate.sources.source import MaybeRow, Row
 
 # QUESTIONS, and the fields of rows that are left out.
 #   row_id    identifies a row that is left out: hash of source, row number and the source's id
@@ -60,12 +60,14 @@ def short_hash(value: Any) -> str:
     return hash_json(value)[:16]
 
 
-def read_texts(row: Row | None, number: int, section: SourceSection, columns: Columns) -> dict[str, Any]:
+def read_texts(row: MaybeRow, number: int, section: SourceSection, columns: Columns) -> dict[str, Any]:
     """A row of ROWS without its images, whose cells are in "shown". A fault of the row becomes its reason."""
     record: dict[str, Any] = {"source": section.name, "row": number, "source_id": str(number), "files": []}
     try:
         if row is None:
             raise Unfit("malformed_row", "expected an object or a list of cells")
+        if isinstance(row, Unfit):
+            raise row
         record["source_id"] = _source_id(row, number, columns)
         _fill_in(record, row, columns, section.gold_is)
     except Unfit as unfit:

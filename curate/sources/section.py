@@ -1,13 +1,14 @@
 """The settings of a source of questions: its location, columns and image sizes."""
 
 import re
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.registry import SOURCES
-from ovt.core.section import Section
+from ovt.core.section import Section, added_later
 
 Name = str | int  # of a column: a number is a position in a row that is a list
 
@@ -31,6 +32,7 @@ class SourceSection(Section):
     license       of the source, free text, for the card
     image_root    base folder of relative image paths, which no path may leave; default: the file's own folder
     image_pattern turns the image column's value into a path, e.g. "images/{image}.png"
+    image_formats formats to read beyond PNG, JPEG, WEBP, GIF, BMP and TIFF, by Pillow's names, e.g. ["AVIF"]
     max_pixels    larger images are scaled down to this many pixels (262,144: the paper's)
     min_pixels    smaller images are scaled up to this many pixels; 0 leaves them
     seed          pocket:figures: seed of the generator
@@ -49,6 +51,7 @@ class SourceSection(Section):
     license: str = ""
     image_root: str | None = None
     image_pattern: str | None = None
+    image_formats: tuple[str, ...] = added_later(())
     max_pixels: PositiveInt = 262_144
     min_pixels: int = Field(default=0, ge=0)
     seed: int = 0
@@ -76,6 +79,14 @@ class SourceSection(Section):
             raise ValueError(f"image_pattern {pattern!r} has no {{image}}; expected e.g. 'images/{{image}}.png'")
         return pattern
 
+    @field_validator("image_formats")
+    @classmethod
+    def _known_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for name in formats:
+            if name not in readable_formats():
+                raise ValueError(f"unknown image format {name!r}; expected of {', '.join(sorted(readable_formats()))}")
+        return formats
+
     @model_validator(mode="after")
     def _one_way_to_name_images(self) -> "SourceSection":
         if "image" in self.columns and "images" in self.columns:
@@ -99,6 +110,15 @@ def name_from(path: str) -> str:
     suffix = data_suffix(last)
     # Builds are found again by the names of their sources, and those of .ndjson files have always kept it.
     return last.removesuffix(suffix) or "source" if suffix and suffix != ".ndjson" else last
+
+
+@cache
+def readable_formats() -> frozenset[str]:
+    """What Pillow reads by itself: it passes EPS to Ghostscript, another program."""
+    from PIL import Image
+
+    Image.init()
+    return frozenset(Image.ID) - {"EPS"}
 
 
 def data_suffixes() -> list[str]:

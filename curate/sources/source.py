@@ -20,9 +20,9 @@ the columns. Rows are read later, part by part, by `Part.rows`:
 
         return Part(("image", "question", "answer"), len(samples), rows)
 
-A row is a mapping of column name -> cell, or None if it is malformed: it is then left out and counted, and must not
-stop the import. Cells are texts, numbers, lists and mappings as in JSON; images are bytes, {"bytes", "path"}, Pillow
-images or paths. The source need not care what happens to them.
+A row is a mapping of column name -> cell, None if it is malformed, or the Unfit (faults.py) that says what is wrong
+with it: it is then left out and counted, and must not stop the import. Cells are texts, numbers, lists and mappings as
+in JSON; images are bytes, {"bytes", "path"}, Pillow images or paths. The source need not care what happens to them.
 
 The `fingerprint` of a source opened by NAME identifies its content: the same for the same rows, different otherwise,
 on every machine. Cached imports and finished builds are found by it. (Files opened by suffix are hashed automatically.)
@@ -35,16 +35,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_bytes
 from ovt.core.registry import SOURCES
+from ovt.curate.sources.faults import Unfit
 from ovt.curate.sources.section import Name, SourceSection
 
 Row = Mapping[Any, Any]  # by Name
-# (columns wanted, row numbers wanted) -> (row number, row; None where it is malformed), in order.
-Rows = Callable[[Sequence[Name], Collection[int]], Iterator[tuple[int, Row | None]]]
+Kind = TypeVar("Kind")
+MaybeRow = Row | Unfit | None  # a fault, or None, where it cannot be read
+# (columns wanted, row numbers wanted) -> (row number, row), in order.
+Rows = Callable[[Sequence[Name], Collection[int]], Iterator[tuple[int, MaybeRow]]]
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,12 @@ def expected() -> str:
     )
 
 
-def columns_of(rows: Iterable[Row | None]) -> tuple[Name, ...]:
+def columns_of(rows: Iterable[MaybeRow]) -> tuple[Name, ...]:
     """All column names of some rows, in order of appearance."""
-    return tuple(dict.fromkeys(name for row in rows for name in row or ()))
+    return tuple(dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row))
 
 
-def take(rows: Iterable[Row | None], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+def take(rows: Iterable[Kind], wanted: Collection[int]) -> Iterator[tuple[int, Kind]]:
     """The wanted rows with their numbers; stops after the last one."""
     for number, row in enumerate(islice(rows, max(wanted, default=-1) + 1)):
         if number in wanted:

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from ovt.core.files import disk_errors, write_file
+from ovt.core.images import open_image
 from ovt.core.plots import draw, histogram, label, name_axes
 from ovt.core.report import inline_svg, render_page
 from ovt.curate.reports.diff.diff import Diff
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_IMAGES = 4  # of a row
 SIDE = 360  # pixels
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 def write_page(diff: Diff, path: Path, limit: int) -> None:
@@ -59,13 +57,13 @@ def pictures(row: dict[str, Any]) -> list[str | None]:
 def data_uri(content: bytes) -> str | None:
     """A small copy of an image as a data URI."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with open_image(content) as image:
             image.thumbnail((SIDE, SIDE))
             out = io.BytesIO()
             image.convert("RGB" if image.mode in ("RGB", "L", "CMYK", "YCbCr") else "RGBA").save(
                 out, "WEBP", quality=85
             )
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 

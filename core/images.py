@@ -1,0 +1,30 @@
+"""The one way in which an image file is opened: by its header, in a format and of a size that are expected.
+
+Pillow has more than forty decoders, most of them for formats that no data set has and some that start other programs.
+The six here are what browsers, cameras and scanners write.
+"""
+
+import io
+import math
+
+from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+class TooLarge(ValueError):
+    """An image of more pixels than will be decoded."""
+
+
+def open_image(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """An image whose header was read and whose pixels were not.
+
+    Raises TooLarge, and whatever Pillow raises for a broken file: OSError, SyntaxError, ValueError, and others.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError as error:
+        raise TooLarge(str(error)) from None
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise TooLarge(f"{image.width}×{image.height} pixels, a decompression bomb?")
+    return image

@@ -1,0 +1,165 @@
+"""What a Parquet file unpacks to, read from the headers of its pages before any page is read.
+
+A column chunk of two kilobytes can stand for gigabytes: by compression, by a dictionary whose one value is repeated,
+or by values that each extend the one before (DELTA_BYTE_ARRAY). Its footer may lie about all of it, since no reader
+compares it with the pages. A page's header says what the reader will allocate: it is a Thrift struct in the compact
+protocol, of which only the numbers are kept here.
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+
+from ovt.core.errors import OvtError
+
+SMALL = 64 * 2**20  # bytes of a page that may be packed as densely as it likes
+DENSITY = 8  # times the packed bytes that a larger page may unpack to; images and text rarely exceed 5
+MOST_PAGES = 1_000_000  # of one column chunk
+MOST_ROWS = 10**9  # of one file
+MOST_NESTED = 4_000_000  # values of a list column in one row group: pixels, and no question or answer
+DELTA_BYTE_ARRAY = 7
+
+Header = dict[int, Any]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A column chunk, in bytes as its page headers have them.
+
+    packed, unpacked  all pages; page: the largest one, so that no value is larger
+    values            including nulls and empty lists: at least the row group's rows
+    repeats           whether a value may be stored once and read many times
+    listed            whether the column lies inside a list, so that one row may hold any number of values
+    """
+
+    column: str
+    packed: int
+    unpacked: int
+    page: int
+    values: int
+    repeats: bool
+    delta: bool
+    listed: bool
+
+    def at_most(self, rows: int) -> int:
+        """The bytes that so many rows may take."""
+        spread = self.page * (self.values if self.listed else rows)
+        return spread if self.repeats else min(self.unpacked, spread)
+
+
+def read_chunks(path: Path, metadata: pq.FileMetaData, columns: Sequence[str], group: int) -> list[Chunk]:
+    """The chunks of these top-level columns in one row group. OvtError if a page unpacks to too much, or is broken."""
+    about = metadata.row_group(group)
+    with path.open("rb") as file:
+        return [
+            _read_chunk(path, file, chunk, metadata.schema.column(number))
+            for number in range(about.num_columns)
+            if (chunk := about.column(number)).path_in_schema.partition(".")[0] in columns
+            or chunk.path_in_schema in columns
+        ]
+
+
+def _read_chunk(path: Path, file: IO[bytes], chunk: Any, column: Any) -> Chunk:
+    start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+    pages = list(_pages(path, file, start, start + chunk.total_compressed_size))
+    data = [page.get(5) or page.get(8) or {} for page in pages]
+    listed, values = column.max_repetition_level > 0, sum(page.get(1, 0) for page in data)
+    if listed and values > MOST_NESTED:
+        raise OvtError(
+            f"{path}: column {column.path} holds {values:,} listed values in one row group, {MOST_NESTED:,} at most"
+        )
+    encodings = [page.get(2) if 5 in whole else page.get(4) for whole, page in zip(pages, data, strict=True)]
+    return Chunk(
+        column.path,
+        packed=sum(page[3] for page in pages),
+        unpacked=sum(page[2] for page in pages),
+        page=max((page[2] for page in pages), default=0),
+        values=values,
+        repeats=any(7 in page for page in pages) or DELTA_BYTE_ARRAY in encodings,
+        delta=DELTA_BYTE_ARRAY in encodings,
+        listed=listed,
+    )
+
+
+def _pages(path: Path, file: IO[bytes], start: int, end: int) -> Iterator[Header]:
+    for _ in range(MOST_PAGES):
+        if start >= end:
+            return
+        page, length = _header(path, file, start)
+        packed, unpacked = page[3], page[2]
+        if unpacked > max(SMALL, DENSITY * packed):
+            raise OvtError(f"{path}: a page of {packed:,} bytes unpacks to {unpacked:,}: this is no data")
+        yield page
+        start += length + packed
+    raise OvtError(f"{path}: one column has more than {MOST_PAGES:,} pages in a row group: this is no data")
+
+
+def _header(path: Path, file: IO[bytes], start: int) -> tuple[Header, int]:
+    """(a page's header, its length)."""
+    for length in (256, 1 << 16, 1 << 22):  # statistics in it may be long
+        file.seek(start)
+        data = file.read(length)
+        try:
+            page, end = _struct(data, 0)
+        except IndexError:
+            continue
+        except ValueError:
+            break
+        if isinstance(page.get(2), int) and isinstance(page.get(3), int) and page[2] >= 0 and page[3] >= 0:
+            return page, end
+        break
+    raise OvtError(f"{path} is not a readable Parquet file (a page's header is broken)")
+
+
+def _struct(data: bytes, at: int, depth: int = 0) -> tuple[Header, int]:
+    """(fields by number, where the struct ends). IndexError if it goes on beyond `data`, ValueError if it is none."""
+    fields: Header = {}
+    number = 0
+    while head := data[at]:
+        at += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, at = _integer(data, at)
+        fields[number], at = _value(data, at, head & 15, depth)
+    return fields, at + 1
+
+
+def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    match kind:
+        case 1 | 2:  # true and false are kinds of their own
+            return kind == 1, at
+        case 3:
+            return data[at], at + 1
+        case 4 | 5 | 6:
+            return _integer(data, at)
+        case 7:
+            return None, at + 8
+        case 8:  # text, such as a page's smallest value
+            length, at = _varint(data, at)
+            return None, at + length
+        case 12 if depth < 4:
+            return _struct(data, at, depth + 1)
+    raise ValueError(kind)
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _varint(data, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")

@@ -1,0 +1,78 @@
+"""Files and JSON that others made, read within limits: a hostile one is an error, never a hang or a traceback."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from ovt.core.errors import OvtError
+
+DEEPEST = 64  # levels of lists and objects; real data sets have fewer than ten
+LARGEST = 64 * 2**20  # bytes of a JSON file that is no data: a manifest, a record, a model's configuration
+
+
+class NotRegular(OvtError):
+    """A path that is a named pipe, a device or a socket: opening one would wait forever, or act on hardware."""
+
+
+def read_bytes(path: Path, most: int = LARGEST) -> bytes:
+    """The bytes of a regular file.
+
+    Raises OSError as `open` does, NotRegular for anything that is no file, and OvtError above `most` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor: what was checked is what is read
+        about = os.fstat(descriptor)
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(21, "Is a directory", str(path))
+        if not stat.S_ISREG(about.st_mode):
+            raise NotRegular(f"{path} is not a regular file: remove it, or give another folder")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OvtError(f"{path} is larger than {most // 2**20} MiB, which no such file is: restore it, or remove it")
+    return content
+
+
+def read_json(path: Path, most: int = LARGEST) -> Any:
+    """The value of a JSON file; raises as `read_bytes` and `parse_json` do."""
+    return parse_json(read_bytes(path, most))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text; ValueError if it is none, or is nested more than DEEPEST levels."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    if brackets > DEEPEST and is_deep(value):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def is_deep(value: Any) -> bool:
+    """Whether lists and dicts are nested more than DEEPEST levels."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+
+
+def refuse_odd_files(folder: Path) -> None:
+    """Raises NotRegular naming anything in a folder that is neither a file nor a folder: links, pipes, devices."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            refuse_odd_files(Path(entry.path))
+        elif not entry.is_file(follow_symlinks=False):
+            kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
+            raise NotRegular(f"{entry.path} is {kind}, which ovt never writes: remove it, or copy the file there")
