@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Version,
         abuild,
         aevaluate,
+        agree,
         build,
         compare,
         diff,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _PLACES = {
     **dict.fromkeys(
         (
-            "Version", "abuild", "aevaluate", "build", "compare", "diff", "evaluate", "evaluations",
+            "Version", "abuild", "aevaluate", "agree", "build", "compare", "diff", "evaluate", "evaluations",
             "load", "plan", "preview", "pull", "versions", "what_if",
         ),
         "ovt.api",
@@ -71,8 +72,8 @@ _PLACES = {
 __all__ = [
     "BudgetReached", "CallError", "EndpointError", "Evaluation", "GateFailed", "Home", "OvtError", "RecipeError",
     "Section", "Verdict", "Version",
-    "abuild", "aevaluate", "benchmark", "build", "compare", "diff", "evaluate", "evaluations", "exporter", "filter",
-    "kind", "load", "plan", "preview", "pull", "source", "train", "verify", "verify_many", "verify_response",
+    "abuild", "aevaluate", "agree", "benchmark", "build", "compare", "diff", "evaluate", "evaluations", "exporter",
+    "filter", "kind", "load", "plan", "preview", "pull", "source", "train", "verify", "verify_many", "verify_response",
     "versions", "what_if",
 ]  # fmt: skip
 

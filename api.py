@@ -143,8 +143,9 @@ def build(
     from ovt.curate import build as building
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    chosen = agreed_recipe(recipe, set, session.home)
     with follow(session.progress):
-        return own(building.build(read_recipe(recipe, set), session), session.home)
+        return own(building.build(chosen, session), session.home)
 
 
 async def abuild(
@@ -161,8 +162,9 @@ async def abuild(
     from ovt.curate import build as building
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    chosen = agreed_recipe(recipe, set, session.home)
     with follow(session.progress):
-        return own(await building.abuild(read_recipe(recipe, set), session), session.home)
+        return own(await building.abuild(chosen, session), session.home)
 
 
 def plan(
@@ -178,9 +180,10 @@ def plan(
     [('caption', 0), ('reason', 0)]
     """
     from ovt.curate import plan as planning
+    from ovt.curate.claims import claims
 
-    chosen = read_recipe(recipe, set)
-    return planning.report(chosen.name, planning.plan(chosen, open_session(home, limit)))
+    chosen, session = read_recipe(recipe, set), open_session(home, limit)
+    return planning.report(chosen.name, planning.plan(chosen, session), claims(chosen, session.home, file_of(recipe)))
 
 
 def preview(
@@ -196,7 +199,22 @@ def preview(
     from ovt.curate.reports.why import report
 
     session = open_session(home, questions, Budget(max_usd))
-    return [report({"stories": [story]}) for story in planning.preview(read_recipe(recipe, set), session)]
+    chosen = agreed_recipe(recipe, set, session.home)
+    return [report({"stories": [story]}) for story in planning.preview(chosen, session)]
+
+
+def agree(recipe: str | Path | Mapping[str, Any] | Recipe, *, set: Settings = (), home: Place = None) -> list[str]:
+    """Agree, once and for good, to what a recipe does that needs it: keys that it sends to servers which are not known
+    to be theirs, and files from elsewhere that it sends to strangers (SECURITY.md). Returns these things, one a line.
+
+    >>> ovt.agree("pocket", home=home)
+    []
+    """
+    from ovt.curate.claims import agree_to, claims
+
+    found = claims(read_recipe(recipe, set), place(home), file_of(recipe))
+    agree_to(found)
+    return [str(claim) for claim in found if claim.asked]
 
 
 # Versions
@@ -364,6 +382,20 @@ def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) 
     for override in overrides(set):
         set_key(tree, override)
     return read_section(Recipe, tree, "the recipe")
+
+
+def agreed_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings, home: Home) -> Recipe:
+    """`read_recipe`, for a recipe that is to be run: OvtError unless the user has agreed to what needs agreement."""
+    from ovt.curate.claims import check_agreed, claims
+
+    chosen = read_recipe(recipe, set)
+    check_agreed(claims(chosen, home, file_of(recipe)))
+    return chosen
+
+
+def file_of(recipe: Any) -> str | Path | None:
+    """Where a recipe lies, if it is given by its file."""
+    return recipe if isinstance(recipe, str | Path) else None
 
 
 def rebuild(recipe: Any, set: Settings, limit: int | None) -> str:

@@ -5,8 +5,19 @@ from typing import Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Limit, MaxTokens, MaxUsd, Overrides, RecipePath, examples
-from ovt.commands.terminal import live, print_built, report, resumable
+from ovt.commands.options import (
+    HomePath,
+    Json,
+    Limit,
+    MaxTokens,
+    MaxUsd,
+    Overrides,
+    RecipePath,
+    YesRecipe,
+    YesSendKey,
+    examples,
+)
+from ovt.commands.terminal import live, note, print_built, report, resumable
 from ovt.core.home import Home
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
@@ -22,20 +33,25 @@ def build(
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
+    yes_send_key: YesSendKey = False,
+    yes_recipe: YesRecipe = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Build a dataset version; run the same command again to resume."""
     from ovt import api
+    from ovt.commands.agree import settle
     from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
+    from ovt.curate.claims import claims
 
     if dry_run:
         with resumable():
             plan = api.plan(recipe, set=overrides or (), limit=limit, home=home)
         report(plan.data if json else plan, json, told)
         return
-    progress = Progress()
+    progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
+    settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)
     with resumable(), live(progress):
         version = api.build(
             recipe,
@@ -56,11 +72,15 @@ def preview(
     n: Annotated[int, typer.Option("--questions", "-n", min=1, help="How many questions.")] = 3,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
+    yes_send_key: YesSendKey = False,
+    yes_recipe: YesRecipe = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Run a few questions through every stage and show all prompts and replies."""
+    from ovt.commands.agree import settle
     from ovt.commands.views.why import stories_told
+    from ovt.curate.claims import check_agreed, claims, listed
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.plan import preview as run_preview
     from ovt.curate.recipe import load_recipe
@@ -68,26 +88,39 @@ def preview(
 
     with resumable():
         session = Session(Home.locate(home), Budget(max_usd, max_tokens), limit=n)
-        stories = run_preview(load_recipe(recipe, overrides or ()), session)
+        chosen = load_recipe(recipe, overrides or ())
+        found = claims(chosen, session.home, recipe)
+        if lines := listed(found):
+            note(lines, "dim")
+        settle(found, yes_send_key, yes_recipe)
+        check_agreed(found)
+        stories = run_preview(chosen, session)
     report(stories, json, stories_told)
 
 
 def doctor(
     recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="Also try this recipe's endpoints.")] = None,
     overrides: Overrides = None,
+    yes_send_key: YesSendKey = False,
+    yes_recipe: YesRecipe = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Check versions, disk, GPU and token, and test a recipe's endpoints with an image."""
     import asyncio
 
+    from ovt.commands.agree import settle
     from ovt.commands.views.curate import findings_table
-    from ovt.curate.doctor import examine, examine_endpoints
+    from ovt.curate.claims import claims
+    from ovt.curate.doctor import examine, examine_claims, examine_endpoints
     from ovt.curate.recipe import load_recipe
 
     findings = list(examine(Home.locate(home)))
     if recipe:
-        findings += asyncio.run(examine_endpoints(load_recipe(recipe, overrides or ())))
+        chosen = load_recipe(recipe, overrides or ())
+        found = claims(chosen, Home.locate(home), recipe)
+        settle(found, yes_send_key, yes_recipe)
+        findings += [*examine_claims(found), *asyncio.run(examine_endpoints(chosen))]
     report([vars(finding) for finding in findings], json, findings_table)
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(1)

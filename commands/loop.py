@@ -15,6 +15,8 @@ from ovt.commands.options import (
     MaxUsd,
     Overrides,
     RecipePath,
+    YesRecipe,
+    YesSendKey,
     examples,
 )
 from ovt.commands.terminal import live, note, print_json, report, resumable, say
@@ -40,18 +42,26 @@ def run(
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="With --accelerate: processes [one per device].")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the steps.")] = False,
+    yes_send_key: YesSendKey = False,
+    yes_recipe: YesRecipe = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Run a loop; run the same command again to resume (exit code 4 if an iteration fails its gate)."""
+    from ovt.commands.agree import settle
     from ovt.commands.train import training
+    from ovt.curate.claims import check_agreed, listed
     from ovt.train.loop.recipe import load_loop
+    from ovt.train.loop.serve import loop_claims
 
     with training():
         chosen = load_loop(recipe, overrides or ())
+        found = loop_claims(chosen, Home.locate(home), recipe)
         if dry_run:
-            print_steps(chosen, json)
+            print_steps(chosen, listed(found), json)
             return
+        settle(found, yes_send_key, yes_recipe)
+        check_agreed(found)
         from ovt.curate.endpoints.budget import Budget
         from ovt.train.devices import Launch
         from ovt.train.loop.run import run_loop
@@ -103,15 +113,15 @@ def plot(name: LoopRef, home: HomePath = None) -> None:
     say(*plot_loop(name, rows, Path(found["folder"]) / "plots"))
 
 
-def print_steps(recipe: "LoopRecipe", as_json: bool) -> None:
-    """The steps of a loop, in order."""
+def print_steps(recipe: "LoopRecipe", does: str, as_json: bool) -> None:
+    """The steps of a loop, in order, and what else it does."""
     from ovt.train.loop.steps import plan_steps
 
     steps = plan_steps(recipe)
     if as_json:
         print_json([{**vars(step), "title": step.title} for step in steps])
         return
-    say(*(f"{step.name:<14} {step.title}" for step in steps), "Nothing was run.")
+    say(*(f"{step.name:<14} {step.title}" for step in steps), *filter(None, [does]), "Nothing was run.")
 
 
 @contextmanager

@@ -75,6 +75,12 @@ MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Use at m
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this much in this run (exit code 3).")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run (exit code 3).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+YesSendKey = Annotated[
+    bool, typer.Option("--yes-send-key", help="Agree, for good, to send keys where the recipe says.")
+]
+YesRecipe = Annotated[
+    bool, typer.Option("--yes-recipe", help="Agree, for good, to the programs that it starts and the files it sends.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 4 if anything is found.")]
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ovt.commands.options import HomePath, Json, MaxSamples, MaxTokens, MaxUsd, Overrides, Ref, examples
+from ovt.commands.options import HomePath, Json, MaxSamples, MaxTokens, MaxUsd, Overrides, Ref, YesSendKey, examples
 from ovt.commands.terminal import note, print_json, report, resumable, say
 from ovt.core.errors import GateFailed
 from ovt.core.home import Home
@@ -95,17 +95,23 @@ def audit(
     overrides: Overrides = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
+    yes_send_key: YesSendKey = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Compare the verdicts on a version's answers with other graders' and show where they disagree."""
+    from ovt.commands.agree import settle
     from ovt.commands.views.verify import audit_report
     from ovt.curate.audit.audit import as_dict, run
     from ovt.curate.audit.labels import write_disputed
+    from ovt.curate.claims import server_claims
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.recipe import load_recipe
 
     recipe = load_recipe(judge_recipe, overrides or ()) if judge_recipe else None
+    if recipe and recipe.verify.judge:
+        asked = recipe.verify.judge.endpoint
+        settle(list(server_claims({asked: recipe.endpoints[asked]})), yes_send_key)
     with resumable():
         audited = run(ref, Home.locate(home), limit, recipe, Budget(max_usd, max_tokens))
     report(as_dict(audited), json, audit_report)

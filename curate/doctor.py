@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from ovt.core.errors import CallError, OvtError
 from ovt.core.home import Home
+from ovt.curate.claims import Claim, open_claims
 from ovt.curate.endpoints.chat import data_url
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
@@ -132,6 +133,16 @@ def examine_hub(environ: Mapping[str, str]) -> Finding:
     if environ.get("HF_HUB_OFFLINE"):
         return Finding("hub", "warn", "HF_HUB_OFFLINE is set", "unset it to read hf:// sources")
     return Finding("hub", "warn", "no token", "set HF_TOKEN to publish, or to read gated and private data")
+
+
+def examine_claims(found: Iterable[Claim]) -> Iterator[Finding]:
+    """What the recipe does beyond its folder and the home; a warning where the user has yet to agree."""
+    listed = list(found)
+    left = set(open_claims(listed))
+    for claim in listed:
+        option = "--yes-send-key" if claim.does == "send" else "--yes-recipe"
+        advice = f"you will be asked once; {option} agrees" if claim in left else ""
+        yield Finding("recipe", "warn" if claim in left else "ok", f"it would {claim}", advice)
 
 
 async def examine_endpoints(recipe: Recipe) -> list[Finding]:

@@ -17,6 +17,7 @@ import polars as pl
 from ovt.core.progress import Tally
 from ovt.core.report import Report, Table, names, numbers
 from ovt.curate.build import build
+from ovt.curate.claims import Claim, listed
 from ovt.curate.endpoints.jobs import Expected, expected
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
@@ -50,10 +51,11 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
     return plans
 
 
-def report(name: str, plans: Sequence[StagePlan]) -> Report:
-    """The plans as a table, with a note on its numbers."""
+def report(name: str, plans: Sequence[StagePlan], found: Sequence[Claim] = ()) -> Report:
+    """The plans as a table, with a note on its numbers, and what else the recipe would do."""
     rows = [stage.as_dict() for stage in plans]
-    return Report(name, rows, [plan_table(rows), "Tokens and prices are upper estimates. Nothing was asked."])
+    notes = [listed(found), "Tokens and prices are upper estimates. Nothing was asked."]
+    return Report(name, rows, [plan_table(rows), *filter(None, notes)])
 
 
 def plan_table(rows: Sequence[Mapping[str, Any]]) -> Table:

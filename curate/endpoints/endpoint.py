@@ -6,31 +6,17 @@ import time
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-from ovt.core.errors import EndpointError, OvtError
+from ovt.core.errors import OvtError
 from ovt.core.registry import MODELS
+from ovt.core.used_keys import remember_key
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
+from ovt.curate.endpoints.keys import check_key, hosts, key_variable, read_key
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
 
 FOLDERS = "pocket"  # the engine among MODELS that runs any folder with a Qwen2.5-VL
-
-# Providers that always need a key, and its usual variable.
-PROVIDERS = {
-    "api.openai.com": "OPENAI_API_KEY",
-    "openrouter.ai": "OPENROUTER_API_KEY",
-    "api.deepseek.com": "DEEPSEEK_API_KEY",
-    "api.together.xyz": "TOGETHER_API_KEY",
-    "api.fireworks.ai": "FIREWORKS_API_KEY",
-    "api.groq.com": "GROQ_API_KEY",
-    "api.mistral.ai": "MISTRAL_API_KEY",
-    "api.anthropic.com": "ANTHROPIC_API_KEY",
-    "generativelanguage.googleapis.com": "GEMINI_API_KEY",
-    "dashscope-intl.aliyuncs.com": "DASHSCOPE_API_KEY",
-    "router.huggingface.co": "HF_TOKEN",
-}
 
 
 class Pace:
@@ -74,7 +60,7 @@ class Endpoint:
     answered       replies so far; failed_in_a_row: requests given up since the last one
     """
 
-    def __init__(self, name: str, section: EndpointSection, urls: Urls, missing_key: str | None) -> None:
+    def __init__(self, name: str, section: EndpointSection, urls: Urls, key: str | None = None) -> None:
         self.name = name
         self.section = section
         self.urls = urls
@@ -86,7 +72,7 @@ class Endpoint:
         self.prompt_scale = 1.0
         self.answered = 0
         self.failed_in_a_row = 0
-        self._missing_key = missing_key
+        self._key = key
 
     @property
     def own_machine(self) -> bool:
@@ -112,13 +98,9 @@ class Endpoint:
         return request_body(self.model, request.messages, sampling, n, images)
 
     async def __aenter__(self) -> Self:
-        if self._missing_key:
-            raise EndpointError(
-                self.name,
-                "denied",
-                f"{self.section.urls[0]} needs a key and ${self._missing_key} is not set",
-                f"set it, or name another variable as api_key_env in [endpoints.{self.name}]",
-            )
+        check_key(self.name, self.section, self._key)
+        if key_variable(self.section):
+            remember_key(self._key)
         # Locks and connections belong to the running event loop.
         self.requests_pace.enter_loop()
         self.tokens_pace.enter_loop()
@@ -133,18 +115,10 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
     """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet. Keys come from `environ`."""
     if section.embedded is not None:
         transport = load_embedded(section.embedded)
-        return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency), None)
-    variable = key_variable(section)
-    key = environ.get(variable, "").strip() if variable else ""
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        what = f"${variable} does not hold a key (it contains a line end, a space or a letter beyond ASCII)"
-        raise EndpointError(name, "denied", what, "set it again")
-    needed = any(provider(url) for url in section.urls) or (section.api_key_env and not hosts(section) <= LOOPBACK)
-    transports = [
-        (url, HttpTransport(url, key or None, section.timeout, section.max_concurrency)) for url in section.urls
-    ]
-    missing = variable if needed and not key else None
-    return Endpoint(name, section, Urls(transports, section.max_concurrency), missing)
+        return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency))
+    key = read_key(name, section, environ)
+    transports = [(url, HttpTransport(url, key, section.timeout, section.max_concurrency)) for url in section.urls]
+    return Endpoint(name, section, Urls(transports, section.max_concurrency), key)
 
 
 def load_embedded(model: str) -> Transport:
@@ -156,25 +130,3 @@ def load_embedded(model: str) -> Transport:
             f"embedded:{model} needs {error.name}, which is not installed: pip install 'ovt[train]', "
             "or give the endpoint a server's base_url"
         ) from error
-
-
-def key_variable(section: EndpointSection) -> str | None:
-    """The environment variable with the endpoint's key. Keys are only sent where they belong: without
-    `api_key_env`, a known provider gets its own key, and any other URL gets none."""
-    if section.api_key_env:
-        return section.api_key_env
-    known = {provider(url) for url in section.urls}
-    return known.pop() if len(known) == 1 else None
-
-
-def hosts(section: EndpointSection) -> set[str | None]:
-    """The hosts behind the endpoint's URLs."""
-    return {urlsplit(url).hostname for url in section.urls}
-
-
-def provider(url: str) -> str | None:
-    """The key variable of the provider at `url`; None for unknown ones, such as your own server."""
-    host = urlsplit(url).hostname or ""
-    return next(
-        (variable for known, variable in PROVIDERS.items() if host == known or host.endswith(f".{known}")), None
-    )

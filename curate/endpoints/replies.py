@@ -8,8 +8,9 @@ from typing import Any
 
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.chat import Reply
+from ovt.curate.endpoints.secrets import scrub
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import error_message, scrub
+from ovt.curate.endpoints.transport import error_message
 
 
 @dataclass(frozen=True)

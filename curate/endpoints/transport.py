@@ -2,21 +2,30 @@
 
 import asyncio
 import json
-import re
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ovt.core.errors import CallError
-from ovt.core.text import plain
+from ovt.core.untrusted import parse_json
+from ovt.curate.endpoints.secrets import scrub, without_key
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
-SHORTEST_KEY = 16  # characters; shorter keys are not scrubbed from replies
-# Patterns of keys, in case a server echoes one that is not ours.
-KEY_LOOK = re.compile(r"\b(?:sk|hf|gsk|xai)[-_][\w*.\-]{6,}|(?<=Bearer )\S+")
+LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
+
+# Bytes of a reply after decompression. What it may hold follows from what was asked: a token is rarely more than 8
+# bytes of JSON, thinking may be in it twice, and escapes take six bytes for one.
+REPLY_BYTES, TOKEN_BYTES = 1 << 20, 256
+LONGEST_REPLY = 16 << 20  # where the tokens have no bound
+LONGEST_LOGPROBS = 64 << 20  # ovt does not read them, but a request may ask for them
+LONGEST_LIST = 8 << 20  # of models
+LONGEST_ERROR = 1 << 18  # the rest of an error is not read
+ENCODED = {b"content-encoding", b"content-length", b"transfer-encoding"}  # headers of a body that was decoded
 
 
 class Transport(Protocol):
@@ -52,11 +61,14 @@ class HttpTransport:
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]:
         """One chat completion; CallError within `timeout` seconds if there is none."""
-        return await self._round_trip("post", "/chat/completions", json.dumps(body).encode())
+        async with self._deadline(self.timeout):
+            content = json.dumps(body).encode()
+            return await self._round_trip("post", "/chat/completions", longest_reply(body), content=content)
 
     async def models(self) -> list[str]:
         """The names of the models that the server lists; CallError if it lists none."""
-        listed = (await self._round_trip("get", "/models")).get("data")
+        async with self._deadline(min(LISTING_S, self.timeout)):
+            listed = (await self._round_trip("get", "/models", LONGEST_LIST)).get("data")
         models = listed if isinstance(listed, list) else []
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
 
@@ -65,29 +77,47 @@ class HttpTransport:
             client, self._client = self._client, None
             await client.close()
 
-    async def _round_trip(self, method: str, path: str, content: bytes | None = None) -> dict[str, Any]:
+    @asynccontextmanager
+    async def _deadline(self, seconds: float) -> AsyncGenerator[None]:
+        """The longest that a round trip may take, from the first byte sent to the last one read."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise CallError("broken", f"no answer within {seconds:g} s", billed=True) from None
+
+    async def _round_trip(self, method: str, path: str, longest: int, **carried: bytes) -> dict[str, Any]:
         import aiohttp
         import httpx2
         import openai
 
-        client = self._client or self._open()
-        carried = {} if content is None else {"content": content}
         # The whole address: joining a path to base_url costs the client 5% of its time, on every call.
         address = self.url.rstrip("/") + path
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await getattr(client, method)(address, cast_to=httpx2.Response, **carried)
-        except TimeoutError:
-            raise CallError("broken", f"no answer within {self.timeout:g} s", billed=True) from None
+            response = await self._request(method, address, **carried)
+            return self._read(response, await self._content(response, longest))
         except openai.APIStatusError as error:
-            headers = error.response.headers
-            raise status_error(error.status_code, self._said(error.response.text), headers, time.time()) from None
+            raise self._refusal(error.response) from None
         except (openai.APIConnectionError, aiohttp.ClientError) as error:
             # The layers in between pass some of aiohttp's errors through, such as that of a non-HTTP response.
             raise connection_error(error, self._scrubbed) from None
         except httpx2.HTTPError as error:
             raise CallError("broken", self._scrubbed(f"connection dropped: {error}"), billed=True) from None
-        return self._read(response)
+
+    async def _request(self, method: str, address: str, **carried: bytes) -> Any:
+        """The response, its body still to be read. A redirect is followed once, and only within the same server: the
+        key, the prompt and the images go nowhere else."""
+        import httpx2
+        import openai
+
+        ask = getattr(self._client or self._open(), method)
+        try:
+            return await ask(address, cast_to=httpx2.Response, stream=True, **carried)
+        except openai.APIStatusError as error:
+            elsewhere = moved(error.response, address)
+            if elsewhere is None or error.status_code not in (307, 308) or not same_server(elsewhere, address):
+                raise
+        return await ask(elsewhere, cast_to=httpx2.Response, stream=True, **carried)
 
     def _open(self) -> Any:
         import httpx2
@@ -98,37 +128,47 @@ class HttpTransport:
         # Never use a proxy from the environment to reach this machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
         timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, trust_env=not direct)
+        http = careful_client()(limits=limits, timeout=timeout, trust_env=not direct, follow_redirects=False)
         key = self._key or "none"
-        self._client = openai.AsyncOpenAI(
-            base_url=self.url, api_key=key, max_retries=0, timeout=timeout, http_client=http
-        )
-        return self._client
+        client = openai.AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
+        if not (urlsplit(self.url).hostname or "").endswith("api.openai.com"):
+            # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID, $OPENAI_ADMIN_KEY and $OPENAI_CUSTOM_HEADERS: for OpenAI alone.
+            client.organization = client.project = client.admin_api_key = None
+            client._custom_headers = {}
+        self._client = client
+        return client
 
-    def _read(self, response: Any) -> dict[str, Any]:
+    async def _content(self, response: Any, longest: int) -> bytes:
+        """The body, decompressed piece by piece; CallError as soon as it is longer than `longest` bytes."""
+        content, whole = await read_up_to(response, longest)
+        if not whole:
+            raise CallError("refused", f"its reply is longer than {longest >> 20} MiB", billed=True)
+        return content
+
+    def _read(self, response: Any, content: bytes) -> dict[str, Any]:
         try:
-            answer = json.loads(self._without_key(response.content))
-        except (ValueError, RecursionError):
+            answer = without_key(parse_json(content), self._key)
+        except ValueError:
             answer = None
         if isinstance(answer, dict) and not answer.get("error"):
             return answer
+        said = content[:LONGEST_ERROR].decode(errors="replace")
         if isinstance(answer, dict):
             # Routers answer 200 and report the failure of the server behind them in the body.
             code = answer["error"].get("code") if isinstance(answer["error"], dict) else None
             status = code if isinstance(code, int) and 400 <= code < 600 else 502
-            raise status_error(status, self._said(response.text), response.headers, time.time())
+            raise status_error(status, self._said(said), response.headers, time.time())
         if "json" not in response.headers.get("content-type", ""):
-            raise CallError("misplaced", f"not an answer in JSON: {self._scrubbed(response.text)}", billed=True)
-        raise CallError("broken", f"unreadable JSON of {len(response.content)} bytes", billed=True)
+            raise CallError("misplaced", f"not an answer in JSON: {self._scrubbed(said)}", billed=True)
+        raise CallError("broken", f"unreadable JSON of {len(content)} bytes", billed=True)
 
-    def _without_key(self, content: bytes) -> bytes:
-        """A reply that echoes the key would put it into the store, and from there into published data.
-
-        Short keys stay ("EMPTY", as for local servers): they protect nothing, and may be ordinary words.
-        """
-        if self._key is None or len(self._key) < SHORTEST_KEY:
-            return content
-        return content.replace(self._key.encode(), b"[key]")
+    def _refusal(self, response: Any) -> CallError:
+        """What a response that is no success means."""
+        status, address = response.status_code, str(response.request.url)
+        if elsewhere := moved(response, address):
+            said = self._scrubbed(f"HTTP {status}: redirects to {elsewhere}, and redirects are not followed")
+            return CallError("misplaced", said, status)
+        return status_error(status, self._said(response.text), response.headers, time.time())
 
     def _said(self, text: str) -> str:
         """An error response's message, as one line without secrets."""
@@ -136,6 +176,69 @@ class HttpTransport:
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, self._key)
+
+
+@cache
+def careful_client() -> Any:
+    """The class of HTTP client: openai's over aiohttp, which reads no more of an error than can be shown."""
+    import httpx2
+    import openai
+
+    class CarefulClient(openai.DefaultAioHttpClient):
+        async def send(self, request: Any, **options: Any) -> Any:
+            response = await super().send(request, **options)
+            if response.is_success:
+                return response
+            content, _ = await read_up_to(response, LONGEST_ERROR)
+            headers = [(name, value) for name, value in response.headers.raw if name.lower() not in ENCODED]
+            return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
+
+    return CarefulClient
+
+
+async def read_up_to(response: Any, longest: int) -> tuple[bytes, bool]:
+    """The first bytes of a body, decompressed, and whether they are all of it; the response is closed."""
+    parts, length = [], 0
+    try:
+        async with aclosing(response.aiter_bytes()) as stream:
+            async for part in stream:
+                parts.append(part)
+                length += len(part)
+                if length > longest:
+                    break
+    finally:
+        await response.aclose()
+    return b"".join(parts)[:longest], length <= longest
+
+
+def longest_reply(body: Mapping[str, Any]) -> int:
+    """The most bytes that the reply to a request may have."""
+    if body.get("logprobs"):
+        return LONGEST_LOGPROBS
+    tokens = body.get("max_tokens") or body.get("max_completion_tokens")
+    if not isinstance(tokens, int):
+        return LONGEST_REPLY
+    return min(LONGEST_REPLY, REPLY_BYTES + TOKEN_BYTES * tokens * body.get("n", 1))
+
+
+def moved(response: Any, address: str) -> str | None:
+    """The address that a redirect names; None if the response is none."""
+    location = response.headers.get("location")
+    if not location or not 300 <= response.status_code < 400:
+        return None
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        return location
+
+
+def same_server(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common."""
+    try:
+        first, second = urlsplit(one), urlsplit(other)
+        return (first.scheme, first.hostname, first.port) == (second.scheme, second.hostname, second.port)
+    except ValueError:
+        return False
 
 
 def status_error(status: int, said: str, headers: Mapping[str, str], now: float) -> CallError:
@@ -186,8 +289,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def error_message(text: str) -> str:
     """The message within an error body, in the formats that servers use; else the body itself."""
     try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        found: Any = parse_json(text)
+    except ValueError:
         return text
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
@@ -196,12 +299,3 @@ def error_message(text: str) -> str:
             if isinstance(code, str) and isinstance(found, str):
                 found = f"{found} ({code})"
     return found if isinstance(found, str) else json.dumps(found)
-
-
-def scrub(text: str, key: str | None) -> str:
-    """`text` as one safe line of at most 300 characters, without the key or anything
-    that looks like one."""
-    if key:
-        text = text.replace(key, "[key]")
-    line = plain(" ".join(KEY_LOOK.sub("[key]", text).split()))
-    return line if len(line) <= 300 else f"{line[:299]}…"

@@ -8,9 +8,10 @@ the kind; it never shows the secret, only a mark with which the user can declare
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,7 @@ from polars.datatypes import DataTypeClass
 
 from ovt.core.errors import OvtError
 from ovt.core.text import plain
+from ovt.core.used_keys import UsedKey, used_keys
 from ovt.curate.versions.card import hub_license
 from ovt.curate.versions.manifest import Input
 
@@ -83,21 +85,33 @@ class Secret:
 
 @dataclass(frozen=True)
 class Search:
-    """What to search for: `starts` (a pattern for polars) is a fast prefilter, `kinds` the full patterns."""
+    """What to search for: `starts` (a pattern for polars) is a fast prefilter, `kinds` the full patterns, `used` the
+    keys of earlier builds."""
 
     starts: str
     kinds: Mapping[str, re.Pattern[str]]
+    used: Sequence[UsedKey] = ()
 
     def find(self, text: str) -> Iterator[tuple[str, str]]:
         """(kind, mark) of each secret in a text."""
-        for kind, pattern in self.kinds.items():
-            for match in pattern.finditer(text):
-                yield kind, hashlib.sha256(match[0].encode()).hexdigest()[:8]
+        found = [(kind, match[0]) for kind, pattern in self.kinds.items() for match in pattern.finditer(text)]
+        earlier = [("a key that a build has sent", key) for one in self.used for key in one.find(text)]
+        told = {key for _, key in found}
+        for kind, secret in (*found, *(one for one in earlier if one[1] not in told)):
+            yield kind, hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
-def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str], allowed: Collection[str] = ()) -> None:
-    """Raises OvtError naming the secrets found, except those with allowed marks."""
-    search = make_search(environ)
+def check_secrets(
+    files: Mapping[str, Path | bytes],
+    environ: Mapping[str, str],
+    allowed: Collection[str] = (),
+    variables: Collection[str] = (),
+) -> None:
+    """Raises OvtError naming the secrets found, except those with allowed marks.
+
+    variables: names of environment variables that hold keys, whatever they are called.
+    """
+    search = make_search(environ, variables)
     found = [one for path in sorted(files) for one in scan(path, files[path], search) if one.mark not in allowed]
     if found:
         some = "; ".join(map(str, found[:3]))
@@ -108,14 +122,24 @@ def check_secrets(files: Mapping[str, Path | bytes], environ: Mapping[str, str],
         )
 
 
-def make_search(environ: Mapping[str, str]) -> Search:
-    """The patterns, plus the values of environment variables whose names look like secrets."""
-    values = {f"the value of ${name}": value for name, value in environ.items() if ENVIRONMENT.search(name)}
+def make_search(environ: Mapping[str, str], variables: Collection[str] = ()) -> Search:
+    """The patterns, the values of environment variables that are given or look like secrets, and the keys that builds
+    of this user have sent."""
+    named = [name for name in environ if name in variables or ENVIRONMENT.search(name)]
+    values = {f"the value of ${name}": environ[name].strip() for name in named}
     values = {kind: value for kind, value in values.items() if len(value) >= SHORTEST_VALUE}
     kinds = {kind: re.compile(re.escape(value)) for kind, value in values.items()}
     kinds |= {kind: re.compile(pattern) for kind, (_, pattern) in PATTERNS.items()}
     starts = [start for begins, _ in PATTERNS.values() for start in begins]
-    return Search("|".join(map(pl.escape_regex, [*starts, *values.values()])), kinds)
+    used = used_keys()
+    patterns = [*map(pl.escape_regex, [*starts, *values.values()]), *{one.pattern for one in used}]
+    return Search("|".join(patterns), kinds, used)
+
+
+def key_variables(recipe: Mapping[str, Any]) -> set[str]:
+    """The environment variables that hold the keys of a version's endpoints, by its recipe as stored."""
+    endpoints = recipe.get("endpoints") or {}
+    return {str(one["api_key_env"]) for one in endpoints.values() if isinstance(one, dict) and one.get("api_key_env")}
 
 
 def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:

@@ -21,7 +21,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.hf_api import RepoFile
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.curate.hub.checks import check_licenses, check_secrets
+from ovt.curate.hub.checks import check_licenses, check_secrets, key_variables
 from ovt.curate.hub.client import check_tag, hub_errors, need_token, one_line
 from ovt.curate.versions.card import Published, render_card
 from ovt.curate.versions.manifest import CARD, CONTENT, MANIFEST, FileEntry
@@ -94,7 +94,7 @@ def prepare(
     verify_files(version)
     check_licenses(version.manifest.provenance.inputs, may_share)
     files = dress(version, repo, tag, draw(version))
-    check_secrets(files, environ, not_secret)
+    check_secrets(files, environ, not_secret, key_variables(version.manifest.provenance.recipe))
     return Revision(
         repo=repo,
         kind="dataset",

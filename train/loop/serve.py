@@ -1,23 +1,37 @@
-"""Serves a model of the loop: in this process, or on a server that is started for it and stopped afterwards."""
+"""Serves a model of the loop: in this process, or on a server that is started for it and stopped afterwards.
 
-import json
+A server that is started gets a token in its environment ($VLLM_API_KEY, $LLAMA_API_KEY), where no list of processes
+shows it, and only a listener of this user is taken for it: others may be on the machine.
+"""
+
 import os
+import secrets
 import shlex
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.untrusted import parse_json
+from ovt.curate.claims import Claim, check_agreed, claims, own_folders, read_claims, server_claims, strangers
+from ovt.curate.endpoints.keys import TOKENS, hosts, server
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.train.loop.recipe import ServingSection
+from ovt.curate.endpoints.transport import LOOPBACK
+from ovt.train.loop.recipe import LoopRecipe, ServingSection
 
 POLL_S = 0.5
 STOP_S = 30  # seconds for a server to end by itself
+LONGEST = 1 << 20  # bytes of a list of models
+TOKEN_NAMES = ("VLLM_API_KEY", "LLAMA_API_KEY")
+LISTENS = "0A"  # a socket's state in /proc/net/tcp
 
 
 @contextmanager
@@ -32,6 +46,7 @@ def served(
     if section.command is None:
         yield endpoint
         return
+    check_agreed(serving_claims(section))
     if taken := next((url for url in endpoint.urls if lists_models(url)), None):
         raise OvtError(
             f"a server answers at {taken} before serving.command is started, perhaps left over from a killed loop:"
@@ -39,13 +54,75 @@ def served(
         )
     command = [part.replace("{model}", model).replace("{name}", name) for part in shlex.split(section.command)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
-        process = start(command, out)
+    with log.open("ab") as out, token_for(endpoint) as environ:
+        process = start(on_loopback(command, endpoint), environ, out)
         try:
             wait_until_ready(process, endpoint, section.ready_s, log)
+            check_listeners(endpoint)
             yield endpoint
         finally:
             stop(process)
+
+
+def serving_claims(section: ServingSection) -> list[Claim]:
+    """The program that is started, which the user must agree to."""
+    return [Claim("run", section.command, asked=True)] if section.command else []
+
+
+def loop_claims(recipe: LoopRecipe, home: Home, where: str | Path) -> list[Claim]:
+    """What a loop does beyond its folder and the home, over all iterations."""
+    own = own_folders(home, where)
+    found = [*serving_claims(recipe.serving), *server_claims({"serving": recipe.serving.endpoint})]
+    found += read_claims(recipe.evaluate.sources, own, strangers([recipe.serving.endpoint]))
+    for iteration in recipe.iterations:
+        found += claims(iteration.curate, home, where)
+        found += [Claim("ask", url) for stage in iteration.rl if (url := stage.vllm_server_base_url)]
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def token_for(endpoint: EndpointSection) -> Generator[dict[str, str]]:
+    """The environment of a server to start, with a new token in it, which calls carry during the block; the user's own
+    settings stay where there are some."""
+    if endpoint.api_key_env or not hosts(endpoint) <= LOOPBACK or any(name in os.environ for name in TOKEN_NAMES):
+        yield dict(os.environ)
+        return
+    token, places = secrets.token_urlsafe(32), [server(url) for url in endpoint.urls]
+    TOKENS.update(dict.fromkeys(places, token))
+    try:
+        yield {**os.environ, **dict.fromkeys(TOKEN_NAMES, token)}
+    finally:
+        for place in places:
+            TOKENS.pop(place, None)
+
+
+def on_loopback(command: list[str], endpoint: EndpointSection) -> list[str]:
+    """The command; `vllm serve` listens on every network of the machine unless it is told otherwise."""
+    told = any(part.partition("=")[0] == "--host" for part in command)
+    near = hosts(endpoint) <= LOOPBACK
+    return [*command, "--host", "127.0.0.1"] if command[:2] == ["vllm", "serve"] and near and not told else command
+
+
+def check_listeners(endpoint: EndpointSection) -> None:
+    """OvtError if another user's program listens where the server should: it would get every prompt."""
+    for url in endpoint.urls:
+        parts = urlsplit(url)
+        if parts.hostname in LOOPBACK and (others := listeners(parts.port or 80) - {os.getuid()}):
+            raise OvtError(
+                f"port {parts.port or 80} of this machine belongs to another user (uid {min(others)}), not to the "
+                "server of serving.command: choose another port"
+            )
+
+
+def listeners(port: int) -> set[int]:
+    """The users (uids) whose programs listen on a port; empty where the system does not say."""
+    found = set()
+    for table in map(Path, ("/proc/net/tcp", "/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.is_file() else ():
+            fields = line.split()
+            if fields[3] == LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                found.add(int(fields[7]))
+    return found
 
 
 def fill_in(endpoint: EndpointSection, model: str, name: str, revision: str | None) -> EndpointSection:
@@ -61,9 +138,9 @@ def fill_in(endpoint: EndpointSection, model: str, name: str, revision: str | No
     )
 
 
-def start(command: list[str], out) -> subprocess.Popen:
+def start(command: list[str], environ: Mapping[str, str], out: IO[bytes]) -> subprocess.Popen:
     try:
-        return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603
+        return subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603
     except OSError as error:
         raise OvtError(
             f"serving.command cannot be run: {command[0]}: {error.strerror}; fix it, or serve the model yourself"
@@ -86,11 +163,18 @@ def wait_until_ready(process: subprocess.Popen, endpoint: EndpointSection, ready
             time.sleep(POLL_S)
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def lists_models(url: str) -> bool:
     """Whether an OpenAI-compatible server answers there (also one that requires a key)."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=5) as response:  # noqa: S310 - checked http(s)
-            return isinstance(json.load(response), dict)
+        with urllib.request.build_opener(_Stay).open(f"{url.rstrip('/')}/models", timeout=5) as response:
+            return isinstance(parse_json(response.read(LONGEST)), dict)
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)
     except (OSError, ValueError):

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.curate.endpoints.endpoint import key_variable, open_endpoint
+from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.keys import key_variable
 from ovt.curate.endpoints.section import EndpointSection, SamplingSection
 
 

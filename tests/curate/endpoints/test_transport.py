@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.transport import HttpTransport, error_message, retry_after, scrub, status_error
+from ovt.curate.endpoints.secrets import scrub
+from ovt.curate.endpoints.transport import HttpTransport, error_message, retry_after, status_error
 
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
 

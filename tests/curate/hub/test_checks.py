@@ -2,6 +2,7 @@
 
 import random
 import string
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.curate.hub.checks import check_secrets, make_search, scan
+from ovt.core.used_keys import remember_key
+from ovt.curate.hub.checks import check_secrets, key_variables, make_search, scan
 
 LETTERS = string.ascii_letters
 SECRETS = {
@@ -91,3 +93,23 @@ def test_a_secret_is_found_whatever_stands_around_it(before, kind, after, seed):
     glue = random.Random(seed).choice([" ", "\n", '"', "=", ": "])
     text = f"{before}{glue}{SECRETS[kind]}{glue}{after}"
     assert kind in {one for one, _ in make_search(ENVIRON).find(text)}
+
+
+def test_a_key_that_a_build_sent_is_found_after_it_was_changed(config, tmp_path):
+    remember_key("correct.horse-battery-staple")
+    text = "the header was 'correct.horse-battery-staple'"
+    pl.DataFrame({"completion": ["x", text]}).write_parquet(tmp_path / "train.parquet")
+    for file in (text.encode(), tmp_path / "train.parquet"):
+        with pytest.raises(OvtError, match="a key that a build has sent in a"):
+            check_secrets({"a.parquet" if isinstance(file, Path) else "a.md": file}, {})
+    check_secrets({"a.md": b"correct.horse-battery, and correct.horse.battery.staples"}, {})
+
+
+def test_the_keys_of_a_versions_endpoints_are_looked_for_whatever_they_are_called():
+    recipe = {"endpoints": {"a": {"api_key_env": "MY_BANK"}, "b": {"api_key_env": None}, "c": {}}}
+    assert key_variables(recipe) == {"MY_BANK"}
+    assert key_variables({}) == set()
+    files = {"README.md": b"opensesame-opensesame"}
+    check_secrets(files, {"MY_BANK": "opensesame-opensesame"})
+    with pytest.raises(OvtError, match=r"the value of \$MY_BANK in README.md"):
+        check_secrets(files, {"MY_BANK": "opensesame-opensesame"}, variables={"MY_BANK"})
