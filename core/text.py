@@ -20,6 +20,15 @@ def plain(text: str) -> str:
     return _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
+def without_surrogates(text: str) -> str:
+    """`text` with lone surrogates replaced: neither SQLite nor Parquet can store them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 # The definition of a word for every word count: a run of non-space characters, as in Python's `str.split`.
 
 

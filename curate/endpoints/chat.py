@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ovt.core.hashing import canonical_json
 
@@ -24,11 +24,26 @@ class ChatRequest:
     messages   {"role", "content"}; content is text, or parts {"type": "text", "text"} and {"type": "image", "image":
                ID}, ID being what the `images` callable given to `fill` turns into bytes
     sampling   OpenAI's and vLLM's names: temperature, top_p, max_tokens, seed, …
+    keep_thinking   whether the replies' thinking is wanted (a reasoner's is, a captioner's or a judge's is not)
     """
 
     messages: tuple[Message, ...]
     sampling: Mapping[str, Any] = field(default_factory=dict)
     n: int = 1
+    keep_thinking: bool = True
+
+
+# What a reply is. All but the first two are stored as failures: such an answer is no reply of the model, and the next
+# build asks again.
+ReplyKind = Literal["answered", "truncated", "empty", "filtered", "refusal", "tool_calls", "failed"]
+
+# How the errors of answers without a reply begin, by kind; any other error is a call that failed ("failed").
+FAILURES: dict[ReplyKind, str] = {
+    "empty": "an empty reply",
+    "filtered": "withheld by a content filter",
+    "refusal": "the model refuses to answer",
+    "tool_calls": "a tool call in place of a text",
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,19 @@ class Reply:
     url: str = ""
     model: str = ""
     error: str | None = None
+
+
+def kind_of(reply: Reply) -> ReplyKind:
+    """What a stored reply is; also of older stores, which hold empty and filtered answers as replies."""
+    if reply.error is not None:
+        return next((kind for kind, begin in FAILURES.items() if reply.error.startswith(begin)), "failed")
+    if reply.finish_reason == "length":
+        return "truncated"
+    if (reply.text or "").strip():
+        return "answered"
+    if reply.finish_reason == "content_filter":
+        return "filtered"
+    return "tool_calls" if reply.finish_reason == "tool_calls" else "empty"
 
 
 def reply_keys(

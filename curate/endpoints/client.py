@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
 from ovt.curate.endpoints.budget import Budget, Spending
-from ovt.curate.endpoints.chat import ChatRequest, Reply
+from ovt.curate.endpoints.chat import ChatRequest, Reply, kind_of
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
-from ovt.curate.endpoints.replies import Usage, read_replies, read_usage
+from ovt.curate.endpoints.replies import Heard, Usage, read_replies, read_usage
 from ovt.curate.endpoints.urls import Url
 
 FIRST_BACKOFF_S = 0.5
@@ -66,9 +66,9 @@ async def answer(job: Job, work: Work) -> CallError | None:
     singles = job.singles()
     answered = list(zip(singles, replies, strict=False))
     # Store every reply before sending the next request.
-    keep([(single, reply) for single, reply in answered if not is_empty(reply)], work)
+    keep([(single, reply) for single, reply in answered if kind_of(reply) != "empty"], work)
     for single, reply in answered:
-        if is_empty(reply):
+        if kind_of(reply) == "empty":
             keep([(single, await second_try(single, reply, work))], work)
     if len(answered) < len(singles):
         work.endpoint.honours_n = False
@@ -108,18 +108,14 @@ def added(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
-def is_empty(reply: Reply) -> bool:
-    """Whether a reply is empty although it was not cut off."""
-    return not (reply.text or "").strip() and reply.finish_reason in ("stop", None)
-
-
 def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
-    """Stores the replies to jobs of one sample each, together, and counts them."""
+    """Stores the replies to jobs of one sample each, together, and counts them; an answer without a text has failed."""
     work.store.put_many({job.keys[0]: reply for job, reply in answered})
     tally = work.tally
     for job, reply in answered:
         work.claimed.discard(job.keys[0])
-        tally.done += 1
+        tally.done += reply.error is None
+        tally.failed += reply.error is not None
         tally.prompt_tokens += reply.prompt_tokens
         tally.completion_tokens += reply.completion_tokens
         tally.cost_usd = added(tally.cost_usd, reply.cost_usd)
@@ -192,7 +188,8 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
     began = time.monotonic()
     try:
         response = await url.transport.send(body)
-        replies = read_replies(response, len(job.keys), endpoint.section, url.name, time.monotonic() - began)
+        heard = Heard(url.name, time.monotonic() - began, job.request.keep_thinking, endpoint.key)
+        replies = read_replies(response, len(job.keys), endpoint.section, heard)
     except CallError as error:
         endpoint.urls.failed(url, error)
         raise stopped(error, url, endpoint) from None

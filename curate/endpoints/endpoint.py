@@ -72,7 +72,7 @@ class Endpoint:
         self.prompt_scale = 1.0
         self.answered = 0
         self.failed_in_a_row = 0
-        self._key = key
+        self.key = key
 
     @property
     def own_machine(self) -> bool:
@@ -98,9 +98,9 @@ class Endpoint:
         return request_body(self.model, request.messages, sampling, n, images)
 
     async def __aenter__(self) -> Self:
-        check_key(self.name, self.section, self._key)
+        check_key(self.name, self.section, self.key)
         if key_variable(self.section):
-            remember_key(self._key)
+            remember_key(self.key)
         # Locks and connections belong to the running event loop.
         self.requests_pace.enter_loop()
         self.tokens_pace.enter_loop()

@@ -7,27 +7,68 @@ from itertools import pairwise
 from typing import Any
 
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.secrets import scrub
+from ovt.core.text import without_surrogates
+from ovt.curate.endpoints.chat import FAILURES, Reply, ReplyKind
+from ovt.curate.endpoints.secrets import scrub, without_key
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.thinking import answer_alone, joined, rejoined, split_message
 from ovt.curate.endpoints.transport import error_message
+
+CUT = ("length", "max_tokens", "MAX_TOKENS")  # finish reasons of a reply that reached its limit
+FILTERED = {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive",
+            "image_safety", "guardrail_intervened", "refusal"}  # fmt: skip
+TOOLS = {"tool_calls", "function_call", "tool_use"}
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one call, as counted by the server."""
+    """Tokens of one call, as counted by the server; thinking is part of the completion."""
 
     prompt_tokens: int
     completion_tokens: int
 
 
+@dataclass(frozen=True)
+class Heard:
+    """How a response came: from where, after how long, whether its thinking is wanted, and the key it may repeat."""
+
+    url: str = ""
+    latency_s: float = 0.0
+    keep_thinking: bool = True
+    key: str | None = None
+
+
 def read_replies(
-    response: Mapping[str, Any], wanted: int, section: EndpointSection, url: str = "", latency_s: float = 0.0
+    response: Mapping[str, Any], wanted: int, section: EndpointSection, heard: Heard = Heard()
 ) -> list[Reply]:
-    """The first `wanted` choices of a response, by index, with its usage divided among them.
+    """The first `wanted` choices of a response, by index, with its usage divided among them; those that are no reply of
+    the model (`chat.FAILURES`) have an `error` in place of a text.
 
     CallError ("broken") if it has no readable choice.
     """
+    choices = readable_choices(response)[:wanted]
+    usage = read_usage(response)
+    counted = usage or Usage(0, 0)
+    model = plain(response.get("model")) or section.model
+    texts = [without_key(read_text(choice, heard.keep_thinking), heard.key) for choice in choices]
+    shares = zip(
+        choices,
+        texts,
+        share(counted.prompt_tokens, [1] * len(texts)),
+        share(counted.completion_tokens, [len(text) + 1 for text in texts]),
+        strict=True,
+    )
+    replies = []
+    for choice, text, prompt, completion in shares:
+        error = why_no_reply(choice, text)
+        cost = price(usage, prompt, completion, section)
+        said = (None if error else text, finish_reason(choice))
+        replies.append(Reply(*said, prompt, completion, cost, heard.latency_s, heard.url, model, error))
+    return replies
+
+
+def readable_choices(response: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices of a response, by index; CallError if there is none, or one that its server broke off."""
     choices = response.get("choices")
     if not isinstance(choices, list) or not choices:
         raise CallError("broken", "the answer has no choices", billed=True)
@@ -37,23 +78,26 @@ def read_replies(
         # Routers forward the partial output of a server that failed: it is not a reply of the model.
         said = error_message(json.dumps({"error": broken.get("error") or "no reason given"}))
         raise CallError("broken", f"broken off by the server: {scrub(said, None)}", billed=True)
-    choices = sorted(choices, key=lambda choice: whole(choice.get("index")))[:wanted]
-    finishes = [plain(choice.get("finish_reason")) for choice in choices]
-    texts = [read_text(choice["message"], finish) for choice, finish in zip(choices, finishes, strict=True)]
-    usage = read_usage(response)
-    counted = usage or Usage(0, 0)
-    model = plain(response.get("model")) or section.model
-    shares = zip(
-        texts,
-        finishes,
-        share(counted.prompt_tokens, [1] * len(texts)),
-        share(counted.completion_tokens, [len(text) + 1 for text in texts]),
-        strict=True,
-    )
-    return [
-        Reply(text, finish, prompt, completion, price(usage, prompt, completion, section), latency_s, url, model)
-        for text, finish, prompt, completion in shares
-    ]
+    return sorted(choices, key=lambda choice: whole(choice.get("index")))
+
+
+def why_no_reply(choice: Mapping[str, Any], text: str) -> str | None:
+    """The error to store in place of a choice's text; None for a reply of the model, cut off or not."""
+    message, finish = choice["message"], finish_reason(choice) or ""
+    if finish.lower() in FILTERED:
+        return told("filtered", f"finish_reason {finish}")
+    if refusal := joined(message.get("refusal")).strip():
+        return told("refusal", refusal)
+    if text.strip() or finish == "length":
+        return None
+    if message.get("tool_calls") or message.get("function_call") or finish in TOOLS:
+        return told("tool_calls")
+    return told("empty")
+
+
+def told(kind: ReplyKind, detail: str = "") -> str:
+    """A failure of a kind, as stored: `chat.kind_of` reads the kind back."""
+    return scrub(f"{FAILURES[kind]}: {detail}" if detail else FAILURES[kind], None)
 
 
 def broke_off(choice: Mapping[str, Any]) -> bool:
@@ -68,47 +112,36 @@ def price(usage: Usage | None, prompt_tokens: int, completion_tokens: int, secti
 
 
 def read_usage(response: Mapping[str, Any]) -> Usage | None:
-    """The token counts of a response; None if they are missing or invalid."""
-    usage = response.get("usage")
-    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else [None]
-    return Usage(*map(whole, counts)) if all(map(is_count, counts)) else None
+    """The token counts of a response; None if they are missing or invalid.
 
-
-def read_text(message: Mapping[str, Any], finish_reason: str | None) -> str:
-    """The text of a choice's message; thinking that a server moved out of it is put back in front.
-
-    A chain that was cut off while thinking gets no closing tag, since the model wrote none.
+    Some servers count thinking only in the total (Gemini), or beside the completion (xAI): the larger number counts.
     """
-    content = joined(message.get("content")) or joined(message.get("refusal"))
-    thinking = joined(message.get("reasoning_content")) or joined(message.get("reasoning"))
-    if not thinking or content.lstrip().startswith("<think>"):
-        return content
-    if not content and finish_reason == "length":
-        return f"<think>{thinking}"
-    return f"<think>{thinking}</think>{content}"
+    usage = response.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    prompt = usage.get("prompt_tokens", usage.get("input_tokens"))
+    completion = usage.get("completion_tokens", usage.get("output_tokens"))
+    if not is_count(prompt) or not is_count(completion):
+        return None
+    return Usage(prompt, max(completion, whole(usage.get("total_tokens")) - prompt))
 
 
-def joined(content: Any) -> str:
-    """The text of a content that may be a string, a list of parts, or null."""
-    if isinstance(content, list):
-        return "".join(joined(part.get("text")) for part in content if isinstance(part, dict))
-    return plain(content) or ""
+def read_text(choice: Mapping[str, Any], keep_thinking: bool = True) -> str:
+    """The text of a choice: the content with its thinking put back in front, or the content alone."""
+    thinking, content = split_message(choice["message"])
+    cut_off = finish_reason(choice) == "length"
+    return rejoined(thinking, content, cut_off) if keep_thinking else answer_alone(content, cut_off)
+
+
+def finish_reason(choice: Mapping[str, Any]) -> str | None:
+    """Why a choice ended, "length" whatever its server calls that."""
+    finish = plain(choice.get("finish_reason"))
+    return "length" if finish in CUT else finish
 
 
 def plain(text: Any) -> str | None:
-    """`text` if it is a string, with lone surrogates replaced: neither SQLite nor Parquet can store them."""
-    if not isinstance(text, str):
-        return None
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
-
-
-def has_surrogates(text: str) -> bool:
-    """Whether `text` holds code points that UTF-8 cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    """`text` if it is a string that can be stored."""
+    return without_surrogates(text) if isinstance(text, str) else None
 
 
 def is_count(number: Any) -> bool:

@@ -65,7 +65,8 @@ def requests(questions: pl.DataFrame, section: CaptionSection) -> Iterator[ChatR
     sampling = section.sampling.asked()
     for row in questions.iter_rows(named=True):
         text = prompt.render(section.prompt, {"question": row["question"], "choices": prompt.options(row["choices"])})
-        yield ChatRequest(({"role": "user", "content": prompt.content(text, row["images"])},), sampling)
+        messages = ({"role": "user", "content": prompt.content(text, row["images"])},)
+        yield ChatRequest(messages, sampling, keep_thinking=False)
 
 
 def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ovt.core.errors import OvtError
@@ -166,7 +166,7 @@ def wait_until_ready(process: subprocess.Popen, endpoint: EndpointSection, ready
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Follows no redirect."""
 
-    def redirect_request(self, *_: object) -> None:
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 

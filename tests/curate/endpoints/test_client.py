@@ -135,16 +135,20 @@ def test_under_chaos_every_sample_ends_answered(loopback: Any, fill_all: Callabl
     assert all(text for texts in wanted.texts for text in texts)
 
 
-def test_an_empty_reply_is_asked_for_once_more_and_then_kept(
+def test_an_empty_reply_is_asked_for_once_more_and_then_a_failure(
     loopback: Any, fill_all: Callable, questions: Callable
 ) -> None:
     loopback.reply = lambda body, choice: "" if choice == 1 or body.get("n", 1) == 1 else "something"
     filled = fill_all(questions(4, n=3), **PRICES)
-    assert filled.texts == [["something", "", "something"]] * 4
+    assert filled.texts == [["something", None, "something"]] * 4
+    assert {replies[1].error for replies in filled.replies} == {"an empty reply"}
     assert len(loopback.seen) == 8
-    assert filled.tally.failed == 0
+    assert filled.tally.failed == 4
     spent = sum(seen.prompt_tokens * 1000 + seen.completion_tokens * 3000 for seen in loopback.seen) / 1e6
     assert filled.tally.cost_usd == pytest.approx(spent)
+    loopback.reply = lambda body, choice: "mended"
+    mended = fill_all(questions(4, n=3), **PRICES)
+    assert mended.texts == [["something", "mended", "something"]] * 4
 
 
 def test_a_refused_request_is_its_own_failure(loopback: Any, fill_all: Callable, questions: Callable) -> None:

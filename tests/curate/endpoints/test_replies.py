@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.replies import read_replies, read_text, read_usage, share
+from ovt.curate.endpoints.chat import Reply, kind_of
+from ovt.curate.endpoints.replies import Usage, read_replies, read_text, read_usage, share
 from ovt.curate.endpoints.section import EndpointSection
 
 SECTION = EndpointSection(
@@ -28,23 +28,108 @@ def response(*messages: Any, usage: Any = None, finish: Any = "stop") -> dict[st
     return {"choices": choices, "usage": usage, "model": "served"}
 
 
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "2+1"}]}
+TEXT = {"type": "text", "text": "3"}
+
+
 @pytest.mark.parametrize(
-    ("message", "finish", "text"),
+    ("message", "finish", "text", "alone"),
     [
-        ({"content": "hi"}, "stop", "hi"),
-        ({"content": None}, "stop", ""),
-        ({"content": "<answer>3</answer>", "reasoning_content": "2+1"}, "stop", "<think>2+1</think><answer>3</answer>"),
-        ({"content": "\n\n3", "reasoning": "\n2+1\n"}, "stop", "<think>\n2+1\n</think>\n\n3"),
-        ({"content": None, "reasoning_content": "and then"}, "length", "<think>and then"),
-        ({"content": "<think>a</think>b", "reasoning_content": "a"}, "stop", "<think>a</think>b"),
-        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "stop", "ab"),
-        ({"content": None, "refusal": "I will not."}, "stop", "I will not."),
-        ({"content": "half a pair: \ud83d"}, "stop", "half a pair: \ufffd"),
-        ({"content": 17}, "stop", ""),
+        ({"content": "hi"}, "stop", "hi", "hi"),
+        ({"content": None}, "stop", "", ""),
+        # a field of its own
+        ({"content": "3", "reasoning_content": "2+1"}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": "\n\n3", "reasoning": "\n2+1\n"}, "stop", "<think>\n2+1\n</think>\n\n3", "\n\n3"),
+        ({"content": "3", "thinking": "2+1"}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": "3", "reasoning": "2+1", "reasoning_content": ""}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": "3", "reasoning": "2", "reasoning_details": [{"text": "2"}]}, "stop", "<think>2</think>3", "3"),
+        (
+            {"content": "3", "reasoning_details": [
+                {"type": "reasoning.text", "text": "2"}, {"type": "reasoning.summary", "summary": "+1"},
+                {"type": "reasoning.encrypted", "data": "gAAAA"},
+            ]},
+            "stop", "<think>2+1</think>3", "3",
+        ),
+        ({"content": "3", "thinking_blocks": [THOUGHT]}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": "3", "reasoning": {"content": "2+1"}}, "stop", "<think>2+1</think>3", "3"),
+        # parts of the content
+        ({"content": [THOUGHT, TEXT]}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": [{"type": "thinking", "thinking": "2+1"}, TEXT]}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": [{"type": "reasoning", "text": "2+1"}, TEXT]}, "stop", "<think>2+1</think>3", "3"),
+        ({"content": [{"type": "redacted_thinking", "data": "x"}, TEXT]}, "stop", "3", "3"),
+        # tags
+        ({"content": "<think>a</think>b", "reasoning_content": "a"}, "stop", "<think>a</think>b", "b"),
+        ({"content": "\n<think>a</think>\n\nb"}, "stop", "\n<think>a</think>\n\nb", "b"),
+        ({"content": "a</think>\n\nb"}, "stop", "a</think>\n\nb", "b"),
+        ({"content": "◁think▷a◁/think▷b"}, "stop", "<think>a</think>b", "b"),
+        ({"content": "[THINK]a[/THINK]b"}, "stop", "<think>a</think>b", "b"),
+        ({"content": "<thinking>a</thinking>b"}, "stop", "<think>a</think>b", "b"),
+        ({"content": "a <thinking> cap"}, "stop", "a <thinking> cap", "a <thinking> cap"),
+        # cut off while thinking
+        ({"content": None, "reasoning_content": "and then"}, "length", "<think>and then", ""),
+        ({"content": "<think>and then"}, "length", "<think>and then", ""),
+        ({"content": "◁think▷and then"}, "length", "<think>and then", ""),
+        ({"content": "<think> is a tag"}, "stop", "<think> is a tag", "<think> is a tag"),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, "stop", "ab", "ab"),
+        ({"content": [{"type": "output_text", "text": {"content": "a"}}, "b"]}, "stop", "ab", "ab"),
+        ({"content": "half a pair: \ud83d"}, "stop", "half a pair: \ufffd", "half a pair: \ufffd"),
+        ({"content": 17}, "stop", "", ""),
+    ],
+)  # fmt: skip
+def test_thinking_is_put_back_for_a_reasoner_and_left_out_for_a_captioner(
+    message: dict, finish: str, text: str, alone: str
+) -> None:
+    choice = {"message": message, "finish_reason": finish}
+    assert read_text(choice) == text
+    assert read_text(choice, keep_thinking=False) == alone
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "kind", "error"),
+    [
+        ({"content": "3"}, "stop", "answered", None),
+        ({"content": "3"}, "length", "truncated", None),
+        ({"content": ""}, "max_tokens", "truncated", None),
+        ({"content": " "}, "stop", "empty", "an empty reply"),
+        ({"content": None}, None, "empty", "an empty reply"),
+        ({"content": None}, "content_filter", "filtered", "withheld by a content filter: finish_reason content_filter"),
+        ({"content": "Half of"}, "SAFETY", "filtered", "withheld by a content filter: finish_reason SAFETY"),
+        ({"content": None, "refusal": "I\x1b\nno."}, "stop", "refusal", "the model refuses to answer: I� no."),
+        ({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls", "tool_calls", "a tool call in place of a text"),
+        ({"content": "3", "tool_calls": [{"id": "1"}]}, "tool_calls", "answered", None),
+        ({"content": "", "function_call": {"name": "f"}}, "stop", "tool_calls", "a tool call in place of a text"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_no_reply_is_a_failure_of_its_kind(
+    message: dict, finish: Any, kind: str, error: str | None
+) -> None:
+    (reply,) = read_replies(
+        response(message, finish=finish, usage={"prompt_tokens": 5, "completion_tokens": 2}), 1, SECTION
+    )
+    assert (kind_of(reply), reply.error) == (kind, error)
+    assert (reply.text is None) == (error is not None)
+    assert reply.completion_tokens == 2  # paid for all the same
+
+
+def test_kinds_of_replies_that_older_stores_hold() -> None:
+    assert kind_of(Reply("", "stop")) == "empty"
+    assert kind_of(Reply("", "content_filter")) == "filtered"
+    assert kind_of(Reply("", "tool_calls")) == "tool_calls"
+    assert kind_of(Reply(None, error="HTTP 400: no")) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 60}, (50, 10)),
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 2060}, (50, 2010)),  # Gemini
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 0}, (50, 10)),
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": "9"}, (50, 10)),
+        ({"input_tokens": 5, "output_tokens": 6}, (5, 6)),
     ],
 )
-def test_text_of_a_message(message: dict, finish: str, text: str) -> None:
-    assert read_text(message, finish) == text
+def test_thinking_counts_wherever_it_is_counted(usage: dict, counted: tuple[int, int]) -> None:
+    assert read_usage({"usage": usage}) == Usage(*counted)
 
 
 def test_choices_are_taken_by_index_and_no_more_than_wanted() -> None:
@@ -109,6 +194,6 @@ def test_whatever_a_server_answers_it_is_read_or_called_broken(
         with suppress(CallError):
             replies = read_replies(body, 1, SECTION)
         for reply in replies:
-            assert isinstance(reply.text, str)
+            assert isinstance(reply.text, str) or reply.error
             assert reply.prompt_tokens >= 0
             assert reply.completion_tokens >= 0
