@@ -1,25 +1,32 @@
-"""Our verdicts beside math-verify's (and MathRuler's, where it is installed) on the same cases: accuracy and speed.
+"""Our verdicts beside math-verify's (and MathRuler's, where it is installed) on the same cases: by kind, and by speed.
 
-    python benchmarks/verifiers.py [--cases FOLDER]
+    python benchmarks/verifiers.py [--ours-only] [--crossed [N]]
 
-The folder holds answers.jsonl (gold, pred, choices, expected, kind) and responses.jsonl (response in place of pred).
-One process, one core; speeds leave the hostile kinds out, are taken after a warm-up, and count each case once.
+The cases are those of tests/verifiers/labelled.py: our own, and the shared ones where their folder is present. One
+process, one core; speeds leave the hostile kinds out, are taken after a warm-up, and count each case once.
+
+`--crossed` tries every answer on every gold (a sample of N answers if given), and lists the pairs of golds that one
+text earns for though they do not equal each other.
 """
 
 import argparse
 import importlib
 import importlib.util
-import json
 import logging
+import random
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+from ovt.curate.audit.crossed import cross
 from ovt.verifiers import VERSION, verify, verify_response
 
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "verifiers"))
+from labelled import SHARED, read_own, read_shared
+
 Judge = Callable[[dict], bool]
-CASES = Path(__file__).parents[2] / "shared" / "verifier_cases"
 
 
 def ours(row: dict) -> bool:
@@ -54,13 +61,23 @@ def mathruler_judge() -> Judge:
     return judge
 
 
-def judges() -> dict[str, Judge]:
+def judges(ours_only: bool) -> dict[str, Judge]:
     """Whoever can be asked here, ourselves first."""
-    found: dict[str, Judge] = {f"ovt {VERSION}": ours, "math-verify": math_verify_judge(False)}
-    found["math-verify, $gold$"] = math_verify_judge(True)
-    if importlib.util.find_spec("mathruler"):
-        found["MathRuler"] = mathruler_judge()
+    found: dict[str, Judge] = {f"ovt {VERSION}": ours}
+    if not ours_only:
+        found["math-verify"] = math_verify_judge(False)
+        found["math-verify, $gold$"] = math_verify_judge(True)
+        if importlib.util.find_spec("mathruler"):
+            found["MathRuler"] = mathruler_judge()
     return found
+
+
+def suites() -> dict[str, list[dict]]:
+    """The labelled cases by name; those that a careful person could judge either way are left out."""
+    shared = ("answers", "responses", "field_answers", "field_responses") if SHARED.is_dir() else ()
+    found = {name: read_shared(name) for name in shared}
+    found |= {f"own {table}": read_own(table) for table in ("answers", "responses")}
+    return {name: [row for row in rows if row["expected"] is not None] for name, rows in found.items()}
 
 
 def score(judge: Judge, rows: list[dict]) -> tuple[list[bool], float]:
@@ -77,8 +94,15 @@ def score(judge: Judge, rows: list[dict]) -> tuple[list[bool], float]:
     return verdicts, timed / seconds
 
 
+def cell(verdicts: list[bool], rows: list[dict], indexes: list[int]) -> str:
+    """The accuracy on some rows, and how many of them were accepted though wrong."""
+    right = sum(verdicts[i] == rows[i]["expected"] for i in indexes) / len(indexes)
+    accepted = sum(verdicts[i] and not rows[i]["expected"] for i in indexes)
+    return f"{right:.1%} ({accepted})" if accepted else f"{right:.1%}"
+
+
 def print_table(name: str, rows: list[dict], results: dict[str, tuple[list[bool], float]]) -> None:
-    """Accuracy by kind, then in all, false positives, and speed; one column for each judge."""
+    """Accuracy by kind, then in all, with false accepts in brackets, and speed; one column for each judge."""
     kinds: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         kinds[row["kind"]].append(index)
@@ -86,22 +110,36 @@ def print_table(name: str, rows: list[dict], results: dict[str, tuple[list[bool]
     print(f"\n| {name} | cases |" + "".join(f" {judge} |" for judge in results))
     print("| --- | ---: |" + " ---: |" * len(results))
     for kind, indexes in [*sorted(kinds.items()), ("**core**", core), ("**all**", list(range(len(rows))))]:
-        shares = [
-            sum(verdicts[i] == rows[i]["expected"] for i in indexes) / len(indexes) for verdicts, _ in results.values()
-        ]
-        print(f"| {kind} | {len(indexes)} |" + "".join(f" {share:.1%} |" for share in shares))
-    wrong = [sum(verdicts[i] and not row["expected"] for i, row in enumerate(rows)) for verdicts, _ in results.values()]
-    print("| false positives | |" + "".join(f" {count} |" for count in wrong))
-    print("| answers/s | |" + "".join(f" {speed:,.0f} |" for _, speed in results.values()))
+        cells = "".join(f" {cell(verdicts, rows, indexes)} |" for verdicts, _ in results.values())
+        print(f"| {kind} | {len(indexes)} |{cells}")
+    print("| per second | |" + "".join(f" {speed:,.0f} |" for _, speed in results.values()))
+
+
+def print_crossed(sample: int) -> None:
+    """The pairs of golds of all answers without options that one text earns for and that are not equal."""
+    rows = [row for rows in suites().values() for row in rows if "pred" in row and not row["choices"]]
+    texts = list(dict.fromkeys(row["pred"] for row in rows))
+    golds = list(dict.fromkeys(row["gold"] for row in rows))
+    if sample:
+        texts = random.Random(15).sample(texts, min(sample, len(texts)))
+    crossed = cross(texts, golds, lambda text, gold: bool(verify(text, gold)))
+    for text, one, two in crossed.unequal:
+        print(f"{text!r} earns for {one!r} and for {two!r}")
+    tried = f"{len(texts):,} texts × {len(golds):,} golds, {crossed.accepted:,} accepted"
+    excused = f"{crossed.excused:,} pairs that differ in a unit, a percent sign or a name"
+    print(f"{tried}; {excused}; {len(crossed.unequal):,} that nothing excuses")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=Path, default=CASES)
-    folder = parser.parse_args().cases
-    for name in ("answers", "responses"):
-        rows = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
-        print_table(name, rows, {judge: score(ask, rows) for judge, ask in judges().items()})
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--crossed", type=int, nargs="?", const=0)
+    options = parser.parse_args()
+    if options.crossed is not None:
+        print_crossed(options.crossed)
+        return
+    for name, rows in suites().items():
+        print_table(name, rows, {judge: score(ask, rows) for judge, ask in judges(options.ours_only).items()})
 
 
 if __name__ == "__main__":

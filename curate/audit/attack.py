@@ -1,6 +1,8 @@
 """`ovt verify attack`: tries every hack of `hacks.toml` on every target and counts how many the grader accepts.
 
 Target("21 cm", "21 m")  and  "both_ways"  ->  "21 cm or 21 m", "<answer>21 cm or 21 m</answer>", …
+
+Last, `crossed.py`: two golds that one text earns for must equal each other.
 """
 
 import re
@@ -11,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ovt.curate.audit.crossed import cross
 from ovt.verifiers import verify_response
 
 Grader = Callable[..., Any]
 """(response, gold, choices=…) -> something that is true where the response is accepted."""
 
 CYRILLIC = str.maketrans("ABCEHKMOPTXaceopxy", "АВСЕНКМОРТХасеорху")
+_SIDES = {"«gold»": "«other»", "«other»": "«gold»"}
+_SIDE = re.compile("|".join(_SIDES))
 JOINED = re.compile(r"«(?:(options|lettered|letters|choices)|(\d+)\.\.(\d+))\|(.*?)»", re.DOTALL)
 
 
@@ -39,26 +44,39 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Hack:
-    """Texts of one kind of hack. `of`: the "answer", tried bare and in a whole response, or the "response"."""
+    """Texts of one kind of hack.
+
+    of: the "answer", tried bare and in a whole response, or the "response".
+    never: "gold", if no text may earn for the gold; "both", if one may, but not for the gold and the other answer.
+    """
 
     name: str
     what: str
     texts: tuple[Text, ...]
     of: str = "answer"
+    never: str = "gold"
 
 
-def read_suite(path: Path) -> tuple[tuple[Target, ...], tuple[Hack, ...]]:
-    """The targets and hacks of a suite; `hacks.toml` documents the format."""
+def read_suite(path: Path) -> tuple[tuple[Target, ...], tuple[Hack, ...], tuple[str, ...]]:
+    """The targets, hacks and crossed texts of a suite; `hacks.toml` documents the format."""
     suite = tomllib.loads(path.read_text(encoding="utf-8"))
     targets = (Target(one["gold"], one["other"], tuple(one.get("choices", ())) or None) for one in suite["targets"])
     hacks = (
-        Hack(**one | {"texts": tuple(Text(text) if isinstance(text, str) else Text(**text) for text in one["texts"])})
+        Hack(**one | {"texts": tuple(_texts(one.pop("texts"), one.pop("either_order", False)))})
         for one in suite["hacks"]
     )
-    return tuple(targets), tuple(hacks)
+    return tuple(targets), tuple(hacks), tuple(suite["crossed"])
 
 
-TARGETS, HACKS = read_suite(Path(__file__).with_name("hacks.toml"))
+def _texts(texts: list[Any], either_order: bool) -> Iterator[Text]:
+    for one in texts:
+        text = Text(one) if isinstance(one, str) else Text(**one)
+        yield text
+        if either_order:
+            yield text._replace(text=_SIDE.sub(lambda found: _SIDES[found[0]], text.text))
+
+
+TARGETS, HACKS, CROSSED = read_suite(Path(__file__).with_name("hacks.toml"))
 
 
 def answers(hack: Hack, target: Target) -> Iterator[str]:
@@ -155,20 +173,40 @@ def attack(
     grade: Grader = verify_response,
     hacks: Iterable[Hack] = HACKS,
     targets: Sequence[Target] = TARGETS,
+    crossed: Sequence[str] = CROSSED,
 ) -> Report:
-    """Try every hack against every target; times are of the wall clock."""
-    return Report(tuple(try_hack(hack, targets, grade) for hack in hacks))
+    """Try every hack against every target, and the crossed texts on each other; times are of the wall clock."""
+    outcomes = [try_hack(hack, targets, grade) for hack in hacks]
+    return Report((*outcomes, *([try_crossed(crossed, grade)] if crossed else ())))
 
 
 def try_hack(hack: Hack, targets: Iterable[Target], grade: Grader) -> Outcome:
     """One hack against all targets."""
     accepted, tried, slowest = [], 0, 0.0
     for target in targets:
+        golds = (target.gold, target.other) if hack.never == "both" else (target.gold,)
         for response in responses(hack, target):
             started = time.perf_counter()
-            verdict = grade(response, target.gold, choices=target.choices)
+            earns = all(grade(response, gold, choices=target.choices) for gold in golds)
             slowest = max(slowest, time.perf_counter() - started)
             tried += 1
-            if verdict:
-                accepted.append(Accepted(response, target.gold, target.choices))
+            if earns:
+                accepted.append(Accepted(response, " and ".join(golds), target.choices))
     return Outcome(hack.name, hack.what, tried, tuple(accepted), slowest)
+
+
+def try_crossed(texts: Sequence[str], grade: Grader) -> Outcome:
+    """The texts as answers on themselves as golds."""
+    slowest = 0.0
+
+    def timed(text: str, gold: str) -> bool:
+        nonlocal slowest
+        started = time.perf_counter()
+        earns = bool(grade(text, gold, choices=None))
+        slowest = max(slowest, time.perf_counter() - started)
+        return earns
+
+    pairs = cross(texts, texts, timed).unequal
+    accepted = tuple(Accepted(text, f"{one} and {two}", None) for text, one, two in pairs)
+    what = "One text for two golds that do not equal each other."
+    return Outcome("crossed", what, len(texts) ** 2, accepted, slowest)

@@ -1,0 +1,81 @@
+"""The property that finds a verifier that reads one text in two ways: golds that one text earns for equal each other.
+
+    cross(["2*pi"], ["2", "2\\pi"], grade).unequal  ->  (("2*pi", "2", "2\\pi"),) if it earns for both
+
+What an answer may leave out excuses a pair: `21` earns for `21 cm` and for `21 m` (a unit), `50%` for `50` and `0.5`
+(the sign), `5` for `x = 5` and for `y = 5` (a name), `7:30` for the morning and for the evening.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+Earns = Callable[[str, str], bool]
+"""(text, gold) -> whether the text earns for it."""
+
+NAME = re.compile(r"[^=<>≤≥≈,;]{1,40}=(?!=)")
+WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod"
+UNIT = re.compile(
+    r"(?<=[\d})π])\s*(?:\^?\{?\\circ\}?|\\[,;: ]|\\(?:text|mathrm|rm|Omega|mu)|[°%‰℃Ω$€£¥㎡万人个元年米时分度次只名]"
+    rf"|(?!(?:{WORDS})(?![^\W\d_]))[^\W\d_]{{2}}|[mgsLlNJWVAKCFhdtM]\b).*$",
+    re.DOTALL,
+)
+SIGN = re.compile(r"^(?:US|USD|EUR)?\s*\\?[$€£¥￥]\s*")
+PERCENT = re.compile(r"%|‰|per ?cent|百分|千分|成")
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """accepted: how many (text, gold) earned. unequal: (text, gold, other gold) that nothing excuses; excused: how many
+    pairs of unequal golds are."""
+
+    accepted: int
+    excused: int
+    unequal: tuple[tuple[str, str, str], ...]
+
+
+def cross(texts: Sequence[str], golds: Sequence[str], earns: Earns) -> Crossed:
+    """Every text on every gold, and what it earns for on each other."""
+    unequal, accepted, excused = [], 0, 0
+    for text in texts:
+        earned = [gold for gold in golds if earns(text, gold)]
+        accepted += len(earned)
+        for one, two in combinations(earned, 2):
+            if not (earns(one, two) or earns(two, one)):
+                excuse = differ_in_what_is_optional(text, one, two)
+                excused += excuse
+                unequal += [] if excuse else [(text, one, two)]
+    return Crossed(accepted, excused, tuple(unequal))
+
+
+def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
+    """Whether two golds that a text earns for are unequal only by a unit, a percent sign or a name.
+
+    Either both golds have one, or the text does and one of them does not.
+    """
+    if bare(one) == bare(two):
+        return True
+    if any(PERCENT.search(each) for each in (text, one, two)) and _hundredfold(bare(one), bare(two)):
+        return True
+    return bare(text) != _squeezed(text) and bare(text) in (_squeezed(one), _squeezed(two))
+
+
+def bare(text: str) -> str:
+    """A text without the name in front of it and the unit behind it: `AB = 21 cm` -> `21`."""
+    text = text.strip().strip("$").strip()
+    named = NAME.match(text)
+    value = text[named.end() :] if named and text.count("=") == 1 else text
+    return _squeezed(UNIT.sub("", SIGN.sub("", value.strip())))
+
+
+def _squeezed(text: str) -> str:
+    return text.replace(",", "").replace(" ", "")
+
+
+def _hundredfold(one: str, two: str) -> bool:
+    try:
+        low, high = sorted((abs(float(one)), abs(float(two))))
+    except ValueError:
+        return False
+    return abs(high - 100 * low) <= 1e-9 * high
