@@ -109,7 +109,10 @@ def _package(point: metadata.EntryPoint) -> str:
 FILTERS = Registry(
     "filter",
     "ovt.filters",
-    {name: f"ovt.curate.filters.{name}:apply" for name in ("format", "reflection", "mentions", "repetition", "length")},
+    {
+        name: f"ovt.curate.filters.{name}:apply"
+        for name in ("format", "reflection", "mentions", "repetition", "length", "labels")
+    },
 )
 EXPORTERS = Registry(
     "export format",

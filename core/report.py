@@ -19,7 +19,7 @@ from ovt.core.text import plain
 
 LONGEST = 4_000  # characters of a text
 PAGE_LONGEST = 8_000  # of a text on a page
-BASE = "page.html.j2"
+BASE = ("page.html.j2", "page.css")  # what all pages share
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def render_page(package: str, template: str, **values: Any) -> str:
     from markupsafe import Markup
 
     def load(name: str) -> str:
-        return files("ovt.core" if name == BASE else package).joinpath(name).read_text(encoding="utf-8")
+        return files("ovt.core" if name in BASE else package).joinpath(name).read_text(encoding="utf-8")
 
     def harmless(value: Any) -> Any:
         return shorten(value, PAGE_LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value

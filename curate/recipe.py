@@ -59,7 +59,8 @@ class Recipe(Section):
     @property
     def plugins(self) -> dict[str, str]:
         """The origin of the plugins in it ("PACKAGE VERSION"), by key."""
-        return {f"filter.{name}": FILTERS.origin(name) or "unknown" for name in self.filter.plugins}
+        origins = {f"filter.{name}": FILTERS.origin(name) for name in self.filter.plugins}
+        return {key: origin for key, origin in origins.items() if origin}
 
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ("core", "verifiers", "curate", "evaluation", "train", "commands", "cli")  # each may import those to its left
+FLOORS = (
+    "core",
+    "verifiers",
+    "curate",
+    "evaluation",
+    "train",
+    "view",
+    "commands",
+    "cli",
+)  # each may import those to its left
 PLUGGED = "pocket"  # the embedded world: stands on the library as a plugin does, and is found by core/registry.py alone
 OUTER = {
     "core": {"torch", "transformers", "trl", "typer", "rich"},
@@ -20,6 +29,7 @@ OUTER = {
     "curate": {"torch", "transformers", "trl", "typer", "rich"},
     "evaluation": {"torch", "transformers", "trl", "typer", "rich"},
     "train": {"typer", "rich"},
+    "view": {"torch", "transformers", "trl", "typer", "rich"},
     "pocket": {"trl", "typer", "rich"},
 }
 HOMES = (*FLOORS[:-1], PLUGGED, "recipes", "data_cards")

@@ -1,0 +1,104 @@
+"""What people say about questions and samples: a line for each label, in versions/NAME/NAME.labels.jsonl.
+
+    {"version": "charts@1f0c2d3e4a5b", "id": "9a…-reason-2", "reply_key": "77…", "label": "wrong_verdict", "note": ""}
+
+It lies beside the versions of a name, is no part of any, and is only appended to: taking a label back is a line of its
+own ("undo": true). A question's id stands for its content, and a reply key for a reply, so labels hold for every
+version that has the same question, or the same reply. `who` and `when` are there only if they were given.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ovt.core.errors import OvtError
+from ovt.core.files import locked
+from ovt.core.section import Section, added_later
+
+USUAL = ("good", "bad", "wrong_gold", "wrong_verdict", "leaks_answer")
+NAME = r"[a-z0-9][a-z0-9_]{0,39}"  # of a label
+LONGEST_NOTE = 2_000  # characters
+
+
+class Label(Section):
+    """A line of the table. id: a question's, or a sample's; reply_key: the sample's, null for a question."""
+
+    version: str
+    id: str
+    reply_key: str | None = None
+    label: str
+    note: str = ""
+    undo: bool = added_later(False)
+    who: str | None = added_later(None)
+    when: str | None = added_later(None)
+
+    @property
+    def about(self) -> tuple[str, str | None, str]:
+        """What a later line replaces or takes back."""
+        return self.id, self.reply_key, self.label
+
+
+def labels_path(folder: Path, name: str) -> Path:
+    """The table of the versions called `name`, one of which is this folder."""
+    return folder.absolute().parent / f"{name}.labels.jsonl"
+
+
+def read_labels(path: Path) -> list[Label]:
+    """The labels that hold now, in the order in which they were given; none without a file. OvtError for a bad line."""
+    held: dict[tuple[str, str | None, str], Label] = {}
+    for number, line in enumerate(_lines(path), 1):
+        one = _parse(path, number, line) if line.strip() else None
+        if one and one.undo:
+            held.pop(one.about, None)
+        elif one:
+            held[one.about] = one
+    return list(held.values())
+
+
+def append_label(path: Path, one: Label) -> None:
+    """Adds a line, on disk when this returns. OvtError for a label or a note that cannot be one."""
+    if not re.fullmatch(NAME, one.label):
+        raise OvtError(
+            f"{one.label[:60]!a} cannot be a label: use lower-case letters, digits and '_', such as wrong_gold"
+        )
+    if len(one.note) > LONGEST_NOTE:
+        raise OvtError(f"a note of {len(one.note):,} characters is too long: {LONGEST_NOTE:,} at most")
+    with locked(path.parent), path.open("ab+") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():  # a killed writer may have left half a line: it gets a line of its own, which is then refused
+            file.seek(-1, os.SEEK_END)
+            file.write(b"" if file.read(1) == b"\n" else b"\n")
+        file.write(json.dumps(one.model_dump(mode="json")).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def by_label(labels: Iterable[Label]) -> dict[str, list[Label]]:
+    """The labels by name, the most frequent first."""
+    found: dict[str, list[Label]] = {}
+    for one in labels:
+        found.setdefault(one.label, []).append(one)
+    return dict(sorted(found.items(), key=lambda named: (-len(named[1]), named[0])))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise OvtError(f"{path} cannot be read ({error}): restore it, or move it away") from None
+
+
+def _parse(path: Path, number: int, line: str) -> Label:
+    try:
+        value: Any = json.loads(line)
+        return Label.model_validate(value)
+    except (ValueError, ValidationError) as error:
+        first = " ".join(str(error).splitlines()[0].split())[:120]
+        raise OvtError(f"{path} line {number} is no label ({first}): remove that line") from None

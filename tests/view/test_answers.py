@@ -1,0 +1,167 @@
+"""The answers over HTTP: the numbers are those of the commands, and the filters count what they say."""
+
+import json
+
+import polars as pl
+import pytest
+
+from ovt.curate.reports import funnel, why
+from ovt.curate.reports.diff.diff import compare
+from ovt.curate.versions.profile import profile
+from ovt.curate.versions.read import list_versions, open_version, scan
+from ovt.train.runs import list_runs
+from ovt.view.answers import ANSWERS
+from ovt.view.rows import RANGES
+
+
+def plainly(value):
+    return json.loads(json.dumps(value))
+
+
+@pytest.fixture
+def version(old_home):
+    return open_version("small", old_home)
+
+
+def test_the_numbers_are_those_of_the_commands(site, version, old_home):
+    for by, count in {"stage": funnel.by_stage, "source": funnel.by_source, "reason": funnel.by_reason}.items():
+        assert site.get("funnel", version="small", by=by) == plainly(count(version))
+    assert site.get("stats", version="small") == plainly(profile(version))
+    refs = [one.ref for one in list_versions(old_home)[0]]
+    a, b = refs[0], refs[-1]
+    assert site.get("diff", a=a, b=b) == plainly(compare(open_version(a, old_home), open_version(b, old_home)).about)
+    id_ = scan(version, "questions").select("question_id").head(1).collect().item()
+    assert site.get("question", version="small", id=id_) == plainly(why.story(version, id_))
+
+
+def test_every_number_of_the_funnel_leads_to_as_many_rows(site, version):
+    for row in funnel.by_stage(version):
+        for end in row["dropped"] + row["kept_as"]:
+            asked = {"level": row["level"], "stage": row["stage"], "reason": end["reason"], "limit": 500}
+            page = site.get("rows", version="small", **asked)
+            assert page["total"] == len(page["rows"]) == end["rows"]
+            assert {(one["stage"], one["reason"]) for one in page["rows"]} == {(row["stage"], end["reason"])}
+
+
+def test_bars_and_histograms_count_the_rows_behind_them(site):
+    page = site.get("rows", version="small", outcome="wrong", limit=0)
+    assert len(page["values"]["outcome"]) > 1  # a filter's own bars stay, so that one can choose among them
+    for name in ("stage", "judged", "kind", "source", "model", "difficulty", "behaviour"):
+        for one in page["values"][name]:
+            under = site.get("rows", version="small", outcome="wrong", limit=0, **{name: one["value"]})
+            assert under["total"] == one["rows"], (name, one)
+    for name in RANGES:
+        for one in page["ranges"][name]:
+            span = f"{one['from']}..{one['to']}"
+            assert site.get("rows", version="small", outcome="wrong", limit=0, **{name: span})["total"] == one["rows"]
+
+
+def test_values_of_one_filter_add_up_and_filters_narrow(site):
+    wrong, either = (
+        site.get("rows", version="small", outcome=one, limit=0)["total"] for one in ("wrong", ["wrong", "correct"])
+    )
+    right = site.get("rows", version="small", outcome="correct", limit=0)["total"]
+    assert either == wrong + right
+    assert site.get("rows", version="small", outcome="wrong", stage="version", limit=0)["total"] < wrong
+
+
+def test_one_walks_through_every_question_and_back(site, version):
+    page = site.get("rows", version="small", each="question", limit=500)
+    order = [one["question_id"] for one in page["rows"]]
+    assert len(set(order)) == len(order) == page["total"]
+    seen = [order[0]]
+    while found := site.get("rows", version="small", each="question", after=seen[-1], limit=1)["rows"]:
+        seen.append(found[0]["question_id"])
+    assert seen == order
+    while found := site.get("rows", version="small", each="question", before=seen[-1], limit=1)["rows"]:
+        seen.append(found[0]["question_id"])
+    assert seen[len(order) :] == order[-2::-1]
+
+
+def test_search_finds_what_is_asked_and_what_is_said(site, version):
+    said = scan(version, "samples").filter(pl.col("stage") == "reason").select("sample_id", "text").collect()
+    asked = scan(version, "questions").select("question_id", "question").collect()
+    for text in ("COLOUR  is", "think", "(.*", "$\\frac", "nothing holds this"):
+        wanted = " ".join(text.lower().split())
+        has = {id_ for id_, one in said.iter_rows() if one and wanted in " ".join(one.lower().split())}
+        about = {id_ for id_, one in asked.iter_rows() if wanted in " ".join(one.lower().split())}
+        page = site.get("rows", version="small", text=text, limit=500)
+        expected = has | {id_ for id_, _ in said.iter_rows() if id_.split("-")[0] in about}
+        assert {one["id"] for one in page["rows"]} == expected
+        assert {one["id"] for one in page["rows"] if one["found"]} == has
+
+
+def test_rows_are_sorted_by_length(site):
+    tokens = [one["tokens"] for one in site.get("rows", version="small", sort="-tokens")["rows"]]
+    known = [one for one in tokens if one is not None]
+    assert known == sorted(known, reverse=True)
+    assert tokens[: len(known)] == known
+
+
+def test_a_question_is_found_elsewhere(site, old_home):
+    (first, *_) = site.get("rows", version="small", level="question")["rows"]
+    places = {one["ref"]: one for one in site.get("life", version="small", id=first["question_id"])}
+    assert {one.ref for one in list_versions(old_home, "small")[0]} <= places.keys()
+    assert all(0 <= one["right"] <= one["judged"] for one in places.values())
+
+
+def test_an_evaluation_and_rollouts_are_rows_too(site, old_home):
+    done = site.get("evaluation", name="done-test")
+    page = site.get("rows", version="eval:done-test", limit=500)
+    assert page["total"] == done["scores"]["answers"]
+    right = {one["value"]: one["rows"] for one in page["values"]["outcome"]}.get("correct", 0)
+    assert right == done["scores"]["outcomes"].get("correct", 0)
+    story = site.get("question", version="eval:done-test", id=page["rows"][0]["question_id"])
+    assert story["samples"][0]["verdict"]["outcome"] == page["rows"][0]["outcome"]
+    learned = [run.name for run in list_runs(old_home) if list(run.rollouts.glob("*.parquet"))]
+    assert site.get("rows", version=f"run:{learned[0]}")["total"] > 0
+
+
+def test_home_tells_what_was_made_from_what(site, old_home):
+    found = site.get("home")
+    assert [one["ref"] for one in found["versions"]] == [one.ref for one in list_versions(old_home)[0]]
+    refs = {one["ref"] for one in found["versions"]} | {f"run:{one['name']}" for one in found["runs"]}
+    refs |= {f"eval:{one['name']}" for one in found["evaluations"]}
+    assert found["made"]
+    assert {ref for pair in found["made"] for ref in pair} <= refs
+    assert [loop["loop"] for loop in found["loops"]] == ["tiny"]
+
+
+def test_a_run_has_its_curves(site, old_home):
+    name = next(run.name for run in list_runs(old_home) if len(run.log) > 1)
+    run = site.get("run", name=name)
+    assert run["status"] == "done"
+    assert all(len(points) > 1 and len(points[0]) == 2 for points in run["curves"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "line"),
+    [
+        ("rows", {"version": "smal"}, "no version is named 'smal' under"),
+        ("rows", {"version": "small", "outcom": "wrong"}, "'outcom' is not a filter; did you mean outcome?"),
+        (
+            "rows",
+            {"version": "small", "tokens": "many"},
+            "tokens is 'many': expected two numbers, such as tokens=100..200",
+        ),
+        ("rows", {"version": "small", "sort": "id"}, "rows cannot be sorted by 'id'"),
+        ("rows", {"version": "small", "offset": "-1"}, "offset is '-1': expected a whole number"),
+        ("rows", {"version": "small", "text": "a" * 501}, "a text of 501 characters cannot be searched"),
+        ("rows", {"version": "eval:../../x"}, "cannot name an evaluation"),
+        ("rows", {"version": "run:nobody"}, "no run is named 'nobody'"),
+        ("question", {"version": "small"}, "the parameter id is missing"),
+        ("question", {"version": "eval:done-test", "id": "feed"}, "eval:done-test has no question 'feed'"),
+        ("funnel", {"version": "small", "by": "model"}, "by is 'model': choose one of stage, source, reason"),
+        ("row", {}, "'row' is not answered; did you mean rows?"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(site, name, params, line):
+    assert line in site.get(name, **params)["error"]
+    assert "\n" not in site.get(name, **params)["error"]
+
+
+def test_every_answer_is_documented():
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "view.md").read_text()
+    assert [name for name in ANSWERS if f"`/api/{name}" not in page] == []

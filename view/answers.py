@@ -1,0 +1,228 @@
+"""What the view answers: one function per name, from parameters to JSON. docs/view.md documents them for other tools.
+
+The server answers GET /api/NAME?…; a static view holds the same answers, computed beforehand.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.text import did_you_mean
+from ovt.curate.labels import USUAL
+from ovt.curate.reports import funnel
+from ovt.curate.reports.diff.diff import compare, open_side
+from ovt.curate.reports.diff.examples import examples
+from ovt.curate.reports.figures import compared
+from ovt.curate.reports.show import describe
+from ovt.curate.reports.what_if import what_if
+from ovt.curate.stages.behaviours import FAMILIES, pattern
+from ovt.curate.versions.profile import profile
+from ovt.curate.versions.read import Version, open_version
+from ovt.evaluation.results import open_evaluation
+from ovt.view import catalog, question
+from ovt.view.compare import flips, gain
+from ovt.view.labels import label, labelled, labels_of
+from ovt.view.rows import RANGES, VALUES, Rows, Wanted, answer, read_rows
+from ovt.view.shelf import open_shelf
+from ovt.view.whatif import controls
+
+Params = Mapping[str, Sequence[str]]  # as in a query string: names may repeat
+KEPT = 3  # shelves whose rows stay in memory
+
+
+@dataclass(frozen=True)
+class View:
+    """A home that is looked at, and the rows that are in memory.
+
+    who: the name recorded with labels, and when; None records neither
+    """
+
+    home: Home
+    who: str | None = None
+    shelves: "OrderedDict[str, Rows]" = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rows(self, ref: str) -> Rows:
+        """The rows of a shelf, read once while it does not change."""
+        shelf = open_shelf(ref, self.home)
+        with self.lock:
+            kept = self.shelves.get(shelf.ref)
+            if kept is None or kept.shelf.stamp != shelf.stamp:
+                kept = self.shelves[shelf.ref] = read_rows(shelf)
+            self.shelves.move_to_end(shelf.ref)
+            while len(self.shelves) > KEPT:
+                self.shelves.popitem(last=False)
+            return kept
+
+
+def get(view: View, name: str, params: Params) -> Any:
+    """The answer to NAME with these parameters. OvtError for an unknown name, or as its function raises it."""
+    if name not in ANSWERS:
+        raise OvtError(f"{name[:40]!a} is not answered; {did_you_mean(name, ANSWERS, ', '.join(ANSWERS))}")
+    return ANSWERS[name](view, params)
+
+
+def one(params: Params, name: str, default: str | None = None) -> str:
+    """A parameter's only value. OvtError if it is missing."""
+    found = params.get(name) or ([] if default is None else [default])
+    if not found:
+        raise OvtError(f"the parameter {name} is missing")
+    return found[-1]
+
+
+def number(params: Params, name: str, default: int) -> int:
+    """A parameter as a whole number."""
+    text = one(params, name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise OvtError(f"{name} is {text[:40]!a}: expected a whole number")
+    return int(text)
+
+
+def query(params: Mapping[str, str]) -> str:
+    """Parameters as the pages write them into an address, in order of their names."""
+    return urlencode(sorted(params.items()), safe="*")
+
+
+def version_of(view: View, params: Params, name: str = "version") -> Version:
+    return open_version(one(params, name), view.home)
+
+
+def settings(view: View, params: Params) -> dict[str, Any]:
+    """What the pages need to know before anything else."""
+    cues = {family: pattern(words).removeprefix("(?i-u:").removesuffix(")") for family, words in FAMILIES.items()}
+    filters = {"values": VALUES, "ranges": RANGES}
+    return {"ovt": __version__, "cues": cues, "filters": filters, "labels": USUAL}
+
+
+def home(view: View, params: Params) -> dict[str, Any]:
+    """Versions, runs, evaluations, loops, and what was made from what (`catalog.contents`)."""
+    return catalog.contents(view.home)
+
+
+def version(view: View, params: Params) -> dict[str, Any]:
+    """A version: `ovt data show`, with its funnel as `ovt data funnel` counts it."""
+    found = version_of(view, params)
+    return describe(found) | {"funnel": funnel.by_stage(found)}
+
+
+def funnel_by(view: View, params: Params) -> list[dict[str, Any]]:
+    """`ovt data funnel --json`; by=stage, source or reason."""
+    by = one(params, "by", "stage")
+    counts = {"stage": funnel.by_stage, "source": funnel.by_source, "reason": funnel.by_reason}
+    if by not in counts:
+        raise OvtError(f"by is {by[:40]!a}: choose one of {', '.join(counts)}")
+    return counts[by](version_of(view, params))
+
+
+def stats(view: View, params: Params) -> dict[str, Any]:
+    """`ovt data stats --json` of one version."""
+    return profile(version_of(view, params))
+
+
+def rows(view: View, params: Params) -> dict[str, Any]:
+    """A page of rows, the bars and the histograms under the filters (`rows.answer`)."""
+    names = [name for name in params if name not in PLAIN]
+    texts = {name: one(params, name, "") for name in ("text", "each", "sort", "after", "before")}
+    wanted = Wanted(
+        one(params, "level", "sample"),
+        {name: params[name] for name in names},
+        **texts,
+        offset=number(params, "offset", 0),
+        limit=number(params, "limit", 48),
+    )
+    found = view.rows(one(params, "version"))
+    return answer(found, wanted, labelled(found))
+
+
+PLAIN = {"version", "level", "text", "each", "sort", "after", "before", "offset", "limit"}
+
+
+def story(view: View, params: Params) -> dict[str, Any]:
+    """Everything about a question (`ovt data why --json`)."""
+    return question.story(open_shelf(one(params, "version"), view.home), one(params, "id"))
+
+
+def life(view: View, params: Params) -> list[dict[str, Any]]:
+    """Where else a question was asked, and how it went there."""
+    told = story(view, params)["question"]
+    return question.life(told, view.home) if told else []
+
+
+def diff(view: View, params: Params) -> dict[str, Any]:
+    """`ovt data diff --json` of two versions."""
+    return compare(*(open_side(version_of(view, params, side).ref, view.home) for side in "ab")).about
+
+
+def compare_rows(view: View, params: Params) -> dict[str, Any]:
+    """Two versions, evaluations or runs by question: which flipped, and how much better b is."""
+    a, b = (one(params, side) for side in "ab")
+    return flips(view.rows(a), view.rows(b)) | {"gain": gain(a, b, view.home)}
+
+
+def drift(view: View, params: Params) -> dict[str, Any]:
+    """The figures of `ovt data diff` as its table shows them, and rows that came, went or changed."""
+    found = compare(*(version_of(view, params, side) for side in "ab"))
+    told = (
+        (row.title, row.cells, row.changed_by, row.interval, row.direction) for row in compared(found.about["drift"])
+    )
+    figures = [dict(zip(("title", "cells", "change", "interval", "direction"), row, strict=True)) for row in told]
+    return {"about": found.about, "figures": figures, "examples": examples(found, number(params, "limit", 6))}
+
+
+def settings_of(view: View, params: Params) -> list[dict[str, Any]]:
+    """The settings of a version that its stored samples can answer for (`whatif.controls`)."""
+    return controls(version_of(view, params))
+
+
+def decided_again(view: View, params: Params) -> dict[str, Any]:
+    """`ovt data what-if --json` with set=KEY=VALUE, repeated."""
+    return what_if(version_of(view, params), params.get("set", ()), examples=number(params, "limit", 3))
+
+
+def labels(view: View, params: Params) -> dict[str, Any]:
+    """The labels that hold for a version's questions and samples, and the file that holds them."""
+    return labels_of(open_shelf(one(params, "version"), view.home))
+
+
+def give_label(view: View, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels a question or a sample, or takes that back (`labels.label`). Returns the labels that hold."""
+    version = asked.get("version")
+    if not isinstance(version, str):
+        raise OvtError("the parameter version is missing")
+    return label(view.rows(version), asked, view.who)
+
+
+def evaluation(view: View, params: Params) -> dict[str, Any]:
+    """`ovt eval` 's result: what was asked, and the scores."""
+    return open_evaluation(one(params, "name"), view.home).model_dump(mode="json")
+
+
+def run(view: View, params: Params) -> dict[str, Any]:
+    """A training run and its curves so far."""
+    return catalog.run_page(one(params, "name"), view.home)
+
+
+ANSWERS: dict[str, Callable[[View, Params], Any]] = {
+    "settings": settings,
+    "home": home,
+    "version": version,
+    "funnel": funnel_by,
+    "stats": stats,
+    "rows": rows,
+    "question": story,
+    "life": life,
+    "diff": diff,
+    "compare": compare_rows,
+    "drift": drift,
+    "settings-of": settings_of,
+    "what-if": decided_again,
+    "labels": labels,
+    "evaluation": evaluation,
+    "run": run,
+}

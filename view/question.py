@@ -1,0 +1,61 @@
+"""A question's whole life: its story on one shelf, and where else it was answered."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.curate.reports import why
+from ovt.curate.reports.diff.changes import normalised
+from ovt.curate.versions.read import list_versions
+from ovt.evaluation.results import evaluation_names
+from ovt.train.runs import run_names
+from ovt.view.shelf import Shelf, open_shelf
+
+ENDED = ("stage", "decision", "reason", "detail")
+
+
+def story(shelf: Shelf, question_id: str) -> dict[str, Any]:
+    """As `ovt data why`: question, prompts, captions, samples (each with verdict and decision), rows of the data."""
+    with shelf.reading():
+        if shelf.version:
+            return why.story(shelf.version, question_id)
+        of_question = pl.col("question_id") == question_id
+        tables = [shelf.scan(name).filter(of_question) for name in ("questions", "samples", "verdicts", "decisions")]
+        asked, said, judged, ended = (table.collect().to_dicts() for table in tables)
+    if not ended:
+        raise OvtError(f"{shelf.ref} has no question {question_id[:80]!r}")
+    verdicts = {one["sample_id"]: one for one in judged}
+    ends = {one["id"]: {name: one[name] for name in ENDED} for one in ended}
+    samples = [one | {"verdict": verdicts.get(one["sample_id"]), "decision": ends[one["sample_id"]]} for one in said]
+    own = {"version": shelf.ref, "id": question_id, "level": "question", "decision": None}
+    told: dict[str, Any] = {"prompts": {}, "captions": [], "samples": samples, "rows": [], "notes": []}
+    return own | {"question": next(iter(asked), None)} | told
+
+
+def life(question: dict[str, Any], home: Home) -> list[dict[str, Any]]:
+    """Everywhere the question was asked: ref, question_id (another one, after an edit), ended (of versions), and how
+    many of its samples are right. question: its row of QUESTIONS."""
+    refs = [version.ref for version in list_versions(home)[0]]
+    refs += [f"eval:{name}" for name in evaluation_names(home)] + [f"run:{name}" for name in run_names(home)]
+    return [found for ref in refs for found in _appearance(ref, question, home)]
+
+
+def _appearance(ref: str, question: dict[str, Any], home: Home) -> Iterator[dict[str, Any]]:
+    try:
+        shelf = open_shelf(ref, home)
+    except OvtError:  # damaged, or a run without rollouts
+        return
+    same = (pl.col("images").list.join(" ") == " ".join(question["images"] or ())) & (
+        normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
+    )
+    is_it = (pl.col("question_id") == question["question_id"]) | same
+    asked = shelf.scan("questions").filter(is_it).select("question_id", "gold").head(1).collect().to_dicts()
+    for one in asked:
+        of_it = pl.col("question_id") == one["question_id"]
+        outcomes = shelf.scan("verdicts").filter(of_it).select("outcome").collect()["outcome"]
+        ends = shelf.scan("decisions").filter(of_it, pl.col("level") == "question").select(ENDED).collect().to_dicts()
+        right = int((outcomes == "correct").sum())
+        yield {"ref": ref, **one, "right": right, "judged": len(outcomes), "ended": next(iter(ends), None)}
