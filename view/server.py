@@ -38,7 +38,6 @@ MOST_SENT = 64 << 10  # bytes of a request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 VIEW = web.AppKey("view", View)
-GUARD = web.AppKey("guard", "Guard")
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,9 @@ class Guard:
     def _given(self, request: web.Request) -> str:
         given = request.query.get("token") or request.cookies.get(COOKIE, "")
         return given if given.isascii() else ""
+
+
+GUARD = web.AppKey("guard", Guard)
 
 
 def host_name(host: str) -> str:

@@ -5,7 +5,7 @@ import http.client
 import json
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class Site:
 
 
 @contextmanager
-def serving(view: View, token: str | None = None) -> Iterator[Site]:
+def serving(view: View, token: str | None = None) -> Generator[Site]:
     ready: list[str] = []
     started, loop = threading.Event(), asyncio.new_event_loop()
 

@@ -4,7 +4,7 @@ Needs Chromium of the system and Playwright; skipped with a reason elsewhere.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -309,7 +309,7 @@ def test_mathematics_is_rendered(watch, served, hostile):
 
 
 @contextmanager
-def saved(old_home: Home, folder: Path) -> Iterator[str]:
+def saved(old_home: Home, folder: Path) -> Generator[str]:
     told = write_view(
         View(old_home), ["small@1", "small@2", "eval:done-test", "eval:reinforced-test", "run:reinforced"], folder
     )
@@ -363,7 +363,8 @@ def without(answer: Any) -> Any:
     if not isinstance(answer, dict):
         return answer
     answer = {name: value for name, value in answer.items() if name != "path"}
-    for row in answer.get("rows") if isinstance(answer.get("rows"), list) else ():
+    rows = answer.get("rows")
+    for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and row.get("found"):
             row["found"] = True  # it begins a character earlier or later
     if isinstance(answer.get("values"), dict):

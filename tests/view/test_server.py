@@ -47,6 +47,7 @@ def test_beyond_loopback_a_token_is_needed(served, old_home):
     assert new_token("127.0.0.1") is new_token("localhost") is new_token("::1") is None
     token = new_token("0.0.0.0")
     assert token != new_token("0.0.0.0")
+    assert token
     assert len(token) >= 32
     with served(View(old_home), token) as site:
         assert token in site.url
