@@ -5,12 +5,11 @@
 A loopback server (tests/loopback.py, a process of its own) answers 25,000 questions four times each. Then the same
 `ovt curate build` runs again, as a whole process: it finds that it was done. Under another name it finds every reply,
 decides everything anew and writes a version: what a build does that was killed after its last reply. Beside them, as
-the limit: a bare script that reads every reply out of the same SQLite file.
+the limit: a bare script that reads every reply from the same files.
 """
 
 import argparse
 import json
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -52,12 +51,11 @@ def timed_build(folder: Path, *options: str) -> tuple[float, dict]:
     return time.perf_counter() - start, json.loads(done.stdout)
 
 
-def read_store(path: Path) -> tuple[float, int]:
-    """Seconds to read every row of every table of a SQLite file, and how many there were."""
+def read_store(folder: Path) -> tuple[float, int]:
+    """Seconds to read every line of the reply store's logs, and how many there were."""
     start = time.perf_counter()
-    with sqlite3.connect(path) as store:
-        tables = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = sum(len(store.execute(f"SELECT * FROM {table}").fetchall()) for table in tables)
+    lines = (line for log in sorted(folder.glob("*.jsonl")) for line in log.read_bytes().splitlines())
+    rows = sum(len(json.loads(line)) > 0 for line in lines)
     return time.perf_counter() - start, rows
 
 
@@ -76,7 +74,7 @@ def main() -> None:
             again, same = timed_build(folder)
             assert same == built
             anew, _ = timed_build(folder, "--set", "name=anew")
-            bare, rows = read_store(folder / "home" / "replies.sqlite")
+            bare, rows = read_store(folder / "home" / "replies")
         print(f"first build of {4 * count:,} samples   {first:7.1f} s")
         print(f"the same command again         {again:7.1f} s   ({4 * count / again:,.0f} samples/s)")
         print(f"all decided anew, no call     {anew:7.1f} s   ({4 * count / anew:,.0f} samples/s)")

@@ -12,7 +12,7 @@ from ovt.core.errors import OvtError
 class Home:
     """The folder that holds the reply store, the images and the versions.
 
-    replies.sqlite          every model reply, by content address
+    replies/                every model reply, in order of arrival; replies.sqlite: where each lies, by content address
     images/ab/abcdef…       image files by sha256 of their bytes
     imports/FINGERPRINT/    questions already imported from a source, with their import decisions
     versions/NAME/vN/       dataset versions, immutable; a folder without manifest.json is not a version

@@ -32,6 +32,7 @@ async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
     OvtError if no further call can succeed (wrong URL, missing key, unknown model, full disk). All replies
     so far are kept.
     """
+    work = replace(work, claims=work.store.claims)
     jobs = missing_jobs(requests, work)
     workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
     try:
@@ -40,18 +41,18 @@ async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        work.give_all_back()
     for worker in finished:
         worker.result()
-    work.store.flush()
 
 
-async def work_off(jobs: Iterator[Job | None], work: Work) -> None:
+async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
     """One of many workers: takes jobs until none are left."""
     for job in jobs:
-        if job is None:
-            await asyncio.sleep(0)
-        else:
+        if isinstance(job, Job):
             await answer(job, work)
+        else:
+            await asyncio.sleep(job)
 
 
 async def answer(job: Job, work: Work) -> CallError | None:
@@ -113,7 +114,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
     work.store.put_many({job.keys[0]: reply for job, reply in answered})
     tally = work.tally
     for job, reply in answered:
-        work.claimed.discard(job.keys[0])
+        work.give_back(job.claim, job.keys)
         tally.done += reply.error is None
         tally.failed += reply.error is not None
         tally.prompt_tokens += reply.prompt_tokens
@@ -126,7 +127,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
 def give_up(job: Job, error: CallError, work: Work) -> None:
     """Records a failure for each sample of `job`; OvtError if only failures come any more."""
     work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
-    work.claimed.difference_update(job.keys)
+    work.give_back(job.claim, job.keys)
     work.tally.failed += len(job.keys)
     work.endpoint.failed_in_a_row += 1
     stop_if_hopeless(error, work.endpoint)

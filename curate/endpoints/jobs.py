@@ -1,86 +1,145 @@
 """From a stage's requests to the calls still to be made, and their worst-case cost."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget, completion_bound, prompt_tokens
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
+from ovt.curate.endpoints.claims import Claims, request_number
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.store import ReplyStore
 
 LOOKAHEAD = 256  # requests whose keys are looked up together
+LOOK_AGAIN_S = 0.1  # after requests that another process is sending
 
 
 @dataclass(frozen=True)
 class Work:
-    """The context of a fill; `claimed` are the keys in flight, so that equal requests are sent once."""
+    """The context of a fill.
+
+    in_flight   the keys under way, so that equal requests are sent once
+    claims      what other processes are not to send meanwhile; None for a plan, which sends nothing
+    held        how many keys are under way for each number claimed
+    """
 
     endpoint: Endpoint
     store: ReplyStore
     budget: Budget
     tally: Tally
     images: ImageBytes
-    claimed: set[str] = field(default_factory=set)
+    in_flight: set[str] = field(default_factory=set)
     image_sizes: dict[str, int] = field(default_factory=dict)
+    claims: Claims | None = None
+    held: Counter[int] = field(default_factory=Counter)
+
+    def take(self, number: int, keys: int) -> bool:
+        """Claims a request of so many keys; false if another process, or another stage, is sending it."""
+        if self.claims is not None and number not in self.held and not self.claims.take(number):
+            return False
+        self.held[number] += keys
+        return True
+
+    def give_back(self, number: int, keys: Collection[str]) -> None:
+        """These keys of a claimed request are not under way any more."""
+        if not keys:
+            return
+        self.in_flight.difference_update(keys)
+        self.held[number] -= len(keys)
+        if self.held[number] <= 0:
+            self._release([number])
+
+    def give_all_back(self) -> None:
+        """Nothing is under way any more."""
+        self.in_flight.clear()
+        self._release(list(self.held))
+
+    def _release(self, numbers: list[int]) -> None:
+        for number in numbers:
+            del self.held[number]
+        if self.claims is not None:
+            self.claims.release(numbers)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One call to make: samples `first` … of `request`, one per entry of `keys`."""
+    """One call to make: samples `first` … of `request`, one per entry of `keys`. claim: the request's number."""
 
     request: ChatRequest
     first: int
     keys: tuple[str, ...]
+    claim: int
 
     def singles(self) -> list["Job"]:
         """The same samples, one call each."""
-        return [Job(self.request, self.first + i, (key,)) for i, key in enumerate(self.keys)]
+        return [replace(self, first=self.first + i, keys=(key,)) for i, key in enumerate(self.keys)]
 
 
-def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | None]:
-    """The calls for everything the store lacks, in request order.
+def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | float]:
+    """The calls for everything the store lacks, in request order; last, what another process was sending meanwhile.
 
-    Yields None after each batch of look-ups to let the event loop run, since everything may be cached.
+    Between them the seconds to wait before the next: 0 lets the event loop run, since everything may be cached.
     """
     left = iter(requests)
+    elsewhere: list[ChatRequest] = []
     while batch := list(islice(left, LOOKAHEAD)):
-        for request, indexes, keys in lacking(batch, work):
-            for job in calls_for(request, indexes, keys, work.endpoint):
-                yield from [job] if work.endpoint.honours_n else job.singles()
-        yield None
+        yield from jobs_of(batch, work, elsewhere)
+        yield 0.0
+    while elsewhere:
+        now = time.monotonic()
+        while time.monotonic() < now + LOOK_AGAIN_S:
+            yield LOOK_AGAIN_S
+        batch, elsewhere = elsewhere, []
+        yield from jobs_of(batch, work, elsewhere)
 
 
-def lacking(batch: list[ChatRequest], work: Work) -> Iterator[tuple[ChatRequest, list[int], list[str]]]:
+def jobs_of(batch: list[ChatRequest], work: Work, elsewhere: list[ChatRequest]) -> Iterator[Job]:
+    """The calls for what the store lacks of a batch; requests that another process is sending go to `elsewhere`."""
+    for request, indexes, keys, claim in lacking(batch, work, elsewhere):
+        for job in calls_for(request, indexes, keys, claim, work.endpoint):
+            yield from [job] if work.endpoint.honours_n else job.singles()
+
+
+def lacking(
+    batch: list[ChatRequest], work: Work, elsewhere: list[ChatRequest]
+) -> Iterator[tuple[ChatRequest, list[int], list[str], int]]:
     """Each request's indexes, with their keys, that are neither stored nor in flight."""
-    keyed = [(request, work.endpoint.keys(request)) for request in batch]
-    new = {key for _, keys in keyed for key in keys} - work.claimed
-    # Claimed before the look-up: a reply that arrives in between is then found in the store.
-    work.claimed.update(new)
-    found = work.store.known(new)
-    work.claimed.difference_update(found)
-    new -= found
-    for request, keys in keyed:
-        indexes = [index for index, key in enumerate(keys) if key in new]
-        new.difference_update(keys)
+    keyed = []
+    for request in batch:
+        keys = work.endpoint.keys(request)
+        new = [key for key in keys if key not in work.in_flight]
+        # Claimed before the look-up: a reply that arrives in between is then found in the store.
+        if not new or work.take(request_number(keys[0]), len(new)):
+            work.in_flight.update(new)
+            keyed.append((request, keys, new))
+        else:
+            elsewhere.append(request)
+    found = work.store.known(key for _, _, new in keyed for key in new)
+    for request, keys, new in keyed:
+        indexes = [index for index, key in enumerate(keys) if key in new and key not in found]
+        work.give_back(request_number(keys[0]), found.intersection(new))
         work.tally.cached += len(keys) - len(indexes)
         if indexes:
-            yield request, indexes, [keys[index] for index in indexes]
+            yield request, indexes, [keys[index] for index in indexes], request_number(keys[0])
 
 
-def calls_for(request: ChatRequest, indexes: list[int], keys: list[str], endpoint: Endpoint) -> Iterator[Job]:
+def calls_for(
+    request: ChatRequest, indexes: list[int], keys: list[str], claim: int, endpoint: Endpoint
+) -> Iterator[Job]:
     """The jobs for `indexes`: one or, with a seed, one per contiguous run.
 
     Without a seed, samples are interchangeable, so any missing ones can be requested together.
     """
     if endpoint.sampling(request).get("seed") is None:
-        yield Job(request, indexes[0], tuple(keys))
+        yield Job(request, indexes[0], tuple(keys), claim)
         return
     start = 0
     for end in range(1, len(indexes) + 1):
         if end == len(indexes) or indexes[end] != indexes[end - 1] + 1:
-            yield Job(request, indexes[start], tuple(keys[start:end]))
+            yield Job(request, indexes[start], tuple(keys[start:end]), claim)
             start = end
 
 
@@ -112,7 +171,7 @@ def expected(requests: Iterable[ChatRequest], work: Work) -> Expected:
     asked = calls = prompts = completions = 0
     bounded = True
     for job in missing_jobs(requests, work):
-        if job is None:
+        if not isinstance(job, Job):
             continue
         prompt, bound = at_most(job, work)
         calls += 1

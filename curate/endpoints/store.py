@@ -1,221 +1,243 @@
-"""Every model reply under its address, in one SQLite file: why nothing is paid for twice."""
+"""Every model reply under its address: why nothing is paid for twice.
 
-import queue
-import sqlite3
+    replies.sqlite        where each reply lies (index.py); in homes of ovt 0.1 also the replies
+    replies/000001.jsonl  the replies, in order of arrival (log.py); one process at a time adds to a log
+    replies/.claims       which logs and requests are some process's own (claims.py)
+
+A reply is in its log before the next request is sent: no queue, and no thread that could fall behind. Of what is
+written, a reply makes up one part and the index less than another, however many replies there are.
+"""
+
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import Reply
+from ovt.curate.endpoints.claims import Claims
+from ovt.curate.endpoints.index import OFFSETS, Index, chunks, short
+from ovt.curate.endpoints.log import Log, cannot, entries, lines_at, read_line, write_line
 
-FORMAT = 1
-KEYS_PER_QUERY = 1000
-
-# Rows are appended in order of arrival and found through the index, so a commit touches few pages.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS replies (key BLOB NOT NULL UNIQUE, text TEXT NOT NULL, finish_reason TEXT,
-    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd REAL, latency_s REAL, url TEXT, model TEXT);
-CREATE TABLE IF NOT EXISTS failures (key BLOB PRIMARY KEY, error TEXT NOT NULL, url TEXT, model TEXT) WITHOUT ROWID;
-"""
-INSERT_REPLY = "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
-NO_REPLY_SINCE = "NOT EXISTS (SELECT 1 FROM replies r WHERE r.key = f.key)"
-INSERT_FAILURE = "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)"
+NEWEST = 50_000  # entries that the index may lack, or a sixteenth of what it has
+LONGEST_LOG = 2**30  # bytes; then the next one begins
 
 
 class ReplyStore:
     """Replies, and the latest failures of keys without one, by `reply_keys`; `with` opens and closes it.
 
-    One thread writes, committing everything that arrived during the last commit: a reply is on its way to disk
-    as soon as it is put. Several processes may share one file; after kill -9, everything committed is there.
-    OvtError if the file cannot be used or written (not ours, locked for a minute, disk full).
+    Several processes may share a store; after kill -9, every reply that was put is there. OvtError if its files cannot
+    be used or written (not ours, no permission, disk full).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._under_way: dict[str, Reply] = {}
-        self._arrived: queue.SimpleQueue[Mapping[str, Reply] | threading.Event | None] = queue.SimpleQueue()
+        self.folder = path.with_suffix("")
+        self._turn = threading.RLock()  # whoever has it may use everything below
+        self._log: Log | None = None
+        self._number = 0  # of the log that this store adds to
+        self._tail: dict[bytes, int] = {}  # places that the index may lack, by short key
+        self._upto: dict[int, int] = {}  # how far each log has been read
+        self._in_index = 0
+        self._settling: threading.Thread | None = None
+        self._settled: dict[bytes, int] = {}  # what a thread is about to put into the index
         self._failure: OvtError | None = None
-        self._turn = threading.Lock()
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The stored replies, by key, unordered; without failures."""
         found: dict[str, Reply] = {}
         for chunk in chunks(keys):
-            found.update((key, reply) for key in chunk if (reply := self._on_its_way(key)))
-            sql = f"SELECT * FROM replies WHERE key IN ({marks(chunk)})"  # noqa: S608 (only question marks)
-            for key, text, finish, *numbers, url, model in self._read(sql, chunk):
-                found[key.hex()] = Reply(text, finish, *numbers, url, model)
+            with self._turn:
+                old = self._index.old_replies(chunk)
+                places = self._places([key for key in chunk if key not in old])
+                found |= old | self._read({key: place for key, place in places.items() if place > 0})
         return found
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """The subset of `keys` with a reply, as in `get_many`, without reading the texts."""
         found: set[str] = set()
         for chunk in chunks(keys):
-            found.update(key for key in chunk if self._on_its_way(key))
-            sql = f"SELECT key FROM replies WHERE key IN ({marks(chunk)})"  # noqa: S608
-            found.update(key.hex() for (key,) in self._read(sql, chunk))
+            with self._turn:
+                found.update(key for key, place in self._places(chunk).items() if place > 0)
+                found |= self._index.old_known(key for key in chunk if key not in found)
         return found
 
     def get_failures(self, keys: Iterable[str]) -> dict[str, Reply]:
         """The latest failure of each key that has no reply (`text` None, `error` set)."""
-        self.flush()
         found: dict[str, Reply] = {}
         for chunk in chunks(keys):
-            sql = f"SELECT * FROM failures f WHERE key IN ({marks(chunk)}) AND {NO_REPLY_SINCE}"  # noqa: S608
-            for key, error, url, model in self._read(sql, chunk):
-                found[key.hex()] = Reply(None, url=url, model=model, error=error)
+            with self._turn:
+                places = self._places(chunk)
+                found.update(self._read({key: -place for key, place in places.items() if place < 0}))
+                found.update(self._index.old_failures(key for key in chunk if key not in places))
         return found
 
     def put_many(self, replies: Mapping[str, Reply]) -> None:
-        """Stores `replies` by key, atomically; those with an `error` are stored as failures.
+        """Stores `replies` by key; those with an `error` are stored as failures. The first reply of a key stays.
 
-        The first reply of a key wins. Returns at once; the commit follows within milliseconds. OvtError if an
-        earlier commit failed.
+        When it returns they survive a kill of the process. OvtError if they could not be written.
         """
-        if self._failure is not None:
-            raise self._failure
+        lines = [write_line(key, reply) for key, reply in replies.items()]
         with self._turn:
-            for key, reply in replies.items():
-                if self._on_its_way(key) is None:
-                    self._under_way[key] = reply
-        self._arrived.put(replies)
-
-    def flush(self) -> None:
-        """Waits until everything put so far is committed; OvtError if it could not be."""
-        done = threading.Event()
-        self._arrived.put(done)
-        while self._writer.is_alive() and not done.wait(timeout=0.1):
-            pass
+            log = self._own_log()
+            place = self._number * OFFSETS + log.add(b"".join(lines))
+            self._upto[self._number] = log.size
+            for (key, reply), line in zip(replies.items(), lines, strict=True):
+                self._note(short(key), place if reply.error is None else -place)
+                place += len(line)
+            if len(self._tail) > max(NEWEST, self._in_index // 16) and self._settling is None:
+                self._begin_settling()
         if self._failure is not None:
             raise self._failure
-        if not done.is_set():
-            raise RuntimeError(f"the writer of {self.path} has died")
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Removes the replies under `keys`, so that they are asked again."""
+        self._join()
+        with self._turn:
+            self._settle()
+            self._index.forget(keys)
 
     def close(self) -> None:
-        """Commits the rest and closes the file; may be called twice."""
-        if self._writer.is_alive():
-            self._arrived.put(None)
-            self._writer.join()
-        self._reader.close()
+        """Closes the files; may be called twice."""
+        self._join()
+        with self._turn:
+            if len(self._tail) > NEWEST // 10:
+                with suppress(OvtError):  # the logs have it all, and whoever opens the store next tries again
+                    self._settle()
+            if self._log is not None:
+                self._leave_log(self._log)
+            self._index.close()
 
     def __enter__(self) -> Self:
-        self._reader = open_database(self.path)
-        database = open_database(self.path)
-        self._writer = threading.Thread(target=self._write, args=(database,), name="reply store", daemon=True)
-        self._writer.start()
+        self._index = Index(self.path)
+        self.claims = Claims.of(self.folder / ".claims")
+        self._upto, self._in_index = self._index.settled()
+        for number, upto in self._upto.items():
+            if number and (size := self._size_of(number)) < upto:
+                self._index.cut(number * OFFSETS + size, number * OFFSETS + upto)
+                self._upto[number] = size
+        self._look()
+        if len(self._tail) > NEWEST:
+            self._settle()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-        if kind is None and self._failure is not None:
-            raise self._failure
 
-    def _on_its_way(self, key: str) -> Reply | None:
-        """The reply (not the failure) put under `key` and not committed yet."""
-        reply = self._under_way.get(key)
-        return reply if reply is not None and reply.error is None else None
+    def _places(self, keys: list[str]) -> dict[str, int]:
+        """Where the replies and (negative) failures of `keys` begin; a reply in the index comes first."""
+        self._look()
+        shorts = {key: short(key) for key in keys}
+        found = self._index.places(shorts.values())
+        places = {}
+        for key, half in shorts.items():
+            there = (found.get(half, 0), self._settled.get(half, 0), self._tail.get(half, 0))
+            if place := next((place for place in there if place > 0), 0) or there[2] or there[1] or there[0]:
+                places[key] = place
+        return places
 
-    def _read(self, sql: str, keys: list[str]) -> list[tuple]:
+    def _read(self, places: Mapping[str, int]) -> dict[str, Reply]:
+        """The replies at `places`, without those whose lines are damaged or gone."""
+        starts: dict[int, list[int]] = {}
+        for place in places.values():
+            starts.setdefault(place // OFFSETS, []).append(place % OFFSETS)
+        found = {}
+        for number, of_log in starts.items():
+            try:
+                read = map(read_line, lines_at(self._path_of(number), of_log))
+                found.update(pair for pair in read if pair and pair[0] in places)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise cannot("read", self._path_of(number), error) from error
+        return found
+
+    def _look(self) -> None:
+        """Notes what other processes, and killed ones, have added to their logs."""
+        for number in self._numbers():
+            seen = self._upto.get(number, 0)
+            if number == self._number or self._size_of(number) <= seen:
+                continue
+            for half, start, end, failed in entries(self._path_of(number), seen):
+                self._upto[number] = end
+                if half:
+                    place = number * OFFSETS + start
+                    self._note(half, -place if failed else place)
+
+    def _note(self, half: bytes, place: int) -> None:
+        """A newer entry: the first reply stays, a failure gives way."""
+        if self._tail.get(half, 0) <= 0:
+            self._tail[half] = place
+
+    def _own_log(self) -> Log:
+        """The log to add to: one that no live process adds to, or a new one."""
+        if self._log is not None and self._log.size < LONGEST_LOG:
+            return self._log
+        if self._log is not None:
+            self._leave_log(self._log)
+        self._number = self._claim_log()
         try:
-            with self._turn:
-                return self._reader.execute(sql, [bytes.fromhex(key) for key in keys]).fetchall()
-        except sqlite3.Error as error:
-            raise OvtError(f"cannot read {self.path}: {error}; {remedy(error)}") from error
+            self._log = Log(self._path_of(self._number))
+        except OSError as error:
+            raise cannot("write", self._path_of(self._number), error) from error
+        return self._log
 
-    def _write(self, database: sqlite3.Connection) -> None:
-        """The writer thread: one transaction for everything that arrived during the last one."""
-        with closing(database):
-            batch: list[Mapping[str, Reply] | threading.Event | None] = []
-            while None not in batch:
-                batch = [self._arrived.get()]
-                while not self._arrived.empty():
-                    batch.append(self._arrived.get())
-                self._commit(database, [pair for item in batch if isinstance(item, Mapping) for pair in item.items()])
-                for item in batch:
-                    if isinstance(item, threading.Event):
-                        item.set()
+    def _claim_log(self) -> int:
+        there = self._numbers()
+        for number in chain(reversed(there), count(max(there, default=0) + 1)):
+            if self._size_of(number) < LONGEST_LOG and self.claims.take(number):
+                self._look()  # whoever had it may have added to it until now
+                return number
+        raise AssertionError("there is always a next number")
 
-    def _commit(self, database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
-        """Writes pending rows; if that fails, the next put or flush raises, and nothing is half written."""
-        if not arrived or self._failure is not None:
-            return
+    def _leave_log(self, log: Log) -> None:
+        log.sync()
+        log.close()
+        self.claims.release([self._number])
+        self._log, self._number = None, 0
+
+    def _begin_settling(self) -> None:
+        """Lets a thread put what the index lacks into it."""
+        self._settled, self._tail = self._tail, {}
+        self._settling = threading.Thread(target=self._in_thread, args=(dict(self._upto),), name="reply index")
+        self._settling.start()
+
+    def _in_thread(self, upto: dict[int, int]) -> None:
+        index = Index(self.path)
         try:
-            insert(database, arrived)
-        except (sqlite3.Error, UnicodeError) as error:
-            self._failure = OvtError(f"cannot write {self.path}: {error}; {remedy(error)}")
+            index.settle(self._settled, upto)
+        except OvtError as error:
+            self._failure = error
             return
+        finally:
+            index.close()
         with self._turn:
-            for key, reply in arrived:
-                if self._under_way.get(key) is reply:
-                    del self._under_way[key]
+            self._in_index += len(self._settled)
+            self._settled, self._settling = {}, None
 
+    def _settle(self) -> None:
+        """Puts everything that the index lacks into it, now."""
+        if self._log is not None:
+            self._log.sync()
+        self._index.settle(self._settled | self._tail, self._upto)
+        self._in_index += len(self._tail)
+        self._settled, self._tail = {}, {}
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to the store at `path`, created if missing; statements wait a minute for other processes."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
-        # Two or three replies per page; at the default of 4096 bytes half of each page would stay empty.
-        database.execute("PRAGMA page_size = 8192")
-        database.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL survives any process crash without corruption, and saves a disk sync per commit.
-        database.execute("PRAGMA synchronous = NORMAL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            database.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
-    except (sqlite3.Error, OSError) as error:
-        raise OvtError(f"cannot open the reply store {path}: {error}; {remedy(error)}") from error
-    if version not in (0, FORMAT):
-        database.close()
-        raise OvtError(f"{path} has format {version}, this ovt reads {FORMAT}: use another --home, or another ovt")
-    return database
+    def _join(self) -> None:
+        if self._settling is not None:
+            self._settling.join()
 
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.jsonl"))
 
-def insert(database: sqlite3.Connection, arrived: list[tuple[str, Reply]]) -> None:
-    """Writes replies and failures in one transaction: all or (on sqlite3.Error) nothing."""
-    replies = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is None]
-    failures = [(bytes.fromhex(key), reply) for key, reply in arrived if reply.error is not None]
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        database.executemany(INSERT_REPLY, [(key, *columns(reply)) for key, reply in replies])
-        database.executemany(INSERT_FAILURE, [(key, reply.error, reply.url, reply.model) for key, reply in failures])
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+    def _size_of(self, number: int) -> int:
+        try:
+            return self._path_of(number).stat().st_size
+        except FileNotFoundError:
+            return 0
 
-
-def columns(reply: Reply) -> tuple:
-    """A reply's row in the table `replies`, without its key."""
-    tokens = (reply.prompt_tokens, reply.completion_tokens)
-    return (reply.text, reply.finish_reason, *tokens, reply.cost_usd, reply.latency_s, reply.url, reply.model)
-
-
-def remedy(error: Exception) -> str:
-    """How to fix a store that cannot be opened or written."""
-    text = str(error)
-    if "full" in text or "I/O" in text or "No space" in text:
-        return "make room on its disk and run the same command again, nothing that was committed is lost"
-    if "locked" in text:
-        return "another process has held it for a minute: wait for that one, or use another --home"
-    if "not a database" in text or "malformed" in text:
-        return "it is damaged or not ours: move it away, or use another --home"
-    return "check the folder and its permissions, or use another --home"
-
-
-def chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    """`keys` in chunks that fit one query."""
-    left = iter(keys)
-    while chunk := list(islice(left, KEYS_PER_QUERY)):
-        yield chunk
-
-
-def marks(chunk: list[str]) -> str:
-    """One question mark per key."""
-    return ",".join("?" * len(chunk))
+    def _path_of(self, number: int) -> Path:
+        return self.folder / f"{number:06}.jsonl"

@@ -69,6 +69,25 @@ def test_equal_requests_are_sent_once(loopback: Any, fill_all: Callable, questio
     assert (filled.tally.done, filled.tally.cached) == (6, 54)
 
 
+def test_two_fills_at_once_pay_once(loopback: Any, questions: Callable, tmp_path: Path) -> None:
+    loopback.latency_s = 0.01
+    section = EndpointSection(base_url=loopback.url, model="test-model", max_concurrency=8)
+    tallies = [Tally(), Tally()]
+
+    async def run(n: int, tally: Tally) -> None:
+        with ReplyStore(tmp_path / "replies.sqlite") as store:
+            async with open_endpoint("tester", section, environ={}) as endpoint:
+                await fill(questions(60, n=n, seed=1), Work(endpoint, store, Budget(), tally, lambda image: b""))
+
+    async def both() -> None:
+        await asyncio.gather(run(2, tallies[0]), run(3, tallies[1]))
+
+    asyncio.run(both())
+    assert [tally.done + tally.cached for tally in tallies] == [120, 180]
+    assert sum(seen.n for seen in loopback.seen) == sum(tally.done for tally in tallies) == 180
+    assert min(tally.done for tally in tallies) > 10  # each goes on with what the other is not sending
+
+
 @pytest.mark.parametrize("server", [{"honours_n": False}, {"max_n": 1}])
 def test_where_n_is_not_honoured_samples_are_asked_for_singly(
     loopback: Any, fill_all: Callable, questions: Callable, server: dict[str, Any]
@@ -252,7 +271,7 @@ def test_secrets_are_nowhere_in_the_store(
     filled = fill_all(questions(3), api_key_env="TEST_KEY")
     assert loopback.seen[0].authorization == "Bearer sk-very-secret-1234"
     assert filled.replies[1][0].error == "HTTP 400: cannot serve [key]"
-    for file in tmp_path.iterdir():
+    for file in filter(Path.is_file, tmp_path.rglob("*")):
         assert b"very-secret" not in file.read_bytes()
 
 

@@ -1,0 +1,76 @@
+"""Numbers that one process at a time holds: record locks on the bytes of a file, which end with their process.
+
+The numbers of logs that are written to, and of requests that are under way (`request_number`): two builds at once send
+each request once, and what a killed one held is free at once. Nothing is written, and nothing times out.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from ovt.curate.endpoints.log import cannot
+
+LOGS = 2**32  # numbers below it are logs
+
+
+class Claims:
+    """The claims of this process on the numbers of one file; `Claims.of(path)` is the same for all of its threads.
+
+    Record locks belong to a process and end when it closes the file anywhere, so the file is opened once and for all.
+    """
+
+    _open: ClassVar[dict[Path, "Claims"]] = {}
+    _opening: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._held: set[int] = set()
+        self._turn = threading.Lock()
+
+    @classmethod
+    def of(cls, path: Path) -> "Claims":
+        """The claims on the numbers of the file at `path`, created if missing. OvtError if it cannot be."""
+        with cls._opening:
+            path = path.absolute()
+            there = cls._open.get(path)
+            try:
+                if there is None or not there._is_at(path):
+                    there = cls._open[path] = cls(path)
+            except OSError as error:
+                raise cannot("open", path, error) from error
+        return there
+
+    def take(self, number: int) -> bool:
+        """Claims `number`, if neither another process nor anybody in this one holds it."""
+        with self._turn:
+            if number in self._held:
+                return False
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            except (BlockingIOError, PermissionError):
+                return False
+            self._held.add(number)
+            return True
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """Gives claimed numbers back."""
+        with self._turn:
+            for number in numbers:
+                self._held.discard(number)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+
+    def _is_at(self, path: Path) -> bool:
+        """Whether the open file is still the one at `path`; a home may be removed and made anew."""
+        try:
+            return os.path.samestat(os.fstat(self._file), path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def request_number(key: str) -> int:
+    """The number of a request, from the key of its first sample: the same whatever the number of samples."""
+    return LOGS + int(key[:15], 16)
