@@ -35,7 +35,15 @@ if TYPE_CHECKING:
         versions,
         what_if,
     )
-    from ovt.core.errors import BudgetReached, CallError, EndpointError, GateFailed, OvtError, RecipeError
+    from ovt.core.errors import (
+        BudgetReached,
+        CallError,
+        EndpointError,
+        GateFailed,
+        OvtError,
+        RecipeError,
+        TooManyFailed,
+    )
     from ovt.core.home import Home
     from ovt.core.registry import BENCHMARKS as benchmark
     from ovt.core.registry import EXPORTERS as exporter
@@ -56,7 +64,8 @@ _PLACES = {
         "ovt.api",
     ),
     **dict.fromkeys(
-        ("BudgetReached", "CallError", "EndpointError", "GateFailed", "OvtError", "RecipeError"), "ovt.core.errors"
+        ("BudgetReached", "CallError", "EndpointError", "GateFailed", "OvtError", "RecipeError", "TooManyFailed"),
+        "ovt.core.errors",
     ),
     **dict.fromkeys(("Verdict", "verify", "verify_many", "verify_response"), "ovt.verifiers"),
     "Evaluation": "ovt.evaluation.results",
@@ -71,7 +80,7 @@ _PLACES = {
 
 __all__ = [
     "BudgetReached", "CallError", "EndpointError", "Evaluation", "GateFailed", "Home", "OvtError", "RecipeError",
-    "Section", "Verdict", "Version",
+    "Section", "TooManyFailed", "Verdict", "Version",
     "abuild", "aevaluate", "agree", "benchmark", "build", "compare", "diff", "evaluate", "evaluations", "exporter",
     "filter", "kind", "load", "plan", "preview", "pull", "source", "train", "verify", "verify_many", "verify_response",
     "versions", "what_if",

@@ -11,7 +11,7 @@ import asyncio
 import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from ovt.core.rebuild import git_commit, rebuild_line
 from ovt.core.report import Report
 from ovt.core.section import read_section, set_key
 from ovt.curate.endpoints.budget import Budget
+from ovt.curate.endpoints.failures import AGAIN
 from ovt.curate.recipe import Recipe, load_recipe
 from ovt.curate.run import Session, import_questions
 from ovt.curate.versions import read
@@ -83,6 +84,12 @@ class Version(read.Version):
 
         return funnel.report(self, by)
 
+    def failures(self) -> Report:
+        """The requests that failed, counted by what the server said."""
+        from ovt.curate.reports.failures import report
+
+        return report(self)
+
     def stats(self) -> Report:
         """Summary statistics: lengths, pass rates, kinds of answers, behaviours, finish reasons, cost."""
         from ovt.curate.reports.figures import report
@@ -127,6 +134,7 @@ def build(
     limit: int | None = None,
     max_usd: float | None = None,
     max_tokens: int | None = None,
+    retry: Iterable[str] = (),
     home: Place = None,
     progress: Progress | None = None,
 ) -> Version:
@@ -135,6 +143,7 @@ def build(
     recipe    a TOML file, the name of a shipped recipe, or nested dicts
     limit     at most this many questions, from the start of the sources
     max_usd, max_tokens    raises BudgetReached before a request could exceed them; replies so far are kept
+    retry     kinds of stored replies to ask again: "empty", "filtered", "refusal", "tool_calls", "truncated"
     progress  updated while the build runs; a notebook shows progress anyway
 
     >>> ovt.build("pocket", limit=20, home=home).ref
@@ -143,6 +152,7 @@ def build(
     from ovt.curate import build as building
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    session = asking_again(session, retry)
     chosen = agreed_recipe(recipe, set, session.home)
     with follow(session.progress):
         return own(building.build(chosen, session), session.home)
@@ -155,6 +165,7 @@ async def abuild(
     limit: int | None = None,
     max_usd: float | None = None,
     max_tokens: int | None = None,
+    retry: Iterable[str] = (),
     home: Place = None,
     progress: Progress | None = None,
 ) -> Version:
@@ -162,6 +173,7 @@ async def abuild(
     from ovt.curate import build as building
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
+    session = asking_again(session, retry)
     chosen = agreed_recipe(recipe, set, session.home)
     with follow(session.progress):
         return own(await building.abuild(chosen, session), session.home)
@@ -410,6 +422,14 @@ def open_session(
 ) -> Session:
     """The session for a build or an evaluation."""
     return Session(place(home), budget or Budget(), progress or Progress(), limit, again, git_commit())
+
+
+def asking_again(session: Session, retry: Iterable[str]) -> Session:
+    """The session, with the kinds of replies to ask again; RecipeError for an unknown kind."""
+    kinds = frozenset(kind.strip() for kind in retry)
+    if unknown := sorted(kinds - {*AGAIN}):
+        raise RecipeError(f"retry: {unknown[0][:40]!a} is not a kind of reply: choose among {', '.join(AGAIN)}")
+    return replace(session, retry=kinds)
 
 
 def ask_for(

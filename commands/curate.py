@@ -13,6 +13,7 @@ from ovt.commands.options import (
     MaxUsd,
     Overrides,
     RecipePath,
+    Retry,
     YesRecipe,
     YesSendKey,
     examples,
@@ -32,6 +33,7 @@ def build(
     limit: Limit = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
+    retry: Retry = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
     yes_send_key: YesSendKey = False,
     yes_recipe: YesRecipe = False,
@@ -42,6 +44,7 @@ def build(
     from ovt import api
     from ovt.commands.agree import settle
     from ovt.commands.views.tables import told
+    from ovt.core.errors import TooManyFailed
     from ovt.core.progress import Progress
     from ovt.curate.claims import claims
 
@@ -52,16 +55,22 @@ def build(
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
     settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)
-    with resumable(), live(progress):
-        version = api.build(
-            recipe,
-            set=overrides or (),
-            limit=limit,
-            max_usd=max_usd,
-            max_tokens=max_tokens,
-            home=home,
-            progress=progress,
-        )
+    with resumable():
+        try:
+            with live(progress):
+                version = api.build(
+                    recipe,
+                    set=overrides or (),
+                    limit=limit,
+                    max_usd=max_usd,
+                    max_tokens=max_tokens,
+                    retry=retry.split(",") if retry else (),
+                    home=home,
+                    progress=progress,
+                )
+        except TooManyFailed as error:
+            print_built(api.load(error.version, home), json)
+            raise
     print_built(version, json)
 
 

@@ -104,6 +104,17 @@ def funnel(
     report(found.data if json else found, json, told)
 
 
+@commands.command(epilog=examples("ovt data failures charts"))
+def failures(ref: Ref, home: HomePath = None, json: Json = False) -> None:
+    """List the requests that failed, counted by what the server said."""
+    from ovt.commands.views.tables import told
+    from ovt.curate.reports.failures import report as count
+    from ovt.curate.versions.read import open_version
+
+    found = count(open_version(ref, Home.locate(home)))
+    report(found.data if json else found, json, told)
+
+
 @commands.command(epilog=examples("ovt data stats charts --plot charts.png", "ovt data stats charts@v1 charts@v2"))
 def stats(
     refs: Refs,

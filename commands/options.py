@@ -74,6 +74,10 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Take at most this many q
 MaxSamples = Annotated[int | None, typer.Option("--limit", min=1, help="Use at most this many samples.")]
 MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this much in this run (exit code 3).")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run (exit code 3).")]
+Retry = Annotated[
+    str | None,
+    typer.Option(metavar="KINDS", help="Ask for such replies again: empty, filtered, refusal, tool_calls, truncated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 YesSendKey = Annotated[
     bool, typer.Option("--yes-send-key", help="Agree, for good, to send keys where the recipe says.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ovt.core.errors import INTERRUPTED, TERMINATED, BudgetReached, Terminated
+from ovt.core.errors import INTERRUPTED, TERMINATED, BudgetReached, Terminated, TooManyFailed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -77,12 +77,15 @@ def print_built(version: "Version", as_json: bool) -> None:
     from rich.padding import Padding
 
     from ovt.commands.views.tables import view
+    from ovt.curate.reports.failures import failures, lines
     from ovt.curate.reports.funnel import stage_table
     from ovt.curate.versions.profile import outline
 
     about = outline(version)
     funnel = [row.model_dump() for row in version.manifest.funnel]
     report(about, as_json, lambda _: Padding(view(stage_table(funnel)), (1, 0)))
+    for line in lines(failures(version)) if any(use.failed for use in version.manifest.usage) else ():
+        note(line, "yellow")
     if not as_json:
         say(
             f"{version.ref}  {about['sft']:,} rows to train on, {about['rl']:,} for RL",
@@ -98,7 +101,7 @@ def this_command() -> str:
 
 @contextmanager
 def resumable(kept: str = "everything answered is kept") -> Generator[None]:
-    """If a signal or the budget stops the block, prints how to resume."""
+    """If a signal, the budget or too many failures stop the block, prints how to resume."""
     again = f"{kept}; resume with: {this_command()}"
     try:
         yield
@@ -106,6 +109,8 @@ def resumable(kept: str = "everything answered is kept") -> Generator[None]:
         raise typer.Exit(stopped(stop, again)) from None
     except BudgetReached as error:
         raise BudgetReached(f"{error}; {again}") from error
+    except TooManyFailed as error:
+        raise TooManyFailed(error.version, error.failures, str(error), f"ask again with: {this_command()}") from error
 
 
 def stopped(stop: KeyboardInterrupt, what_now: str = "") -> int:

@@ -4,6 +4,8 @@
     ├─ RecipeError      a recipe, an option or a setting                      2
     ├─ BudgetReached    the budget is used up; resumable                      3
     ├─ GateFailed       a requested check did not pass                        4
+    ├─ TooManyFailed    a build that is written, with more failures than      5
+    │                   it may have; resumable
     ├─ EndpointError    a model's endpoint cannot be used                     1
     └─ CallError        one call returned no reply                            1
 
@@ -20,7 +22,7 @@ traceback.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 # unreachable  nothing listens there: no request was sent
 # limited      too many requests (429): wait, and send fewer at once
@@ -71,6 +73,20 @@ class GateFailed(OvtError):
     """A requested check did not pass; its findings are printed first."""
 
     exit_code = 4
+
+
+class TooManyFailed(OvtError):
+    """More requests failed than `[limits] max_failed` allows; the version is written, and marked incomplete.
+
+    version: its reference ("charts@v3"). failures: the most frequent first, as `ovt data failures` has them.
+    """
+
+    exit_code = 5
+
+    def __init__(self, version: str, failures: list[dict[str, Any]], what: str, fix: str) -> None:
+        super().__init__(what, fix)
+        self.args = (version, failures, what, fix)
+        self.version, self.failures = version, failures
 
 
 class EndpointError(OvtError):

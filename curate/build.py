@@ -19,11 +19,13 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
+from ovt.core.errors import TooManyFailed
 from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.recipe import Recipe
+from ovt.curate.reports.failures import failures
 from ovt.curate.run import ASKING, Run, Session, ask, prepare, reasoned
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
@@ -38,14 +40,14 @@ def build(recipe: Recipe, session: Session) -> Version:
     """Build a version of `recipe.name`, requesting only replies that are not stored yet.
 
     Also works inside a running event loop. Raises BudgetReached and OvtError; all replies so far
-    are kept, as after KeyboardInterrupt.
+    are kept, as after KeyboardInterrupt. TooManyFailed if the version is incomplete; it is written before.
     """
     run = prepare(recipe, session)
     if (built := built_before(run)) is not None:
         return built
     with run.store:
         run_to_end(ask(run))
-        return write(run)
+        return complete(write(run), recipe)
 
 
 async def abuild(recipe: Recipe, session: Session) -> Version:
@@ -55,18 +57,31 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
         return built
     with run.store:
         await run_beside(ask(run))
-        return await asyncio.to_thread(write, run)
+        return complete(await asyncio.to_thread(write, run), recipe)
+
+
+def complete(version: Version, recipe: Recipe) -> Version:
+    """The version itself; TooManyFailed if more requests failed than its recipe allows."""
+    limit = recipe.limits.max_failed
+    worst = max(version.manifest.usage, key=lambda use: use.failed / max(use.samples, 1), default=None)
+    if worst is None or not worst.exceeds(limit):
+        return version
+    found = failures(version)
+    share = f"{worst.failed:,} of {worst.samples:,} requests of {worst.stage} failed (max_failed is {limit:.0%})"
+    said = f", most of them with: {found[0]['said']}" if found else ""
+    fix = f"{version.ref} is marked incomplete; `ovt data failures {version.ref}` lists them"
+    raise TooManyFailed(version.ref, found, share + said, fix)
 
 
 def built_before(run: Run) -> Version | None:
     """The finished version of this build, if any: same recipe, inputs, models and verifier, and no failed
     request. Stored replies never change, so a second build would write the same."""
-    if any(name in FILTERS.added for name in run.recipe.filter.plugins):
+    if run.session.retry or any(name in FILTERS.added for name in run.recipe.filter.plugins):
         return None  # a script's filter may have changed since; deciding again costs no request
     wanted = MadeOf(f"build of {run.recipe.name}", provenance_of(run).model_dump(mode="json"))
-    for version in list_versions(run.session.home, run.recipe.name)[0]:
-        complete = not any(use.failed for use in version.manifest.usage) and is_whole(version)
-        if complete and not wanted.differences(version.manifest.provenance.model_dump(mode="json"), HOW):
+    for version in reversed(list_versions(run.session.home, run.recipe.name)[0]):
+        whole = not any(use.failed for use in version.manifest.usage) and is_whole(version)
+        if whole and not wanted.differences(version.manifest.provenance.model_dump(mode="json"), HOW):
             return version
     return None
 
@@ -81,7 +96,7 @@ def write(run: Run) -> Version:
             writer.append(**vars(decide_chunk(run, chunk, judgements)))
             tally.done += len(chunk)
         judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
-        return writer.finish(provenance_of(run), judged)
+        return writer.finish(provenance_of(run), judged, run.recipe.limits.max_failed)
 
 
 def decide_chunk(run: Run, chunk: pl.DataFrame, judgements: dict[str, Reply | None]) -> Tables:

@@ -34,6 +34,16 @@ AskingSection = CaptionSection | ReasonSection | JudgeSection
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
+class LimitsSection(Section):
+    """What a build may end with and still count as complete.
+
+    max_failed: the share of a stage's replies that may be missing; with more, the version is marked incomplete and the
+    command ends with exit code 5.
+    """
+
+    max_failed: float = Field(0.05, ge=0, le=1)
+
+
 class Recipe(Section):
     """A build's settings: questions from `sources`, through the stages, into versions of `name`."""
 
@@ -49,6 +59,7 @@ class Recipe(Section):
     select: SelectSection = SelectSection()
     filter: SerializeAsAny[FilterSection] = FilterSection()  # a wider type if it names plugin filters
     data: DataSection = DataSection()
+    limits: LimitsSection = added_later(LimitsSection())
 
     @property
     def asking(self) -> dict[str, AskingSection]:

@@ -49,6 +49,7 @@ class Session:
     budget    what it may spend; progress: where it reports its progress
     limit     maximum number of questions
     rebuild   the command that rebuilds the version, and git_commit the commit it ran in: for the version's card
+    retry     kinds of replies to ask again: "empty", "filtered", "refusal", "tool_calls", "truncated"
     """
 
     home: Home
@@ -57,6 +58,7 @@ class Session:
     limit: int | None = None
     rebuild: str = ""
     git_commit: str | None = None
+    retry: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Run:
     def work(self, section: AskingSection, tally: Tally) -> Work:
         """The arguments for filling the store with the replies to a stage's requests."""
         endpoint = self.endpoints[section.endpoint]
-        return Work(endpoint, self.store, self.session.budget, tally, partial(image_bytes, self.session.home))
+        images = partial(image_bytes, self.session.home)
+        return Work(endpoint, self.store, self.session.budget, tally, images, retry=self.session.retry)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
         columns,
         [
             [
-                one["ref"],
+                f"{one['ref']} (incomplete)" if "incomplete" in one else one["ref"],
                 one["content_hash"][:12],
                 one["parent"],
                 one["sft"],
@@ -42,6 +42,7 @@ def description(about: dict[str, Any]) -> RenderableType:
     commit = f", commit {made['git_commit']}" if made["git_commit"] else ""
     told = {
         "version": f"{about['ref']}  @{about['content_hash'][:12]}",
+        "incomplete": "many requests failed: see `ovt data failures`" if "incomplete" in about else None,
         "folder": about["path"],
         "parent": made["parent"],
         "rows": f"sft {about['sft']:,}, rl {about['rl']:,}",

@@ -14,6 +14,7 @@ from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
 from ovt.curate.endpoints.budget import Budget, Spending
 from ovt.curate.endpoints.chat import ChatRequest, Reply, kind_of
 from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
 from ovt.curate.endpoints.replies import Heard, Usage, read_replies, read_usage
 from ovt.curate.endpoints.urls import Url
@@ -44,6 +45,7 @@ async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
         work.give_all_back()
     for worker in finished:
         worker.result()
+    stop_if_all_failed(work)
 
 
 async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
@@ -90,17 +92,17 @@ async def answer_singly(job: Job, work: Work) -> CallError | None:
     return None
 
 
-async def second_try(job: Job, empty: Reply, work: Work) -> Reply:
+async def second_try(job: Job, first: Reply, work: Work) -> Reply:
     """An empty reply may be a glitch: retries once, and adds the cost of the first try to the reply."""
     try:
         (reply,) = await call(job, work)
     except (CallError, BudgetReached):
-        return empty
+        return first
     return replace(
         reply,
-        prompt_tokens=reply.prompt_tokens + empty.prompt_tokens,
-        completion_tokens=reply.completion_tokens + empty.completion_tokens,
-        cost_usd=added(reply.cost_usd, empty.cost_usd),
+        prompt_tokens=reply.prompt_tokens + first.prompt_tokens,
+        completion_tokens=reply.completion_tokens + first.completion_tokens,
+        cost_usd=added(reply.cost_usd, first.cost_usd),
     )
 
 
@@ -112,16 +114,24 @@ def added(one: float | None, other: float | None) -> float | None:
 def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
     """Stores the replies to jobs of one sample each, together, and counts them; an answer without a text has failed."""
     work.store.put_many({job.keys[0]: reply for job, reply in answered})
-    tally = work.tally
     for job, reply in answered:
         work.give_back(job.claim, job.keys)
-        tally.done += reply.error is None
-        tally.failed += reply.error is not None
-        tally.prompt_tokens += reply.prompt_tokens
-        tally.completion_tokens += reply.completion_tokens
-        tally.cost_usd = added(tally.cost_usd, reply.cost_usd)
-    work.endpoint.answered += len(answered)
-    work.endpoint.failed_in_a_row = 0
+        count(reply, work)
+
+
+def count(reply: Reply, work: Work) -> None:
+    """Counts a reply, or a failure that came as one."""
+    tally, endpoint = work.tally, work.endpoint
+    tally.prompt_tokens += reply.prompt_tokens
+    tally.completion_tokens += reply.completion_tokens
+    tally.cost_usd = added(tally.cost_usd, reply.cost_usd)
+    if reply.error is None:
+        tally.done += 1
+        endpoint.answered += 1
+        endpoint.failed.end()
+    else:
+        tally.failed += 1
+        count_failure(CallError("broken", reply.error), work)
 
 
 def give_up(job: Job, error: CallError, work: Work) -> None:
@@ -129,7 +139,12 @@ def give_up(job: Job, error: CallError, work: Work) -> None:
     work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
     work.give_back(job.claim, job.keys)
     work.tally.failed += len(job.keys)
-    work.endpoint.failed_in_a_row += 1
+    count_failure(error, work)
+
+
+def count_failure(error: CallError, work: Work) -> None:
+    """OvtError if only failures come any more."""
+    work.endpoint.failed.add(error)
     stop_if_hopeless(error, work.endpoint)
 
 
@@ -256,13 +271,24 @@ def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
 
 
 def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
-    """EndpointError after a long run of failures.
+    """EndpointError after a long run of failures, or a short one of refusals in the same words.
 
-    Refusals count only before the first success: later, they are the requests' own fault.
+    After the first success a refusal may be the request's own fault, unless access or model are gone (403, 404).
     """
-    if endpoint.failed_in_a_row >= HOPELESS and (error.kind != "refused" or not endpoint.answered):
-        what = f"the last {endpoint.failed_in_a_row} requests failed, the latest with: {error.reason}"
+    gone = error.status in (403, 404) or not endpoint.answered
+    alike = endpoint.failed.alike >= (ALIKE if gone else ALIKE_LATER)
+    if alike or (endpoint.failed.length >= HOPELESS and (error.kind != "refused" or not endpoint.answered)):
+        how_many = endpoint.failed.alike if alike else endpoint.failed.length
+        what = f"the last {how_many} requests failed, the latest with: {error.reason}"
         raise EndpointError(endpoint.name, error.kind, what, f"check the server and the request; {RESUME}")
+
+
+def stop_if_all_failed(work: Work) -> None:
+    """EndpointError where every request of a fill was refused with the same words, however few there were."""
+    failed, tally = work.endpoint.failed, work.tally
+    if failed.alike and failed.alike == failed.length and not (work.endpoint.answered or tally.cached):
+        what = f"all {failed.length} requests failed with: {failed.latest}"
+        raise EndpointError(work.endpoint.name, "refused", what, f"check the server and the request; {RESUME}")
 
 
 def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:

@@ -11,6 +11,7 @@ from ovt.core.errors import OvtError
 from ovt.core.registry import MODELS
 from ovt.core.used_keys import remember_key
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
+from ovt.curate.endpoints.failures import Streak
 from ovt.curate.endpoints.keys import check_key, hosts, key_variable, read_key
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
@@ -57,7 +58,7 @@ class Endpoint:
 
     honours_n      false once the server has answered n > 1 with fewer choices
     prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1
-    answered       replies so far; failed_in_a_row: requests given up since the last one
+    answered       replies so far; failed: requests given up since the last one
     """
 
     def __init__(self, name: str, section: EndpointSection, urls: Urls, key: str | None = None) -> None:
@@ -71,7 +72,7 @@ class Endpoint:
         self.honours_n = True
         self.prompt_scale = 1.0
         self.answered = 0
-        self.failed_in_a_row = 0
+        self.failed = Streak()
         self.key = key
 
     @property

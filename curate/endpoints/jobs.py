@@ -8,7 +8,7 @@ from itertools import islice
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget, completion_bound, prompt_tokens
-from ovt.curate.endpoints.chat import ChatRequest, ImageBytes
+from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, kind_of
 from ovt.curate.endpoints.claims import Claims, request_number
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.store import ReplyStore
@@ -22,6 +22,7 @@ class Work:
     """The context of a fill.
 
     in_flight   the keys under way, so that equal requests are sent once
+    retry       kinds of replies (chat.kind_of) to ask again as if they had not come
     claims      what other processes are not to send meanwhile; None for a plan, which sends nothing
     held        how many keys are under way for each number claimed
     """
@@ -33,6 +34,7 @@ class Work:
     images: ImageBytes
     in_flight: set[str] = field(default_factory=set)
     image_sizes: dict[str, int] = field(default_factory=dict)
+    retry: frozenset[str] = frozenset()
     claims: Claims | None = None
     held: Counter[int] = field(default_factory=Counter)
 
@@ -117,13 +119,24 @@ def lacking(
             keyed.append((request, keys, new))
         else:
             elsewhere.append(request)
-    found = work.store.known(key for _, _, new in keyed for key in new)
+    found = usable(work, (key for _, _, new in keyed for key in new))
     for request, keys, new in keyed:
         indexes = [index for index, key in enumerate(keys) if key in new and key not in found]
         work.give_back(request_number(keys[0]), found.intersection(new))
         work.tally.cached += len(keys) - len(indexes)
         if indexes:
             yield request, indexes, [keys[index] for index in indexes], request_number(keys[0])
+
+
+def usable(work: Work, keys: Iterable[str]) -> set[str]:
+    """Those of `keys` with a reply that is not to be asked again; a fill forgets those that are."""
+    if not work.retry:
+        return work.store.known(keys)
+    found = work.store.get_many(keys)
+    again = {key for key, reply in found.items() if kind_of(reply) in work.retry}
+    if work.claims is not None and again:
+        work.store.forget(again)
+    return found.keys() - again
 
 
 def calls_for(

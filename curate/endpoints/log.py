@@ -1,7 +1,7 @@
 """One file of the reply store, to which one process at a time adds: a reply or a failure per line, as JSON.
 
     ["9f2c…","<think> The bar …","stop",200,180,0.0004,2.1,"http://127.0.0.1:8000/v1","m"]
-    ["77aa…",null,"HTTP 500: out of luck","http://127.0.0.1:8000/v1","m"]
+    ["77aa…",null,null,0,0,null,0.0,"http://127.0.0.1:8000/v1","m","HTTP 500: out of luck"]
 
 A line is handed to the operating system in one call, so what was added survives a kill; of a line that was cut short
 (a full disk, a power cut) only the rest is lost, since a line without its end is none.
@@ -64,11 +64,10 @@ def whole_lines(file: int) -> int:
 
 def write_line(key: str, reply: Reply) -> bytes:
     """The line of a reply or a failure."""
+    rest = (reply.finish_reason, reply.prompt_tokens, reply.completion_tokens, reply.cost_usd, reply.latency_s)
     if reply.error is not None:
-        return to_line(key, None, reply.error, reply.url, reply.model)
-    tokens = (reply.prompt_tokens, reply.completion_tokens)
-    cost = (reply.cost_usd, reply.latency_s)
-    return to_line(key, reply.text, reply.finish_reason, *tokens, *cost, reply.url, reply.model)
+        return to_line(key, None, *rest, reply.url, reply.model, reply.error)
+    return to_line(key, reply.text, *rest, reply.url, reply.model)
 
 
 def to_line(*values: str | float | None) -> bytes:
@@ -78,11 +77,8 @@ def to_line(*values: str | float | None) -> bytes:
 def read_line(line: bytes) -> tuple[str, Reply] | None:
     """(key, reply or failure) of a line; None for one that is damaged."""
     try:
-        key, text, *rest = json.loads(line)
-        if text is None:
-            error, url, model = rest
-            return key, Reply(None, url=url, model=model, error=error)
-        return key, Reply(text, *rest)
+        key, *values = json.loads(line)
+        return key, Reply(*values)
     except (ValueError, TypeError):
         return None
 

@@ -1,4 +1,4 @@
-"""Model replies as rows of the samples table, and the two ways in which a reply can be missing.
+"""Model replies as rows of the samples table, and the ways in which a reply can be missing.
 
     sample_id                  question_id       stage   index  text                 finish_reason  error
     1f0c2d3e4a5b6c7d-reason-0  1f0c2d3e4a5b6c7d  reason  0      <think>\\nThe bar …  stop           null
@@ -12,16 +12,22 @@ from typing import Literal
 import polars as pl
 
 from ovt.core.schema import SAMPLES
-from ovt.curate.endpoints.chat import Reply
+from ovt.curate.endpoints.chat import FAILURES, Reply, ReplyKind
 
 NO_REPLY = Reply(text=None, error="no reply was stored")
 
+REASONS: dict[ReplyKind, str] = {
+    "empty": "empty_reply",
+    "filtered": "filtered_reply",
+    "refusal": "refused",
+    "tool_calls": "tool_call",
+}
+
 # Why a sample without a text is dropped; null for one that has a text.
-unanswered = (
-    pl.when(pl.col("text").is_null())
-    .then(pl.lit("request_failed"))
-    .when(pl.col("text").str.strip_chars() == "")
-    .then(pl.lit("empty_reply"))
+unanswered = pl.coalesce(
+    *(pl.when(pl.col("error").str.starts_with(FAILURES[kind])).then(pl.lit(code)) for kind, code in REASONS.items()),
+    pl.when(pl.col("text").is_null()).then(pl.lit("request_failed")),
+    pl.when(pl.col("text").str.strip_chars() == "").then(pl.lit("empty_reply")),
 )
 
 

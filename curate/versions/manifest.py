@@ -101,16 +101,22 @@ class Usage(Section):
     completion_tokens: int
     cost_usd: float | None
 
+    def exceeds(self, max_failed: float) -> bool:
+        """Whether a larger share than `max_failed` has no reply."""
+        return self.failed > max_failed * self.samples
+
 
 class Manifest(Section):
     """`manifest.json`: `rows` counts the rows of each split and ledger table, `files` lists all files but itself.
 
-    `content_hash` covers the data and the ledger, not the card.
+    `content_hash` covers the data and the ledger, not the card. `incomplete`: more requests had failed than its recipe
+    allows.
     """
 
     name: str
     format_version: int = FORMAT_VERSION
     content_hash: str
+    incomplete: bool = added_later(False)
     recipe_hash: str
     rows: dict[str, int]
     funnel: tuple[FunnelRow, ...]

@@ -25,7 +25,7 @@ BINS = 10
 
 def outline(version: Version) -> dict[str, Any]:
     """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
-    if the price of any reply is unknown."""
+    if the price of any reply is unknown; incomplete, only where more requests had failed than its recipe allows."""
     manifest = version.manifest
     costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
     return {
@@ -37,6 +37,7 @@ def outline(version: Version) -> dict[str, Any]:
         "questions": manifest.rows["questions"],
         "bytes": sum(entry.size for entry in manifest.files.values()),
         "cost_usd": None if None in costs else math.fsum(cost for cost in costs if cost),
+        **({"incomplete": True} if manifest.incomplete else {}),
     }
 
 

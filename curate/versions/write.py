@@ -83,14 +83,16 @@ class VersionWriter:
             self._ledger.append(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions)
             self._data.append(rows)
 
-    def finish(self, provenance: Provenance, more_usage: Sequence[Usage] = ()) -> Version:
+    def finish(self, provenance: Provenance, more_usage: Sequence[Usage] = (), max_failed: float = 1.0) -> Version:
         """Checks the ledger, writes the card and the manifest, and moves the version into place.
 
-        more_usage: usage beyond the samples (judgements).
+        more_usage: usage beyond the samples (judgements). max_failed: the share of failures that makes it incomplete.
         If a version of this name already has the same content, that version is returned and nothing is added.
         """
         with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
+            if any(use.exceeds(max_failed) for use in manifest.usage):
+                manifest = manifest.model_copy(update={"incomplete": True})
             older = find_content(self._home, self._name, manifest.content_hash)
             if older is None:
                 version, self.is_new = take_place(self._home, self._folder, self._seal(manifest))

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, TooManyFailed
 from ovt.core.home import Home
 from ovt.curate.build import abuild, build, judge_usage
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.plan import plan, preview
-from ovt.curate.recipe import Recipe
+from ovt.curate.recipe import LimitsSection, Recipe
+from ovt.curate.reports.failures import failures
 from ovt.curate.run import Session
-from ovt.curate.versions.read import Version
+from ovt.curate.versions.read import Version, open_version
 
 QUESTIONS = 12
 
@@ -143,6 +144,46 @@ def goes_on(recipe: Recipe, home: Home, server: Any) -> None:
     version = build(recipe, Session(home))
     assert version.manifest.rows["sft"] == QUESTIONS
     assert len(server.answered) <= 2 * QUESTIONS + 2  # those under way when it was stopped may be asked again
+
+
+def refuses(*numbers: int) -> Callable[[Any], tuple[int, Any] | None]:
+    """A server that refuses these questions' chains."""
+
+    def status(body: Any) -> tuple[int, Any] | None:
+        number = next((n for n in numbers if f"What is number {n}?" in str(body)), None)
+        return None if number is None else (400, {"error": {"message": f"prompt {number} is too long"}})
+
+    return status
+
+
+def test_a_build_with_many_failures_is_no_success(recipe, home, loopback):
+    loopback.status = refuses(1, 2)
+    with pytest.raises(TooManyFailed, match=r"4 of 20 requests of reason failed|4 of 24 requests of reason") as stopped:
+        build(recipe, Session(home))
+    assert stopped.value.exit_code == 5
+    assert stopped.value.version == "small@v1"
+    (row,) = stopped.value.failures
+    assert (row["stage"], row["samples"], row["said"]) == ("reason", 4, "HTTP 400: prompt 1 is too long")
+    written = open_version("small@v1", home)
+    assert written.manifest.incomplete
+    assert "Incomplete" in (written.path / "README.md").read_text()
+    loopback.status = lambda body: None
+    asked = len(loopback.answered)
+    version = build(recipe, Session(home))
+    assert (version.ref, version.manifest.incomplete, version.manifest.rows["sft"]) == ("small@v2", False, QUESTIONS)
+    assert len(loopback.answered) == asked + 2
+
+
+def test_a_few_failures_may_be_allowed(recipe, home, loopback):
+    loopback.status = refuses(1)
+    allowing = recipe.model_copy(update={"limits": LimitsSection(max_failed=0.1)})
+    version = build(allowing, Session(home))
+    assert not version.manifest.incomplete
+    assert [row["samples"] for row in failures(version)] == [2]
+
+
+def test_limits_at_their_default_change_no_recipe(recipe):
+    assert "limits" not in recipe.model_dump(mode="json")
 
 
 def test_usage_counts_each_judgement_and_what_it_took() -> None:

@@ -44,7 +44,11 @@ def fill_all(tmp_path: Path, loopback: Any, png: bytes) -> Callable[..., Filled]
     """`fill_all(requests, budget=…, **section)`: one fill against the loopback server, into one store per test."""
 
     def run(
-        requests: Iterable[ChatRequest], budget: Budget | None = None, patience_s: float | None = None, **section: Any
+        requests: Iterable[ChatRequest],
+        budget: Budget | None = None,
+        patience_s: float | None = None,
+        retry: Iterable[str] = (),
+        **section: Any,
     ) -> Filled:
         asked = list(requests)
         wanted: dict[str, Any] = {"base_url": loopback.url, "model": "test-model", "max_concurrency": 16, **section}
@@ -54,7 +58,8 @@ def fill_all(tmp_path: Path, loopback: Any, png: bytes) -> Callable[..., Filled]
 
         async def work(store: ReplyStore) -> None:
             async with endpoint:
-                await fill(iter(asked), Work(endpoint, store, budget or Budget(), tally, lambda image: png))
+                work = Work(endpoint, store, budget or Budget(), tally, lambda image: png, retry=frozenset(retry))
+                await fill(iter(asked), work)
 
         with ReplyStore(tmp_path / "replies.sqlite") as store:
             asyncio.run(work(store))

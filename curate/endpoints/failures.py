@@ -1,0 +1,34 @@
+"""Which replies can be asked again, and when failures in a row that are all alike end a build."""
+
+import re
+
+from ovt.core.errors import CallError
+from ovt.curate.endpoints.chat import ReplyKind
+
+AGAIN: tuple[ReplyKind, ...] = ("empty", "filtered", "refusal", "tool_calls", "truncated")
+ALIKE = 10  # refusals with the same words in a row, after which nothing else is to be expected
+ALIKE_LATER = 50  # the same after replies, where a refusal may be a request's own fault
+VARIABLE = re.compile(r"\b(?:req|chatcmpl|call)[-_]\w+|\b[0-9a-f-]{12,}\b|\d+", re.I)  # differs from one to the next
+
+
+def in_common(said: str) -> str:
+    """A failure's words without what differs from one to the next: numbers, and ids of requests."""
+    return VARIABLE.sub("#", said)
+
+
+class Streak:
+    """Failed requests in a row: how many, and how many of the latest said the same."""
+
+    def __init__(self) -> None:
+        self.length = self.alike = 0
+        self.latest = ""
+
+    def add(self, error: CallError) -> None:
+        same = in_common(error.reason) == in_common(self.latest)
+        self.alike = (self.alike + 1 if same else 1) if error.kind == "refused" else 0
+        self.length, self.latest = self.length + 1, error.reason
+
+    def end(self) -> None:
+        """A reply came."""
+        self.length = self.alike = 0
+        self.latest = ""
