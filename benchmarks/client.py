@@ -1,21 +1,27 @@
 """What the client costs on top of `openai`: requests per second against a loopback server, as ratios within one run.
 
-    python benchmarks/client.py [--requests 2000] [--concurrency 128] [--repeats 5]
+    python benchmarks/client.py [--requests 2000] [--concurrency 128] [--repeats 5] [--image-kb 250] [--processes 2]
 
-One server, in a process of its own, answers every request after 100 ms. Four clients take turns, `--repeats` times, and
-rounds are compared: bare aiohttp (the limit of what is possible), `AsyncOpenAI` at its leanest (aiohttp transport,
-raw responses), `AsyncOpenAI` as it comes, and `ovt`, which also stores every reply.
+One server, in a process of its own, answers every request after 100 ms. The clients take turns, `--repeats` times, and
+rounds are compared: the leanest loop there is (`client.post` of bytes that are ready, the answer's JSON parsed),
+`AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the requests and stores every reply. `--image-kb`:
+each request has an image, which `ovt` reads from its file. `--processes`: as many fills at once into one store,
+compared with one.
 """
 
 import argparse
 import asyncio
+import base64
 import json
 import multiprocessing
+import os
+import random
 import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,7 +30,20 @@ LATENCY_S = 0.1
 CHOICES = 4
 PROMPT = "Caption: a bar chart of five bars, blue 12, red 30, green 7, teal 18, pink 25. Which is the tallest? " * 8
 REPLY = "<think> The caption lists five bars. The tallest is the red one, with 30. </think> " * 12
+SAMPLING = {"temperature": 0.7}
 Ask = Callable[[int], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every client does: so many requests for `n` choices each, numbered from `first`, `concurrency` at once."""
+
+    url: str
+    requests: int
+    concurrency: int
+    n: int
+    image: bytes
+    first: int = 0
 
 
 def serve(ready: Connection, n: int) -> None:
@@ -43,7 +62,7 @@ def serve(ready: Connection, n: int) -> None:
         return web.Response(body=answer, content_type="application/json")
 
     async def main() -> None:
-        app = web.Application()
+        app = web.Application(client_max_size=2**28)
         app.router.add_post("/v1/chat/completions", chat)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
@@ -54,62 +73,69 @@ def serve(ready: Connection, n: int) -> None:
     asyncio.run(main())
 
 
-def messages(number: int) -> list[dict[str, str]]:
-    """The prompt of request `number`."""
-    return [{"role": "user", "content": f"{number}: {PROMPT}"}]
-
-
-async def ask_all(ask: Ask, requests: int, concurrency: int) -> None:
+async def ask_all(ask: Ask, run: Run) -> None:
     """All requests, `concurrency` at once."""
-    numbers: Iterator[int] = iter(range(requests))
+    numbers: Iterator[int] = iter(range(run.requests))
 
     async def work() -> None:
         for number in numbers:
             await ask(number)
 
-    await asyncio.gather(*(work() for _ in range(concurrency)))
+    await asyncio.gather(*(work() for _ in range(run.concurrency)))
 
 
-async def with_aiohttp(url: str, requests: int, concurrency: int, n: int) -> None:
+def body(number: int, n: int, image: bytes) -> dict[str, Any]:
+    """The body of request `number`."""
+    content: Any = f"{number}: {PROMPT}"
+    if image:
+        url = "data:image/png;base64," + base64.b64encode(image).decode()
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": content}]
+    return {"model": "m", "messages": [{"role": "user", "content": content}], "n": n, "temperature": 0.7}
+
+
+async def with_aiohttp(run: Run) -> None:
     import aiohttp
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency)) as session:
+    ready = json.dumps(body(0, run.n, run.image)).encode()
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=run.concurrency)) as session:
 
         async def ask(number: int) -> None:
-            body = {"model": "m", "messages": messages(number), "n": n, "temperature": 0.7}
-            async with session.post(f"{url}/chat/completions", json=body) as response:
-                await response.json()
+            async with session.post(f"{run.url}/chat/completions", data=ready, headers=headers) as response:
+                json.loads(await response.read())
 
-        await ask_all(ask, requests, concurrency)
+        await ask_all(ask, run)
 
 
-async def with_openai(url: str, requests: int, concurrency: int, n: int) -> None:
+async def with_openai(run: Run) -> None:
     import openai
 
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0) as client:
 
         async def ask(number: int) -> None:
-            body: Any = {"model": "m", "messages": messages(number), "n": n, "temperature": 0.7}
-            await client.chat.completions.create(**body)
+            await client.chat.completions.create(**body(number, run.n, run.image))
 
-        await ask_all(ask, requests, concurrency)
+        await ask_all(ask, run)
 
 
-async def with_lean_openai(url: str, requests: int, concurrency: int, n: int) -> None:
+async def with_lean_openai(run: Run) -> None:
+    import httpx2
     import openai
 
-    http = openai.DefaultAioHttpClient()
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, http_client=http) as client:
+    ready = json.dumps(body(0, run.n, run.image)).encode()
+    limits = httpx2.Limits(max_connections=run.concurrency, max_keepalive_connections=None)
+    http = openai.DefaultAioHttpClient(limits=limits)
+    address = f"{run.url}/chat/completions"
+    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0, http_client=http) as client:
 
         async def ask(number: int) -> None:
-            body: Any = {"model": "m", "messages": messages(number), "n": n, "temperature": 0.7}
-            response = await client.chat.completions.with_raw_response.create(**body)
+            response = await client.post(address, cast_to=httpx2.Response, content=ready)
             json.loads(response.content)
 
-        await ask_all(ask, requests, concurrency)
+        await ask_all(ask, run)
 
 
-async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
+async def with_ovt(run: Run, store: Path | None = None) -> None:
     from ovt.core.progress import Tally
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.endpoints.chat import ChatRequest
@@ -119,17 +145,25 @@ async def with_ovt(url: str, requests: int, concurrency: int, n: int) -> None:
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.endpoints.store import ReplyStore
 
-    section = EndpointSection(base_url=url, model="m", max_concurrency=concurrency)
-    asked = (ChatRequest(tuple(messages(number)), {"temperature": 0.7}, n) for number in range(requests))
+    section = EndpointSection(base_url=run.url, model="m", max_concurrency=run.concurrency)
     tally = Tally()
-    with tempfile.TemporaryDirectory() as folder, ReplyStore(Path(folder) / "replies.sqlite") as store:
-        async with open_endpoint("bench", section) as endpoint:
-            await fill(asked, Work(endpoint, store, Budget(), tally, lambda image: b""))
-    if tally.done != requests * n:
-        raise RuntimeError(f"expected {requests * n} replies, got {tally}")
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "image.png"
+        image.write_bytes(run.image)
+        parts = [{"type": "image", "image": "id"}] if run.image else []
+        texts = (f"{run.first + number}: {PROMPT}" for number in range(run.requests))
+        asked = (
+            ChatRequest(({"role": "user", "content": [*parts, {"type": "text", "text": text}]},), SAMPLING, run.n)
+            for text in texts
+        )
+        with ReplyStore(store or Path(folder) / "replies.sqlite") as replies:
+            async with open_endpoint("bench", section) as endpoint:
+                await fill(asked, Work(endpoint, replies, Budget(), tally, lambda _: image.read_bytes()))
+    if tally.done != run.requests * run.n:
+        raise RuntimeError(f"expected {run.requests * run.n} replies, got {tally}")
 
 
-LEAN, DEFAULT = "AsyncOpenAI, lean", "AsyncOpenAI, default"
+LEAN, DEFAULT = "client.post, ready bytes", "AsyncOpenAI, default"
 CLIENTS = {
     "bare aiohttp": with_aiohttp,
     LEAN: with_lean_openai,
@@ -138,11 +172,34 @@ CLIENTS = {
 }
 
 
-def measure(client: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
+def measure(client: Callable[[Run], Any], run: Run) -> tuple[float, float]:
     """Wall and CPU seconds of one run."""
     began, used = time.perf_counter(), cpu_seconds()
-    asyncio.run(client(*arguments))
+    asyncio.run(client(run))
     return time.perf_counter() - began, cpu_seconds() - used
+
+
+def fill_a_part(run: Run, store: Path, begin: Any) -> None:
+    """One of several processes: warms up, waits for the others, and fills."""
+    asyncio.run(with_ovt(replace(run, requests=run.concurrency, first=run.first + 10**8), store))
+    begin.wait()
+    asyncio.run(with_ovt(run, store))
+
+
+def measure_processes(run: Run, count: int) -> float:
+    """Requests per second of so many processes that fill one store, each with all of `run`'s requests."""
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        store, begin = Path(folder) / "replies.sqlite", spawn.Barrier(count + 1)
+        parts = [replace(run, first=place * 10**6) for place in range(count)]
+        processes = [spawn.Process(target=fill_a_part, args=(part, store, begin)) for part in parts]
+        for process in processes:
+            process.start()
+        begin.wait()
+        began = time.perf_counter()
+        for process in processes:
+            process.join()
+        return count * run.requests / (time.perf_counter() - began)
 
 
 def cpu_seconds() -> float:
@@ -157,19 +214,41 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--n", type=int, default=CHOICES, help="choices per request")
+    parser.add_argument("--image-kb", type=int, default=0, help="the size of an image in each request")
+    parser.add_argument("--processes", type=int, default=0, help="compare so many processes with one")
     options = parser.parse_args()
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, options.n), daemon=True)
     server.start()
-    url = here.recv()
+    image = random.Random(0).randbytes(options.image_kb * 1000)
+    run = Run(here.recv(), options.requests, options.concurrency, options.n, image)
+    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before")
+    try:
+        if options.processes:
+            compare_processes(run, options.processes, options.repeats)
+        else:
+            compare_clients(run, options.repeats)
+    finally:
+        server.terminate()
+
+
+def compare_clients(run: Run, repeats: int) -> None:
+    """All clients in turns, and the table of them."""
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in CLIENTS}
     for client in CLIENTS.values():  # imports and the server's warm-up are not what is measured
-        measure(client, url, options.concurrency, options.concurrency, options.n)
-    for _ in range(options.repeats):
+        measure(client, replace(run, requests=run.concurrency))
+    for _ in range(repeats):
         for name, client in CLIENTS.items():
-            runs[name].append(measure(client, url, options.requests, options.concurrency, options.n))
-    server.terminate()
-    report(runs, options.requests)
+            runs[name].append(measure(client, run))
+    report(runs, run.requests)
+
+
+def compare_processes(run: Run, count: int, repeats: int) -> None:
+    """One process and several in turns."""
+    rates = [(measure_processes(run, 1), measure_processes(run, count)) for _ in range(repeats)]
+    one, several = (statistics.median(column) for column in zip(*rates, strict=True))
+    ratio = statistics.median(many / single for single, many in rates)
+    print(f"one process {one:.0f} requests/s, {count} processes {several:.0f} requests/s: {ratio:.2f} times")
 
 
 def report(runs: dict[str, list[tuple[float, float]]], requests: int) -> None:

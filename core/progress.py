@@ -32,19 +32,30 @@ class Tally:
 class Progress:
     """The current and finished stages, in order. Stages without model calls count rows, in `total` and `done` only.
 
-    began  when each stage began, on the monotonic clock, in seconds; a stage ends when the next one begins
-    notes  the build's guesses that the user should know, such as the columns it chose
+    began, ended  when each stage began and ended, on the monotonic clock, in seconds
+    beside        stages that run beside others; any other one ends when the next begins
+    notes         the build's guesses that the user should know, such as the columns it chose
     """
 
     stages: dict[str, Tally] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    beside: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
-    def begin(self, stage: str, total: int = 0) -> Tally:
-        """Starts a new tally for `stage` now."""
+    def begin(self, stage: str, total: int = 0, beside: bool = False) -> Tally:
+        """Starts a new tally for `stage` now. beside: it runs until `end`, and others meanwhile."""
+        for other in self.stages.keys() - self.beside if beside else self.stages:
+            self.end(other)
         self.began[stage] = time.monotonic()
         self.stages[stage] = Tally(total=total)
+        if beside:
+            self.beside.add(stage)
         return self.stages[stage]
+
+    def end(self, stage: str) -> None:
+        """Nothing more happens in `stage`."""
+        self.ended.setdefault(stage, time.monotonic())
 
 
 # Formatting for displays: a terminal, a log, a notebook.
@@ -75,14 +86,13 @@ class StageLine:
 
 def stage_lines(progress: Progress) -> list[StageLine]:
     """A line per started stage, in order."""
-    stages = list(progress.stages.items())
-    ends = [*list(progress.began.values())[1 : len(stages)], time.monotonic()]
     lines = []
-    for place, ((stage, tally), end) in enumerate(zip(stages, ends, strict=False)):
+    for stage, tally in progress.stages.items():
         settled = tally.done + tally.cached + tally.failed
-        over = place < len(stages) - 1 or (tally.total > 0 and settled >= tally.total)
+        over = stage in progress.ended or (stage not in progress.beside and settled >= tally.total > 0)
         share = min(settled / tally.total, 1.0) if tally.total else None
-        lines.append(StageLine(stage, over, share, _cells(tally, max(end - progress.began[stage], 1e-3))))
+        seconds = progress.ended.get(stage, time.monotonic()) - progress.began[stage]
+        lines.append(StageLine(stage, over, share, _cells(tally, max(seconds, 1e-3))))
     return lines
 
 

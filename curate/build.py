@@ -1,7 +1,7 @@
 """A build: a recipe's questions, through the stages, into a version.
 
     import → dedup → decontam      before anything is paid for; the latter two only if the recipe has them
-    caption → reason → judge       ask models; every reply goes to the reply store as it arrives (run.py)
+    caption → reason → judge       ask models; every reply goes to the reply store as it arrives (flow.py)
     verify → select → filter       read the replies back, chunk by chunk, and decide
     version                        write what was kept and why the rest was not
 
@@ -24,9 +24,10 @@ from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
+from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import ASKING, Run, Session, ask, prepare, reasoned
+from ovt.curate.run import ASKING, Run, Session, prepare, reasoned
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions

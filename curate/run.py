@@ -1,16 +1,15 @@
-"""A build in progress, and the one loop over the stages that call models.
+"""A build in progress, and the stages that call models.
 
     caption       one request per question
     reason        one per question that is ready for reasoning, for k samples
     verify.judge  one per answer that the rules cannot decide
 
-`ask` sends what is not stored yet, `plan` counts it, `ovt doctor` tests the endpoints behind it; an evaluation is the
-same with only the reason stage. A stage's requests follow from the stored replies of the stages before it, so they are
-known for a chunk of any size as soon as those replies exist.
+`flow.py` sends what is not stored yet, `plan` counts it, `ovt doctor` tests the endpoints behind it; an evaluation is
+the same with only the reason stage. A stage's requests follow from the stored replies of the stages before it, so they
+are known for a chunk of any size as soon as those replies exist.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -23,7 +22,6 @@ from ovt.core.schema import DECISIONS, SAMPLES
 from ovt.curate.decide import CHUNK, Tables, described, import_drops
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.store import ReplyStore
@@ -39,6 +37,7 @@ from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.versions.manifest import Input
 from ovt.verifiers import verify_many
 
+Asked = tuple[str, ChatRequest]  # the question's id, and what is asked about it
 CHARS_PER_TOKEN = 4  # of a caption that does not exist yet, when it has the maximum length
 
 
@@ -96,13 +95,14 @@ class AskingStage:
 
     name        as in panels, plans and manifests
     foreseen    replies per question that are certain to be requested, judging by the section alone
-    requests    from a run, the stage's section and a chunk of questions: the requests, given the stored replies
-    stand_ins   the same for a plan: requests as large as any that may follow from replies that are not stored yet
+    requests    from a run, the stage's section and a chunk of questions: (question_id, request) each, given the stored
+                replies of the stages before
+    stand_ins   for a plan: requests as large as any that may follow from replies that are not stored yet
     """
 
     name: str
     foreseen: Callable[[Any], int]
-    requests: Callable[[Run, Any, pl.DataFrame], Iterator[ChatRequest]]
+    requests: Callable[[Run, Any, pl.DataFrame], Iterator[Asked]]
     stand_ins: Callable[[Run, Any, pl.DataFrame], Iterator[ChatRequest]]
 
 
@@ -160,30 +160,10 @@ def open_endpoints(recipe: Recipe) -> dict[str, Endpoint]:
     return {name: open_endpoint(name, recipe.endpoints[name]) for name in sorted(used)}
 
 
-async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
-    """The expensive part: stores every reply that the stages need, or records its failure."""
-    known = ASKING if stages is None else stages
-    async with AsyncExitStack() as stack:
-        for endpoint in run.endpoints.values():
-            await stack.enter_async_context(endpoint)
-        for key, section in run.recipe.asking.items():
-            stage = known[key]
-            tally = run.session.progress.begin(stage.name, len(run.questions) * stage.foreseen(section))
-            await fill(requests(run, stage, section, tally), run.work(section, tally))
-
-
-def requests(run: Run, stage: AskingStage, section: AskingSection, tally: Tally) -> Iterator[ChatRequest]:
-    """The stage's requests about all questions; the tally's total is corrected as they become known."""
-    for chunk in run.chunks():
-        asked = list(stage.requests(run, section, chunk))
-        tally.total += sum(request.n for request in asked) - len(chunk) * stage.foreseen(section)
-        yield from asked
-
-
 def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[ChatRequest]:
     """The stage's requests, and stand-ins for those that are not known yet."""
     for chunk in run.chunks():
-        yield from stage.requests(run, section, chunk)
+        yield from (request for _, request in stage.requests(run, section, chunk))
         yield from stage.stand_ins(run, section, chunk)
 
 
@@ -203,7 +183,7 @@ def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
     """(questions ready for reasoning, their captions, caption samples); no captions if the model sees images."""
     said = SAMPLES.to_frame()
     if run.recipe.caption:
-        said = replies(run, "caption", chunk, to_caption(run, run.recipe.caption, chunk))
+        said = replies(run, "caption", chunk, caption.requests(chunk, run.recipe.caption))
     questions, captions, _ = described(run.recipe, chunk, said)
     return questions, captions, said
 
@@ -221,19 +201,21 @@ def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     return questions, reason.run(questions, said.filter(pl.col("stage") == "reason"))[0]
 
 
-def to_caption(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    return caption.requests(chunk, section)
+def to_caption(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[Asked]:
+    return zip(chunk["question_id"], caption.requests(chunk, section), strict=True)
 
 
-def to_reason(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+def to_reason(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[Asked]:
     questions, captions, _ = captioned(run, chunk)
-    return reason.requests(questions, captions, section)
+    return zip(questions["question_id"], reason.requests(questions, captions, section), strict=True)
 
 
-def to_judge(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+def to_judge(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[Asked]:
     """The requests about verdicts that the rules leave open."""
     questions, texts = answered(run, chunk)
-    return judge.requests(questions, verify.judge(texts, questions, run.recipe.verify), section)
+    verdicts = verify.judge(texts, questions, run.recipe.verify)
+    still_open = verdicts.filter(judge.is_open(section))["question_id"]
+    return zip(still_open, judge.requests(questions, verdicts, section), strict=True)
 
 
 def nothing_more(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:

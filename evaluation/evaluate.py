@@ -27,8 +27,9 @@ from ovt.core.records import MadeOf
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
-from ovt.curate.run import ASKING, Run, Session, ask, open_endpoints, reasoned
+from ovt.curate.run import ASKING, Run, Session, open_endpoints, reasoned
 from ovt.curate.stages import verify
 from ovt.curate.stages.verify import VerifySection
 from ovt.evaluation.question_set import TASK, EvaluateSection

@@ -26,12 +26,12 @@ HOPELESS = 50  # consecutive failed requests
 RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
-async def fill(requests: Iterable[ChatRequest], work: Work) -> None:
+async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
     """Fetches a reply, or records a failure, for every (request, index) that the store lacks.
 
-    `requests` is consumed as capacity allows. Raises BudgetReached when the next request could overspend,
-    OvtError if no further call can succeed (wrong URL, missing key, unknown model, full disk). All replies
-    so far are kept.
+    `requests` is consumed as capacity allows; None stands for one that is not known yet. Raises BudgetReached when the
+    next request could overspend, OvtError if no further call can succeed (wrong URL, missing key, unknown model, full
+    disk). All replies so far are kept.
     """
     work = replace(work, claims=work.store.claims)
     jobs = missing_jobs(requests, work)
@@ -52,7 +52,8 @@ async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
     """One of many workers: takes jobs until none are left."""
     for job in jobs:
         if isinstance(job, Job):
-            await answer(job, work)
+            async with work.turns:
+                await answer(job, work)
         else:
             await asyncio.sleep(job)
 

@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from typing import Any
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget, completion_bound, prompt_tokens
@@ -14,6 +15,7 @@ from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.store import ReplyStore
 
 LOOKAHEAD = 256  # requests whose keys are looked up together
+NOT_YET_S = 0.05
 LOOK_AGAIN_S = 0.1  # after requests that another process is sending
 
 
@@ -25,6 +27,8 @@ class Work:
     retry       kinds of replies (chat.kind_of) to ask again as if they had not come
     claims      what other processes are not to send meanwhile; None for a plan, which sends nothing
     held        how many keys are under way for each number claimed
+    settled     called with a request's number when all of its keys have a reply or a failure
+    turns       shared by the fills that use one endpoint
     """
 
     endpoint: Endpoint
@@ -37,6 +41,8 @@ class Work:
     retry: frozenset[str] = frozenset()
     claims: Claims | None = None
     held: Counter[int] = field(default_factory=Counter)
+    settled: Callable[[int], None] = field(default=lambda number: None)
+    turns: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
 
     def take(self, number: int, keys: int) -> bool:
         """Claims a request of so many keys; false if another process, or another stage, is sending it."""
@@ -53,6 +59,7 @@ class Work:
         self.held[number] -= len(keys)
         if self.held[number] <= 0:
             self._release([number])
+            self.settled(number)
 
     def give_all_back(self) -> None:
         """Nothing is under way any more."""
@@ -80,22 +87,35 @@ class Job:
         return [replace(self, first=self.first + i, keys=(key,)) for i, key in enumerate(self.keys)]
 
 
-def missing_jobs(requests: Iterable[ChatRequest], work: Work) -> Iterator[Job | float]:
+def missing_jobs(requests: Iterable[ChatRequest | None], work: Work) -> Iterator[Job | float]:
     """The calls for everything the store lacks, in request order; last, what another process was sending meanwhile.
 
-    Between them the seconds to wait before the next: 0 lets the event loop run, since everything may be cached.
+    Between them the seconds to wait before the next: 0 lets the event loop run, since everything may be cached. A
+    request that is None is not known yet.
     """
-    left = iter(requests)
     elsewhere: list[ChatRequest] = []
-    while batch := list(islice(left, LOOKAHEAD)):
+    for batch in batches(requests):
         yield from jobs_of(batch, work, elsewhere)
-        yield 0.0
+        yield 0.0 if batch else NOT_YET_S
     while elsewhere:
         now = time.monotonic()
         while time.monotonic() < now + LOOK_AGAIN_S:
             yield LOOK_AGAIN_S
         batch, elsewhere = elsewhere, []
         yield from jobs_of(batch, work, elsewhere)
+
+
+def batches(requests: Iterable[ChatRequest | None]) -> Iterator[list[ChatRequest]]:
+    """The requests in batches to look up, each shorter where the next request is not known yet."""
+    batch: list[ChatRequest] = []
+    for request in requests:
+        if request is not None:
+            batch.append(request)
+        if request is None or len(batch) == LOOKAHEAD:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def jobs_of(batch: list[ChatRequest], work: Work, elsewhere: list[ChatRequest]) -> Iterator[Job]:

@@ -1,0 +1,139 @@
+"""A build that is killed ten times while a fifth of its calls fail: what is lost, what is asked twice, what is written.
+
+    python benchmarks/chaos.py [--questions 50000] [--kills 10] [--share 0.2]
+
+A loopback server (tests/loopback.py, in this process) answers a caption and a chain for each question: 100,000 calls,
+of which a fifth meets a 429, a 500, a dropped connection, half a body, a web page, an empty reply or a delay. The build
+runs as `ovt curate build` and dies of `kill -9` at even distances; the same command goes on until it ends with 0. Then
+the same build runs undisturbed in another home.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+ROOT = Path(__file__).parents[1]
+OVT = str(Path(sys.executable).with_name("ovt"))
+AT_ONCE = 64
+KINDS = ("429", "500", "drop", "truncated", "html", "empty", "slow")
+RECIPE = """
+name = "chaos"
+[[sources]]
+path = "{folder}/questions.jsonl"
+[endpoints.server]
+base_url = "{url}"
+model = "test-model"
+max_concurrency = {at_once}
+[caption]
+endpoint = "server"
+prompt = "Describe it for someone who asks: {{question}}"
+[reason]
+endpoint = "server"
+k = 1
+sampling = {{ seed = 1 }}
+"""
+
+
+def loopback() -> Any:
+    """The module tests/loopback.py."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import loopback
+
+    return loopback
+
+
+def write_questions(folder: Path, count: int) -> None:
+    """`count` questions about one picture."""
+    from PIL import Image
+
+    Image.new("RGB", (56, 56), (200, 30, 90)).save(folder / "one.png")
+    rows = ({"image": "one.png", "question": f"Is it {i}?", "answer": "yes"} for i in range(count))
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def start(folder: Path, home: str) -> subprocess.Popen[bytes]:
+    """The build, in a process of its own."""
+    command = [OVT, "curate", "build", str(folder / "recipe.toml"), "--home", str(folder / home)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
+    """The exit code of each run of the build, until one is 0; each next one is killed at the next number of answers."""
+    while True:
+        build, kill_at = start(folder, "disturbed"), next(at, None)
+        while build.poll() is None:
+            if kill_at is not None and len(server.times) >= kill_at:
+                build.send_signal(signal.SIGKILL)
+            time.sleep(0.01)
+        yield build.returncode
+        if build.returncode == 0:
+            return
+
+
+def disturb(folder: Path, questions: int, kills: int, share: float) -> dict[str, Any]:
+    """Both builds, and what is to be said about them."""
+    module = loopback()
+    write_questions(folder, questions)
+    distance = 2 * questions // (kills + 1)
+    with module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1)) as server:
+        (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, url=server.url, at_once=AT_ONCE))
+        codes = list(killed(folder, server, iter(range(distance, distance * (kills + 1), distance))))
+        answers = Counter(seen.digest for seen in server.seen if seen.outcome in ("answered", "slow"))
+        calls = len(server.seen)
+        server.chaos = module.Chaos()
+        if start(folder, "undisturbed").wait():
+            raise RuntimeError("the undisturbed build failed")
+    return {
+        "calls": calls,
+        "kills": codes.count(-signal.SIGKILL),
+        "runs": len(codes),
+        "requests": len(answers),
+        "answered_twice": sum(answers.values()) - len(answers),
+        "in_flight_at_kills": kills * AT_ONCE,
+        **compare(folder),
+    }
+
+
+def compare(folder: Path) -> dict[str, Any]:
+    """The last version of the disturbed home beside that of the other."""
+    ours, other = (last_version(folder / home) for home in ("disturbed", "undisturbed"))
+    columns = ["sample_id", "text", "finish_reason", "model", "reply_key"]
+    samples = [pl.read_parquet(version / "ledger/samples.parquet").select(columns) for version in (ours, other)]
+    alike = ["ledger/questions.parquet", "ledger/verdicts.parquet", "ledger/decisions.parquet"]
+    alike += [path.relative_to(other).as_posix() for path in sorted((other / "data").iterdir())]
+    return {
+        "questions_decided": pl.read_parquet(ours / "ledger/questions.parquet").height,
+        "samples_equal": samples[0].equals(samples[1]),
+        "files_equal": all((ours / name).read_bytes() == (other / name).read_bytes() for name in alike),
+    }
+
+
+def last_version(home: Path) -> Path:
+    return max((home / "versions/chaos").glob("v*"), key=lambda path: int(path.name[1:]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--questions", type=int, default=50_000)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--share", type=float, default=0.2, help="of the calls that go wrong")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        began = time.monotonic()
+        for what, value in disturb(Path(name), options.questions, options.kills, options.share).items():
+            print(f"{what:20} {value}")
+        print(f"{'seconds':20} {time.monotonic() - began:.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The stages that call models, all at once: a question moves on as soon as the stage before has settled it.
+
+    caption  ──settled──▶  reason  ──settled──▶  judge
+       │                      │                    │
+     fill                   fill                 fill        one per stage, into the reply store
+
+Stages that ask one endpoint take turns at it. What is asked does not depend on the order in which replies come, so a
+version has the same bytes as if one stage had waited for the other.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from ovt.core.progress import Tally
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.claims import request_number
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.jobs import LOOKAHEAD
+from ovt.curate.recipe import AskingSection
+from ovt.curate.run import ASKING, AskingStage, Run
+
+LOOK_S = 0.02  # how often a stage looks for questions that are ready
+
+
+@dataclass(eq=False)
+class Lane:
+    """A stage at work. Questions are numbered by their rows in `run.questions`.
+
+    ready    rows whose requests are to be made; over: whether no more will come
+    made     requests that wait for the client; closed: whether no more will come
+    waiting  the rows that wait for each request under way, by its number; left: how many each row waits for
+    asked    a flag per row: whether it had requests; late: whether others may have them after all
+    """
+
+    run: Run
+    stage: AskingStage
+    section: AskingSection
+    tally: Tally
+    ready: deque[int] = field(default_factory=deque)
+    over: bool = False
+    made: deque[ChatRequest] = field(default_factory=deque)
+    closed: bool = False
+    waiting: dict[int, list[int]] = field(default_factory=dict)
+    left: Counter[int] = field(default_factory=Counter)
+    asked: bytearray = field(default_factory=bytearray)
+    late: bool = False
+    following: "Lane | None" = None
+
+    def __iter__(self) -> Iterator[ChatRequest | None]:
+        """The stage's requests; None while the next one is not known yet."""
+        while self.made or not self.closed:
+            yield self.made.popleft() if self.made else None
+
+    def settled(self, number: int) -> None:
+        """A request has its replies, or failed for good."""
+        for row in self.waiting.pop(number, ()):
+            self.left[row] -= 1
+            if not self.left[row]:
+                del self.left[row]
+                if self.following is not None:
+                    self.following.ready.append(row)
+
+
+async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
+    """The expensive part: stores every reply that the stages need, or records its failure."""
+    known = ASKING if stages is None else stages
+    async with AsyncExitStack() as stack:
+        for endpoint in run.endpoints.values():
+            await stack.enter_async_context(endpoint)
+        lanes = [lane(run, known[key], section) for key, section in run.recipe.asking.items()]
+        for one, following in pairwise(lanes):
+            one.following = following
+        lanes[0].ready.extend(range(len(run.questions)))
+        lanes[0].over = True
+        turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
+        await together([work for one in lanes for work in (make(one), send(one, turns))])
+
+
+def lane(run: Run, stage: AskingStage, section: AskingSection) -> Lane:
+    """A stage, shown as under way."""
+    total = len(run.questions) * stage.foreseen(section)
+    tally = run.session.progress.begin(stage.name, total, beside=True)
+    return Lane(run, stage, section, tally, asked=bytearray(len(run.questions)))
+
+
+async def send(lane: Lane, turns: Mapping[str, asyncio.Semaphore]) -> None:
+    """Sends the stage's requests as they are made."""
+    work = lane.run.work(lane.section, lane.tally)
+    await fill(lane, replace(work, settled=lane.settled, turns=turns[lane.section.endpoint]))
+    lane.run.session.progress.end(lane.stage.name)
+    if lane.following is not None:
+        lane.following.late = lane.tally.failed > 0
+        lane.following.over = True
+
+
+async def make(lane: Lane) -> None:
+    """Makes the requests of questions that are ready, a little ahead of the client."""
+    while lane.ready or not lane.over:
+        if lane.ready and len(lane.made) < LOOKAHEAD:
+            await make_some(lane, [lane.ready.popleft() for _ in range(min(len(lane.ready), LOOKAHEAD))])
+        else:
+            await asyncio.sleep(LOOK_S)
+    # Where two questions had the same request, the second may have had an answer after the first had failed.
+    missed = [row for row, asked in enumerate(lane.asked) if not asked] if lane.late else []
+    for start in range(0, len(missed), LOOKAHEAD):
+        await make_some(lane, missed[start : start + LOOKAHEAD], again=True)
+    lane.closed = True
+
+
+async def make_some(lane: Lane, rows: Sequence[int], again: bool = False) -> None:
+    """The requests about some questions; the tally's total is corrected as they become known."""
+    chunk = lane.run.questions[rows]
+    row_of = dict(zip(chunk["question_id"], rows, strict=True))
+    made = await asyncio.to_thread(lambda: [*lane.stage.requests(lane.run, lane.section, chunk)])
+    if made and not lane.tally.done + lane.tally.cached:
+        lane.run.session.progress.began[lane.stage.name] = time.monotonic()
+    endpoint = lane.run.endpoints[lane.section.endpoint]
+    for question_id, request in made:
+        row = row_of[question_id]
+        lane.asked[row] = True
+        lane.left[row] += 1
+        lane.waiting.setdefault(request_number(endpoint.keys(request)[0]), []).append(row)
+        lane.made.append(request)
+    foreseen = 0 if again else len(rows) * lane.stage.foreseen(lane.section)
+    lane.tally.total += sum(request.n for _, request in made) - foreseen
+
+
+async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Runs all of it; the first error ends the rest, and is raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in finished:
+        task.result()
