@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import threading
 import time
@@ -184,6 +185,22 @@ def test_a_few_failures_may_be_allowed(recipe, home, loopback):
 
 def test_limits_at_their_default_change_no_recipe(recipe):
     assert "limits" not in recipe.model_dump(mode="json")
+
+
+def test_a_disk_that_fills_while_the_version_is_written_costs_nothing(recipe, home, loopback):
+    build(recipe, Session(home))
+    asked = len(loopback.seen)
+    again = recipe.model_copy(update={"name": "again"})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, hard))  # larger files are refused, as all are on a full disk
+    try:
+        with pytest.raises(OvtError, match="free some space"):
+            build(again, Session(home))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in home.path.glob("versions/again/*") if path.name != ".lock"]
+    assert build(again, Session(home)).manifest.rows["sft"] == QUESTIONS
+    assert len(loopback.seen) == asked
 
 
 def test_usage_counts_each_judgement_and_what_it_took() -> None:
