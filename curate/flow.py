@@ -18,9 +18,9 @@ from itertools import pairwise
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.claims import request_number
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.jobs import LOOKAHEAD
+from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
 from ovt.curate.run import ASKING, AskingStage, Run
 

@@ -33,7 +33,7 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
     next request could overspend, OvtError if no further call can succeed (wrong URL, missing key, unknown model, full
     disk). All replies so far are kept.
     """
-    work = replace(work, claims=work.store.claims)
+    work = replace(work, locks=work.store.locks)
     jobs = missing_jobs(requests, work)
     workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
     try:
@@ -116,7 +116,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
     """Stores the replies to jobs of one sample each, together, and counts them; an answer without a text has failed."""
     work.store.put_many({job.keys[0]: reply for job, reply in answered})
     for job, reply in answered:
-        work.give_back(job.claim, job.keys)
+        work.give_back(job.number, job.keys)
         count(reply, work)
 
 
@@ -138,7 +138,7 @@ def count(reply: Reply, work: Work) -> None:
 def give_up(job: Job, error: CallError, work: Work) -> None:
     """Records a failure for each sample of `job`; OvtError if only failures come any more."""
     work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
-    work.give_back(job.claim, job.keys)
+    work.give_back(job.number, job.keys)
     work.tally.failed += len(job.keys)
     count_failure(error, work)
 

@@ -10,8 +10,8 @@ from typing import Any
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget, completion_bound, prompt_tokens
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, kind_of
-from ovt.curate.endpoints.claims import Claims, request_number
 from ovt.curate.endpoints.endpoint import Endpoint
+from ovt.curate.endpoints.locks import Locks, request_number
 from ovt.curate.endpoints.store import ReplyStore
 
 LOOKAHEAD = 256  # requests whose keys are looked up together
@@ -25,7 +25,7 @@ class Work:
 
     in_flight   the keys under way, so that equal requests are sent once
     retry       kinds of replies (chat.kind_of) to ask again as if they had not come
-    claims      what other processes are not to send meanwhile; None for a plan, which sends nothing
+    locks       what other processes are not to send meanwhile; None for a plan, which sends nothing
     held        how many keys are under way for each number claimed
     settled     called with a request's number when all of its keys have a reply or a failure
     turns       shared by the fills that use one endpoint
@@ -39,14 +39,14 @@ class Work:
     in_flight: set[str] = field(default_factory=set)
     image_sizes: dict[str, int] = field(default_factory=dict)
     retry: frozenset[str] = frozenset()
-    claims: Claims | None = None
+    locks: Locks | None = None
     held: Counter[int] = field(default_factory=Counter)
     settled: Callable[[int], None] = field(default=lambda number: None)
     turns: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
 
     def take(self, number: int, keys: int) -> bool:
-        """Claims a request of so many keys; false if another process, or another stage, is sending it."""
-        if self.claims is not None and number not in self.held and not self.claims.take(number):
+        """Locks a request of so many keys; false if another process, or another stage, is sending it."""
+        if self.locks is not None and number not in self.held and not self.locks.take(number):
             return False
         self.held[number] += keys
         return True
@@ -69,18 +69,18 @@ class Work:
     def _release(self, numbers: list[int]) -> None:
         for number in numbers:
             del self.held[number]
-        if self.claims is not None:
-            self.claims.release(numbers)
+        if self.locks is not None:
+            self.locks.release(numbers)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One call to make: samples `first` … of `request`, one per entry of `keys`. claim: the request's number."""
+    """One call to make: samples `first` … of `request`, one per entry of `keys`. number: the request's."""
 
     request: ChatRequest
     first: int
     keys: tuple[str, ...]
-    claim: int
+    number: int
 
     def singles(self) -> list["Job"]:
         """The same samples, one call each."""
@@ -120,8 +120,8 @@ def batches(requests: Iterable[ChatRequest | None]) -> Iterator[list[ChatRequest
 
 def jobs_of(batch: list[ChatRequest], work: Work, elsewhere: list[ChatRequest]) -> Iterator[Job]:
     """The calls for what the store lacks of a batch; requests that another process is sending go to `elsewhere`."""
-    for request, indexes, keys, claim in lacking(batch, work, elsewhere):
-        for job in calls_for(request, indexes, keys, claim, work.endpoint):
+    for request, indexes, keys, number in lacking(batch, work, elsewhere):
+        for job in calls_for(request, indexes, keys, number, work.endpoint):
             yield from [job] if work.endpoint.honours_n else job.singles()
 
 
@@ -154,25 +154,25 @@ def usable(work: Work, keys: Iterable[str]) -> set[str]:
         return work.store.known(keys)
     found = work.store.get_many(keys)
     again = {key for key, reply in found.items() if kind_of(reply) in work.retry}
-    if work.claims is not None and again:
+    if work.locks is not None and again:
         work.store.forget(again)
     return found.keys() - again
 
 
 def calls_for(
-    request: ChatRequest, indexes: list[int], keys: list[str], claim: int, endpoint: Endpoint
+    request: ChatRequest, indexes: list[int], keys: list[str], number: int, endpoint: Endpoint
 ) -> Iterator[Job]:
     """The jobs for `indexes`: one or, with a seed, one per contiguous run.
 
     Without a seed, samples are interchangeable, so any missing ones can be requested together.
     """
     if endpoint.sampling(request).get("seed") is None:
-        yield Job(request, indexes[0], tuple(keys), claim)
+        yield Job(request, indexes[0], tuple(keys), number)
         return
     start = 0
     for end in range(1, len(indexes) + 1):
         if end == len(indexes) or indexes[end] != indexes[end - 1] + 1:
-            yield Job(request, indexes[start], tuple(keys[start:end]), claim)
+            yield Job(request, indexes[start], tuple(keys[start:end]), number)
             start = end
 
 

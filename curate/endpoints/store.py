@@ -2,7 +2,7 @@
 
     replies.sqlite        where each reply lies (index.py); in homes of ovt 0.1 also the replies
     replies/000001.jsonl  the replies, in order of arrival (log.py); one process at a time adds to a log
-    replies/.claims       which logs and requests are some process's own (claims.py)
+    replies/.locks       which logs and requests are some process's own (locks.py)
 
 A reply is in its log before the next request is sent: no queue, and no thread that could fall behind. Of what is
 written, a reply makes up one part and the index less than another, however many replies there are.
@@ -18,8 +18,8 @@ from typing import Self
 
 from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.claims import Claims
 from ovt.curate.endpoints.index import OFFSETS, Index, chunks, short
+from ovt.curate.endpoints.locks import Locks
 from ovt.curate.endpoints.log import Log, cannot, entries, lines_at, read_line, write_line
 
 NEWEST = 50_000  # entries that the index may lack, or a sixteenth of what it has
@@ -113,7 +113,7 @@ class ReplyStore:
 
     def __enter__(self) -> Self:
         self._index = Index(self.path)
-        self.claims = Claims.of(self.folder / ".claims")
+        self.locks = Locks.of(self.folder / ".locks")
         self._upto, self._in_index = self._index.settled()
         for number, upto in self._upto.items():
             if number and (size := self._size_of(number)) < upto:
@@ -178,17 +178,17 @@ class ReplyStore:
             return self._log
         if self._log is not None:
             self._leave_log(self._log)
-        self._number = self._claim_log()
+        self._number = self._take_log()
         try:
             self._log = Log(self._path_of(self._number))
         except OSError as error:
             raise cannot("write", self._path_of(self._number), error) from error
         return self._log
 
-    def _claim_log(self) -> int:
+    def _take_log(self) -> int:
         there = self._numbers()
         for number in chain(reversed(there), count(max(there, default=0) + 1)):
-            if self._size_of(number) < LONGEST_LOG and self.claims.take(number):
+            if self._size_of(number) < LONGEST_LOG and self.locks.take(number):
                 self._look()  # whoever had it may have added to it until now
                 return number
         raise AssertionError("there is always a next number")
@@ -196,7 +196,7 @@ class ReplyStore:
     def _leave_log(self, log: Log) -> None:
         log.sync()
         log.close()
-        self.claims.release([self._number])
+        self.locks.release([self._number])
         self._log, self._number = None, 0
 
     def _begin_settling(self) -> None:

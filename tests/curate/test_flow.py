@@ -77,7 +77,9 @@ def test_chains_and_judgements_are_asked_while_captions_are_under_way(make_recip
     assert kinds.index("judge") < last_caption
     assert (len(loopback.seen), len(head.seen), len(judge.seen)) == (QUESTIONS, QUESTIONS, QUESTIONS)
     stages = session.progress.stages
-    told = {name: (stages[name].total, stages[name].done + stages[name].cached) for name in ("caption", "reason", "judge")}
+    told = {
+        name: (stages[name].total, stages[name].done + stages[name].cached) for name in ("caption", "reason", "judge")
+    }
     assert told == {"caption": (40, 40), "reason": (80, 80), "judge": (80, 80)}
     assert set(session.progress.ended) >= {"caption", "reason", "judge"}
     assert version.manifest.rows["sft"] == QUESTIONS

@@ -16,13 +16,13 @@ from ovt.curate.endpoints.log import cannot
 LOGS = 2**32  # numbers below it are logs
 
 
-class Claims:
-    """The claims of this process on the numbers of one file; `Claims.of(path)` is the same for all of its threads.
+class Locks:
+    """The claims of this process on the numbers of one file; `Locks.of(path)` is the same for all of its threads.
 
     Record locks belong to a process and end when it closes the file anywhere, so the file is opened once and for all.
     """
 
-    _open: ClassVar[dict[Path, "Claims"]] = {}
+    _open: ClassVar[dict[Path, "Locks"]] = {}
     _opening: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class Claims:
         self._turn = threading.Lock()
 
     @classmethod
-    def of(cls, path: Path) -> "Claims":
+    def of(cls, path: Path) -> "Locks":
         """The claims on the numbers of the file at `path`, created if missing. OvtError if it cannot be."""
         with cls._opening:
             path = path.absolute()
@@ -45,7 +45,7 @@ class Claims:
         return there
 
     def take(self, number: int) -> bool:
-        """Claims `number`, if neither another process nor anybody in this one holds it."""
+        """Locks `number`, if neither another process nor anybody in this one holds it."""
         with self._turn:
             if number in self._held:
                 return False
