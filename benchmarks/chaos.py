@@ -9,6 +9,7 @@ the same build runs undisturbed in another home.
 """
 
 import argparse
+import importlib
 import json
 import signal
 import subprocess
@@ -47,9 +48,7 @@ sampling = {{ seed = 1 }}
 def loopback() -> Any:
     """The module tests/loopback.py."""
     sys.path.insert(0, str(ROOT / "tests"))
-    import loopback
-
-    return loopback
+    return importlib.import_module("loopback")
 
 
 def write_questions(folder: Path, count: int) -> None:
