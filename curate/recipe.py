@@ -31,6 +31,7 @@ from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
 
 AskingSection = CaptionSection | ReasonSection | JudgeSection
+PROMPTED = ("caption", "reason", "verify.judge", "data")  # sections whose prompt may be in a file
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -108,7 +109,33 @@ def load_tree(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, dic
         raise RecipeError(f"{where} is not valid TOML: {error}") from None
     for override in overrides:
         set_key(tree, override)
+    read_prompts(tree, Path(path).absolute().parent, where)
     return where, tree
+
+
+def read_prompts(tree: dict[str, Any], folder: Path, where: str) -> None:
+    """Puts the texts of `prompt_file`s in their place; only files in the recipe's folder, since they are sent away."""
+    for key in PROMPTED:
+        section: Any = tree
+        for name in key.split("."):
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or "prompt_file" not in section:
+            continue
+        file, at = section.pop("prompt_file"), f"{where}: {key}.prompt_file"
+        if not isinstance(file, str) or "prompt" in section:
+            raise RecipeError(f"{at}: expected the name of a file, and no prompt beside it")
+        if not (folder / file).resolve().is_relative_to(folder.resolve()):
+            raise RecipeError(f"{at}: {file} is not in the recipe's folder; copy it there")
+        section["prompt"] = read_text(folder / file, at)
+
+
+def read_text(file: Path, at: str) -> str:
+    """A prompt's text, without the line end at its end."""
+    try:
+        return file.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise RecipeError(f"{at}: cannot read {file} ({reason})") from None
 
 
 def read_recipe(path: str | Path) -> tuple[str, str]:

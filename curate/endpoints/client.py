@@ -70,10 +70,10 @@ async def answer(job: Job, work: Work) -> CallError | None:
     singles = job.singles()
     answered = list(zip(singles, replies, strict=False))
     # Store every reply before sending the next request.
-    keep([(single, reply) for single, reply in answered if kind_of(reply) != "empty"], work)
-    for single, reply in answered:
-        if kind_of(reply) == "empty":
-            keep([(single, await second_try(single, reply, work))], work)
+    empty = [(single, reply) for single, reply in answered if kind_of(reply) == "empty"]
+    keep([pair for pair in answered if pair not in empty] if empty else answered, work)
+    for single, reply in empty:
+        keep([(single, await second_try(single, reply, work))], work)
     if len(answered) < len(singles):
         work.endpoint.honours_n = False
     for single in singles[len(answered) :]:

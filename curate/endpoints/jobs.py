@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ovt.core.progress import Tally
@@ -84,7 +84,7 @@ class Job:
 
     def singles(self) -> list["Job"]:
         """The same samples, one call each."""
-        return [replace(self, first=self.first + i, keys=(key,)) for i, key in enumerate(self.keys)]
+        return [Job(self.request, self.first + i, (key,), self.number) for i, key in enumerate(self.keys)]
 
 
 def missing_jobs(requests: Iterable[ChatRequest | None], work: Work) -> Iterator[Job | float]:

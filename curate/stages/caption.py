@@ -12,7 +12,6 @@ import polars as pl
 from pydantic import field_validator
 
 from ovt.core.decisions import dropped, kept
-from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
@@ -35,7 +34,7 @@ class CaptionSampling(SamplingSection):
     max_tokens: int | None = 1024
 
 
-class CaptionSection(Section):
+class CaptionSection(prompt.PromptSection):
     """The captioning model and its prompt. Omit the section if the reasoner sees the images.
 
     endpoint: a name under [endpoints]. prompt: a template; it may hold {question} and {choices}.
@@ -65,7 +64,7 @@ def requests(questions: pl.DataFrame, section: CaptionSection) -> Iterator[ChatR
     sampling = section.sampling.asked()
     for row in questions.iter_rows(named=True):
         text = prompt.render(section.prompt, {"question": row["question"], "choices": prompt.options(row["choices"])})
-        messages = ({"role": "user", "content": prompt.content(text, row["images"])},)
+        messages = section.messages(prompt.content(text, row["images"]))
         yield ChatRequest(messages, sampling, keep_thinking=False)
 
 

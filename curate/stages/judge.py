@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 from pydantic import field_validator
 
-from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
@@ -53,7 +52,7 @@ class JudgeSampling(SamplingSection):
     max_tokens: int | None = 512
 
 
-class JudgeSection(Section):
+class JudgeSection(prompt.PromptSection):
     """The judge for what the rules leave open, and its prompt.
 
     endpoint: a name under [endpoints]. kinds: the kinds of gold it is asked about, of `ovt.verifiers.kind_names()`.
@@ -100,7 +99,7 @@ def request(question: str, choices: Sequence[str] | None, gold: str, answer: str
     fence = f"<<<{hashlib.sha256(chr(0).join(texts).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}>>>"
     values = {name: f"{fence}\n{text}\n{fence}" for name, text in zip(KNOWN, texts, strict=True)}
     content = prompt.render(section.prompt, values)
-    return ChatRequest(({"role": "user", "content": content},), section.sampling.asked())
+    return ChatRequest(section.messages(content), section.sampling.asked())
 
 
 def requests(questions: pl.DataFrame, verdicts: pl.DataFrame, section: JudgeSection) -> Iterator[ChatRequest]:

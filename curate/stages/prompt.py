@@ -9,9 +9,36 @@ Values are not expanded: a question that contains "{caption}" stays unchanged.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ovt.core.section import Section, added_later
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
+
+
+class Turn(Section):
+    """An example: what a user might ask, and the answer that the model is to imitate. Both are sent as they are."""
+
+    user: str
+    assistant: str
+
+
+class PromptSection(Section):
+    """What surrounds the prompt of a stage that asks a model.
+
+    system: the system prompt, sent as it is; empty: none. examples: turns before the prompt, in order.
+    """
+
+    system: str = added_later("")
+    examples: list[Turn] = added_later([])
+
+    def messages(self, content: str | list[dict[str, str]]) -> tuple[dict[str, Any], ...]:
+        """A request's messages: the system prompt, the examples, and the user's turn."""
+        said = [("system", self.system)] if self.system else []
+        for example in self.examples:
+            said += [("user", example.user), ("assistant", example.assistant)]
+        return tuple({"role": role, "content": text} for role, text in [*said, ("user", content)])
 
 
 def check_template(template: str, known: Collection[str], needed: Collection[str] = ()) -> str:

@@ -13,7 +13,6 @@ import polars as pl
 from pydantic import PositiveInt, ValidationInfo, field_validator
 
 from ovt.core.decisions import dropped
-from ovt.core.section import Section
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
@@ -51,7 +50,7 @@ class ReasonSampling(SamplingSection):
     max_tokens: int | None = 2048
 
 
-class ReasonSection(Section):
+class ReasonSection(prompt.PromptSection):
     """The reasoning model, its input, and the number of samples.
 
     endpoint: a name under [endpoints]. k: samples per question. see: "caption" (text only) or "image".
@@ -94,7 +93,7 @@ def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: Re
             content = prompt.render(section.template, values | {"caption": described[row["question_id"]]})
         else:
             content = prompt.content(prompt.render(section.template, values), row["images"])
-        yield ChatRequest(({"role": "user", "content": content},), sampling, n=section.k)
+        yield ChatRequest(section.messages(content), sampling, n=section.k)
 
 
 def run(questions: pl.DataFrame, samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

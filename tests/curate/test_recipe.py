@@ -192,3 +192,59 @@ def test_what_the_page_gives_as_defaults_are_the_defaults():
         if key in shown and default != "" and not key.startswith("sampling."):
             assert shown[key] == default, key
     assert {key: shown[f"sampling.{key}"] for key in sampling} == sampling
+
+
+PROMPTS = """
+name = "small"
+[[sources]]
+path = "rows.jsonl"
+[endpoints.server]
+base_url = "http://127.0.0.1:9/v1"
+model = "m"
+[reason]
+endpoint = "server"
+see = "image"
+{prompt}
+"""
+
+
+def test_a_prompt_can_be_a_file_of_the_recipes_folder(tmp_path):
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts/reason.txt").write_text("Look at it.\n{question}\n")
+    (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt='prompt_file = "prompts/reason.txt"'))
+    by_file = load_recipe(tmp_path / "recipe.toml")
+    assert by_file.reason.prompt == "Look at it.\n{question}"
+    (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt='prompt = "Look at it.\\n{question}"'))
+    assert load_recipe(tmp_path / "recipe.toml") == by_file
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ('prompt_file = "gone.txt"', "reason.prompt_file: cannot read .*No such file"),
+        ('prompt_file = "../secret.txt"', "reason.prompt_file: ../secret.txt is not in the recipe's folder"),
+        ('prompt_file = "/etc/hostname"', "is not in the recipe's folder"),
+        ('prompt_file = "recipe.toml"\nprompt = "{question}"', "no prompt beside it"),
+        ("prompt_file = 7", "expected the name of a file"),
+    ],
+)
+def test_a_prompt_file_that_cannot_be_used_is_one_line(tmp_path, prompt, said):
+    (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt=prompt))
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(tmp_path / "recipe.toml")
+
+
+def test_a_system_prompt_and_examples_come_before_the_question(tmp_path):
+    more = 'system = "Be {brief}."\nexamples = [{user = "1 + 1?", assistant = "<answer>2</answer>"}]'
+    (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt=more))
+    section = load_recipe(tmp_path / "recipe.toml").reason
+    assert [(turn["role"], turn["content"]) for turn in section.messages("2 + 2?")] == [
+        ("system", "Be {brief}."),
+        ("user", "1 + 1?"),
+        ("assistant", "<answer>2</answer>"),
+        ("user", "2 + 2?"),
+    ]
+    (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt=""))
+    plain = load_recipe(tmp_path / "recipe.toml").reason
+    assert plain.messages("2 + 2?") == ({"role": "user", "content": "2 + 2?"},)
+    assert not {"system", "examples"} & plain.model_dump(mode="json").keys()
