@@ -16,7 +16,7 @@ from PIL import Image
 
 from ovt.core.errors import OvtError, TooManyFailed
 from ovt.core.home import Home
-from ovt.curate.build import abuild, build, judge_usage
+from ovt.curate.build import abuild, build, judge_usage, write
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.plan import plan, preview
 from ovt.curate.recipe import LimitsSection, Recipe
@@ -187,19 +187,23 @@ def test_limits_at_their_default_change_no_recipe(recipe):
     assert "limits" not in recipe.model_dump(mode="json")
 
 
-def test_a_disk_that_fills_while_the_version_is_written_costs_nothing(recipe, home, loopback):
-    build(recipe, Session(home))
-    asked = len(loopback.seen)
-    again = recipe.model_copy(update={"name": "again"})
+def test_a_disk_that_fills_while_the_version_is_written_costs_nothing(recipe, home, loopback, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, hard))  # larger files are refused, as all are on a full disk
-    try:
-        with pytest.raises(OvtError, match="free some space"):
-            build(again, Session(home))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert not [path for path in home.path.glob("versions/again/*") if path.name != ".lock"]
-    assert build(again, Session(home)).manifest.rows["sft"] == QUESTIONS
+
+    def write_on_a_full_disk(run):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, hard))  # larger files are refused, as all are on a full disk
+        try:
+            return write(run)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    monkeypatch.setattr("ovt.curate.build.write", write_on_a_full_disk)
+    with pytest.raises(OvtError, match="free some space"):
+        build(recipe, Session(home))
+    assert not [path for path in home.path.glob("versions/small/*") if path.name != ".lock"]
+    monkeypatch.undo()
+    asked = len(loopback.seen)
+    assert build(recipe, Session(home)).manifest.rows["sft"] == QUESTIONS
     assert len(loopback.seen) == asked
 
 

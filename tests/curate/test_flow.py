@@ -34,8 +34,8 @@ def make_recipe(tmp_path, loopback) -> Callable[..., Recipe]:
             "name": "small",
             "sources": [{"path": str(tmp_path / "rows.jsonl")}],
             "endpoints": {"eyes": endpoint(""), "head": endpoint(reasoner), "judge": endpoint(judge)},
-            "caption": {"endpoint": "eyes"},
-            "reason": {"endpoint": "head" if reasoner else "eyes", "k": 2, "sampling": {"seed": 1}},
+            "caption": {"endpoint": "eyes", "sampling": {"max_tokens": 64}},
+            "reason": {"endpoint": "head" if reasoner else "eyes", "k": 2, "sampling": {"seed": 1, "max_tokens": 64}},
         }
         if judge:
             tree["verify"] = {"judge": {"endpoint": "judge"}}
@@ -92,7 +92,8 @@ def test_overlapping_stages_write_the_same_bytes(make_recipe, home, loopback, tm
     with type(loopback)(reply=answers, latency_s=0.005) as head:
         second = build(make_recipe(head.url), Session(other))
     assert scan(first, "samples").drop("endpoint").collect().equals(scan(second, "samples").drop("endpoint").collect())
-    assert first.manifest.files["data/sft-00000.parquet"] == second.manifest.files["data/sft-00000.parquet"]
+    for table in ("questions", "verdicts", "decisions"):
+        assert first.manifest.files[f"ledger/{table}.parquet"] == second.manifest.files[f"ledger/{table}.parquet"]
 
 
 def test_stages_share_one_endpoint_and_never_exceed_its_limit(make_recipe, home, loopback):
@@ -131,9 +132,9 @@ def test_what_ends_one_stage_ends_all(make_recipe, home, loopback):
 def test_a_budget_holds_over_both_stages(make_recipe, home, loopback):
     loopback.reply = answers
     prices = {"usd_per_million_prompt_tokens": 1000.0, "usd_per_million_completion_tokens": 1000.0}
-    budget = Budget(max_tokens=20_000)
+    budget = Budget(max_tokens=4_000)
     with pytest.raises(BudgetReached):
         build(make_recipe(**prices), Session(home, budget))
     spent = sum(seen.prompt_tokens + seen.completion_tokens for seen in loopback.seen)
-    assert budget.spent_tokens <= 20_000
-    assert spent <= 20_000
+    assert budget.spent_tokens <= 4_000
+    assert spent <= 4_000
