@@ -2,7 +2,7 @@
 
     python benchmarks/flow.py [--questions 400] [--latency 0.2] [--concurrency 8]
 
-Two loopback servers (tests/loopback.py, a process each) of the same speed answer captions and chains. A build first asks
+Two loopback servers (tests/loopback.py, a process each) of the same speed answer captions and chains. A build asks
 both stages; then one under another seed, which finds its captions stored, asks the chains alone.
 """
 
