@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         plan,
         preview,
         pull,
+        rescore,
+        score,
         versions,
         what_if,
     )
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from ovt.core.registry import KINDS as kind
     from ovt.core.registry import SOURCES as source
     from ovt.core.section import Section
+    from ovt.evaluation.posing import How
     from ovt.evaluation.results import Evaluation
     from ovt.verifiers import Verdict, verify, verify_many, verify_response
 
@@ -59,7 +62,7 @@ _PLACES = {
     **dict.fromkeys(
         (
             "Version", "abuild", "aevaluate", "agree", "build", "compare", "diff", "evaluate", "evaluations",
-            "load", "plan", "preview", "pull", "versions", "what_if",
+            "load", "plan", "preview", "pull", "rescore", "score", "versions", "what_if",
         ),
         "ovt.api",
     ),
@@ -70,6 +73,7 @@ _PLACES = {
     **dict.fromkeys(("Verdict", "verify", "verify_many", "verify_response"), "ovt.verifiers"),
     "Evaluation": "ovt.evaluation.results",
     "Home": "ovt.core.home",
+    "How": "ovt.evaluation.posing",
     "Section": "ovt.core.section",
     "benchmark": "ovt.core.registry:BENCHMARKS",
     "exporter": "ovt.core.registry:EXPORTERS",
@@ -79,11 +83,11 @@ _PLACES = {
 }  # fmt: skip
 
 __all__ = [
-    "BudgetReached", "CallError", "EndpointError", "Evaluation", "GateFailed", "Home", "OvtError", "RecipeError",
+    "BudgetReached", "CallError", "EndpointError", "Evaluation", "GateFailed", "Home", "How", "OvtError", "RecipeError",
     "Section", "TooManyFailed", "Verdict", "Version",
     "abuild", "aevaluate", "agree", "benchmark", "build", "compare", "diff", "evaluate", "evaluations", "exporter",
-    "filter", "kind", "load", "plan", "preview", "pull", "source", "train", "verify", "verify_many", "verify_response",
-    "versions", "what_if",
+    "filter", "kind", "load", "plan", "preview", "pull", "rescore", "score", "source", "train", "verify", "verify_many",
+    "verify_response", "versions", "what_if",
 ]  # fmt: skip
 
 

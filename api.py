@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.reports.diff.diff import Diff
+    from ovt.evaluation.posing import How
     from ovt.evaluation.question_set import EvaluateSection
-    from ovt.evaluation.results import Evaluation
+    from ovt.evaluation.rescore import Rescored
+    from ovt.evaluation.results import Evaluation, Posed
+    from ovt.evaluation.score_file import Scored
 
 Settings = Mapping[str, Any] | Iterable[str]  # {"reason.k": 8}, or ("reason.k=8",) as on the command line
 Place = Home | str | Path | None  # what `home=` takes
@@ -291,13 +294,15 @@ def evaluate(
     revision: str | None = None,
     max_usd: float | None = None,
     max_tokens: int | None = None,
+    how: "How | None" = None,
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
     """Answer held-out questions with a model (greedily by default) and score the answers.
 
     model      a server's URL (its name for the model in `served_as`), "pocket", a run, a folder or a Hub id
-    questions  a question set or recipe (TOML), or a source's path
+    questions  a question set or recipe (TOML), a source's path, or a benchmark: "mathvista", "emma:mini"
+    how        of a benchmark: its prompt, its pictures, where its rows are; `ovt.How(prompt="openvlthinker")`
     name       the evaluation's name [MODEL-QUESTIONS]; an identical finished evaluation is returned, not repeated
     revision   identifies the server's weights, in any words; without it, stored replies under that name are reused
     """
@@ -307,7 +312,7 @@ def evaluate(
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
     with follow(session.progress):
         endpoint = model_endpoint(model, served_as, revision, session.home)
-        return evaluating.evaluate(*ask_for(endpoint, questions, name, set, session), session)
+        return evaluating.evaluate(*ask_for(endpoint, questions, name, set, session, how), session)
 
 
 async def aevaluate(
@@ -321,6 +326,7 @@ async def aevaluate(
     revision: str | None = None,
     max_usd: float | None = None,
     max_tokens: int | None = None,
+    how: "How | None" = None,
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
@@ -331,8 +337,28 @@ async def aevaluate(
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
     with follow(session.progress):
         endpoint = model_endpoint(model, served_as, revision, session.home)
-        parts = await asyncio.to_thread(ask_for, endpoint, questions, name, set, session)
+        parts = await asyncio.to_thread(ask_for, endpoint, questions, name, set, session, how)
         return await evaluating.aevaluate(*parts, session)
+
+
+def plan_evaluation(
+    model: str,
+    questions: str | Path,
+    *,
+    set: Settings = (),
+    limit: int | None = None,
+    served_as: str | None = None,
+    revision: str | None = None,
+    how: "How | None" = None,
+    home: Place = None,
+) -> Report:
+    """What `evaluate` would request, and an upper bound on its cost; sends no request."""
+    from ovt.evaluation import evaluate as evaluating
+    from ovt.train.models import model_endpoint
+
+    session = open_session(home, limit)
+    endpoint = model_endpoint(model, served_as, revision, session.home)
+    return evaluating.plan(*ask_for(endpoint, questions, None, set, session, how), session)
 
 
 def evaluations(home: Place = None) -> "list[Evaluation]":
@@ -343,11 +369,61 @@ def evaluations(home: Place = None) -> "list[Evaluation]":
     return [open_evaluation(name, there) for name in evaluation_names(there)]
 
 
-def compare(*names: str, home: Place = None) -> Report:
-    """Compare evaluations with the first one, paired by question, with 95% intervals of the differences."""
-    from ovt.evaluation.results import compare as compare_evaluations
+def rescore(
+    name: str,
+    *,
+    rule: str | None = None,
+    kind: str | None = None,
+    judge: str | None = None,
+    served_as: str | None = None,
+    keep: str | None = None,
+    max_usd: float | None = None,
+    home: Place = None,
+    progress: Progress | None = None,
+) -> "Rescored":
+    """Read an evaluation's kept replies again, with this ovt's verifier, another rule or kind of answer.
 
-    return compare_evaluations(names, place(home))
+    judge      a server's URL, whose model (`served_as`) is asked for its opinion of each answer; else no model is asked
+    keep       another name to keep the result under
+    """
+    from ovt.evaluation.evaluate import endpoint_at
+    from ovt.evaluation.rescore import Again
+    from ovt.evaluation.rescore import rescore as read_again
+
+    session = open_session(home, None, Budget(max_usd), progress)
+    return read_again(name, Again(rule, kind, endpoint_at(judge, served_as) if judge else None, keep), session)
+
+
+def score(
+    file: str | Path,
+    bench: str,
+    *,
+    questions: str | Path | None = None,
+    rule: str = "official",
+    name: str | None = None,
+    home: Place = None,
+) -> "Scored":
+    """Score outputs that one already has, in any kit's format: ours, strict, the official rule and the file's verdicts.
+
+    bench      the benchmark: "mathvista", "mmmu-pro:vision"; `ovt eval bench list` has them
+    questions  its rows, as a file or folder; without it the file's own golds, else the Hub's rows
+    rule       the rule of the official reading
+    name       keeps each run as an evaluation, NAME or NAME-RUN, for `compare`, `why` and `rescore`
+    """
+    from ovt.evaluation.score_file import keep_runs, score_file
+
+    scored = score_file(file, bench, None if questions is None else str(questions), rule)
+    if name:
+        keep_runs(scored, name, place(home))
+    return scored
+
+
+def compare(*names: str, home: Place = None, reading: str = "ours") -> Report:
+    """Compare evaluations with the first one, paired by question: 95% intervals of the differences, McNemar's test,
+    the questions that flip, and what else differs. reading: of benchmarks: ours, strict, official, judge or filed."""
+    from ovt.evaluation.compare import compare as compare_evaluations
+
+    return compare_evaluations(names, place(home), reading)
 
 
 # Shared helpers
@@ -433,11 +509,27 @@ def asking_again(session: Session, retry: Iterable[str]) -> Session:
 
 
 def ask_for(
-    endpoint: "EndpointSection", questions: str | Path, name: str | None, set: Settings, session: Session
-) -> "tuple[str, pl.DataFrame, EndpointSection, EvaluateSection]":
+    endpoint: "EndpointSection",
+    questions: str | Path,
+    name: str | None,
+    set: Settings,
+    session: Session,
+    how: "How | None" = None,
+) -> "tuple[str, Posed, EndpointSection, EvaluateSection]":
     """The arguments of `evaluating.evaluate`: the evaluation's name, questions, endpoint and settings."""
+    from ovt.evaluation.benchmark import benchmark_names
+    from ovt.evaluation.posing import How, pose
     from ovt.evaluation.question_set import default_name, load_question_set
+    from ovt.evaluation.results import Posed
 
+    model = endpoint.model or "model"
+    if named := benchmark_names(str(questions)):
+        if len(named) > 1:
+            raise RecipeError(f"{questions} are {len(named)} benchmarks: evaluate them one after the other")
+        posed, settings = pose(named[0], how or How(), overrides(set), session)
+        return name or default_name(model, "-".join([*named, *(how.marks if how else ())])), posed, endpoint, settings
+    if how and how != How():
+        raise RecipeError(f"{questions} is no benchmark: only these have prompts, pictures and data of their own")
     chosen = load_question_set(questions, overrides(set))
     imported = import_questions(chosen.sources, session).questions
-    return name or default_name(endpoint.model or "model", chosen.name), imported, endpoint, chosen.settings
+    return name or default_name(model, chosen.name), Posed(imported), endpoint, chosen.settings

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ovt.commands import curate, data, data_screen, data_share, loop, train, verify, view
+from ovt.commands import curate, data, data_screen, data_share, eval_bench, loop, train, verify, view
 from ovt.commands import eval as evaluation
 from ovt.commands.options import examples
 from ovt.commands.terminal import end_code, print_error, sigterm_stops_like_ctrl_c
@@ -24,7 +24,7 @@ for group, parts in {
     "data": (data, data_screen, data_share),
     "verify": (verify,),
     "train": (train,),
-    "eval": (evaluation,),
+    "eval": (evaluation, eval_bench),
     "loop": (loop,),
 }.items():
     first, *others = (part.commands for part in parts)

@@ -90,7 +90,7 @@ def dedup(
 def decontam(
     what: Annotated[str | None, typer.Argument(metavar="[NAME|RECIPE|SOURCE]", help=WHAT)] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="A benchmark: a hash pack, a version or a source. Repeatable.")
+        list[str] | None, typer.Option(help="A hash pack, a version, a source, or benchmarks: the six. Repeatable.")
     ] = None,
     save_pack: Annotated[Path | None, typer.Option(help="Write the benchmark's hashes to this file.")] = None,
     max_bits: MaxBits = 24,
@@ -112,13 +112,13 @@ def decontam(
     from ovt.curate.screen import decontam as stage
     from ovt.curate.screen.image_hashes import pictures_in
     from ovt.curate.screen.packs import save_pack as write_pack
-    from ovt.curate.screen.screen import items_note, open_benchmark
+    from ovt.curate.screen.screen import everything, items_note, open_benchmark
 
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
         raise RecipeError("give --against BENCHMARK, and questions to compare or --save-pack FILE (for one benchmark)")
     own = overrides if not what else None  # without questions, the overrides apply to the benchmark
-    packs = [open_benchmark(source_at(one, own) if own else one, place) for one in against]
+    packs = [open_benchmark(source_at(str(one), own) if own else one, place) for one in everything(against, place)]
     if save_pack:
         write_pack(packs[0], save_pack)
         note(f"{save_pack}: {items_note(packs[0])}")

@@ -50,6 +50,9 @@ DataRef = Annotated[
     typer.Argument(metavar="REF", help="name, name@v3, a version's folder or a Hub id.", autocompletion=_versions),
 ]
 RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.", autocompletion=_names_in("runs"))]
+EvalRef = Annotated[
+    str, typer.Argument(metavar="NAME", help="An evaluation's name.", autocompletion=_names_in("evals"))
+]
 EvalRefs = Annotated[
     list[str],
     typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.", autocompletion=_names_in("evals")),

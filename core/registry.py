@@ -153,6 +153,23 @@ KINDS = Registry(
         )
     },
 )
-BENCHMARKS = Registry("benchmark", "ovt.benchmarks", {})
+BENCHMARKS = Registry(
+    "benchmark",
+    "ovt.benchmarks",
+    {
+        name: f"ovt.evaluation.benchmarks.{name.replace('-', '_')}:{name.replace('-', '_').upper()}"
+        for name in (
+            "mathvista",
+            "mathverse",
+            "mathvision",
+            "mmmu-pro",
+            "emma",
+            "hallusionbench",
+            "mmmu",
+            "ai2d",
+            "chartqa",
+        )
+    },
+)
 MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
 WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket.weights:WEIGHTS"})  # folders that can be trained on

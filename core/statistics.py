@@ -88,6 +88,15 @@ def mean_interval(measured: pl.DataFrame) -> Interval:
     return Interval(mean, max(-1.0, low), min(1.0, high))
 
 
+def mcnemar(better: int, worse: int) -> float:
+    """The two-sided exact p of McNemar's test: how likely flips at least as lopsided are, if each way is as likely."""
+    flips, fewer = better + worse, min(better, worse)
+    if not flips:
+        return 1.0
+    tail = sum(math.comb(flips, count) for count in range(fewer + 1))
+    return min(1.0, 2 * tail / 2**flips)
+
+
 def student(degrees: int) -> float:
     """The 97.5% point of Student's t: exact for 1 and 2 degrees, by Cornish and Fisher's series above (within 0.5%)."""
     if degrees == 1:

@@ -4,10 +4,11 @@
 
 evals/NAME/answers.parquet                       one row per answer (scores.py)
 evals/NAME/{questions,samples,verdicts}.parquet  the underlying tables, with the ledger's schemas
+evals/NAME/{items,readings}.parquet              of a benchmark: its rows (rows.py), and every reading (readings.py)
 evals/NAME/result.json                           the request settings and the scores; the folder appears when complete
 
 A stopped evaluation resumes when run again, since every reply is stored; a finished one is returned. A public
-benchmark is a question set like any other: a source section.
+benchmark is questions like any others (posing.py), read in several ways.
 """
 
 import asyncio
@@ -23,52 +24,79 @@ from ovt.core.errors import OvtError
 from ovt.core.files import new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
+from ovt.core.progress import Tally
 from ovt.core.records import MadeOf
+from ovt.core.report import Report
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
+from ovt.curate import plan as planning
+from ovt.curate.endpoints.jobs import expected
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
-from ovt.curate.run import ASKING, Run, Session, open_endpoints, reasoned
+from ovt.curate.run import ASKING, Run, Session, open_endpoints, planned, reasoned
 from ovt.curate.stages import verify
 from ovt.curate.stages.verify import VerifySection
+from ovt.evaluation.outputs import REPLIES
 from ovt.evaluation.question_set import TASK, EvaluateSection
-from ovt.evaluation.results import RESULT, Asked, Evaluation, open_evaluation
+from ovt.evaluation.readings import READINGS
+from ovt.evaluation.results import RESULT, Asked, AskedBenchmark, Evaluation, Posed, open_evaluation
+from ovt.evaluation.rows import ITEMS, image_sizes, to_table
+from ovt.evaluation.scored import read, replies_of, sizes_of
 from ovt.evaluation.scores import ANSWERS, answers_table, score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
-TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "answers": ANSWERS}
+TABLES = {
+    "questions": QUESTIONS,
+    "samples": SAMPLES,
+    "verdicts": VERDICTS,
+    "answers": ANSWERS,
+    "items": ITEMS,
+    "readings": READINGS,
+    "replies": REPLIES,
+}
 STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks in one stage, under its own name
 
 
 def evaluate(
-    name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
+    name: str, questions: pl.DataFrame | Posed, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
-    """Answer `questions` (QUESTIONS rows, as from `import_sources`) and store the result as evals/NAME.
+    """Answer `questions` (QUESTIONS rows, as from `import_sources`, or `posing.pose`) and store it as evals/NAME.
 
     Also works inside a running event loop. OvtError if the name belongs to another evaluation, or nothing was
     answered; BudgetReached as in builds.
     """
     check_name(name, "an evaluation")
-    run = prepare(questions, endpoint, settings, session)
-    if found := find_evaluation(name, asked_of(run, settings), session.home):
+    posed = questions if isinstance(questions, Posed) else Posed(questions)
+    run = prepare(posed.questions, endpoint, settings, session)
+    if found := find_evaluation(name, asked_of(run, settings, posed.benchmark), session.home):
         return found
     with run.store:
         run_to_end(ask(run, STAGES))
-        return keep(name, settings, run)
+        return keep(name, settings, run, posed)
 
 
 async def aevaluate(
-    name: str, questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session
+    name: str, questions: pl.DataFrame | Posed, endpoint: EndpointSection, settings: EvaluateSection, session: Session
 ) -> Evaluation:
     """`evaluate`, awaitable: all of its work runs in other threads, so the caller's loop stays responsive."""
     check_name(name, "an evaluation")
-    run = await asyncio.to_thread(prepare, questions, endpoint, settings, session)
-    if found := find_evaluation(name, asked_of(run, settings), session.home):
+    posed = questions if isinstance(questions, Posed) else Posed(questions)
+    run = await asyncio.to_thread(prepare, posed.questions, endpoint, settings, session)
+    if found := find_evaluation(name, asked_of(run, settings, posed.benchmark), session.home):
         return found
     with run.store:
         await run_beside(ask(run, STAGES))
-        return await asyncio.to_thread(keep, name, settings, run)
+        return await asyncio.to_thread(keep, name, settings, run, posed)
+
+
+def plan(name: str, posed: Posed, endpoint: EndpointSection, settings: EvaluateSection, session: Session) -> Report:
+    """What `evaluate` would request, and an upper bound on its cost; sends nothing."""
+    run = prepare(posed.questions, endpoint, settings, session)
+    stage = STAGES["reason"]
+    with run.store:
+        told = expected(planned(run, stage, run.recipe.reason), run.work(run.recipe.reason, Tally()))
+    return planning.report(name, [planning.StagePlan(stage.name, TASK, len(run.questions), told)])
 
 
 def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: EvaluateSection, session: Session) -> Run:
@@ -83,7 +111,7 @@ def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: Evalua
     return Run(recipe, session, questions, open_endpoints(recipe), ReplyStore(session.home.replies))
 
 
-def asked_of(run: Run, settings: EvaluateSection) -> Asked:
+def asked_of(run: Run, settings: EvaluateSection, benchmark: AskedBenchmark | None = None) -> Asked:
     """Everything an evaluation's answers depend on."""
     endpoint = run.endpoints[TASK]
     return Asked(
@@ -93,6 +121,7 @@ def asked_of(run: Run, settings: EvaluateSection) -> Asked:
         settings=settings,
         verifier_version=VERIFIER_VERSION,
         ovt_version=__version__,
+        benchmark=benchmark,
     )
 
 
@@ -111,7 +140,7 @@ def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
     return None if there.failed else there
 
 
-def keep(name: str, settings: EvaluateSection, run: Run) -> Evaluation:
+def keep(name: str, settings: EvaluateSection, run: Run, posed: Posed) -> Evaluation:
     """Judges and scores the stored replies, and moves the evaluation into place."""
     questions = run.questions
     samples = pl.concat([SAMPLES.to_frame(), *(reasoned(run, chunk)[1] for chunk in run.chunks())])
@@ -123,10 +152,15 @@ def keep(name: str, settings: EvaluateSection, run: Run) -> Evaluation:
         )
     verdicts = verify.judge(answered, questions, run.recipe.verify)
     answers = answers_table(questions, answered, verdicts)
-    asked = asked_of(run, settings)
+    asked, home = asked_of(run, settings, posed.benchmark), run.session.home
     done = Evaluation(name=name, asked=asked, failed=len(samples) - len(answered), scores=score(answers))
     tables = {"questions": questions, "samples": samples, "verdicts": verdicts, "answers": answers}
-    write(run.session.home.evals / name, tables, done)
+    if posed.benchmark:
+        found = read(name, posed.benchmark, posed.items, replies_of(samples))
+        sizes = sizes_of(samples, image_sizes(questions, home))
+        done = done.model_copy(update={"benchmark": found.scores, "sizes": sizes})
+        tables |= {"items": to_table(list(posed.items.values()), posed.benchmark.name), "readings": found.table}
+    write(home.evals / name, tables, done)
     return done
 
 

@@ -99,7 +99,8 @@ def question_tree(what: str | Path) -> tuple[str, dict[str, Any]]:
         return str(what), {"name": "questions", "sources": [{"path": str(what)}]}
     where, tree = load_tree(what)
     if "reason" not in tree:
-        return where, tree.get("evaluate", tree)
+        asked = tree.get("evaluate", tree)
+        return where, {key: value for key, value in asked.items() if key != "benchmarks"}
     recipe = read_section(Recipe, tree, where)
     asked = {"name": recipe.name, "prompt": recipe.data.prompt, "kind": recipe.verify.kind}
     return where, asked | {"sources": tree["sources"]}

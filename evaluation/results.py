@@ -1,6 +1,7 @@
 """Finished evaluations: found by name, read, shown and compared."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -9,11 +10,46 @@ from pydantic import ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.report import Report, Table, names, numbers
-from ovt.core.section import Section
+from ovt.core.section import Section, added_later
+from ovt.evaluation.benchmark import Item
+from ovt.evaluation.benchmark_scores import BenchmarkScores
+from ovt.evaluation.benchmark_scores import report as report_scores
 from ovt.evaluation.question_set import EvaluateSection
-from ovt.evaluation.scores import Accuracy, Scores, difference
+from ovt.evaluation.scores import Accuracy, Scores
 
 RESULT = "result.json"
+
+
+class AskedBenchmark(Section):
+    """How a benchmark was asked, or where its replies come from.
+
+    prompt      its name, and prompt_hash a hash over all prompts as they were sent; "" for replies from a file
+    rule        of the official reading; images: the mode of `vision.py`; max_pixels: larger ones were scaled down
+    data        a hash over the source of its rows, or over the file of replies
+    """
+
+    name: str
+    variant: str
+    prompt: str
+    prompt_hash: str
+    rule: str
+    images: str
+    max_pixels: int
+    data: str
+
+    @property
+    def title(self) -> str:
+        """ "emma:mini"."""
+        return f"{self.name}:{self.variant}"
+
+
+@dataclass(frozen=True)
+class Posed:
+    """QUESTIONS rows as a model gets them. Of a benchmark: how it is asked, and its items by question id."""
+
+    questions: pl.DataFrame
+    benchmark: AskedBenchmark | None = None
+    items: Mapping[str, Item] = field(default_factory=dict)
 
 
 class Asked(Section):
@@ -28,6 +64,23 @@ class Asked(Section):
     settings: EvaluateSection
     verifier_version: str
     ovt_version: str
+    benchmark: AskedBenchmark | None = added_later(None)
+
+
+class Sizes(Section):
+    """What was sent: pictures, their mean and largest number of pixels, and tokens of a prompt, pictures included."""
+
+    pictures: int
+    mean_pixels: float
+    most_pixels: int
+    mean_prompt_tokens: float
+    most_prompt_tokens: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.pictures:,} pictures of {self.mean_pixels:,.0f} pixels ({self.most_pixels:,} at most); prompts of "
+            f"{self.mean_prompt_tokens:,.0f} tokens ({self.most_prompt_tokens:,} at most)"
+        )
 
 
 class Evaluation(Section):
@@ -37,9 +90,11 @@ class Evaluation(Section):
     asked: Asked
     failed: int
     scores: Scores
+    benchmark: BenchmarkScores | None = added_later(None)
+    sizes: Sizes | None = added_later(None)
 
-    def report(self) -> Report:
-        """The scores: in all, by source, and how the answers are written."""
+    def report(self, by: str | None = None) -> Report:
+        """The scores: in all, by source or reading, and how the answers are written. by: a benchmark's group, too."""
         scores = self.scores
         found: list[tuple[str, Any]] = [*scores.by_source.items(), ("all", scores)]
         rows = [(source, one.questions, *shares(one)) for source, one in (found if len(found) > 2 else found[-1:])]
@@ -53,7 +108,28 @@ class Evaluation(Section):
         if self.failed:
             lines.append(f"{self.failed:,} requests failed and are not counted; run it again to repeat them")
         table = Table([*names("source"), *numbers("questions", "accuracy", "95% interval")], rows)
-        return Report(self.name, self.model_dump(mode="json"), [table, "\n".join(lines)])
+        parts: list[Table | str] = [table]
+        if self.benchmark and self.asked.benchmark:
+            asked = self.asked.benchmark
+            prompt = f"prompt {asked.prompt} ({asked.prompt_hash}), pictures {asked.images}; data {asked.data}"
+            lines = [
+                *lines[:-1],
+                *([str(self.sizes)] if self.sizes else []),
+                *([prompt] if asked.prompt else []),
+                lines[-1],
+            ]
+            parts = list(report_scores([self.benchmark], by, self._again()).parts)
+        return Report(self.name, self.model_dump(mode="json"), [*parts, "\n".join(lines)])
+
+    def _again(self) -> str:
+        """The command that asks with four times as many tokens."""
+        asked, tokens = self.asked.benchmark, 4 * (self.asked.settings.sampling.max_tokens or 2048)
+        if not asked or not asked.prompt:
+            return ""
+        return (
+            f"ovt eval run {self.asked.model} {asked.title} --prompt {asked.prompt} --set sampling.max_tokens={tokens} "
+            f"--name {self.name}-{tokens}"
+        )
 
     def __str__(self) -> str:
         return str(self.report())
@@ -84,24 +160,29 @@ def evaluation_names(home: Home) -> Sequence[str]:
     return sorted(path.parent.name for path in home.evals.glob(f"[!.]*/{RESULT}"))
 
 
+def headline(one: Evaluation) -> Accuracy:
+    """The accuracy that an evaluation is known by: of a benchmark, that of our reading."""
+    return one.benchmark.readings["ours"] if one.benchmark else one.scores
+
+
 def read_answers(name: str, home: Home) -> pl.DataFrame:
     """The ANSWERS rows of an evaluation."""
-    return pl.read_parquet(home.evals / name / "answers.parquet")
+    return read_table(name, "answers", home)
 
 
-def compare(evaluations: Sequence[str], home: Home) -> Report:
-    """Evaluations beside the first of them, paired by question. data: each, with `against_first` (value, low, high)."""
-    done = [open_evaluation(name, home) for name in evaluations]
-    first = read_answers(evaluations[0], home)
-    gains = [difference(read_answers(name, home), first) for name in evaluations]
-    rows = [
-        one.model_dump(mode="json") | {"against_first": gain._asdict()} for one, gain in zip(done, gains, strict=True)
-    ]
-    cells = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
-    parts: list[Table | str] = [evaluation_table(done, {f"against {evaluations[0]}": ["", *cells]})]
-    if len({one.asked.questions_hash for one in done}) > 1:
-        parts.append("Not all were asked the same questions: each is compared on those that it and the first answered.")
-    return Report(", ".join(evaluations), rows, parts)
+def read_readings(name: str, home: Home) -> pl.DataFrame:
+    """The READINGS rows of a benchmark's evaluation."""
+    return read_table(name, "readings", home)
+
+
+def kept_replies(name: str, home: Home) -> pl.DataFrame | None:
+    """The REPLIES of an evaluation of a file; None for one of a model, whose samples are all there is."""
+    return read_table(name, "replies", home) if (home.evals / name / "replies.parquet").is_file() else None
+
+
+def read_table(name: str, table: str, home: Home) -> pl.DataFrame:
+    """A table of an evaluation, by its file's name without the suffix."""
+    return pl.read_parquet(home.evals / name / f"{table}.parquet")
 
 
 def evaluation_table(done: Sequence[Evaluation], further: Mapping[str, Sequence[str]] | None = None) -> Table:
@@ -112,6 +193,7 @@ def evaluation_table(done: Sequence[Evaluation], further: Mapping[str, Sequence[
     for row, one in enumerate(done):
         scores = one.scores
         written = (f"{scores.words:.0f}", f"{scores.format_valid:.0%}", f"{scores.truncated:.0%}")
-        cells = [one.name, one.asked.model, scores.questions, *shares(scores), *written]
+        accuracy = headline(one)
+        cells = [one.name, one.asked.model, scores.questions, *shares(accuracy), *written]
         rows.append([*cells, *(column[row] for column in more.values())])
     return Table([*names("evaluation", "model"), *numbers(*titles)], rows)

@@ -98,7 +98,7 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
     """The evaluations of exactly these weights."""
     if not home.evals.is_dir():
         return []
-    from ovt.evaluation.results import evaluation_names, open_evaluation
+    from ovt.evaluation.results import evaluation_names, headline, open_evaluation
 
     revision = weights_revision(str(run.model))
     found = (open_evaluation(name, home) for name in evaluation_names(home))
@@ -106,8 +106,12 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
         {
             "name": one.name,
             "answers": one.scores.answers,
-            "accuracy": f"{one.scores.accuracy:.1%}",
-            "interval": f"{one.scores.low:.1%} to {one.scores.high:.1%}",
+            "accuracy": f"{headline(one).accuracy:.1%}",
+            "interval": f"{headline(one).low:.1%} to {headline(one).high:.1%}",
+            "benchmark": one.asked.benchmark,
+            "readings": {name: f"{read.accuracy:.1%}" for name, read in one.benchmark.readings.items()}
+            if one.benchmark
+            else {},
             "words": f"{one.scores.words:.0f}",
             "verifier": one.asked.verifier_version,
         }

@@ -103,12 +103,15 @@ def moving_mean(values: Sequence[float], share: float = 0.8) -> list[float]:
 def plot_loop(name: str, steps: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Accuracy, length and behaviours by step: folder/loop.png and .svg. OvtError without steps.
 
-    `steps` are in order, each with label, accuracy, low, high (shares), words and behaviours (cues per 1,000 words).
+    `steps` are in order, each with label, accuracy, low, high (shares), words and behaviours (cues per 1,000 words);
+    `benchmarks` too, if the loop has some.
     """
     if not steps:
         raise OvtError(f"loop {name} has no evaluation to plot yet: try again after the first one")
     labels = [label(step["label"]) for step in steps]
-    panels = [partial(draw, steps=steps, labels=labels) for draw in (draw_accuracy, draw_words, draw_behaviours)]
+    drawn = [draw_accuracy, draw_words, draw_behaviours]
+    drawn += [draw_benchmarks] if all(step.get("benchmarks") for step in steps) else []
+    panels = [partial(draw, steps=steps, labels=labels) for draw in drawn]
     paths = [folder / "loop.png", folder / "loop.svg"]
     save(panels, *paths, title=label(name, 80))
     return paths
@@ -132,6 +135,18 @@ def draw_accuracy(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequen
     name_axes(ax, "Held-out accuracy", "", "%, with 95% intervals")
     name_steps(ax, labels)
     ax.margins(x=0.08)
+
+
+def draw_benchmarks(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
+    """A line per benchmark, labelled at its end."""
+    ends = []
+    for colour, name in zip(COLOURS * 3, steps[-1]["benchmarks"], strict=False):
+        values = [100 * step["benchmarks"].get(name, {}).get("accuracy", float("nan")) for step in steps]
+        ax.plot(range(len(steps)), values, color=colour, linewidth=1.6, marker="o", markersize=3)
+        ends.append((len(steps) - 1, values[-1], name, colour))
+    name_axes(ax, "Benchmarks", "", "%, ours")
+    name_steps(ax, labels)
+    label_ends(ax, ends)
 
 
 def draw_behaviours(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:

@@ -51,6 +51,7 @@ def told(step: dict[str, Any]) -> str:
     if step["kind"] == "eval":
         interval = f"[{numbers['low']:.1%}, {numbers['high']:.1%}]"
         told = f"{numbers['questions']:,} questions, {numbers['words']:.0f} words"
+        told += "".join(f", {name} {one['accuracy']:.1%}" for name, one in numbers.get("benchmarks", {}).items())
         return f"{numbers['accuracy']:.1%} {interval}, {told}"
     if step["kind"] == "gate":
         gain = f"{100 * numbers['gain']:+.1f} points [{100 * numbers['low']:+.1f}, {100 * numbers['high']:+.1f}]"

@@ -11,11 +11,11 @@ shorter text counts as a whole if it has `min_words` and only one item and one q
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ovt.core.decisions import dropped
 from ovt.curate.screen.image_hashes import BITS, Nearness, Pictures, nearest
@@ -26,10 +26,16 @@ from ovt.curate.sources.section import SourceSection
 Mode = Literal["drop", "report", "fail"]
 
 
+def _several(against: Any) -> Any:
+    """A single one as a list of it."""
+    return (against,) if isinstance(against, str) else against
+
+
 class DecontamSection(Nearness):
     """The benchmarks to compare with, and what to do with matches.
 
-    against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]]
+    against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]];
+                 "benchmarks" stands for the packs of the six, in the home's packs/
     mode         drop them; report them in a note; or fail the build (exit code 4)
     max_repeats  a run of 13 words shared by more benchmark items, or more questions, is a template
     min_words    shorter texts are ignored; 13 leaves only the runs
@@ -37,7 +43,7 @@ class DecontamSection(Nearness):
     texts        whether to match words
     """
 
-    against: tuple[str | SourceSection, ...] = Field(min_length=1)
+    against: Annotated[tuple[str | SourceSection, ...], BeforeValidator(_several)] = Field(min_length=1)
     mode: Mode = "drop"
     max_repeats: Annotated[int, Field(ge=1)] = 10
     min_words: Annotated[int, Field(ge=1, le=GRAM)] = 8

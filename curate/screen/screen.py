@@ -3,6 +3,7 @@
 A benchmark to compare with comes from a hash pack, a version, or any source that a recipe could have.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection, data_suffix
 from ovt.curate.versions.manifest import MANIFEST, Input
 from ovt.curate.versions.read import Version, open_version, reading, restore_images, scan
+
+SIX = ("mathvista", "mathverse", "mathvision", "mmmu-pro", "emma", "hallusionbench")  # what "benchmarks" stands for
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def screen(
         kept, again, why = dedup.run(kept, pictures, dedup_by)
         gone.append(again)
         decisions.append(why)
-    packs = [open_benchmark(against, home) for against in decontam_by.against] if decontam_by else []
+    known = everything(decontam_by.against, home) if decontam_by else ()
+    packs = [open_benchmark(against, home) for against in known]
     if decontam_by:
         left, inside, why = decontam.run(kept, pictures, packs, decontam_by)
         if decontam_by.mode == "drop":
@@ -69,7 +73,7 @@ def screen(
         kept,
         in_order(questions, pl.concat([QUESTIONS.to_frame(), *gone])),
         pl.concat([DECISIONS.to_frame(), *decisions]),
-        tuple(map(benchmark_input, packs, decontam_by.against)) if decontam_by else (),
+        tuple(map(benchmark_input, packs, known)),
         notes,
     )
 
@@ -91,6 +95,24 @@ def benchmark_input(pack: Pack, against: str | SourceSection) -> Input:
     """A benchmark as named in the manifest."""
     location = against if isinstance(against, str) else against.path
     return Input(source=pack.name, location=location, fingerprint=pack.fingerprint, rows=pack.items)
+
+
+def everything(against: Sequence[str | SourceSection], home: Home) -> tuple[str | SourceSection, ...]:
+    """What to compare with, "benchmarks" as the packs of the six. OvtError naming the first that is missing."""
+    found: list[str | SourceSection] = []
+    for one in against:
+        if one != "benchmarks":
+            found.append(one)
+            continue
+        packs = {name: home.path / "packs" / f"{name}.pack" for name in SIX}
+        for name, pack in packs.items():
+            if not pack.is_file():
+                raise OvtError(
+                    f"decontam against benchmarks: there is no {pack}; make it from a copy of {name}: "
+                    f"ovt data decontam --against COPY --save-pack {pack}"
+                )
+        found += map(str, packs.values())
+    return tuple(found)
 
 
 def open_benchmark(against: str | SourceSection, home: Home) -> Pack:

@@ -4,11 +4,12 @@ ok    accuracy       56.3%   at least 52.3% (the lower end of the interval befor
 fail  truncated      0.21    at most 0.1
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ovt.core.section import Section
 from ovt.core.statistics import Interval
-from ovt.evaluation.scores import Scores
+from ovt.evaluation.scores import Accuracy, Scores
 from ovt.train.loop.recipe import GateSection
 
 WHAT_TO_DO = (
@@ -67,7 +68,16 @@ def check(before: Scores, after: Scores, section: GateSection, first: bool) -> l
     return findings if first else [*findings, check_words(before, after, section), check_drift(before, after, section)]
 
 
-def check_accuracy(before: Scores, after: Scores, section: GateSection) -> Finding:
+def check_benchmarks(
+    before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]], section: GateSection
+) -> list[Finding]:
+    """Each benchmark's accuracy, as `check_accuracy`: by name, each with accuracy, low and high."""
+    read = {name: [Accuracy(answers=int(one["questions"]), **one) for one in (was, after[name])]
+            for name, was in before.items() if name in after}  # fmt: skip
+    return [check_accuracy(*pair, section)._replace(check=f"accuracy on {name}") for name, pair in read.items()]
+
+
+def check_accuracy(before: Accuracy, after: Accuracy, section: GateSection) -> Finding:
     """Accuracy may not drop by more than max_drop, or else below the previous interval."""
     if section.max_drop is None:
         least, why = before.low, "the lower end of the 95% interval before"

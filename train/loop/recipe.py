@@ -24,9 +24,10 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section, nearest_key, read_section, set_key
+from ovt.core.section import Section, added_later, nearest_key, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Name, Recipe, load_tree
+from ovt.evaluation.benchmark import find_benchmark
 from ovt.evaluation.question_set import QuestionSet
 from ovt.train.settings import RlSection, SftSection, check_trainer
 
@@ -37,8 +38,8 @@ class GateSection(Section):
     """How an iteration must compare with the previous one (the first one: with the base), or the loop stops.
 
     enabled: false lets every iteration pass; the report is still written.
-    max_drop: how far accuracy may fall, as a share (0.02: two points); unset: to the lower end of the 95% interval
-        of the previous accuracy.
+    max_drop: how far accuracy may fall, on the held-out questions and on each benchmark, as a share (0.02: two points);
+        unset: to the lower end of the 95% interval of the previous accuracy.
     min_format_valid, max_truncated: shares of answers.
     max_words_ratio: how much longer or shorter answers may get, as a factor of their mean words.
     max_behaviour_drift: change of behaviour cues per 1,000 words, added up over the families. Words and behaviours are
@@ -51,6 +52,34 @@ class GateSection(Section):
     max_truncated: float = Field(0.1, ge=0, le=1)
     max_words_ratio: float = Field(3.0, ge=1)
     max_behaviour_drift: PositiveFloat = 50.0
+
+
+class LoopBenchmark(Section):
+    """A benchmark that each model of the loop is evaluated on. data: a file or folder with its rows [the Hub's]."""
+
+    name: str
+    prompt: str = "official"
+    data: str | None = None
+    limit: PositiveInt | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _known(self) -> "LoopBenchmark":
+        try:
+            find_benchmark(self.name)[0].prompt(self.prompt)
+        except RecipeError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
+class LoopQuestions(QuestionSet):
+    """The held-out questions, and benchmarks beside them: "mathvista", or {name, prompt, data, limit}."""
+
+    benchmarks: tuple[LoopBenchmark, ...] = added_later(())
 
 
 class ServingSection(Section):
@@ -101,7 +130,7 @@ class LoopRecipe(Section):
     name: Name
     base: str
     serving: ServingSection = ServingSection()
-    evaluate: QuestionSet
+    evaluate: LoopQuestions
     gate: GateSection = GateSection()
     iterations: list[Iteration] = Field(min_length=1)
 

@@ -4,7 +4,7 @@ import gc
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import Session
 from ovt.evaluation.evaluate import evaluate, questions_hash
-from ovt.evaluation.results import open_evaluation, read_answers
+from ovt.evaluation.posing import How, pose
+from ovt.evaluation.question_set import default_name
+from ovt.evaluation.results import headline, open_evaluation, read_answers
 from ovt.evaluation.scores import difference
 from ovt.train.card import renew_card
 from ovt.train.devices import Launch
-from ovt.train.loop.gate import check, make_report, report_text
-from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
+from ovt.train.loop.gate import check, check_benchmarks, make_report, report_text
+from ovt.train.loop.recipe import PREVIOUS, LoopBenchmark, LoopRecipe
 from ovt.train.loop.serve import served
 from ovt.train.loop.steps import BASE, Step, StepRecord
 from ovt.train.models import adapter_base, resolve_model, weights_revision
@@ -83,7 +85,9 @@ def ingredients(step: Step, work: Work) -> dict[str, Any]:
     if step.kind == "eval":
         asked = work.recipe.evaluate.settings.model_dump(mode="json")
         ids = questions_hash(work.questions)
-        return {"model": content(step.model, work), "questions": ids, "evaluate": asked, "verifier": VERIFIER_VERSION}
+        made_of = {"model": content(step.model, work), "questions": ids, "evaluate": asked}
+        benchmarks = [one.model_dump(mode="json") for one in work.recipe.evaluate.benchmarks]
+        return made_of | {"verifier": VERIFIER_VERSION} | ({"benchmarks": benchmarks} if benchmarks else {})
     if step.kind == "gate":
         return {"before": step.before, "gate": work.recipe.gate.model_dump(mode="json")}
     iteration = work.recipe.iterations[step.iteration - 1]
@@ -201,6 +205,7 @@ def evaluate_step(step: Step, work: Work) -> Outcome:
     session = Session(work.home, work.tools.budget, progress)
     with ask(step, work) as endpoint, work.tools.watch(step, progress):
         done = evaluate(name, work.questions, endpoint, work.recipe.evaluate.settings, session)
+        benchmarks = {one.name: on_benchmark(name, one, endpoint, session) for one in work.recipe.evaluate.benchmarks}
     scores = done.scores
     if done.failed:
         raise OvtError(
@@ -209,7 +214,18 @@ def evaluate_step(step: Step, work: Work) -> Outcome:
     if step.model != BASE:
         renew_card(open_run(model_of(step, work), work.home), work.home)
     numbers = scores.model_dump(include={"accuracy", "low", "high", "questions", "words", "format_valid", "truncated"})
-    return {"ref": name, "content": done.asked.questions_hash, "numbers": numbers | {"behaviours": scores.behaviours}}
+    numbers |= {"behaviours": scores.behaviours} | ({"benchmarks": benchmarks} if benchmarks else {})
+    return {"ref": name, "content": done.asked.questions_hash, "numbers": numbers}
+
+
+def on_benchmark(name: str, one: LoopBenchmark, endpoint: EndpointSection, session: Session) -> dict[str, float]:
+    """The accuracy (ours) of the step's model on a benchmark, with its interval; the evaluation is NAME-BENCHMARK."""
+    asked = replace(session, limit=one.limit)
+    posed, settings = pose(one.name, How(one.prompt, data=one.data, stratify=True), (), asked)
+    done = evaluate(default_name(name, one.name), posed, endpoint, settings, asked)
+    if done.failed:
+        raise OvtError(f"{done.failed:,} questions of {one.name} got no answer ({done.name}): run the loop again")
+    return headline(done).model_dump(include={"questions", "accuracy", "low", "high"})
 
 
 def gate_step(step: Step, work: Work) -> Outcome:
@@ -217,6 +233,8 @@ def gate_step(step: Step, work: Work) -> Outcome:
     names = [work.records[evaluation].ref or "" for evaluation in (step.before, f"eval-{step.model}")]
     before, after = (open_evaluation(name, work.home).scores for name in names)
     findings = check(before, after, work.recipe.gate, first=step.iteration == 1)
+    told = [work.records[name].numbers.get("benchmarks", {}) for name in (step.before, f"eval-{step.model}")]
+    findings += check_benchmarks(*told, work.recipe.gate)
     gain = difference(read_answers(names[1], work.home), read_answers(names[0], work.home))
     report = make_report(*names, findings, gain)
     path = work.folder / f"{step.name}.md"

@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 from ovt.core.errors import OvtError
+from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.image_hashes import pictures_in
 from ovt.curate.screen.packs import KEY, is_pack, load_pack, make_pack, save_pack
+from ovt.curate.screen.screen import SIX, everything
 
 LONG = "In the figure the secret triangle has the three sides marked a b c and one right angle, find c."
 
@@ -72,3 +74,16 @@ def test_hashes_of_a_wrong_length_are_refused(pack, tmp_path):
     short.write_parquet(tmp_path / "short.pack", metadata={KEY: about})
     with pytest.raises(OvtError, match="wrong length"):
         load_pack(tmp_path / "short.pack")
+
+
+def test_benchmarks_stands_for_the_packs_of_the_six(home):
+    assert everything(["a@v1", "b.pack"], home) == ("a@v1", "b.pack")
+    with pytest.raises(OvtError, match=r"no .*mathvista\.pack; make it from a copy of mathvista: ovt data decontam"):
+        everything(["benchmarks"], home)
+    for name in SIX:
+        (home.path / "packs").mkdir(parents=True, exist_ok=True)
+        (home.path / "packs" / f"{name}.pack").touch()
+    found = everything(["a@v1", "benchmarks"], home)
+    assert len(found) == 7
+    assert str(found[-1]).endswith("hallusionbench.pack")
+    assert DecontamSection.model_validate({"against": "benchmarks"}).against == ("benchmarks",)

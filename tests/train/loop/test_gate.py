@@ -4,7 +4,7 @@ import pytest
 
 from ovt.core.statistics import Interval
 from ovt.evaluation.scores import Scores
-from ovt.train.loop.gate import check, make_report, report_text
+from ovt.train.loop.gate import check, check_benchmarks, make_report, report_text
 from ovt.train.loop.recipe import GateSection
 
 
@@ -61,3 +61,13 @@ def test_the_report_says_what_failed_and_what_to_do():
     passed = make_report("before", "after", findings[1:], Interval(0.1, 0.05, 0.15))
     assert "passed" in report_text(passed, "mine", 2)
     assert "What to do" not in report_text(passed, "mine", 2)
+
+
+def test_benchmarks_are_checked_like_the_held_out_questions():
+    before = {name: {"questions": 100, "accuracy": 0.6, "low": 0.5, "high": 0.7} for name in ("mathvista", "emma")}
+    after = {"mathvista": {"questions": 100, "accuracy": 0.52, "low": 0.4, "high": 0.6},
+             "emma": {"questions": 100, "accuracy": 0.49, "low": 0.4, "high": 0.6}}  # fmt: skip
+    found = check_benchmarks(before, after, GateSection())
+    assert [(one.check, one.held) for one in found] == [("accuracy on mathvista", True), ("accuracy on emma", False)]
+    assert not check_benchmarks(before, after, GateSection(max_drop=0.02))[0].held
+    assert check_benchmarks({}, after, GateSection()) == []

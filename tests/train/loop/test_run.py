@@ -1,6 +1,7 @@
 """The loop, with real trainers on a really small model: parents, resuming anywhere, the gate, and what status shows."""
 
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 
 import polars as pl
 import pytest
+from PIL import Image
 
 from ovt.commands.views.loop import status_tree
 from ovt.core.errors import GateFailed, OvtError
@@ -67,6 +69,22 @@ def test_held_out_questions_share_no_image_with_training_ones(recipe, home, tool
     trained = pl.read_parquet(open_version("tiny-1", home).path / "ledger" / "questions.parquet")["images"].explode()
     tested = pl.read_parquet(home.evals / "tiny-eval-base" / "questions.parquet")["images"].explode()
     assert not set(trained) & set(tested)
+
+
+def test_benchmarks_beside_the_held_out_questions(recipe, home, tools, tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (56, 56), "red").save(picture, "PNG")
+    row = {"pid": "1", "question": "Which colour?", "query": "Which colour?", "answer": "red", "choices": ["red", "x"],
+           "decoded_image": {"bytes": picture.getvalue(), "path": None}, "question_type": "multi_choice"}  # fmt: skip
+    pl.DataFrame([row]).write_parquet(tmp_path / "rows.parquet")
+    given = {"name": "mathvista", "data": str(tmp_path / "rows.parquet")}
+    asked = type(recipe.evaluate).model_validate(recipe.evaluate.model_dump() | {"benchmarks": [given]})
+    records = run_loop(recipe.model_copy(update={"evaluate": asked}), home, tools)
+    assert records["eval-sft-1"].numbers["benchmarks"]["mathvista"]["questions"] == 1
+    done = open_evaluation("tiny-eval-sft-1-mathvista", home)
+    assert done.asked.revision == records["sft-1"].content
+    assert "accuracy on mathvista" in (home.loops / "tiny" / "gate-1.md").read_text()
+    assert "| mathvista:testmini | official (" in (open_run("tiny-sft-1", home).model / "README.md").read_text()
 
 
 def test_killed_at_every_step_it_goes_on_and_does_nothing_twice(recipe, home, tools, monkeypatch, loopback):

@@ -1,0 +1,61 @@
+"""A judge's opinion of kept answers: the fourth reading. Off unless an endpoint is given; its replies are stored.
+
+The judge of curation's `[verify.judge]` asks, with its prompt, about every reply; what it is shown is the end of the
+reply, without its thinking. Anything but a last line CORRECT or WRONG leaves the answer open, which counts as wrong.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import polars as pl
+
+from ovt.core.coroutines import run_to_end
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
+from ovt.curate.endpoints.jobs import Work
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.run import Session
+from ovt.curate.sources.images import image_bytes
+from ovt.curate.stages.judge import JudgeSection, read_judgement, request
+from ovt.verifiers import split_response
+
+LAST_CHARS = 4_000  # of a reply
+SECTION = JudgeSection(endpoint="judge")
+JUDGEMENTS = pl.Schema({"sample_id": pl.String, "judge": pl.Boolean})
+
+
+def judge_name(endpoint: EndpointSection) -> str:
+    """ "judge gpt-x (prompt 5e4d3c2b1a09)": what a score by it is called."""
+    return f"judge {endpoint.model} (prompt {SECTION.prompt_hash[:12]})"
+
+
+def judgements(
+    samples: pl.DataFrame, questions: pl.DataFrame, endpoint: EndpointSection, session: Session
+) -> pl.DataFrame:
+    """JUDGEMENTS of answered SAMPLES; null where the judge says neither. BudgetReached as in builds."""
+    opened = open_endpoint("judge", endpoint)
+    asked = list(_requests(samples, questions))
+    tally = session.progress.begin("judge", len(asked))
+    with ReplyStore(session.home.replies) as store:
+        work = Work(opened, store, session.budget, tally, partial(image_bytes, session.home))
+        run_to_end(_ask(opened, asked, work))
+        keys = [opened.keys(one)[0] for one in asked]
+        replies = store.get_many(keys)
+    said = [read_judgement(replies.get(key)) for key in keys]
+    found = [None if one is None else one == "correct" for one in said]
+    return pl.DataFrame({"sample_id": samples["sample_id"], "judge": found}, JUDGEMENTS)
+
+
+async def _ask(endpoint: Endpoint, asked: list[ChatRequest], work: Work) -> None:
+    async with endpoint:
+        await fill(asked, work)
+
+
+def _requests(samples: pl.DataFrame, questions: pl.DataFrame) -> Iterator[ChatRequest]:
+    about = {row["question_id"]: row for row in questions.iter_rows(named=True)}
+    for question_id, text in samples.select("question_id", "text").iter_rows():
+        asked, parts = about[question_id], split_response(text)
+        shown = "\n".join(part for part in (parts.solution, parts.answer) if part) or text
+        yield request(asked["question"], asked["choices"], asked["gold"], shown[-LAST_CHARS:], SECTION)

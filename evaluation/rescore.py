@@ -1,0 +1,135 @@
+"""Kept replies read again: by this ovt's verifier, another rule or another kind of answer; or by a judge."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from ovt import __version__
+from ovt.core.errors import OvtError
+from ovt.core.home import check_name
+from ovt.core.report import Report, Table, names, numbers
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.run import Session
+from ovt.curate.stages import verify
+from ovt.curate.stages.verify import VerifySection
+from ovt.evaluation.evaluate import write
+from ovt.evaluation.judging import judge_name, judgements
+from ovt.evaluation.readings import READINGS
+from ovt.evaluation.results import (
+    Evaluation,
+    headline,
+    kept_replies,
+    open_evaluation,
+    read_answers,
+    read_readings,
+    read_table,
+)
+from ovt.evaluation.rows import from_table
+from ovt.evaluation.scored import read, replies_of, scores_of
+from ovt.evaluation.scores import answers_table, score
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+SHOWN = ("ours", "strict", "official", "judge")
+
+
+@dataclass(frozen=True, repr=False)
+class Rescored:
+    """An evaluation as it was, and read again; flips: the answers that are right in one alone."""
+
+    was: Evaluation
+    now: Evaluation
+    flips: pl.DataFrame
+
+    def report(self) -> Report:
+        rows = [(one.name, one.asked.verifier_version, *_readings(one)) for one in (self.was, self.now)]
+        gained = self.flips.filter("now").height
+        line = f"{len(self.flips):,} answers change: {gained:,} become right, {len(self.flips) - gained:,} wrong"
+        columns = [*names("evaluation", "verifier"), *numbers(*SHOWN)]
+        shown = [(row["sample_id"], "right" if row["now"] else "wrong") for row in self.flips.head(20).rows(named=True)]
+        parts: list[Table | str] = [Table(columns, rows), line]
+        parts += [Table(names("answer", "is now"), shown)] if shown else []
+        data: dict[str, Any] = {"was": self.was.model_dump(mode="json"), "now": self.now.model_dump(mode="json")}
+        return Report(self.was.name, data | {"flips": self.flips.rows(named=True)}, parts)
+
+    def __str__(self) -> str:
+        return str(self.report())
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Again:
+    """How replies are read again: rule, of the official reading; kind, as in [verify]; judge: a model that is asked for
+    its opinion of each; keep: another name to keep the result under, else nothing is written."""
+
+    rule: str | None = None
+    kind: str | None = None
+    judge: EndpointSection | None = None
+    keep: str | None = None
+
+
+def rescore(name: str, again: Again, session: Session) -> Rescored:
+    """Read an evaluation's replies again, by this ovt's verifier. Only a judge costs anything: BudgetReached as in
+    builds. OvtError for a rule or a judge where there is no benchmark."""
+    home, was = session.home, open_evaluation(name, session.home)
+    settings = was.asked.settings.model_copy(update={"kind": again.kind} if again.kind else {})
+    tables = {table: read_table(name, table, home) for table in ("questions", "samples")}
+    answered = tables["samples"].filter(pl.col("text").is_not_null())
+    tables["verdicts"] = verify.judge(answered, tables["questions"], VerifySection(kind=settings.kind))
+    tables["answers"] = answers_table(tables["questions"], answered, tables["verdicts"])
+    asked = {"settings": settings, "verifier_version": VERIFIER_VERSION, "ovt_version": __version__}
+    now = was.model_copy(
+        update={"name": again.keep or name, "scores": score(tables["answers"]),
+                "asked": was.asked.model_copy(update=asked)}
+    )  # fmt: skip
+    before, after = read_answers(name, home), tables["answers"]
+    if was.asked.benchmark:
+        now, tables = _read_again(now, name, again, tables, session)
+        before, after = (one.with_columns(right="ours") for one in (read_readings(name, home), tables["readings"]))
+    elif again.rule or again.judge:
+        raise OvtError(f"{name} is no benchmark's: only these have rules and judges")
+    if again.keep:
+        write(home.evals / check_name(again.keep, "an evaluation"), tables, now)
+    return Rescored(was, now, _flips(before, after))
+
+
+def _read_again(
+    now: Evaluation, name: str, again: Again, tables: dict[str, pl.DataFrame], session: Session
+) -> tuple[Evaluation, dict[str, pl.DataFrame]]:
+    """A benchmark's evaluation with new readings, and all its tables. name: of the kept one."""
+    home, asked = session.home, now.asked.benchmark
+    if asked is None or now.benchmark is None:
+        raise OvtError(f"{name} has no readings: evaluate again")
+    chosen = asked.model_copy(update={"rule": again.rule} if again.rule else {})
+    tables = tables | {"items": read_table(name, "items", home)}
+    items = dict(zip(tables["items"]["question_id"], from_table(tables["items"]), strict=True))
+    replies = kept_replies(name, home)
+    if replies is None:
+        replies = replies_of(tables["samples"])
+    else:
+        tables["replies"] = replies
+    table, judge = read(now.name, chosen, items, replies, now.asked.settings.kind).table, now.benchmark.judge
+    judged = read_readings(name, home).select("sample_id", "judge")
+    if again.judge:
+        answered = tables["samples"].filter(pl.col("text").is_not_null())
+        judged = judgements(answered, tables["questions"], again.judge, session)
+        judge = judge_name(again.judge)
+    table = table.drop("judge").join(judged, on="sample_id", how="left", maintain_order="left").select(READINGS.names())
+    scores = scores_of(now.name, chosen, items, table, judge)
+    made_of = now.asked.model_copy(update={"benchmark": chosen})
+    return now.model_copy(update={"benchmark": scores, "asked": made_of}), tables | {"readings": table}
+
+
+def _flips(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """sample_id, now: the answers whose verdict changes."""
+    both = after.select("sample_id", now="right").join(before.select("sample_id", was="right"), on="sample_id")
+    return both.filter(pl.col("now") != pl.col("was")).select("sample_id", "now")
+
+
+def _readings(one: Evaluation) -> list[str]:
+    if not one.benchmark:
+        return [f"{headline(one).accuracy:.1%}", "", "", ""]
+    found = one.benchmark.readings
+    return [f"{found[name].accuracy:.1%}" if name in found else "" for name in SHOWN]

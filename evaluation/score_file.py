@@ -1,0 +1,141 @@
+"""Scores outputs that one already has: a file in, a line for each run in it. No model, no image, no network.
+
+scored = score_file("outputs.jsonl", "mathvista", questions="questions.jsonl")
+scored.scores[0].readings["official"].accuracy
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ovt import __version__
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.hashing import hash_bytes
+from ovt.core.home import Home, check_name
+from ovt.core.report import Report
+from ovt.core.schema import QUESTIONS
+from ovt.core.text import did_you_mean
+from ovt.curate.stages import verify
+from ovt.curate.stages.verify import VerifySection
+from ovt.evaluation.benchmark import Benchmark, Item, find_benchmark
+from ovt.evaluation.benchmark_scores import BenchmarkScores, report, score
+from ovt.evaluation.evaluate import questions_hash, write
+from ovt.evaluation.outputs import items_of, join, read_outputs
+from ovt.evaluation.question_set import EvaluateSection, default_name
+from ovt.evaluation.readings import readings
+from ovt.evaluation.results import Asked, AskedBenchmark, Evaluation
+from ovt.evaluation.rows import check_items, load_items, to_table
+from ovt.evaluation.scored import samples_of
+from ovt.evaluation.scores import answers_table
+from ovt.evaluation.scores import score as summed
+from ovt.verifiers import VERSION as VERIFIER_VERSION
+
+
+@dataclass(frozen=True, repr=False)
+class Scored:
+    """The scores of a file by run, and what they were made of. items: by question id; replies: REPLIES; table:
+    READINGS, in the order of `replies`; data: the start of the file's sha256."""
+
+    benchmark: Benchmark
+    scores: list[BenchmarkScores]
+    items: Mapping[str, Item]
+    replies: pl.DataFrame
+    table: pl.DataFrame
+    notes: tuple[str, ...]
+    data: str
+
+    def report(self, by: str | None = None) -> Report:
+        """The readings of every run side by side; by: also by the values of a group."""
+        if by is not None and by not in self.benchmark.groups:
+            hint = did_you_mean(by, self.benchmark.groups, f"choose one of {', '.join(self.benchmark.groups)}")
+            raise RecipeError(f"{by[:40]!r} is not a group of {self.benchmark.name}; {hint}")
+        return report(self.scores, by)
+
+    def __str__(self) -> str:
+        return str(self.report())
+
+    def _repr_html_(self) -> str:
+        return self.report()._repr_html_()
+
+
+def score_file(file: Path | str, name: str, questions: str | None = None, rule: str = "official") -> Scored:
+    """The scores of every run in a file of outputs.
+
+    questions: the benchmark's rows, as a file or folder; without them they are read from the file itself if its rows
+    have golds, else from the Hub. OvtError if no row is about the benchmark.
+    """
+    path = Path(file)
+    benchmark, variant = find_benchmark(name)
+    chosen, part = benchmark.rule(rule), benchmark.variants[variant].parts[0]
+    found = read_outputs(path)
+    own = [] if questions else items_of(found, benchmark, part)
+    items = check_items(own, benchmark, path.name) if own else load_items(benchmark, variant, questions).items
+    joined = join(found, items, benchmark, part)
+    if joined.replies.is_empty():
+        raise OvtError(
+            f"no row of {path.name} is about {benchmark.title}: its ids and questions are none of {len(items):,} known "
+            "ones; give the benchmark's rows with --questions FILE"
+        )
+    by_id = {item.question_id(benchmark.name): item for item in items}
+    table = readings(by_id, joined.replies, chosen)
+    rows = benchmark.variants[variant].rows
+    scores = [
+        score(
+            table.filter(pl.col("run") == run), by_id, benchmark,
+            {"benchmark": benchmark.name, "variant": variant, "run": run, "rule": rule, "expected": len(items),
+             "subset": rows, "doubled": joined.doubled.get(run, 0), "unknown": joined.unknown.get(run, 0)},
+        )
+        for run in joined.replies["run"].unique(maintain_order=True)
+    ]  # fmt: skip
+    notes = _notes(bool(own), len(items), rows, benchmark, variant)
+    return Scored(benchmark, scores, by_id, joined.replies, table, notes, hash_bytes(path)[:12])
+
+
+def _notes(own: bool, count: int, rows: int, benchmark: Benchmark, variant: str) -> tuple[str, ...]:
+    notes = ("the golds are those of the file itself",) if own else ()
+    if count != rows:
+        known = ", ".join(f"{benchmark.name}:{name} {one.rows:,}" for name, one in benchmark.variants.items())
+        notes += (f"{count:,} questions are none of its subsets ({known}): no score of theirs",)
+    return notes
+
+
+def keep_runs(scored: Scored, name: str, home: Home) -> list[str]:
+    """Keeps each run as an evaluation, and returns their names: NAME for a single run, else NAME-RUN."""
+    names = [name if len(scored.scores) == 1 else default_name(name, one.run) for one in scored.scores]
+    for kept, one in zip(names, scored.scores, strict=True):
+        _keep(check_name(kept, "an evaluation"), one, scored, home)
+    return names
+
+
+def _keep(name: str, one: BenchmarkScores, scored: Scored, home: Home) -> None:
+    """A run's tables as an evaluation has them; the questions are the benchmark's own texts."""
+    items = list(scored.items.values())
+    rows = [
+        (key, [], item.question, item.gold, item.choices and list(item.choices), one.benchmark, item.id)
+        for key, item in scored.items.items()
+    ]
+    questions = pl.DataFrame(rows, QUESTIONS, orient="row")
+    replies = scored.replies.filter(pl.col("run") == one.run)
+    samples = samples_of(replies)
+    answered = samples.filter(pl.col("text").is_not_null())
+    verdicts = verify.judge(answered, questions, VerifySection())
+    answers = answers_table(questions, answered, verdicts)
+    table = scored.table.filter(pl.col("run") == one.run).with_columns(sample_id=samples["sample_id"])
+    asked = Asked(
+        model=one.run,
+        revision=None,
+        questions_hash=questions_hash(questions),
+        settings=EvaluateSection(prompt="{question}"),
+        verifier_version=VERIFIER_VERSION,
+        ovt_version=__version__,
+        benchmark=AskedBenchmark(
+            name=one.benchmark, variant=one.variant, prompt="", prompt_hash="", rule=one.rule, images="real",
+            max_pixels=0, data=scored.data,
+        ),
+    )  # fmt: skip
+    done = Evaluation(name=name, asked=asked, failed=0, scores=summed(answers), benchmark=one)
+    tables = {"questions": questions, "samples": samples, "verdicts": verdicts, "answers": answers, "readings": table}
+    tables |= {"items": to_table(items, one.benchmark), "replies": replies.with_columns(table["sample_id"])}
+    write(home.evals / name, tables, done)
