@@ -62,8 +62,9 @@ def equal_to_two_places(answer: str, gold: str) -> bool:
         return False
     if answer == gold:
         return True
-    pair = value(answer), value(gold)
-    return None not in pair and round(pair[0] or 0.0, 2) == round(pair[1] or 0.0, 2)
+    said = value(answer)
+    wanted = None if said is None else value(gold)
+    return said is not None and wanted is not None and round(said, 2) == round(wanted, 2)
 
 
 def paper_prompts(ask: Callable[[Item], str]) -> dict[str, Prompt]:
