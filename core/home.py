@@ -19,6 +19,7 @@ class Home:
     runs/NAME/              training runs: settings, log, checkpoints, model
     evals/NAME/             evaluations of a model on held-out questions
     loops/NAME/             loops: which version, run and evaluation each iteration made
+    live/                   the progress of builds and evaluations that are running now
     """
 
     path: Path
@@ -52,6 +53,10 @@ class Home:
     @property
     def evals(self) -> Path:
         return self.path / "evals"
+
+    @property
+    def live(self) -> Path:
+        return self.path / "live"
 
     @property
     def loops(self) -> Path:

@@ -1,8 +1,15 @@
 """Counters of a stage's model calls, polled by the live panel."""
 
+import json
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
+from ovt.core.files import write_file
 from ovt.core.text import duration
 
 
@@ -110,3 +117,39 @@ def _cells(tally: Tally, seconds: float) -> dict[str, str]:
         duration(to_do * seconds / worked) if worked else "",
     )
     return dict(zip(COLUMNS, values, strict=True))
+
+
+# Progress that other processes can see: a file that is written while the work runs, and is gone afterwards.
+
+SHARED_EVERY = 1.0  # seconds
+
+
+@contextmanager
+def shared(progress: Progress, path: Path) -> Generator[None]:
+    """Keeps `path` (JSON: when, stages with their `cells`) up to date until the block ends; never fails the work."""
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(SHARED_EVERY):
+            with suppress(OSError):
+                told = {"when": time.time(), "stages": [asdict(line) for line in stage_lines(progress)]}
+                write_file(path, json.dumps(told), durable=False)
+
+    writer = threading.Thread(target=keep, daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def read_shared(path: Path) -> dict[str, Any] | None:
+    """What `shared` last wrote; None if there is nothing, or its process was killed."""
+    try:
+        found = json.loads(path.read_bytes())
+        return found if time.time() - found["when"] < 10 * SHARED_EVERY else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -12,6 +12,7 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 import asyncio
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +21,7 @@ import polars as pl
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
 from ovt.core.errors import TooManyFailed
+from ovt.core.progress import shared
 from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.curate.decide import Tables, decide
@@ -46,7 +48,7 @@ def build(recipe: Recipe, session: Session) -> Version:
     run = prepare(recipe, session)
     if (built := built_before(run)) is not None:
         return built
-    with run.store:
+    with run.store, running(run):
         run_to_end(ask(run))
         return complete(write(run), recipe)
 
@@ -56,7 +58,7 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
     run = await asyncio.to_thread(prepare, recipe, session)
     if (built := await asyncio.to_thread(built_before, run)) is not None:
         return built
-    with run.store:
+    with run.store, running(run):
         await run_beside(ask(run))
         return complete(await asyncio.to_thread(write, run), recipe)
 
@@ -72,6 +74,11 @@ def complete(version: Version, recipe: Recipe) -> Version:
     said = f", most of them with: {found[0]['said']}" if found else ""
     fix = f"{version.ref} is marked incomplete; `ovt data failures {version.ref}` lists them"
     raise TooManyFailed(version.ref, found, share + said, fix)
+
+
+def running(run: Run) -> AbstractContextManager[None]:
+    """Lets `ovt view` see the build while it runs."""
+    return shared(run.session.progress, run.session.home.live / f"build-{run.recipe.name}.json")
 
 
 def built_before(run: Run) -> Version | None:

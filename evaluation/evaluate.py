@@ -24,7 +24,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import new_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.parquet import TableFile
-from ovt.core.progress import Tally
+from ovt.core.progress import Tally, shared
 from ovt.core.records import MadeOf
 from ovt.core.report import Report
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
@@ -71,7 +71,7 @@ def evaluate(
     run = prepare(posed.questions, endpoint, settings, session)
     if found := find_evaluation(name, asked_of(run, settings, posed.benchmark), session.home):
         return found
-    with run.store:
+    with run.store, shared(session.progress, session.home.live / f"eval-{name}.json"):
         run_to_end(ask(run, STAGES))
         return keep(name, settings, run, posed)
 
@@ -85,7 +85,7 @@ async def aevaluate(
     run = await asyncio.to_thread(prepare, posed.questions, endpoint, settings, session)
     if found := find_evaluation(name, asked_of(run, settings, posed.benchmark), session.home):
         return found
-    with run.store:
+    with run.store, shared(session.progress, session.home.live / f"eval-{name}.json"):
         await run_beside(ask(run, STAGES))
         return await asyncio.to_thread(keep, name, settings, run, posed)
 

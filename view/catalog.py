@@ -6,6 +6,7 @@ from typing import Any
 from ovt.core.errors import OvtError
 from ovt.core.files import is_locked
 from ovt.core.home import Home
+from ovt.core.progress import read_shared
 from ovt.curate.versions.profile import outline
 from ovt.curate.versions.read import Version, list_versions
 from ovt.evaluation.results import Evaluation, evaluation_names, open_evaluation
@@ -17,7 +18,7 @@ MOST_POINTS = 600  # of a curve
 
 def contents(home: Home) -> dict[str, Any]:
     """Versions, runs, evaluations and loops with their dates (seconds since 1970), and `made`: pairs of refs
-    [from, to]; `broken`: a line for each folder that cannot be read."""
+    [from, to]; `running`: builds and evaluations; `broken`: a line for each folder that cannot be read."""
     versions, broken = list_versions(home)
     evaluations = []
     for name in evaluation_names(home):
@@ -32,9 +33,16 @@ def contents(home: Home) -> dict[str, Any]:
         "runs": [_of_run(one) for one in runs],
         "evaluations": [of_evaluation(one, home) for one in evaluations],
         "loops": [_of_loop(name, home) for name in loop_names(home)],
+        "running": _running(home),
         "broken": broken,
     }
     return told | {"made": _made(versions, runs, evaluations)}
+
+
+def _running(home: Home) -> list[dict[str, Any]]:
+    """Builds and evaluations that are running: name ("build-charts"), stages (`progress.StageLine`)."""
+    found = {path.stem: read_shared(path) for path in sorted(home.live.glob("[!.]*.json"))}
+    return [{"name": name, "stages": told["stages"]} for name, told in found.items() if told]
 
 
 def refs_of(home: Home) -> list[str]:

@@ -79,7 +79,7 @@ def _shared(view: View, refs: Sequence[str]) -> dict[str, Any]:
         one.pop("path")  # of this machine
     told = {
         "settings?": answers.settings(view, {}),
-        "home?": home | kept | {"home": "ovt view", "loops": [], "broken": []},
+        "home?": home | kept | {"home": "ovt view", "loops": [], "running": [], "broken": []},
     }
     for a, b in pairwise(refs):
         if ("eval:" in a) == ("eval:" in b) and "run:" not in a + b:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import polars as pl
+
 from ovt.core.coroutines import run_to_end
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
@@ -23,6 +25,7 @@ from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.labels import labels_path, read_labels
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import judge
 from ovt.curate.versions.read import Version, open_version, reading, scan
@@ -30,6 +33,8 @@ from ovt.verifiers import VERSION, Verdict, split_response, verify_many
 
 OVT = "ovt"
 JUDGE = "judge"
+PEOPLE = "people"  # whoever labelled replies in `ovt view`
+GOOD, WRONG_VERDICT = "good", "wrong_verdict"
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,14 @@ def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, bu
 def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] | None = None) -> Audit:
     """Judge the version's answers, as `answers` finds them. opinions: a model's, by pair (`ask_judge`)."""
     kind = asked_kind(version)
+    people = labelled(version)
     given = Counter({pair: count for pair, count in found.items() if pair.answer})
     rules = verify_many(((pair.answer, pair.gold, pair.choices) for pair in given), kind=kind)
     here = installed()
     peers = {name: ask_peer(name, given) for name in PEERS if here[name]}
-    columns = peers | ({JUDGE: [opinions.get(pair, "abstain") for pair in given]} if opinions is not None else {})
+    columns: dict[str, Sequence[str | None]] = dict(peers)
+    columns |= {JUDGE: [opinions.get(pair, "abstain") for pair in given]} if opinions is not None else {}
+    columns |= {PEOPLE: [people.get(pair) for pair in given]} if people else {}
     return Audit(
         version=version.ref,
         verifier=VERSION,
@@ -132,6 +140,26 @@ def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
     for text, gold, choices, question in rows.iter_rows():
         answer = split_response(text or "").answer
         found[Pair(answer, gold, tuple(choices) if choices else None, question)] += 1
+    return found
+
+
+def labelled(version: Version) -> dict[Pair, str]:
+    """What people said in labels: "correct" of an answer labelled good, the opposite of the ledger's verdict where they
+    labelled that wrong."""
+    said = read_labels(labels_path(version.path, version.manifest.name))
+    labels = {one.reply_key: one.label for one in said if one.reply_key and one.label in (GOOD, WRONG_VERDICT)}
+    if not labels:
+        return {}
+    samples = scan(version, "samples").filter(pl.col("reply_key").is_in(list(labels)))
+    verdicts = scan(version, "verdicts").select("sample_id", "outcome")
+    golds = scan(version, "questions").select("question_id", "gold", "choices", "question")
+    table = samples.join(verdicts, on="sample_id").join(golds, on="question_id", maintain_order="left")
+    found = {}
+    with reading(version):
+        rows = table.select("reply_key", "text", "gold", "choices", "question", "outcome").collect()
+    for key, text, gold, choices, question, outcome in rows.iter_rows():
+        pair = Pair(split_response(text or "").answer, gold, tuple(choices) if choices else None, question)
+        found[pair] = "wrong" if labels[key] == WRONG_VERDICT and outcome == "correct" else "correct"
     return found
 
 
@@ -164,10 +192,12 @@ def no_images(image: str) -> bytes:
     raise LookupError(f"a judge is shown no images, and {image} was asked for")
 
 
-def graded(given: Counter[Pair], rules: Sequence[Verdict], columns: Mapping[str, Sequence[str]]) -> Iterable[Graded]:
-    """One row per pair."""
+def graded(
+    given: Counter[Pair], rules: Sequence[Verdict], columns: Mapping[str, Sequence[str | None]]
+) -> Iterable[Graded]:
+    """One row per pair; a grader that was not asked about it (None) has no verdict."""
     for place, ((pair, samples), verdict) in enumerate(zip(given.items(), rules, strict=True)):
-        others = {name: column[place] for name, column in columns.items()}
+        others = {name: told for name, column in columns.items() if (told := column[place]) is not None}
         yield Graded(pair, samples, verdict.kind, verdict.reason, {OVT: verdict.outcome, **others})
 
 

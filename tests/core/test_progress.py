@@ -1,6 +1,8 @@
 """How far a build is, in numbers."""
 
-from ovt.core.progress import Progress, stage_lines
+import time
+
+from ovt.core.progress import Progress, read_shared, shared, stage_lines
 
 
 def progress_of(**counts) -> Progress:
@@ -41,3 +43,31 @@ def test_nothing_to_count_is_not_a_division_by_zero():
     progress = Progress()
     progress.begin("import")
     assert stage_lines(progress)[0].cells["done"] == "0"
+
+
+def test_others_see_progress_while_the_work_runs_and_not_after(tmp_path, monkeypatch):
+    monkeypatch.setattr("ovt.core.progress.SHARED_EVERY", 0.01)
+    path, work = tmp_path / "live" / "build-charts.json", Progress()
+    work.begin("caption", 8).done = 2
+    with shared(work, path):
+        while (seen := read_shared(path)) is None:
+            time.sleep(0.005)
+    assert [(stage["stage"], stage["cells"]["done"], stage["share"]) for stage in seen["stages"]] == [
+        ("caption", "2/8", 0.25)
+    ]
+    assert read_shared(path) is None
+    assert not path.exists()
+
+
+def test_a_killed_process_is_not_running(tmp_path):
+    path = tmp_path / "build-charts.json"
+    for left in ('{"when": 1.0, "stages": []}', '{"when"', "[]", '{"when": null}'):
+        path.write_text(left)
+        assert read_shared(path) is None
+
+
+def test_progress_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("ovt.core.progress.SHARED_EVERY", 0.01)
+    (tmp_path / "live").write_text("a file where a folder would be")
+    with shared(Progress(), tmp_path / "live" / "build-charts.json"):
+        time.sleep(0.03)

@@ -61,11 +61,9 @@ class Watched:
         return self.page
 
     def settle(self) -> None:
+        """Waits until something is shown and no answer is on its way."""
         self.page.wait_for_selector("main h1, main .path", timeout=60_000)
-        self.page.wait_for_function(
-            "!document.querySelector('[role=status]')?.textContent.includes('loading')", timeout=60_000
-        )
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_selector("body[data-asking='0']", timeout=60_000)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -183,7 +181,7 @@ def test_keys_walk_through_questions_and_chains(watch, site):
     assert page.locator("dialog.zoom img").is_visible()
     before = page.locator(".zoom .stage").get_attribute("style")
     page.keyboard.press("+")
-    page.wait_for_function("(old) => document.querySelector('.zoom .stage').getAttribute('style') !== old", arg=before)
+    playwright.expect(page.locator(".zoom .stage")).not_to_have_attribute("style", before)
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.zoom", state="detached")
     seen.press("?")

@@ -9,8 +9,17 @@ export const html = htm.bind(h);
 // The answer to NAME, from the server, or from the files of a static view. Raises Error with a line for people.
 export async function get(name, params = {}) {
   const query = queryOf(params);
-  if (window.ovtFiles) return fromFiles(name, params, query);
-  return read(await fetch(`api/${name}?${query}`));
+  asking(1);
+  try {
+    return window.ovtFiles ? await fromFiles(name, params, query) : await read(await fetch(`api/${name}?${query}`));
+  } finally {
+    setTimeout(() => asking(-1), 40); // when it has been drawn
+  }
+}
+
+// How many answers are on their way is on the body, for whoever drives the page.
+function asking(more) {
+  document.body.dataset.asking = Number(document.body.dataset.asking || 0) + more;
 }
 
 export async function post(name, body) {

@@ -50,7 +50,7 @@ function Pair({ flip, params, settings, diff, showDiff }) {
   return html`<div class="pair"><p class="row">${refs.map(([version, id]) => html`<a href=${link("question", { version, id })}>all of it in ${plain(version)}</a>`)}
       <button type="button" aria-pressed=${diff} onClick=${() => showDiff(!diff)}>d word by word</button></p>
     ${diff && told[0] && told[1] ? html`<div class="card"><${WordDiff} old=${told[0].text ?? ""} now=${told[1].text ?? ""} /></div>`
-      : html`<div class="chains">${sides.map((side, place) => html`<div class="card chain ${told[place]?.verdict?.outcome || ""}" key=${place}><${Await} of=${side}>${() => (told[place]
+      : html`<div class="chains" role="region" aria-label="chains of both" tabindex="0">${sides.map((side, place) => html`<div class="card chain ${told[place]?.verdict?.outcome || ""}" key=${place}><${Await} of=${side}>${() => (told[place]
         ? html`<header><b>${place ? "b" : "a"}</b> <${Badge} of=${told[place].verdict?.outcome || "failed"} /> <span class="soft">${plain(told[place].model)}</span></header>
           <${Marked} text=${told[place].text ?? told[place].error} answer=${told[place].verdict?.extracted} cues=${settings.cues} />`
         : html`<p class="soft">no samples</p>`)}<//></div>`)}</div>`}</div>`;

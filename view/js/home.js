@@ -1,7 +1,7 @@
 // The first screen: versions, runs, evaluations, loops, and what was made from what.
-import { html, useAnswer, Await, Table, Badge, link, go, count, share, money, day, bytes, plain } from "./base.js";
+import { html, useAnswer, Await, Table, Badge, Bar, link, go, count, share, money, day, bytes, plain } from "./base.js";
 
-const LIVE = 5; // seconds between looks at what is running
+const LIVE = 2; // seconds between looks at what is running
 
 // The screen that shows a ref: "pocket@v1", "run:NAME", "eval:NAME".
 export function pageOf(ref) {
@@ -15,12 +15,22 @@ export function Home() {
     <h1>${plain(home.home)}</h1>
     ${home.broken.map((line) => html`<p class="note card">${plain(line)}</p>`)}
     ${home.versions.length + home.runs.length === 0 && html`<p>Nothing here yet: <code>ovt curate build pocket</code> makes a first version.</p>`}
+    ${home.running.map((one) => html`<${Running} key=${one.name} of=${one} />`)}
     <${Versions} of=${home.versions} />
     ${home.made.length > 0 && html`<h2>What was made from what</h2><${Lineage} home=${home} />`}
     <${Runs} of=${home.runs} /><${Evaluations} of=${home.evaluations} /><${Loops} of=${home.loops} />`}<//>`;
 }
 
 const named = (screen, params, text) => html`<a href=${link(screen, params)}>${plain(text)}</a>`;
+
+// A build or an evaluation that is running: its stages as the terminal shows them.
+function Running({ of }) {
+  const names = [...new Set(of.stages.flatMap((stage) => Object.keys(stage.cells).filter((name) => stage.cells[name])))];
+  const columns = [{ title: "stage", cell: (stage) => plain(stage.stage) }, { title: "", cell: (stage) => html`<${Bar} part=${stage.over ? 1 : stage.share || 0} whole="1" tone=${stage.over ? "good" : ""} />` },
+    ...names.map((name) => ({ title: name, number: true, cell: (stage) => plain(stage.cells[name]) }))];
+  return html`<section class="card" aria-label=${`running: ${of.name}`}><h2>${plain(of.name.replace("-", " "))} <${Badge} of="running" /></h2>
+    <${Table} columns=${columns} rows=${of.stages} label="stages" key=${(stage) => stage.stage} /></section>`;
+}
 
 function Versions({ of }) {
   if (!of.length) return null;

@@ -120,7 +120,7 @@ function Prompts({ of }) {
 function Chains({ samples, rows, at, choose, look, cues }) {
   if (!samples.length) return html`<p class="card soft">No model was asked to reason about it.</p>`;
   const final = Object.fromEntries(rows.filter((row) => row.sample_id).map((row) => [row.sample_id, row.completion.map((turn) => turn.content).join("\n")]));
-  return html`<div class="chains">${samples.map((one, place) => html`<article id=${`chain-${place}`} key=${one.sample_id} aria-current=${place === at}
+  return html`<div class="chains" role="region" aria-label="chains" tabindex="0">${samples.map((one, place) => html`<article id=${`chain-${place}`} key=${one.sample_id} aria-current=${place === at}
       class="card chain ${one.verdict?.outcome || ""}" onClick=${() => choose(place)}>
     <header><b>${place + 1}</b> ${one.verdict && html`<${Badge} of=${one.verdict.outcome} />`}
       <span>${one.verdict ? `${plain(one.verdict.reason)} (${plain(one.verdict.explanation)})` : plain(one.error ?? "")}</span></header>
