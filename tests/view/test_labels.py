@@ -53,7 +53,7 @@ def test_a_label_is_beside_the_version_and_part_of_none(own, home):
 
 
 def test_a_reply_is_labelled_in_every_version_that_has_it(own, home):
-    what_if(open_version("small@2", home), ["filter.reflection.max_count=5"], saving=Saving("small", home, "-"))
+    what_if(open_version("small@2", home), ["filter.length.max_words=1"], saving=Saving("small", home, "-"))
     both = own.get("rows", version="small@v2")["rows"][0]["id"]
     give(own, id=both, label="leaks_answer")
     assert [own.get("rows", version=f"small@{number}", label="leaks_answer")["total"] for number in (1, 2, 3)] == [
