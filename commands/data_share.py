@@ -23,6 +23,7 @@ from ovt.core.home import Home
 
 if TYPE_CHECKING:
     from ovt.curate.hub.push import Pushed, Revision
+    from ovt.curate.versions.read import Version
 
 commands = typer.Typer()
 
@@ -63,6 +64,9 @@ def push(
     dry_run: DryPush = False,
     may_share: MayShare = None,
     not_secret: NotSecret = None,
+    with_view: Annotated[
+        bool, typer.Option("--with-view", help="Also send the view that `ovt view --out` writes.")
+    ] = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -84,8 +88,23 @@ def push(
         draw=draw_card,
         may_share=frozenset(may_share or ()),
         not_secret=not_secret or (),
+        further=view_files(version, Home.locate(home)) if with_view else {},
     )
     send(revision, private, create_pr, dry_run, json)
+
+
+def view_files(version: "Version", home: Home) -> dict[str, bytes]:
+    """The saved view of a version, by path below view/."""
+    from tempfile import TemporaryDirectory
+
+    from ovt.view.answers import View
+    from ovt.view.static import write_view
+
+    with TemporaryDirectory() as folder:
+        top = Path(folder) / "view"
+        write_view(View(home), [version.ref], top)
+        files = sorted(path for path in top.rglob("*") if path.is_file())
+        return {f"view/{path.relative_to(top).as_posix()}": path.read_bytes() for path in files}
 
 
 @commands.command(epilog=examples("ovt data pull you/charts@v3"))

@@ -6,6 +6,7 @@ The server answers GET /api/NAME?…; a static view holds the same answers, comp
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -19,10 +20,9 @@ from ovt.curate.reports import funnel
 from ovt.curate.reports.diff.diff import compare, open_side
 from ovt.curate.reports.diff.examples import examples
 from ovt.curate.reports.figures import compared
-from ovt.curate.reports.show import describe
 from ovt.curate.reports.what_if import what_if
 from ovt.curate.stages.behaviours import FAMILIES, pattern
-from ovt.curate.versions.profile import profile
+from ovt.curate.versions.profile import outline, profile
 from ovt.curate.versions.read import Version, open_version
 from ovt.evaluation.results import open_evaluation
 from ovt.view import catalog, question
@@ -59,6 +59,11 @@ class View:
             while len(self.shelves) > KEPT:
                 self.shelves.popitem(last=False)
             return kept
+
+    def warm(self, ref: str) -> None:
+        """Reads the rows of a shelf, so that they are there when somebody asks for them."""
+        with suppress(OvtError):  # told to whoever asks
+            self.rows(ref)
 
 
 def get(view: View, name: str, params: Params) -> Any:
@@ -106,9 +111,15 @@ def home(view: View, params: Params) -> dict[str, Any]:
 
 
 def version(view: View, params: Params) -> dict[str, Any]:
-    """A version: `ovt data show`, with its funnel as `ovt data funnel` counts it."""
+    """A version in a few numbers, its funnel and how it was made, all as its manifest has them (`ovt data show`)."""
     found = version_of(view, params)
-    return describe(found) | {"funnel": funnel.by_stage(found)}
+    threading.Thread(target=view.warm, args=(found.ref,), daemon=True).start()
+    manifest = found.manifest.model_dump(mode="json")
+    return (
+        outline(found)
+        | {"tables": manifest["rows"]}
+        | {key: manifest[key] for key in ("funnel", "usage", "provenance")}
+    )
 
 
 def funnel_by(view: View, params: Params) -> list[dict[str, Any]]:

@@ -77,33 +77,59 @@ class Wanted:
 def read_rows(shelf: Shelf) -> Rows:
     """Reads what the filters need of a version (or an evaluation, or a run's rollouts)."""
     with shelf.reading():
-        asked = shelf.scan("questions").select("question_id", "question", "gold", "choices", "images")
-        table, questions = pl.collect_all([_joined(shelf), asked])
-    return Rows(shelf, table.with_row_index("row"), questions)
+        ends, samples, verdicts, kept, questions = pl.collect_all(_needed(shelf))
+    asked_at = _places_in(ends["question_id"], questions["question_id"])
+    text_at = _places_in(ends["id"], samples["id"])
+    parts = [
+        ends.drop("id", "question_id", "level").with_columns(asked_at=asked_at, text_at=text_at),
+        samples.drop("id").select(pl.all().gather(text_at)),
+        verdicts.drop("id", "question_id").select(pl.all().gather(_places_in(ends["id"], verdicts["id"]))),
+        kept.drop("id", "question_id", "difficulty").select(pl.all().gather(_places_in(ends["id"], kept["id"]))),
+        _by_question(questions["question_id"], verdicts, kept).select(pl.all().gather(asked_at)),
+        questions.select(pl.col("source").gather(asked_at)),
+    ]
+    order = parts[0].select(pl.arg_sort_by("asked_at", "text_at", nulls_last=True, maintain_order=True)).to_series()
+    table = pl.concat([ends.select("level", "id", "question_id"), *parts], how="horizontal")
+    return Rows(shelf, table[order].with_row_index("row"), questions.drop("source"))
 
 
-def _joined(shelf: Shelf) -> pl.LazyFrame:
+def _needed(shelf: Shelf) -> list[pl.LazyFrame]:
+    """Decisions, samples, verdicts, the data and the questions, with the columns that the filters and lists need."""
     ends = shelf.scan("decisions").select("id", "question_id", "stage", "reason", level=LEVEL)
     failed = pl.when(pl.col("error").is_not_null()).then(pl.lit("failed")).otherwise("finish_reason")
-    samples = shelf.scan("samples").with_row_index("text_at").select(
-        "text_at", "model", "reply_key", id="sample_id", tokens="completion_tokens", finish=failed
-    )  # fmt: skip
-    verdicts = shelf.scan("verdicts").select("outcome", "kind", "extracted", id="sample_id", judged="reason")
-    right = (pl.col("outcome") == "correct").mean().round(3)
-    solved = shelf.scan("verdicts").group_by("question_id").agg(pass_rate=right)
-    asked = shelf.scan("questions").with_row_index("asked_at").select("question_id", "asked_at", "source")
-    kept = _data(shelf)
-    edited = kept.drop("question_id", "difficulty").filter(pl.col("id").is_not_null())
-    buckets = kept.select("question_id", "difficulty").unique("question_id")
-    table = ends
-    for other, key in (
-        *((one, "id") for one in (samples, verdicts, edited)),
-        *((one, "question_id") for one in (solved, buckets, asked)),
-    ):
-        table = table.join(other, on=key, how="left", maintain_order="left")
-    return table.with_columns(pl.col("level", *NAMED).cast(pl.Categorical)).sort(
-        "asked_at", "text_at", nulls_last=True, maintain_order=True
+    samples = shelf.scan("samples").select(
+        "model", "reply_key", id="sample_id", tokens="completion_tokens", finish=failed
     )
+    verdicts = shelf.scan("verdicts").select(
+        "question_id", "outcome", "kind", "extracted", id="sample_id", judged="reason"
+    )
+    asked = shelf.scan("questions").select("question_id", "question", "gold", "choices", "images", "source")
+    return [_coded(table) for table in (ends, samples, verdicts, _data(shelf), asked)]
+
+
+def _coded(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Names with few values as numbers into a table of them."""
+    there = [name for name in ("level", *NAMED) if name in table.collect_schema()]
+    return table.with_columns(pl.col(there).cast(pl.Categorical))
+
+
+def _places_in(ids: pl.Series, known: pl.Series) -> pl.Series:
+    """Where each id stands in `known`; null if nowhere. By 64-bit hashes, as in a diff."""
+    places = pl.DataFrame({"key": known.hash(), "place": pl.int_range(len(known), dtype=pl.UInt32, eager=True)})
+    wanted = pl.DataFrame({"key": ids.hash()})
+    found = wanted.join(places.filter(known.is_not_null()), on="key", how="left", maintain_order="left")
+    return found["place"].alias("place")
+
+
+def _by_question(ids: pl.Series, verdicts: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """pass_rate and difficulty of each question, in the order of `ids`."""
+    right = (pl.col("outcome") == "correct").mean().round(3)
+    judged = verdicts.select("outcome", at=_places_in(verdicts["question_id"], ids))
+    buckets = kept.select("difficulty", at=_places_in(kept["question_id"], ids)).unique("at")
+    table = pl.DataFrame({"at": pl.int_range(len(ids), dtype=pl.UInt32, eager=True)})
+    for other in (judged.group_by("at").agg(pass_rate=right), buckets):
+        table = table.join(other, on="at", how="left", maintain_order="left")
+    return table.drop("at")
 
 
 def _data(shelf: Shelf) -> pl.LazyFrame:
@@ -196,34 +222,36 @@ def _sorted(rows: Rows, places: pl.Series, sort: str) -> pl.Series:
 
 def _counts(rows: Rows, masks: Mapping[str, pl.Series], labels: Labels) -> dict[str, Any]:
     """The bars and histograms, each under all filters but its own."""
-    everything = rows.table.filter(reduce(and_, masks.values()))
+    everything = reduce(and_, masks.values())
     under = {
-        name: rows.table.filter(reduce(and_, (mask for other, mask in masks.items() if other != name)))
+        name: reduce(and_, (mask for other, mask in masks.items() if other != name))
         for name in masks.keys() - {"level", "text"}
     }
-    values = {name: _values(under.get(name, everything), name, labels) for name in VALUES}
-    whole = rows.table.filter(masks["level"])
-    ranges = {name: _bins(whole[name], under.get(name, everything)[name]) for name in RANGES}
+    values = {name: _values(rows.table, under.get(name, everything), name, labels) for name in VALUES}
+    whole = {name: rows.table[name].filter(masks["level"]).max() for name in RANGES}
+    ranges = {name: _bins(rows.table[name].filter(under.get(name, everything)), whole[name]) for name in RANGES}
     return {"values": values, "ranges": ranges}
 
 
-def _values(rows: pl.DataFrame, name: str, labels: Labels) -> list[dict[str, Any]]:
-    if name == "behaviour":
-        sums = rows.select((pl.col(column) > 0).sum() for column in BEHAVIOURS).row(0) if len(rows) else ()
-        return [{"value": family, "rows": count} for family, count in zip(FAMILIES, sums, strict=False) if count]
-    if name == "label":
-        counts = {label: rows.select(_condition(name, [label], labels).sum()).item() for label in labels}
-        return [{"value": label, "rows": count} for label, count in counts.items() if count]
-    counted = rows[name].value_counts(sort=True, name="rows").head(MOST_VALUES)
+def _values(table: pl.DataFrame, mask: pl.Series, name: str, labels: Labels) -> list[dict[str, Any]]:
+    """Rows under a mask by value of a filter."""
+    if name in ("behaviour", "label"):
+        rules = {one: _condition(name, [one], labels) for one in (FAMILIES if name == "behaviour" else labels)}
+        counts = table.select((rule.fill_null(False) & mask).sum().alias(one) for one, rule in rules.items())
+        return (
+            [{"value": one, "rows": count} for one, count in counts.row(0, named=True).items() if count]
+            if rules
+            else []
+        )
+    counted = table[name].filter(mask).value_counts(sort=True, name="rows").head(MOST_VALUES)
     return [{"value": value or NONE, "rows": count} for value, count in counted.cast({name: pl.String}).iter_rows()]
 
 
-def _bins(whole: pl.Series, under: pl.Series) -> list[dict[str, Any]]:
-    """Bins from 0 to the largest of all rows; shares (0 to 1) as twenty of them."""
-    most = whole.max()
+def _bins(under: pl.Series, most: Any) -> list[dict[str, Any]]:
+    """Bins from 0 to the largest value of all rows; shares (0 to 1) as twenty of them."""
     if not isinstance(most, int | float):
         return []
-    if whole.dtype.is_float():
+    if under.dtype.is_float():
         bins = histogram({"rows": (under.drop_nulls() * 100).round().cast(pl.Int64)}, 5, 20)
         return [one | {"from": one["from"] / 100, "to": min(one["to"], 100) / 100} for one in bins]
     width = round_up(max(1, most) / BINS)

@@ -104,17 +104,18 @@ def _save(view: View, ref: str, number: int, limit: int, folder: Path, saved: Sa
     if kind == "run" and not saved.answers[f"run?{answers.query({'name': name})}"]["rollouts"]:
         return
     rows = view.rows(ref)
-    ids = rows.questions["question_id"].head(limit).to_list()
-    if len(rows.questions) > limit:
-        saved.notes.append(f"{ref}: the first {limit:,} of {len(rows.questions):,} questions")
+    every = rows.questions["question_id"].to_list()
+    ids, beyond = every[:limit], set(every[limit:])
+    if beyond:
+        saved.notes.append(f"{ref}: the first {limit:,} of {len(every):,} questions")
     saved.rows[ref] = f"data/rows-{number}.js"
-    _script(folder / saved.rows[ref], "rows", ref, _row_file(rows, set(ids), view))
+    _script(folder / saved.rows[ref], "rows", ref, _row_file(rows, beyond))
     saved.stories[ref] = {}
     for place, part in enumerate(ids[at : at + TOGETHER] for at in range(0, len(ids), TOGETHER)):
         path = f"data/questions-{number}-{place}.js"
         _script(folder / path, "stories", ref, dict(_stories(view, ref, part)))
         saved.stories[ref] |= dict.fromkeys(part, path)
-    _images(view, rows, set(ids), folder, saved)
+    _images(view, rows, beyond, folder, saved)
 
 
 def _script(path: Path, what: str, ref: str, value: Any) -> None:
@@ -122,7 +123,7 @@ def _script(path: Path, what: str, ref: str, value: Any) -> None:
     write_file(path, f"ovtFilesAdd(...{text});\n", durable=False)
 
 
-def _row_file(rows: Rows, ids: set[str], view: View) -> dict[str, Any]:
+def _row_file(rows: Rows, beyond: set[str]) -> dict[str, Any]:
     """Every level's rows as `rows.answer` has them, with the families of cues; and the edges of the histograms."""
     held = answers.labelled(rows)
     told: dict[str, Any] = {"rows": [], "bins": {}}
@@ -131,7 +132,7 @@ def _row_file(rows: Rows, ids: set[str], view: View) -> dict[str, Any]:
         told["bins"][level] = page["ranges"]
         for start in range(0, page["total"], 500):
             part = answer(rows, Wanted(level, offset=start, limit=500), held)["rows"]
-            told["rows"] += [one for one in part if one["question_id"] in ids or not one["question_id"]]
+            told["rows"] += [one for one in part if one["question_id"] not in beyond]
     return told
 
 
@@ -142,9 +143,9 @@ def _stories(view: View, ref: str, ids: Sequence[str]) -> Iterator[tuple[str, An
         yield id_, {"question": story, "life": places}
 
 
-def _images(view: View, rows: Rows, ids: set[str], folder: Path, saved: Saved) -> None:
+def _images(view: View, rows: Rows, beyond: set[str], folder: Path, saved: Saved) -> None:
     for one in rows.questions.select("question_id", "images").iter_rows(named=True):
-        for image_id in (one["images"] or ()) if one["question_id"] in ids else ():
+        for image_id in (one["images"] or ()) if one["question_id"] not in beyond else ():
             if image_id in saved.images:
                 continue
             try:

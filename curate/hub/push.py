@@ -33,7 +33,7 @@ Outcome = Literal["pushed", "tagged", "there", "proposed"]
 # Title -> (path in the repository, image bytes).
 Figures = Mapping[str, tuple[str, bytes]]
 
-OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*")
+OWNED = ("data/*.parquet", "ledger/*.parquet", "figures/*", "view/*")
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,18 @@ def prepare(
     draw: Callable[[Version], Figures] = lambda version: {},
     may_share: Set[str] = frozenset(),
     not_secret: Collection[str] = (),
+    further: Mapping[str, bytes] | None = None,
 ) -> Revision:
     """What a push of the version would send; sends nothing. The default tag is the version's "vN".
 
-    draw: the figures that go onto the card (`figures.draw`).
+    draw: the figures that go onto the card (`figures.draw`). further: other files that describe it, by path ("view/…").
     Raises OvtError if the folder was changed, a license forbids sharing, or the files contain
     a secret (`environ`: the environment, whose keys must not be in the files either).
     """
     tag = check_tag(tag or default_tag(version))
     verify_files(version)
     check_licenses(version.manifest.provenance.inputs, may_share)
-    files = dress(version, repo, tag, draw(version))
+    files = dress(version, repo, tag, draw(version), further or {})
     check_secrets(files, environ, not_secret, key_variables(version.manifest.provenance.recipe))
     return Revision(
         repo=repo,
@@ -114,8 +115,9 @@ def default_tag(version: Version) -> str:
     return f"v{version.ordinal}"
 
 
-def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, Content]:
-    """The files of the revision by path: the version's own, and a card and manifest for the Hub."""
+def dress(version: Version, repo: str, tag: str, figures: Figures, further: Mapping[str, bytes]) -> dict[str, Content]:
+    """The files of the revision by path: the version's own, and a card and manifest for the Hub; `further` ones are in
+    no manifest, so a pull leaves them out."""
     card = render_card(version.manifest, version.path, published(repo, tag, figures))
     spoken = dict(figures.values()) | {CARD: card.encode()}
     content = {name: entry for name, entry in version.manifest.files.items() if name.startswith(CONTENT)}
@@ -124,7 +126,7 @@ def dress(version: Version, repo: str, tag: str, figures: Figures) -> dict[str, 
     }
     manifest = version.manifest.model_copy(update={"files": entries})
     written = (manifest.model_dump_json(indent=2) + "\n").encode()
-    return {name: version.path / name for name in content} | spoken | {MANIFEST: written}
+    return {name: version.path / name for name in content} | spoken | {MANIFEST: written} | dict(further)
 
 
 def published(repo: str, tag: str, figures: Figures) -> Published:

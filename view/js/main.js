@@ -24,7 +24,7 @@ function Main() {
   const Screen = SCREENS[place.screen];
   const { version, a, b, name, id } = place.params;
   useEffect(() => { document.title = [id, version || name || (a && `${a} → ${b}`), "ovt view"].filter(Boolean).join(" · "); }, [location.hash]);
-  useKeys({ "?": ["help", () => showHelp(!help)], Escape: ["close", () => showHelp(false)] });
+  useKeys({ "?": ["help", () => showHelp(!help)] });
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>to the content</a>
     <header class="top"><a href="#/"><b>ovt</b> view</a>
       ${version && !version.includes(":") && html`<nav aria-label="version"><a href=${link("version", { version })}>funnel</a><a href=${link("rows", { version })}>rows</a>

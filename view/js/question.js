@@ -8,7 +8,7 @@ const OWN = ["id", "chain", "each", "offset", "look"]; // of the address, not of
 
 export function QuestionPage({ params, settings }) {
   const found = useAnswer("question", { version: params.version, id: params.id });
-  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${params.id} story=${story} params=${params} settings=${settings} />`}<//>`;
+  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} />`}<//>`;
 }
 
 const filtersOf = (params) => Object.fromEntries(Object.entries(asked(params)).filter(([name]) => !OWN.includes(name)));

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from ovt.core.errors import OvtError, RecipeError
+from ovt.core.home import Home
+from ovt.curate.hub.pull import pull
 from ovt.curate.hub.push import prepare, publish
 from ovt.curate.reports.plots import draw_card
 from ovt.curate.versions.manifest import Input
-from ovt.curate.versions.read import open_version
+from ovt.curate.versions.read import open_version, verify_files
 
 REPO = "datasets/you/tiny"
 
@@ -51,6 +53,17 @@ def test_figures_are_on_the_card_and_are_not_what_a_version_is(hub, api, built):
     assert there["figures/overview.png"].startswith(b"\x89PNG")
     assert b"](figures/overview.png)" in there["README.md"]
     assert json.loads(there["manifest.json"])["content_hash"] == version.manifest.content_hash
+    assert send(version, api).outcome == "there"
+
+
+def test_a_view_comes_along_and_a_pull_leaves_it_there(hub, api, built, tmp_path):
+    version, view = built(10), {"view/index.html": b"<!doctype html>", "view/data/first.js": b"window.ovtFiles = {};"}
+    publish(prepare(version, "you/tiny", None, {}, further=view), api)
+    there = hub.files(REPO, "v1")
+    assert {name: content for name, content in there.items() if name.startswith("view/")} == view
+    pulled = pull("you/tiny", "v1", Home(tmp_path / "other"), api).version
+    assert not (pulled.path / "view").exists()
+    verify_files(pulled)
     assert send(version, api).outcome == "there"
 
 
