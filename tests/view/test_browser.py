@@ -19,7 +19,10 @@ from ovt.view.static import write_view
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here"),
+    pytest.mark.timeout(400),  # of screens on a busy machine
+]
 
 SMALL = {"version": "small@v2"}
 SCREENS = {
