@@ -1,7 +1,9 @@
 """`ovt view`: look at versions, runs and evaluations in a browser."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,11 +54,13 @@ def view(
     def ready(address: str) -> None:
         address += first_screen(refs)
         say(address)
+        sys.stdout.flush()  # whoever reads it through a pipe waits for it
         note("Ctrl-C ends it", "dim")
         if open_:
             typer.launch(address)
 
-    asyncio.run(serve(app, host, port, ready))
+    with suppress(KeyboardInterrupt):  # how it ends
+        asyncio.run(serve(app, host, port, ready))
 
 
 def save(view: "View", names: Sequence[str], out: Path, limit: int) -> None:

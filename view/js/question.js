@@ -42,7 +42,11 @@ function Story({ story, params, settings }) {
     l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences of two chains", flip("diff")],
     z: ["zoom", () => zoom(!zoomed)], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
     "/": ["search", () => go("rows", { ...filtersOf(params) })] });
-  useEffect(() => { document.getElementById(`chain-${at}`)?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, [at]);
+  const moved = useRef(given > 0); // at first the top of the page is shown, unless a chain was asked for
+  useEffect(() => {
+    if (moved.current) document.getElementById(`chain-${at}`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    moved.current = true;
+  }, [at]);
   const labels = useLabels(params.version, settings.labels, () => samples[at]?.sample_id, params.id, say);
   const question = story.question;
   return html`<p class="path"><a href=${link("rows", { ...filtersOf(params), look: params.look })}>${plain(params.version)} rows</a> <span class="soft">${plain(params.id)}</span>
