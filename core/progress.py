@@ -131,7 +131,7 @@ def shared(progress: Progress, path: Path) -> Generator[None]:
 
     def keep() -> None:
         while not stop.wait(SHARED_EVERY):
-            with suppress(OSError):
+            with suppress(OSError, RuntimeError):  # a disk that is full; a stage that began meanwhile
                 told = {"when": time.time(), "stages": [asdict(line) for line in stage_lines(progress)]}
                 write_file(path, json.dumps(told), durable=False)
 
