@@ -15,13 +15,14 @@ OVT = Path(sys.executable).with_name("ovt")
 
 def start(home, *arguments: str) -> subprocess.Popen[str]:
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "OVT_HOME": str(home.path)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([OVT, "view", *arguments], env=env, text=True, **pipes)
+    command = [OVT, "view", *arguments]
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_it_starts_answers_and_ends(old_home):
     running = start(old_home, "small", "--no-open", "--port", "0")
     try:
+        assert running.stdout
         address = running.stdout.readline().strip()
         assert address.endswith("/#/version?version=small%40v2")
         with urllib.request.urlopen(address.split("#")[0] + "api/home", timeout=30) as answer:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def saved(old_home, tmp_path_factory):
 
 def first(folder):
     text = (folder / "data" / "first.js").read_text()
-    return json.loads(re.fullmatch(r"window\.ovtFiles = (.*);\n", text, re.DOTALL)[1])
+    return json.loads(text.removeprefix("window.ovtFiles = ").removesuffix(";\n"))
 
 
 def test_it_holds_all_that_its_page_loads(saved, old_home):
@@ -70,6 +71,15 @@ def test_data_cannot_leave_its_script(old_home, tmp_path, monkeypatch):
     monkeypatch.setattr("ovt.view.answers.question.story", lambda shelf, id_: {"question": None, "text": hostile})
     write_view(View(old_home), ["small"], tmp_path / "view")
     text = (tmp_path / "view" / "data" / "questions-0-0.js").read_text()
-    what, ref, stories = json.loads(re.fullmatch(r"ovtFilesAdd\(\.\.\.(.*)\);\n", text, re.DOTALL)[1])
+    assert text.startswith("ovtFilesAdd(...[")
+    what, ref, stories = json.loads(text.removeprefix("ovtFilesAdd(...").removesuffix(");\n"))
     assert (what, ref) == ("stories", "small@v2")
     assert next(iter(stories.values()))["question"]["text"] == hostile
+
+
+def test_the_example_in_the_docs_is_of_this_view():
+    """docs/view: `ovt view pocket --out docs/view`, in a home where `make demo` built pocket."""
+    folder = Path(__file__).parents[2] / "docs" / "view"
+    assert (folder / "view.js").read_bytes() == script().content
+    assert set(first(folder)["rows"]) == {"pocket@v1"}
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 5_000_000
