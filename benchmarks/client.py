@@ -110,7 +110,7 @@ async def with_aiohttp(run: Run) -> None:
 async def with_openai(run: Run) -> None:
     import openai
 
-    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0) as client:
+    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0, timeout=None) as client:
 
         async def ask(number: int) -> None:
             await client.chat.completions.create(**body(number, run.n, run.image))
@@ -124,9 +124,11 @@ async def with_lean_openai(run: Run) -> None:
 
     ready = json.dumps(body(0, run.n, run.image)).encode()
     limits = httpx2.Limits(max_connections=run.concurrency, max_keepalive_connections=None)
-    http = openai.DefaultAioHttpClient(limits=limits)
+    http = openai.DefaultAioHttpClient(limits=limits, timeout=None)
     address = f"{run.url}/chat/completions"
-    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0, http_client=http) as client:
+    async with openai.AsyncOpenAI(
+        base_url=run.url, api_key="none", max_retries=0, http_client=http, timeout=None
+    ) as client:
 
         async def ask(number: int) -> None:
             response = await client.post(address, cast_to=httpx2.Response, content=ready)
