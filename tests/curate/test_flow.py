@@ -102,9 +102,7 @@ def test_stages_share_one_endpoint_and_never_exceed_its_limit(make_recipe, home,
     build(make_recipe(at_once=4), Session(home))
     assert loopback.most_at_once <= 4
     kinds = ["chain" if "What is number" in text_of(seen.body) else "caption" for seen in loopback.seen]
-    assert (
-        "caption" in kinds[kinds.index("chain") + 8 :]
-    )  # neither waits for the other
+    assert "caption" in kinds[kinds.index("chain") + 8 :]  # neither waits for the other
 
 
 def test_a_question_without_a_caption_is_asked_no_further(make_recipe, home, loopback):
