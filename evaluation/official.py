@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ovt.evaluation.arithmetic import value
-from ovt.evaluation.benchmark import Item, Prompt, Rule, Ruling, Said
+from ovt.evaluation.benchmark import Item, Prompt, Row, Rule, Ruling, Said
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 THINK_AND_BOX = (
@@ -138,6 +139,16 @@ def edit_distance(one: str, other: str) -> int:
             row.append(min(above[at] + 1, row[-1] + 1, above[at - 1] + (sign != there)))
         above = row
     return above[-1]
+
+
+def picture(row: Row) -> tuple[Any, ...]:
+    """The cell of a row's one picture: decoded on the Hub, a path in the benchmark's own files."""
+    return (row.get("decoded_image") if row.get("decoded_image") is not None else row.get("image"),)
+
+
+def same_picture(row: Row, name: str) -> str:
+    """What rows about one picture have in common: its path, if the row has one, else the row's own `name`."""
+    return row["image"] if isinstance(row.get("image"), str) else name
 
 
 def text(cell: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from pydantic import PositiveInt
 
 from ovt.core.errors import RecipeError
@@ -62,6 +63,8 @@ def pose(name: str, how: How, overrides: Iterable[str], session: Session) -> tup
     questions = altered(
         to_questions(loaded, benchmark, how.prompt, session.home, section.max_pixels), how.images, session.home
     )
+    if blind := questions.filter(pl.col("images").list.len() == 0).height:
+        session.progress.notes += (f"{name}: {blind:,} of {len(questions):,} questions have no picture",)
     asked = AskedBenchmark(
         name=benchmark.name,
         variant=variant,

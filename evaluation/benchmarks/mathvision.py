@@ -15,6 +15,8 @@ from ovt.evaluation.official import (
     paper_prompts,
     paper_question,
     paper_rules,
+    picture,
+    same_picture,
     text,
     texts,
 )
@@ -39,9 +41,9 @@ def read(row: Row, part: Part) -> Item:
         question=text(row.get("question")),
         gold=text(row.get("answer")),
         choices=None if bare else offered,
-        cluster=text(row.get("image")) or text(row.get("id")),
+        cluster=same_picture(row, text(row.get("id"))),
         groups={"level": text(row.get("level")), "subject": text(row.get("subject"))},
-        images=(row.get("decoded_image"),),
+        images=picture(row),
         row=row,
     )
 

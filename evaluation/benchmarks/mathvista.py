@@ -8,7 +8,18 @@ reads as the answer. Published files were scored with `int()`, today's code with
 import re
 
 from ovt.evaluation.benchmark import Benchmark, Item, Part, Prompt, Row, Rule, Ruling, Said, Variant
-from ovt.evaluation.official import LETTERS, nearest, options, paper_prompts, paper_question, paper_rules, text, texts
+from ovt.evaluation.official import (
+    LETTERS,
+    nearest,
+    options,
+    paper_prompts,
+    paper_question,
+    paper_rules,
+    picture,
+    same_picture,
+    text,
+    texts,
+)
 from ovt.verifiers import split_response
 
 GROUPS = ("question_type", "answer_type", "source", "category", "task", "context", "grade", "skills")
@@ -25,9 +36,9 @@ def read(row: Row, part: Part) -> Item:
         question=text(row.get("question") or row.get("query")),
         gold=text(row.get("answer")),
         choices=texts(row.get("choices")),
-        cluster=text(row.get("image")) or text(row.get("pid")),
+        cluster=same_picture(row, text(row.get("pid"))),
         groups=groups,
-        images=(row.get("decoded_image"),),
+        images=picture(row),
         row=row,
     )
 

@@ -217,6 +217,24 @@ def test_limits(data):
     assert choose(items, 10, "category") == items
 
 
+def test_the_benchmarks_own_files_name_their_pictures(tmp_path, home):
+    """{pid: {…}}, with paths beside the file; rows without a picture are asked, and told."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(png("red"))
+    rows = {pid: {"pid": pid, "question": "Which colour?", "answer": "red", "choices": ["red", "blue"],
+                  "question_type": "multi_choice", "image": image}
+            for pid, image in (("1", "images/1.png"), ("2", None))}  # fmt: skip
+    (tmp_path / "testmini.json").write_text(json.dumps(rows))
+    session = Session(home)
+    posed, _ = pose("mathvista", How(data=str(tmp_path / "testmini.json")), (), session)
+    assert [len(images) for images in posed.questions["images"].to_list()] == [1, 0]
+    assert session.progress.notes == ["mathvista: 1 of 2 questions have no picture"]
+    rows["1"]["image"] = "../../secret.png"
+    (tmp_path / "testmini.json").write_text(json.dumps(rows))
+    with pytest.raises(OvtError, match="1: image_outside_root"):
+        pose("mathvista", How(data=str(tmp_path / "testmini.json")), (), Session(home))
+
+
 def test_images_stand_at_their_tags(tmp_path, home):
     rows = [
         {
