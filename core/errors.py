@@ -26,11 +26,12 @@ from typing import Any, Literal
 
 # unreachable  nothing listens there: no request was sent
 # limited      too many requests (429): wait, and send fewer at once
-# broken       may work when retried: 5xx, a dropped connection, a timeout, an unreadable response
+# away         what stands in front of the server answers (502, 503, 504, 52x), or its model is loading: wait
+# broken       may work when retried: 500, a dropped connection, a timeout, an unreadable response
 # refused      this request will never work (400, 413, 422, …)
 # misplaced    wrong address (403, 404, a web page): if the URL has never answered; else as `refused` or `broken`
 # denied       nothing will work until the user acts: missing or wrong key, no money left
-CallKind = Literal["unreachable", "limited", "broken", "refused", "misplaced", "denied"]
+CallKind = Literal["unreachable", "limited", "away", "broken", "refused", "misplaced", "denied"]
 
 INTERRUPTED = 130  # exit code of a command that was stopped by Ctrl-C and can be resumed
 TERMINATED = 143  # the same for SIGTERM

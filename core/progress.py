@@ -19,7 +19,7 @@ class Tally:
 
     The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
     in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
-    counts calls.
+    counts calls, `retries` those that were sent again.
     """
 
     total: int = 0
@@ -30,6 +30,7 @@ class Tally:
     completion_tokens: int = 0
     cost_usd: float | None = 0.0
     in_flight: int = 0
+    retries: int = 0
 
 
 # A build's progress: one tally per stage, written by the build and read by any display.

@@ -20,7 +20,8 @@ from ovt.core.agreed import agree, not_agreed
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.registry import SOURCES
-from ovt.curate.endpoints.keys import key_variable, provider, sent_keys, server
+from ovt.curate.endpoints.families import provider
+from ovt.curate.endpoints.keys import sent_keys, server, variables
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK
 from ovt.curate.recipe import Recipe
@@ -67,7 +68,7 @@ def server_claims(endpoints: Mapping[str, EndpointSection]) -> Iterator[Claim]:
         agreed = sent_keys(section)
         for url in section.urls:
             yield Claim("ask", url)
-            if variable := key_variable(section):
+            for variable in variables(section):
                 line = f"${variable} to {server(url)}"
                 yield Claim("send", line, asked=f"send {line}" in agreed)
 

@@ -9,6 +9,7 @@ import asyncio
 import io
 import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -21,9 +22,10 @@ from typing import Any, Literal
 from ovt.core.errors import CallError, OvtError
 from ovt.core.home import Home
 from ovt.curate.claims import Claim, open_claims
-from ovt.curate.endpoints.chat import data_url
+from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
+from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import Url
 from ovt.curate.recipe import Recipe
@@ -31,6 +33,8 @@ from ovt.curate.recipe import Recipe
 MODELS_SHOWN = 8
 SIDE = 112  # pixels of the image that endpoints are shown
 LONGEST_S = 60.0  # for one test request
+MOST_TOKENS = 64  # of a test reply
+LIMITS = ("max_tokens", "max_completion_tokens")
 LOW_DISK = 5  # GB free below which a build of real size may run out of space
 
 
@@ -146,13 +150,17 @@ def examine_claims(found: Iterable[Claim]) -> Iterator[Finding]:
 
 
 async def examine_endpoints(recipe: Recipe) -> list[Finding]:
-    """A round trip with an image to every URL of every endpoint of the recipe; stores nothing."""
+    """A round trip to every URL of every endpoint of the recipe, with an image and the sampling of each stage that asks
+    it; stores nothing."""
     findings = []
     for name, section in recipe.endpoints.items():
+        stages = {key: asks for key, asks in recipe.asking.items() if asks.endpoint == name}
         try:
             async with open_endpoint(name, section) as endpoint:
-                needs_images = any(asks.sees_images for asks in recipe.asking.values() if asks.endpoint == name)
-                findings += [judge_probe(name, found, needs_images) for found in await probe(endpoint)]
+                for key, asks in stages.items() or [("", None)]:
+                    label = f"{name}, {key}" if len(stages) > 1 else name
+                    found = await probe(endpoint, asks.sampling.asked() if asks else {})
+                    findings += [judge_probe(label, one, bool(asks and asks.sees_images), key) for one in found]
         except OvtError as error:
             findings.append(Finding(f"endpoint {name}", "fail", str(error)))
     return findings
@@ -164,11 +172,11 @@ def listed_models(models: list[str]) -> str:
     return ", ".join(models[:MODELS_SHOWN]) + more or "nothing"
 
 
-def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
+def judge_probe(name: str, found: Probe, needs_images: bool, stage: str = "reason") -> Finding:
     """The finding that follows from a probe."""
     check = f"endpoint {name}"
     if found.error:
-        return Finding(check, "fail", f"{found.url}: {found.error}", "check base_url, model and the key")
+        return Finding(check, "fail", f"{found.url}: {found.error}", advice_on(found.error, stage))
     if needs_images and not found.accepts_images:
         return Finding(check, "fail", f"{found.url} refuses images", "serve a vision-language model there")
     if found.model_listed is False:
@@ -179,13 +187,23 @@ def judge_probe(name: str, found: Probe, needs_images: bool) -> Finding:
     return Finding(check, "ok", f"{found.url} answered in {found.latency_s:.2f} s{seeing}, {asked_once}")
 
 
-async def probe(endpoint: Endpoint) -> list[Probe]:
+def advice_on(error: str, stage: str) -> str:
+    """What to do about a refusal: leave out what the server does not take, if it names it."""
+    named = [name for name in SamplingSection.model_fields if re.search(rf"\b{name}\b", error)]
+    if not named or not error.startswith(("HTTP 400", "HTTP 422")):
+        return "check base_url, model and the key"
+    keys = ", ".join(f'"{name}"' for name in named if not name.startswith("max_"))
+    return f"unset = [{keys}] in [{stage}]" if keys else f"check the sampling of [{stage}]"
+
+
+async def probe(endpoint: Endpoint, sampling: Mapping[str, Any] | None = None) -> list[Probe]:
     """One Probe per URL, in the recipe's order; failures are recorded in them, not raised. Stores nothing."""
-    return [await probe_url(url, endpoint) for url in endpoint.urls.all]
+    return [await probe_url(url, endpoint, sampling or {}) for url in endpoint.urls.all]
 
 
-async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
-    """Sends an image and n = 2, then simpler requests while the server refuses."""
+async def probe_url(url: Url, endpoint: Endpoint, sampling: Mapping[str, Any]) -> Probe:
+    """Sends an image and n = 2 with a stage's sampling, as a build does, then simpler requests while the server
+    refuses."""
     found = Probe(url.name)
     if isinstance(url.transport, HttpTransport):
         found = await list_models(found, url.transport, endpoint.model)
@@ -193,7 +211,7 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
         began = time.monotonic()
         try:
             async with asyncio.timeout(LONGEST_S):
-                response = await url.transport.send(probe_body(endpoint, image, n))
+                response = await url.transport.send(probe_body(endpoint, sampling, image, n))
             replies = read_replies(response, n, endpoint.section)
         except CallError as error:
             found = replace(found, error=error.reason)
@@ -202,6 +220,8 @@ async def probe_url(url: Url, endpoint: Endpoint) -> Probe:
             return found
         except TimeoutError:
             return replace(found, error=f"no answer within {LONGEST_S:.0f} s")
+        if replies[0].error:
+            return replace(found, error=replies[0].error)
         seconds, text = time.monotonic() - began, (replies[0].text or "")[:80]
         honours = len(replies) == 2
         return replace(found, error=None, latency_s=seconds, honours_n=honours, accepts_images=image, reply=text)
@@ -220,14 +240,18 @@ async def list_models(found: Probe, transport: HttpTransport, model: str) -> Pro
     return replace(found, models=models, model_listed=model in models)
 
 
-def probe_body(endpoint: Endpoint, image: bool, n: int) -> dict[str, Any]:
-    """A request for at most 8 tokens."""
+def probe_body(endpoint: Endpoint, sampling: Mapping[str, Any], image: bool, n: int) -> dict[str, Any]:
+    """A short request, as a build would send it with this sampling."""
     parts: list[dict[str, Any]] = [{"type": "text", "text": "What colour is it? One word."}]
     if image:
-        parts.insert(0, {"type": "image_url", "image_url": {"url": data_url(red_square())}})
-    body = {**endpoint.section.extra_body, "model": endpoint.model, "max_tokens": 8}
-    body["messages"] = [{"role": "user", "content": parts}]
-    return {**body, "n": n, "temperature": 1.0} if n > 1 else body
+        parts.insert(0, {"type": "image", "image": "red"})
+    most = max(MOST_TOKENS, sampling.get("min_tokens") or 0)
+    limits = {name: min(sampling[name], most) for name in LIMITS if sampling.get(name)}
+    asked = {**sampling, **(limits or {"max_tokens": MOST_TOKENS})}
+    if n > 1 and not asked.get("temperature"):
+        asked.pop("temperature", None)  # greedy decoding takes no n > 1, and a build asks for one then
+    request = ChatRequest(({"role": "user", "content": parts},), asked, n)
+    return endpoint.body(request, 0, n, lambda image: red_square())
 
 
 def red_square() -> bytes:

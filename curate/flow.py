@@ -79,6 +79,7 @@ async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None
         lanes[0].over = True
         turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
         await together([work for one in lanes for work in (make(one), send(one, turns))])
+        run.session.progress.notes += [line for endpoint in run.endpoints.values() for line in endpoint.urls.told]
 
 
 def lane(run: Run, stage: AskingStage, section: AskingSection) -> Lane:

@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from ovt.core.section import Section, read_section, set_key
+from ovt.core.section import read_section, set_key
+from ovt.curate.endpoints.section import AskingBase
 from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.stages import prompt, reason
@@ -34,7 +35,7 @@ class EvaluateSampling(ReasonSampling):
     max_tokens: int | None = 2048
 
 
-class EvaluateSection(Section):
+class EvaluateSection(AskingBase):
     """How a question set is answered.
 
     k: answers per question; more than one needs a temperature. prompt: template of the user's turn, with {question}

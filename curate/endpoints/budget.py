@@ -113,5 +113,4 @@ def image_tokens(image: bytes) -> int:
 
 def completion_bound(sampling: Mapping[str, Any]) -> int | None:
     """The most tokens one reply may have; None if the request sets no bound."""
-    bounds = [sampling[name] for name in ("max_completion_tokens", "max_tokens") if sampling.get(name)]
-    return min(bounds) if bounds else None
+    return sampling.get("max_completion_tokens") or sampling.get("max_tokens") or None

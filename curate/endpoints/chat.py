@@ -126,6 +126,15 @@ def image_url(part: Mapping[str, Any], images: ImageBytes) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": data_url(images(part["image"]))}}
 
 
+def with_detail(body: dict[str, Any], detail: str) -> dict[str, Any]:
+    """A request's body with OpenAI's `detail` on each of its images."""
+    for message in body["messages"]:
+        for part in message["content"] if isinstance(message["content"], list) else ():
+            if part["type"] == "image_url":
+                part["image_url"]["detail"] = detail
+    return body
+
+
 def data_url(image: bytes) -> str:
     """An image file's bytes as a data URL, its type read from its first bytes."""
     return f"data:{mime_type(image)};base64,{base64.b64encode(image).decode('ascii')}"

@@ -16,12 +16,13 @@ from ovt.curate.endpoints.chat import ChatRequest, Reply, kind_of
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
+from ovt.curate.endpoints.meanings import MODEL_GONE
 from ovt.curate.endpoints.replies import Heard, Usage, read_replies, read_usage
-from ovt.curate.endpoints.urls import Url
+from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
 
 FIRST_BACKOFF_S = 0.5
+LEAST_WAIT_S = 0.1  # whatever a server asks for
 LONGEST_BACKOFF_S = 30.0
-LONGEST_WAIT_S = 900.0  # the longest a server may ask us to wait
 HOPELESS = 50  # consecutive failed requests
 RESUME = "every reply so far is kept, and the same command resumes from here"
 
@@ -150,31 +151,56 @@ def count_failure(error: CallError, work: Work) -> None:
 
 
 async def call(job: Job, work: Work) -> list[Reply]:
-    """The replies to `job`, one or more, with retries; CallError when the retries are used up."""
-    tries = 0
+    """The replies to `job`, one or more, with retries; CallError when the retries are used up.
+
+    Tries are for what may be the request's own fault. Waiting for a server that is away or takes no more costs none,
+    unless others were answered meanwhile; the endpoint's patience decides when to stop.
+    """
+    tries = waits = 0
+    endpoint = work.endpoint
     while True:
+        answered = endpoint.answered
         try:
             return await attempt(job, work)
         except CallError as error:
-            # Nothing was sent if the URL is unreachable: it rests, and the endpoint's patience decides when to stop.
-            tries += error.kind != "unreachable"
-            if error.kind == "refused" or tries > work.endpoint.section.max_retries:
+            own_fault = error.kind == "away" and endpoint.answered > answered
+            waiting = error.kind in ("unreachable", "limited", "away") and not own_fault
+            tries, waits = tries + (not waiting), waits + waiting
+            if error.kind == "refused" or tries > endpoint.section.max_retries:
                 raise
-            await asyncio.sleep(backoff_s(error, tries))
+            if is_about_n(error, job, tries, endpoint):
+                raise CallError("refused", error.reason, error.status) from None
+            work.tally.retries += 1
+            await asyncio.sleep(backoff_s(error, waits if waiting else tries))
 
 
-def backoff_s(error: CallError, tries: int) -> float:
-    """Seconds before try number `tries` + 1: doubled each time, with jitter so that retries spread out.
+def is_about_n(error: CallError, job: Job, tries: int, endpoint: Endpoint) -> bool:
+    """Whether a server that fails may do so because several choices were asked for: some answer that with 500."""
+    return len(job.keys) > 1 and not endpoint.proved_n and tries == 2 and (error.status or 0) >= 500
 
-    None if the URL rests: the next try waits for it, or goes to another URL.
-    """
-    if error.kind == "unreachable" or (error.kind == "limited" and error.retry_after is not None):
+
+def backoff_s(error: CallError, times: int) -> float:
+    """Seconds before the next try after `times` failures: doubled each time, with jitter so that retries spread out,
+    and at least what the server asks for; none if the URL rests, as the next try waits for it or goes elsewhere."""
+    if error.kind == "unreachable":
         return 0.0
-    longest = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** (tries - 1))
-    return max(error.retry_after or 0.0, longest * random.uniform(0.5, 1.0))
+    longest = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(times - 1, 10))
+    if error.retry_after:
+        return max(LEAST_WAIT_S, error.retry_after) * random.uniform(1.0, 1.25)
+    return longest * random.uniform(0.5, 1.0)
 
 
 async def attempt(job: Job, work: Work) -> list[Reply]:
+    """One try; with a budget, the first ones go one at a time, until an answer has shown what replies cost."""
+    endpoint = work.endpoint
+    if work.budget.limited and not endpoint.measured:
+        async with endpoint.first_turn:
+            if not endpoint.measured:
+                return await try_once(job, work)
+    return await try_once(job, work)
+
+
+async def try_once(job: Job, work: Work) -> list[Reply]:
     """One try: reserves its worst case, waits for the limits and a URL, and settles the real cost."""
     endpoint, budget = work.endpoint, work.budget
     worst, real = worst_case(job, work), Spending()
@@ -182,8 +208,9 @@ async def attempt(job: Job, work: Work) -> list[Reply]:
     try:
         await endpoint.requests_pace.admit()
         await endpoint.tokens_pace.admit(worst.tokens)
-        url = await endpoint.urls.take()
+        url = await endpoint.urls.take(first_image(job.request))
         work.tally.in_flight += 1
+        began = time.monotonic()
         try:
             replies, real = await exchange(job, url, worst, work)
         except CallError as error:
@@ -191,11 +218,18 @@ async def attempt(job: Job, work: Work) -> list[Reply]:
             raise
         finally:
             work.tally.in_flight -= 1
-            endpoint.urls.give_back(url)
+            endpoint.urls.give_back(url, time.monotonic() - began)
     finally:
         budget.settle(worst, real)
         endpoint.tokens_pace.refund(worst.tokens - real.tokens)
     return replies
+
+
+def first_image(request: ChatRequest) -> str:
+    """The id of a request's first image; empty without one."""
+    contents = (message["content"] for message in request.messages)
+    parts = (part for content in contents if not isinstance(content, str) for part in content)
+    return next((part["image"] for part in parts if part["type"] == "image"), "")
 
 
 async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[list[Reply], Spending]:
@@ -205,12 +239,15 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
     began = time.monotonic()
     try:
         response = await url.transport.send(body)
-        heard = Heard(url.name, time.monotonic() - began, job.request.keep_thinking, endpoint.key)
+        seconds = getattr(response, "seconds", time.monotonic() - began)
+        heard = Heard(url.name, seconds, job.request.keep_thinking, endpoint.secrets)
         replies = read_replies(response, len(job.keys), endpoint.section, heard)
     except CallError as error:
-        endpoint.urls.failed(url, error)
+        endpoint.urls.failed(url, error, began)
         raise stopped(error, url, endpoint) from None
     endpoint.urls.succeeded(url)
+    endpoint.measured = True
+    endpoint.proved_n = endpoint.proved_n or len(replies) > 1
     usage = read_usage(response)
     if usage is None:
         return replies, worst
@@ -231,44 +268,64 @@ def worst_case(job: Job, work: Work) -> Spending:
     if limited:
         stop_if_unbounded(bound, work.budget, work.endpoint)
     prompt = math.ceil(guess * work.endpoint.prompt_scale)
-    completion = (bound or 0) * len(job.keys)
+    completion = math.ceil((bound or 0) * work.endpoint.completion_scale) * len(job.keys)
     return Spending(section.cost_usd(prompt, completion) or 0.0, prompt + completion)
 
 
 def learn_scale(job: Job, usage: Usage, work: Work) -> None:
-    """Raises later estimates if the server counted more prompt tokens than estimated."""
+    """Raises later estimates if the server counted more tokens than estimated."""
     if work.budget.limited:
-        guess, _ = at_most(job, work)
-        work.endpoint.prompt_scale = max(work.endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
+        guess, bound = at_most(job, work)
+        endpoint, most = work.endpoint, (bound or 0) * len(job.keys)
+        endpoint.prompt_scale = max(endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
+        endpoint.completion_scale = max(endpoint.completion_scale, usage.completion_tokens / max(most, 1))
 
 
 # When to stop the build: what a failure means for all further calls, and how to fix it.
 
 
 def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
-    """What to raise for a failed call: EndpointError if no call can succeed, else the CallError itself."""
+    """What to raise for a failed call: EndpointError if no call can succeed, else a CallError. A URL that needs
+    somebody to act is set aside while others work, and the call goes to one of those."""
+    what_now = no_way_on(error, url, endpoint)
+    if what_now is not None:
+        again = isinstance(what_now, EndpointError) and error.kind in ("denied", "misplaced", "limited", "broken")
+        if again and endpoint.urls.set_aside(url, error.reason):
+            return CallError("unreachable", error.reason, error.status)
+        return what_now
+    if error.kind != "misplaced":
+        return error
+    if url.strikes >= FEW_STRIKES and endpoint.urls.set_aside(url, error.reason):
+        return CallError("unreachable", error.reason, error.status)
+    return CallError("refused" if error.status else "broken", error.reason, error.status, billed=error.billed)
+
+
+def no_way_on(error: CallError, url: Url, endpoint: Endpoint) -> EndpointError | None:
+    """Why no call to this URL can succeed before somebody acts; None if one may."""
     table, said = f"[endpoints.{endpoint.name}]", f"{url.name} refuses: {error.reason}"
-    if error.kind == "unreachable" and endpoint.urls.out_of_reach():
-        said, fix = (
-            f"no server answers at {url.name} ({error.reason})",
-            f"start the server, or correct base_url in {table}",
-        )
-        return EndpointError(endpoint.name, error.kind, said, f"{fix}; {RESUME}")
+
+    def ended(what: str, fix: str) -> EndpointError:
+        return EndpointError(endpoint.name, error.kind, what, fix)
+
+    if error.kind in ("unreachable", "away") and endpoint.urls.out_of_reach():
+        fix = f"start the server, or correct base_url in {table}; {RESUME}"
+        return ended(f"no server answers at {url.name} ({error.reason})", fix)
     if (error.retry_after or 0.0) > LONGEST_WAIT_S:
         said = f"{url.name} asks clients to wait {error.retry_after:.0f} s ({error.reason})"
         return EndpointError(endpoint.name, "limited", said, f"wait that long; {RESUME}")
+    if error.kind == "limited" and endpoint.urls.out_of_patience():
+        said = f"{url.name} has refused every request for {LONGEST_WAIT_S / 60:.0f} minutes: {error.reason}"
+        return ended(said, f"check the account's limits; {RESUME}")
     if error.kind == "denied" and error.status == 401:
-        fix = f"put a valid key into an environment variable and name it as api_key_env in {table}"
-        return EndpointError(endpoint.name, error.kind, said, fix)
+        return ended(said, f"put a valid key into an environment variable and name it as api_key_env in {table}")
     if error.kind == "denied":
-        return EndpointError(endpoint.name, error.kind, said, f"check the account's balance; {RESUME}")
+        return ended(said, f"check the account's balance; {RESUME}")
     if error.kind == "misplaced" and not url.answered:
         said = f"{url.name} does not look like a chat-completions API with this model: {error.reason}"
-        fix = f'check base_url (usually it ends in /v1) and model = "{endpoint.model}" in {table}'
-        return EndpointError(endpoint.name, error.kind, said, fix)
-    if error.kind == "misplaced":
-        return CallError("refused" if error.status else "broken", error.reason, error.status, billed=error.billed)
-    return error
+        return ended(said, f'check base_url (usually it ends in /v1) and model = "{endpoint.model}" in {table}')
+    if error.kind == "misplaced" and MODEL_GONE.search(error.reason):
+        return ended(f"{url.name} has lost its model: {error.reason}", f"load it again; {RESUME}")
+    return None
 
 
 def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:

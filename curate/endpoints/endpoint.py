@@ -10,11 +10,15 @@ from typing import Any, Self
 from ovt.core.errors import OvtError
 from ovt.core.registry import MODELS
 from ovt.core.used_keys import remember_key
-from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body
+from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body, with_detail
+from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.failures import Streak
-from ovt.curate.endpoints.keys import check_key, hosts, key_variable, read_key
+from ovt.curate.endpoints.families import family_of
+from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, variables
+from ovt.curate.endpoints.pictures import shrinking
+from ovt.curate.endpoints.secrets import is_secret
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
-from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport
+from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport, Way
 from ovt.curate.endpoints.urls import Urls
 
 FOLDERS = "pocket"  # the engine among MODELS that runs any folder with a Qwen2.5-VL
@@ -56,8 +60,10 @@ class Pace:
 class Endpoint:
     """What `open_endpoint` opens; `async with` around the work closes its connections.
 
-    honours_n      false once the server has answered n > 1 with fewer choices
-    prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1
+    honours_n      false once the server has answered n > 1 with fewer choices; proved_n: true once it has answered it
+    prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1; completion_scale: of real to
+                   requested ones, as thinking may not count against the limit
+    measured       whether an answer has shown what replies cost; until then a build with a budget asks one at a time
     answered       replies so far; failed: requests given up since the last one
     """
 
@@ -69,11 +75,17 @@ class Endpoint:
         self.revision = section.revision or urls.all[0].transport.revision
         self.requests_pace = Pace(section.requests_per_minute)
         self.tokens_pace = Pace(section.tokens_per_minute)
-        self.honours_n = True
+        self.honours_n = not family_of(section.family, section.urls[0]).single
+        self.proved_n = False
         self.prompt_scale = 1.0
+        self.completion_scale = 1.0
+        self.measured = False
+        self.first_turn = asyncio.Lock()
         self.answered = 0
         self.failed = Streak()
         self.key = key
+        self.secrets: tuple[str, ...] = (key,) if key and is_secret(key) else ()
+        self._shrunk: ImageBytes | None = None
 
     @property
     def own_machine(self) -> bool:
@@ -86,7 +98,8 @@ class Endpoint:
 
     def keys(self, request: ChatRequest) -> list[str]:
         """The addresses of `request`'s replies, index 0 … n-1."""
-        return reply_keys(self.model, self.revision, request.messages, self.sampling(request), range(request.n))
+        shape = {**self.sampling(request), **self.section.image_settings}
+        return reply_keys(self.model, self.revision, request.messages, shape, range(request.n))
 
     def body(self, request: ChatRequest, first: int, n: int, images: ImageBytes) -> dict[str, Any]:
         """The request body for the samples `first` … `first + n - 1`.
@@ -96,15 +109,21 @@ class Endpoint:
         sampling = {name: value for name, value in self.sampling(request).items() if value is not None}
         if "seed" in sampling:
             sampling["seed"] += first
-        return request_body(self.model, request.messages, sampling, n, images)
+        if self.section.max_pixels is not None:
+            self._shrunk = self._shrunk or shrinking(images, self.section.max_pixels)
+            images = self._shrunk
+        body = request_body(self.model, request.messages, sampling, n, images)
+        return with_detail(body, self.section.image_detail) if self.section.image_detail else body
 
     async def __aenter__(self) -> Self:
         check_key(self.name, self.section, self.key)
-        if key_variable(self.section):
-            remember_key(self.key)
+        if variables(self.section):
+            for secret in self.secrets:
+                remember_key(secret)
         # Locks and connections belong to the running event loop.
         self.requests_pace.enter_loop()
         self.tokens_pace.enter_loop()
+        self.first_turn = asyncio.Lock()
         return self
 
     async def __aexit__(self, *raised: object) -> None:
@@ -116,10 +135,34 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
     """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet. Keys come from `environ`."""
     if section.embedded is not None:
         transport = load_embedded(section.embedded)
-        return Endpoint(name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency))
+        return Endpoint(
+            name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency, steady=True)
+        )
     key = read_key(name, section, environ)
-    transports = [(url, HttpTransport(url, key, section.timeout, section.max_concurrency)) for url in section.urls]
-    return Endpoint(name, section, Urls(transports, section.max_concurrency), key)
+    headers = read_headers(name, section, environ)
+    transports = [(url, HttpTransport(url, key, way_to(url, section, headers))) for url in section.urls]
+    endpoint = Endpoint(name, section, Urls(transports, section.max_concurrency), key)
+    endpoint.secrets += header_secrets(section, headers)
+    return endpoint
+
+
+def way_to(url: str, section: EndpointSection, headers: Mapping[str, str]) -> Way:
+    """How requests travel to one of the endpoint's URLs."""
+    family = family_of(section.family, url)
+    return Way(
+        section.timeout,
+        section.max_concurrency,
+        headers,
+        section.query,
+        section.key_header or family.key_header,
+        Dialect(section.stream, family.usage, family.tokens, family.seed),
+        header_secrets(section, headers),
+    )
+
+
+def header_secrets(section: EndpointSection, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of headers that come from the environment."""
+    return tuple(headers[name] for name, value in section.headers.items() if value.startswith("$"))
 
 
 def load_embedded(model: str) -> Transport:

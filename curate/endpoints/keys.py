@@ -11,27 +11,9 @@ from urllib.parse import urlsplit
 
 from ovt.core.agreed import not_agreed
 from ovt.core.errors import EndpointError
+from ovt.curate.endpoints.families import provider
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK
-
-# Providers that always need a key, by exact host (subdomains may be anybody's), and its usual variable.
-PROVIDERS = {
-    "api.openai.com": "OPENAI_API_KEY",
-    "eu.api.openai.com": "OPENAI_API_KEY",
-    "us.api.openai.com": "OPENAI_API_KEY",
-    "openrouter.ai": "OPENROUTER_API_KEY",
-    "api.deepseek.com": "DEEPSEEK_API_KEY",
-    "api.together.xyz": "TOGETHER_API_KEY",
-    "api.fireworks.ai": "FIREWORKS_API_KEY",
-    "api.groq.com": "GROQ_API_KEY",
-    "api.mistral.ai": "MISTRAL_API_KEY",
-    "api.anthropic.com": "ANTHROPIC_API_KEY",
-    "generativelanguage.googleapis.com": "GEMINI_API_KEY",
-    "dashscope.aliyuncs.com": "DASHSCOPE_API_KEY",
-    "dashscope-intl.aliyuncs.com": "DASHSCOPE_API_KEY",
-    "router.huggingface.co": "HF_TOKEN",
-}
-
 
 # Tokens of servers that this process started, by `server`: they are in no recipe and in no file.
 TOKENS: dict[str, str] = {}
@@ -67,8 +49,9 @@ def check_key(name: str, section: EndpointSection, key: str | None) -> None:
     if needs_key(section) and not key:
         what = f"{section.urls[0]} needs a key and ${variable} is not set"
         raise EndpointError(name, "denied", what, f"set it, or name another as api_key_env in [endpoints.{name}]")
-    if variable and (bare := next((url for url in section.urls if is_readable(url)), None)):
-        what = f"${variable} would be sent to {bare} unencrypted"
+    sent = variables(section)
+    if sent and (bare := next((url for url in section.urls if is_readable(url)), None)):
+        what = f"${sent[0]} would be sent to {bare} unencrypted"
         raise EndpointError(name, "denied", what, "use https, or an SSH tunnel to this machine (ssh -L)")
     if unknown := not_agreed(sent_keys(section)):
         what = f"it would {unknown[0]}, which you have not agreed to"
@@ -78,9 +61,26 @@ def check_key(name: str, section: EndpointSection, key: str | None) -> None:
 
 def sent_keys(section: EndpointSection) -> list[str]:
     """What the user must agree to, as lines: each server that gets a key which is not known to be its own."""
-    variable = key_variable(section)
-    asked = [url for url in section.urls if provider(url) != variable and urlsplit(url).hostname not in LOOPBACK]
-    return [f"send ${variable} to {server(url)}" for url in asked] if variable else []
+    far = [url for url in section.urls if urlsplit(url).hostname not in LOOPBACK]
+    pairs = [(variable, url) for variable in variables(section) for url in far if provider(url) != variable]
+    return [f"send ${variable} to {server(url)}" for variable, url in pairs]
+
+
+def variables(section: EndpointSection) -> list[str]:
+    """The environment variables whose values are sent: the key's, and those that headers name."""
+    named = (value.removeprefix("$") for value in section.headers.values() if value.startswith("$"))
+    return list(dict.fromkeys([*filter(None, [key_variable(section)]), *named]))
+
+
+def read_headers(name: str, section: EndpointSection, environ: Mapping[str, str]) -> dict[str, str]:
+    """The endpoint's headers, with the values of the variables that they name; EndpointError if one is not set."""
+    filled = dict(section.headers)
+    for header, value in section.headers.items():
+        if value.startswith("$"):
+            filled[header] = environ.get(value.removeprefix("$"), "").strip()
+            if not filled[header] or not (filled[header].isascii() and filled[header].isprintable()):
+                raise EndpointError(name, "denied", f"{value}, for the header {header}, is not set", "set it")
+    return filled
 
 
 def is_readable(url: str) -> bool:
@@ -98,8 +98,3 @@ def server(url: str) -> str:
 def hosts(section: EndpointSection) -> set[str | None]:
     """The hosts behind the endpoint's URLs."""
     return {urlsplit(url).hostname for url in section.urls}
-
-
-def provider(url: str) -> str | None:
-    """The key variable of the provider at `url`; None for unknown ones, such as your own server."""
-    return PROVIDERS.get(urlsplit(url).hostname or "")

@@ -9,10 +9,10 @@ from typing import Any
 from ovt.core.errors import CallError
 from ovt.core.text import without_surrogates
 from ovt.curate.endpoints.chat import FAILURES, Reply, ReplyKind
+from ovt.curate.endpoints.meanings import error_message
 from ovt.curate.endpoints.secrets import scrub, without_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.thinking import answer_alone, joined, rejoined, split_message
-from ovt.curate.endpoints.transport import error_message
 
 CUT = ("length", "max_tokens", "MAX_TOKENS")  # finish reasons of a reply that reached its limit
 FILTERED = {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive",
@@ -30,12 +30,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Heard:
-    """How a response came: from where, after how long, whether its thinking is wanted, and the key it may repeat."""
+    """How a response came: from where, after how long, whether its thinking is wanted, and what it must not hold."""
 
     url: str = ""
     latency_s: float = 0.0
     keep_thinking: bool = True
-    key: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 def read_replies(
@@ -50,7 +50,7 @@ def read_replies(
     usage = read_usage(response)
     counted = usage or Usage(0, 0)
     model = plain(response.get("model")) or section.model
-    texts = [without_key(read_text(choice, heard.keep_thinking), heard.key) for choice in choices]
+    texts = [without_key(read_text(choice, heard.keep_thinking), heard.secrets) for choice in choices]
     shares = zip(
         choices,
         texts,
@@ -77,7 +77,7 @@ def readable_choices(response: Mapping[str, Any]) -> list[dict[str, Any]]:
     if broken := next((choice for choice in choices if broke_off(choice)), None):
         # Routers forward the partial output of a server that failed: it is not a reply of the model.
         said = error_message(json.dumps({"error": broken.get("error") or "no reason given"}))
-        raise CallError("broken", f"broken off by the server: {scrub(said, None)}", billed=True)
+        raise CallError("broken", f"broken off by the server: {scrub(said)}", billed=True)
     return sorted(choices, key=lambda choice: whole(choice.get("index")))
 
 
@@ -97,7 +97,7 @@ def why_no_reply(choice: Mapping[str, Any], text: str) -> str | None:
 
 def told(kind: ReplyKind, detail: str = "") -> str:
     """A failure of a kind, as stored: `chat.kind_of` reads the kind back."""
-    return scrub(f"{FAILURES[kind]}: {detail}" if detail else FAILURES[kind], None)
+    return scrub(f"{FAILURES[kind]}: {detail}" if detail else FAILURES[kind])
 
 
 def broke_off(choice: Mapping[str, Any]) -> bool:

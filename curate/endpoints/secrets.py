@@ -1,6 +1,7 @@
 """Keys that come back: removed from replies once they are parsed, and from everything that is shown."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ovt.core.text import plain
@@ -17,28 +18,28 @@ def is_secret(key: str | None) -> bool:
     return key is not None and len(key) >= SHORTEST_KEY and not key.isalpha()
 
 
-def without_key(value: Any, key: str | None) -> Any:
-    """Parsed JSON with the key removed from every text in it, names included, however it was spelt.
+def without_key(value: Any, keys: Sequence[str]) -> Any:
+    """Parsed JSON with the keys removed from every text in it, names included, however they were spelt.
 
-    A reply that echoes the key would put it into the store, and from there into published data.
+    A reply that echoes a key would put it into the store, and from there into published data.
     """
-    return _removed(value, key) if key is not None and is_secret(key) else value
-
-
-def _removed(value: Any, key: str) -> Any:
+    if not keys:
+        return value
     if isinstance(value, str):
-        return value.replace(key, REMOVED) if key in value else value
+        for key in keys:
+            value = value.replace(key, REMOVED)
+        return value
     if isinstance(value, dict):
-        return {_removed(name, key): _removed(inner, key) for name, inner in value.items()}
+        return {without_key(name, keys): without_key(inner, keys) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_removed(inner, key) for inner in value]
+        return [without_key(inner, keys) for inner in value]
     return value
 
 
-def scrub(text: str, key: str | None) -> str:
-    """`text` as one safe line of at most 300 characters, without the key or anything that looks like one."""
+def scrub(text: str, *keys: str) -> str:
+    """`text` as one safe line of at most 300 characters, without the keys or anything that looks like one."""
     text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)  # of a body that was not JSON, or JSON in JSON
-    if key:
+    for key in keys:
         text = text.replace(key, REMOVED)
     line = plain(" ".join(KEY_LOOK.sub(REMOVED, text).split()))
     return line if len(line) <= 300 else f"{line[:299]}…"

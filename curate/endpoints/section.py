@@ -1,6 +1,7 @@
 """`[endpoints.NAME]`: a model behind URLs; `[STAGE.sampling]`: a stage's sampling parameters."""
 
-from typing import Any, Self
+import re
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -14,9 +15,15 @@ from pydantic import (
 )
 
 from ovt.core.hashing import canonical_json
-from ovt.core.section import Section
+from ovt.core.section import Section, added_later, nearest_key
+from ovt.curate.endpoints.families import FamilyName
 
 EMBEDDED = "embedded:"
+HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+SECRET_NAME = re.compile(r"(?:^|[-_])(?:key|token|secret|password|auth\w*)$", re.IGNORECASE)
+# Headers that the client sets itself.
+OURS = {"authorization", "host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"}
 RESERVED = {"model", "messages", "n", "stream"}
 
 
@@ -44,6 +51,31 @@ class SamplingSection(Section):
         return self.model_dump(exclude_none=True)
 
 
+class AskingBase(Section):
+    """The base of stages that ask a model. unset: keys of its sampling that are not sent, whatever their default, for
+    models that refuse them (`unset = ["temperature", "top_p"]`)."""
+
+    unset: tuple[str, ...] = added_later(())
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out(cls, data: Any) -> Any:
+        """Keys that are unset have no value."""
+        if not isinstance(data, dict) or not data.get("unset"):
+            return data
+        given = data.get("sampling") or {}
+        sampling = given.model_dump() if isinstance(given, SamplingSection) else dict(given)
+        for name in data["unset"]:
+            if name not in SamplingSection.model_fields:
+                raise ValueError(
+                    f"unset: {name!r} is no key of sampling; {nearest_key(str(name), SamplingSection.known_keys())}"
+                )
+            if sampling.get(name) is not None and not isinstance(given, SamplingSection):
+                raise ValueError(f"{name} is in unset and has a value in sampling: leave one of them out")
+            sampling[name] = None
+        return {**data, "sampling": sampling}
+
+
 class EndpointSection(Section):
     """`[endpoints.NAME]`: where a model answers.
 
@@ -58,6 +90,12 @@ class EndpointSection(Section):
     max_retries          retries after the first try, for transient failures: 429, 5xx, dropped connections, timeouts, …
     usd_per_million_…    prices in US dollars; neither set: cost is unknown (an embedded model is free)
     extra_body           further keys of every request's body; part of a reply's address
+    family               what kind of server it is, where the host does not say so (families.py): "azure", "ollama", …
+    headers, query       more of them for each request; "$NAME" as a header's value stands for an environment variable
+    key_header           where the key goes; unset: Authorization, as a bearer token, or where the family has it
+    stream               ask for replies as server-sent events: for servers and gateways that cut silent connections
+    image_detail         OpenAI's "low", "high" or "auto", for each image; part of a reply's address
+    max_pixels           larger images are scaled down for this endpoint; part of a reply's address
     """
 
     base_url: str | list[str]
@@ -72,6 +110,19 @@ class EndpointSection(Section):
     usd_per_million_prompt_tokens: NonNegativeFloat | None = None
     usd_per_million_completion_tokens: NonNegativeFloat | None = None
     extra_body: dict[str, Any] = Field(default_factory=dict)
+    family: FamilyName | None = added_later(None)
+    headers: dict[str, str] = added_later({})
+    query: dict[str, str] = added_later({})
+    key_header: str | None = added_later(None)
+    stream: bool = added_later(False)
+    image_detail: Literal["auto", "low", "high"] | None = added_later(None)
+    max_pixels: PositiveInt | None = added_later(None)
+
+    @property
+    def image_settings(self) -> dict[str, Any]:
+        """What shapes replies to images, as part of their address; empty unless it is set."""
+        given = {"image_detail": self.image_detail, "max_pixels": self.max_pixels}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def urls(self) -> list[str]:
@@ -102,6 +153,27 @@ class EndpointSection(Section):
         for url in urls:
             check_url(url)
         return base_url
+
+    @field_validator("headers")
+    @classmethod
+    def check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not HEADER.fullmatch(name) or name.lower() in OURS:
+                raise ValueError(f"{name!r} cannot be set here: expected the name of a header that ovt does not set")
+            if value.startswith("$") and not VARIABLE.fullmatch(value):
+                raise ValueError(f"{name} is {value!r}: expected a text, or $NAME of an environment variable")
+            if not value.startswith("$") and SECRET_NAME.search(name):
+                raise ValueError(f'{name} holds a key, which a recipe must not: name a variable, {name} = "$MY_KEY"')
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError(f"{name} is {value!r}: a header holds printable ASCII")
+        return headers
+
+    @field_validator("key_header")
+    @classmethod
+    def check_key_header(cls, name: str | None) -> str | None:
+        if name is not None and (not HEADER.fullmatch(name) or name.lower() in OURS - {"authorization"}):
+            raise ValueError("expected the name of a header, such as api-key")
+        return name
 
     @field_validator("extra_body")
     @classmethod

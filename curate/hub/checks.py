@@ -138,8 +138,10 @@ def make_search(environ: Mapping[str, str], variables: Collection[str] = ()) -> 
 
 def key_variables(recipe: Mapping[str, Any]) -> set[str]:
     """The environment variables that hold the keys of a version's endpoints, by its recipe as stored."""
-    endpoints = recipe.get("endpoints") or {}
-    return {str(one["api_key_env"]) for one in endpoints.values() if isinstance(one, dict) and one.get("api_key_env")}
+    endpoints = [one for one in (recipe.get("endpoints") or {}).values() if isinstance(one, dict)]
+    headers = [str(value) for one in endpoints for value in (one.get("headers") or {}).values()]
+    named = {value.removeprefix("$") for value in headers if value.startswith("$")}
+    return named | {str(one["api_key_env"]) for one in endpoints if one.get("api_key_env")}
 
 
 def scan(path: str, content: Path | bytes, search: Search) -> Iterator[Secret]:

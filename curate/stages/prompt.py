@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ovt.core.section import Section, added_later
+from ovt.curate.endpoints.section import AskingBase
 
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
@@ -24,7 +25,7 @@ class Turn(Section):
     assistant: str
 
 
-class PromptSection(Section):
+class PromptSection(AskingBase):
     """What surrounds the prompt of a stage that asks a model.
 
     system: the system prompt, sent as it is; empty: none. examples: turns before the prompt, in order.

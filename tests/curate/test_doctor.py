@@ -4,9 +4,20 @@ import asyncio
 from typing import Any
 
 from ovt.core.home import Home
-from ovt.curate.doctor import Probe, examine, examine_home, examine_packages, judge_probe, probe
+from ovt.core.section import read_section
+from ovt.curate.doctor import (
+    Finding,
+    Probe,
+    examine,
+    examine_endpoints,
+    examine_home,
+    examine_packages,
+    judge_probe,
+    probe,
+)
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.recipe import Recipe
 
 
 def test_a_package_that_is_too_old_fails_and_says_what_to_install():
@@ -60,6 +71,27 @@ def test_a_server_that_does_it_all(loopback: Any) -> None:
     assert (found.model_listed, found.honours_n, found.accepts_images) == (True, True, True)
     assert found.latency_s > 0
     assert loopback.seen[0].body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png")
+
+
+def examined(loopback: Any, **reason: Any) -> list[Finding]:
+    tree = {
+        "name": "a",
+        "sources": [{"path": "q.jsonl"}],
+        "endpoints": {"far": {"base_url": loopback.url, "model": "test-model"}},
+        "reason": {"endpoint": "far", "see": "image", "prompt": "{question}", **reason},
+    }
+    return asyncio.run(examine_endpoints(read_section(Recipe, tree, "a")))
+
+
+def test_it_asks_as_a_build_does(loopback: Any) -> None:
+    said = "Unsupported value: 'temperature' does not support 0.6 with this model."
+    loopback.status = lambda body: (400, {"error": {"message": said}}) if "temperature" in body else None
+    (found,) = examined(loopback)
+    assert (found.status, found.advice) == ("fail", 'unset = ["temperature"] in [reason]')
+    assert (loopback.seen[0].body["temperature"], loopback.seen[0].body["top_p"]) == (0.6, 0.95)
+    assert loopback.seen[0].body["max_tokens"] == 64
+    (found,) = examined(loopback, unset=["temperature"])
+    assert found.status == "ok"
 
 
 def test_a_server_that_ignores_n(loopback: Any) -> None:

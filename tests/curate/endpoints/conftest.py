@@ -1,12 +1,15 @@
 """A fill of a few requests, in one line."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
@@ -29,6 +32,62 @@ class Filled:
     @property
     def texts(self) -> list[list[str | None]]:
         return [[reply.text for reply in of_request] for of_request in self.replies]
+
+
+Answer = Callable[[web.Request], Any]
+
+
+@dataclass
+class Server:
+    """A server that answers as a test says, and keeps the path, headers and body of what it was sent."""
+
+    answer: Answer = lambda request: web.json_response({})
+    url: str = ""
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        content = await request.read()
+        self.bodies.append(json.loads(content) if content else {})
+        self.asked.append((request.path_qs, dict(request.headers)))
+        answer = self.answer(request)
+        return await answer if asyncio.iscoroutine(answer) else answer
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[[], Server]]:
+    """`make_server()`: a started Server."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    runners = []
+
+    def make() -> Server:
+        server = Server()
+
+        async def start() -> web.AppRunner:
+            app = web.Application()
+            app.router.add_route("*", "/{tail:.*}", server.handle)
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            return runner
+
+        runners.append(asyncio.run_coroutine_threadsafe(start(), loop).result(10))
+        server.url = f"http://127.0.0.1:{runners[-1].addresses[0][1]}/v1"
+        return server
+
+    yield make
+    for runner in runners:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def server(make_server: Callable[[], Server]) -> Server:
+    return make_server()
 
 
 @pytest.fixture

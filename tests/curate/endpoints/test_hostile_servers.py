@@ -5,10 +5,8 @@ import gzip
 import json
 import subprocess
 import sys
-import threading
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,73 +15,20 @@ from aiohttp import web
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.replies import read_replies
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import LONGEST_REPLY, HttpTransport
+from ovt.curate.endpoints.transport import LONGEST_REPLY, HttpTransport, Way
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 KEY = "s3cr3t-of-the-user-1234"
 MB = 1 << 20
-
-Answer = Callable[[web.Request], Any]
-
-
-@dataclass
-class Hostile:
-    """A server that answers as a test says, and keeps the headers of what it was sent."""
-
-    answer: Answer = lambda request: web.json_response({})
-    url: str = ""
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        await request.read()
-        self.asked.append((request.path_qs, dict(request.headers)))
-        answer = self.answer(request)
-        return await answer if asyncio.iscoroutine(answer) else answer
-
-
-@pytest.fixture
-def make_server() -> Iterator[Callable[[], Hostile]]:
-    """`make_server()`: a started Hostile."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    runners = []
-
-    def make() -> Hostile:
-        server = Hostile()
-
-        async def start() -> web.AppRunner:
-            app = web.Application()
-            app.router.add_route("*", "/{tail:.*}", server.handle)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            return runner
-
-        runners.append(asyncio.run_coroutine_threadsafe(start(), loop).result(10))
-        server.url = f"http://127.0.0.1:{runners[-1].addresses[0][1]}/v1"
-        return server
-
-    yield make
-    for runner in runners:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
-
-
-@pytest.fixture
-def server(make_server: Callable[[], Hostile]) -> Hostile:
-    return make_server()
 
 
 def completion(**message: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}]}
 
 
-def send(server: Hostile, key: str | None = None, timeout: float = 10.0, **body: Any) -> dict[str, Any]:
+def send(server: Any, key: str | None = None, timeout: float = 10.0, **body: Any) -> dict[str, Any]:
     async def once() -> dict[str, Any]:
-        transport = HttpTransport(server.url, key, timeout, connections=2)
+        transport = HttpTransport(server.url, key, Way(timeout, connections=2))
         try:
             return await transport.send({**BODY, **body})
         finally:
@@ -92,7 +37,7 @@ def send(server: Hostile, key: str | None = None, timeout: float = 10.0, **body:
     return asyncio.run(once())
 
 
-def failure(server: Hostile, **arguments: Any) -> CallError:
+def failure(server: Any, **arguments: Any) -> CallError:
     with pytest.raises(CallError) as raised:
         send(server, **arguments)
     assert raised.value.reason.isprintable()
@@ -107,7 +52,7 @@ def text_of(response: dict[str, Any]) -> str | None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_server_is_not_followed(make_server: Callable[[], Hostile], status: int) -> None:
+def test_a_redirect_to_another_server_is_not_followed(make_server: Callable[[], Any], status: int) -> None:
     server, other = make_server(), make_server()
     server.answer = lambda request: web.Response(status=status, headers={"Location": f"{other.url}/chat/completions"})
     error = failure(server, key=KEY)
@@ -119,12 +64,12 @@ def test_a_redirect_to_another_server_is_not_followed(make_server: Callable[[], 
 @pytest.mark.parametrize(
     "location", ["//evil.example/v1", "https://127.0.0.1/v1", "ftp://a/b", "http://[", "?r=1\x85x"]
 )
-def test_odd_redirects_end_in_one_line(server: Hostile, location: str) -> None:
+def test_odd_redirects_end_in_one_line(server: Any, location: str) -> None:
     server.answer = lambda request: web.Response(status=302, headers={"Location": location})
     assert failure(server, key=KEY).kind == "misplaced"
 
 
-def test_a_redirect_within_a_server_is_followed_once(server: Hostile) -> None:
+def test_a_redirect_within_a_server_is_followed_once(server: Any) -> None:
     def moved(request: web.Request) -> web.Response:
         return web.Response(status=307, headers={"Location": "?r=1"})
 
@@ -138,7 +83,7 @@ def test_a_redirect_within_a_server_is_followed_once(server: Hostile) -> None:
 # Headers that the environment holds for others
 
 
-def test_settings_of_the_openai_package_go_to_openai_alone(server: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_openai_package_go_to_openai_alone(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-secret")
@@ -168,13 +113,13 @@ SPELLINGS = (
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_key_comes_back_in_no_spelling(server: Hostile, spelling: str) -> None:
+def test_a_key_comes_back_in_no_spelling(server: Any, spelling: str) -> None:
     body = json.dumps(completion(content="Your key is HERE.", reasoning="HERE?")).replace("HERE", spelling)
     server.answer = lambda request: web.Response(text=body, content_type="application/json")
     assert text_of(send(server, key=KEY)) == "<think>[key]?</think>Your key is [key]."
 
 
-def test_a_key_comes_back_in_no_part_and_no_name(server: Hostile) -> None:
+def test_a_key_comes_back_in_no_part_and_no_name(server: Any) -> None:
     parts = [{"type": "text", "text": "Your key is "}, {"type": "text", KEY: KEY, "text": KEY}]
     server.answer = lambda request: web.json_response({**completion(content=parts), "model": f"m {KEY}", KEY: 1})
     answer = send(server, key=KEY)
@@ -184,7 +129,7 @@ def test_a_key_comes_back_in_no_part_and_no_name(server: Hostile) -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
-def test_a_key_comes_back_in_no_error(server: Hostile, status: int, kind: str) -> None:
+def test_a_key_comes_back_in_no_error(server: Any, status: int, kind: str) -> None:
     for body in (
         f'{{"error": "no {escaped(KEY)}"}}',
         f"no {KEY} {escaped(KEY)}",
@@ -196,7 +141,7 @@ def test_a_key_comes_back_in_no_error(server: Hostile, status: int, kind: str) -
         assert escaped(KEY) not in str(error)
 
 
-def test_a_word_for_a_key_stays_in_replies(server: Hostile) -> None:
+def test_a_word_for_a_key_stays_in_replies(server: Any) -> None:
     server.answer = lambda request: web.json_response(completion(content="EMPTY or nothing"))
     assert text_of(send(server, key="EMPTY")) == "EMPTY or nothing"
 
@@ -210,7 +155,7 @@ def squeezed(kind: str, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "deflate", "gzip, gzip", "br", "zstd"])
-def test_a_bomb_is_a_failed_call(server: Hostile, kind: str) -> None:
+def test_a_bomb_is_a_failed_call(server: Any, kind: str) -> None:
     bomb = squeezed(kind.partition(",")[0], 32 * MB) if kind[0] in "gd" else b"no such thing" * 1000
     bomb = gzip.compress(bomb) if "," in kind else bomb
     headers = {"Content-Encoding": kind, "Content-Type": "application/json"}
@@ -222,7 +167,7 @@ def test_a_bomb_is_a_failed_call(server: Hostile, kind: str) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_an_endless_reply_ends(server: Hostile, status: int) -> None:
+def test_an_endless_reply_ends(server: Any, status: int) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=status, headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -234,7 +179,7 @@ def test_an_endless_reply_ends(server: Hostile, status: int) -> None:
     assert (error.kind, error.billed) == (("refused", True) if status == 200 else ("broken", False))
 
 
-def test_what_was_asked_for_is_read(server: Hostile) -> None:
+def test_what_was_asked_for_is_read(server: Any) -> None:
     words = "word " * 600_000
     server.answer = lambda request: web.json_response(completion(content=words))
     assert text_of(send(server, max_tokens=32_768)) == words
@@ -244,7 +189,7 @@ def test_what_was_asked_for_is_read(server: Hostile) -> None:
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("levels", [150, 900, 50_000])
-def test_deep_json_is_a_failed_call(server: Hostile, status: int, levels: int) -> None:
+def test_deep_json_is_a_failed_call(server: Any, status: int, levels: int) -> None:
     nested = '[{"text":' * levels + '"x"' + "}]" * levels
     for body in (f'{{"choices":[{{"message":{{"content":{nested}}}}}]}}', f'{{"error":{{"message":{nested}}}}}'):
         text = body
@@ -255,7 +200,7 @@ def test_deep_json_is_a_failed_call(server: Hostile, status: int, levels: int) -
 
 
 @pytest.mark.parametrize("beginning", [b"", b'{"data": ['])
-def test_a_list_of_models_that_trickles_in_ends_in_time(server: Hostile, beginning: bytes, monkeypatch: Any) -> None:
+def test_a_list_of_models_that_trickles_in_ends_in_time(server: Any, beginning: bytes, monkeypatch: Any) -> None:
     monkeypatch.setattr("ovt.curate.endpoints.transport.LISTING_S", 0.3)
 
     async def slow(request: web.Request) -> web.StreamResponse:
@@ -268,7 +213,7 @@ def test_a_list_of_models_that_trickles_in_ends_in_time(server: Hostile, beginni
         return response
 
     async def list_models() -> None:
-        transport = HttpTransport(server.url, None, 600.0, connections=2)
+        transport = HttpTransport(server.url, None, Way(600.0, connections=2))
         try:
             await transport.models()
         finally:
@@ -282,10 +227,10 @@ def test_a_list_of_models_that_trickles_in_ends_in_time(server: Hostile, beginni
 MANY = """
 import asyncio, resource, sys
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.transport import HttpTransport
+from ovt.curate.endpoints.transport import HttpTransport, Way
 
 async def main(url):
-    transport = HttpTransport(url, "s3cr3t-of-the-user-1234", 60.0, 64)
+    transport = HttpTransport(url, "s3cr3t-of-the-user-1234", Way(60.0, 64))
     body = {"model": "m", "messages": [], "max_tokens": 2048}
     try:
         await transport.models()
@@ -302,7 +247,7 @@ asyncio.run(main(sys.argv[1]))
 
 
 @pytest.mark.parametrize("kind", ["gzip", "plain"])
-def test_sixty_four_bombs_at_once_take_bounded_memory(server: Hostile, kind: str) -> None:
+def test_sixty_four_bombs_at_once_take_bounded_memory(server: Any, kind: str) -> None:
     bomb = squeezed("gzip", 64 * MB) if kind == "gzip" else b" " * (8 * MB)
     headers = {"Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if kind == "gzip" else {})
     server.answer = lambda request: web.Response(body=bomb, headers=headers)

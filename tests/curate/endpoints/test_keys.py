@@ -10,7 +10,8 @@ from ovt.core.agreed import agree
 from ovt.core.errors import EndpointError
 from ovt.core.used_keys import used_keys
 from ovt.curate.endpoints.endpoint import open_endpoint
-from ovt.curate.endpoints.keys import check_key, needs_key, provider, read_key, sent_keys
+from ovt.curate.endpoints.families import provider
+from ovt.curate.endpoints.keys import check_key, needs_key, read_key, sent_keys
 from ovt.curate.endpoints.section import EndpointSection
 
 KEY = "s3cr3t-of-the-user-1234"

@@ -1,6 +1,7 @@
 """What a recipe may say about endpoints and sampling."""
 
 import asyncio
+import re
 from datetime import date
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from ovt.core.errors import OvtError
+from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.keys import key_variable
 from ovt.curate.endpoints.section import EndpointSection, SamplingSection
+from ovt.curate.stages.reason import ReasonSection
 
 
 def test_only_what_is_set_is_sent() -> None:
@@ -115,3 +118,55 @@ def test_a_line_end_after_a_key_is_no_part_of_it(loopback: Any) -> None:
 
     asyncio.run(ask())
     assert loopback.seen[0].authorization == "Bearer sk-from-a-file"
+
+
+def test_keys_that_are_unset_are_not_sent() -> None:
+    reason = ReasonSection.model_validate({"endpoint": "a", "unset": ["temperature", "top_p"]})
+    assert reason.sampling.asked() == {"max_tokens": 2048}
+    stored = reason.model_dump(mode="json")
+    assert ReasonSection.model_validate(stored) == reason
+    assert "unset" not in ReasonSection(endpoint="a").model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"unset": ["temprature"]}, "'temprature' is no key of sampling; did you mean temperature?"),
+        ({"unset": ["top_p"], "sampling": {"top_p": 0.9}}, "top_p is in unset and has a value in sampling"),
+    ],
+)
+def test_mistakes_about_unset_keys(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        ReasonSection.model_validate({"endpoint": "a", **section})
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"headers": {"Authorization": "x"}}, "'Authorization' cannot be set here"),
+        ({"headers": {"X-Api-Key": "abc"}}, 'X-Api-Key = "$MY_KEY"'),
+        ({"headers": {"X": "a\nb"}}, "printable ASCII"),
+        ({"headers": {"a b": "c"}}, "'a b' cannot be set here"),
+        ({"headers": {"X": "$1"}}, "$NAME of an environment variable"),
+        ({"key_header": "Host"}, "expected the name of a header"),
+        ({"family": "acme"}, "openai"),
+        ({"image_detail": "huge"}, "low"),
+    ],
+)
+def test_mistakes_about_headers(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        EndpointSection.model_validate({"base_url": "https://a/v1", "model": "m", **section})
+
+
+def test_what_was_added_later_is_not_written_at_its_default() -> None:
+    written = EndpointSection(base_url="https://a/v1", model="m").model_dump(mode="json")
+    assert not {"family", "headers", "query", "key_header", "stream", "image_detail", "max_pixels"} & written.keys()
+    request = ChatRequest(({"role": "user", "content": "q"},), {"max_tokens": 5})
+    plain, shaped, old = (
+        open_endpoint(
+            "a", EndpointSection.model_validate({"base_url": "https://a/v1", "model": "m", **more}), environ={}
+        )
+        for more in ({"stream": True, "family": "azure"}, {"image_detail": "low"}, {})
+    )
+    assert plain.keys(request) == old.keys(request)
+    assert shaped.keys(request) != old.keys(request)

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import CallError
+from ovt.curate.endpoints.meanings import error_message, retry_after, status_error
 from ovt.curate.endpoints.secrets import scrub
-from ovt.curate.endpoints.transport import HttpTransport, error_message, retry_after, status_error
+from ovt.curate.endpoints.transport import HttpTransport, Way
 
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def send(url: str, key: str | None = None, timeout: float = 5.0, **body: Any) -> dict[str, Any]:
     async def once() -> dict[str, Any]:
-        transport = HttpTransport(url, key, timeout, connections=2)
+        transport = HttpTransport(url, key, Way(timeout, connections=2))
         try:
             return await transport.send({**BODY, **body})
         finally:
@@ -164,8 +165,14 @@ def test_scrub_leaves_one_line_without_anything_like_a_key() -> None:
         (404, "", "misplaced"),
         (408, "", "broken"),
         (409, "", "broken"),
-        (503, "", "broken"),
-        (529, "", "broken"),
+        (500, "", "broken"),
+        (502, "", "away"),
+        (503, "", "away"),
+        (503, "Model m is currently loading {estimated_time: 20.0}", "limited"),
+        (500, "the model is still loading", "away"),
+        (404, "model 'm' not found", "misplaced"),
+        (524, "a timeout occurred", "away"),
+        (529, "overloaded", "limited"),
     ],
 )
 def test_meaning_of_a_status(status: int, said: str, kind: str) -> None:
@@ -180,6 +187,60 @@ def test_retry_after_is_seconds_milliseconds_or_a_date() -> None:
     assert retry_after({"retry-after-ms": "250", "retry-after": "9"}, now) == 0.25
     assert retry_after({"retry-after": formatdate(now + 30, usegmt=True)}, now) == 30
     assert retry_after({"retry-after": "soon"}, now) is None
+    assert retry_after({"retry-after-ms": "", "retry-after": "9"}, now) == 9
+    assert retry_after({"retry-after": formatdate(now - 30, usegmt=True)}, now) == 0
+    assert retry_after({"retry-after": "1500ms"}, now) == 1.5
+    assert retry_after({"retry-after": str(int(now) + 30)}, now) == 30
+    assert retry_after({"retry-after": str((int(now) + 30) * 1000)}, now) == 30
+    assert retry_after({"retry-after": "0"}, now) == 0
+    assert retry_after({"retry-after": "1e400"}, now) is None
+    assert retry_after({"retry-after": "nan"}, now) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset-requests": "6m0s"}, 360),
+        ({"x-ratelimit-reset-requests": "1h30m0s", "x-ratelimit-reset-tokens": "350ms"}, 5400),
+        ({"x-ratelimit-reset-requests": "20s", "x-ratelimit-reset-tokens": "0s"}, 20),
+        # only what is used up counts
+        (
+            {
+                "x-ratelimit-reset-requests": "24h0m0s",
+                "x-ratelimit-remaining-requests": "900",
+                "x-ratelimit-reset-tokens": "2s",
+                "x-ratelimit-remaining-tokens": "0",
+            },
+            2,
+        ),
+        ({"x-ratelimit-reset": "1700000020000"}, 20),  # OpenRouter: milliseconds
+        ({"x-ratelimit-reset": "1700000020"}, 20),
+        ({"ratelimit-reset": "12"}, 12),
+        ({"x-ratelimit-reset": "2023-11-14T22:13:50Z"}, 30),
+        ({"x-ratelimit-reset": "later"}, None),
+        ({"x-ratelimit-reset": "1600000000"}, 0),
+    ],
+)
+def test_when_limits_are_over(headers: dict[str, str], seconds: float | None) -> None:
+    error = status_error(429, "slow down", headers, now=1_700_000_000.0)
+    assert (error.kind, error.retry_after) == ("limited", seconds)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Limit 60. Please try again in 3s.", 3),
+        ("Please try again in 1m26.4s.", 86.4),
+        ("Please try again in 350ms.", 0.35),
+        ("Please retry after 33 seconds. Please go here", 33),
+        ('Resource has been exhausted [{"retryDelay": "2s"}]', 2),
+        ("Please retry in 12.5s.", 12.5),
+        ("too many requests", None),
+    ],
+)
+def test_how_long_a_server_asks_to_wait_in_words(said: str, seconds: float | None) -> None:
+    assert status_error(429, said, {}, now=0.0).retry_after == seconds
 
 
 @pytest.mark.parametrize(

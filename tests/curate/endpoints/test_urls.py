@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ovt.core.errors import CallError, OvtError
-from ovt.curate.endpoints.urls import Urls, rest_s
+from ovt.core.errors import OvtError
+from ovt.curate.endpoints.urls import rest_s
 
 
 class Nowhere:
@@ -110,18 +110,6 @@ def test_a_server_that_restarts_is_found_again(loopback: Any, fill_all: Callable
     filled = fill_all(questions(100), max_concurrency=2)
     restarting.join()
     assert (filled.tally.done, filled.tally.failed) == (100, 0)
-
-
-def test_429s_narrow_the_stream_and_replies_widen_it() -> None:
-    urls = Urls([("u", Nowhere())], 64)
-    url = urls.all[0]
-    url.in_flight = 64
-    for _ in range(64):  # a burst counts once
-        urls.failed(url, CallError("limited", "HTTP 429"))
-    assert url.width == 32
-    for _ in range(2000):
-        urls.succeeded(url)
-    assert url.width == 64
 
 
 def test_rests_double_up_to_a_minute() -> None:

@@ -8,7 +8,7 @@ import pytest
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import HttpTransport
+from ovt.curate.endpoints.transport import HttpTransport, Way
 
 URL = os.environ.get("OVT_TEST_VLLM_URL", "")
 pytestmark = [
@@ -23,7 +23,7 @@ def model() -> str:
     import asyncio
 
     async def first() -> str:
-        transport = HttpTransport(URL, None, 30.0, 1)
+        transport = HttpTransport(URL, None, Way(30.0, 1))
         try:
             return (await transport.models())[0]
         finally:

@@ -106,7 +106,7 @@ def test_a_program_is_not_started_unless_the_user_agreed(config, tmp_path, port,
     assert ran.exists()
 
 
-def test_the_server_gets_a_token_that_no_list_of_processes_shows(tmp_path, port):
+def test_the_server_gets_a_token_that_no_list_of_processes_shows(config, tmp_path, port):
     script = tmp_path / "serve.py"
     script.write_text(
         "import os, sys\n"

@@ -1,0 +1,89 @@
+"""How many calls a URL takes at once, found out while it is used.
+
+doubles with each round trip, until the server refuses or more calls bring no more replies
+refused right after it was raised    back to what worked; the next try comes after some round trips
+refused again at once                the server takes less than before: 0.7 of what was under way
+below one                            pauses between single calls, for servers that count requests per second
+"""
+
+import math
+
+START = 32
+LEAST = 0.02
+STEEPEST = 0.25  # of the width, in one rise
+WIDER, WORTH = 1.4, 0.15  # a stream so much wider has to bring more replies a second, by this part of what it grew
+HOLD = (80, 12.0, 400)  # replies before the next rise after one that failed: least, per call at once, most
+SOON = 20  # replies: a refusal that comes earlier after another one says that the server takes less
+
+
+class Width:
+    """`now` calls at once; `steady`: it does not change (an embedded model batches whatever comes)."""
+
+    def __init__(self, most: int, steady: bool = False) -> None:
+        self.most = float(most)
+        self.steady = steady
+        self.now = self.most if steady else min(float(START), self.most)
+        self._good = self.now  # the last one without refusals
+        self._rising = True  # by each reply, until something speaks against it
+        self._calm = 0  # replies since the last change
+        self._since_refusal = math.inf
+        self._step = 1.0
+        self._narrowed_at = -math.inf
+        # A window of replies, about two round trips long: how many of how many, their widths added up, and since when.
+        self._count, self._enough, self._sum, self._since = 0, 1.0, 0.0, 0.0
+        self._before = (0.0, 0.0)  # replies a second, and at which width, in the best window before
+
+    def replied(self, now: float) -> None:
+        """A reply came at `now`, in monotonic seconds."""
+        if self.steady:
+            return
+        self._calm += 1
+        self._since_refusal += 1
+        self._measure(now)
+        if self._rising:
+            self.now = min(self.most, self.now + 1.0)
+        elif self._calm >= self._hold():
+            self._good, self._calm = self.now, 0
+            self.now = min(self.most, self.now + max(self._step * min(1.0, self.now), 0.05 * self.now))
+            self._step = min(2 * self._step, max(2.0, STEEPEST * self.now))
+
+    def refused(self, in_flight: int, sent: float, now: float) -> None:
+        """A call sent at `sent` was refused, or timed out, at `now`, with `in_flight` under way; those that were sent
+        before the last narrowing say nothing new."""
+        if self.steady or sent < self._narrowed_at:
+            return
+        level = min(self.now, max(float(in_flight), 1.0)) if self.now >= 1 else self.now
+        if self._since_refusal < SOON or self._rising:
+            self._good = 0.7 * level
+        self.now = max(LEAST, min(self._good, level))
+        self._rising, self._step, self._calm, self._since_refusal = False, 1.0, 0, 0
+        self._narrowed_at = now
+
+    def pause_s(self, seconds: float) -> float:
+        """How long to wait after a call of so many seconds; 0 from one call at once on."""
+        return 0.0 if self.now >= 1 else max(seconds, 0.01) * (1 / self.now - 1)
+
+    def _hold(self) -> float:
+        """Replies to wait for before the next rise: a round trip while rises go well, longer after a refusal."""
+        if self._step > 1:
+            return max(1.0, self.now)
+        least, each, most = HOLD
+        return min(most, max(least, each * self.now)) if self.now >= 1 else 10
+
+    def _measure(self, now: float) -> None:
+        """Ends a rise that brings no more replies a second: from there on only the time of each grows."""
+        self._count, self._sum = self._count + 1, self._sum + self.now
+        if self._count < self._enough or now <= self._since:
+            return
+        rate, width = self._count / (now - self._since), self._sum / self._count
+        first, (rate_before, width_before) = not self._since, self._before
+        self._count, self._enough, self._sum, self._since = 0, 2 * max(self.now, 16.0), 0.0, now
+        if first:
+            return
+        gained = not width_before or rate / rate_before - 1 >= WORTH * (width / width_before - 1)
+        if width_before and width > WIDER * width_before and not gained:
+            self.now = self._good = width_before
+            self._rising, self._step, self._calm = False, 1.0, 0
+            self._before = (rate, width_before)
+        elif gained or width < width_before:
+            self._before = (rate, width)

@@ -1,0 +1,233 @@
+"""Behaviours that users of other clients reported, each with where: what a server says → what becomes of it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ovt.core.errors import OvtError
+from ovt.curate.endpoints import client
+from ovt.curate.endpoints.chat import ChatRequest, kind_of
+
+TEXT = "<think>1+1</think>2"
+
+
+def body(*contents: Any, usage: Any = None, **message: Any) -> dict[str, Any]:
+    messages = [{"role": "assistant", "content": content, **message} for content in contents]
+    choices = [{"index": at, "message": one, "finish_reason": "stop"} for at, one in enumerate(messages)]
+    return {"choices": choices, "usage": usage or {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
+
+
+def answered(*contents: Any, **more: Any) -> web.Response:
+    return web.json_response(body(*(contents or (TEXT,)), **more))
+
+
+def refused(status: int, error: Any, **headers: str) -> web.Response:
+    said = error if isinstance(error, dict) else {"error": {"message": error}}
+    return web.json_response(said, status=status, headers=headers)
+
+
+def events(*lines: Any, end: str = "\n\n") -> web.Response:
+    spelt = [line if isinstance(line, str) else f"data: {json.dumps(line)}" for line in lines]
+    return web.Response(text="".join(line + end for line in spelt), content_type="text/event-stream")
+
+
+def delta(index: int = 0, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": fields, "finish_reason": finish}]}
+
+
+USAGE = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14}}
+WHOLE = [delta(role="assistant", content=""), delta(reasoning="1+1"), delta(content="2"), delta(finish="stop")]
+
+
+def refusing(name: str, status: int, error: Any) -> Callable[[dict[str, Any]], web.Response | None]:
+    """Refuses a request that has a key called `name` (or `name` = a value), and answers any other."""
+    key, _, value = name.partition("=")
+
+    def answer(sent: dict[str, Any]) -> web.Response | None:
+        return refused(status, error) if key in sent and (not value or json.dumps(sent[key]) == value) else None
+
+    return answer
+
+
+EXTRA = {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "NAME"],
+         "msg": "Extra inputs are not permitted"}]}}  # fmt: skip
+
+
+def extra(name: str) -> dict[str, Any]:
+    return json.loads(json.dumps(EXTRA).replace('"NAME"', ", ".join(f'"{part}"' for part in name.split("."))))
+
+
+SPELLINGS = [
+    ("Mistral takes no include_usage (openai/openai-agents-python#442)", {"stream": True},
+     refusing("stream_options", 422, extra("stream_options.include_usage"))),
+    ("Databricks neither (anomalyco/opencode#4698)", {"stream": True},
+     refusing("stream_options", 400, "stream_options: Extra inputs are not permitted")),
+    ("Mistral takes no max_completion_tokens (editor-code-assistant/eca#231)", {"family": "openai"},
+     refusing("max_completion_tokens", 422, extra("max_completion_tokens"))),
+    ("Mistral's seed is random_seed (simonw/llm-mistral#2)", {}, refusing("seed", 422, extra("seed"))),
+    ("ModelScope thinks only in streams (musistudio/claude-code-router#948)", {},
+     lambda sent: None if sent.get("stream") else refused(400, "enable thinking not supported when `stream=False`.")),
+    ("Groq takes no n but 1 (console.groq.com/docs/openai)", {},
+     lambda sent: refused(400, "'n' : number must be at most 1") if sent.get("n", 1) > 1 else None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "settings", "refusal"), SPELLINGS, ids=[name for name, *_ in SPELLINGS])
+def test_a_spelling_that_a_server_refuses_is_learned_once(
+    server: Any, fill_all: Callable, name: str, settings: dict[str, Any], refusal: Callable
+) -> None:
+    server.answer = lambda request: refusal(server.bodies[-1]) or answered()
+    asked = [ChatRequest(({"role": "user", "content": f"q{at}"},), {"max_tokens": 9, "seed": 1}, 2) for at in range(8)]
+    filled = fill_all(asked, base_url=server.url, model="m", max_concurrency=1, **settings)
+    assert (filled.tally.done, filled.tally.failed) == (16, 0)
+    assert len(server.bodies) <= 18
+
+
+STREAMS = [
+    ("Azure begins with a chunk without choices (meilisearch/meilisearch#6477)",
+     [{"choices": [], "prompt_filter_results": [{"prompt_index": 0}]}, *WHOLE, USAGE, "data: [DONE]"]),
+    ("usage comes after the last choice (langchain-ai/langchain-litellm#56)", [*WHOLE, USAGE, "data: [DONE]"]),
+    ("usage in every chunk, growing",
+     [{**one, "usage": {"prompt_tokens": 5, "completion_tokens": at}} for at, one in enumerate(WHOLE)] + [USAGE]),
+    ("no [DONE]", [*WHOLE, USAGE]),
+    ("comments and event names between", [": OPENROUTER PROCESSING", "event: message", *WHOLE, ": ping", USAGE]),
+    ("data: without a blank", [f"data:{json.dumps(one)}" for one in [*WHOLE, USAGE]]),
+    ("thinking as parts of the content",
+     [delta(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "1+"}]}]),
+      delta(content=[{"type": "thinking", "thinking": [{"type": "text", "text": "1"}]}]), delta(content="2"),
+      delta(finish="stop"), USAGE]),
+    ("reasoning_details beside reasoning (OpenRouter)",
+     [delta(reasoning="1+", reasoning_details=[{"type": "reasoning.text", "text": "1+"}]),
+      delta(reasoning="1", reasoning_details=[{"type": "reasoning.text", "text": "1"}]), *WHOLE[2:], USAGE]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\n"])
+@pytest.mark.parametrize(("name", "lines"), STREAMS, ids=[name for name, _ in STREAMS])
+def test_a_stream_is_put_together(server: Any, fill_all: Callable, name: str, lines: list, end: str) -> None:
+    server.answer = lambda request: events(*lines, end=end)
+    filled = fill_all([ChatRequest(({"role": "user", "content": "q"},))], base_url=server.url, model="m", stream=True)
+    assert filled.texts == [[TEXT]]
+    assert filled.replies[0][0].completion_tokens == 9
+    assert server.bodies[0]["stream_options"] == {"include_usage": True}
+
+
+def test_choices_of_a_stream_are_told_apart(server: Any, fill_all: Callable) -> None:
+    mixed = [delta(1, content="b"), delta(0, content="a"), delta(1, content="B"), delta(0, content="A")]
+    server.answer = lambda request: events(*mixed, delta(0, "stop"), delta(1, "length"), USAGE, "data: [DONE]")
+    asked = [ChatRequest(({"role": "user", "content": "q"},), {}, 2)]
+    filled = fill_all(asked, base_url=server.url, model="m", stream=True)
+    assert filled.texts == [["aA", "bB"]]
+    assert [kind_of(reply) for reply in filled.replies[0]] == ["answered", "truncated"]
+
+
+BROKEN = [
+    ("an error amid the stream (openrouter.ai/docs)", [WHOLE[1], {"error": {"code": 502, "message": "gone"}}]),
+    (
+        "a choice that ends with an error",
+        [WHOLE[1], {"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}],
+    ),
+    ("it stops short", WHOLE[:2]),
+    ("half an event", [WHOLE[1], 'data: {"choices": [']),
+    ("nothing at all", []),
+]
+
+
+@pytest.mark.parametrize(("name", "lines"), BROKEN, ids=[name for name, _ in BROKEN])
+def test_a_broken_stream_is_asked_for_again(
+    server: Any, fill_all: Callable, name: str, lines: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "FIRST_BACKOFF_S", 0.01)
+    server.answer = lambda request: events(*(lines if len(server.bodies) < 3 else [*WHOLE, USAGE]))
+    filled = fill_all([ChatRequest(({"role": "user", "content": "q"},))], base_url=server.url, model="m", stream=True)
+    assert filled.texts == [[TEXT]]
+    assert len(server.bodies) == 3
+
+
+def test_a_stream_that_stalls_ends(server: Any, fill_all: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovt.curate.endpoints.transport.STALL_S", 0.2)
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n')
+        await asyncio.sleep(1.0)
+        return response
+
+    server.answer = stall
+    asked = [ChatRequest(({"role": "user", "content": "q"},))]
+    filled = fill_all(asked, base_url=server.url, model="m", stream=True, max_retries=0)
+    assert (filled.replies[0][0].error or "").startswith("no answer within")
+
+
+WAITS = [
+    ("retry-after-ms that nobody can read (openclaw/openclaw#111353)", 429, "slow",
+     {"retry-after-ms": "soon", "Retry-After": "0.05"}),
+    ("how long in words (openai/openai-node#1108)", 429, "Limit reached. Please try again in 50ms.", {}),
+    ("limits that say when they end (vectorize-io/hindsight#3508)", 429, "slow", {"x-ratelimit-reset-tokens": "50ms"}),
+    ("a model that is loading (openinterpreter/openinterpreter#540)", 503,
+     {"error": "Model m is currently loading", "estimated_time": 0.05}, {}),
+    ("llama.cpp while it loads", 503, "Loading model", {}),
+    ("overloaded, at Anthropic", 529, "Overloaded", {}),
+    ("a gateway in front of a server that restarts", 502, "Bad Gateway", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "status", "error", "headers"), WAITS, ids=[name for name, *_ in WAITS])
+def test_waiting_costs_no_try(
+    server: Any, fill_all: Callable, name: str, status: int, error: Any, headers: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr("ovt.curate.endpoints.urls.rest_s", lambda times: 0.02)
+    server.answer = lambda request: refused(status, error, **headers) if len(server.bodies) < 6 else answered()
+    filled = fill_all([ChatRequest(({"role": "user", "content": "q"},))], base_url=server.url, model="m", max_retries=1)
+    assert filled.texts == [[TEXT]]
+    assert filled.tally.retries == 5
+
+
+def test_headers_and_query_of_an_endpoint(server: Any, fill_all: Callable) -> None:
+    server.answer = lambda request: answered()
+    headers = {"HTTP-Referer": "https://example.org", "X-Gateway-Key": "$TEST_KEY"}
+    query, asked = {"api-version": "2024-10-21"}, [ChatRequest(({"role": "user", "content": "q"},))]
+    fill_all(asked, base_url=server.url, model="m", headers=headers, query=query)
+    path, sent = server.asked[0]
+    assert path == "/v1/chat/completions?api-version=2024-10-21"
+    sent = {name.lower(): value for name, value in sent.items()}
+    assert (sent["http-referer"], sent["x-gateway-key"]) == ("https://example.org", "sk-very-secret-1234")
+
+
+def test_a_header_that_comes_back_does_not_stay(server: Any, fill_all: Callable) -> None:
+    server.answer = lambda request: answered(f"you sent {request.headers['X-Gateway-Key']}")
+    asked = [ChatRequest(({"role": "user", "content": "q"},))]
+    filled = fill_all(asked, base_url=server.url, model="m", headers={"X-Gateway-Key": "$TEST_KEY"})
+    assert filled.texts == [["you sent [key]"]]
+
+
+SMALL = {"image_detail": "low", "max_pixels": 784}
+
+
+@pytest.mark.parametrize(("settings", "detail", "side"), [({}, None, 112), (SMALL, "low", 28)])
+def test_images_as_an_endpoint_wants_them(
+    server: Any, fill_all: Callable, settings: dict[str, Any], detail: str | None, side: int
+) -> None:
+    import base64
+    import io
+
+    from PIL import Image
+
+    server.answer = lambda request: answered()
+    asked = [ChatRequest(({"role": "user", "content": [{"type": "image", "image": "a"}]},))]
+    fill_all(asked, base_url=server.url, model="m", **settings)
+    sent = server.bodies[0]["messages"][0]["content"][0]["image_url"]
+    assert sent.get("detail") == detail
+    with Image.open(io.BytesIO(base64.b64decode(sent["url"].partition(",")[2]))) as image:
+        assert image.size == (side, side)
+
+
+def test_an_unknown_header_variable_is_told(fill_all: Callable) -> None:
+    with pytest.raises(OvtError, match=r"\$NOT_THERE, for the header X-Key, is not set"):
+        fill_all([], base_url="http://127.0.0.1:9/v1", model="m", headers={"X-Key": "$NOT_THERE"})
