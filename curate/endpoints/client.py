@@ -323,7 +323,7 @@ def no_way_on(error: CallError, url: Url, endpoint: Endpoint) -> EndpointError |
     if error.kind == "misplaced" and not url.answered:
         said = f"{url.name} does not look like a chat-completions API with this model: {error.reason}"
         return ended(said, f'check base_url (usually it ends in /v1) and model = "{endpoint.model}" in {table}')
-    if error.kind == "misplaced" and MODEL_GONE.search(error.reason):
+    if error.kind == "misplaced" and url.strikes >= FEW_STRIKES and MODEL_GONE.search(error.reason):
         return ended(f"{url.name} has lost its model: {error.reason}", f"load it again; {RESUME}")
     return None
 

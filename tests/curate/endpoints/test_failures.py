@@ -45,7 +45,7 @@ def test_the_same_refusal_of_every_request_is_one_line(
 
 def test_a_model_that_goes_away_is_one_line(loopback: Any, fill_all: Callable, questions: Callable) -> None:
     loopback.status = lambda body: NOT_FOUND if len(loopback.seen) > 20 else None
-    with pytest.raises(EndpointError, match=r"the last 1\d requests failed, the latest with: HTTP 404"):
+    with pytest.raises(EndpointError, match=r"has lost its model: HTTP 404: .*; load it again"):
         fill_all(questions(300), max_concurrency=4)
     assert len(loopback.seen) < 40
 
