@@ -173,6 +173,7 @@ def test_a_path_that_lm_studio_does_not_know_is_told(field: tuple[Any, str], fil
 def test_a_key_goes_where_azure_has_it(field: tuple[Any, str], fill_all: Callable) -> None:
     azure = {"family": "azure", "query": {"api-version": "2024-10-21"}, "api_key_env": "TEST_KEY"}
     url = f"{field[1]}/api_key_header/v1"
+    field[0].S.pop("api_key_header", None)
     filled = fill_all(asked(12, 4, "azure"), base_url=url, model="m", max_concurrency=8, **azure)
     assert filled.tally.done == 48
     sent = field[0].S["api_key_header"]["headers"][-1]
