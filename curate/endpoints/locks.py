@@ -27,6 +27,7 @@ class Locks:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self._held: set[int] = set()
         self._turn = threading.Lock()
@@ -35,7 +36,7 @@ class Locks:
     def of(cls, path: Path) -> "Locks":
         """The claims on the numbers of the file at `path`, created if missing. OvtError if it cannot be."""
         with cls._opening:
-            path = path.absolute()
+            path = path.resolve()
             there = cls._open.get(path)
             try:
                 if there is None or not there._is_at(path):
@@ -53,6 +54,8 @@ class Locks:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except (BlockingIOError, PermissionError):
                 return False
+            except OSError as error:  # of a file system without locks
+                raise cannot("lock", self.path, error) from error
             self._held.add(number)
             return True
 
