@@ -37,8 +37,8 @@ ASKED: dict[str, tuple[str, dict[str, list[str]]]] = {
 }
 
 
-def answer_all(folder: Path) -> dict[str, tuple[float, int]]:
-    """Seconds and bytes of each answer; those of a question; and the peak memory in MB."""
+def answer_all(folder: Path) -> dict[str, tuple[float, float, int]]:
+    """Wall and CPU seconds and bytes of each answer; those of a question; and the peak memory in MB."""
     view = View(Home(folder))
     told = {name: timed(view, asked, params) for name, (asked, params) in ASKED.items()}
     first = get(view, "rows", REF)["rows"][0]["question_id"]
@@ -48,13 +48,13 @@ def answer_all(folder: Path) -> dict[str, tuple[float, int]]:
         "where else it is": ("life", {"id": [first]}),
     }
     told |= {name: timed(view, asked, params) for name, (asked, params) in further.items()}
-    return told | {"peak": (0.0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)}
+    return told | {"peak": (0.0, 0.0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)}
 
 
-def timed(view: View, name: str, params: dict[str, Any]) -> tuple[float, int]:
-    start = time.perf_counter()
+def timed(view: View, name: str, params: dict[str, Any]) -> tuple[float, float, int]:
+    start, cpu = time.perf_counter(), time.process_time()
     size = len(to_json(get(view, name, REF | params)))
-    return time.perf_counter() - start, size
+    return time.perf_counter() - start, time.process_time() - cpu, size
 
 
 def main() -> None:
@@ -67,9 +67,9 @@ def main() -> None:
         if not Home(folder).versions.is_dir():
             measure(generate, folder, options.samples)
         told = measure(answer_all, folder).result
-        _, peak = told.pop("peak")
-        for name, (seconds, size) in told.items():
-            print(f"{name:<32} {1000 * seconds:8,.0f} ms  {size / 1000:8,.1f} kB")
+        *_, peak = told.pop("peak")
+        for name, (seconds, cpu, size) in told.items():
+            print(f"{name:<32} {1000 * seconds:8,.0f} ms, CPU {1000 * cpu:8,.0f} ms  {size / 1000:8,.1f} kB")
         print(f"peak memory {peak:,} MB")
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from ovt import __version__
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.core.report import Table, cell_text
 from ovt.core.text import did_you_mean
 from ovt.curate.labels import USUAL
 from ovt.curate.reports import funnel
@@ -210,8 +211,23 @@ def give_label(view: View, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluation(view: View, params: Params) -> dict[str, Any]:
-    """`ovt eval` 's result: what was asked, and the scores."""
-    return open_evaluation(one(params, "name"), view.home).model_dump(mode="json")
+    """What was asked, the scores, and `report`: the tables and lines that `ovt eval show` prints."""
+    found = open_evaluation(one(params, "name"), view.home)
+    parts = [shown(part) for part in found.report().parts]
+    return found.model_dump(mode="json") | {"report": parts}
+
+
+def shown(part: Table | str) -> dict[str, Any]:
+    """A part of a report as JSON: text, or columns (title, holds) and rows of texts (bars: of shares)."""
+    if isinstance(part, str):
+        return {"text": part}
+    columns = [{"title": column.title, "holds": column.holds} for column in part.columns]
+    rows = [
+        [cell if column.holds == "bar" else cell_text(cell) for column, cell in zip(part.columns, row, strict=True)]
+        for row in part.rows
+        if row
+    ]
+    return {"columns": columns, "rows": rows}
 
 
 def run(view: View, params: Params) -> dict[str, Any]:

@@ -184,6 +184,14 @@ function Command({ line }) {
   return html`<div class="command"><code>${plain(line)}</code>
     <button type="button" onClick=${copy}>${done ? "copied" : "copy"}</button></div>`;
 }
+
+// A part of a report, as the terminal prints it: a line of text, or a table.
+function ReportPart({ of }) {
+  if (of.text) return html`<p class="soft lines">${plain(of.text)}</p>`;
+  const cell = (column, place) => (row) => (column.holds === "bar" ? html`<${Bar} part=${row[place]} whole="1" />` : plain(row[place]));
+  return html`<${Table} label="report" rows=${of.rows} columns=${of.columns.map((column, place) => (
+    { title: plain(column.title), number: column.holds === "number", wide: column.holds === "text", cell: cell(column, place) }))} />`;
+}
 // Plots in SVG: a histogram to filter with, and a curve.
 
 // bins: [{from, to, rows}]. pick(from, to) is called for a click on a bar, or a drag over several.
@@ -1134,12 +1142,13 @@ function RunPage({ params }) {
 function EvaluationPage({ params }) {
   const found = useAnswer("evaluation", { name: params.name });
   const version = `eval:${params.name}`;
-  return html`<${Await} of=${found}>${({ scores, asked, failed }) => html`<h1>${plain(params.name)} <i>${share(scores.accuracy)} right</i></h1>
+  return html`<${Await} of=${found}>${({ scores, asked, failed, benchmark, report }) => html`<h1>${plain(params.name)} <i>${share(scores.accuracy)} right</i></h1>
     <${Facts} of=${{ model: plain(asked.model), questions: count(scores.questions), answers: count(scores.answers),
       "95% interval": `${share(scores.low)} to ${share(scores.high)}`, "well formed": share(scores.format_valid), "cut off": share(scores.truncated),
       words: scores.words.toFixed(0), failed: failed || null, verifier: asked.verifier_version }} />
     <p class="row"><a class="button" href=${link("rows", { version })}>answers</a> <a class="button" href=${link("rows", { version, outcome: "wrong" })}>wrong ones</a>
       <a class="button" href=${link("rows", { version, outcome: "abstain" })}>nothing read</a> <a class="button" href=${link("rows", { version, finish: "length" })}>cut off</a></p>
+    ${benchmark && html`<section><h2>Benchmark</h2>${report.map((part) => html`<${ReportPart} of=${part} />`)}</section>`}
     <div class="columns"><section class="card"><h2>By source</h2><${Groups} of=${scores.by_source} version=${version} /></section>
       <section class="card"><h2>Why those verdicts</h2><${Table} label="reasons" rows=${Object.entries(scores.reasons)} columns=${[
         { title: "reason", cell: ([reason]) => html`<a href=${link("rows", { version, judged: reason })}>${plain(reason)}</a>` },

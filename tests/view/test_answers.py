@@ -1,14 +1,19 @@
 """The answers over HTTP: the numbers are those of the commands, and the filters count what they say."""
 
 import json
+import time
+from dataclasses import asdict
 
 import polars as pl
 import pytest
 
+from ovt.core.files import write_json
+from ovt.core.progress import Progress, stage_lines
 from ovt.curate.reports import funnel, why
 from ovt.curate.reports.diff.diff import compare
 from ovt.curate.versions.profile import profile
 from ovt.curate.versions.read import list_versions, open_version, scan
+from ovt.evaluation.results import open_evaluation
 from ovt.train.runs import list_runs
 from ovt.view.answers import ANSWERS
 from ovt.view.rows import RANGES
@@ -125,6 +130,26 @@ def test_home_tells_what_was_made_from_what(site, old_home):
     assert found["made"]
     assert {ref for pair in found["made"] for ref in pair} <= refs
     assert [loop["loop"] for loop in found["loops"]] == ["tiny"]
+
+
+def test_what_runs_is_live(site, old_home):
+    assert site.get("home")["running"] == []
+    progress = Progress()
+    progress.begin("caption", 8).done = 2
+    told = {"when": time.time(), "stages": [asdict(line) for line in stage_lines(progress)]}
+    write_json(old_home.live / "build-charts.json", told)
+    (found,) = site.get("home")["running"]
+    assert (found["name"], found["stages"][0]["cells"]["done"]) == ("build-charts", "2/8")
+    write_json(old_home.live / "build-charts.json", told | {"when": 1.0})  # of a process that was killed
+    assert site.get("home")["running"] == []
+
+
+def test_an_evaluation_is_told_as_by_its_command(site, old_home):
+    report = open_evaluation("done-test", old_home).report()
+    told = site.get("evaluation", name="done-test")["report"]
+    assert [part["text"] for part in told if "text" in part] == [part for part in report.parts if isinstance(part, str)]
+    (table,) = (part for part in told if "rows" in part)
+    assert table["rows"][-1][0] == "all"
 
 
 def test_a_run_has_its_curves(site, old_home):

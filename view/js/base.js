@@ -182,3 +182,11 @@ export function Command({ line }) {
   return html`<div class="command"><code>${plain(line)}</code>
     <button type="button" onClick=${copy}>${done ? "copied" : "copy"}</button></div>`;
 }
+
+// A part of a report, as the terminal prints it: a line of text, or a table.
+export function ReportPart({ of }) {
+  if (of.text) return html`<p class="soft lines">${plain(of.text)}</p>`;
+  const cell = (column, place) => (row) => (column.holds === "bar" ? html`<${Bar} part=${row[place]} whole="1" />` : plain(row[place]));
+  return html`<${Table} label="report" rows=${of.rows} columns=${of.columns.map((column, place) => (
+    { title: plain(column.title), number: column.holds === "number", wide: column.holds === "text", cell: cell(column, place) }))} />`;
+}
