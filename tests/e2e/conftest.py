@@ -3,17 +3,13 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from PIL import Image
-
-OVT = Path(sys.executable).with_name("ovt")
 
 RECIPE = """
 name = "small"
@@ -32,41 +28,6 @@ endpoint = "server"
 k = 4
 prompt = "{{caption}} | {{question}}"
 """
-
-
-@dataclass(frozen=True)
-class Shell:
-    """A folder with a recipe, and a home of its own."""
-
-    folder: Path
-    recipe: Path
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    def start(self, *arguments: str, home: Path | None = None, **environ: str) -> subprocess.Popen[str]:
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "OVT_HOME": str(home or self.home), "COLUMNS": "120"}
-        env["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")  # which may say where ovt is
-        return subprocess.Popen(
-            [OVT, *arguments],
-            cwd=self.folder,
-            env=env | environ,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, *arguments: str, home: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, home=home, **environ)
-        out, err = process.communicate(timeout=100)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def build(self, *options: str, home: Path | None = None, **environ: str) -> dict:
-        """`ovt curate build … --json` that has to work; the outline of the version."""
-        done = self.run("curate", "build", str(self.recipe), "--json", *options, home=home, **environ)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
 
 def answer(body: dict, choice: int) -> str:
@@ -96,13 +57,21 @@ def write_questions(folder: Path, count: int) -> None:
 
 
 @pytest.fixture
-def shell(tmp_path, loopback) -> Shell:
+def shell(tmp_path, loopback, load_file) -> Any:
     """20 questions, and a server that captions them and answers four in five, at least sometimes."""
     loopback.reply = answer
     write_questions(tmp_path, 20)
     recipe = tmp_path / "small.toml"
     recipe.write_text(RECIPE.format(folder=tmp_path, url=loopback.url))
-    return Shell(tmp_path, recipe)
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "OVT_HOME": str(tmp_path / "home"),
+        "COLUMNS": "120",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # which may say where ovt is
+    }
+    return load_file("shell").Shell(tmp_path, environ, recipe)
 
 
 @pytest.fixture

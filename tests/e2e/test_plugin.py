@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ NUMERALS = ("I", "IV", "IX", "XIV", "XL", "CD", "MIX", "MCMXCIX", "XXI", "VIII")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> str:
-    """A PYTHONPATH with the package and this ovt."""
+    """A PYTHONPATH with the package and this ovt. Commands with it are processes of their own: this one has no plugin."""
     copy = tmp_path_factory.mktemp("plugin") / "source"
     shutil.copytree(ROOT / "examples" / "plugin", copy)
     target = copy.with_name("installed")
@@ -49,13 +50,18 @@ def installed(tmp_path_factory) -> str:
     return os.pathsep.join([str(target), str(ROOT / ".typing")])
 
 
-@pytest.fixture
-def pages(shell, loopback):
-    """A recipe over an archive of pages, each with its number in roman numerals, and a server that can read them."""
-    loopback.reply = read_page
-    write_archive(shell.folder / "pages-000.tar", NUMERALS)
-    shell.recipe.write_text(RECIPE.format(folder=shell.folder, url=loopback.url))
-    return shell
+@pytest.fixture(scope="module")
+def pages(installed, tmp_path_factory, load_file):
+    """A shell with the plugin, and the version that it built: of an archive of pages, each with its number in roman
+    numerals, by a server that can read them."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_archive(folder / "pages-000.tar", NUMERALS)
+    environ = {"HOME": str(folder), "OVT_HOME": str(folder / "home"), "PYTHONPATH": installed, "COLUMNS": "120"}
+    shell = load_file("shell").Shell(folder, environ, folder / "pages.toml", apart=True)
+    with load_file("loopback").Loopback() as server:
+        server.reply = read_page
+        shell.recipe.write_text(RECIPE.format(folder=folder, url=server.url))
+        return shell, shell.build()
 
 
 def read_page(body: dict, choice: int) -> str:
@@ -90,8 +96,8 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(member, io.BytesIO(data))
 
 
-def test_a_recipe_uses_the_source_the_kind_and_the_filter(pages, installed, table):
-    built = pages.build(PYTHONPATH=installed)
+def test_a_recipe_uses_the_source_the_kind_and_the_filter(pages, table):
+    shell, built = pages
     decisions = table(built, "decisions").group_by("level", "stage", "reason").len()
     reasons = {(level, reason): count for level, _, reason, count in decisions.iter_rows()}
     assert reasons["question", "malformed_row"] == 1
@@ -99,24 +105,25 @@ def test_a_recipe_uses_the_source_the_kind_and_the_filter(pages, installed, tabl
     assert built["sft"] == 9
     verdicts = table(built, "verdicts").group_by("kind", "outcome").len()
     assert sorted(verdicts.rows()) == [("roman", "correct", 14), ("text", "correct", 6)]
-    linted = pages.run("data", "lint", str(pages.recipe), "--json", PYTHONPATH=installed)
+    linted = shell.run("data", "lint", str(shell.recipe), "--json")
     found = {finding["rule"]: finding["count"] for finding in json.loads(linted.stdout)["findings"]}
     assert found["unparseable_gold"] == 3  # XL, CD and MIX may be words: they were compared as texts
 
 
-def test_a_version_is_exported_and_read_without_the_package(pages, installed):
-    built = pages.build(PYTHONPATH=installed)
-    out = pages.folder / "out"
-    done = pages.run("data", "export", "pages", str(out), "--to", "jsonl", PYTHONPATH=installed)
+def test_a_version_is_exported_and_read_without_the_package(pages):
+    shell, built = pages
+    out = shell.folder / "out"
+    done = shell.run("data", "export", "pages", str(out), "--to", "jsonl")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (out / "sft.jsonl").read_text().splitlines()]
     assert len(lines) == built["sft"]
     assert {"question", "answer", "images", "response"} == set(lines[0])
     assert all((out / image).is_file() for line in lines for image in line["images"])
+    without = replace(shell, apart=False)
     for command in ("show", "head", "funnel", "stats", "card"):
-        shown = pages.run("data", command, "pages", PYTHONPATH=str(ROOT / ".typing"))
+        shown = without.run("data", command, "pages")
         assert shown.returncode == 0, shown.stderr
-    refused = pages.run("curate", "build", str(pages.recipe), PYTHONPATH=str(ROOT / ".typing"))
+    refused = without.run("curate", "build", str(shell.recipe))
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert re.search("roman|min_words", refused.stderr)
@@ -124,14 +131,14 @@ def test_a_version_is_exported_and_read_without_the_package(pages, installed):
 
 def test_nothing_else_notices_it(shell, installed, loopback):
     """The same recipe comes to the same version, found and made anew; an older version reads the same."""
-    without = str(ROOT / ".typing")
-    built = shell.build(PYTHONPATH=without)
-    told = shell.run("data", "show", "small", "--json", PYTHONPATH=without).stdout
+    beside = replace(shell, environ=shell.environ | {"PYTHONPATH": installed}, apart=True)
+    built = shell.build()
+    told = shell.run("data", "show", "small", "--json").stdout
     asked = len(loopback.seen)
-    assert shell.build(PYTHONPATH=installed) == built
-    assert shell.run("data", "show", "small", "--json", PYTHONPATH=installed).stdout == told
-    anew = shell.build("--set", "name=anew", PYTHONPATH=installed)
-    again = shell.build("--set", "name=again", PYTHONPATH=without)
+    assert beside.build() == built
+    assert beside.run("data", "show", "small", "--json").stdout == told
+    anew = beside.build("--set", "name=anew")
+    again = shell.build("--set", "name=again")
     assert anew["content_hash"] == again["content_hash"]
     assert len(loopback.seen) == asked
 
