@@ -151,7 +151,7 @@ def merge(ref: RunRef, name: RunName = None, home: HomePath = None, json: Json =
 def card(ref: RunRef, home: HomePath = None) -> None:
     """Rewrite a run's model card, with its curves and the evaluations made since."""
     with training():
-        from ovt.train.card import renew_card
+        from ovt.train.publish import renew_card
         from ovt.train.runs import CARD, open_finished
 
         run = open_finished(ref, Home.locate(home))
@@ -236,7 +236,7 @@ def push(
     import os
 
     from ovt.curate.hub.client import split_address
-    from ovt.train.push import prepare_run
+    from ovt.train.publish import prepare_run
     from ovt.train.runs import open_run
 
     name, at = split_address(repo)

@@ -28,3 +28,11 @@ def refuse_kernels(where: Any, config: Any) -> None:
         asked = getattr(part, "_attn_implementation", None)
         if isinstance(asked, str) and "/" in asked:
             raise OvtError(f"{where} asks for attention code from the Hub ({asked!r:.80})", UNSUPPORTED)
+
+
+def without_code(config: Any) -> Any:
+    """A configuration file's content without `auto_map`, wherever it is in it: the model trained here comes with no
+    Python files, and whoever loads it should not be asked to run any."""
+    if isinstance(config, dict):
+        return {key: without_code(value) for key, value in config.items() if key != "auto_map"}
+    return [without_code(value) for value in config] if isinstance(config, list) else config

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# Before anything that computes is imported: tests run beside each other, and their models are too small to share out.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ovt.core.home import Home
 

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,15 @@ def blocks(page: Path) -> str:
     return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
 
 
-def test_python_page(tmp_path):
+def test_python_page(tmp_path, load_file):
     program = blocks(ROOT / "docs" / "python.md")
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "did you mean k?" in done.stdout
+    process = load_file("shell").Shell(tmp_path, dict(os.environ)).start(program=program)
+    out, err = process.communicate()
+    assert process.returncode == 0, err[-2000:]
+    assert "did you mean k?" in out
     said = re.search(r"print\(v\) +# (.*)", program)
     assert said
-    assert said[1] in done.stdout
+    assert said[1] in out
 
 
 def test_links():

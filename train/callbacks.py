@@ -16,13 +16,13 @@ from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from ovt.core.errors import INTERRUPTED, Terminated
 from ovt.core.files import write_file
+from ovt.core.progress import LINE_EVERY
+from ovt.core.text import duration
 from ovt.train.alarms import find_alarms
 from ovt.train.devices import is_main, on_signals, world_size
 from ovt.train.models import copy_processor
 from ovt.train.runs import read_log
 from ovt.train.settings import AlarmSection
-
-LINE_EVERY = 10.0  # seconds between lines of progress
 
 
 class LogLines(TrainerCallback):
@@ -83,11 +83,9 @@ class ShowSteps(TrainerCallback):
         speed = (now - self._began) / steps
         names = [name for name in ("loss", "reward", "mean_token_accuracy") if logs.get(name) is not None]
         told = ", ".join(f"{name.replace('_', ' ')} {float(logs[name]):.3f}" for name in names)
-        left = time.strftime("%H:%M:%S", time.gmtime(speed * (state.max_steps - state.global_step)))
-        print(
-            f"step {state.global_step:,} of {state.max_steps:,}: {told}, {speed:.2f} s/step, {left} left",
-            file=sys.stderr,
-        )
+        left = duration(speed * (state.max_steps - state.global_step))
+        line = f"step {state.global_step:,} of {state.max_steps:,}: {told}, {speed:.2f} s/step"
+        print(f"{line}, {left} left" if left else line, file=sys.stderr)
 
 
 class EvaluateAtEnd(TrainerCallback):

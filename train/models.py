@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ovt.core.checkpoints import cannot_load, refuse_kernels
+from ovt.core.checkpoints import cannot_load, refuse_kernels, without_code
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
@@ -195,7 +195,8 @@ def weights_revision(where: str) -> str | None:
 
 
 def copy_processor(where: str, folder: Path) -> None:
-    """Copy the base model's own processor, tokenizer and generation files beside weights, byte for byte.
+    """Copy the base model's own processor, tokenizer and generation files beside weights, byte for byte, except for
+    the Python that they may name.
 
     Files written by the trainer are removed: they carry this run's image limit, and class names and keys that older
     releases of transformers (vLLM's) do not know.
@@ -204,6 +205,11 @@ def copy_processor(where: str, folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for path in processor_paths(where):
         shutil.copyfile(path, folder / path.name)
+    for path in folder.glob("*config.json"):
+        text = path.read_text(encoding="utf-8")
+        if "auto_map" in text:
+            kept = without_code(json.loads(text))
+            path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def processor_paths(where: str) -> list[Path]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
 from ovt import __version__
 from ovt.core.home import Home
 from ovt.train import devices, runs
-from ovt.train.card import write_card
 from ovt.train.data import Rows, Split, load_splits
 from ovt.train.models import resolve_model, weights_revision
+from ovt.train.publish import write_card
 from ovt.train.runs import Run, RunRecord
 from ovt.train.settings import TrainerSection
 from ovt.verifiers import VERSION

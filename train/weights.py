@@ -17,8 +17,8 @@ from ovt.core.files import new_folder, replacing
 from ovt.core.home import Home
 from ovt.train import devices, runs
 from ovt.train.arguments import check_targets
-from ovt.train.card import write_card
 from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_config, load_model, weights_revision
+from ovt.train.publish import write_card
 from ovt.train.runs import Run, open_finished
 from ovt.train.settings import LoraSection, TrainerSection
 

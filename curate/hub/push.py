@@ -7,7 +7,7 @@ else                         one commit of the differences, checked file by file
 
 Data, ledger, card and manifest are sent as they are in the version's folder. Only the card differs:
 it says how to load this revision from the Hub, and shows figures. The manifest has the hashes of all files
-of the revision, and `pull` checks them. Trained models are pushed by the same rules (train/push.py).
+of the revision, and `pull` checks them. Trained models are pushed by the same rules (train/publish.py).
 """
 
 import hashlib

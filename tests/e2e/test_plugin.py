@@ -41,7 +41,7 @@ NUMERALS = ("I", "IV", "IX", "XIV", "XL", "CD", "MIX", "MCMXCIX", "XXI", "VIII")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> str:
-    """A PYTHONPATH with the package and this ovt. Commands with it are processes of their own: this one has no plugin."""
+    """A PYTHONPATH with the package and this ovt, for commands in processes of their own: this one has no plugin."""
     copy = tmp_path_factory.mktemp("plugin") / "source"
     shutil.copytree(ROOT / "examples" / "plugin", copy)
     target = copy.with_name("installed")

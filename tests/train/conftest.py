@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -36,13 +37,20 @@ def _one_thread():
 @pytest.fixture(scope="module", autouse=True)
 def _quick_cards(request):
     """A run's card has its curves, which only the tests of plots and cards need to see."""
-    if request.path.name not in ("test_plots.py", "test_card.py"):
+    if request.path.name not in ("test_plots.py", "test_publish.py"):
         request.getfixturevalue("undrawn")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def start(home, load_file) -> Callable[..., Any]:
+    """`start("train", "sft", …)`: the command in a process and a process group of its own, as a terminal starts it."""
+    environ = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return load_file("shell").Shell(home.path.parent, dict(environ)).start
 
 
 def picture(colour: str, number: int = 0, side: int = 56) -> Image.Image:

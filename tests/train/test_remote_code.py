@@ -5,9 +5,7 @@ Standard input is full of `y`, which is what transformers waits for where it is 
 
 import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.train import accepted
+from ovt.train import accepted, runs
 from ovt.train.arguments import rl_arguments, sft_arguments
 from ovt.train.models import load_config, load_model, load_processor
-from ovt.train.runs import RunRecord, finish, start
+from ovt.train.runs import RunRecord, finish
 from ovt.train.settings import RlSection, SftSection, load_settings, load_stages
+from ovt.train.weights import take_model
 
-OVT = Path(sys.executable).with_name("ovt")
 YES = "y\n" * 1000
 BOUND_S = 60.0  # on two slow, shared cores; most of it is importing torch and TRL
 CLASSES = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForImageTextToText", "AutoProcessor",
@@ -111,7 +109,7 @@ def write_questions(folder: Path, picture) -> None:
 
 def adapter_run(home, base: Path) -> str:
     """A finished run whose model is an adapter of that base."""
-    run = start(RunRecord(name="low", kind="sft", model=str(base), ovt_version="0"), home)
+    run = runs.start(RunRecord(name="low", kind="sft", model=str(base), ovt_version="0"), home)
     run.model.mkdir()
     config = {"peft_type": "LORA", "base_model_name_or_path": str(base), "r": 4, "target_modules": ["q_proj"]}
     (run.model / "adapter_config.json").write_text(json.dumps(config))
@@ -155,19 +153,32 @@ def test_a_known_model_is_loaded_by_the_librarys_own_code(ovt, checkpoint, home,
     assert not marker.exists()
 
 
+def test_a_trained_model_names_no_code(checkpoint, home, small_vlm):
+    """Whoever loads it with trust_remote_code would otherwise look for Python that is not there."""
+    base = checkpoint(
+        "mapped", {"processor_config.json": {"image_processor": {"auto_map": {"AutoImageProcessor": "x"}}}}
+    )
+    run = runs.start(RunRecord(name="trained", kind="sft", model=str(base), ovt_version="0"), home)
+    take_model(run, base, str(base))
+    assert [path.name for path in run.model.iterdir() if b"auto_map" in path.read_bytes()] == []
+    for name in ("config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        assert json.loads((run.model / name).read_text()) == json.loads((small_vlm / name).read_text())
+    assert (run.model / "tokenizer.json").read_bytes() == (small_vlm / "tokenizer.json").read_bytes()
+
+
 @pytest.mark.slow
-def test_a_piped_y_runs_nothing(checkpoint, home, colour_rows, write_version, marker, tmp_path):
+def test_a_piped_y_runs_nothing(checkpoint, start, home, colour_rows, write_version, marker, tmp_path):
     """As people type it: a process of its own, with `yes |` before it."""
     folder = checkpoint("unknown", UNKNOWN)
     write_version(home, colour_rows(4))
-    env = os.environ | {"OVT_HOME": str(home.path), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
-                        "HF_MODULES_CACHE": str(tmp_path / "modules")}  # fmt: skip
-    line = [OVT, "train", "preview", "colours", "-m", folder]
-    done = subprocess.run(line, env=env, input=YES, text=True, capture_output=True, timeout=110)
-    assert done.returncode == 1, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "ovt runs no code that comes with a model" in done.stderr
-    assert "Do you wish to run" not in done.stdout + done.stderr
+    (tmp_path / "yes").write_text(YES)
+    program = f"import sys; sys.stdin = open({str(tmp_path / 'yes')!r}); from ovt.cli import main; main()"
+    process = start("train", "preview", "colours", "-m", folder, program=program)
+    out, err = process.communicate()
+    assert process.returncode == 1, err
+    assert len(err.strip().splitlines()) == 1
+    assert "ovt runs no code that comes with a model" in err
+    assert "Do you wish to run" not in out + err
     assert not marker.exists()
 
 
@@ -248,7 +259,7 @@ def test_what_is_accepted_is_trls_and_nothing_that_reaches_out(kind):
 def test_a_run_of_before_is_still_listed_and_shown(ovt, home):
     stored = SftSection().model_dump(mode="json")
     stored |= {"trainer": {"hub_strategy": "end", "trust_remote_code": True}, "report_to": ["mlflow"]}
-    run = start(RunRecord(name="old", kind="sft", model="pocket", ovt_version="0", settings=stored), home)
+    run = runs.start(RunRecord(name="old", kind="sft", model="pocket", ovt_version="0", settings=stored), home)
     finish(run, {"steps": 1})
     assert ovt("train", "list") == (0, "")
     assert ovt("train", "show", "old") == (0, "")

@@ -1,9 +1,6 @@
 """Reinforcement by the real GRPOTrainer on a really small model that has begun to know the colours."""
 
-import os
 import shutil
-import subprocess
-import sys
 from typing import Any
 
 import polars as pl
@@ -84,9 +81,8 @@ def test_a_run_says_what_it_was_made_of(whole, changed):
 
 
 STALL = """
-import sys, time, torch
+import time
 from pathlib import Path
-torch.set_num_threads(1)
 from trl import GRPOTrainer
 from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
@@ -100,27 +96,20 @@ def hang(*args, **kwargs):
         time.sleep(600)
     return sample(*args, **kwargs)
 GRPOTrainer._generate_single_turn = hang
-settings, home = RlSection.model_validate_json(sys.argv_settings), Home(Path(sys.argv_home))
+settings, home = RlSection.model_validate_json({settings!r}), Home(Path("{home}"))
 rl("colours", "taught", settings, home, name="stalled", again="ovt train rl")
 """
 
 
-def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, changed):
+def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, changed, start):
     """The watchdog ends the process as kill -9 would: at once, with the last checkpoint on disk and nothing else."""
     chosen = settings(stall_s=10.0)
-    code = STALL.replace("sys.argv_settings", repr(chosen.model_dump_json())).replace(
-        "sys.argv_home", repr(str(taught.path))
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 130, done.stderr[-2000:]
-    assert "ovt: no step for 10 s: stopped" in done.stderr
-    assert "resume with: ovt train rl\n" in done.stderr
+    program = STALL.format(settings=chosen.model_dump_json(), home=taught.path)
+    process = start(program=program)
+    _, err = process.communicate()
+    assert process.returncode == 130, err[-2000:]
+    assert "ovt: no step for 10 s: stopped" in err
+    assert "resume with: ovt train rl\n" in err
     stalled = open_run("stalled", taught)
     assert not stalled.done
     shutil.copyfile(stalled.rollouts / "step-00001-0.parquet", stalled.rollouts / "step-00003-0.parquet")

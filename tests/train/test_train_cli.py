@@ -3,10 +3,7 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -19,41 +16,27 @@ from ovt.train.runs import held, is_complete, last_checkpoint, open_run
 from ovt.train.settings import SftSection, load_settings
 from ovt.train.sft_trainer import sft
 
-OVT = Path(sys.executable).with_name("ovt")
 SETS = ("learning_rate=0.003", "global_batch_size=16", "max_steps=24", "save_steps=4", "warmup_steps=1")
 OPTIONS = [part for one in SETS for part in ("--set", one)]
 
 
-def start(home, *arguments: str) -> subprocess.Popen[str]:
-    """`ovt train …` in a process group of its own, as a terminal starts it."""
-    env = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(
-        [OVT, "train", *arguments],
-        env=env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=110)
+def finished(process) -> tuple[int, str, str]:
+    out, err = process.communicate()
     return process.returncode, out, err
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_it_ends_as_undisturbed(home, small_vlm, colour_rows, write_version):
+def test_killed_and_started_again_it_ends_as_undisturbed(home, start, small_vlm, colour_rows, write_version):
     """kill -9 after the first checkpoint; the same line again; the same weights as a run that nobody disturbed."""
     write_version(home, colour_rows(32))
     line = ("sft", "colours", "--model", str(small_vlm), "--name", "killed", *OPTIONS, "--json")
-    process = start(home, *line)
+    process = start("train", *line)
     checkpoint = home.runs / "killed" / "checkpoints" / "checkpoint-4"
     while process.poll() is None and not is_complete(checkpoint):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert finished(process)[0] == -signal.SIGKILL
-    code, out, err = finished(start(home, *line))
+    code, out, err = finished(start("train", *line))
     assert code == 0, err
     assert "resuming from step" in err
     record = json.loads(out)
@@ -123,14 +106,14 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(home, small_vlm, colour_rows, write_version, tmp_path):
+def test_two_processes_train_what_one_does(home, start, small_vlm, colour_rows, write_version, tmp_path):
     """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name."""
     write_version(home, colour_rows(40))
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
     sets = [part for one in ("learning_rate=0.003", "max_steps=3", "warmup_steps=0") for part in ("--set", one)]
     line = ("sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--json")
-    code, out, err = finished(start(home, *line))
+    code, out, err = finished(start("train", *line))
     assert code == 0, err
     assert json.loads(out)["result"]["steps"] == 3
     alone = SftSection(learning_rate=3e-3, max_steps=3, warmup_steps=0)
@@ -140,24 +123,26 @@ def test_two_processes_train_what_one_does(home, small_vlm, colour_rows, write_v
 
 
 @pytest.mark.slow
-def test_a_shipped_configuration_starts_a_process_per_device(home, small_vlm, colour_rows, write_version):
+def test_a_shipped_configuration_starts_a_process_per_device(home, start, small_vlm, colour_rows, write_version):
     """The launcher counts no devices itself where it is given a file; without a GPU it is one process."""
     write_version(home, colour_rows(16))
     line = ("sft", "colours", "-m", str(small_vlm), "--set", "max_steps=1", "--accelerate", "fsdp", "--json")
-    code, out, err = finished(start(home, *line))
+    code, out, err = finished(start("train", *line))
     assert code == 0, err
     assert json.loads(out)["result"]["steps"] == 1
 
 
 @pytest.mark.slow
-def test_ctrl_c_on_several_processes_waits_for_their_checkpoint(home, small_vlm, colour_rows, write_version, tmp_path):
+def test_ctrl_c_on_several_processes_waits_for_their_checkpoint(
+    home, start, small_vlm, colour_rows, write_version, tmp_path
+):
     """A terminal signals the launcher, too, which would end before its processes if it were told twice."""
     write_version(home, colour_rows(40))
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
     sets = [part for one in ("num_train_epochs=500", "save_steps=1000") for part in ("--set", one)]
     process = start(
-        home, "sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--name", "stopped"
+        "train", "sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--name", "stopped"
     )
     log = home.runs / "stopped" / "log.jsonl"
     while process.poll() is None and not log.is_file():

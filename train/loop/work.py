@@ -24,7 +24,6 @@ from ovt.evaluation.posing import How, pose
 from ovt.evaluation.question_set import default_name
 from ovt.evaluation.results import headline, open_evaluation, read_answers
 from ovt.evaluation.scores import difference
-from ovt.train.card import renew_card
 from ovt.train.devices import Launch
 from ovt.train.loop.gate import check, check_benchmarks, make_report, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopBenchmark, LoopRecipe
@@ -32,6 +31,7 @@ from ovt.train.loop.serve import served
 from ovt.train.loop.steps import BASE, Step, StepRecord
 from ovt.train.models import adapter_base, resolve_model, weights_revision
 from ovt.train.plots import plot_loop
+from ovt.train.publish import renew_card
 from ovt.train.runs import Run, open_run
 from ovt.train.settings import RlSection, SftSection
 from ovt.train.training import Order, train

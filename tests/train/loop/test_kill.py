@@ -1,10 +1,7 @@
 """`kill -9` in the middle of a loop's training: the same line goes on, and does at most a checkpoint's steps again."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,30 +15,27 @@ from ovt.train.runs import open_run, read_log
 from ovt.train.settings import SftSection
 from ovt.train.sft_trainer import sft
 
-OVT = Path(sys.executable).with_name("ovt")
 STEPS, SAVE = 30, 5
 SETS = (f"sft.max_steps={STEPS}", f"sft.save_steps={SAVE}", "sft.learning_rate=0.003")
 
 
-def start(home, recipe: Path) -> subprocess.Popen[str]:
-    env = os.environ | {"OVT_HOME": str(home.path), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    line = [OVT, "loop", "run", recipe, *(part for one in SETS for part in ("--set", one))]
-    return subprocess.Popen(line, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def command(recipe: Path) -> list[str]:
+    return ["loop", "run", str(recipe), *(part for one in SETS for part in ("--set", one))]
 
 
 def steps_logged(home) -> list[int]:
     return [line["step"] for line in read_log(home.runs / "tiny-sft-1" / "log.jsonl") if "loss" in line]
 
 
-def test_terminated_it_says_how_to_go_on(recipe_file, home, loopback):
-    process = start(home, recipe_file)
+def test_terminated_it_says_how_to_go_on(recipe_file, home, loopback, start):
+    process = start(*command(recipe_file))
 
     def terminate(body: dict) -> None:
         loopback.status = lambda body: None
         process.send_signal(signal.SIGTERM)
 
     loopback.status = terminate
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=110)
     assert process.returncode == 143, err
     assert f"resume with: ovt loop run {recipe_file} --set" in err
     states = {step["name"]: step["status"] for step in read_status("tiny", home)["steps"]}
@@ -49,8 +43,8 @@ def test_terminated_it_says_how_to_go_on(recipe_file, home, loopback):
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(recipe_file, home, loopback):
-    process = start(home, recipe_file)
+def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(recipe_file, home, loopback, start):
+    process = start(*command(recipe_file))
     while process.poll() is None and max(steps_logged(home), default=0) < 2 * SAVE + 2:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -61,7 +55,7 @@ def test_killed_in_the_middle_of_sft_a_loop_loses_at_most_a_checkpoints_steps(re
     states = {step["name"]: step["status"] for step in read_status("tiny", home)["steps"]}
     assert (states["data-1"], states["sft-1"], states["eval-sft-1"]) == ("done", "stopped", "to do")
 
-    again = start(home, recipe_file)
+    again = start(*command(recipe_file))
     _, err = again.communicate(timeout=300)
     assert again.returncode == 0, err
     (went_on_from,) = re.findall(rf"resuming from step (\d+) of {STEPS}", err)

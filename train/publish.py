@@ -1,16 +1,27 @@
-"""The model card: README.md beside a run's weights, from data_cards/model.md.j2, which documents a model's origin."""
+"""A finished model for others: its card, and its push to the Hub.
 
+The card is README.md beside the weights, from data_cards/model.md.j2. A push is a tagged revision of a model
+repository, under the same rules as data (`hub.push`): what loads the model (weights, config, tokenizer, processor), the
+card, and run.json, the record of its run. Optimizer states and anything pickled are not sent.
+"""
+
+import re
 import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.curate.hub.checks import check_secrets
+from ovt.curate.hub.client import check_tag
+from ovt.curate.hub.push import Content, Revision
 from ovt.curate.versions.card import Markdown, fence, template, to_json
 from ovt.curate.versions.read import open_version
 from ovt.train.models import ADAPTER, HUB_ID, weights_revision
-from ovt.train.runs import CARD, Run, RunRecord, open_run, read_log, run_names
+from ovt.train.runs import CARD, RECORD, Run, RunRecord, open_run, read_log, run_names
 
 KINDS = {
     "sft": "A vision-language model fine-tuned on verified reasoning",
@@ -19,6 +30,10 @@ KINDS = {
 }
 CURVE = ("step", "loss", "reward", "kl", "learning_rate", "mean_token_accuracy")
 CURVE_LINES = 10
+# Never needed to load a model, and a pickle can run code when it is loaded.
+STAYS = re.compile(r"(?:^|/)\.|\.(?:pt|pth|bin|pkl|ckpt)$|(?:^|/)(?:trainer_state\.json|optimizer\.|__pycache__/)")
+TELLING = (CARD, "curves.png")  # what only describes the model, and may be redrawn
+OWNED = ("*.safetensors", "*.safetensors.index.json")
 
 
 def write_card(run: Run, home: Home) -> None:
@@ -141,3 +156,39 @@ def told(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(told, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def prepare_run(
+    run: Run, repo: str, tag: str | None, environ: Mapping[str, str], not_secret: Collection[str] = ()
+) -> Revision:
+    """What a push of a finished run's model would send; sends nothing. The default tag is the run's name.
+
+    Raises OvtError if the model cannot be loaded, has no card, or contains a secret.
+    """
+    if not run.done:
+        raise OvtError(f"run {run.name} is not finished: resume it first, then push")
+    folder, tag = run.model, tag or run.name
+    files: dict[str, Content] = {**model_files(folder), RECORD: (run.path / RECORD).read_bytes()}
+    if not {"config.json", "adapter_config.json"} & set(files):
+        raise OvtError(f"{folder} has no config.json and cannot be loaded as a model: train the run again")
+    if not any(path.endswith(".safetensors") for path in files):
+        raise OvtError(f"{folder} has no *.safetensors: save the model with safetensors, since pickles are not pushed")
+    if CARD not in files:
+        raise OvtError(f"{folder} has no {CARD}: write it with `ovt train card {run.name}`")
+    check_secrets(files, environ, not_secret)
+    return Revision(
+        repo=repo,
+        kind="model",
+        tag=check_tag(tag),
+        title=f"{run.name} as {tag}",
+        files=files,
+        is_content=lambda path: (path in files and path not in TELLING) or path.endswith(".safetensors"),
+        owned=OWNED,
+        marker=RECORD,
+    )
+
+
+def model_files(folder: Path) -> dict[str, Path]:
+    """The files of a model folder to send, by path."""
+    inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path for name, path in inside.items() if not STAYS.search(name)}
