@@ -19,10 +19,9 @@ import polars as pl
 
 from ovt.core.errors import RecipeError
 from ovt.core.home import Home
-from ovt.core.notebook import follow
 from ovt.core.progress import Progress
-from ovt.core.rebuild import git_commit, rebuild_line
-from ovt.core.report import Report
+from ovt.core.records import git_commit, rebuild_line
+from ovt.core.report import Report, follow
 from ovt.core.section import read_section, set_key
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.failures import AGAIN

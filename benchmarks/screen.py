@@ -23,8 +23,8 @@ import polars as pl
 from PIL import Image
 
 from ovt.core.schema import QUESTIONS
-from ovt.curate.screen import dedup, texts
-from ovt.curate.screen import image_hashes as looks
+from ovt.curate.screen import dedup, fingerprints
+from ovt.curate.screen import fingerprints as looks
 from ovt.curate.screen.dedup import text_similarity
 from ovt.pocket import figures as pocket
 
@@ -174,7 +174,7 @@ def questions(count: int) -> None:
     """Different questions taken for one, and reworded ones found again, by threshold."""
     groups = [*about_one_picture(count)]
     pairs = [(one, other) for group in groups for one, other in combinations(group, 2)]
-    pairs = [(one, other) for one, other in pairs if texts.plain(one) != texts.plain(other)]
+    pairs = [(one, other) for one, other in pairs if fingerprints.plain(one) != fingerprints.plain(other)]
     alike = np.array([text_similarity(one, other) for one, other in pairs])
     asked = sorted({question for group in groups for question in group})
     again = {

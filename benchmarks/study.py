@@ -42,7 +42,7 @@ from ovt.evaluation.evaluate import embedded_endpoint, evaluate
 from ovt.evaluation.question_set import without_images_of
 from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
 from ovt.evaluation.scores import mean, paired
-from ovt.pocket.weights import WEIGHTS
+from ovt.pocket import WEIGHTS
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record

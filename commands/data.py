@@ -9,7 +9,7 @@ import typer
 from ovt.commands.options import HomePath, Json, Overrides, Ref, RefA, RefB, Refs, examples
 from ovt.commands.terminal import console, note, print_json, report
 from ovt.core.home import Home
-from ovt.core.rebuild import git_commit, rebuild_line
+from ovt.core.records import git_commit, rebuild_line
 
 
 class Grouping(StrEnum):
@@ -134,7 +134,7 @@ def stats(
         from ovt.curate.reports.plots import write_plot
 
         write_plot(profiles, path)
-    from ovt.commands.views.stats import profiles_shown
+    from ovt.commands.views.data import profiles_shown
 
     report(profiles, json, profiles_shown)
 

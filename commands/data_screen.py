@@ -70,7 +70,7 @@ def dedup(
 ) -> None:
     """Find questions that ask the same about the same image; [dedup] in a recipe drops them."""
     from ovt.curate.screen import dedup as stage
-    from ovt.curate.screen.image_hashes import pictures_in
+    from ovt.curate.screen.fingerprints import pictures_in
 
     place = Home.locate(home)
     asked = read(what, place, overrides, limit)
@@ -110,7 +110,7 @@ def decontam(
     from ovt.core.errors import RecipeError
     from ovt.curate.questions import source_at
     from ovt.curate.screen import decontam as stage
-    from ovt.curate.screen.image_hashes import pictures_in
+    from ovt.curate.screen.fingerprints import pictures_in
     from ovt.curate.screen.packs import save_pack as write_pack
     from ovt.curate.screen.screen import everything, items_note, open_benchmark
 

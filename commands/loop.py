@@ -21,7 +21,7 @@ from ovt.commands.options import (
 )
 from ovt.commands.terminal import live, note, print_json, report, resumable, say
 from ovt.core.home import Home
-from ovt.core.rebuild import git_commit, rebuild_line
+from ovt.core.records import git_commit, rebuild_line
 
 if TYPE_CHECKING:
     from ovt.core.progress import Progress
@@ -83,7 +83,7 @@ def run(
 @commands.command(epilog=examples("ovt loop status", "ovt loop status charts-loop"))
 def status(name: LoopName = None, home: HomePath = None, json: Json = False) -> None:
     """Show a loop's steps as a tree, with each one's state and numbers."""
-    from ovt.commands.views.loop import status_tree
+    from ovt.commands.views.train import status_tree
     from ovt.train.loop.steps import loop_names, read_status
 
     where = Home.locate(home)

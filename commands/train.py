@@ -26,7 +26,7 @@ from ovt.commands.options import (
 from ovt.commands.terminal import print_built, report, resumable, say, this_command
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
-from ovt.core.rebuild import git_commit, rebuild_line
+from ovt.core.records import git_commit, rebuild_line
 
 if TYPE_CHECKING:
     from ovt.core.section import Section

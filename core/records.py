@@ -9,7 +9,9 @@ inputs; a new one either has the same inputs (and is found or resumed), or it do
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import shlex
+import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,3 +82,28 @@ def _plain(parts: Mapping[str, Any]) -> dict[str, Any]:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+# How to make it again: the command line, and the commit it ran in.
+
+
+def rebuild_line(*command: str, overrides: Iterable[str] | None = None, **options: object) -> str:
+    """The command line that rebuilds the same versions on any machine.
+
+    >>> rebuild_line("curate", "build", "charts.toml", overrides=["reason.k=8"], limit=100)
+    'ovt curate build charts.toml --set reason.k=8 --limit 100'
+    """
+    words = [part for override in overrides or () for part in ("--set", override)]
+    for name, value in options.items():
+        if value not in (None, False):
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(["ovt", *command, *words])
+
+
+def git_commit() -> str | None:
+    """The git commit of the repository this process runs in, if any."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -118,11 +118,11 @@ EXPORTERS = Registry(
     "export format",
     "ovt.exports",
     {
-        "trl": "ovt.curate.export.parquet_formats:TRL",
-        "llamafactory": "ovt.curate.export.json_formats:LLAMAFACTORY",
-        "easyr1": "ovt.curate.export.parquet_formats:EASYR1",
-        "ms-swift": "ovt.curate.export.json_formats:SWIFT",
-        "openai": "ovt.curate.export.json_formats:OPENAI",
+        "trl": "ovt.curate.export.formats:TRL",
+        "llamafactory": "ovt.curate.export.formats:LLAMAFACTORY",
+        "easyr1": "ovt.curate.export.formats:EASYR1",
+        "ms-swift": "ovt.curate.export.formats:SWIFT",
+        "openai": "ovt.curate.export.formats:OPENAI",
     },
 )
 # By NAME for paths "NAME:REST", and by file suffix; `curate/sources/source.py` documents both contracts.
@@ -133,7 +133,7 @@ SOURCES = Registry(
         "files": "ovt.curate.sources.files:open_files",
         "package": "ovt.curate.sources.files:open_package",
         "hf": "ovt.curate.sources.arrow:open_hub",
-        "pocket": "ovt.pocket.source:open_figures",
+        "pocket": "ovt.pocket.figures:open_figures",
         ".parquet": "ovt.curate.sources.arrow:parquet_part",
         ".jsonl": "ovt.curate.sources.files:jsonl_part",
         ".ndjson": "ovt.curate.sources.files:jsonl_part",
@@ -172,4 +172,4 @@ BENCHMARKS = Registry(
     },
 )
 MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
-WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket.weights:WEIGHTS"})  # folders that can be trained on
+WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket:WEIGHTS"})  # folders that can be trained on

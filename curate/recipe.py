@@ -156,7 +156,7 @@ def read_recipe(path: str | Path) -> tuple[str, str]:
 
 def shipped_recipes() -> Iterator[tuple[str, str]]:
     """(name, text) of each shipped recipe; those in a folder are named FOLDER/NAME."""
-    for entry in files("ovt.recipes").iterdir():
+    for entry in files("ovt").joinpath("recipes").iterdir():
         inside = entry.iterdir() if entry.is_dir() else (entry,)
         folder = f"{entry.name}/" if entry.is_dir() else ""
         for file in inside:

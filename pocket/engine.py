@@ -17,10 +17,9 @@ import torch
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
-from ovt.pocket.generate import Row, Vocabulary, generate
-from ovt.pocket.model import load_model, load_processor
+from ovt.pocket import WEIGHTS
+from ovt.pocket.model import Row, Vocabulary, generate, load_model, load_processor
 from ovt.pocket.request import Asked, read_request
-from ovt.pocket.weights import WEIGHTS
 
 BATCH = 128  # replies written at once
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation

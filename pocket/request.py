@@ -14,8 +14,7 @@ from PIL import Image
 
 from ovt.core.errors import CallError
 from ovt.core.images import open_image
-from ovt.pocket.generate import Prompt, Row
-from ovt.pocket.model import ImageProcessor
+from ovt.pocket.model import ImageProcessor, Prompt, Row
 
 MAX_TOKENS = 1024  # if the request sets no limit
 

@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ovt.core.home import Home
 
-# What makes small models for tests; last, so that no name of it hides another's.
-sys.path.append(str(Path(__file__).parents[1] / "examples" / "pocket_training"))
+# What makes small models for tests, and for forks what starts commands; last, so that no name hides another's.
+sys.path += [str(Path(__file__).parents[1] / "examples" / "pocket_training"), str(Path(__file__).parent)]
 
 # How long an example takes depends on what else runs; a failure prints what reproduces it.
 settings.register_profile("ovt", deadline=None, print_blob=True, max_examples=60)
@@ -86,8 +86,8 @@ def load_file() -> Callable[[str], Any]:
 
 
 def load(name: str) -> Any:
-    """The module tests/NAME.py; tests are no package, so it has no name to import it by."""
-    module = f"tests_{name.replace('/', '_')}"
+    """The module tests/NAME.py; tests are no package."""
+    module = name.replace("/", "_")
     if module not in sys.modules:
         spec = importlib.util.spec_from_file_location(module, Path(__file__).parent / f"{name}.py")
         assert spec is not None
@@ -104,7 +104,7 @@ def small_vlm(tmp_path_factory) -> Path:
     from architecture import TEXT, VISION, build, make_config, save_processor
     from transformers import AutoTokenizer
 
-    from ovt.pocket.weights import WEIGHTS
+    from ovt.pocket import WEIGHTS
 
     folder = tmp_path_factory.mktemp("small-vlm")
     tokenizer: Any = AutoTokenizer.from_pretrained(WEIGHTS)

@@ -1,7 +1,7 @@
 """`ovt` as a user types it: in this process, which takes no time to start, or in its own, which can be killed.
 
-Processes of their own are forks of one that has imported everything once (multiprocessing's fork server): PyTorch and
-TRL alone are seconds of each start.
+Processes of their own are forks of one that has imported the large libraries once (multiprocessing's fork server):
+PyTorch and TRL alone are seconds of each start.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from typing import Any
 from unittest import mock
 
 OVT = Path(sys.executable).with_name("ovt")
+# Nothing of it starts threads that would be missing in a fork: Polars, and with it most of ovt, does.
 IMPORTED = (
-    "ovt.cli", "ovt.api", "ovt.commands.panel", "ovt.curate.build", "ovt.train.sft_trainer", "ovt.train.rl_trainer",
-    "ovt.train.loop.work", "ovt.train.callbacks", "ovt.train.weights", "peft", "trl.trainer.sft_trainer",
+    "ovt.cli", "openai", "aiohttp", "pydantic", "datasets", "peft", "trl.trainer.sft_trainer",
     "trl.trainer.grpo_trainer", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
     "transformers.models.auto.modeling_auto", "transformers.models.auto.processing_auto",
 )  # fmt: skip
@@ -62,7 +62,7 @@ class Shell:
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = run_here(arguments, self.folder, environ)
-        said = (stream.buffer.getvalue().decode() for stream in (out, err))  # ty: ignore[unresolved-attribute]
+        said = (stream.buffer.getvalue().decode() for stream in (out, err))
         return subprocess.CompletedProcess(["ovt", *arguments], code, *said)
 
     def build(self, *options: str, home: Path | None = None, **environ: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ovt.commands.views.tables import beside, block, short, shown, view
+from ovt.curate.reports.diff.recipes import MARKS, Piece
 from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, response, why
-from ovt.curate.reports.diff.word_diff import MARKS, Piece
 from ovt.curate.reports.figures import choose, compared, drift_table
 from ovt.curate.reports.what_if import report
 

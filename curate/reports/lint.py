@@ -17,9 +17,9 @@ from PIL import Image
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.questions import Questions
-from ovt.curate.screen import texts
+from ovt.curate.screen import fingerprints
 from ovt.curate.screen.dedup import DedupSection, find_twins, meaning, same_looks
-from ovt.curate.screen.image_hashes import Nearness, Pictures, distances, pictures_in
+from ovt.curate.screen.fingerprints import Nearness, Pictures, distances, pictures_in
 from ovt.curate.sources.faults import Unfit, check_tags
 from ovt.curate.sources.images import stored_image
 from ovt.verifiers import lint_gold
@@ -110,7 +110,7 @@ def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
 def question_texts(questions: pl.DataFrame) -> Iterator[Finding]:
     """Questions without words, and tags that do not match the images."""
     for question_id, question, images in questions.select("question_id", "question", "images").iter_rows():
-        if not texts.plain(question):
+        if not fingerprints.plain(question):
             yield "empty_question", question_id, repr(question[:80])
         try:
             check_tags(question, len(images))
@@ -141,10 +141,10 @@ def says_answer(text: str, gold: str) -> bool:
 def names(question: str, gold: str) -> bool:
     """Whether a question contains its gold as words without offering it as an option ("red or blue?"). Numbers do not
     count: they often match by chance."""
-    words = texts.plain(gold)
+    words = fingerprints.plain(gold)
     if len(words) < 3 or words in _SELF_EVIDENT or not re.search(r"[^\W\d_]{3}", words):
         return False
-    said = f" {texts.plain(question)} "
+    said = f" {fingerprints.plain(question)} "
     return f" {words} " in said and " or " not in said
 
 
@@ -190,6 +190,6 @@ def disagreements(questions: pl.DataFrame, pictures: Pictures, nearness: Nearnes
     for question_id, images, question, choices, gold in columns.iter_rows():
         options, said = meaning(choices, gold)
         shown = tuple(int(leaders[pictures.row[image]]) for image in images)
-        earlier, before = first.setdefault((shown, texts.plain(question), options), (question_id, said))
+        earlier, before = first.setdefault((shown, fingerprints.plain(question), options), (question_id, said))
         if said != before:
             yield "conflicting_gold", question_id, f"gold {said[:60]!r}, but {before[:60]!r} for {earlier}"

@@ -24,9 +24,8 @@ from ovt.curate.recipe import Recipe
 from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, unasked
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick
-from ovt.curate.reports.diff.recipes import settings, short_value
+from ovt.curate.reports.diff.recipes import compare_words, settings, short_value
 from ovt.curate.reports.diff.summary import change_lines, example_text
-from ovt.curate.reports.diff.word_diff import compare_words
 from ovt.curate.reports.figures import LENGTHS, by_value
 from ovt.curate.reports.funnel import levels
 from ovt.curate.stages import verify

@@ -18,9 +18,8 @@ import polars as pl
 from pydantic import BeforeValidator, Field
 
 from ovt.core.decisions import dropped
-from ovt.curate.screen.image_hashes import BITS, Nearness, Pictures, nearest
+from ovt.curate.screen.fingerprints import BITS, GRAM, Nearness, Pictures, nearest, whole
 from ovt.curate.screen.packs import Pack, text_hashes
-from ovt.curate.screen.texts import GRAM, whole
 from ovt.curate.sources.section import SourceSection
 
 Mode = Literal["drop", "report", "fail"]

@@ -23,8 +23,8 @@ from pydantic import Field
 
 from ovt.core.decisions import dropped
 from ovt.core.errors import not_installed
-from ovt.curate.screen import image_hashes, texts
-from ovt.curate.screen.image_hashes import BITS, Looks, Nearness, Pictures
+from ovt.curate.screen import fingerprints
+from ovt.curate.screen.fingerprints import BITS, Looks, Nearness, Pictures
 from ovt.curate.sources.cells import squeeze
 from ovt.verifiers.kinds.choice import gold_index, read_options
 
@@ -71,7 +71,7 @@ def find_twins(questions: pl.DataFrame, pictures: Pictures, section: DedupSectio
         {
             "row": range(len(questions)),
             "key": subjects(questions, pictures, leaders),
-            "text": [texts.plain(question) for question in questions["question"]],
+            "text": [fingerprints.plain(question) for question in questions["question"]],
         }
     ).with_columns(first=pl.col("row").min().over("key", "text"))
     if section.min_similarity < 1:
@@ -85,14 +85,14 @@ def same_looks(looks: Looks, nearness: Nearness) -> np.ndarray:
     if not len(looks):
         return np.zeros(0, np.int64)
     _, first, place = np.unique(
-        np.ascontiguousarray(looks).view(f"V{image_hashes.LOOK_BYTES}").ravel(), return_index=True, return_inverse=True
+        np.ascontiguousarray(looks).view(f"V{fingerprints.LOOK_BYTES}").ravel(), return_index=True, return_inverse=True
     )
     order = np.sort(first)  # of the different looks, each by its first image
     rows = looks[order]
-    bands = np.ascontiguousarray(rows[:, : image_hashes.SHAPE_BYTES].reshape(len(rows), -1, 3)).view("V3")[..., 0]
+    bands = np.ascontiguousarray(rows[:, : fingerprints.SHAPE_BYTES].reshape(len(rows), -1, 3)).view("V3")[..., 0]
 
     def near(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return image_hashes.are_near(rows[some], rows[others], nearness)
+        return fingerprints.are_near(rows[some], rows[others], nearness)
 
     found = earliest_near(ranks(bands), near)
     return order[found[np.searchsorted(order, first[place])]]
@@ -136,15 +136,15 @@ def leading(asked: pl.DataFrame, questions: pl.Series, min_similarity: float) ->
         return asked["first"]
     rows = crowd["row"].to_numpy()
     keys = crowd["key"].rank("dense").to_numpy()
-    sets = [texts.shingles(text) for text in crowd["text"]]
-    marks = [texts.particulars(questions[int(row)]) for row in rows]
+    sets = [fingerprints.shingles(text) for text in crowd["text"]]
+    marks = [fingerprints.particulars(questions[int(row)]) for row in rows]
     hashes = minhashes(sets)
 
     def near(some: np.ndarray, others: np.ndarray) -> np.ndarray:
         likely = (keys[some] == keys[others]) & ((hashes[some] == hashes[others]).mean(1) >= min_similarity - 0.2)
         return np.fromiter(
             (
-                sure and marks[a] == marks[b] and texts.similarity(sets[a], sets[b]) >= min_similarity
+                sure and marks[a] == marks[b] and fingerprints.similarity(sets[a], sets[b]) >= min_similarity
                 for sure, a, b in zip(likely, some, others, strict=True)
             ),
             bool,
@@ -186,11 +186,13 @@ def measured(again: pl.DataFrame, questions: pl.DataFrame, pictures: Pictures, s
 
 def text_similarity(first: str, second: str) -> float:
     """The similarity of two questions; 0 if their numbers, labels or negations differ."""
-    if texts.plain(first) == texts.plain(second):
+    if fingerprints.plain(first) == fingerprints.plain(second):
         return 1.0
-    if texts.particulars(first) != texts.particulars(second):
+    if fingerprints.particulars(first) != fingerprints.particulars(second):
         return 0.0
-    return texts.similarity(texts.shingles(texts.plain(first)), texts.shingles(texts.plain(second)))
+    return fingerprints.similarity(
+        fingerprints.shingles(fingerprints.plain(first)), fingerprints.shingles(fingerprints.plain(second))
+    )
 
 
 def slot_bits(images: pl.Series, others: pl.Series, pictures: Pictures, nearness: Nearness) -> int | None:
@@ -198,9 +200,9 @@ def slot_bits(images: pl.Series, others: pl.Series, pictures: Pictures, nearness
     if images.equals(others):
         return 0
     pairs = pictures.of(images), pictures.of(others)
-    if not image_hashes.are_near(*pairs, nearness).all():
+    if not fingerprints.are_near(*pairs, nearness).all():
         return None
-    return int(image_hashes.distances(*pairs)[0].max())
+    return int(fingerprints.distances(*pairs)[0].max())
 
 
 def earliest_near(bands: np.ndarray, near: Near) -> np.ndarray:

@@ -22,11 +22,11 @@ import polars as pl
 
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, replacing
-from ovt.curate.screen import texts
-from ovt.curate.screen.image_hashes import LOOK, LOOK_BYTES, Looks, Pictures
+from ovt.curate.screen import fingerprints
+from ovt.curate.screen.fingerprints import LOOK, LOOK_BYTES, Looks, Pictures
 
 KEY = "ovt-pack"
-FORMAT = {"version": 1, "look": LOOK, "gram": f"{texts.GRAM} words, blake2b-64"}
+FORMAT = {"version": 1, "look": LOOK, "gram": f"{fingerprints.GRAM} words, blake2b-64"}
 HASHES = pl.Schema({"item": pl.Int32, "kind": pl.String, "hash": pl.Binary})
 
 
@@ -60,9 +60,9 @@ def make_pack(name: str, questions: pl.DataFrame, pictures: Pictures) -> Pack:
 
 def text_hashes(question: str, choices: list[str] | None) -> list[tuple[str, bytes]]:
     """(kind, hash): the distinct grams of a question and its choices; the whole text if it has none."""
-    said = texts.whole(question, choices)
-    found = list(dict.fromkeys(texts.grams(said)))
-    return [("gram", one) for one in found] or ([("text", texts.text_hash(said))] if said else [])
+    said = fingerprints.whole(question, choices)
+    found = list(dict.fromkeys(fingerprints.grams(said)))
+    return [("gram", one) for one in found] or ([("text", fingerprints.text_hash(said))] if said else [])
 
 
 def save_pack(pack: Pack, path: Path) -> None:

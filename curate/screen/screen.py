@@ -15,7 +15,7 @@ from ovt.core.schema import DECISIONS, QUESTIONS
 from ovt.curate.screen import decontam, dedup
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.fingerprints import pictures_in
 from ovt.curate.screen.packs import Pack, is_pack, load_pack, make_pack
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources

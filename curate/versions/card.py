@@ -66,7 +66,7 @@ def render_card(manifest: Manifest, folder: Path, published: Published | None = 
 @cache
 def template(name: str) -> Template:
     """The template of a data or model card, compiled."""
-    source = files("ovt.data_cards").joinpath(name).read_text(encoding="utf-8")
+    source = files("ovt").joinpath("data_cards", name).read_text(encoding="utf-8")
     environment = Environment(  # noqa: S701 - this is Markdown, not HTML, and `harmless` escapes every value
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=harmless
     )

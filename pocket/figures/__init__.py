@@ -1,12 +1,15 @@
 """Pocket's small world: seeded figures with known facts, in the spirit of the paper's sources."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from ovt.core.errors import OvtError
+from ovt.curate.sources.section import Name, SourceSection
+from ovt.curate.sources.source import Opened, Part, Row, take
 from ovt.pocket.figures import charts, diagrams, easy, geometry, icons, shapes
 from ovt.pocket.figures.figure import Figure, FigureQuestion
 
-__all__ = ["FAMILIES", "Figure", "FigureQuestion", "draw", "questions"]
+__all__ = ["FAMILIES", "Figure", "FigureQuestion", "draw", "open_figures", "questions"]
 
 FAMILIES: dict[str, Callable[[random.Random], Figure]] = {
     "bars": charts.draw_bars,
@@ -43,3 +46,29 @@ def questions(n: int, seed: int, families: Sequence[str] | None = None) -> Itera
             "family": figure.family,
             "source_id": f"{figure.family}-{seed}-{i}",
         }
+
+
+# The source `pocket:figures`: any number of questions about these figures.
+
+COLUMNS = ("image", "question", "gold", "choices", "family", "source_id")
+ROWS = 1_000  # if neither the source nor the build gives a number
+
+# Identifies the drawings: whoever changes a figure or a question in any way must change it, so that builds of the
+# old figures are not taken for builds of the new ones. tests/pocket/test_source.py enforces it.
+FINGERPRINT = "518f47375f53dca2dcf737f443e50c39f64801d04e41a38f3ce8671a292f20c9"
+
+
+def open_figures(section: SourceSection, most: int | None = None) -> Opened:
+    """The figures of a seed, of some or all families; `section.limit`, else `most`, sets the number."""
+    unknown = [family for family in section.families or () if family not in FAMILIES]
+    if section.path != "pocket:figures" or unknown:
+        raise OvtError(
+            f"source {section.name}: {(unknown[0] if unknown else section.path)!r} is not known; "
+            f"expected pocket:figures with families of {', '.join(FAMILIES)}"
+        )
+    count = section.limit or most or ROWS
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, Row | None]]:
+        return take(questions(count, section.seed, section.families), wanted)
+
+    return Opened((Part(COLUMNS, count, rows, image_columns=("image",)),), FINGERPRINT)

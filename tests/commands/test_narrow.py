@@ -7,9 +7,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ovt.commands.views.data import version_list
-from ovt.commands.views.loop import status_tree
 from ovt.commands.views.tables import Table, names, numbers, view
-from ovt.commands.views.train import run_list
+from ovt.commands.views.train import run_list, status_tree
 from ovt.curate.plan import plan_table
 
 NAME = "charts-and-tables-openvlthinker-7b-iteration-3"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ovt.commands.terminal import print_error, say
-from ovt.core.rebuild import rebuild_line
+from ovt.core.records import rebuild_line
 
 
 def test_an_error_is_one_line_without_control_characters(capsys):

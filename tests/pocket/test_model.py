@@ -2,8 +2,8 @@ import pytest
 from PIL import Image
 
 from ovt.core.errors import OvtError
+from ovt.pocket import WEIGHTS
 from ovt.pocket.model import load_model, load_processor
-from ovt.pocket.weights import WEIGHTS
 
 VISUAL_TOKENS = 16  # of a square picture
 

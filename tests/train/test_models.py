@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ovt.core.errors import OvtError
-from ovt.pocket.weights import WEIGHTS
+from ovt.pocket import WEIGHTS
 from ovt.train.models import load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import RunRecord, finish, start
 

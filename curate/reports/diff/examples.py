@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from ovt.curate.reports.diff.changes import KINDS
 from ovt.curate.reports.diff.diff import Diff
+from ovt.curate.reports.diff.recipes import compare_words
 from ovt.curate.reports.diff.tables import collect, hashed
-from ovt.curate.reports.diff.word_diff import compare_words
 from ovt.curate.reports.show import TURNS
 from ovt.curate.versions.read import Version, reading, scan
 

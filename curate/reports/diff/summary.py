@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ovt.core.report import Report, Styled, Table, facts, names, numbers
-from ovt.curate.reports.diff.recipes import short_value
-from ovt.curate.reports.diff.word_diff import marked
+from ovt.curate.reports.diff.recipes import marked, short_value
 from ovt.curate.reports.figures import compared, drift_table
 
 STATUSES = ("changed", "removed", "added", "same")

@@ -13,7 +13,7 @@ from PIL import Image
 import ovt
 from ovt.core.home import Home
 from ovt.curate.export.export import export, read_rows, tagged, untagged
-from ovt.curate.export.json_formats import fit, unfit
+from ovt.curate.export.formats import fit, unfit
 
 
 def lines(path: Path) -> list[dict]:

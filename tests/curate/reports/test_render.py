@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from ovt.commands.views.stats import one_version
+from ovt.commands.views.data import one_version
 from ovt.commands.views.tables import bar, told, view
 from ovt.core.errors import OvtError
 from ovt.core.home import Home

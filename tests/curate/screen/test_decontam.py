@@ -7,7 +7,7 @@ from PIL import Image
 
 from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.screen.decontam import DecontamSection, run
-from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.fingerprints import pictures_in
 from ovt.curate.screen.packs import make_pack, save_pack
 from ovt.curate.screen.screen import open_benchmark, screen
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.section import read_section
 from ovt.curate.screen.dedup import DedupSection, candidates, earliest_near, follow, run
-from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.fingerprints import pictures_in
 
 
 @pytest.fixture

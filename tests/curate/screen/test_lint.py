@@ -11,7 +11,7 @@ from ovt.core.schema import DECISIONS
 from ovt.curate.questions import NO_CAPTIONS, Questions, read_questions
 from ovt.curate.reports.lint import lint, names, says_answer
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.fingerprints import pictures_in
 from ovt.curate.sources.images import image_path
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.curate.screen.decontam import DecontamSection
-from ovt.curate.screen.image_hashes import pictures_in
+from ovt.curate.screen.fingerprints import pictures_in
 from ovt.curate.screen.packs import KEY, is_pack, load_pack, make_pack, save_pack
 from ovt.curate.screen.screen import SIX, everything
 

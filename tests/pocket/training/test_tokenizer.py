@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer import SPECIAL, TAGS, user_turn
 
-from ovt.pocket.weights import WEIGHTS
+from ovt.pocket import WEIGHTS
 
 
 def shipped():

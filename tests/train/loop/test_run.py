@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from ovt.commands.views.loop import status_tree
+from ovt.commands.views.train import status_tree
 from ovt.core.errors import GateFailed, OvtError
 from ovt.curate.versions.read import list_versions, open_version
 from ovt.evaluation.results import open_evaluation

@@ -5,11 +5,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from ovt.core.errors import OvtError
-from ovt.curate.screen import image_hashes as looks
-from ovt.curate.screen.image_hashes import Nearness
+from ovt.curate.screen import fingerprints
+from ovt.curate.screen import fingerprints as looks
+from ovt.curate.screen.fingerprints import Nearness
 
 
 def row(image: Image.Image) -> np.ndarray:
@@ -76,3 +79,57 @@ def test_nearest_is_the_nearest_that_looks_the_same():
     none, _ = looks.nearest(known[:1], known[2:], Nearness(max_bits=0))
     assert none.tolist() == [-1]
     assert looks.nearest(known[:1], known[:0], Nearness())[0].tolist() == [-1]
+
+
+# Texts.
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("  How MANY bars\nare there? ", "how many bars are there"),
+        ("<image> What is it, then?<image 2>", "what is it then"),
+        ("Is x = 3.5 + 1,000?", "is x = 3.5 + 1,000"),
+        ("Find ∠ABC.", "find ∠abc"),
+        ("“Quoted” — so!", "quoted so"),
+        ("ｆｕｌｌ ｗｉｄｔｈ", "full width"),
+        ("5 - 3", "5 3"),
+        ("-3 °C", "-3 °c"),
+        ("?!…", ""),
+    ],
+)
+def test_plain_keeps_words_numbers_and_signs(text, plain):
+    assert fingerprints.plain(text) == plain
+
+
+@given(st.text(max_size=200) | st.text("-_.,:5a <", max_size=12))
+@example("-_")
+@example("-.5")
+def test_plain_is_plain_already(text):
+    assert fingerprints.plain(fingerprints.plain(text)) == fingerprints.plain(text)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["What is AB if AC = 5 and BC = 8?", "What is AC if AC = 5 and BC = 7?", "What is not AB if AC = 5 and BC = 7?"],
+)
+def test_numbers_labels_and_denials_are_particular(other):
+    assert fingerprints.particulars("What is AB if AC = 5 and BC = 7?") != fingerprints.particulars(other)
+
+
+def test_grams_are_runs_of_13_words():
+    words = [f"w{number}" for number in range(15)]
+    assert len(list(fingerprints.grams(" ".join(words)))) == 3
+    assert list(fingerprints.grams(" ".join(words[:12]))) == []
+    assert next(fingerprints.grams(" ".join(words))) == next(fingerprints.grams(" ".join(words[:13])))
+
+
+def test_hashes_are_the_same_on_every_machine():
+    assert fingerprints.text_hash("how many bars are there").hex() == "a4ce44806351b851"
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_screenity_is_symmetric_and_one_for_the_same(first, second):
+    one, other = fingerprints.shingles(first), fingerprints.shingles(second)
+    assert fingerprints.similarity(one, other) == fingerprints.similarity(other, one) <= 1
+    assert fingerprints.similarity(one, one) == 1

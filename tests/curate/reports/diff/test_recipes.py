@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.reports.diff.word_diff import compare_words
+from ovt.curate.reports.diff.recipes import compare_words
 
 TEXTS = st.text(st.sampled_from("ab \n\t<é"), max_size=40)
 

@@ -4,8 +4,7 @@ import hashlib
 import subprocess
 import sys
 
-from ovt.pocket.figures import questions
-from ovt.pocket.source import FINGERPRINT
+from ovt.pocket.figures import FINGERPRINT, questions
 
 # Whoever changes what is drawn or asked adds a line, with a new fingerprint: no line is ever changed.
 DRAWN = {
