@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.registry import FILTERS
+from ovt.core.registry import FILTERS, KINDS, SOURCES
 from ovt.core.section import Section, added_later, read_section, set_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
@@ -70,9 +70,11 @@ class Recipe(Section):
 
     @property
     def plugins(self) -> dict[str, str]:
-        """The origin of the plugins in it ("PACKAGE VERSION"), by key."""
-        origins = {f"filter.{name}": FILTERS.origin(name) for name in self.filter.plugins}
-        return {key: origin for key, origin in origins.items() if origin}
+        """The origin of the plugins that it names ("PACKAGE VERSION"), by key: filters, the kind, sources."""
+        found = {f"filter.{name}": FILTERS.origin(name) for name in self.filter.plugins}
+        found["verify.kind"] = KINDS.origin(self.verify.kind.removeprefix("auto+"))
+        found |= {f"sources.{number}": SOURCES.origin(source.reader) for number, source in enumerate(self.sources)}
+        return {key: origin for key, origin in found.items() if origin}
 
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":

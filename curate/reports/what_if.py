@@ -15,7 +15,7 @@ import polars as pl
 from ovt import __version__
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
-from ovt.core.registry import FILTERS
+from ovt.core.registry import FILTERS, KINDS
 from ovt.core.report import Report, Styled, Table, facts, names, numbers, texts
 from ovt.core.schema import SPLITS
 from ovt.core.section import read_section, set_key
@@ -185,10 +185,12 @@ def stored_recipe(version: Version) -> Recipe:
     """The recipe that a version was built with. RecipeError if this ovt cannot read it."""
     made = version.manifest.provenance
     for key, origin in made.plugins.items():
-        if key.removeprefix("filter.") not in FILTERS:
+        if (key.startswith("filter.") and key.removeprefix("filter.") not in FILTERS) or (
+            key == "verify.kind" and made.recipe["verify"]["kind"].removeprefix("auto+") not in KINDS
+        ):
             raise RecipeError(
                 f"{version.ref} was made with {key} (of {origin}), which is not available: install the package, or "
-                "register the filter"
+                "register it"
             )
     where = f"the recipe in {version.ref}, written by ovt {made.ovt_version}, cannot be used by this one"
     return read_section(Recipe, made.recipe, where)

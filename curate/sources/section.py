@@ -93,6 +93,12 @@ class SourceSection(Section):
             raise ValueError("columns has both image and images; they mean the same, give one")
         return self
 
+    @property
+    def reader(self) -> str:
+        """What reads it, by its name in SOURCES; "files" for a folder, whatever is in it."""
+        name, colon, _ = self.path.partition(":")
+        return name if colon and name in SOURCES else data_suffix(self.path) or "files"
+
     @model_validator(mode="after")
     def _pixels_in_order(self) -> "SourceSection":
         if self.min_pixels > self.max_pixels:

@@ -103,6 +103,8 @@ def test_a_recipe_uses_the_source_the_kind_and_the_filter(pages, table):
     assert reasons["question", "malformed_row"] == 1
     assert reasons["sample", "too_few_words"] == 1
     assert built["sft"] == 9
+    made = json.loads((Path(built["path"]) / "manifest.json").read_text())["provenance"]["plugins"]
+    assert made == dict.fromkeys(("filter.min_words", "verify.kind", "sources.0"), "ovt-example 0.1.0")
     verdicts = table(built, "verdicts").group_by("kind", "outcome").len()
     assert sorted(verdicts.rows()) == [("roman", "correct", 14), ("text", "correct", 6)]
     linted = shell.run("data", "lint", str(shell.recipe), "--json")
@@ -127,6 +129,9 @@ def test_a_version_is_exported_and_read_without_the_package(pages):
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert re.search("roman|min_words", refused.stderr)
+    undecided = without.run("data", "what-if", "pages")
+    assert undecided.returncode == 2
+    assert "(of ovt-example 0.1.0), which is not available: install the package" in undecided.stderr
 
 
 def test_nothing_else_notices_it(shell, installed, loopback):

@@ -62,7 +62,7 @@ def interrupted_after(log: Path, count: int) -> AbstractContextManager[None]:
 def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     """From nothing to nearly all held-out tokens right: the loss falls by far more than chance could."""
     write_version(home, colour_rows(96))
-    run = sft("colours", str(small_vlm), settings(learning_rate=8e-3, max_steps=50, eval_size=16, save_steps=50), home)
+    run = sft("colours", str(small_vlm), settings(learning_rate=8e-3, max_steps=40, eval_size=16, save_steps=40), home)
     told = read_log(run.log_path)
     first = told[0]["loss"]
     evaluation = next(line for line in told if "eval_loss" in line)
@@ -70,13 +70,13 @@ def test_it_learns_the_colours(home, small_vlm, colour_rows, write_version):
     assert evaluation["eval_loss"] < 0.5
     assert evaluation["eval_mean_token_accuracy"] > 0.8
     assert run.done
-    assert run.record.result["steps"] == 50
+    assert run.record.result["steps"] == 40
     assert run.record.result["eval_rows"] == 16
 
 
 def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_rows, write_version, changed, capfd):
     write_version(home, colour_rows(40))
-    longer = settings(max_steps=16, save_steps=100)
+    longer = settings(max_steps=10, save_steps=100)
     whole = sft("colours", str(small_vlm), longer, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 4), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), longer, home, name="halved")
@@ -85,7 +85,7 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
     assert not halved.done
     checkpoint = last_checkpoint(halved)
     assert checkpoint is not None
-    assert checkpoint.name != "checkpoint-16"
+    assert checkpoint.name != "checkpoint-10"
     halved = sft("colours", str(small_vlm), longer, home, name="halved")
     assert not changed(whole.model, halved.model)
     told = ("step", "loss", "learning_rate", "num_tokens")
@@ -96,7 +96,7 @@ def test_stopped_and_resumed_is_the_same_as_undisturbed(home, small_vlm, colour_
 
 def test_adapters_resume_and_merge_to_what_they_computed(home, small_vlm, colour_rows, write_version, changed):
     write_version(home, colour_rows(16))
-    lora = settings(max_steps=12, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
+    lora = settings(max_steps=8, save_steps=100, lora=LoraSection(r=4), freeze_vision_tower=True)
     whole = sft("colours", str(small_vlm), lora, home, name="whole")
     with interrupted_after(home.runs / "halved" / "log.jsonl", 3), pytest.raises(KeyboardInterrupt):
         sft("colours", str(small_vlm), lora, home, name="halved")
