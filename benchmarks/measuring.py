@@ -1,4 +1,4 @@
-"""A piece of work in a process of its own, so that the peak memory that is told is its own."""
+"""Runs a piece of work in its own process, so that the peak memory reported is that of the work alone."""
 
 import multiprocessing
 import resource

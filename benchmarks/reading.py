@@ -1,9 +1,10 @@
-"""What pocket reads off the figures in the miniature study: are wrong answers misread, or badly reasoned?
+"""What pocket reads off the figures in the miniature study: does a wrong answer come from misreading or from bad
+reasoning?
 
     python benchmarks/reading.py --out study [--seeds 1 2 3]
 
-The chains on held-out bars, lines and tables say what they see ("The teal bar is 3."). The figures are drawn again, and
-each value that a chain states is held against the figure's own. Needs what `study.py --out` has made.
+The chains on held-out bars, lines and tables state what they see ("The teal bar is 3."). The figures are drawn again,
+and each stated value is compared with the figure's own. Needs the output of `study.py --out`.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What a step of `ovt train rl` is made of: sampling, judging, learning; on pocket, in process.
+"""Where the time of an `ovt train rl` step goes: sampling, judging, learning; on pocket, in this process.
 
     python benchmarks/rl.py [--batches 4] [--questions 16] [--generations 8] [--set KEY=VALUE ...]
 
-Builds a version of pocket's own figures, reinforces pocket on it, and reads the times off the run's log. Sampling is
-timed around TRL's own generation; what is left of a step is the passes forward and backward, the optimizer and the
-data. Beside it: verdicts per second on the rollouts that came out, repeated to the paper's 2,560 with no two alike.
+Builds a version of pocket's own figures, trains pocket on it, and reads the times from the run's log. Sampling is
+timed around TRL's own generation; the rest of a step is the forward and backward passes, the optimizer and the data.
+Also measured: verdicts per second on the resulting rollouts, repeated to the paper's 2,560 with no two alike.
 """
 
 import argparse

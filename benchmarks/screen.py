@@ -1,10 +1,10 @@
-"""How well dedup and decontam tell the same from the like, and how fast: the figures of docs/screen.md.
+"""How well dedup and decontam tell identical questions from similar ones, and how fast: the figures in docs/screen.md.
 
     python benchmarks/screen.py [--figures 700] [--rows 100000]
 
-Pictures: pocket's figures and, where it is installed, easy-vqa's, each scaled, recompressed, dimmed and cropped. A pair
-of different figures with the same question and the same gold that counts as one is a false merge. Beside our hash, the
-usual 64-bit phash at the usual 5 bits. Texts: different questions about one picture with one gold, and reworded ones.
+Pictures: pocket's figures and easy-vqa's, if installed, each scaled, recompressed, dimmed and cropped. Two different
+figures with the same question and gold that are taken for one are a false merge. Our hash is compared with the usual
+64-bit phash at the usual 5 bits. Texts: different questions about one picture with one gold, and reworded ones.
 """
 
 import argparse

@@ -2,13 +2,12 @@
 
     python benchmarks/sft.py [--ref NAME] [--model pocket] [--steps 20] [--rounds 3]
 
-Both ways run in this process on one thread, in turn, on the same rows in the same order, so that step N does the same
-work in both. A step's processor time goes from the end of the step before to its own end, logs and all; of the rounds
-the least is taken, since other work on the machine only ever adds. `once` is the rest of `Trainer.train()`: its start,
-the first step, and the checkpoint at the end. Start-up is the clock's time from the call to the training (reading,
-measuring, loading). The bare script runs twice a round: what differs there, the machine and the order do. Without --ref
-a version is built from 200 figures first. A step of ovt's should cost less than 2% more; `default` is ovt with the
-sampler that it takes by default, which pads less.
+Both run in this process on one thread, in turn, on the same rows in the same order, so that step N does the same work
+in both. A step's CPU time runs from the end of the previous step to its own end, logging included; the minimum over
+rounds is reported, since other work on the machine can only add. `once` is the rest of `Trainer.train()`: its start,
+the first step, and the checkpoint at the end. Start-up is wall time from the call to the training (reading, measuring,
+loading). The bare script runs twice per round, which shows the noise. Without --ref a version is built from 200 figures
+first. A step should cost less than 2% more than TRL's; `default` is ovt with its default sampler, which pads less.
 """
 
 import argparse

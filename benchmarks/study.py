@@ -3,8 +3,8 @@
     python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered iterations longer …]
     python benchmarks/study.py --out /tmp/study --report
 
-Each condition is a loop (recipes/pocket-loop.toml, changed in the ways below), so whatever is done is kept under --out:
-stop the script at any moment, and the same line goes on. --report prints the table of what is done, and draws it.
+Each condition is a loop (recipes/pocket-loop.toml with the changes below), so finished work is kept under --out: stop
+the script at any time, and the same command resumes it. --report prints and plots the results so far.
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
@@ -15,11 +15,11 @@ stop the script at any moment, and the same line goes on. --report prints the ta
                  image, writes the next iteration's data; three times
     longer       the first iteration with eight times the rollouts: four times the batches, twice the answers
 
-Seeds differ in the training figures, in the sampling of data and in training. The held-out questions are the same for
-all, of a figure seed that nothing trains on. The figures' world is small and figures come again under other seeds, so
-a held-out question is left out where its picture, pixel by pixel, is in the training figures of any seed or was ever
-drawn for pocket's own training (which is drawn again, 262,000 figures, to see; a few minutes, once). Of geometry,
-diagrams and icons nothing is left then: there are only 347, 849 and some 7,400 different pictures of them.
+Seeds differ in the training figures, in data sampling and in training. The held-out questions are the same for all,
+from a figure seed that nothing trains on. The world of figures is small and the same figures appear under other seeds,
+so a held-out question is excluded if its picture, pixel by pixel, is among the training figures of any seed or was
+drawn for pocket's own training (whose 262,000 figures are drawn again to check; a few minutes, once). This excludes all
+of geometry, diagrams and icons, which have only 347, 849 and about 7,400 different pictures.
 """
 
 import argparse

@@ -4,9 +4,9 @@
     python benchmarks/whatif.py --samples 100000 --home /tmp/whatif
 
 Four samples per question, three in four of them correct. Verdicts are made up; all else is decided and written as in a
-build. Beside it, in the same run, what people would write instead: `datasets` (one process, as it comes) counts words
-and cues of every sample by `map` and takes those within the length by `filter`: less than either does. Each
-measurement runs in a process of its own, imports included.
+build. For comparison, in the same run, what people would write instead: `datasets` (one process, default settings)
+counts words and cues of every sample with `map` and selects by length with `filter`, which is less work than either
+command does. Each measurement runs in its own process, imports included.
 """
 
 import argparse

@@ -30,10 +30,13 @@ WAITING = """
 import asyncio, signal, sys
 import ovt.cli, ovt.commands.terminal as terminal
 
+async def work():
+    print("ready", flush=True)  # a signal before the loop runs would not be the loop's to answer
+    await asyncio.sleep(60)
+
 def wait():
     with terminal.resumable():
-        print("ready", flush=True)
-        asyncio.run(asyncio.sleep(60))
+        asyncio.run(work())
 
 if sys.argv[1] == "ignored":
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -117,7 +117,7 @@ def test_a_dry_run_needs_no_key_and_a_build_says_which_it_needs(shell):
     key = ["--set", "endpoints.server.base_url=https://127.0.0.2/v1", "--set", "endpoints.server.api_key_env=MY_KEY"]
     planned = shell.run("curate", "build", str(shell.recipe), "--dry-run", "--json", *key)
     assert planned.returncode == 0, planned.stderr
-    refused = shell.run("curate", "build", str(shell.recipe), *key)
+    refused = shell.run("curate", "build", str(shell.recipe), "--yes-send-key", *key)
     assert refused.returncode == 1
     assert "$MY_KEY is not set" in refused.stderr
 

@@ -269,7 +269,7 @@ def test_yes_and_no_are_balanced():
     rng = random.Random(0)
     seen: dict[str, list[str]] = {}
     for family in FAMILIES:
-        for seed in range(600):
+        for seed in range(1000):
             question = rng.choice(draw(family, seed).questions)
             if question.gold in ("yes", "no"):
                 seen.setdefault(family, []).append(question.gold)
