@@ -72,7 +72,8 @@ def test_hostile_text_stays_inert(home):
     hostile = "x | y\n---\n# Owned <script>alert(1)</script> ![i](http://x) ```"
     run = start(record(model=hostile, data=hostile, parents=[hostile], settings={"a": "```\n# Owned"}), home)
     run.model.mkdir()
-    evaluated = {"name": hostile, "answers": 9, "accuracy": "33.3%", "interval": "a", "words": "7", "verifier": "3"}
+    evaluated = {"name": hostile, "answers": 9, "accuracy": "33.3%", "interval": "a", "words": "7", "verifier": "3",
+                 "benchmark": None, "readings": {}}  # fmt: skip
     made = {"name": hostile, "hash": hostile, "made_by": hostile}
     text = render_card(run, [evaluated], hostile + "!", made)
     assert text.split("## Evaluation")[1].count("| 9 | 33.3% | a | 7 | 3 |") == 1
