@@ -252,8 +252,8 @@ def _bins(under: pl.Series, most: Any) -> list[dict[str, Any]]:
     if not isinstance(most, int | float):
         return []
     if under.dtype.is_float():
-        bins = histogram({"rows": (under.drop_nulls() * 100).round().cast(pl.Int64)}, 5, 20)
-        return [one | {"from": one["from"] / 100, "to": min(one["to"], 100) / 100} for one in bins]
+        bins = histogram({"rows": (under.drop_nulls() * 1000).round().cast(pl.Int64)}, 50, 20)
+        return [one | {"from": one["from"] / 1000, "to": min(one["to"], 1000) / 1000} for one in bins]
     width = round_up(max(1, most) / BINS)
     return histogram({"rows": under.drop_nulls().cast(pl.Int64)}, width, int(most) // width)
 

@@ -75,8 +75,7 @@ def _shared(view: View, refs: Sequence[str]) -> dict[str, Any]:
         "evaluations": [one for one in home["evaluations"] if f"eval:{one['name']}" in refs],
         "made": [pair for pair in home["made"] if set(pair) <= set(refs)],
     }
-    for one in kept["versions"]:
-        one.pop("path")  # of this machine
+    kept["versions"] = _without_paths(kept["versions"])
     told = {
         "settings?": answers.settings(view, {}),
         "home?": home | kept | {"home": "ovt view", "loops": [], "running": [], "broken": []},
@@ -90,7 +89,15 @@ def _shared(view: View, refs: Sequence[str]) -> dict[str, Any]:
 
 def _told(view: View, name: str, params: Mapping[str, str]) -> dict[str, Any]:
     """An answer under the key that the pages ask for it by."""
-    return {f"{name}?{answers.query(params)}": answers.get(view, name, {key: [value] for key, value in params.items()})}
+    found = answers.get(view, name, {key: [value] for key, value in params.items()})
+    return {f"{name}?{answers.query(params)}": _without_paths(found)}
+
+
+def _without_paths(found: Any) -> Any:
+    """An answer without the paths of this machine."""
+    if isinstance(found, dict):
+        return {name: _without_paths(value) for name, value in found.items() if name != "path"}
+    return [_without_paths(one) for one in found] if isinstance(found, list) else found
 
 
 def _save(view: View, ref: str, number: int, limit: int, folder: Path, saved: Saved) -> None:
@@ -98,8 +105,6 @@ def _save(view: View, ref: str, number: int, limit: int, folder: Path, saved: Sa
     kind, _, name = ref.rpartition(":")
     for asked in {"": ("version", "stats"), "eval": ("evaluation",), "run": ("run",)}[kind]:
         found = _told(view, asked, {"name": name} if kind else {"version": ref})
-        for value in found.values():
-            value.pop("path", None)
         saved.answers |= found
     if kind == "run" and not saved.answers[f"run?{answers.query({'name': name})}"]["rollouts"]:
         return

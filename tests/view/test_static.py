@@ -15,7 +15,7 @@ from ovt.view.static import write_view
 @pytest.fixture(scope="module")
 def saved(old_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out") / "view"
-    return folder, write_view(View(old_home), ["small", "eval:done-test"], folder)
+    return folder, write_view(View(old_home), ["small@1", "small", "eval:done-test"], folder)
 
 
 def first(folder):
@@ -37,7 +37,7 @@ def test_it_holds_all_that_its_page_loads(saved, old_home):
         *(path for one in held["stories"].values() for path in one.values()),
     ]
     assert all((folder / path).is_file() for path in paths)
-    assert set(held["rows"]) == {"small@v2", "eval:done-test"}
+    assert set(held["rows"]) == {"small@v1", "small@v2", "eval:done-test"}
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert (told["files"], told["bytes"]) == (len(files), sum(path.stat().st_size for path in files))
     everything = b"".join(path.read_bytes() for path in files)
