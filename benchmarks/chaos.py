@@ -71,7 +71,7 @@ def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
     while True:
         build, kill_at = start(folder, "disturbed"), next(at, None)
         while build.poll() is None:
-            if kill_at is not None and len(server.times) >= kill_at:
+            if kill_at is not None and len(server.seen) >= kill_at:
                 build.send_signal(signal.SIGKILL)
             time.sleep(0.01)
         yield build.returncode

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -93,7 +92,7 @@ class Loopback:
     reasoning     the name of the field into which what is in <think>…</think> is moved
     api_key       the key that requests must carry; None: none
     models        what it lists, and answers for
-    seen          every request, in the order of completion; times: when each was, and what became of it
+    seen          every request, in the order of completion
     """
 
     reply: Callable[[Body, int], str | dict[str, Any]] = echo
@@ -108,7 +107,6 @@ class Loopback:
     usage: bool = True
     port: int = 0
     seen: list[Seen] = field(default_factory=list)
-    times: list[tuple[float, str]] = field(default_factory=list)
     most_at_once: int = 0
     _at_once: int = 0
     _times: Counter[str] = field(default_factory=Counter)
@@ -182,7 +180,6 @@ class Loopback:
         answer = self._completion(body, kind)
         usage = answer.get("usage", {"prompt_tokens": 0, "completion_tokens": 0})
         tokens = (usage["prompt_tokens"], usage["completion_tokens"])
-        self.times.append((time.monotonic(), kind or "answered"))
         self.seen.append(Seen(kind or "answered", digest, body, body.get("n", 1), authorization, *tokens))
         return await self._spoil(kind, answer, request)
 

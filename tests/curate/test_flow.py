@@ -64,18 +64,13 @@ def answers(body: Any, choice: int) -> str:
 
 def test_chains_and_judgements_are_asked_while_captions_are_under_way(make_recipe, home, loopback):
     loopback.reply = answers
-    loopback.latency_s = 0.05
     with type(loopback)(reply=answers) as head, type(loopback)(reply=answers) as judge:
+        # The last captions do not come before a judgement was asked, which needs a chain.
+        busy = (429, {"error": {"message": "later"}})
+        loopback.status = lambda body: busy if len(loopback.answered) >= QUESTIONS - 4 and not judge.seen else None
         session = Session(home)
         version = build(make_recipe(head.url, judge.url), session)
-        order = sorted(
-            [*loopback.times, *[(at, "reason") for at, _ in head.times], *[(at, "judge") for at, _ in judge.times]]
-        )
-    kinds = [kind for _, kind in order]
-    last_caption = max(place for place, kind in enumerate(kinds) if kind == "answered")
-    assert kinds.index("reason") < last_caption
-    assert kinds.index("judge") < last_caption
-    assert (len(loopback.seen), len(head.seen), len(judge.seen)) == (QUESTIONS, QUESTIONS, QUESTIONS)
+    assert (len(loopback.answered), len(head.seen), len(judge.seen)) == (QUESTIONS, QUESTIONS, QUESTIONS)
     stages = session.progress.stages
     told = {
         name: (stages[name].total, stages[name].done + stages[name].cached) for name in ("caption", "reason", "judge")
