@@ -165,7 +165,7 @@ def list_(home: HomePath = None, json: Json = False) -> None:
     from ovt.commands.views.train import run_list
     from ovt.train.runs import list_runs
 
-    records = [run.record.model_dump(mode="json") for run in list_runs(Home.locate(home))]
+    records = [run.record.model_dump(mode="json") | {"status": run.state} for run in list_runs(Home.locate(home))]
     report(records, json, run_list)
 
 
@@ -176,7 +176,7 @@ def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
     from ovt.train.runs import open_run
 
     run = open_run(ref, Home.locate(home))
-    report(run.record.model_dump(mode="json") | {"path": str(run.path)}, json, run_shown)
+    report(run.record.model_dump(mode="json") | {"status": run.state, "path": str(run.path)}, json, run_shown)
 
 
 @commands.command(epilog=examples("ovt train plot charts-sft"))

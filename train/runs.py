@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.files import locked, write_file
+from ovt.core.files import is_locked, locked, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.records import MadeOf
 from ovt.core.section import Section, with_defaults
@@ -127,6 +127,11 @@ class Run:
     @property
     def done(self) -> bool:
         return self.record.status == "done"
+
+    @property
+    def state(self) -> Literal["running", "interrupted", "done"]:
+        """Running as long as a process trains it; interrupted, to be resumed, if none does and it is not done."""
+        return "done" if self.done else "running" if is_locked(self.path) else "interrupted"
 
 
 def start(record: RunRecord, home: Home, resume: bool = True) -> Run:

@@ -195,18 +195,20 @@ def status_tree(status: dict[str, Any]) -> Tree:
     for number in iterations:
         steps = [step for step in status["steps"] if step["iteration"] == number]
         branch = tree.add(Text(f"iteration {number}")) if number else tree
-        branch.add(step_table(steps))
+        name = max(len(step["name"]) for step in steps)
+        time = max(len(duration(step["seconds"])) for step in steps)
+        for step in steps:
+            branch.add(step_line(step, name, time))
     return tree
 
 
-def step_table(steps: Iterable[dict[str, Any]]) -> Table:
-    """One line per step: its name, state, time and result."""
-    rows = []
-    for step in steps:
-        state = Text(step["status"].ljust(STATUS_WIDTH), STATUS_STYLES[step["status"]])
-        what = outcome(step) if step["status"] in ("done", "failed") else step["title"]
-        rows.append((step["name"], state, duration(step["seconds"]), shown(what, "" if step["ref"] else "dim")))
-    return Table([*names("", ""), *numbers(""), *texts("")], rows, header=False)
+def step_line(step: dict[str, Any], name: int, time: int) -> Table:
+    """A step's name, state, time and result; name, time: the widths of those columns."""
+    state = Text(step["status"].ljust(STATUS_WIDTH), STATUS_STYLES[step["status"]])
+    what = told(step) if step["status"] in ("done", "failed") else step["title"]
+    cells = Text(step["name"].ljust(name)), state, Text(duration(step["seconds"]).rjust(time))
+    row = (*cells, shown(what, "" if step["ref"] else "dim"))
+    return Table([*names("", ""), *numbers(""), *texts("")], [row], header=False)
 
 
 def outcome(step: dict[str, Any]) -> str:

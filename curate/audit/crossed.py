@@ -14,7 +14,7 @@ from itertools import combinations
 Earns = Callable[[str, str], bool]
 """(text, gold) -> whether the text earns for it."""
 
-NAME = re.compile(r"[^=<>≤≥≈,;]{1,40}=(?!=)")
+SEVERAL = re.compile(r"[,;或和]|\b(?:or|and)\b")
 WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod"
 UNIT = re.compile(
     r"(?<=[\d})π])\s*(?:\^?\{?\\circ\}?|\\[,;: ]|\\(?:text|mathrm|rm|Omega|mu)|[°%‰℃Ω$€£¥㎡万人个元年米时分度次只名]"
@@ -62,10 +62,11 @@ def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """A text without the name in front of it and the unit behind it: `AB = 21 cm` -> `21`."""
-    text = text.strip().strip("$").strip()
-    named = NAME.match(text)
-    value = text[named.end() :] if named and text.count("=") == 1 else text
+    """A text without the name beside it and the unit behind it: `AB = 21 cm` -> `21`."""
+    value = text.strip().strip("$").strip()
+    if "=" in value and not SEVERAL.search(value):
+        first, last = value.partition("=")[0], value.rpartition("=")[2]
+        value = last if any(map(str.isdigit, last)) else first
     return _squeezed(UNIT.sub("", SIGN.sub("", value.strip())))
 
 

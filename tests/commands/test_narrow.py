@@ -68,3 +68,10 @@ def test_the_steps_of_a_loop(status):
     }  # fmt: skip
     found = {"loop": NAME, "base": "Qwen/Qwen2.5-VL-7B-Instruct", "running": True, "steps": [step]}
     whole(status_tree(found), NAME, "data-1", "34:17:36", *(["7,654,321"] if status == "done" else []))
+
+
+def test_every_step_of_a_loop_hangs_on_its_branch():
+    step = {"kind": "sft", "title": "train", "status": "to do", "ref": None, "numbers": {}, "seconds": 0.0}
+    steps = [step | {"name": f"sft-{number}", "iteration": 1} for number in range(3)]
+    drawn = lines(status_tree({"loop": "loop", "base": "pocket", "running": False, "steps": steps}))
+    assert ["├──" in line or "└──" in line for line in drawn] == [False, True, True, True, True]

@@ -35,6 +35,15 @@ def test_a_run_is_new_then_under_way_then_done(home):
     assert [one.name for one in runs.list_runs(home)] == ["one"]
 
 
+def test_a_run_that_nobody_trains_and_that_is_not_done_was_interrupted(home):
+    run = runs.start(record(), home)
+    assert run.state == "interrupted"
+    with runs.held(run):
+        assert run.state == "running"
+    assert run.state == "interrupted"
+    assert runs.finish(run, {}).state == "done"
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

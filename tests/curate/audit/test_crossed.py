@@ -55,6 +55,9 @@ def test_two_readings_of_one_text_are_not_excused(text: str, one: str, two: str)
     ("text", "value"),
     [
         ("AB = 21 cm", "21"),
+        ("2 = x", "2"),
+        ("$$|AB| = 1$$", "1"),
+        ("x = 2 or x = 3", "x=2orx=3"),
         ("$1,200", "1200"),
         ("5 apples", "5"),
         ("36平方米", "36"),
