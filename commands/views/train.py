@@ -1,7 +1,6 @@
 """Runs, plans, previews, rollouts and loops on a terminal; model texts are shown as harmless text."""
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -205,7 +204,7 @@ def status_tree(status: dict[str, Any]) -> Tree:
 def step_line(step: dict[str, Any], name: int, time: int) -> Table:
     """A step's name, state, time and result; name, time: the widths of those columns."""
     state = Text(step["status"].ljust(STATUS_WIDTH), STATUS_STYLES[step["status"]])
-    what = told(step) if step["status"] in ("done", "failed") else step["title"]
+    what = outcome(step) if step["status"] in ("done", "failed") else step["title"]
     cells = Text(step["name"].ljust(name)), state, Text(duration(step["seconds"]).rjust(time))
     row = (*cells, shown(what, "" if step["ref"] else "dim"))
     return Table([*names("", ""), *numbers(""), *texts("")], [row], header=False)
