@@ -7,7 +7,8 @@ A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 
     512 / 128                   ->  4 optimizer steps per rollout batch
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -32,6 +33,7 @@ SFT_OWN = {
 RL_OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
+    "per_device_generation_batch_size",
 }  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
 
     batches = plan_batches(settings, world)
     whole = batches.steps_per_rollout
+    by_vllm = uses_vllm(settings, devices.on_accelerator(), is_vllm_available())
     ours = on_this_machine(settings) | {
         "output_dir": str(folder),
         "max_steps": plan_steps(questions, settings, batches),
@@ -88,7 +91,10 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
         "gradient_accumulation_steps": batches.share.accumulation,
         "generation_batch_size": batches.per_rollout,
         "shuffle_dataset": False,  # the order is drawn before: TRL's own starts over in a resumed run
-        "use_vllm": uses_vllm(settings, devices.on_accelerator(), is_vllm_available()),
+        "use_vllm": by_vllm,
+        "top_p": 1.0
+        if by_vllm
+        else settings.top_p,  # below 1, vLLM's log-probabilities are of another distribution (trl#6789)
         "save_steps": ceil(settings.save_steps / whole) * whole,
     }
     return by_trl_names(settings, GRPOConfig, RL_OWN, ours)
@@ -124,14 +130,16 @@ def plan_steps(questions: int, settings: RlSection, batches: Batches) -> int:
 
 
 def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
-    """Whether rollouts come from vLLM (`there`: it is installed). RecipeError if it is requested but unusable."""
+    """Whether rollouts come from vLLM: only if it is asked for, as TRL 1.16 expands image tokens twice there (trl#6294)
+    and passes no max_pixels on (trl#6401). there: it is installed. RecipeError if it is requested but unusable.
+    """
     if settings.use_vllm and not there:
         raise RecipeError(
             "use_vllm needs vllm beside the trainer (TRL 1.16 takes 0.22 to 0.31): install it, or leave use_vllm out"
         )
     if settings.use_vllm and settings.vllm_mode == "colocate" and not accelerator:
         raise RecipeError('use_vllm with vllm_mode = "colocate" needs a GPU: use a server, or leave use_vllm out')
-    return (accelerator and there) if settings.use_vllm is None else settings.use_vllm
+    return bool(settings.use_vllm)
 
 
 def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
@@ -187,8 +195,15 @@ def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any)
 
 def check_config(config: "type[SFTConfig | GRPOConfig]", arguments: dict[str, Any]) -> None:
     """RecipeError for a value that TRL refuses."""
-    try:
+    with refusals():
         config(**arguments)
+
+
+@contextmanager
+def refusals() -> Generator[None]:
+    """A RecipeError in one line for what TRL and transformers refuse: a value, a model, a package that is missing."""
+    try:
+        yield
     except (ValueError, ImportError) as error:
         raise RecipeError(f"the trainer refuses these settings: {' '.join(str(error).split())[:400]}") from error
 

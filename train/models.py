@@ -107,6 +107,7 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
     from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
     from transformers.utils import is_torchvision_available
 
+    where = processor_home(where)
     try:
         if is_torchvision_available() or not is_qwen(where):
             processor: Any = AutoProcessor.from_pretrained(where, trust_remote_code=False)
@@ -212,10 +213,18 @@ def copy_processor(where: str, folder: Path) -> None:
             path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def processor_home(where: str) -> str:
+    """Where a model's processor lies: with the model, or with the base of an adapter that came without one."""
+    base = adapter_base(where)
+    beside = any((Path(where) / name).is_file() for name in PROCESSOR_FILES)
+    return base if base and not beside else where
+
+
 def processor_paths(where: str) -> list[Path]:
     """The processor files of a model, in its folder or in the Hub's cache."""
     from transformers.utils import cached_file
 
+    where = processor_home(where)
     if Path(where).is_dir():
         return [path for name in PROCESSOR_FILES if (path := Path(where) / name).is_file()]
     found = [cached_file(where, name, _raise_exceptions_for_missing_entries=False) for name in PROCESSOR_FILES]

@@ -58,7 +58,10 @@ def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limi
 
 
 def is_formatted(text: str) -> bool:
-    """Whether a response has one thinking and then one answer: <think>…</think> … <answer>…</answer>."""
+    """Whether a response has one thinking and then one answer: <think>…</think> … <answer>…</answer>.
+
+    A `<think>` that the chat template writes into the prompt is part of the response here.
+    """
     stripped = text.strip()
     return TAG.findall(stripped) == FORMAT and stripped.startswith(FORMAT[0]) and stripped.endswith(FORMAT[-1])
 
@@ -73,7 +76,11 @@ class Reward:
 
     __name__ = "verifier"  # its name in TRL's log: rewards/verifier/mean
 
-    def __init__(self, settings: RlSection, kind: str, grader: Grader | None, keep: Callable[[Judged], None]) -> None:
+    def __init__(
+        self, settings: RlSection, kind: str, grader: Grader | None, keep: Callable[[Judged], None], opening: str = ""
+    ) -> None:
+        """opening: what the template has already written of each response."""
+        self._opening = opening
         self._section, self._limit = settings.reward, settings.max_completion_length
         self._kind, self._grader, self._keep = kind, grader, keep
 
@@ -91,7 +98,7 @@ class Reward:
     ) -> list[float | None]:
         """The rewards of a batch; lists are by rollout, as TRL passes them."""
         began = time.perf_counter()
-        texts = [completion[-1]["content"] for completion in completions]
+        texts = [self._opening + completion[-1]["content"] for completion in completions]
         verdicts = verify_many(zip(texts, answer, choices, strict=True), responses=True, kind=self._kind)
         rows = zip(verdicts, texts, completion_ids, strict=True)
         rewards = [worth(verdict, text, len(ids), self._section, self._limit) for verdict, text, ids in rows]

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from ovt.core.home import Home
 from ovt.train import devices, rollouts
-from ovt.train.arguments import plan_batches, rl_arguments
+from ovt.train.arguments import plan_batches, refusals, rl_arguments
 from ovt.train.data import place_images
-from ovt.train.models import adapter_base, load_model, load_processor
+from ovt.train.models import adapter_base, copy_processor, load_model, load_processor
 from ovt.train.questions import asked_in_order, choose_questions
 from ovt.train.reward import Grader, Judged, Reward, open_grader
 from ovt.train.runs import Run, read_log
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trl import GRPOTrainer
 
 DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
+SAMPLED = 8  # rollouts sampled at once for each that a training pass takes: without gradients, a cache is all they keep
 
 
 def rl(
@@ -76,29 +77,33 @@ def build_trainer(
 ) -> "GRPOTrainer":
     """Like `make_trainer`, without the watchdog."""
     import transformers
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     from ovt.train.callbacks import RaiseAlarms
+    from ovt.train.sampling import Sampler, check_prompts, opening, pad_left
 
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
     batches = plan_batches(settings, devices.world_size())
     places = ceil(arguments["max_steps"] / batches.steps_per_rollout) * batches.questions
-    processor = load_processor(where, settings.max_pixels)
+    processor = pad_left(load_processor(where, settings.max_pixels))
+    check_prompts(processor, where)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
     kind = settings.reward.kind or training.rows.verify_kind
     keep = partial(keep_rollouts, run, ending_tokens(model, processor))
     quiet_libraries()
-    return GRPOTrainer(
-        model=model,
-        reward_funcs=Reward(settings, kind, grader, keep),
-        args=GRPOConfig(**arguments),
-        train_dataset=lay_out(fed.train, places, settings.seed),
-        processing_class=processor,
-        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
-        callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
-    )
+    with refusals():
+        return Sampler(
+            model=model,
+            rows=settings.per_device_generation_batch_size or SAMPLED * batches.share.rows,
+            reward_funcs=Reward(settings, kind, grader, keep, opening(processor)),
+            args=GRPOConfig(**arguments),
+            train_dataset=lay_out(fed.train, places, settings.seed),
+            processing_class=processor,
+            peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
+            callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
+        )
 
 
 def prepare_policy(run: Run, where: str, settings: RlSection, checkpoint: Path | None) -> "PreTrainedModel":
@@ -118,6 +123,7 @@ def merged_start(run: Run, where: str) -> str:
     with devices.main_first():
         if not (folder / "config.json").is_file():
             load_model(where).save_pretrained(folder)
+            copy_processor(where, folder)
     return str(folder)
 
 

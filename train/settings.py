@@ -6,10 +6,10 @@ Names follow TRL where the meaning is the same; defaults are the paper's. Import
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
 
 from ovt.core.errors import RecipeError
-from ovt.core.section import Section, read_section, set_key
+from ovt.core.section import Section, added_later, read_section, set_key
 from ovt.train import accepted
 from ovt.verifiers import known_kind
 
@@ -170,11 +170,13 @@ class RlSection(TrainerSection):
     global_batch_size             questions per optimizer step, on any number of devices
     per_device_train_batch_size   rollouts at once on a device in a training pass; null: the largest divisor of its
                                   share, at most 8
+    per_device_generation_batch_size   rollouts sampled at once on a device, without vLLM; null: eight times those of
+                                  a training pass
     num_train_epochs, max_steps   how often each question is asked, or how many optimizer steps (-1: by epochs)
     max_completion_length         tokens of a response; longer ones are truncated
     beta                          weight of the KL divergence (k3) from the model that the stage begins with
     save_steps                    a checkpoint this often, in steps, rounded up to whole batches of rollouts
-    use_vllm                      rollouts by vLLM; null: if there is a GPU and vllm is installed, else by transformers
+    use_vllm                      rollouts by vLLM, with top_p = 1; null: by transformers
     vllm_mode                     "colocate" (on the training GPUs) or "server" (`trl vllm-serve`, vllm_server_base_url)
     stall_s                       seconds without a step before the run is stopped
     """
@@ -186,6 +188,7 @@ class RlSection(TrainerSection):
     rollout_batch_size: int = Field(512, ge=1)
     global_batch_size: int = Field(128, ge=1)
     per_device_train_batch_size: int | None = Field(None, ge=1)
+    per_device_generation_batch_size: PositiveInt | None = added_later(None)
     num_train_epochs: float = Field(1.0, gt=0)
     max_steps: Steps = -1
     max_completion_length: int = Field(2048, ge=1)

@@ -14,7 +14,7 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.train import devices
-from ovt.train.arguments import sft_arguments
+from ovt.train.arguments import refusals, sft_arguments
 from ovt.train.data import Rows, make_collator, set_aside
 from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured
 from ovt.train.models import load_processor
@@ -100,16 +100,19 @@ def make_trainer(
     processor = load_processor(training.where, settings.max_pixels)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     evaluates = fed.held_out is not None
-    yield SFTTrainer(
-        model=prepare_model(training.where, settings, checkpoint),
-        args=SFTConfig(**sft_arguments(settings, evaluates, devices.world_size(), run.checkpoints)),
-        train_dataset=fed.train,
-        eval_dataset=fed.held_out,
-        processing_class=processor,
-        data_collator=make_collator(processor),
-        peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
-        callbacks=[EvaluateAtEnd()],
-    )
+    model = prepare_model(training.where, settings, checkpoint)
+    with refusals():
+        trainer = SFTTrainer(
+            model=model,
+            args=SFTConfig(**sft_arguments(settings, evaluates, devices.world_size(), run.checkpoints)),
+            train_dataset=fed.train,
+            eval_dataset=fed.held_out,
+            processing_class=processor,
+            data_collator=make_collator(processor),
+            peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
+            callbacks=[EvaluateAtEnd()],
+        )
+    yield trainer
 
 
 def describe_result(training: Training[SftSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:

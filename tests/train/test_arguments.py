@@ -91,7 +91,8 @@ def test_rollouts_by_vllm():
     assert uses_vllm(settings(), accelerator=True, there=False) is False
     with pytest.raises(OvtError, match="use_vllm needs vllm beside the trainer"):
         uses_vllm(settings(use_vllm=True), accelerator=True, there=False)
-    assert uses_vllm(settings(), accelerator=True, there=True) is True
+    assert uses_vllm(settings(), accelerator=True, there=True) is False
+    assert uses_vllm(settings(use_vllm=True), accelerator=True, there=True) is True
     assert uses_vllm(settings(), accelerator=False, there=True) is False
     assert uses_vllm(settings(use_vllm=True, vllm_mode="server"), accelerator=False, there=True) is True
     with pytest.raises(OvtError, match="needs a GPU"):
@@ -106,5 +107,7 @@ def test_the_settings_of_vllm_reach_trl(monkeypatch):
     arguments = rl_arguments(chosen, 512, 1)
     assert arguments["use_vllm"] is True
     assert arguments["vllm_mode"] == "server"
+    assert arguments["top_p"] == 1.0
+    assert rl_arguments(settings(), 512, 1)["top_p"] == 0.99
     assert arguments["vllm_server_base_url"] == "http://h:8000"
     assert arguments["vllm_group_port"] == 9

@@ -16,12 +16,12 @@ STAR = ["circle", "Star"]
 ABSTAIN = Verdict("abstain", "expression", "undecided")
 
 
-def asked(texts, golds, section=None, grader=None, choices=None):
+def asked(texts, golds, section=None, grader=None, choices=None, opening=""):
     """What TRL gets for these texts: (rewards, metrics, the batch that was kept)."""
     metrics: dict[str, float] = {}
     kept: list[Judged] = []
     settings = RlSection(reward=section or RewardSection(), max_completion_length=100)
-    reward = Reward(settings, "auto", grader, kept.append)
+    reward = Reward(settings, "auto", grader, kept.append, opening)
     rewards = reward(
         completions=[[{"role": "assistant", "content": text}] for text in texts],
         completion_ids=[[1] * len(text.split()) for text in texts],
@@ -47,6 +47,15 @@ def test_the_reward_is_the_verdict():
     assert metrics["verdicts"] == 5
     assert metrics["abstain"] == 0
     assert metrics["reward_s"] > 0
+
+
+def test_what_the_template_has_written_of_a_response_is_judged_with_it():
+    whole, cut = "So.\n</think>\n\nIt is 4.\n<answer>4</answer>", "Perhaps it is 4"
+    rewards, metrics, kept = asked([whole, cut], ["4", "4"], RewardSection(format_weight=0.2), opening="<think>\n")
+    assert rewards == [1.2, 0.0]  # the second thinks on until it is cut off
+    assert metrics["formatted"] == 0.5
+    assert kept.texts == ["<think>\n" + whole, "<think>\n" + cut]
+    assert asked([whole], ["4"], RewardSection(format_weight=0.2))[0] == [1.0]
 
 
 def test_an_abstention_is_worth_nothing_whatever_else_is_rewarded():

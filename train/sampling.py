@@ -1,0 +1,92 @@
+"""Where TRL 1.16's GRPOTrainer is wrong for vision-language models, or leaves something to its caller.
+
+pad_left      prompts are padded on the left, whatever the processor says (trl#5785): the token types that the
+              learning pass reads are laid beside prompts that TRL itself pads on the left
+Sampler       a device's share of a rollout batch is sampled a few prompts at a time: TRL asks for all of them at
+              once, 326 GiB of cache for 7 B parameters and the paper's batches
+check_prompts the two passes must read a prompt alike, or what is learned belongs to other tokens
+opening       what the template puts at the beginning of a response, such as `<think>`
+"""
+
+from functools import partial
+from typing import Any
+
+from PIL import Image
+from trl import GRPOTrainer
+
+from ovt.core.errors import OvtError
+
+THINKS = "<think>"
+TRIED = ("Is it red?", "Is the picture that you see red, or is it rather of another colour?")  # of unequal lengths
+
+
+class Sampler(GRPOTrainer):
+    """TRL's trainer, with rollouts by `transformers` of at most `rows` prompts at a time."""
+
+    def __init__(self, *args: Any, rows: int, **kwargs: Any) -> None:
+        self._rows = rows
+        self._parts: list[tuple[Any, Any, Any]] = []
+        super().__init__(*args, **kwargs)
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
+        """As TRL's, part by part; the parts are kept for `_generate_single_turn`, which takes no prompts."""
+        if self.use_vllm:
+            return super()._tokenize_prompts(prompts)
+        self._parts = []
+        for first in range(0, len(prompts), self._rows):
+            self._parts.append(super()._tokenize_prompts(prompts[first : first + self._rows]))
+        ids = [row for part_ids, _, _ in self._parts for row in part_ids]
+        images = [row for _, part_images, _ in self._parts for row in part_images or ()]
+        return ids, images or None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Completions, as lists of token ids, and no log-probabilities (vLLM's only)."""
+        if self.use_vllm:
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *args, **kwargs)
+        completions: list[list[int]] = []
+        for part in self._parts:
+            sampled, _ = super()._generate_single_turn(*part, *args, **kwargs)
+            completions += sampled
+        return completions, None
+
+
+def pad_left(processor: Any) -> Any:
+    """The processor, padding on the left from now on."""
+    processor.tokenizer.padding_side = "left"
+    return processor
+
+
+def opening(processor: Any) -> str:
+    """What a response begins with that the template has already written into the prompt: "<think>\\n", or nothing."""
+    asked = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
+    prompt = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    return prompt[prompt.rindex(THINKS) :] if prompt.rstrip().endswith(THINKS) else ""
+
+
+def check_prompts(processor: Any, where: str) -> None:
+    """OvtError for a model whose prompts TRL reads in two ways: once to sample from, once more to learn from."""
+    picture = Image.new("RGB", (56, 56), "red")
+    asked = [
+        [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": text}]}]
+        for text in TRIED
+    ]
+    render = partial(processor.apply_chat_template, add_generation_prompt=True)
+    try:
+        sampled = render(asked, tokenize=True, return_dict=True)["input_ids"]
+        texts = [render(one, tokenize=False) for one in asked]
+        learned = processor(images=[[picture], [picture]], text=texts, padding=True, return_tensors="pt")
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise OvtError(refusal(where, f"its processor fails on two prompts ({why})")) from error
+    longest = max(map(len, sampled))
+    for row, mask, ids in zip(learned["input_ids"].tolist(), learned["attention_mask"].tolist(), sampled, strict=True):
+        if [token for token, there in zip(row, mask, strict=True) if there] != list(ids):
+            raise OvtError(refusal(where, "its processor reads a prompt's text and its messages as other tokens"))
+        if len(row) != longest or mask != sorted(mask):
+            raise OvtError(refusal(where, "its processor pads prompts on the right and cannot be told otherwise"))
+
+
+def refusal(where: str, why: str) -> str:
+    return f"TRL 1.16 cannot reinforce {where}: {why}; choose a model of another family, or train it by SFT"
