@@ -146,7 +146,7 @@ KINDS = Registry(
     "kind of answer",
     "ovt.kinds",
     {
-        name: f"ovt.verifiers.table:{name.upper()}"
+        name: f"ovt.verifiers.values:{name.upper()}"
         for name in (
             *("choice", "yes_no", "number", "time", "date", "range", "ratio", "quantity", "matrix", "interval"),
             *("equation", "list", "set", "tuple", "inequality", "expression", "text"),

@@ -7,7 +7,7 @@ Imports fast: the rules are only loaded in worker processes.
 """
 
 from ovt.verifiers.ask import kind_names, known_kind, lint_gold, verify, verify_many, verify_response
-from ovt.verifiers.extract import ResponseParts, split_response
+from ovt.verifiers.response import ResponseParts, split_response
 from ovt.verifiers.verdict import VERSION, Finding, Kind, Verdict
 
 __all__ = [

@@ -34,12 +34,7 @@ Key = tuple[str, str, tuple[str, ...] | None]
 
 
 def verify(
-    prediction: str,
-    gold: str,
-    *,
-    choices: Sequence[str] | None = None,
-    kind: str = "auto",
-    presume_wrong: bool = True,
+    prediction: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto", presume_wrong: bool = True
 ) -> Verdict:
     """Judge a bare answer, or a sentence that gives one.
 
@@ -48,19 +43,17 @@ def verify(
     are wrong; without it they are an abstention, to be judged by something else. Never raises on any
     text, and takes two seconds at most; a timeout is an abstention.
     """
-    return _judge("answer", [_key(prediction, gold, choices)], known_kind(kind), presume_wrong)[0]
+    return _judge([_key(prediction, gold, choices)], known_kind(kind), presume_wrong)[0]
 
 
 def verify_response(
-    response: str,
-    gold: str,
-    *,
-    choices: Sequence[str] | None = None,
-    kind: str = "auto",
-    presume_wrong: bool = True,
+    response: str, gold: str, *, choices: Sequence[str] | None = None, kind: str = "auto", presume_wrong: bool = True
 ) -> Verdict:
-    """Judge a whole response: extract its answer first (`extract.py`). Anything inside `<think>` is ignored."""
-    return _judge("response", [_key(response, gold, choices)], known_kind(kind), presume_wrong)[0]
+    """Judge a whole response: what it gives as its answer (`response.py`). Anything inside `<think>` is ignored.
+
+    The same as `verify`: a bare answer is a response that holds nothing else.
+    """
+    return _judge([_key(response, gold, choices)], known_kind(kind), presume_wrong)[0]
 
 
 def verify_many(
@@ -68,7 +61,7 @@ def verify_many(
 ) -> list[Verdict]:
     """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts are in row order.
 
-    responses: the first column holds whole responses (`verify_response`) rather than bare answers (`verify`).
+    responses: whether the first column holds whole responses; they are judged as bare answers are.
     Equal rows are judged once, and long tables are spread over the worker processes.
     """
     known_kind(kind)
@@ -77,7 +70,7 @@ def verify_many(
     chunks = list(_chunks(unique))
 
     def judge(chunk: list[Key]) -> list[Verdict]:
-        return _judge("response" if responses else "answer", chunk, kind, presume_wrong)
+        return _judge(chunk, kind, presume_wrong)
 
     judged = map(judge, chunks) if len(unique) < SPREAD_FROM or pool.MAX_WORKERS == 1 else _spread(judge, chunks)
     known = dict(zip(unique, chain.from_iterable(judged), strict=True))
@@ -172,12 +165,12 @@ def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]
         return list(threads.map(judge, chunks))
 
 
-def _judge(job: str, keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
+def _judge(keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
     """A verdict for each row."""
     sent = [key for key in keys if _size(key) <= MAX_CHARS]
-    replies = iter(pool.run(job, sent, _added(kind), kind, presume_wrong))
+    replies = iter(pool.run("judge", sent, _added(kind), kind, presume_wrong))
     return [
-        _verdict(next(replies), job, key, kind) if _size(key) <= MAX_CHARS else undecided("too_long", kind, "", key[1])
+        _verdict(next(replies), key, kind) if _size(key) <= MAX_CHARS else undecided("too_long", kind, "", key[1])
         for key in keys
     ]
 
@@ -186,11 +179,11 @@ def _size(key: Key) -> int:
     return len(key[0]) + len(key[1]) + sum(map(len, key[2] or ()))
 
 
-def _verdict(reply: Any, job: str, key: Key, kind: str) -> Verdict:
+def _verdict(reply: Any, key: Key, kind: str) -> Verdict:
     """The worker's verdict, or an abstention for a row whose workers died."""
     if reply in (pool.TIMEOUT, pool.LOST):
         reason = "timeout" if reply == pool.TIMEOUT else "worker_lost"
-        (reply,) = pool.run("undecided", [key[:2]], _added(kind), job, reason, kind)
+        (reply,) = pool.run("undecided", [key[:2]], _added(kind), reason, kind)
         if not isinstance(reply, list):
             return undecided(reason, kind, "", key[1])
     return Verdict(*reply)

@@ -1,6 +1,6 @@
-r"""Strips formatting from an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, lead-ins, final full stop.
+r"""Strips formatting from an answer: Unicode look, markdown, LaTeX wrappers, boxes, quotes, final full stop.
 
-    undress("**The answer is $\boxed{\text{(C)}}$.**") == "(C)"
+    undress("✅ **$\boxed{\text{(C)}}$**.") == "\text{(C)}"     plain(…) == "(C)"
 
 Formatting never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
 formatting, and an answer spelt with them is another answer.
@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 _FOLD = {
-    **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"), ""),
+    **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\ufe0f"), ""),
     **dict.fromkeys(
         map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
     ),
@@ -21,21 +21,23 @@ _FOLD = {
     **dict.fromkeys(map(ord, "∶："), ":"),
     **dict.fromkeys(map(ord, "⁄∕"), "/"),
     **dict.fromkeys(map(ord, "º˚"), "°"),
+    **dict.fromkeys(map(ord, "【「『〔"), "["),
+    **dict.fromkeys(map(ord, "】」』〕"), "]"),
     ord("℃"): "°C",
     ord("℉"): "°F",
     ord("。"): ".",
     ord("、"): ",",
     ord("√"): "\\sqrt ",
     ord("△"): "\\triangle ",
+    ord("∠"): "\\angle ",
     ord("…"): "...",
 }
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
-_SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+")
-_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_SUBSCRIPT_RUN = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-_ROOT_OF_DIGITS = re.compile(r"√\s*(\d+(?:\.\d+)?)")
-_ANGLE = re.compile("(?<![A-Za-z])m?∠")
-_VULGAR = re.compile("(?<=[0-9]) ?([¼½¾⅐-⅞])|([¼½¾⅐-⅞])")
+_HIGH, _HIGH_PLAIN = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n"
+_LOW, _LOW_PLAIN = "₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-"
+_SCRIPTS = str.maketrans(_HIGH + _LOW, _HIGH_PLAIN + _LOW_PLAIN)
+_SPELT = re.compile(
+    rf"(?<=[0-9]) ?[¼½¾⅐-⅞]|[¼½¾⅐-⅞]|[{_HIGH}]+|[{_LOW}]+|√\s*+\d++(?:\.\d++)?|(?<![A-Za-z])m∠"
+)  # characters that are more than another one's look
 
 
 @lru_cache(maxsize=4096)
@@ -43,21 +45,27 @@ def fold(text: str) -> str:
     """One way to write each character: ASCII digits, signs, quotes and spaces; `²` as `^{2}`, `½` as `1/2`."""
     if text.isascii():
         return text
-    text = _VULGAR.sub(_spell_fraction, text)
-    text = _SUPERSCRIPT_RUN.sub(lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
-    text = _SUBSCRIPT_RUN.sub(lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
-    text = _ANGLE.sub(r"\\angle ", _ROOT_OF_DIGITS.sub(r"\\sqrt{\1}", text)).translate(_FOLD)
-    return "".join(_fold_char(char) for char in text)
+    return "".join(map(_fold_char, _SPELT.sub(_spell, text).translate(_FOLD)))
 
 
-def _spell_fraction(match: re.Match[str]) -> str:
-    spelt = unicodedata.normalize("NFKC", match[1] or match[2]).replace("\u2044", "/")
-    return (" " if match[1] else "") + spelt
+def _spell(match: re.Match[str]) -> str:
+    text = match[0]
+    if text[0] in _HIGH:
+        return "^{" + text.translate(_SCRIPTS) + "}"
+    if text[0] in _LOW:
+        return "_{" + text.translate(_SCRIPTS) + "}"
+    if text[0] == "√":
+        return f"\\sqrt{{{text[1:].strip()}}}"
+    if text[0] == "m":
+        return "\\angle "
+    spelt = unicodedata.normalize("NFKC", text.strip()).replace("\u2044", "/")
+    whole = match.start() and match.string[match.start() - 1].isdigit()
+    return (" " if whole else "") + spelt
 
 
 def _fold_char(char: str) -> str:
-    if char.isascii():
-        return char
+    if char.isascii() or unicodedata.category(char) == "No":
+        return char  # `①` is a label, no digit
     digit = unicodedata.decimal(char, None)
     if digit is not None:
         return str(digit)
@@ -67,15 +75,11 @@ def _fold_char(char: str) -> str:
 
 
 _TEXT_COMMANDS = (
-    "text textbf textit textrm textnormal textsf texttt mathrm mathbf mathit mathsf mathtt mathnormal mbox hbox "
-    "operatorname bf rm underline emph bm boldsymbol displaystyle boxed fbox beginboxed"
+    "text textbf textit textrm textnormal textsf texttt mathrm mathit mathsf mathtt mathnormal mbox hbox "
+    "operatorname bf rm underline emph displaystyle boxed fbox beginboxed"
 )
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed)\s*\{")
 _WRAPPER_OR_BRACE = re.compile(rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\[{{}}]|[{{}}]")
-_COMMAND_LAST = re.compile(r"\\[A-Za-z]{1,20}$")
-_SPACING = re.compile(r"\\(?:[,;:! ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$")
-_NEGATIVE_SPACE = re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\!")
-_INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
+_BOXES = ("\\boxed", "\\fbox", "\\framebox", "\\beginboxed")
 _PAIRS = (
     ("$$", "$$"),
     ("$", "$"),
@@ -92,39 +96,19 @@ _PAIRS = (
     ("<b>", "</b>"),
     ("<i>", "</i>"),
     ("<strong>", "</strong>"),
-    ("<answer>", "</answer>"),
 )
 _PAIR_STARTS = frozenset(left[0] for left, _ in _PAIRS)
 # A dash or a `>` before anything but a word is a sign: `- \sqrt2`, `> 5`.
-_BULLET = re.compile(r"^#{1,6}\s*|^(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z][a-z]))+")
-_BOLD_LABEL = re.compile(r"^(?:\*\*|__)([^*_\n]{1,40}:)(?:\*\*|__)")
-_LEAD_IN = re.compile(
-    r"^(?:so|thus|hence|therefore|then|and so|in conclusion|finally|ok|okay|well)?[,:]?\s*"
-    r"(?:i (?:think|believe)(?: that)?\s+)?"
-    r"(?:(?:my|the|our|your)\s+)?(?:(?:final|correct|right|best|exact|numerical|overall)\s+)*"
-    r"(?:answer|result|solution)(?:\s+(?:to|of|for)\s+(?:the|this)\s+(?:question|problem))?\s*"
-    r"(?:(?:is|are|would be|should be|must be|equals)\b(?:\s*:)?|[:=：])\s*(?:that\s+)?"
-    r"(?:(?:simply|just|therefore|thus|clearly|for sure|definitely|approximately|about|given by|exactly)\s+)?",
-    re.IGNORECASE,
-)
-_SO_CHINESE = r"(?:(?:所以|因此|故|综上所述|综上|那么)[,，]?\s*+)?"
-_LEAD_IN_CHINESE = re.compile(
-    rf"^{_SO_CHINESE}(?:(?:最终|正确)的?)?(?:答案|答え)(?:应该是|应为|是|为|は)?\s*+:?\s*+"
-    rf"|^{_SO_CHINESE}(?:应该|应)?(?:选项|选择|选)\s*+:?\s*+(?=\(?[A-H]\b)"
-)
-_ABOUT = re.compile(r"^(?:=|≈|~|\\approx|approximately|about|roughly|around)\s*(?=[\d$.\\-])", re.IGNORECASE)
-_CLAIM = re.compile(
-    r"^(?:i(?:\s+would|'d|'ll)?\s+(?:choose|pick|select|say|go\s+with)|it\s+(?:must|should|has\s+to)\s+be|"
-    r"(?:the\s+)?(?:correct|right|best)\s+(?:option|choice|one)\s+is)(?:\s*+:)?\s++(?=\S)",
-    re.IGNORECASE,
-)
-_CLAIM_END = re.compile(
-    r"(?<=\S)\s+(?:is|would\s+be|seems)\s+(?:(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice|one))?"
-    r"|(?:the|my|our)\s+(?:final\s+)?answer)$",
-    re.IGNORECASE,
-)
-_BOLD = re.compile(r"(?:(?<![0-9)}])(?<!(?<![A-Za-z])[a-z])\*\*|\*\*(?![0-9a-z({-]))|__")  # `2**3` is a power
-_ENDS_A_VALUE = re.compile(r"[0-9)}]$|(?:^|[0-9+*/^({-])[a-z]$")
+_BULLET = re.compile(r"#{1,6}\s*|(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z](?:[a-z]|\*|$)))+")
+_INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
+_SPACING = re.compile(r"\\(?:[,;: ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$|\\[()]")
+_BOLD = re.compile(r"(?:(?<![0-9)}])(?<!(?<![A-Za-z])[a-z])\*\*|\*\*(?![0-9a-z({-])|__)|\*(?=\()|(?<=\))\*(?=\s)")
+_END_MARKS = " \t\r\n.,;!?:"
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, to look them up."""
+    return frozenset(text.split())
 
 
 def balanced(text: str, start: int) -> int:
@@ -159,9 +143,15 @@ def unwrap(text: str) -> str:
             parts.append(mark)
         else:
             closers.append("")
-            if _COMMAND_LAST.search(parts[-1][-21:]):
+            if _ends_in_command(parts[-1]):
                 parts.append(" ")  # `\circ\text{C}` is no command `\circC`
     return "".join(parts) + text[position:]
+
+
+def _ends_in_command(text: str) -> bool:
+    tail = text[-21:]
+    word = tail.rpartition("\\")[2]
+    return word != tail and word.isascii() and word.isalpha()
 
 
 def strip_pairs(text: str) -> str:
@@ -176,41 +166,76 @@ def strip_pairs(text: str) -> str:
 
 
 def _unbox_whole(text: str) -> str:
-    match = _BOX.match(text)
-    if match and balanced(text, match.end()) == len(text) and text.endswith("}"):
-        return text[match.end() : -1].strip()
+    opener, brace, _ = text.partition("{")
+    if brace and opener.rstrip() in _BOXES and text[-1] == "}" and balanced(text, len(opener) + 1) == len(text):
+        return text[len(opener) + 1 : -1].strip()
     return text
 
 
 def _strip_end(text: str) -> str:
-    stripped = text.rstrip(" \t\r\n.,;!?:")
+    stripped = text.rstrip(_END_MARKS)
     following = text[len(stripped) : len(stripped) + 1]
     # `\;` is one LaTeX command, and `5!`, `n!` are factorials: neither ends with punctuation.
-    if stripped.endswith("\\") or (following == "!" and _ENDS_A_VALUE.search(stripped)):
+    if stripped.endswith("\\") or (following == "!" and _ends_a_value(stripped)):
         stripped += following
     return stripped
 
 
+def _ends_a_value(text: str) -> bool:
+    last, before = text[-1:], text[-2:-1]
+    return (last.isascii() and last.isdigit()) or last == ")" or (last.islower() and before in "0123456789+*/^({-")
+
+
+def strip_symbols(text: str) -> str:
+    """Without pictographs, ticks and arrows at either end, unless there is nothing else."""
+    if text.isascii():
+        return text
+    start, end = 0, len(text)
+    while start < end and _is_symbol(text[start]):
+        start += 1
+    while start < end and _is_symbol(text[end - 1]):
+        end -= 1
+    return text[start:end] or text
+
+
+def _is_symbol(char: str) -> bool:
+    return char.isspace() or (not char.isascii() and unicodedata.category(char) in ("So", "Cf", "Sk") and char != "°")
+
+
 @lru_cache(maxsize=16384)
 def undress(text: str) -> str:
-    """The bare answer: folded, without enclosing marks, boxes, lead-in ("The answer is") and final punctuation."""
-    text = fold(text).strip()
+    """The bare answer: folded, without enclosing marks, boxes, bullets and final punctuation."""
+    text = strip_symbols(fold(text)).strip()
     for _ in range(12):
         before = text
-        text = _BOLD_LABEL.sub(r"\1", _BULLET.sub("", text))
-        text = _CLAIM_END.sub("", _CLAIM.sub("", text))
-        text = _ABOUT.sub("", text)
-        text = _LEAD_IN_CHINESE.sub("", _LEAD_IN.sub("", text, count=1))
+        bullet = _BULLET.match(text)
+        text = text[bullet.end() :] if bullet else text
         text = _unbox_whole(strip_pairs(_strip_end(text.strip())))
         if text == before:
             break
     return text
 
 
+@lru_cache(maxsize=4096)
+def prose(text: str) -> str:
+    """A sentence without the marks around its formulas and bold words; what is inside of them stays as it is."""
+    text = _INLINE_MATH.sub(r"\1", undress(text))
+    for mark in ("\\(", "\\)", "\\[", "\\]"):
+        text = text.replace("\\" + mark, "\\\\ " + mark[1:]).replace(mark, " ") if mark in text else text
+    return undress(" ".join(_BOLD.sub("", text).split()))
+
+
 @lru_cache(maxsize=16384)
 def plain(text: str) -> str:
     """`undress`, plus removal of LaTeX wrappers, math delimiters and spacing inside: for words, letters, numbers."""
-    text = _INLINE_MATH.sub(r"\1", _NEGATIVE_SPACE.sub("", unwrap(undress(text))))
-    text = _SPACING.sub(" ", text).replace("\\(", " ").replace("\\)", " ").replace("\\%", "%").replace("\\$", "$")
+    text = (
+        undress(text)
+        .replace("\\mathbf{", "\\text{")
+        .replace("\\boldsymbol{", "\\text{")
+        .replace("\\! ", "")
+        .replace("\\!", "")
+    )
+    text = _INLINE_MATH.sub(r"\1", unwrap(text))
+    text = _SPACING.sub(" ", text).replace("\\%", "%").replace("\\$", "$")
     text = _BOLD.sub("", text)
     return undress(" ".join(text.split()))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-VERSION = "3"
+VERSION = "4"
 """Changes with any change in behaviour; stamped on data, runs and reports."""
 
 Outcome = Literal["correct", "wrong", "abstain"]
@@ -44,7 +44,7 @@ class Verdict:
 
 
 class Finding(NamedTuple):
-    """The result of one kind's comparison of two texts; `check.py` turns it into a `Verdict`.
+    """The result of a comparison of two values; `check.py` turns it into a `Verdict`.
 
     prediction, gold: the two forms that were compared, for display.
     """
@@ -62,32 +62,24 @@ def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> F
     return Finding("wrong", reason or "different", prediction, gold)
 
 
-def _as_it_stands(prediction: str) -> str:
-    return prediction
-
-
 @dataclass(frozen=True)
 class Kind:
-    """A kind of answer: one row of the table (`table.py`), or a plugin's.
+    """A kind of answer: one row of the table (`values.py`), or a plugin's. It gives a recogniser and a comparison.
 
         ROMAN = Kind("roman", read_roman)          # read_roman("XIV") == 14, read_roman("ten") is None
 
     A package lists it in its entry points, group `ovt.kinds`; an importable module adds it with
-    `ovt.kind(ROMAN)`, or with `@ovt.kind` on the reader alone. `kind = "roman"` in a recipe reads every gold as one;
-    `kind = "auto+roman"` tries it on golds that only our text kind can read (so `I`, a letter, and `MIX`, a text,
-    are a choice and a roman number there). Without its name it changes nothing: no verdict, no version, no identity.
+    `ovt.kind(ROMAN)`, or with `@ovt.kind` on the reader alone. `kind = "roman"` in a recipe tries it before every
+    other kind, on answers and golds alike; `kind = "auto+roman"` tries it on what only our text kind can read (so `I`,
+    a letter, and `MIX`, a text, are a choice and a roman number there). Without its name it changes nothing: no
+    verdict, no version, no identity.
 
-    read      text -> the parsed value, None if the text is not of this kind. Gets any text, at most 2,000 characters
-              and 60 brackets deep; must be deterministic.
-    compare   (an answer, what `read` returned for the gold) -> Finding, None if the answer is not of this kind. If
-              omitted, the answer is read too, and the two are compared with Python's ==. A gold must equal
-              itself: `ovt data lint` reports one that does not (`gold_not_accepted`), and one that `read` cannot
-              read (`unparseable_gold`), which a build compares as text.
-    respell   an answer -> its spelling for `compare`.
-    settle    (a text, whether it is a statement of the answer) -> the one answer in it, "" if there is none. If
-              omitted: the statement, the last line, or one sentence's statement about one thing.
-    family    kinds of one family are single values, comparable with each other (`1/2` with `0.5`); "" for the others.
-    has_digits, takes_value   whether it is written with digits; whether `x = 5` counts as 5.
+    read      text -> the parsed value, None if the text is not of this kind. Gets whole answers and parts of sentences,
+              at most 2,000 characters and 60 brackets deep; must be deterministic, and must not find its answers in
+              prose: what stands around an answer is taken off before.
+    compare   (the answer's value, the gold's value) -> Finding. If omitted, the two are compared with Python's ==. A
+              gold must equal itself: `ovt data lint` reports one that does not (`gold_not_accepted`), and one that
+              `read` cannot read (`unparseable_gold`), which a build compares as text.
 
     Both run in worker processes under a verdict's limits (0.7 s of CPU time, 4 GB), which import it by name:
     so it cannot be defined in a notebook or `__main__`. If they raise, the verdict is an abstention, reason `error`.
@@ -95,19 +87,11 @@ class Kind:
 
     name: str
     read: Callable[[str], Any]
-    compare: Callable[[str, Any], Finding | None] | None = None
-    respell: Callable[[str], str] = _as_it_stands
-    settle: Callable[[str, bool], str] | None = None
-    family: str = ""
-    has_digits: bool = False
-    takes_value: bool = True
+    compare: Callable[[Any, Any], Finding] | None = None
 
-    def check(self, prediction: str, value: Any) -> Finding | None:
+    def judge(self, answer: Any, gold: Any) -> Finding:
         """`compare`, or the default comparison if it was omitted."""
-        if self.compare:
-            return self.compare(prediction, value)
-        read = self.read(prediction)
-        return None if read is None else equal_or_not(read == value, str(read), str(value))
+        return self.compare(answer, gold) if self.compare else equal_or_not(answer == gold, str(answer), str(gold))
 
 
 _UNDECIDED = {

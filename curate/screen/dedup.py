@@ -26,7 +26,7 @@ from ovt.core.errors import not_installed
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen.fingerprints import BITS, Looks, Nearness, Pictures
 from ovt.curate.sources.cells import squeeze
-from ovt.verifiers.kinds.choice import gold_index, read_options
+from ovt.verifiers.options import gold_index, read_options
 
 PERMUTATIONS = 64  # of a MinHash
 ROWS = 4  # of a band: pairs alike by 0.7 share one of the 16 bands in 99 of 100 cases

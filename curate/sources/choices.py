@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from ovt.curate.sources.cells import plain_text, squeeze
 from ovt.curate.sources.faults import Unfit
-from ovt.verifiers.kinds.choice import gold_index, lone_letter, read_options
+from ovt.verifiers.kinds.letter import lone_letter
+from ovt.verifiers.options import gold_index, read_options
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_LITERAL = 20_000  # characters; longer texts are not parsed as a list

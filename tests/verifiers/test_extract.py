@@ -31,7 +31,7 @@ ANSWERS = [
     ),
     ("Thus the answer is 12.", "12", "statement"),
     ("Reasoning…\n\nAnswer: G", "G", "statement"),
-    ("Reasoning…\n\n**Answer: G**", "G**", "statement"),
+    ("Reasoning…\n\n**Answer: G**", "G", "statement"),
     ("Therefore, the correct answer is (C).", "(C)", "statement"),
     ("The answer to the question is 5:30 P.M. I hope this helps.", "5:30 P.M", "statement"),
     ("The answer is 3.5.", "3.5", "statement"),

@@ -13,7 +13,7 @@ from ovt.core.registry import KINDS
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.verify import VerifySection
 from ovt.verifiers import Kind, kind_names, known_kind, lint_gold, verify, verify_many
-from ovt.verifiers.table import LIST, TABLE, find
+from ovt.verifiers.values import LIST, TABLE, find
 
 NUMERALS = '''
 """Roman numerals as answers."""

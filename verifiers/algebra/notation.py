@@ -16,54 +16,64 @@ class Unreadable(ValueError):
     """The text is not mathematics that we can read."""
 
 
-# (commands, other spellings, replacement)
-_SIGNS = [
-    ("cdot times ast bullet", r"[×·⋅∙]", "*"),
-    ("", r"\*\*", "^"),
-    ("div", "÷", "/"),
-    ("percent", r"\\?%", "%"),
-    ("leqslant leq le", "<=|=<|≦|⩽", "≤"),
-    ("geqslant geq ge", ">=|≧|⩾", "≥"),
-    ("neq ne", r"!=|=/=|\\not\s*=|<>", "≠"),
-    ("lt", "&lt;", "<"),
-    ("gt", "&gt;", ">"),
-    ("approx simeq thickapprox doteq", "≃|≅", "≈"),
-    ("pm", r"\+/-", "±"),
-    ("mp", "", "∓"),
-    ("infty", r"\b[Ii]nfinity\b|\binf\b|\boo\b", "∞"),
-    ("cup", r"(?<=[)\]}])\s*U\s*(?=[(\[{\\])", "∪"),
-    ("cap", "", "∩"),
-    ("in", "", "∈"),
-    ("setminus backslash", "", "∖"),
-    ("emptyset varnothing O", "", "∅"),
-    ("R Reals Real", r"\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?", "ℝ"),
-    ("mid vert lvert rvert Vert", r"\\\|", "|"),
-    ("lbrace", "", r"\\{"),
-    ("rbrace", "", r"\\}"),
-    ("lbrack", "", "["),
-    ("rbrack", "", "]"),
-    ("colon", "", ":"),
-]
-_SIZES = "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle limits nolimits mathstrut"
-_CIRCLE = r"\\circ(?![A-Za-z])|\{\s*\\circ\s*\}|°|o(?![A-Za-z])"
-
-
-def _pattern(commands: str, others: str) -> re.Pattern[str]:
-    ways = [rf"\\(?:{'|'.join(commands.split())})(?![A-Za-z])"] if commands else []
-    return re.compile("|".join([*ways, others] if others else ways))
-
-
-_REPLACEMENTS = [
-    (re.compile(rf"\\(?:{'|'.join(_SIZES.split())})(?![A-Za-z])\.?"), ""),
-    (re.compile(r"(?<=,)\s*\\!\s*(?=\d)|\\(?:!|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\})"), ""),
-    (re.compile(r"\\q?quad|\\[,;: ]|(?<!\\)~|\\enspace|\\thinspace"), " "),
-    (re.compile(r"\{,\}"), ","),
-    (re.compile(r"\\[dtc]frac"), r"\\frac"),
-    (re.compile(r"\\[dt]binom"), r"\\binom"),
-    (re.compile(rf"(?<!\s)\s*+\^\s*+(?:{_CIRCLE})|\\(?:degrees?|circ)(?![A-Za-z])|\{{\s*degrees?\s*\}}"), "°"),
-    *((_pattern(commands, others), written) for commands, others, written in _SIGNS),
-    (re.compile(r"\$|\\[()]"), " "),
-]
+# What is written → its commands, and its other spellings.
+_SIGNS = {
+    "*": ("cdot times ast bullet", "× · ⋅ ∙"),
+    "^": ("", "**"),
+    "/": ("div", "÷"),
+    "%": ("percent", "\\%"),
+    "≤": ("leqslant leq le", "<= =< ≦ ⩽"),
+    "≥": ("geqslant geq ge", ">= ≧ ⩾"),
+    "≠": ("neq ne", "!= =/= <>"),
+    "<": ("lt", "&lt;"),
+    ">": ("gt", "&gt;"),
+    "≈": ("approx simeq thickapprox doteq", "≃"),
+    "≅": ("cong", ""),
+    "∥": ("parallel", "‖"),
+    "⊥": ("perp", ""),
+    "∼": ("sim", ""),
+    "→": ("to rightarrow longrightarrow", "-> ⟶"),
+    "±": ("pm", "+/-"),
+    "∓": ("mp", ""),
+    "∞": ("infty", ""),
+    "∪": ("cup", ""),
+    "∩": ("cap", ""),
+    "∈": ("in", ""),
+    "∖": ("setminus backslash", ""),
+    "∅": ("emptyset varnothing O", ""),
+    "ℝ": ("R Reals Real", ""),
+    "|": ("mid vert lvert rvert Vert", "\\|"),
+    "\\{": ("lbrace", ""),
+    "\\}": ("rbrace", ""),
+    "[": ("lbrack", ""),
+    "]": ("rbrack", ""),
+    ":": ("colon", ""),
+    "°": ("circ degree degrees", ""),
+    "\\frac": ("dfrac tfrac cfrac", ""),
+    "\\binom": ("dbinom tbinom", ""),
+    ",": ("", "{,}"),
+    " ": ("quad qquad enspace thinspace", "\\, \\; \\: \\( \\) $ ~ \\$"),
+    "": ("displaystyle textstyle limits nolimits mathstrut", ""),
+}
+COMMANDS = {"\\" + name: sign for sign, (names, _) in _SIGNS.items() for name in names.split()}
+_SPELLINGS = {text: sign for sign, (_, texts) in _SIGNS.items() for text in texts.split()} | {"\\ ": " "}
+_SPELLING = re.compile(
+    r"(?<!\s)\s*+\^\s*+(?:\{\s*)?(?:\\circ(?![A-Za-z])|°|o(?![A-Za-z]))(?:\s*\})?(?P<degree>)"
+    r"|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?(?P<size>)|\\(?:hspace\*?|phantom)\{[^{}]*\}(?P<space>)"
+    r"|\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?(?P<line>)|\\not\s*=(?P<unequal>)|\\!\s*(?P<tight>)"
+    r"|(?P<infinity>\b[Ii]nfinity\b|\binf\b|\boo\b)|(?<=[)\]}])\s*U\s*(?=[(\[{\\])(?P<union>)"
+    rf"|(?P<command>\\[A-Za-z]+)|\\\\(?P<row>)|{'|'.join(map(re.escape, sorted(_SPELLINGS, key=len, reverse=True)))}"
+)
+_OF_GROUP = {
+    "degree": "°",
+    "size": "",
+    "tight": "",
+    "space": "",
+    "line": "ℝ",
+    "unequal": "≠",
+    "infinity": "∞",
+    "union": "∪",
+}
 _NOTHING_TO_REPLACE = re.compile(r"(?!.*(?:inf|oo))[\w .,:;-]*$")
 
 
@@ -72,9 +82,15 @@ def math_source(text: str) -> str:
     """The canonical spelling of a text's mathematics, without wrappers and spacing."""
     source = unwrap(undress(text))
     if not _NOTHING_TO_REPLACE.match(source):
-        for pattern, written in _REPLACEMENTS:
-            source = pattern.sub(written, source)
+        source = _SPELLING.sub(_respell, source)
     return " ".join(source.split())
+
+
+def _respell(match: re.Match[str]) -> str:
+    kind, text = match.lastgroup or "", match[0]
+    if kind == "command":
+        return COMMANDS.get(text, text)
+    return _OF_GROUP[kind] if kind in _OF_GROUP else _SPELLINGS.get(text, text)
 
 
 _FUNCTION_NAMES = (
@@ -108,9 +124,9 @@ _TOKEN = re.compile(
     r"|(?P<space>\s+)"
 )
 _WORD = re.compile(
-    rf"(?:^|(?<=\s))(?!(?:{_ANY_NAME})[a-z]?(?![A-Za-z]))[A-Za-z]{{3,}}"
+    rf"(?:^|(?<=[\s(]))(?!(?:{_ANY_NAME})[a-z]?(?![A-Za-z]))[A-Za-z]{{3,}}"
     r"|(?<![A-Za-z\\])[A-Za-z]{12,}"
-    r"|(?:^|(?<=\s))(?:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
+    r"|(?:^|(?<=\s))(?i:is|of|or|it|in|to|at|an|be|we|if|so|no|as|by|on|my|up)(?=\s|$)"
 )
 
 
@@ -140,144 +156,3 @@ def tokenize(source: str) -> list[Token]:
             tokens.append(Token(kind, match[0], spaced))
         spaced = kind == "space"
     return tokens
-
-
-_OPENERS = ("\\{", "(", "[", "{")
-_CLOSERS = ("\\}", ")", "]", "}")
-_CONJUNCTION = re.compile(r"(?<!\s)\s*+(?:(?:[,;，；]\s*+)?(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|[;；&])\s*+")
-_COMMA = re.compile(r"(?<!\s)\s*+[,，、]\s*+")
-_RELATION = re.compile(r"[<>≤≥≠=∈≈]")
-_GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?!\d)")
-
-_LETTER = r"(?:[A-Za-z]|\\(?!sin|cos|tan|sec|csc|cot|ln|log|frac|sqrt|pi|exp)[A-Za-z]+)"
-_SYMBOL = rf"{_LETTER}(?:'|_\{{[^{{}}]*\}}|_\w)*"
-_ANY_SYMBOL = re.compile(_SYMBOL)
-_SIMPLE_NAME = re.compile(
-    rf"{_SYMBOL}(?:\s*\(\s*{_SYMBOL}(?:\s*,\s*{_SYMBOL})*\s*\))?"
-    r"|(?:\\(?:angle|triangle|overline|widehat|vec|overrightarrow)\s*\{?\s*)?[A-Z]{1,4}\}?|m\s*\\angle\s*[A-Z]{1,3}"
-)
-_FRACTION_OF_NAMES = re.compile(r"\\frac\s*\{([^{}]*(?:\{[^{}]*\})?)\}\s*\{([^{}]*(?:\{[^{}]*\})?)\}")
-_NO_PHRASE = re.compile(r"\b(?:not|nor|or|and|neither|either|maybe|if|than|isn't|never)\b")
-_PHRASE = re.compile(r"[A-Za-z][A-Za-z' ]{2,40}")
-
-
-def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
-    """The parts between separators outside all brackets."""
-    if not separator.search(source):
-        return [source.strip()]
-    parts, start, position = [], 0, 0
-    depth = 0
-    while position < len(source):
-        pair = source[position : position + 2]
-        step = 2 if pair in ("\\{", "\\}") else 1
-        char = source[position : position + step]
-        if char in _OPENERS:
-            depth += 1
-        elif char in _CLOSERS:
-            depth = max(0, depth - 1)
-        elif not depth and (match := separator.match(source, position)) and match.end() > position:
-            parts.append(source[start:position])
-            start = position = match.end()
-            continue
-        position += step
-    return [part.strip() for part in [*parts, source[start:]]]
-
-
-def enclosing(source: str) -> str:
-    r"""The pair of brackets around the whole source: "()", "[)", "\{\}" …; "" if there is none."""
-    opener = next((mark for mark in _OPENERS if source.startswith(mark)), "")
-    closer = next((mark for mark in _CLOSERS if source.endswith(mark)), "")
-    if not opener or not closer or len(source) < len(opener) + len(closer):
-        return ""
-    depth = position = 0
-    while position < len(source):
-        pair = source[position : position + 2]
-        step = 2 if pair in ("\\{", "\\}") else 1
-        char = source[position : position + step]
-        depth += (char in _OPENERS) - (char in _CLOSERS)
-        position += step
-        if not depth:
-            break
-    return opener + closer if position == len(source) else ""
-
-
-def inside(source: str, brackets: str) -> str:
-    """The content of the enclosing brackets."""
-    half = len(brackets) // 2
-    return source[half : len(source) - half].strip()
-
-
-def members(source: str, bare: bool) -> list[str]:
-    """The members of a list at the outermost level. A comma groups digits in `1,000, 2,000`, and splits `(1,234)`."""
-    spaced = re.search(r",\s", source)
-    if spaced or (bare and _GROUPED.search(source) and ";" in source):
-        source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)
-    parts: list[str] = []
-    for part in split_top(source.strip(" ,;"), _CONJUNCTION):
-        parts += split_top(part, _COMMA)
-    return parts if all(parts) else []
-
-
-def clauses(source: str) -> list[str]:
-    """The parts between semicolons and conjunctions only: `p=5, q=2` and `p=7, q=2`."""
-    return [part.strip(" ,") for part in split_top(source, _CONJUNCTION) if part.strip(" ,")]
-
-
-class Relation(NamedTuple):
-    """A chain of relations: `0 ≤ x < 1` has members (0, x, 1) and signs (≤, <)."""
-
-    members: tuple[str, ...]
-    signs: tuple[str, ...]
-
-    def __str__(self) -> str:
-        signs = (*self.signs, "")
-        return "".join(f"{member} {sign} " for member, sign in zip(self.members, signs, strict=True)).strip()
-
-
-def read_relation(source: str) -> Relation | None:
-    """The chain of relations at a source's outermost level; None without one."""
-    parts = split_top(source, _RELATION)
-    if len(parts) < 2 or not all(parts):
-        return None
-    signs = []
-    position = len(parts[0])
-    for part in parts[1:]:
-        match = _RELATION.search(source, position)
-        if match is None:
-            return None
-        signs.append(match[0])
-        position = source.index(part, match.end()) + len(part)
-    return Relation(tuple(parts), tuple(signs))
-
-
-_TURNED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
-
-
-def flip(relation: Relation) -> Relation:
-    """The same chain read from its other end."""
-    return Relation(relation.members[::-1], tuple(_TURNED.get(sign, sign) for sign in reversed(relation.signs)))
-
-
-def is_name(source: str) -> bool:
-    r"""Whether it can be assigned a value: `x`, `x_1`, `f(x)`, `AB`, `|AB|`, `\angle ABC`, `A:B`, `(p,q)`, `area`."""
-    source = source.strip()
-    if _SIMPLE_NAME.fullmatch(source):
-        return True
-    if enclosing(source) == "()":
-        symbols = [symbol.strip() for symbol in re.split("[,;]", inside(source, "()"))]
-        return len(symbols) > 1 and all(map(_ANY_SYMBOL.fullmatch, symbols))
-    fraction = _FRACTION_OF_NAMES.fullmatch(source)
-    parts = fraction.groups() if fraction else source.split(":") if ":" in source else [source.strip("|")]
-    if len(parts) <= 2 and parts != [source] and all(_SIMPLE_NAME.fullmatch(part.strip()) for part in parts):
-        return True
-    return bool(_PHRASE.fullmatch(source)) and not _NO_PHRASE.search(source)
-
-
-def expand_signs(source: str) -> list[str]:
-    """`1±2` as `(1+2)` and `(1-2)`, in brackets because a bare `1-2` is a range; any other source unchanged."""
-    if "±" not in source:
-        return [source]
-    name, equals, value = source.rpartition("=")
-    plus = value.replace("±", "+").replace("∓", "-").strip()
-    minus = value.replace("±", "-").replace("∓", "+").strip()
-    return [f"{name}{equals}({side.removeprefix('+').strip()})" for side in (plus, minus)]

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ovt.verifiers.algebra.notation import FUNCTIONS, GREEK, SYMBOL_COMMANDS, Token, Unreadable, has_words, tokenize
+from ovt.verifiers.dressing import words
 from ovt.verifiers.guard import MAX_NESTING, refuse
 
 
@@ -22,9 +23,8 @@ class Node(NamedTuple):
 
 
 _STARTERS = frozenset(["number", "letter", "word", "command"])
-_ACCENTS = frozenset(
-    ["overline", "vec", "hat", "bar", "widehat", "overrightarrow", "angle", "triangle", "mathcal", "mathbb", "tilde"]
-)
+_ACCENTS = words("overline vec hat bar widehat angle triangle mathcal mathbb tilde mathbf overrightarrow boldsymbol")
+_VECTORS = frozenset(["vec", "mathbf", "overrightarrow", "boldsymbol"])
 
 
 @lru_cache(maxsize=16384)
@@ -32,7 +32,11 @@ def parse(source: str) -> Node:
     """The tree of an expression given as `math_source` text. Linear time; nesting is bounded by the guards."""
     if refuse(source) or has_words(source):
         raise Unreadable("too long, too nested, or words")
-    parser = _Parser(tokenize(source))
+    tokens = tokenize(source)
+    letters = {token.text for token in tokens if token.kind in ("letter", "word")}
+    if letters == {"j"} and any(token.kind == "number" for token in tokens):
+        tokens = [token._replace(text="i") if token.text == "j" else token for token in tokens]  # as engineers write it
+    parser = _Parser(tokens)
     try:
         node = parser.sum()
     except RecursionError:
@@ -48,6 +52,7 @@ def number_node(value: int | Fraction) -> Node:
 
 
 _END = Token("end", "", False)
+_INFIX = {"\\choose": "binom", "\\over": "div"}
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 
 
@@ -106,12 +111,16 @@ class _Parser:
     def juxtapose(self, left: Node) -> Node:
         r"""`2x` is a product, `2\frac12` is two and a half, `2 3` is invalid."""
         number_next = self.peek().kind == "number"
+        apart = self.peek().text == "(" and self.peek().spaced and left.op == "num"
         right = self.power()
+        if apart and not has_symbols(right):
+            raise Unreadable("a number, and another in brackets")  # `15 (60 / 4)`
         if left.op == "num" and _is_proper_fraction(right) and left.args[0].denominator == 1 and not number_next:
             return Node("add", (left, right))
         if left.op == "neg" and left.args[0].op == "num" and _is_proper_fraction(right):
             return Node("neg", (Node("add", (left.args[0], right)),))
-        if number_next and left.op in ("num", "sym", "neg"):
+        last = left.args[-1] if left.op == "mul" else left
+        if number_next and last.op in ("num", "sym", "neg"):
             raise Unreadable("two numbers side by side")
         return _times(left, right)
 
@@ -124,6 +133,7 @@ class _Parser:
                 "\\rceil",
                 "\\rangle",
                 "\\choose",
+                "\\over",
                 "\\to",
                 "\\mod",
                 "\\pmod",
@@ -206,12 +216,18 @@ class _Parser:
 
     def group(self) -> Node:
         self.take("{")
-        node = self.sum()
-        if self.peek().text == "\\choose":
-            self.take()
-            node = Node("binom", (node, self.sum()))
+        node = self.inside()
         self.take("}")
         return node
+
+    def inside(self) -> Node:
+        r"""The content of a group: a sum, or `a \choose b`, `a \over b`."""
+        node = self.sum()
+        op = _INFIX.get(self.peek().text)
+        if not op:
+            return node
+        self.take()
+        return Node(op, (node, self.sum()))
 
     def argument(self) -> Node:
         r"""An argument of a LaTeX command: a group, or one digit (`\frac12`), letter or command."""
@@ -257,7 +273,7 @@ class _Parser:
             return node
         if opener in _CLOSERS:
             bars, self.bars = self.bars, 0
-            node = self.sum()
+            node = self.inside()
             self.bars = bars
             self.take(_CLOSERS[opener])
             return node
@@ -283,7 +299,10 @@ class _Parser:
         if name in FUNCTIONS:
             return self.function(name, latex=True)
         if name in _ACCENTS:
-            return Node("sym", (f"{name} {self.raw_group() if self.peek().text == '{' else self.letters()}",))
+            content = self.raw_group() if self.peek().text == "{" else self.letters()
+            if content.isdigit():
+                raise Unreadable("an accent on digits")  # they repeat; the reader of numbers knows how
+            return Node("sym", (f"{'vec' if name in _VECTORS else name} {content}",))
         if name in SYMBOL_COMMANDS:
             return Node("sym", (SYMBOL_COMMANDS[name],))
         if name in ("{", "|"):
@@ -369,6 +388,11 @@ class _Parser:
         self.take("^")
         end = self.exponent()
         return Node(name, (index.args[0], start, end, self.product()))
+
+
+def has_symbols(node: Any) -> bool:
+    """Whether a tree has anything but numbers in it."""
+    return isinstance(node, Node) and (node.op in ("sym", "const", "apply") or any(map(has_symbols, node.args)))
 
 
 def _times(left: Node, right: Node) -> Node:

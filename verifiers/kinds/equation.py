@@ -9,23 +9,18 @@ from itertools import product
 from typing import NamedTuple
 
 from ovt.verifiers.algebra.exact import CONSTANT, TooLarge, exact_value
-from ovt.verifiers.algebra.notation import (
-    Relation,
-    Unreadable,
-    flip,
-    has_words,
-    is_name,
-    math_source,
-    members,
-    read_relation,
-)
+from ovt.verifiers.algebra.notation import Unreadable, has_words, math_source
+from ovt.verifiers.algebra.structure import Relation, apart, flip, is_name, members, read_relation
 from ovt.verifiers.algebra.syntax import parse
 from ovt.verifiers.kinds.expression import compare_sources, finding_of, looks_symbolic, ratio_of_sources
-from ovt.verifiers.kinds.interval import Pieces, check_intervals, read_intervals
+from ovt.verifiers.kinds.interval import compare_intervals, read_intervals
+from ovt.verifiers.kinds.number import read_number
+from ovt.verifiers.kinds.quantity import approximates, read_measure
 from ovt.verifiers.verdict import Finding
 
-_LETTER = re.compile(r"[A-Za-z]")
-_WORD = re.compile(r"[A-Za-z]{2,}")
+_LETTERS = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+_PLAIN = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?")
+_NO_BRACES = dict.fromkeys(map(ord, "{}"))
 
 
 class Equation(NamedTuple):
@@ -44,12 +39,13 @@ Compare = Callable[[str, str], Finding]
 
 def read_equation(text: str) -> Equation | None:
     """The equation that a text is: an assignment, a calculation that ends in its result, or an equation proper."""
-    relation = read_relation(math_source(text))
-    if relation is None or set(relation.signs) - {"=", "≈"}:
-        return None
-    if len(members(math_source(text), bare=True)) > 1:
+    source = math_source(apart(text))
+    relation = read_relation(source)
+    if relation is None or set(relation.signs) - {"=", "≈"} or len(members(source, bare=True)) > 1:
         return None
     sides = _before_approximation(relation.members, relation.signs)
+    if sides is None:
+        return None
     first, last = sides[0], sides[-1]
     if len(sides) == 1:
         return Equation("=", first, first)
@@ -58,27 +54,40 @@ def read_equation(text: str) -> Equation | None:
         return None
     if is_name(first):
         return Equation(first, first, last)
-    if len(sides) == 2 and is_name(last) and not re.match(r"[a-zA-Z]{3,}", last):
+    if len(sides) == 2 and is_name(last) and not (last[:3].isalpha() and len(last) > 2):
         return Equation(last, last, first)
     if has_words(first):
         return None
-    if len(sides) > 2 or (_is_constant(first) and _is_constant(last)):
+    if len(sides) > 2 or (_is_amount(first) and _is_amount(last)):
         return Equation("=", first, last)
     return Equation("", first, last) if looks_symbolic(first) and looks_symbolic(last) else None
 
 
-def _before_approximation(sides: tuple[str, ...], signs: tuple[str, ...]) -> tuple[str, ...]:
-    """`x = 1/3 ≈ 0.333` says 1/3; `x ≈ 11` says 11."""
-    while len(sides) > 2 and signs[-1] == "≈":
+def _before_approximation(sides: tuple[str, ...], signs: tuple[str, ...]) -> tuple[str, ...] | None:
+    """`x = 1/3 ≈ 0.333` says 1/3; `x ≈ 11` says 11; None where the approximation is of something else."""
+    while signs[-1] == "≈" and (len(sides) > 2 or not is_name(sides[0])):
+        if not is_name(sides[0]) and not approximates(sides[-1], sides[-2]):
+            return None
         sides, signs = sides[:-1], signs[:-1]
-    if len(sides) == 2 and signs[0] == "≈" and not is_name(sides[0]):
-        return sides[:1]
+        if not signs:
+            break
     return sides
+
+
+def _is_letter(source: str) -> bool:
+    return len(source) == 1 and source.isascii() and source.isalpha()
 
 
 def _mentions(source: str, name: str) -> bool:
     """Whether a side of a chain speaks of the variable that the chain is about."""
-    return bool(_LETTER.fullmatch(name)) and bool(re.search(rf"(?<![A-Za-z\\]){name}(?![A-Za-z])", source))
+    return _is_letter(name) and name in _LETTERS.findall(source)
+
+
+def _is_amount(source: str) -> bool:
+    quantity = read_measure(source)
+    if read_number(source):
+        return True
+    return _is_constant(quantity.source if quantity else source)
 
 
 def _is_constant(source: str) -> bool:
@@ -88,43 +97,29 @@ def _is_constant(source: str) -> bool:
         return False
 
 
-def value_of(text: str) -> str | None:
-    """The value of an assignment or a calculation, as source; None for anything else."""
-    equation = read_equation(text)
-    return equation.right if equation and equation.name else None
-
-
-def check_equation(prediction: str, gold: Equation, compare: Compare) -> Finding | None:
-    """Compare an answer with an equation; `compare(text, text)` compares values."""
-    found = read_equation(prediction)
-    if found is None:
-        return compare(math_source(prediction), gold.right) if gold.name else _not_an_equation(prediction, gold)
-    if gold.name and found.name:
-        finding = compare(found.right, gold.right)
-        if finding.outcome == "correct" and not _names_agree(found, gold):
-            return Finding("wrong", "other_name", str(found), str(gold))
+def compare_equations(left: Equation, right: Equation, compare: Compare) -> Finding:
+    """Two assignments by their values, other equations up to scaling; `compare(text, text)` compares values."""
+    if left.name and right.name:
+        finding = compare(left.right, right.right)
+        if finding.outcome == "correct" and not _names_agree(left, right):
+            return Finding("wrong", "other_name", str(left), str(right))
         if finding.outcome == "correct":
             return finding
-    return _compare_sides(found, gold)
-
-
-def _not_an_equation(prediction: str, gold: Equation) -> Finding:
-    return Finding("wrong", "not_an_equation", math_source(prediction), str(gold))
+    return _compare_sides(left, right)
 
 
 def _names_agree(found: Equation, gold: Equation) -> bool:
     """`x = 5` is not `y = 5`; but names of functions and phrases are free: `y = 2x` is `f(x) = 2x`."""
-    plain = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?$")
     if _is_glued(found.left, gold.left):
         return False
-    if not (plain.match(found.left) and plain.match(gold.left)):
+    if not (_PLAIN.fullmatch(found.left) and _PLAIN.fullmatch(gold.left)):
         return True
-    return re.sub("[{}]", "", found.left) == re.sub("[{}]", "", gold.left) or not _is_constant(gold.right)
+    return found.left.translate(_NO_BRACES) == gold.left.translate(_NO_BRACES) or not _is_constant(gold.right)
 
 
 def _is_glued(name: str, letter: str) -> bool:
     """Whether a name is a letter with something before it that makes it another: `unx`; `area` may be `a`."""
-    if not (_LETTER.fullmatch(letter) and _WORD.fullmatch(name)):
+    if not (_is_letter(letter) and name.isascii() and name.isalpha() and len(name) > 1):
         return False
     return name.endswith(letter) and name[0].lower() != letter.lower()
 
@@ -169,31 +164,24 @@ def read_inequality(text: str) -> Relation | None:
     return relation
 
 
-def check_inequality(prediction: str, gold: Relation) -> Finding | None:
-    """Compare with an inequality or an interval; None where the prediction is neither."""
-    shown = str(gold)
-    pieces: Pieces | None = read_intervals(shown)
-    found = read_inequality(prediction)
-    finding = check_intervals(prediction, pieces) if pieces else None
-    named = found or read_relation(math_source(prediction))
-    if finding and named and _variables_differ(named, gold):
-        return Finding("wrong", "other_name", str(named), shown)
-    if finding:
-        return finding
-    if found is None:
-        return None
-    if len(found.members) != len(gold.members):
-        return Finding("wrong", "different", str(found), shown)
-    if len(found.members) == 2:
-        return _compare_pair(found, gold)
-    return _compare_chains(found, gold)
+def compare_inequalities(left: Relation, right: Relation) -> Finding:
+    """Two chains of inequalities; as intervals where they are."""
+    shown = str(left), str(right)
+    pieces = [read_intervals(text) for text in shown]
+    if pieces[0] and pieces[1]:
+        if _variables_differ(left, right):
+            return Finding("wrong", "other_name", *shown)
+        return compare_intervals(pieces[0], pieces[1])
+    if len(left.members) != len(right.members):
+        return Finding("wrong", "different", *shown)
+    return _compare_pair(left, right) if len(left.members) == 2 else _compare_chains(left, right)
 
 
 def _variables_differ(found: Relation, gold: Relation) -> bool:
     """Whether both bound one letter, and not the same one: `x > 5` and `y > 5`; or one has something glued to it."""
     if any(_is_glued(*names) for names in product(found.members, gold.members)):
         return True
-    letters = [[member for member in relation.members if _LETTER.fullmatch(member)] for relation in (found, gold)]
+    letters = [[member for member in relation.members if _is_letter(member)] for relation in (found, gold)]
     return len(letters[0]) == len(letters[1]) == 1 and letters[0] != letters[1]
 
 

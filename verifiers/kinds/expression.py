@@ -13,8 +13,9 @@ from typing import Any
 
 from ovt.verifiers import guard
 from ovt.verifiers.algebra.exact import compare_exactly, exact_ratio
-from ovt.verifiers.algebra.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source, split_top
+from ovt.verifiers.algebra.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source
 from ovt.verifiers.algebra.numeric import compare_numerically, evaluate, proportional
+from ovt.verifiers.algebra.structure import split_top
 from ovt.verifiers.algebra.syntax import number_node, parse
 from ovt.verifiers.kinds.number import MIN_ROUNDED_DIGITS, Number, read_number
 from ovt.verifiers.verdict import Finding
@@ -88,8 +89,8 @@ def _ask(left: str, right: str) -> str:
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
 _LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
-_ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d0'?s")
-_PLAIN = re.compile(r"[A-Za-z\s'\-]+")
+ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d0'?s")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ '-")
 
 
 def looks_symbolic(text: str) -> bool:
@@ -98,7 +99,7 @@ def looks_symbolic(text: str) -> bool:
     if has_words(source):
         return False
     # Two letters side by side may be a word, a name or a product: only math dressing says which.
-    if not _PLAIN.fullmatch(source) or "$" in text or "\\" in text:
+    if not _LETTERS.issuperset(source) or "$" in text or "\\" in text:
         return True
     return source == "pi" or source in SYMBOL_COMMANDS or bool(_LONE_LETTERS.fullmatch(source))
 
@@ -108,7 +109,7 @@ def read_expression(text: str) -> str | None:
     if not looks_symbolic(text):
         return None
     source = math_source(text)
-    if _ORDINAL_OR_DECADE.fullmatch(source):
+    if ORDINAL_OR_DECADE.fullmatch(source):
         return None
     try:
         parse(source)
@@ -118,16 +119,8 @@ def read_expression(text: str) -> str | None:
 
 
 def _relation_free(source: str) -> bool:
-    return not re.search(r"[=<>≤≥≠,;:]", re.sub(r"_\{[^{}]*\}", "", source))
-
-
-def check_expression(prediction: str, gold: str) -> Finding | None:
-    """Compare with a gold's source; None where the prediction is no expression."""
-    source = math_source(prediction)
-    word = compare_sources(source, gold)
-    if word == "unreadable":
-        return None
-    return finding_of(word, source, gold)
+    bare = "".join(part.partition("}")[2] if place else part for place, part in enumerate(source.split("_{")))
+    return not any(sign in bare for sign in "=<>≤≥≠,;:")
 
 
 def finding_of(word: str, prediction: str, gold: str) -> Finding:
@@ -189,19 +182,17 @@ def _compare_beyond(left: str, right: str) -> str:
 
 
 _COLON = re.compile(r"(?<!\s)\s*+:\s*+")
-_TO = re.compile(r"(?<!\s)\s++to\s++")
 
 
 @lru_cache(maxsize=8192)
 def read_ratio(text: str) -> tuple[str, ...] | None:
     """The two or more terms of a ratio, as sources."""
-    source = math_source(text)
-    terms = split_top(source, _COLON)
-    if len(terms) == 1 and 1 <= len(_TO.findall(source)) <= 4:
-        terms = split_top(source, _TO)
-    if not 2 <= len(terms) <= 5 or not all(terms) or not all(_is_term(term) for term in terms):
+    terms = split_top(math_source(text), _COLON)
+    if len(terms) == 1:
+        terms = math_source(text).split(" to ")
+    if not 2 <= len(terms) <= 5 or not all(terms) or not all(_is_term(term.strip()) for term in terms):
         return None
-    return tuple(terms)
+    return tuple(term.strip() for term in terms)
 
 
 def _is_term(source: str) -> bool:
@@ -215,26 +206,14 @@ def _is_term(source: str) -> bool:
     return node != number_node(0)
 
 
-def read_ratio_gold(text: str) -> tuple[str, ...] | None:
-    """A gold that is written with colons (a gold in words, `3 to 4`, is a range or a text)."""
-    return read_ratio(text) if ":" in math_source(text) else None
-
-
-def check_ratio(prediction: str, gold: tuple[str, ...]) -> Finding | None:
-    """Compare with a ratio, or with a single number for a ratio of two."""
-    shown = ":".join(gold)
-    terms = read_ratio(prediction)
-    if terms is None:
-        if len(gold) != 2 or not (read_number(prediction) or _is_term(math_source(prediction))):
-            return None
-        terms = (math_source(prediction), "1")
-    if len(terms) != len(gold):
-        return Finding("wrong", "different_length", ":".join(terms), shown)
-    for index in range(1, len(gold)):
+def compare_ratios(left: tuple[str, ...], right: tuple[str, ...]) -> Finding:
+    """Whether two ratios are in proportion."""
+    shown = ":".join(left), ":".join(right)
+    if len(left) != len(right):
+        return Finding("wrong", "different_length", *shown)
+    for index in range(1, len(right)):
         # a:b = c:d where a*d = b*c
-        left = f"({terms[0]})*({gold[index]})"
-        right = f"({terms[index]})*({gold[0]})"
-        word = compare_sources(left, right)
+        word = compare_sources(f"({left[0]})*({right[index]})", f"({left[index]})*({right[0]})")
         if word != "equal":
-            return finding_of("different" if word == "unreadable" else word, ":".join(terms), shown)
-    return Finding("correct", "equal", ":".join(terms), shown)
+            return finding_of("different" if word == "unreadable" else word, *shown)
+    return Finding("correct", "equal", *shown)

@@ -9,14 +9,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ovt.verifiers.algebra.exact import CONSTANT, VARIABLE, TooLarge, exact_value
-from ovt.verifiers.algebra.notation import (
+from ovt.verifiers.algebra.notation import Unreadable, math_source
+from ovt.verifiers.algebra.structure import (
     Relation,
-    Unreadable,
     enclosing,
     flip,
     inside,
     is_name,
-    math_source,
     members,
     read_relation,
     split_top,
@@ -28,9 +27,11 @@ from ovt.verifiers.verdict import Finding
 _UNION = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z]))\s*+")
 _UNION_OR_COMMA = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z])|,)\s*+")
 _MEMBERSHIP = re.compile(r"^(?:[A-Za-z]\w*(?:\s*\([a-z]\))?|\\[a-z]+)\s*(?:∈|=)\s*")
-_ALL_REALS = re.compile(
-    r"(?:x ∈ )?(?:ℝ|all real(?: number)?s|(?:the )?(?:set of )?(?:all )?real numbers)$", re.IGNORECASE
-)
+_ALL_REALS = frozenset(
+    prefix + line
+    for prefix in ("", "x ∈ ")
+    for line in ("ℝ", "all reals", "all real numbers", "real numbers", "the real numbers", "set of real numbers")
+) | {"set of all real numbers", "the set of real numbers", "the set of all real numbers", "the set of all reals"}
 _WITHOUT = re.compile(r"^(?:ℝ|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+(?:∖|-|except)\s*+(?=\\?\{)")
 _BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
 _AND = re.compile(r"(?<!\s)\s*+(?:,\s*+)?(?<![A-Za-z])and(?![A-Za-z])\s*+")
@@ -68,16 +69,21 @@ def _source(text: str) -> str:
     )
 
 
+def read_union(text: str) -> Pieces | None:
+    """The union of intervals that a text may be: `(3, 4)` and `(-∞,-8), (8,∞)` too."""
+    return read_intervals(text) or _comma_union(text)
+
+
 def read_intervals(text: str) -> Pieces | None:
     """The union of intervals that a text is, by brackets or by inequalities in one variable."""
     source = _source(text)
-    if _ALL_REALS.match(source):
+    if source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS:
         return (Piece("-∞", False, "∞", False),)
     if match := _BUILDER.match(source):
         source = match[2].strip()
     if match := _MEMBERSHIP.match(source):
         source = source[match.end() :]
-        if _ALL_REALS.match(source):
+        if source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS:
             return (Piece("-∞", False, "∞", False),)
     if match := _WITHOUT.match(source):
         return _holes(source[match.end() :])
@@ -93,18 +99,31 @@ def read_intervals(text: str) -> Pieces | None:
     return tuple(pieces) or None
 
 
-def read_interval_gold(text: str) -> Pieces | None:
-    """A gold that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
+def read_certain_intervals(text: str) -> Pieces | None:
+    """A text that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
     source = _source(text)
     pieces = read_intervals(text)
-    if pieces is None or (read_relation(source) and "∈" not in source and not _BUILDER.match(source)):
+    if pieces is None:
         return None
+    if read_relation(source) and "∈" not in source and not _BUILDER.match(source):
+        return pieces if _UNION.search(source) or _AND.search(source) else None
     if "∪" not in source and all(piece.low == piece.high for piece in pieces):
         return None
-    if len(pieces) > 1 or "∞" in source or "ℝ" in source or enclosing(re.sub(r"^.*?∈\s*", "", source)) in ("(]", "[)"):
+    if (
+        len(pieces) > 1
+        or "∞" in source
+        or "ℝ" in source
+        or enclosing(source.rpartition("∈")[2].strip()) in ("(]", "[)")
+    ):
         return pieces
     turned = source != math_source(text).rstrip(" .")
-    return pieces if turned or "∪" in source or "∈" in source or _ALL_REALS.match(source) else None
+    known = (
+        "∪" in source
+        or "∈" in source
+        or source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS
+        or _BUILDER.match(source)
+    )
+    return pieces if turned or known else None
 
 
 def _bracketed(source: str) -> list[Piece] | None:
@@ -116,7 +135,7 @@ def _bracketed(source: str) -> list[Piece] | None:
         return [Piece(end, True, end, True) for end in ends] or None
     if len(ends) != 2:
         return None
-    low, high = (re.sub(r"^\+\s*", "", end) for end in ends)
+    low, high = (end.removeprefix("+").strip() for end in ends)
     return [Piece(low.replace("- ∞", "-∞"), brackets[0] == "[", high, brackets[-1] == "]")]
 
 
@@ -233,20 +252,17 @@ def _join(first: Piece, second: Piece) -> Piece:
     return Piece(first.low, first.low_closed, second.high, closed)
 
 
-def check_intervals(prediction: str, gold: Pieces) -> Finding | None:
-    """Compare with a union of intervals; None if the prediction is not one."""
-    found = read_intervals(prediction) or _comma_union(prediction)
-    if found is None:
-        return None
-    shown = tuple(" ∪ ".join(map(str, pieces)) for pieces in (found, gold))
-    left, right = merge(found), merge(gold)
+def compare_intervals(left: Pieces, right: Pieces) -> Finding:
+    """Two unions of intervals, with the pieces that touch made one."""
+    shown = " ∪ ".join(map(str, left)), " ∪ ".join(map(str, right))
+    left, right = merge(left), merge(right)
     if len(left) != len(right):
         return Finding("wrong", "different", *shown)
     for a, b in zip(left, right, strict=True):
         if (a.low_closed, a.high_closed) != (b.low_closed, b.high_closed):
             return Finding("wrong", "other_ends", *shown)
-        for end, gold_end in ((a.low, b.low), (a.high, b.high)):
-            word = _compare_ends(end, gold_end)
+        for ends in ((a.low, b.low), (a.high, b.high)):
+            word = _compare_ends(*ends)
             if word != "equal":
                 return finding_of(word, *shown)
     return Finding("correct", "equal", *shown)

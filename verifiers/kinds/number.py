@@ -1,6 +1,6 @@
 r"""Numbers: integers of any size exactly, decimals, fractions, mixed numbers, percent, scientific, separators, words.
 
-    read_number("-7,425,000") , read_number("\frac{10}{9}"), read_number("1.5 \times 10^{3}"), read_number("50%")
+    read_number("-7,425,000"), read_number("\frac{10}{9}"), read_number("1.5 \times 10^{3}"), read_number("百分之五十")
 
 Two numbers are equal where they are exactly equal, or where a decimal is the other's exact value written out to at
 least six significant digits (`0.333333` is 1/3, `0.33` is not). A percent sign is optional: `50%` is 50 and is 0.5.
@@ -13,47 +13,7 @@ from functools import lru_cache
 
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
-
-_DIGITS = {char: value for value, char in enumerate("一二三四五六七八九", 1)} | {"两": 2}
-_DIGIT = f"[{''.join(_DIGITS)}]"
-_BELOW_TEN_THOUSAND = re.compile(
-    rf"(?:(?P<thousands>{_DIGIT})千)?(?:零?(?P<hundreds>{_DIGIT})百)?(?:零?(?P<tens>{_DIGIT}?)(?P<ten>十))?"
-    rf"(?P<zero>零?)(?P<units>{_DIGIT})?"
-)
-_COUNTER = re.compile(r"[个只条张本人位次块件辆台棵朵种颗双层名枚支根]$")
-_TRADITIONAL = str.maketrans("〇兩萬億負個隻條張塊輛臺種顆雙層", "零两万亿负个只条张块辆台种颗双层")
-
-
-def read_chinese(text: str) -> int | None:
-    """The integer that the whole of a text is, with a counter behind it or none."""
-    text = _COUNTER.sub("", text.translate(_TRADITIONAL))
-    sign = -1 if text[:1] == "负" else 1
-    text = text.removeprefix("负")
-    if text == "零":
-        return 0
-    total = 0
-    for scale, size in (("亿", 10**8), ("万", 10**4)):
-        head, found, text = text.rpartition(scale)
-        value = _section(head) if found else 0
-        if value is None or (found and not value):
-            return None
-        total += value * size
-    rest = _section(text)
-    return sign * (total + rest) if rest is not None and total + rest else None
-
-
-def _section(text: str) -> int | None:
-    """A numeral below ten thousand. `一百五` is rejected as ambiguous: 150 to some, 105 to others."""
-    match = _BELOW_TEN_THOUSAND.fullmatch(text)
-    if not match or (match["zero"] and not match["units"]):
-        return None
-    larger = match["thousands"] or match["hundreds"]
-    if match["units"] and larger and not match["ten"] and not match["zero"]:
-        return None
-    digits = [_DIGITS.get(match[place] or "", 0) for place in ("thousands", "hundreds", "tens", "units")]
-    tens = digits[2] or bool(match["ten"])
-    return 1000 * digits[0] + 100 * digits[1] + 10 * tens + digits[3]
-
+from ovt.verifiers.kinds.numerals import COUNTERS, read_chinese, read_words
 
 MIN_ROUNDED_DIGITS = 6
 """A decimal with fewer significant digits only equals itself."""
@@ -61,7 +21,7 @@ MIN_ROUNDED_DIGITS = 6
 NOISE_DIGITS = 6
 """How many digits longer a decimal must be than another for their difference to be noise: `2.9999999999` is 3."""
 
-TOLERANCE = Fraction(1, 10**6)
+TOLERANCE, MAX_NOISE = Fraction(1, 10**6), Fraction(1, 10**3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +42,32 @@ class Number:
         return show_fraction(self.value) + ("%" if self.percent else "")
 
 
-_INTEGER = re.compile(r"\d+$")
-_DECIMAL = re.compile(r"(\d*)\.(\d*)$")
-_COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?$")
-_SPACE_GROUPS = re.compile(r"\d{1,3}(?:[ '_]\d{3})+(?:[.,]\d+)?$")
-_DOT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+$|\d{1,3}(?:\.\d{3}){2,}$")
-_DECIMAL_COMMA = re.compile(r"(\d+),(\d+)$")
+_DECIMAL = re.compile(
+    r"(?P<plain>\d+(?:\.\d*)?|\.\d+)"
+    r"|(?P<commas>[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?)"
+    r"|(?P<spaces>\d{1,3}(?:[ '_]\d{3})+(?:[.,]\d+)?)"
+    r"|(?P<dots>\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})"
+    r"|(?P<comma>\d+,\d+)"
+)
+_REPEATING = re.compile(
+    r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(?P<braced>\d{1,30})\}|(?P<bare>\d))|\((?P<round>\d{1,30})\))"
+)
 _SCIENTIFIC = re.compile(
     r"(?:(?P<mantissa>[^eE]*?)(?:\\times|\\cdot|×|·|\*|x|X)\s*+)?10\s*+(?:\^|\*\*)\s*+(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|"
-    r"\(\s*(?P<round>[-+]?\d+)\s*\)|(?P<bare>[-+]?\d+))$"
+    r"\(\s*(?P<round>[-+]?\d+)\s*\)|(?P<bare>[-+]?\d+))"
+    r"|(?P<e_mantissa>[\d.]+)[eE](?P<e_exponent>[-+]?\d+)"
 )
-_E_NOTATION = re.compile(r"(?P<mantissa>[\d.]+)[eE](?P<exponent>[-+]?\d+)$")
 _LATEX_FRACTION = re.compile(
     r"(?P<whole>[\d,\s]*+)\\[dtc]?frac\s*(?:\{\s*(?P<top>[-+]?[\d.,]+)\s*\}|\s(?P<top1>\d)|(?P<top2>\d))\s*"
-    r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d))$"
+    r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d))"
 )
 _SLASH_FRACTION = re.compile(
-    r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)$"
+    r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)"
+)
+_OUT_OF = re.compile(
+    r"(?P<top>\d{1,9}|[a-z]+) (?:in|out of(?: the| a total of)?) (?:every )?(?P<bottom>\d{1,9}|[a-z]+)"
 )
 _PERCENT = re.compile(r"(?<!\s)\s*+(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
-_AND_A_HALF = re.compile(r"(\w+) and (?:a|one) half$", re.IGNORECASE)
-_MINUS = re.compile(r"(?:minus|negative)\s+(?=[\d.\\])", re.IGNORECASE)
-_OUTER = re.compile(r"\(([^()]*)\)$|\{([^{}]*)\}$|\\left\(([^()]*)\\right\)$")
 
 
 def show_fraction(value: Fraction) -> str:
@@ -128,89 +92,93 @@ def read_number(text: str) -> Number | None:
 
 
 def _read_signed(text: str) -> Number | None:
-    negative = False
+    negative = enclosed = False
     for _ in range(4):
-        if outer := _OUTER.match(text):
-            text = next(group for group in outer.groups() if group is not None).strip()
-        elif word := _MINUS.match(text):
-            negative = not negative
-            text = text[word.end() :]
+        word, _, rest = text.partition(" ")
+        if text[:1] + text[-1:] in ("()", "{}") and not any(mark in text[1:-1] for mark in "(){}"):
+            text, enclosed = text[1:-1].strip(), True
+        elif word.lower() in ("minus", "negative") and rest[:1] and rest[0] in "0123456789.\\":
+            negative, text = not negative, rest
         elif text[:1] in ("-", "+"):
             negative ^= text[0] == "-"
             text = text[1:].lstrip()
         else:
             break
     number = _read_unsigned(text)
-    if number and negative:
-        return replace(number, value=-number.value)
-    return number
+    if number is None or (enclosed and number.decimal_comma):
+        return None  # `(3,2)` is a pair
+    return replace(number, value=-number.value) if negative else number
 
 
 def _read_unsigned(text: str) -> Number | None:
     if not text:
         return None
-    if text[0].isdigit() or text[0] in ".\\":
-        return _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_and_a_half(text)
-    if not text.isascii():
-        value = read_chinese(text)
-        return Number(Fraction(value), None, len(str(value))) if value is not None else None
-    return _read_words(text) or _read_part(text) or _read_and_a_half(text)
+    if text[0] in "0123456789.\\":
+        number = _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_repeating(text)
+        if number:
+            return number
+    if text.isascii():
+        number = _read_words(text)
+        return number or _read_out_of(text)
+    return _read_unsigned(text[:-1]) if text[0].isdigit() and text[-1] in COUNTERS else _in_chinese(text)
 
 
-_PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
-_PART_SIZES = {word: n for n, word in enumerate(_PARTS.split(), 2)} | {"fourth": 4, "halve": 2}
-_PART = re.compile(rf"(?:(?P<count>[a-z]+)[\s-]+)?(?P<part>{'|'.join(_PART_SIZES)})s?$", re.IGNORECASE)
-
-
-def _read_part(text: str) -> Number | None:
-    """`half`, `a third`, `two-thirds`, `three quarters`; not the ordinal `third` alone."""
-    match = _PART.match(text)
-    if not match or (not match["count"] and match["part"].lower() != "half"):
-        return None
-    count = 1 if (match["count"] or "a").lower() in ("a", "an") else _WORDS.get(match["count"].lower())
-    return Number(Fraction(count, _PART_SIZES[match["part"].lower()])) if count else None
-
-
-def _read_and_a_half(text: str) -> Number | None:
-    match = _AND_A_HALF.match(text)
-    number = _read_signed(match[1]) if match else None
-    return Number(number.value + Fraction(1, 2)) if number and number.value.denominator == 1 else None
+def _in_chinese(text: str) -> Number | None:
+    percent = text.removeprefix("负").startswith("百分之")
+    if percent:
+        sign, _, rest = text.partition("百分之")
+        number = _read_unsigned(rest)
+        return replace(number, value=-number.value if sign else number.value, percent=True) if number else None
+    value = read_chinese(text)
+    if value is None and text[-1] in COUNTERS and len(text) > 1:
+        value = read_chinese(text[:-1])
+    return None if value is None else _exact(value)
 
 
 def _read_decimal(text: str) -> Number | None:
-    if _INTEGER.match(text):
-        return Number(Fraction(int(text)), None, len(text.lstrip("0")))
-    if match := _DECIMAL.match(text):
-        return _decimal(match[1], match[2])
-    if _COMMA_GROUPS.match(text):
-        return _read_decimal(text.replace(",", ""))
-    if _SPACE_GROUPS.match(text):
-        return _read_decimal(re.sub("[ '_]", "", text).replace(",", "."))
-    if _DOT_GROUPS.match(text):
-        return _read_decimal(text.replace(".", "").replace(",", "."))
-    if match := _DECIMAL_COMMA.match(text):
-        number = _decimal(match[1], match[2])
-        return replace(number, decimal_comma=True) if number else None
-    return None
-
-
-def _decimal(whole: str, decimals: str) -> Number | None:
-    if not whole and not decimals:
+    match = _DECIMAL.fullmatch(text)
+    if not match:
         return None
+    match match.lastgroup:
+        case "plain":
+            whole, point, decimals = text.partition(".")
+            if not point:
+                return Number(Fraction(int(text)), None, len(text.lstrip("0")))
+            return _decimal(whole, decimals)
+        case "commas":
+            return _read_decimal(text.replace(",", ""))
+        case "spaces":
+            return _read_decimal(text.translate(_NO_SPACES).replace(",", "."))
+        case "dots":
+            return _read_decimal(text.replace(".", "").replace(",", "."))
+    number = _decimal(*text.split(","))
+    return replace(number, decimal_comma=True)
+
+
+_NO_SPACES = dict.fromkeys(map(ord, " '_"))
+
+
+def _decimal(whole: str, decimals: str) -> Number:
     value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals))
     return Number(value, len(decimals), len((whole + decimals).lstrip("0")))
 
 
-def _read_scientific(text: str) -> Number | None:
-    if match := _E_NOTATION.match(text):
-        mantissa, exponent = match["mantissa"], match["exponent"]
-    elif match := _SCIENTIFIC.match(text):
-        mantissa = match["mantissa"]
-        exponent = match["braced"] or match["round"] or match["bare"]
-        if mantissa is None:
-            mantissa = "1"
-    else:
+def _read_repeating(text: str) -> Number | None:
+    r"""`0.1\overline{6}` is 1/6."""
+    match = _REPEATING.fullmatch(text)
+    if not match:
         return None
+    digits = match["braced"] or match["bare"] or match["round"]
+    fixed = _decimal(match["whole"], match["fixed"]).value
+    return Number(fixed + Fraction(int(digits), (10 ** len(digits) - 1) * 10 ** len(match["fixed"])))
+
+
+def _read_scientific(text: str) -> Number | None:
+    match = _SCIENTIFIC.fullmatch(text)
+    if not match:
+        return None
+    exponent = match["braced"] or match["round"] or match["bare"] or match["e_exponent"]
+    mantissa = match["e_mantissa"] or ("1" if match["mantissa"] is None else match["mantissa"])
     if len(exponent) > 5 or abs(int(exponent)) > MAX_DIGITS:
         return None
     factor = _read_signed(mantissa.strip())
@@ -221,14 +189,16 @@ def _read_scientific(text: str) -> Number | None:
 
 
 def _read_fraction(text: str) -> Number | None:
-    match = _LATEX_FRACTION.match(text)
+    match = _LATEX_FRACTION.fullmatch(text)
     if match:
         top = match["top"] or match["top1"] or match["top2"]
         bottom = match["bottom"] or match["bottom1"]
-    elif match := _SLASH_FRACTION.match(text):
+    elif match := _SLASH_FRACTION.fullmatch(text):
         top, bottom = match["top"], match["bottom"]
     else:
         return None
+    if top[0] == "0" and len(top) == 2 and len(bottom) == 4 and bottom[:2] in ("19", "20"):
+        return None  # a month: `03/2021`
     numerator, denominator = _read_signed(top), _read_signed(bottom)
     if not numerator or not denominator or not denominator.value:
         return None
@@ -241,62 +211,22 @@ def _read_fraction(text: str) -> Number | None:
     return Number(value)
 
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS: dict[str, int] = {word: n for n, word in enumerate(_SMALL.split())} | {
-    word: 10 * n for n, word in enumerate(_TENS.split(), 2)
-}
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_NUMERAL = re.compile(
-    rf"(?:(?:minus|negative)\s+)?(?:\b(?:{'|'.join([*_WORDS, *SCALES])}|hundred)\b[\s-]*(?:and\s+)?)+", re.IGNORECASE
-)
-
-
-def read_leading_words(text: str) -> tuple[Number, str] | None:
-    """The numeral that a text begins with, in words, and what follows it: `two red apples`."""
-    match = _NUMERAL.match(text)
-    number = _read_words(re.sub(r"(?<![\s-])[\s-]++(?:and\s*+)?$", "", match[0])) if match else None
-    return (number, text[match.end() :].strip()) if match and number else None
+def _read_out_of(text: str) -> Number | None:
+    """`5 out of 8` and `1 in 6`: a share, never its first number."""
+    match = _OUT_OF.fullmatch(text.lower())
+    parts = [_read_decimal(part) or _read_words(part) for part in match.groups()] if match else []
+    if len(parts) == 2 and parts[0] and parts[1] and parts[1].value:
+        return Number(parts[0].value / parts[1].value)
+    return None
 
 
 def _read_words(text: str) -> Number | None:
-    """`one thousand six hundred twenty-five`, `minus four`."""
-    words = [word for word in re.split(r"[\s-]+", text.lower()) if word]
-    negative = words[:1] in (["minus"], ["negative"])
-    words = words[negative:]
-    if words[:1] in (["a"], ["an"]) and len(words) > 1 and (words[1] in SCALES or words[1] in ("hundred", "dozen")):
-        words[0] = "one"
-    if words[1:] == ["dozen"] and words[0] in _WORDS:
-        return Number(Fraction(12 * _WORDS[words[0]]))
-    if not words or len(words) > 20:
-        return None
-    total = group = 0
-    previous = ""
-    for word in words:
-        if word == "and" and previous:
-            continue
-        step = _add_word(total, group, word, previous)
-        if step is None:
-            return None
-        total, group = step
-        previous = word
-    value = Fraction(total + group)
-    return Number(-value if negative else value)
+    value = read_words(text)
+    return None if value is None else _exact(value)
 
 
-def _add_word(total: int, group: int, word: str, previous: str) -> tuple[int, int] | None:
-    if word in SCALES and group:
-        return total + group * SCALES[word], 0
-    if word == "hundred" and (0 < group < 10 or (not total and 10 < group < 100 and group % 10)):
-        return total, group * 100
-    value = _WORDS.get(word)
-    if value is None:
-        return None
-    fits = not previous or previous == "hundred" or previous in SCALES or (previous in _TENS.split() and 0 < value < 10)
-    return (total, group + value) if fits else None
+def _exact(value: Fraction) -> Number:
+    return Number(value, None, len(str(value)) if value.denominator == 1 else 0)
 
 
 def same_number(a: Number, b: Number) -> bool:
@@ -321,7 +251,8 @@ def _close(a: Number, b: Number) -> bool:
     if len(written) == 2:
         # Both were written to the last digit: only the noise in the tail of a long decimal is forgiven.
         longer, shorter = (a, b) if a.digits > b.digits else (b, a)
-        return bool(longer.places) and longer.digits - shorter.digits >= NOISE_DIGITS and error <= TOLERANCE
+        noise = error <= TOLERANCE and abs(a.value - b.value) < MAX_NOISE
+        return bool(longer.places) and longer.digits - shorter.digits >= NOISE_DIGITS and noise
     return len(written) == 1 and is_written_out_value(written[0], (b if written[0] is a else a).value)
 
 

@@ -9,13 +9,19 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from ovt.verifiers.algebra.notation import Unreadable, enclosing, math_source
+from ovt.verifiers.algebra.notation import Unreadable, math_source
 from ovt.verifiers.algebra.syntax import parse
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import refuse
-from ovt.verifiers.kinds.dates import read_range
-from ovt.verifiers.kinds.expression import compare_sources, finding_of, looks_symbolic
-from ovt.verifiers.kinds.number import SCALES, Number, read_leading_words, read_number, same_number, show_fraction
+from ovt.verifiers.kinds.expression import (
+    ORDINAL_OR_DECADE,
+    compare_sources,
+    finding_of,
+    looks_symbolic,
+    order_of_constants,
+)
+from ovt.verifiers.kinds.number import Number, read_number, same_number, show_fraction
+from ovt.verifiers.kinds.numerals import COUNTERS, SCALES, leading_words
 from ovt.verifiers.kinds.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -47,11 +53,13 @@ _SPLIT = re.compile(
 _SCALE = re.compile(r"(thousand|million|billion|trillion|hundred|dozen|k|m|bn|b)\b\.?\s*", re.IGNORECASE)
 _SHORT_SCALES = {"k": 10**3, "bn": 10**9, "hundred": 100, "dozen": 12}
 _LETTERS = {"A": 1, "M": 10**6, "B": 10**9}
-_COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b)\s*+|\s++)(?=\d)|(?<=[a-z])(?=\d)")
+_COMPOUND = re.compile(r"(?<!\s)(?:\s*+(?:,|\band\b|和|又)\s*+|\s++)(?=\d)|(?<=[^\W\d_])(?=\d)")
 _HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
-_DECADE = re.compile(r"(?:1\d|20)\d0'?s")
-_TRIGONOMETRY = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
+_TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
+_UPRIGHT = ("\\text", "\\mathrm", "\\mbox", "\\rm")
+_HANZI = frozenset("零〇一二三四五六七八九十百千万萬亿億两兩半分之点點负負.,")
+_HOUR, _METRE, _MINUTE = read_unit("h"), read_unit("m"), read_unit("min")
 
 
 @lru_cache(maxsize=16384)
@@ -66,7 +74,16 @@ def read_quantity(text: str) -> Quantity | None:
     if currency and not (currency["symbol"] == "$" and "$" in currency["rest"]):
         return _read_currency(currency)
     source = _HOURS.sub(r"\1 h \2 min", math_source(text))
+    if "°" in source and "'" in source:
+        source = _in_arc_units(source)
     return _read_compound(source) or _read_single(source, text)
+
+
+def _in_arc_units(source: str) -> str:
+    """`30° 15' 20''` with its units spelt out."""
+    for sign, unit in (("°", "deg"), ("''", "arcsec"), ('"', "arcsec"), ("'", "arcmin")):
+        source = source.replace(sign, f" {unit} ")
+    return " ".join(source.split())
 
 
 def _read_currency(match: re.Match[str]) -> Quantity | None:
@@ -98,17 +115,17 @@ def _magnitude(text: str, unit: Unit | None) -> Quantity | None:
         node = parse(text)
     except Unreadable:
         return None
-    return Quantity(text, None, unit) if node.op != "sym" else None
+    return Quantity(text, None, unit) if node.op not in ("sym", "apply") else None
 
 
 def _read_single(source: str, raw: str) -> Quantity | None:
     """Try each place where a unit may begin, the longest unit first."""
-    words = read_leading_words(source)
+    words = leading_words(source)
     if words:
-        number, rest = words
-        unit = read_unit(rest)
-        return Quantity(show_fraction(number.value), number, unit) if unit else None
-    if _DECADE.fullmatch(source):
+        value, rest = words
+        unit = read_unit(rest.removeprefix("an ").removeprefix("a "))
+        return Quantity(show_fraction(value), Number(value), unit) if unit else None
+    if ORDINAL_OR_DECADE.fullmatch(source):
         return None
     for match in _SPLIT.finditer(source):
         magnitude, tail = source[: match.start()].strip(), source[match.end() :].strip()
@@ -119,13 +136,25 @@ def _read_single(source: str, raw: str) -> Quantity | None:
             continue
         if unit and len(tail) == 1 and tail.isalpha() and _is_variable(raw):
             return None
-        if unit and unit.dims == (("angle", 1),) and _TRIGONOMETRY.search(magnitude):
+        if unit and unit.dims == (("angle", 1),) and any(name in magnitude for name in _TRIGONOMETRY):
             continue  # `\\sin 30°`: the degrees are the angle's
         if unit and unit.noun and not (apart and read_number(magnitude)):
             continue
         quantity = _magnitude(magnitude, unit)
         if quantity:
             return _scaled(quantity._replace(letter=tail if tail in _LETTERS and not apart else ""), scale)
+    return None if source.isascii() else _read_hanzi(source)
+
+
+def _read_hanzi(source: str) -> Quantity | None:
+    """`十五分钟`, `120万吨`: the shortest numeral that leaves a unit."""
+    for place in range(1, len(source)):
+        if source[place - 1] not in _HANZI and not source[place - 1].isdigit():
+            return None
+        number, unit = read_number(source[:place]), read_unit(source[place:])
+        named = unit and (not unit.noun or source[place] in COUNTERS or source[place - 1].isdigit())
+        if number and named and not number.decimal_comma:
+            return Quantity(show_fraction(number.value), number, unit)
     return None
 
 
@@ -157,7 +186,7 @@ def _scaled(quantity: Quantity, scale: int) -> Quantity | None:
 
 def _is_variable(raw: str) -> bool:
     """Whether a single letter after a number is a variable: in math, not set upright and not set apart."""
-    return bool(_VARIABLE_IN_MATH.search(raw)) and not re.search(r"\\(?:text|mathrm|mbox|rm)", raw)
+    return bool(_VARIABLE_IN_MATH.search(raw)) and not any(mark in raw for mark in _UPRIGHT)
 
 
 def _read_compound(source: str) -> Quantity | None:
@@ -170,16 +199,17 @@ def _read_compound(source: str) -> Quantity | None:
         quantity = _read_single(part, part)
         if not quantity or not quantity.number or not quantity.unit or not quantity.unit.dims or quantity.unit.noun:
             return None
-        units.append(quantity.unit)
-        factor = convert(quantity.unit, units[0])
+        unit = _MINUTE if quantity.unit == _METRE and _HOUR in units else quantity.unit  # `2 h 30 m`
+        units.append(unit)
+        factor = convert(unit, units[0])
         if factor is None:
             return None
         total += quantity.number.value * factor
     return Quantity(show_fraction(total), Number(total), units[0]) if len(set(units)) == len(units) else None
 
 
-def read_number_gold(text: str) -> Quantity | None:
-    """A gold that is a bare number (`3.5 million` too); not `1,22`, which may also be a list."""
+def read_plain_number(text: str) -> Quantity | None:
+    """A bare number (`3.5 million` too); not `1,22`, which may also be a list."""
     number = read_number(text)
     if number is None:
         quantity = read_quantity(text) if _SCALE.search(text) else None
@@ -187,20 +217,17 @@ def read_number_gold(text: str) -> Quantity | None:
     return Quantity(math_source(text), number, None) if not number.decimal_comma else None
 
 
-def read_quantity_gold(text: str) -> Quantity | None:
-    """A gold that is a quantity with a unit (a bare number is a number)."""
+def read_measure(text: str) -> Quantity | None:
+    """A quantity with a unit (a bare number is a number)."""
     quantity = read_quantity(text)
     return quantity if quantity and quantity.unit else None
 
 
-def check_quantity(prediction: str, gold: Quantity) -> Finding | None:
-    """Compare with a quantity or a number; None where the prediction is neither."""
-    quantity = read_quantity(prediction) or _bare_expression(prediction)
-    if quantity is None:
-        return None
-    finding = _compare(quantity, gold)
-    if finding.outcome == "wrong" and (quantity.letter or gold.letter):
-        return max(finding, _compare(_by_letter(quantity), _by_letter(gold)), key=_is_correct)
+def compare_quantities(left: Quantity, right: Quantity) -> Finding:
+    """Two quantities, numbers or expressions; either may have no unit."""
+    finding = _compare(left, right)
+    if finding.outcome == "wrong" and (left.letter or right.letter):
+        return max(finding, _compare(_by_letter(left), _by_letter(right)), key=_is_correct)
     return finding
 
 
@@ -208,23 +235,22 @@ def _is_correct(finding: Finding) -> bool:
     return finding.outcome == "correct"
 
 
-def _compare(quantity: Quantity, gold: Quantity) -> Finding:
-    if quantity.letter == "A" and gold.unit is None:
-        return Finding("wrong", "different", quantity.source + quantity.letter, str(gold))
-    if _share_of_what(quantity, gold) or _share_of_what(gold, quantity):
-        return Finding("wrong", "unit_conflict", str(quantity), str(gold))
-    factor = convert(quantity.unit, gold.unit)
-    if _is_in_radians(quantity, gold):
-        return _compare_angles(quantity, gold)
+def _compare(left: Quantity, right: Quantity) -> Finding:
+    shown = str(left), str(right)
+    if "A" in (left.letter, right.letter) and None in (left.unit, right.unit):
+        return Finding("wrong", "different", *shown)  # `2A` is a name
+    if _share_of_what(left, right) or _share_of_what(right, left):
+        return Finding("wrong", "unit_conflict", *shown)
+    if _is_in_radians(left, right) or _is_in_radians(right, left) or _angle_and_radian(left, right):
+        return _compare_angles(left, right)
+    factor = convert(left.unit, right.unit)
     if factor is None:
-        if _angle_and_radian(quantity, gold):
-            return _compare_angles(quantity, gold)
-        return Finding("wrong", "unit_conflict", str(quantity), str(gold))
-    if quantity.number and gold.number:
-        number = quantity.number if factor == 1 else replace(quantity.number, value=quantity.number.value * factor)
-        return equal_or_not(same_number(number, gold.number), str(quantity), str(gold))
-    left = quantity.source if factor == 1 else f"({quantity.source})*({show_fraction(factor)})"
-    return finding_of(compare_sources(left, gold.source), str(quantity), str(gold))
+        return Finding("wrong", "unit_conflict", *shown)
+    if left.number and right.number:
+        number = left.number if factor == 1 else replace(left.number, value=left.number.value * factor)
+        return equal_or_not(same_number(number, right.number), *shown)
+    source = left.source if factor == 1 else f"({left.source})*({show_fraction(factor)})"
+    return finding_of(compare_sources(source, right.source), *shown)
 
 
 def _share_of_what(share: Quantity, other: Quantity) -> bool:
@@ -233,23 +259,15 @@ def _share_of_what(share: Quantity, other: Quantity) -> bool:
     return is_percent and bool(other.unit and other.unit.dims) and not (other.number and other.number.percent)
 
 
-def _bare_expression(text: str) -> Quantity | None:
-    """An expression without a unit; neither a list of one (`[7]`) nor a range (`10-3`), which is never arithmetic."""
-    source = math_source(text)
-    if enclosing(source) in ("[]", "\\{\\}", "{}") or read_range(text):
-        return None
-    return _magnitude(source, None)
-
-
 def _angle_and_radian(left: Quantity, right: Quantity) -> bool:
     dims = {unit.dims[0][0] for unit in (left.unit, right.unit) if unit and unit.dims}
     return dims == {"angle", "radian"}
 
 
-def _is_in_radians(quantity: Quantity, gold: Quantity) -> bool:
-    r"""Whether an answer without a unit can only be meant in radians: `\frac{5\pi}{6}` where the gold is `150°`."""
-    degrees = gold.unit and gold.unit.dims == (("angle", 1),)
-    return bool(degrees) and quantity.unit is None and bool(re.search(r"\\pi|π", quantity.source))
+def _is_in_radians(bare: Quantity, other: Quantity) -> bool:
+    r"""Whether one without a unit can only be meant in radians: `\frac{5\pi}{6}` where the other is `150°`."""
+    degrees = other.unit and other.unit.dims == (("angle", 1),)
+    return bool(degrees) and bare.unit is None and ("\\pi" in bare.source or "π" in bare.source)
 
 
 def _compare_angles(left: Quantity, right: Quantity) -> Finding:
@@ -258,3 +276,15 @@ def _compare_angles(left: Quantity, right: Quantity) -> Finding:
         for quantity in (left, right)
     ]
     return finding_of(compare_sources(*sources), str(left), str(right))
+
+
+def approximates(rounded: str, exact: str) -> bool:
+    """Whether a source is a decimal that another's value rounds to: `0.577` and `\\sqrt{3}/3`."""
+    near, value = read_quantity(rounded), read_quantity(exact) or _magnitude(exact, None)
+    if not near or not value or not near.number or (factor := convert(near.unit, value.unit)) is None:
+        return False
+    digits = near.number.places or 0
+    return (
+        order_of_constants(f"abs(({value.source})-({show_fraction(near.number.value * factor)}))", f"10^(-{digits})")
+        == "less"
+    )

@@ -1,4 +1,4 @@
-"""Free text: the whole of it must match. Case, punctuation, quotes, a leading article and accents are dressing.
+"""Free text, and yes or no. The whole of a text must match; case, punctuation, an article and accents are dressing.
 
     normalize_text("**The** capital of France is Paris.") == "capital of france is paris"
 
@@ -9,59 +9,86 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from ovt.verifiers.algebra.notation import enclosing, inside
-from ovt.verifiers.dressing import fold, plain
-from ovt.verifiers.verdict import Finding, equal_or_not
+from ovt.verifiers.algebra.notation import COMMANDS
+from ovt.verifiers.algebra.structure import enclosing, inside
+from ovt.verifiers.dressing import plain
 
-_ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
-_INITIALS = re.compile(r"(?<![a-z.])[a-z](?:\.[a-z])+\b\.?")
-_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
-_SPACED_DASH = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+")
-_SUBSCRIPT = re.compile(r"(?<=[a-z])_(?:\{(\d+)\}|(?=\d))")
+_ARTICLES = ("the ", "an ", "a ")
+_POINTERS = (
+    "it's", "it is", "it was", "this is", "that is", "that's", "they are", "these are", "those are", "it will be",
+    "it would be", "they will be", "they would be", "it will", "they will", "it would", "they would",
+)  # fmt: skip
+_SPELLING = re.compile(
+    r"(?P<initials>(?<![a-z.])[a-z](?:\.[a-z])+\b\.?)|(?P<hyphen>(?<=[a-z])-(?=[a-z]))"
+    r"|(?<=(?<![A-Za-z])[a-z])\s*+[*·×⋅]\s*+(?=[a-z](?![A-Za-z]))"
+    r"|(?<=[a-z\d)\]])\^(?:\{(\d{0,3}[+-])\}|(?=\d{0,3}[+-]))|(?<=[a-z\d)\]])_(?:\{(\d+)\}|(?=\d))"
+)
+_TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=])\s*+")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
-_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+_COMMAND = re.compile(r"\\[a-zA-Z]+ ?")
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_TEENS = [
-    "tenth",
-    "eleventh",
-    "twelfth",
-    *(f"{stem}teenth" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine")),
-]
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+_STEMS = ("thir", "four", "fif", "six", "seven", "eigh", "nine")
+_TEENS = ["tenth", "eleventh", "twelfth", *(f"{stem}teenth" for stem in _STEMS)]
 _ORDINAL_SIZES = (
     {word: n for n, word in enumerate([*_ORDINALS, *_TEENS], 1)}
     | {f"{word[:-1]}ieth": 10 * n for n, word in enumerate(_TENS, 2)}
     | {f"{ten} {word}": 10 * n + m for n, ten in enumerate(_TENS, 2) for m, word in enumerate(_ORDINALS, 1)}
 )
-_DECADE = re.compile(r"(?:^in (?:the )?)?\b((?:1\d|20)\d0)'?s\b")
-_ORDINAL = re.compile(rf"\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b")
-_FIGURE = re.compile(r"\\(angle|triangle)(?![a-z])")
-_PRODUCT = re.compile(r"(?<=(?<![A-Za-z])[a-z])\s*+(?:\\(?:cdot|times)(?![a-z])|[*·×⋅])\s*+(?=[a-z](?![A-Za-z]))")
-_IT_IS = re.compile(
-    r"^(?:it(?:'s| is| was)|this is|that is|that's|they are|these are|those are|(?:it|they) (?:will|would)(?: be)?"
-    r"|it(?=\s+(?:cannot|can not|can't)\b))\s+(?=\S)"
+_DECADE_OR_ORDINAL = re.compile(
+    rf"(?:^in (?:the )?)?\b(?P<decade>(?:1\d|20)\d0)'?s\b"
+    rf"|\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b"
 )
+_SIGNS = {"\\angle": "angle ", "\\triangle": "triangle ", "\\omega": "ω", "\\sqrt": "\\sqrt "} | {
+    command.lower(): sign for command, sign in COMMANDS.items() if not sign.isspace() and not sign.startswith("\\")
+}
+_LOOKS = str.maketrans({"~": "∼", "≅": "≅", "⟶": "→", "⇌": "→", "º": "°"})
 
 
 @lru_cache(maxsize=16384)
 def normalize_text(text: str) -> str:
     """The form in which two texts are compared."""
-    text = _without_accents(plain(text)).casefold()
+    text = _without_accents(plain(text)).casefold().translate(_LOOKS).replace("->", "→")
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
-    text = _ARTICLE.sub("", _IT_IS.sub("", text))
-    text = _FIGURE.sub(r"\1 ", text)
-    text = _HYPHEN.sub(" ", _INITIALS.sub(lambda run: run[0].replace(".", ""), text))
-    text = _SUBSCRIPT.sub(lambda match: match[1] or "", text)
-    text = _SEPARATORS.sub(" ", _SPACED_DASH.sub("-", text))
-    text = _DECADE.sub(r"\1s", text)
-    text = _ORDINAL.sub(_in_digits, " ".join(text.split()).strip(" .,;:!?'\"*_`$"))
+    text = _without(_ARTICLES, _without_pointer(text))
+    text = _COMMAND.sub(lambda found: _SIGNS.get(found[0].strip(), found[0]), text)
+    text = _SPELLING.sub(_respell, text)
+    text = _SEPARATORS.sub(" ", _TIGHT.sub(lambda found: found[1] or "-", text))
+    text = _DECADE_OR_ORDINAL.sub(_in_digits, " ".join(text.split()).strip(" .,;:!?'\"*_`$"))
+    text = (
+        _without(("<", "["), text).removesuffix(">").removesuffix("]") if text[:1] + text[-1:] in ("<>", "[]") else text
+    )
     return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text
 
 
-def _in_digits(ordinal: re.Match[str]) -> str:
-    """`twenty first` as `21st`."""
-    size = _ORDINAL_SIZES.get(ordinal[0])
+def _respell(found: re.Match[str]) -> str:
+    """`u.s.a.` as `usa`, `well-known` in two words, `a·b` as `ab`, `fe^{3+}` as `fe3+`, `h_{2}o` as `h2o`."""
+    if found["initials"]:
+        return found[0].replace(".", "")
+    return " " if found["hyphen"] else found[3] or found[4] or ""
+
+
+def _without(starts: tuple[str, ...], text: str) -> str:
+    return next((text[len(start) :].lstrip() for start in starts if text.startswith(start) and text != start), text)
+
+
+def _without_pointer(text: str) -> str:
+    """Without "it is" before more."""
+    if text.startswith(("it cannot ", "it can not ", "it can't ")):
+        return text[3:]
+    for words in _POINTERS:
+        if text.startswith(words + " ") and text[len(words) :].strip():
+            return text[len(words) :].lstrip()
+    return text
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """`twenty first` as `21st`, `the 1990's` as `1990s`."""
+    if found["decade"]:
+        return found["decade"] + "s"
+    size = _ORDINAL_SIZES.get(found[0])
     if size is None:
-        return ordinal[0]
+        return found[0]
     teen = 10 < size < 20
     return f"{size}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(size % 10, 'th')}"
 
@@ -77,60 +104,15 @@ def _without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def check_text(prediction: str, gold: str) -> Finding:
-    """Whether the two are the same text."""
-    left, right = normalize_text(_PRODUCT.sub("", fold(prediction))), normalize_text(gold)
-    if not left:
-        return Finding("wrong", "no_answer", left, right)
-    return equal_or_not(left == right, left, right)
+_POLARITIES = {
+    "yes": "yes yeah yep ja oui sí si sim da 是 是的 对 对的 正确 有 はい 예 네 نعم да",
+    "no": "no nope nein non não nao 不 不是 否 不对 错 错误 不正确 没有 いいえ 아니요 아니오 لا нет",
+    "true": "true",
+    "false": "false",
+}
+POLARITY = {word: polarity for polarity, words in _POLARITIES.items() for word in words.split()}
 
 
-_GOLD = re.compile(r"(yes|no|true|false)$", re.IGNORECASE)
-_LEADING = re.compile(
-    r"(?:(?:so|well|thus|therefore|hence|definitely|absolutely|certainly|clearly|correct),?\s+)?(?:(?:it|this|that|the\s+\w+)\s+is\s+)?(yes|no|true|false)"
-    r"(?:$|\s*[,.;:!)\-]|\s+(?:because|since|as|it|they|there|the|this|that|these|those|he|she|we|you|i|both|in|on|by)\b)",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(
-    r"(?:^|\b(?:is|be|say|answer|answered|hence|so|therefore|thus|think)[:,]?\s+)(yes|no|true|false)$", re.IGNORECASE
-)
-_NOT_SAID = re.compile(
-    r"(?:\b(?:cannot|not|never)|n't)\s+(?:\w+\s+)?(?:be|say|answer|think)[:,]?\s+(?:yes|no|true|false)$", re.IGNORECASE
-)
-_BOTH_WAYS = re.compile(
-    r"\b(?:yes|no|true|false)\b\W*(?:\b(?:and|or|but|also|maybe|perhaps|then|wait|actually|rather)\b\W*){0,3}"
-    r"\b(?:yes|no|true|false)\b(?=\W*$|\s*[,.;:!?)])",
-    re.IGNORECASE,
-)
-_OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"}
-
-
-def read_yes_no(text: str) -> str | None:
-    """The polarity that a gold is: "yes", "no", "true", "false" or None."""
-    match = _GOLD.match(plain(text))
-    return match[1].lower() if match else None
-
-
-def read_polarity(text: str) -> tuple[str, str]:
-    """(polarity, reason): what an answer says; polarity is "" where it says nothing or both."""
-    text = " ".join(plain(text).split())
-    if both := _BOTH_WAYS.search(text):
-        words = {word for word in re.findall(r"[a-z]+", both[0].lower()) if word in _OPPOSITE}
-        if any(_OPPOSITE[word] in words for word in words):
-            return "", "hedged"
-    if _NOT_SAID.search(text):
-        return "", "hedged"
-    match = _LEADING.match(text) or _CLOSING.search(text)
-    if match:
-        return match[1].lower(), ""
-    return "", "not_yes_or_no"
-
-
-def check_yes_no(prediction: str, gold: str) -> Finding:
-    """Compare an answer's polarity with the gold's."""
-    polarity, reason = read_polarity(prediction)
-    if not polarity:
-        return Finding("wrong", reason, plain(prediction).lower(), gold)
-    if polarity == gold:
-        return Finding("correct", "equal", polarity, gold)
-    return Finding("wrong", "different", polarity, gold)
+def read_polarity(text: str) -> str | None:
+    """ "yes", "no", "true" or "false" where the whole of a text says it."""
+    return POLARITY.get(plain(text).lower()) if len(text) < 60 else None

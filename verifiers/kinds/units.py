@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ovt.verifiers.kinds.numerals import COUNTERS, simplify
+
 
 class Unit(NamedTuple):
     """dims: base dimensions and powers, sorted. factor: size in base units. noun: the words of what is counted.
@@ -69,22 +71,24 @@ _ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) 
     for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr")
     if name in _UNITS
 }
-_AREA_WORDS = re.compile(r"\b(?:square|sq\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
-_VOLUME_WORDS = re.compile(r"\b(?:cubic|cu\.?)\s*([^\W\d]+\.?)", re.IGNORECASE)
-_POWER_WORDS = re.compile(r"(?<![^\W\d])([^\W\d]++)\s++(squared|cubed)\b", re.IGNORECASE)
+_POWERS = re.compile(
+    r"(?<![^\W\d])(?P<raised>[^\W\d]++)\s++(?P<power>squared|cubed)\b"
+    r"|(?<![^\W\d])(?P<before>square|sq\.?|cubic|cu\.?|平方|立方)\s*(?P<after>(?!d\b)[^\W\d]+\.?)",
+    re.IGNORECASE,
+)
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
 _FACTOR = re.compile(
-    r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)\s*(?:\^?\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d)))?\s*"
+    r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)(?:\s*\^\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d))|(-?\d))?\s*"
 )
 _MAY_BE_TEMPERATURE = {"C": ("celsius",), "F": ("fahrenheit",)} | dict.fromkeys(
     ("°", "degree", "degrees", "deg"), ("celsius", "fahrenheit")
 )
+_TWO_WORDS = {"electron volt": "eV", "electron volts": "eV", "ångström": "Å", "ångströms": "Å"}
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_BOUND_CHINESE = re.compile("[以多余或到至和不]")
-_SCALES_CHINESE = "百千万萬亿億兆"
-_GREEK = re.compile("[α-ωΑ-Ω]")
+_NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的")
+_SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
     "because since so thus but below which who what where when solves proves wrong incorrect correct right answer here "
@@ -99,8 +103,8 @@ _NOT_COUNTED = (
     "nd rd th remainder r is are not if when for but percent times x equals through until versus vs tens "
     " hundreds thousands millions billions "
     "squared cubed factorial below under lakh lakhs crore crores mil score bc bce fourths fifths sixths sevenths "
-    "eighths ninths tenths hundredths thousandths january february march april may june july august september october "
-    "november december jan feb mar apr jun jul aug sep sept oct nov dec"
+    "eighths ninths tenths hundredths thousandths pi theta sqrt root out january february march april may june july "
+    "august september october november december jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 _NEVER_IN_NOUN = frozenset(_FUNCTION_WORDS.split())
 _NEVER_FIRST = frozenset(_NOT_COUNTED.split())
@@ -110,9 +114,10 @@ _TRAILING = frozenset(_QUALIFIERS.split())
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
     """The unit that a text is: a physical one, a counted noun, or None where it is neither."""
-    text = text.strip().strip(".,; ").replace("\\", "")
+    text = simplify(text.strip().strip(".,; ").replace("\\", ""))
     if not text or len(text) > 60:
         return None
+    text = _TWO_WORDS.get(text.lower(), text)
     unit = _physical(text) or _physical(_without_qualifiers(text)) or _counted(text)
     return unit._replace(also=_MAY_BE_TEMPERATURE[text]) if unit and text in _MAY_BE_TEMPERATURE else unit
 
@@ -128,10 +133,8 @@ def _without_qualifiers(text: str) -> str:
 
 def _physical(text: str) -> Unit | None:
     text = _TEMPERATURE.sub(lambda match: {"k": "K", "c": "°C", "f": "°F"}[match[1][0].lower()], text)
-    text = _AREA_WORDS.sub(r"\1^2", text)
-    text = _VOLUME_WORDS.sub(r"\1^3", text)
-    text = _POWER_WORDS.sub(lambda match: f"{match[1]}^{2 if match[2].lower() == 'squared' else 3}", text)
-    text = re.sub(r"\bper\b", "/", text)
+    text = _POWERS.sub(_raise, text.replace("每", "/"))
+    text = " ".join("/" if word == "per" else word for word in text.split())
     over, *under = text.split("/")
     dims: dict[str, int] = {}
     factor = Fraction(1)
@@ -145,6 +148,12 @@ def _physical(text: str) -> Unit | None:
     return Unit(tuple(sorted((name, power) for name, power in dims.items() if power)), factor)
 
 
+def _raise(match: re.Match[str]) -> str:
+    """`square cm` and `cm squared` as `cm^2`."""
+    unit, word = (match["raised"], match["power"]) if match["raised"] else (match["after"], match["before"])
+    return f"{unit}^{2 if word[:2].lower() in ('sq', '平方') else 3}"
+
+
 def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
     dims: dict[str, int] = {}
     factor = Fraction(1)
@@ -155,7 +164,7 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
         known = match and (_UNITS.get(match[1]) or _ANY_CASE.get(match[1].lower()))
         if not match or not known:
             return None
-        power = int(match[2] or match[3] or match[4] or 1)
+        power = int(match[2] or match[3] or match[4] or match[5] or 1)
         for name, exponent in known[0].items():
             dims[name] = dims.get(name, 0) + exponent * power
         factor *= known[1] ** power
@@ -173,8 +182,12 @@ def _counted(text: str) -> Unit | None:
         return None
     if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):
         return None
-    if _BOUND_CHINESE.search(text) or text[0] in _SCALES_CHINESE or _GREEK.search(text):
+    if not text.isascii() and (not _NEVER_IN_CHINESE.isdisjoint(text) or text[0] in _SCALES_CHINESE + "第"):
         return None
+    if any("α" <= char <= "ω" or "Α" <= char <= "Ω" for char in text):
+        return None
+    if text[0] in COUNTERS:
+        words[0] = words[0][1:] or words[0]
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 
 

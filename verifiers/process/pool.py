@@ -1,6 +1,6 @@
 r"""Worker processes: verdicts run in them, so that no text can make one run away.
 
-    run("answer", [["\sqrt{8}", "2\sqrt{2}", None]], "auto", True)  ->  [["correct", "expression", "equal", …]]
+    run("judge", [["\sqrt{8}", "2\sqrt{2}", None]], "auto", True)  ->  [["correct", "expression", "equal", …]]
 
 A worker stops a row at its CPU time limit, and is killed after a wall-clock timeout; either way there is a
 reply for each row. Workers are plain `python -m ovt.verifiers.process.worker` processes that speak JSON lines over a

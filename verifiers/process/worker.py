@@ -1,8 +1,8 @@
 """The process behind `pool.py`: reads jobs as JSON lines, handles each row under time and memory limits, replies.
 
-    ["answer", [["7", "7.0", null]], {}, "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+    ["judge", [["7", "7.0", null]], {}, "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
 
-The object in the middle names kinds added by the caller's process (`table.adopt`). A row that hits its limit is
+The object in the middle names kinds added by the caller's process (`values.adopt`). A row that hits its limit is
 answered too, and the process stays usable. It ends with its input.
 """
 
@@ -14,14 +14,13 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import astuple
-from functools import partial
 from typing import Any
 
 from ovt.verifiers import guard
-from ovt.verifiers.check import check_answer, check_response, lint
-from ovt.verifiers.extract import split_response
-from ovt.verifiers.table import adopt, read_gold
-from ovt.verifiers.verdict import Verdict, undecided
+from ovt.verifiers.check import check, lint, name_of, read_gold
+from ovt.verifiers.response import split_response
+from ovt.verifiers.values import adopt
+from ovt.verifiers.verdict import undecided
 
 MEMORY_LIMIT = 4 << 30
 
@@ -50,25 +49,23 @@ def main() -> None:
             reply(JOBS[job](*row, *args))
 
 
-def _judge(
-    job: str, text: str, gold: str, choices: list[str] | None, kind: str, presume_wrong: bool
-) -> tuple[Any, ...]:
+def _judge(text: str, gold: str, choices: list[str] | None, kind: str, presume_wrong: bool) -> tuple[Any, ...]:
     """The fields of a verdict, whatever happens."""
     try:
         with guard.limited():
-            return astuple(CHECKS[job](text, gold, tuple(choices) if choices else None, kind, presume_wrong))
+            return astuple(check(text, gold, tuple(choices) if choices else None, kind, presume_wrong))
     except guard.OutOfTime:
-        return _undecided(text, gold, job, "timeout", kind)
+        return _undecided(text, gold, "timeout", kind)
     except Exception as error:  # noqa: BLE001 (a bug of ours earns no reward, and is named in the verdict)
-        return _undecided(text, gold, job, "error", kind, repr(error))
+        return _undecided(text, gold, "error", kind, repr(error))
 
 
-def _undecided(text: str, gold: str, job: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
+def _undecided(text: str, gold: str, reason: str, kind: str, detail: str = "") -> tuple[Any, ...]:
     """An abstention with what is cheap to determine: the gold's kind, the answer."""
     try:
         with guard.limited(guard.LIMIT_S / 4):
-            kind = read_gold(gold, kind).name
-            text = split_response(text).answer if job == "response" else text
+            kind = name_of(read_gold(gold, None, kind))
+            text = split_response(text).answer
     except (guard.OutOfTime, Exception):  # noqa: BLE001 (as above)
         text = ""
     return astuple(undecided(reason, kind, text, gold, detail))
@@ -82,13 +79,7 @@ def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
         return ["gold_takes_too_long"]
 
 
-CHECKS: dict[str, Callable[..., Verdict]] = {"answer": check_answer, "response": check_response}
-JOBS: dict[str, Callable[..., Any]] = {
-    "answer": partial(_judge, "answer"),
-    "response": partial(_judge, "response"),
-    "undecided": _undecided,
-    "lint": _lint,
-}
+JOBS: dict[str, Callable[..., Any]] = {"judge": _judge, "undecided": _undecided, "lint": _lint}
 
 
 if __name__ == "__main__":

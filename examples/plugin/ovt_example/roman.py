@@ -8,7 +8,7 @@
     IIII, VX, 14        nothing: not how numerals are written (where one is asked for, "14" is no answer)
     MIX, CD, XL         nothing: a word, a disc, a size
     mm, c, xi           nothing: a unit, a variable, a Greek letter
-    I                   1 where it is the whole answer; inside a sentence it is the writer
+    I                   1 where it is the whole answer; a sentence is taken apart before it is read
 
 A gold that says nothing is compared as a text, and `ovt data lint` reports it (unparseable_gold).
 """
@@ -38,15 +38,4 @@ def read_roman(text: str) -> int | None:
     return sum(-size if size < after else size for size, after in zip(sizes, [*sizes[1:], 0], strict=True))
 
 
-def settle_roman(text: str, stated: bool) -> str:
-    """The one numeral in a text; "" where there is none, or several that differ.
-
-    In a sentence a numeral has two capitals at least: "I" is whoever writes, and "v" and "x" are variables.
-    """
-    if read_roman(text) is not None:
-        return text.strip(DRESS)
-    found = [word for word in re.findall(r"\b[IVXLCDM]{2,}\b", text) if read_roman(word) is not None]
-    return found[0] if len({read_roman(word) for word in found}) == 1 else ""
-
-
-ROMAN = Kind("roman", read_roman, settle=settle_roman)
+ROMAN = Kind("roman", read_roman)

@@ -1,0 +1,54 @@
+"""What words do to the answer beside them: the tables of phrases.toml, compiled.
+
+STANCE finds what denies an answer or leaves it open, TURN where a clause ends and the next begins, COPULA what stands
+before a value. Each phrase has a sentence in which it does so, and one in which it does not: they are the tests.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+TABLES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
+ADVERBS = frozenset(TABLES["words"]["adverbs"].split())
+"""Words that say nothing of the value behind them."""
+
+TAILS = tuple(TABLES["words"]["tails"].split())
+"""What closes a sentence behind its answer, in Korean and Japanese."""
+
+
+def _spaced(phrase: str) -> str:
+    """A phrase as a pattern: white space of any length, `…` for a few words."""
+    gap = r"\s{1,9}(?:\S{1,30}\s{1,9}){0,8}?"
+    return gap.join(r"\s{1,9}".join(map(re.escape, part.split())) for part in phrase.split("…"))
+
+
+def _any(name: str) -> str:
+    """The phrases of a table, the longest first; words in letters at the edges of words."""
+    phrases = {phrase for row in TABLES[name] for phrase in row["phrases"].replace("\n", "").split("|")}
+    words, others = [], []
+    for phrase in sorted(phrases, key=lambda phrase: (-len(phrase), phrase)):
+        if phrase[0].isalpha() and phrase[-1].isalpha() and phrase[0] < "\u0400" and phrase != "n't":
+            words.append(_spaced(phrase))
+        elif phrase[0] == "(":
+            others.append(rf"\(\s{{0,9}}{_spaced(phrase[1:])}(?=\s[^)])")
+        else:
+            others.append(
+                (r"\s{0,9}" if phrase[0] == "," else "")
+                + _spaced(phrase)
+                + (r"\b" if phrase[-1].isascii() and phrase[-1].isalpha() else "")
+            )
+    return "|".join([*([rf"(?<![\w'])(?:{'|'.join(words)})(?!\w)"] if words else []), *others])
+
+
+def _named(*names: str) -> str:
+    return "|".join(f"(?P<{name}>{_any(name)})" for name in names)
+
+
+_ANOTHER = (
+    r"(?:,\s{0,9}|\s{1,9})(?:and|while)\s{1,9}(?=(?:the|its|their|his|her|it|they|this|that)\s{1,9}(?:[\w'-]{1,30}\s{1,9}){0,6}?"
+    r"(?:is|are|was|were|has|have|equals)\b)|;\s|；"
+)  # a clause about something else: `and the height is 5`
+STANCE = re.compile(_named("neutral", "given_up", "hedged", "denied"), re.IGNORECASE)
+TURN = re.compile(_named("none", "same", "aside", "so", "but") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
+COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/])", re.IGNORECASE)
+BOUND = re.compile(rf"(?:{_any('bound')})[\s$\\(\[]{0, 9}$", re.IGNORECASE)

@@ -1,0 +1,315 @@
+r"""Find the answer in a response: the span of text that gives it, and how it was found.
+
+    "<think>…</think> It is 7 high. <answer>7</answer>"  ->  thinking "…", solution "It is 7 high.", answer "7"
+
+The content of the last complete `<answer>…</answer>` decides; without tags the last `\boxed{…}` or the last statement
+of the answer ("The answer is …"), whichever comes later; otherwise the text itself. A box holds the statement inside
+it. Anything inside `<think>…</think>` and its like (`marks.py`) is ignored, and chat templates that prefill the opening
+tag are supported: a response with only `</think>` starts with its thinking.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ovt.verifiers.dressing import balanced, fold, unwrap
+from ovt.verifiers.guard import MAX_RESPONSE_CHARS
+from ovt.verifiers.kinds.units import read_unit
+from ovt.verifiers.marks import ANSWER, ANSWER_OPEN, BOX, END, HARMONY, HEADING, HINTS, KEYS, STATEMENT, THINK
+
+_UNIT_BEHIND = re.compile(
+    r"(?:[\s$~]|\\[,;: ])*+((?!in\s+\w)[^\W\d_][^\W_]*+(?:[\s/^*·-]++[^\W_]++){0,3}?)"
+    r"(?=[\s$*]*+(?:[.,;:!?)\n]|\\[)\]]|$))"
+)
+_BETWEEN_BOXES = re.compile(
+    r"(?:\s|[,;$&.(/|]|\\[()\[\],;:! ]|\\q?quad|and\b|or\b|also\b|\\text\s*\{[^{}]{0,40}\}|for part \(?[a-z]\)?"
+    r"|[A-Za-z](?:_\{?\w+\}?)?\s*=)*"
+)
+_BETWEEN_ANSWERS = re.compile(
+    r"(?:[\s.,;:!?/|*#()$\\\]\[{}>-]|\b(?:so|and|or|but|also|maybe|perhaps|alternatively|thus|therefore|hence|then)\b)*",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(
+    r"(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n"
+)
+_BEFORE_NO_ANSWER = re.compile(
+    r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either"
+    r"|rather than|instead of)"
+    r"[\s$\\(\[]*$",
+    re.IGNORECASE,
+)
+_AFTER_NO_ANSWER = re.compile(
+    r"[\s$\\)\].]*\b(?:or|nor|versus|(?:is|was)\s+(?:\w+ly\s+)?(?:wrong|incorrect|impossible|not\s+(?:correct|right)))\b",
+    re.IGNORECASE,
+)
+_CHANGE_OF_MIND = re.compile(
+    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
+    r"(?:\s?[,.!:，。！：]|\s+(?:wait|no|actually)\b)"
+    r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b"
+    r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;]|$))"
+    r"|[.!?\n]\s{0,20}+(?:or\s{1,9})?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
+    r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b",
+    re.IGNORECASE,
+)
+MAX_CLAUSE_CHARS = 1_000
+MAX_BOXES = 200
+MIN_STATEMENT = 8
+"""Characters; none is shorter: `answer 7`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseParts:
+    """A response split into its parts.
+
+    thinking: the text inside `<think>` ("" without one). solution: what follows the thinking, without the answer tag.
+    answer: the answer's text unchanged (a boxed number with the unit after it), "" if none was found.
+    found_by: "tag", "box", "statement", "text" or "".
+    problem: "" or what went wrong: `unclosed_thinking`, `unclosed_answer`, `no_answer`, `several_answers`,
+    `answer_withdrawn`.
+    """
+
+    thinking: str
+    solution: str
+    answer: str
+    found_by: str
+    problem: str = ""
+
+
+class Span(NamedTuple):
+    """The text that gives the answer. found_by, problem: as in `ResponseParts`.
+
+    rivals: other answers given in the same breath, which must say the same. behind: the text after an answer tag.
+    """
+
+    answer: str
+    found_by: str = ""
+    problem: str = ""
+    rivals: tuple[str, ...] = ()
+    behind: str = ""
+
+
+def split_response(text: str) -> ResponseParts:
+    """Take a response apart into its thinking, its solution and its answer."""
+    thinking, visible, closed = split_thinking(text)
+    span = find_span(text)
+    problem = "unclosed_thinking" if not closed and not span.answer else span.problem
+    return ResponseParts(thinking.strip(), _without_answer_tags(visible), span.answer, span.found_by, problem)
+
+
+def split_thinking(text: str) -> tuple[str, str, bool]:
+    """(thinking, everything else, whether the last `<think>` was closed). Linear in the text's length."""
+    thinking: list[str] = []
+    visible: list[str] = []
+    inside, position = False, 0
+    for tag in THINK.finditer(text):
+        piece = text[position : tag.start()]
+        position = tag.end()
+        if _closes(tag):
+            # A closing tag without an opening one: the template prefilled it, so all before is thinking.
+            thinking += [piece] if inside else [*visible, piece]
+            visible = visible if inside else []
+            inside = False
+        else:
+            (thinking if inside else visible).append(piece)
+            inside = True
+    (thinking if inside else visible).append(text[position:])
+    return "".join(thinking), "".join(visible), not inside
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return any(tag.groups())
+
+
+def after_thinking(text: str) -> str:
+    """The text after the last `</think>`, up to a `<think>` that is never closed; of channels, the final one."""
+    if not any(mark in text for mark in "<◁["):
+        return text[-MAX_RESPONSE_CHARS:]
+    channels = [mark for mark in HARMONY.finditer(text) if mark[1] == "final"]
+    if channels:
+        text = text[channels[-1].end() :]
+    elif HARMONY.search(text):
+        return ""
+    tags = list(THINK.finditer(text))
+    start = max((tag.end() for tag in tags if _closes(tag)), default=0)
+    end = min((tag.start() for tag in tags if not _closes(tag) and tag.start() >= start), default=len(text))
+    visible = text[start:end][-MAX_RESPONSE_CHARS:]
+    for mark in END.finditer(visible):
+        if visible[: mark.start()].strip():
+            return visible[: mark.start()]
+    return END.sub("", visible)
+
+
+def _without_answer_tags(visible: str) -> str:
+    found = list(ANSWER.finditer(visible))
+    if not found:
+        return visible.strip()
+    return (visible[: found[-1].start()] + visible[found[-1].end() :]).strip()
+
+
+def find_span(response: str) -> Span:
+    """The span that gives the answer of a response."""
+    visible = after_thinking(response)
+    if not visible.strip() and not split_thinking(response)[2]:
+        return Span("", "", "unclosed_thinking")
+    if "<" in visible:
+        tagged = list(ANSWER.finditer(visible))
+        if tagged:
+            return _in_tags(visible, tagged)
+        if ANSWER_OPEN.search(visible):
+            return Span("", "", "unclosed_answer")
+    return find_untagged(visible)
+
+
+def _in_tags(visible: str, tagged: list[re.Match[str]]) -> Span:
+    """The last tag's content, unless it is one of several different answers given in one breath."""
+    tag = tagged[-1]
+    answer = tag[1].strip()
+    for before, after in zip(tagged[-2::-1], tagged[:0:-1], strict=False):
+        if not _BETWEEN_ANSWERS.fullmatch(visible[before.end() : after.start()][:200]):
+            break
+        if fold(before[1].strip()) != fold(answer):
+            return Span("", "", "several_answers")
+    line = visible[max(0, tag.start() - 40) : tag.start()].rpartition("\n")[2]
+    if _BEFORE_NO_ANSWER.search(line) or _AFTER_NO_ANSWER.match(visible, tag.end()):
+        return Span("", "", "several_answers")
+    behind = visible[tag.end() :].replace("```", "").strip()
+    if _CHANGE_OF_MIND.search(behind):
+        return Span("", "", "answer_withdrawn")
+    return Span(answer, "tag", "" if answer else "no_answer", (), behind)
+
+
+def find_untagged(text: str) -> Span:
+    """The last box or the last statement of the answer, else the text."""
+    if answer := _in_json(text):
+        return Span(answer, "statement")
+    box, statement = _last_boxes(text), _last_statement(text)
+    if box and (statement is None or statement[0] < box[0]):
+        start, end, content = box
+        if _BEFORE_NO_ANSWER.search(text[max(0, start - 40) : start]) or _AFTER_NO_ANSWER.match(text, end):
+            return Span("", "", "several_answers")
+        span = Span(content + _unit_behind(content, text[end : end + 60]), "box")
+    elif statement:
+        start, content, rivals = statement
+        end, span = start + len(content), Span(content, "statement", "", rivals)
+    else:
+        closing = _unfenced(text.strip())
+        return Span(closing, "text") if closing else Span("", "", "no_answer")
+    return Span("", "", "answer_withdrawn") if _CHANGE_OF_MIND.search(text, end) else span
+
+
+def _unfenced(text: str) -> str:
+    """The content of a text that is one fenced block."""
+    if not (text.startswith("```") and text.endswith("```") and text.count("```") == 2):
+        return text
+    first, line_end, rest = text[3:-3].partition("\n")
+    return (rest if line_end and first.strip().isalnum() else text[3:-3]).strip()
+
+
+def _in_json(text: str) -> str:
+    """The answer of a text that is a JSON object."""
+    bare = _unfenced(text.strip())
+    if not (bare.startswith("{") and bare.endswith("}") and '"' in bare) or len(bare) > 100_000:
+        return ""
+    try:
+        found = json.loads(bare)
+    except (ValueError, RecursionError):
+        return ""
+    answer = next((found[key] for key in KEYS if key in found), None) if isinstance(found, dict) else None
+    if isinstance(answer, list) and all(isinstance(part, str | int | float) for part in answer):
+        return ", ".join(map(str, answer))
+    return str(answer) if isinstance(answer, str | int | float) else ""
+
+
+def _unit_behind(content: str, text: str) -> str:
+    r"""The unit of a boxed number, if it follows the box and ends the clause: ` m` of `$\boxed{12}$ m.`"""
+    bare = content.replace("\\frac", "").strip("-+")
+    if not bare or any(char not in "0123456789.,/ {}" for char in bare):
+        return ""
+    match = _UNIT_BEHIND.match(unwrap(text).replace("{", "").replace("}", ""))
+    unit = read_unit(match[1]) if match else None
+    return f" {match[1]}" if match and unit and not unit.noun else ""
+
+
+def _last_boxes(text: str) -> tuple[int, int, str] | None:
+    """(start, end, content) of the last box, or of the last row of boxes joined only by commas and conjunctions."""
+    boxes: list[tuple[int, int, str]] = []
+    if "\\" not in text and "<|" not in text:
+        return None
+    for match in BOX.finditer(text):
+        if not boxes or match.start() >= boxes[-1][1]:
+            boxes.append((match.start(), *_box_content(text, match.end())))
+    if not boxes:
+        return None
+    row = [boxes[-1]]
+    for earlier in reversed(boxes[-MAX_BOXES:-1]):
+        if not _BETWEEN_BOXES.fullmatch(text[earlier[1] : row[0][0]][:200]):
+            break
+        row.insert(0, earlier)
+    contents = list(dict.fromkeys(content for _, _, content in row))
+    return row[-1][0], row[-1][1], ", ".join(contents)
+
+
+def _box_content(text: str, start: int) -> tuple[int, str]:
+    r"""(end, content) of a box whose `\boxed{` or `\boxed ` ends at `start`; up to the line's end if never closed."""
+    if text[start - 1] == ">":
+        end = text.find("<|end_of_box|>", start)
+        return (end + 14, text[start:end].strip()) if end >= 0 else (len(text), text[start:].split("\n")[0].strip())
+    if text[start - 1] != "{":
+        return start + 1, text[start : start + 1]
+    end = balanced(text, start)
+    content = text[start : end - 1] if text[end - 1] == "}" else text[start:end].split("\n")[0]
+    return end, content.strip().rstrip("$")
+
+
+def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
+    """(position, the stated answer, others stated in the same breath) of the last "the answer is …"."""
+    lowered = text.lower()
+    if (len(text) < MIN_STATEMENT and text.isascii()) or not any(hint in lowered for hint in HINTS):
+        return None
+    last: tuple[int, str, bool] | None = None
+    rivals: list[str] = []
+    for match in reversed(list(STATEMENT.finditer(text))[-MAX_BOXES:]):
+        content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
+        heads = bool(HEADING.search(text[max(0, match.start() - 60) : match.start()]))
+        if last is None:
+            last = (match.end(), content, heads) if content else None
+            begin = match.start()
+            continue
+        between = text[match.end() : begin]
+        rest = between.partition(content)[2] if content else between
+        if not content or heads != last[2] or not _BETWEEN_ANSWERS.fullmatch(rest[:200]):
+            break
+        rivals.append(content)
+        begin = match.start()
+    return (last[0], last[1], tuple(dict.fromkeys(rivals))) if last else None
+
+
+def _clause(text: str) -> str:
+    """The first sentence of `text`, or its first displayed formula."""
+    text = text.lstrip(" \t\r\n*:：")
+    for left, right in (("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)")):
+        if text.startswith(left) and right in text[len(left) :]:
+            end = text.index(right, len(left)) + len(right)
+            return text[:end] + _sentence(text[end:])
+    content = _sentence(text)
+    return content.removesuffix("**") if content.count("**") % 2 else content
+
+
+def _sentence(text: str) -> str:
+    match = SENTENCE_END.search(text)
+    return (text[: match.start()] if match else text).strip()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences and lines of a text."""
+    return [piece.strip() for piece in _with_marks(text) if piece.strip()]
+
+
+def _with_marks(text: str) -> list[str]:
+    """The pieces between the ends of sentences; a question keeps its mark."""
+    pieces, start = [], 0
+    for match in SENTENCE_END.finditer(text):
+        pieces.append(text[start : match.start()] + ("?" if match[0] in "?？" else ""))
+        start = match.end()
+    return [*pieces, text[start:]]

@@ -1,0 +1,146 @@
+"""The recogniser: a bare answer, or a gold, as a value of one kind. It reads both in the same way.
+
+    read_value("x = 1/2")  ->  an equation;   read_value("12, 13")  ->  a list;   read_value("12 red")  ->  a quantity
+
+The kinds are tried in the order of the table, by their grammar alone: nothing is skipped, and what no kind can read is
+a text. Plugins' kinds (`ovt.core.registry.KINDS`) are tried only when named: `kind="roman"` first of all, and
+`kind="auto+roman"` after the whole table except text.
+"""
+
+import contextlib
+import sys
+from functools import lru_cache
+from importlib import import_module
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from ovt.core.registry import KINDS
+from ovt.verifiers import guard
+from ovt.verifiers.dressing import undress
+from ovt.verifiers.kinds.collection import read_list
+from ovt.verifiers.kinds.dates import read_date, read_range
+from ovt.verifiers.kinds.equation import read_equation, read_inequality
+from ovt.verifiers.kinds.expression import read_expression, read_ratio
+from ovt.verifiers.kinds.interval import read_certain_intervals
+from ovt.verifiers.kinds.letter import read_letter
+from ovt.verifiers.kinds.matrix import read_matrix
+from ovt.verifiers.kinds.quantity import read_measure, read_plain_number
+from ovt.verifiers.kinds.text import read_polarity
+from ovt.verifiers.kinds.times import read_time
+from ovt.verifiers.verdict import Kind
+
+
+class Value(NamedTuple):
+    """What a text says, as its kind reads it."""
+
+    kind: Kind
+    data: Any
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The kind's name in verdicts; collections go by their brackets."""
+        if self.kind is LIST:
+            return {"": "list", "()": "tuple", "[]": "tuple"}.get(self.data.brackets, "set")
+        return self.kind.name
+
+
+def _read_ratio(text: str) -> tuple[str, ...] | None:
+    return read_ratio(text) if any(sign in text for sign in _COLONS) or text.count(" to ") > 1 else None
+
+
+_COLONS = (":", "：", "∶", "\\colon")
+
+
+CHOICE = Kind("choice", read_letter)
+YES_NO = Kind("yes_no", read_polarity)
+NUMBER = Kind("number", read_plain_number)
+TIME = Kind("time", read_time)
+DATE = Kind("date", read_date)
+RANGE = Kind("range", read_range)
+RATIO = Kind("ratio", _read_ratio)
+QUANTITY = Kind("quantity", read_measure)
+MATRIX = Kind("matrix", read_matrix)
+INTERVAL = Kind("interval", read_certain_intervals)
+EQUATION = Kind("equation", read_equation)
+LIST = SET = TUPLE = Kind("list", read_list)
+INEQUALITY = Kind("inequality", read_inequality)
+EXPRESSION = Kind("expression", read_expression)
+TEXT = Kind("text", str)
+
+TABLE = (
+    CHOICE,
+    YES_NO,
+    NUMBER,
+    TIME,
+    DATE,
+    RANGE,
+    RATIO,
+    QUANTITY,
+    MATRIX,
+    INTERVAL,
+    EQUATION,
+    LIST,
+    INEQUALITY,
+    EXPRESSION,
+    TEXT,
+)
+"""In the order in which they are tried."""
+
+_BY_NAME = {kind.name: kind for kind in TABLE} | {"set": SET, "tuple": TUPLE}
+
+
+def find(name: str) -> Kind:
+    """The kind with this name, ours or a plugin's. Raises RecipeError if there is none."""
+    return _BY_NAME.get(name) or _find_added(name)
+
+
+@lru_cache
+def _find_added(name: str) -> Kind:
+    with guard.untimed():
+        found = KINDS.get(name)
+    return found if isinstance(found, Kind) else Kind(name, found)
+
+
+def adopt(kinds: dict[str, str], paths: list[str]) -> None:
+    """Register the caller's kinds in this process. kinds: name → "module:attribute"; paths: where modules are found.
+
+    One that cannot be imported is reported as missing on use, and its verdicts are abstentions.
+    """
+    sys.path += [path for path in paths if path not in sys.path]
+    for name in kinds.keys() - KINDS.added.keys():
+        module, _, attribute = kinds[name].partition(":")
+        with guard.untimed(), contextlib.suppress(Exception):
+            KINDS.added[name] = attrgetter(attribute)(import_module(module))
+
+
+@lru_cache
+def tried(kind: str) -> tuple[Kind, ...]:
+    """The kinds in the order in which they are tried where `kind` is asked for."""
+    first, *others = kind.split("+")
+    if first == "auto":
+        return (*TABLE[:-1], *map(find, others), TEXT)
+    asked = find(first)
+    return (asked, *(row for row in TABLE if row is not asked))
+
+
+@lru_cache(maxsize=16384)
+def read_value(text: str, kind: str = "auto") -> Value:
+    """The text as read by the first kind that can; as a text if none can."""
+    bare = undress(text)
+    if not bare or guard.refuse(text):
+        return Value(TEXT, text, text)
+    for row in tried(kind):
+        data = row.read(text)
+        if data is not None:
+            return Value(row, data, text)
+    return Value(TEXT, text, text)
+
+
+@lru_cache(maxsize=4096)
+def is_exact(text: str, kind: str = "auto") -> bool:
+    """Whether a text is a value by grammar alone: no free text, and no list of texts."""
+    value = read_value(text, kind)
+    if value.kind is LIST:
+        return all(is_exact(member) for member in value.data.members)
+    return value.kind is not TEXT
