@@ -48,7 +48,7 @@ _BOUNDARY = re.compile(
     r"|respectively|correct|too|less|more|fewer)\b)"
 )
 _BAD_TAIL = re.compile(
-    r"\W*(?:(?P<cold>below\s+(?:zero|freezing))|(?:in|of|out\s+of|by|to|times|per)\s+(?:every\s+)?[\d$\\]"
+    r"\W*(?:(?P<cold>below\s+(?:zero|freezing)|of\s+\d)|(?:in|of|out\s+of|by|to|times|per)\s+(?:every\s+)?[\d$\\]"
     r"|(?:more|less|fewer)\b)",
     re.IGNORECASE,
 )
@@ -58,7 +58,7 @@ _OR_TAIL = re.compile(
 _DENIED_BEHIND = re.compile(
     r"[\s$\\)]*+(?:(?:is|are|was|were|can be|could be|seems)\s+(?:\w+ly\s+)?(?:wrong|incorrect|false|ruled out|excluded"
     r"|eliminated|discarded|impossible|unlikely|not\s+(?:correct|right|true|possible|the answer))\b"
-    r"|[\s,(]*+(?:no|not|nope|wrong|incorrect|false)\W*$|~~)|是?(?:错误|不对|错)的?",
+    r"|[\s,(]*+(?:no|not|nope|wrong|incorrect|false)\W*$|~~)|是?(?:错误|不对|不正确|错)的?|ではありません|ではない|じゃない|(?:이|가)?\s?아닙니다|(?:이|가)?\s?아니다",
     re.IGNORECASE,
 )
 _PLACED = {"in": (NUMBER,), "at": (TIME,), "on": (), "after": (QUANTITY,), "no.": (NUMBER,)}
@@ -163,6 +163,8 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
     denied: list[Value] = []
     fallback: Claim | None = None
     for place in range(len(pieces) - 1, -1, -1):
+        if place and pieces[place].lower().startswith(_CHECKS):
+            continue
         claim = read_sentence(pieces[place], kind)
         if claim is None or (claim.value is None and claim.stance != "several"):
             continue
@@ -174,7 +176,9 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
             break
         elif claim.value and claim.value.kind is TEXT and last is None:
             if claim.subject.lower() not in _PRONOUNS:
-                return claim
+                before = read_sentence(pieces[place - 1], kind) if place else None
+                same = before and before.value and before.subject == claim.subject
+                return claim if not same or _agree(before.value, claim.value) else Claim("several", None)
             fallback = fallback or claim
         elif claim.value and claim.value.kind is not TEXT:
             if last is None:
@@ -186,6 +190,9 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
     if last and last.value and any(_agree(value, last.value) for value in denied):
         return Claim("hedged", None)
     return last or fallback or (Claim("denied", None) if denied else None)
+
+
+_CHECKS = ("verif", "check", "proof", "note:", "验证", "检验")
 
 
 def _agree(left: Value, right: Value) -> bool:
@@ -225,7 +232,7 @@ def _polarities(sentence: str) -> list[str]:
 
 
 def _is_numero(sentence: str) -> bool:
-    return sentence[:3].lower() == "no." and sentence[3:].lstrip()[:1].isdigit()
+    return sentence[:3].lower() == "no." and sentence[3:].lstrip()[:1].isdecimal()
 
 
 def _polarity(part: str) -> str | None:
@@ -312,7 +319,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     if _OR_TAIL.match(found.tail) or _adds_another(found, kind):
         return Claim("several", None)
     # A denial belongs to the first number behind it: `not 10, it's 12`.
-    marks = {mark.lastgroup for mark in STANCE.finditer(before) if not any(map(str.isdigit, before[mark.end() :]))}
+    marks = {mark.lastgroup for mark in STANCE.finditer(before) if not any(map(str.isdecimal, before[mark.end() :]))}
     subject = fold(before).strip(" ,;:*$(").lower()
     if "denied" in marks or _DENIED_BEHIND.match(found.tail):
         return Claim("denied", found.value, subject)
@@ -395,7 +402,7 @@ def _in_a_year(text: str) -> bool:
     """Whether a text begins with a year and its preposition: `in 2015`."""
     word, year, *_ = [*text.strip(" ,(").lower().split(), "", ""]
     year = year.strip(".,;)")
-    return word in ("in", "by") and len(year) == 4 and year.isdigit() and year[0] in "12"
+    return word in ("in", "by") and len(year) == 4 and year.isdecimal() and year[0] in "12"
 
 
 def _relation(clause: str, kind: str) -> Found | None:

@@ -107,7 +107,7 @@ def _compare_with_text(answer: Value, gold: Value, kind: str) -> Finding:
         return Finding("wrong", "no_answer", left, right)
     if left != right and LIST in (answer.kind, gold.kind):
         letters, text = (answer, gold) if answer.kind is LIST else (gold, answer)
-        return equal_or_not(_is_run(letters.data.members, text.text), left, right)
+        return equal_or_not(not letters.data.alternatives and _is_run(letters.data.members, text.text), left, right)
     if left == right and EXPRESSION in (answer.kind, gold.kind):
         equal = "_" not in answer.text + gold.text or bool(
             _CHEMICAL.fullmatch(plain(answer.text).translate(_NO_SCRIPTS))

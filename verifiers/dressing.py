@@ -17,12 +17,11 @@ _FOLD = {
     ),
     **dict.fromkeys(map(ord, "−‒–—―‐‑﹣"), "-"),
     **dict.fromkeys(map(ord, "‘’‛′`´"), "'"),
-    **dict.fromkeys(map(ord, "“”„‟″"), '"'),
+    **dict.fromkeys(map(ord, "“”„‟″【】「」『』《》"), '"'),
+    ord("￥"): "¥",
     **dict.fromkeys(map(ord, "∶："), ":"),
     **dict.fromkeys(map(ord, "⁄∕"), "/"),
     **dict.fromkeys(map(ord, "º˚"), "°"),
-    **dict.fromkeys(map(ord, "【「『〔"), "["),
-    **dict.fromkeys(map(ord, "】」』〕"), "]"),
     ord("℃"): "°C",
     ord("℉"): "°F",
     ord("。"): ".",
@@ -59,7 +58,7 @@ def _spell(match: re.Match[str]) -> str:
     if text[0] == "m":
         return "\\angle "
     spelt = unicodedata.normalize("NFKC", text.strip()).replace("\u2044", "/")
-    whole = match.start() and match.string[match.start() - 1].isdigit()
+    whole = match.start() and match.string[match.start() - 1].isdecimal()
     return (" " if whole else "") + spelt
 
 
@@ -76,7 +75,7 @@ def _fold_char(char: str) -> str:
 
 _TEXT_COMMANDS = (
     "text textbf textit textrm textnormal textsf texttt mathrm mathit mathsf mathtt mathnormal mbox hbox "
-    "operatorname bf rm underline emph displaystyle boxed fbox beginboxed"
+    "operatorname ce bf rm underline emph displaystyle boxed fbox beginboxed"
 )
 _WRAPPER_OR_BRACE = re.compile(rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\[{{}}]|[{{}}]")
 _BOXES = ("\\boxed", "\\fbox", "\\framebox", "\\beginboxed")
@@ -174,16 +173,17 @@ def _unbox_whole(text: str) -> str:
 
 def _strip_end(text: str) -> str:
     stripped = text.rstrip(_END_MARKS)
-    following = text[len(stripped) : len(stripped) + 1]
+    rest = text[len(stripped) :]
+    following = rest[: len(rest) - len(rest.lstrip("!"))] or rest[:1]
     # `\;` is one LaTeX command, and `5!`, `n!` are factorials: neither ends with punctuation.
-    if stripped.endswith("\\") or (following == "!" and _ends_a_value(stripped)):
+    if stripped.endswith("\\") or (following[:1] == "!" and _ends_a_value(stripped)):
         stripped += following
     return stripped
 
 
 def _ends_a_value(text: str) -> bool:
     last, before = text[-1:], text[-2:-1]
-    return (last.isascii() and last.isdigit()) or last == ")" or (last.islower() and before in "0123456789+*/^({-")
+    return (last.isascii() and last.isdecimal()) or last == ")" or (last.islower() and before in "0123456789+*/^({-")
 
 
 def strip_symbols(text: str) -> str:

@@ -23,11 +23,11 @@ _SPACED = re.compile(r"[(\[]?([A-Z])[)\]]?\W{0,3}")
 _MAY_FOLLOW_A = (
     "then with plus followed over besides unless next as is are was has and or not nor because to too also "
     "instead rather if but else wins comes before after precedes maybe perhaps versus vs cannot can does would could "
-    "might may since for respectively oder ou"
+    "might may since for respectively oder ou hoặc veya lub e y o"
 )
 # An `A` before another word is the article.
 _LETTER = re.compile(
-    rf"(?<![\w'\\.-])([A-Z])(?![\w'-]|[\])][a-z]|\.\w)(?!(?<=I)\s+[a-z])"
+    rf"(?<![A-Za-z0-9_'\\.-])([A-Z])(?![A-Za-z0-9_'+-]|[\])][a-z]|\.\w)(?!(?<=I)\s+[a-z])"
     rf"(?!(?<=A)\s+(?!(?:{'|'.join(_MAY_FOLLOW_A.split())})\b)[a-z])"
     r"|\b(?i:option|choice|answer|letter)\s+\(?([a-z])\)?(?=[\s.,;:!]|$)|\(([a-z])\)"
     r"|\b(?i:is|it's|be|choose|pick|select)\s+\(?([b-hj-z])\)?(?=[.!]?\s*$)"
@@ -36,7 +36,8 @@ _RULED_OUT = re.compile(
     r"(?:\b(?:not|nor|neither|never|than|instead of|anything but|everything but|can(?:no|')t be|except"
     r"|unlike|between|from|of|like|compared? (?:to|with)"
     r"|(?:exclud|eliminat|reject|discard)\w{1,4}|rul(?:e[sd]?|ing) out)|n't)\s++"
-    r"(?:(?:be|option|choice|answer|both)s?\s++)?\(?$|(?:不是|排除|不选|并非)(?:选项)?\s*$",
+    r"(?:(?:be|option|choice|answer|both)s?\s++)?\(?$"
+    r"|(?:不是|排除|除了|不选|并非|\bpas|\bni|\bne|\bnicht|\bне|không phải)(?:选项)?\s*$",
     re.IGNORECASE,
 )
 _SAID_OF = re.compile(
@@ -44,7 +45,8 @@ _SAID_OF = re.compile(
     r"(?:\s*\([^()]{0,40}\))?){0,6}+\s*+"
     r"(?:or\s+(?:more|less|higher|lower)\b"
     r"|(?:is|are|was|were|has|have|shows?|does|do|did|can(?:no|')t|can not|would|looks?|gives?|says?)\b"
-    r"(?!\s+(?:also|correct|right|possible|equally|plausible|likely|true|the|my)\b)|选?项?(?:错误|不正确|不对|不符合))"
+    r"(?!\s+(?:also|correct|right|possible|equally|plausible|likely|true|the|my)\b)|选?项?(?:错误|不正确|不对|不符合)"
+    r"|(?:이|가)?\s?아닙|では(?:あり|ない)|じゃない)"
 )
 _CHAIN = re.compile(r"(?:\(?[A-Z]\)?\s*(?:,|/|\bor\b|\bnor\b|\band\b)\s*){1,6}\(?$")
 _CONCLUDED = re.compile(
@@ -162,9 +164,9 @@ def _matches(text: str, options: Options, index: int) -> bool:
 
 def _several(text: str, options: Options) -> Pick | None:
     """The options of an answer that is a list of letters or of texts."""
-    bare = plain(text)
+    bare = plain(text).removeprefix("Both ").removeprefix("both ")
     run = bare if 2 <= len(bare) <= 8 and bare.isascii() and bare.isalpha() and bare.isupper() else ""
-    letters = list(run) if run and max(run) <= chr(64 + len(options.texts)) else letters_of(text)
+    letters = list(run) if run and max(run) <= chr(64 + len(options.texts)) else letters_of(bare)
     if not letters or max(letters) > chr(64 + len(options.texts)):
         parts = members(bare.replace("+", ","), bare=True) if len(bare) < 500 else []
         picked = [_exact(part, options) for part in parts]

@@ -47,7 +47,7 @@ _CHANGE_OF_MIND = re.compile(
     r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
     r"(?:\s?[,.!:，。！：]|\s+(?:wait|no|actually)\b)"
     r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b"
-    r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;]|$))"
+    r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;:]|$))"
     r"|[.!?\n]\s{0,20}+(?:or\s{1,9})?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
     r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b",
     re.IGNORECASE,
@@ -184,7 +184,7 @@ def find_untagged(text: str) -> Span:
     if answer := _in_json(text):
         return Span(answer, "statement")
     box, statement = _last_boxes(text), _last_statement(text)
-    if box and (statement is None or statement[0] < box[0]):
+    if box and (statement is None or statement[0] < box[1]):
         start, end, content = box
         if _BEFORE_NO_ANSWER.search(text[max(0, start - 40) : start]) or _AFTER_NO_ANSWER.match(text, end):
             return Span("", "", "several_answers")
@@ -193,7 +193,10 @@ def find_untagged(text: str) -> Span:
         start, content, rivals = statement
         end, span = start + len(content), Span(content, "statement", "", rivals)
     else:
-        closing = _unfenced(text.strip())
+        changes = [change.end() for change in _CHANGE_OF_MIND.finditer(text)]
+        closing = _unfenced(text[changes[-1] :].strip(" \n:,") if changes else text.strip())
+        if changes and not closing.strip(" .!"):
+            return Span("", "", "answer_withdrawn")
         return Span(closing, "text") if closing else Span("", "", "no_answer")
     return Span("", "", "answer_withdrawn") if _CHANGE_OF_MIND.search(text, end) else span
 
@@ -208,7 +211,8 @@ def _unfenced(text: str) -> str:
 
 def _in_json(text: str) -> str:
     """The answer of a text that is a JSON object."""
-    bare = _unfenced(text.strip())
+    block = text.rfind("```json")
+    bare = _unfenced(text[max(block, 0) :].strip())
     if not (bare.startswith("{") and bare.endswith("}") and '"' in bare) or len(bare) > 100_000:
         return ""
     try:
@@ -271,7 +275,9 @@ def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
     rivals: list[str] = []
     for match in reversed(list(STATEMENT.finditer(text))[-MAX_BOXES:]):
         content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
-        heads = bool(HEADING.search(text[max(0, match.start() - 60) : match.start()]))
+        heads = match[0].rstrip(" *")[-1:] in ":：】" and bool(
+            HEADING.search(text[max(0, match.start() - 60) : match.start()])
+        )
         if last is None:
             last = (match.end(), content, heads) if content else None
             begin = match.start()
@@ -286,8 +292,10 @@ def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
 
 
 def _clause(text: str) -> str:
-    """The first sentence of `text`, or its first displayed formula."""
+    """The first sentence of `text`, or its first displayed formula or block."""
     text = text.lstrip(" \t\r\n*:：")
+    if text.startswith("```"):
+        return _unfenced(text[: text.find("```", 3) + 3])
     for left, right in (("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)")):
         if text.startswith(left) and right in text[len(left) :]:
             end = text.index(right, len(left)) + len(right)

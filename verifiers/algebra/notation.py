@@ -29,6 +29,7 @@ _SIGNS = {
     ">": ("gt", "&gt;"),
     "≈": ("approx simeq thickapprox doteq", "≃"),
     "≅": ("cong", ""),
+    "Ω": ("Omega", ""),
     "∥": ("parallel", "‖"),
     "⊥": ("perp", ""),
     "∼": ("sim", ""),

@@ -196,7 +196,7 @@ class _Parser:
     def subscript(self, node: Node) -> Node:
         self.take("_")
         inside = self.raw_group()
-        if node.op == "num" and inside.isdigit():
+        if node.op == "num" and inside.isdecimal():
             return Node("base", (node.args[0], inside))
         if node.op != "sym":
             raise Unreadable("a subscript on something that is no name")
@@ -234,7 +234,7 @@ class _Parser:
         token = self.peek()
         if token.text == "{":
             return self.group()
-        if token.kind == "number" and token.text.isdigit() and len(token.text) > 1:
+        if token.kind == "number" and token.text.isdecimal() and len(token.text) > 1:
             self.tokens[self.position] = Token("number", token.text[1:], False)
             return number_node(int(token.text[0]))
         return self.primary()
@@ -300,7 +300,7 @@ class _Parser:
             return self.function(name, latex=True)
         if name in _ACCENTS:
             content = self.raw_group() if self.peek().text == "{" else self.letters()
-            if content.isdigit():
+            if content.isdecimal():
                 raise Unreadable("an accent on digits")  # they repeat; the reader of numbers knows how
             return Node("sym", (f"{'vec' if name in _VECTORS else name} {content}",))
         if name in SYMBOL_COMMANDS:

@@ -38,13 +38,14 @@ _NO_SEPARATORS = dict.fromkeys(map(ord, " ,，、和与及;；."))
 
 class Collection(NamedTuple):
     """members: sources, in order. names: what each is assigned to ("" where nothing). brackets: "" for a bare list.
-    alternatives: whether an "or" joins them.
+    alternatives, together: whether an "or" or an "and" joins them.
     """
 
     members: tuple[str, ...]
     names: tuple[str, ...]
     brackets: str
     alternatives: bool = False
+    together: bool = False
 
     def __str__(self) -> str:
         half = len(self.brackets) // 2
@@ -129,7 +130,8 @@ def read_list(text: str) -> Collection | None:
     collection = read_collection(text)
     if collection is None or (not collection.brackets and any(len(member) > 200 for member in collection.members)):
         return None
-    return collection._replace(alternatives=has_or(math_source(text)))
+    source = math_source(text).lower()
+    return collection._replace(alternatives=has_or(source), together=" and " in source or "和" in source)
 
 
 def compare_collections(left: Collection, right: Collection, compare: Compare) -> Finding:
@@ -151,8 +153,11 @@ def compare_collections(left: Collection, right: Collection, compare: Compare) -
 
 def _leaves_open(left: Collection, right: Collection) -> bool:
     """Whether names or texts that belong together are offered as alternatives: `red or blue` for `red and blue`."""
-    texts = all(_NAME.fullmatch(member) for member in left.members) and not any(left.names)
-    return texts and left.alternatives != right.alternatives
+    if left.alternatives == right.alternatives:
+        return False
+    either, every = (left, right) if left.alternatives else (right, left)
+    texts = all(_NAME.fullmatch(member) or member >= "①" for member in either.members)
+    return texts or len(set(either.names)) > 1 or every.together  # `x = 1 or x = 2` are the two solutions
 
 
 def as_decimal(collection: Collection) -> Number | None:

@@ -70,11 +70,11 @@ def _spelt(words: list[str]) -> Date | None:
         bare = word.rstrip(".")
         if bare in _NAMES and not month:
             month = _NAMES[bare]
-        elif len(bare) == 4 and bare.isdigit() and not year:
+        elif len(bare) == 4 and bare.isdecimal() and not year:
             year = int(bare)
-        elif bare[:1] == "'" and bare[1:].isdigit() and len(bare) == 3 and not year:
+        elif bare[:1] == "'" and bare[1:].isdecimal() and len(bare) == 3 and not year:
             year = 2000 + int(bare[1:])
-        elif (digits := bare.rstrip("stndrh")).isdigit() and len(digits) <= 2 and not day:
+        elif (digits := bare.rstrip("stndrh")).isdecimal() and len(digits) <= 2 and not day:
             day = int(digits)
         elif bare not in _FILLERS and bare not in _WEEKDAYS:
             return None

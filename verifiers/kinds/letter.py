@@ -47,7 +47,12 @@ def labelled(text: str) -> Letter | None:
     """The label and the text of an answer such as `B) 12` or `12 (B)`."""
     text = plain(text)
     if match := _LABELLED.fullmatch(text):
-        return Letter(_first(match).upper(), match[6].strip())
+        said = match[6].strip()
+        return (
+            None
+            if said.lower().startswith(("is ", "are ", "was ", "has ", "does "))
+            else Letter(_first(match).upper(), said)
+        )
     match = _LETTER_LAST.fullmatch(text)
     return Letter(match[2], match[1]) if match else None
 

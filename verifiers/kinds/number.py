@@ -120,7 +120,7 @@ def _read_unsigned(text: str) -> Number | None:
     if text.isascii():
         number = _read_words(text)
         return number or _read_out_of(text)
-    return _read_unsigned(text[:-1]) if text[0].isdigit() and text[-1] in COUNTERS else _in_chinese(text)
+    return _read_unsigned(text[:-1]) if text[0].isdecimal() and text[-1] in COUNTERS else _in_chinese(text)
 
 
 def _in_chinese(text: str) -> Number | None:

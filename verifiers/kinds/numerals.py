@@ -53,7 +53,7 @@ def _unsigned(words: list[str]) -> Fraction | None:
 
 
 def _scale(words: list[str]) -> int | None:
-    return 1 if not words else SCALES.get(words[0]) if len(words) == 1 else None
+    return 1 if not words else (SCALES | {"dozen": 12, "hundred": 100}).get(words[0]) if len(words) == 1 else None
 
 
 def _part(words: list[str]) -> Fraction | None:
@@ -70,7 +70,7 @@ def _part(words: list[str]) -> Fraction | None:
 
 def _integer(words: list[str], digits: bool = False) -> Fraction | None:
     """`one thousand six hundred twenty-five`, `a dozen`; with `digits`, also `2`."""
-    if digits and len(words) == 1 and words[0].isascii() and words[0].isdigit():
+    if digits and len(words) == 1 and words[0].isascii() and words[0].isdecimal():
         return Fraction(int(words[0]))
     words = list(words)
     if words[:1] in (["a"], ["an"]) and len(words) > 1 and (words[1] in SCALES or words[1] in ("hundred", "dozen")):
@@ -106,7 +106,7 @@ def leading_words(text: str) -> tuple[Fraction, str] | None:
     """The numeral that a text begins with, in words, and what follows it: `two red apples`."""
     words = text.split()
     for count in range(min(len(words), MAX_WORDS), 0, -1):
-        value = read_words(" ".join(words[:count])) if not words[count - 1].isdigit() else None
+        value = read_words(" ".join(words[:count])) if not words[count - 1].isdecimal() else None
         if value is not None:
             return value, " ".join(words[count:])
     return None
@@ -170,7 +170,7 @@ def _whole(text: str) -> Fraction | None:
 
 def _arabic(text: str) -> Fraction | None:
     text = text.strip().replace(",", "")
-    if not text.isascii() or not text.replace(".", "", 1).isdigit() or len(text) > 30:
+    if not text.isascii() or not text.replace(".", "", 1).isdecimal() or len(text) > 30:
         return None
     return Fraction(text.rstrip("."))
 

@@ -149,10 +149,10 @@ def _read_single(source: str, raw: str) -> Quantity | None:
 def _read_hanzi(source: str) -> Quantity | None:
     """`十五分钟`, `120万吨`: the shortest numeral that leaves a unit."""
     for place in range(1, len(source)):
-        if source[place - 1] not in _HANZI and not source[place - 1].isdigit():
+        if source[place - 1] not in _HANZI and not source[place - 1].isdecimal():
             return None
         number, unit = read_number(source[:place]), read_unit(source[place:])
-        named = unit and (not unit.noun or source[place] in COUNTERS or source[place - 1].isdigit())
+        named = unit and (not unit.noun or source[place] in COUNTERS or source[place - 1].isdecimal())
         if number and named and not number.decimal_comma:
             return Quantity(show_fraction(number.value), number, unit)
     return None

@@ -69,7 +69,7 @@ def _read_spoken(text: str) -> Time | None:
         return None
     part = " ".join((match["part"] or "").split())
     back = match["way"] in ("to", "before")
-    if part not in _PARTS and back and part[:1].isdigit():
+    if part not in _PARTS and back and part[:1].isdecimal():
         return None
     hour, minutes = read_number(match["hour"]), read_number(str(_PARTS.get(part, part)) if part else "0")
     if not hour or not minutes or hour.value not in range(1, 13) or minutes.value not in range(60):

@@ -87,7 +87,7 @@ _TWO_WORDS = {"electron volt": "eV", "electron volts": "eV", "ångström": "Å",
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的")
+_NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的ではあ아")
 _SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
@@ -101,7 +101,7 @@ _QUALIFIERS = (
 _NOT_COUNTED = (
     "and or to of out plus minus times over by from half halves third thirds quarters fourth fifth more less fewer st "
     "nd rd th remainder r is are not if when for but percent times x equals through until versus vs tens "
-    " hundreds thousands millions billions "
+    "past hundreds thousands millions billions "
     "squared cubed factorial below under lakh lakhs crore crores mil score bc bce fourths fifths sixths sevenths "
     "eighths ninths tenths hundredths thousandths pi theta sqrt root out january february march april may june july "
     "august september october november december jan feb mar apr jun jul aug sep sept oct nov dec"
@@ -126,7 +126,7 @@ def _without_qualifiers(text: str) -> str:
     words = text.split()
     while len(words) > 1 and words[-1].lower() in _TRAILING:
         words.pop()
-    if "of" in words[1:]:
+    if "of" in words[1:] and not any(map(str.isdecimal, words[-1])):
         words = words[: words.index("of")]
     return " ".join(words)
 
