@@ -105,6 +105,8 @@ class Found(NamedTuple):
 
 def read_claim(text: str, kind: str = "auto") -> Claim:
     """The one value that an answer asserts; a claim without a value where it asserts none (or a free text)."""
+    if len(text) <= MAX_SHORT_CHARS and (verdict := _as_a_whole(text)):
+        return Claim(verdict, None)
     if len(text) <= MAX_ANSWER_CHARS and is_exact(text, kind):
         return Claim("asserted", _one_value(text, kind))
     pieces = sentences(_visible(text[-4 * MAX_SENTENCE_CHARS :]))[-MAX_SENTENCES:]
@@ -128,6 +130,28 @@ def _one_value(text: str, kind: str) -> Value:
         return value
     members = [read_value(member, kind) for member in value.data.members]
     return members[0] if members and all(_agree(member, members[0]) for member in members) else value
+
+
+_DENIED_LAST = (
+    "不对",
+    "不正确",
+    "错误",
+    "错了",
+    "ではありません",
+    "ではない",
+    "じゃない",
+    "아닙니다",
+    "아니다",
+    "아니에요",
+)
+
+
+def _as_a_whole(text: str) -> str:
+    """What a short text does to whatever it holds: denied at its end, or one of two from its beginning."""
+    bare = text.strip(" .。!！*\n")
+    if bare.endswith(_DENIED_LAST) and len(bare) > 4:
+        return "denied"
+    return "several" if "还是" in bare or (bare[:1] not in "|/" and _OR_TAIL.match(bare)) else ""
 
 
 def unanswered(sentence: str) -> str:

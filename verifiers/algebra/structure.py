@@ -30,7 +30,7 @@ _SIMPLE_NAME = re.compile(
 _FRACTION_OF_NAMES = re.compile(r"\\frac\s*\{([^{}]*(?:\{[^{}]*\})?)\}\s*\{([^{}]*(?:\{[^{}]*\})?)\}")
 _NO_PHRASE = words(
     "not nor or and neither either maybe if than isn't never is are was were but except anything everything cannot "
-    "can be"
+    "can be nicht kein pas no es não ni ou o oder soit non ne mas pero"
 )
 
 
