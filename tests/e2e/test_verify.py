@@ -57,6 +57,7 @@ def test_a_hostile_answer_does_not_reach_the_terminal(shell):
     assert "\x1b" not in shell.run("verify", "\x1b[31m7 [red]", "7").stdout
 
 
+@pytest.mark.timeout(400)
 def test_an_attack_passes_or_names_what_was_accepted(shell):
     done = shell.run("verify", "attack", "--json")
     told = json.loads(done.stdout)

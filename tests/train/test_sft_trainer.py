@@ -225,6 +225,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"trainer": {"hub_token": "hf_secret"}}, "trainer.hub_token is not accepted: "),
         ({}, {"trainer": {"data_seed": "abc"}}, "trainer.data_seed is 'abc': Input should be a valid integer"),
         ({}, {"trainer": {"optim": "sdg"}}, "the trainer refuses these settings: sdg is not a valid OptimizerNames"),
+        ({}, {"trainer": {"padding_free": True}}, "the trainer refuses these settings: .*[pP]adding.free"),
         ({}, {"lr_scheduler_type": "cosin"}, "the trainer refuses these settings: cosin is not a valid SchedulerType"),
         ({}, {"report_to": "wnadb"}, "report_to = 'wnadb': expected wandb, trackio or tensorboard; did you mean wandb"),
         ({}, {"attn_implementation": "nonsense"}, "cannot load .* as a vision-language model: .*nonsense"),
