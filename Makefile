@@ -4,7 +4,7 @@ VENV ?= .venv
 OVT = $(VENV)/bin/ovt
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench audit clean
 
 demo: $(VENV)/installed        ## caption → reason → verify → select → filter, with the embedded model
 	$(OVT) curate build recipes/pocket.toml
@@ -24,6 +24,9 @@ bench: $(VENV)/installed       ## the speed figures that take seconds, on small 
 	$(VENV)/bin/python benchmarks/tables.py --samples 20000
 	$(VENV)/bin/python benchmarks/diff.py --rows 20000
 	$(VENV)/bin/python benchmarks/whatif.py --samples 20000
+
+audit:                         ## the pinned versions against the known vulnerabilities; needs a network
+	$(PYTHON) scripts/audit.py
 
 # torch goes first and by its exact version, so that pip may take a CPU build where one is offered.
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -66,7 +66,7 @@ class Version(read.Version):
         columns. sft: verified responses; rl: questions that no sample solved. Memory-mapped from the home."""
         from ovt.curate.versions.data import read_split
 
-        return read_split(self.path, split, self.home.path / "datasets")
+        return read_split(self.path, split, self.home.make().path / "datasets")
 
     def table(self, name: Table) -> pl.DataFrame:
         """A table of the ledger (`questions`, `samples`, `verdicts`, `decisions`), or the rows of a split."""
@@ -235,7 +235,8 @@ def agree(recipe: str | Path | Mapping[str, Any] | Recipe, *, set: Settings = ()
 
 
 def load(ref: str | Path | read.Version, home: Place = None) -> Version:
-    """The version that `ref` names: "charts" (the latest), "charts@2", "charts@HASH", or its folder."""
+    """The version that `ref` names: "charts" (the latest), "charts@2", "charts@HASH", its folder, or "you/charts@v2",
+    which was pulled."""
     there = place(home)
     return own(ref if isinstance(ref, read.Version) else read.open_version(str(ref), there), there)
 
@@ -270,13 +271,16 @@ def what_if(version: str | Version, set: Settings, home: Place = None) -> Report
     return deciding.report(deciding.what_if(load(version, there), overrides(set)))
 
 
-def pull(address: str, home: Place = None) -> Version:
-    """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG") and check every file."""
+def pull(address: str, home: Place = None, name: str | None = None) -> Version:
+    """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG") and check every file.
+
+    It is then called "OWNER/NAME@vN", or is the next version of a local `name`.
+    """
     from ovt.curate.hub.client import hub, split_address
     from ovt.curate.hub.pull import pull as fetch
 
     there = place(home)
-    return own(fetch(*split_address(address), there, hub()).version, there)
+    return own(fetch(*split_address(address), there, hub(), name).version, there)
 
 
 # Evaluations

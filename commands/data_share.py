@@ -107,9 +107,10 @@ def view_files(version: "Version", home: Home) -> dict[str, bytes]:
         return {f"view/{path.relative_to(top).as_posix()}": path.read_bytes() for path in files}
 
 
-@commands.command(epilog=examples("ovt data pull you/charts@v3"))
+@commands.command(epilog=examples("ovt data pull you/charts@v3", "ovt data pull you/charts@v3 --as theirs"))
 def pull(
     address: Annotated[str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub; without a tag, main.")],
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Make it the next version of NAME.")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -119,7 +120,7 @@ def pull(
     from ovt.curate.versions.profile import outline
 
     with resumable():
-        pulled = fetch(*split_address(address), Home.locate(home), hub())
+        pulled = fetch(*split_address(address), Home.locate(home), hub(), name)
     about = outline(pulled.version)
     if json:
         print_json(about | {"commit": pulled.commit, "is_new": pulled.is_new})

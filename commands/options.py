@@ -28,8 +28,9 @@ def _versions(context: typer.Context, incomplete: str) -> list[str]:
     """Completes versions: names, and numbers after an @."""
     name, at, _ = incomplete.partition("@")
     there = Home.locate(context.params.get("home")).versions
-    manifests = there.glob(f"{name}{'' if at else '*'}/v*/manifest.json")
-    found = {(path.parent.parent.name, path.parent.name) for path in manifests}
+    place = f"@{name}" if "/" in name else name
+    manifests = there.glob(f"{place}{'' if at else '*'}/v*/manifest.json")
+    found = {(f"{path.parent.parent.relative_to(there)}".removeprefix("@"), path.parent.name) for path in manifests}
     return sorted({f"{name}@{number}" if at else name for name, number in found})
 
 
@@ -38,7 +39,7 @@ def _recipes(incomplete: str) -> list[str]:
     return sorted(path.stem for path in Path(__file__, "../../recipes").resolve().glob(f"{incomplete}*.toml"))
 
 
-REF = "name, name@v3, name@HASH or a folder."
+REF = "name, name@v3, name@HASH, OWNER/NAME@TAG (pulled) or a folder."
 Ref = Annotated[str, typer.Argument(metavar="NAME", help=REF, autocompletion=_versions)]
 Refs = Annotated[
     list[str], typer.Argument(metavar="NAME...", help=f"One version or more: {REF}", autocompletion=_versions)
@@ -47,7 +48,7 @@ RefA = Annotated[str, typer.Argument(metavar="A", help=f"The older version: {REF
 RefB = Annotated[str, typer.Argument(metavar="B", help="The newer version.", autocompletion=_versions)]
 DataRef = Annotated[
     str,
-    typer.Argument(metavar="REF", help="name, name@v3, a version's folder or a Hub id.", autocompletion=_versions),
+    typer.Argument(metavar="REF", help="name, name@v3, OWNER/NAME@TAG or a folder.", autocompletion=_versions),
 ]
 RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.", autocompletion=_names_in("runs"))]
 EvalRef = Annotated[

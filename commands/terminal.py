@@ -43,7 +43,9 @@ def report(about: Any, as_json: bool, view: "Callable[[Any], RenderableType]") -
 def print_json(about: Any) -> None:
     import json
 
-    print(json.dumps(about, ensure_ascii=False, indent=2))
+    from ovt.core.text import escaped
+
+    print(escaped(json.dumps(about, ensure_ascii=False, indent=2)))
 
 
 def say(*lines: object) -> None:
@@ -128,7 +130,7 @@ def end_code(code: "int | str | None") -> "int | str | None":
 
 
 def print_error(line: object) -> None:
-    """One line on stderr, without control characters."""
+    """One line on stderr, without control or invisible characters, whatever it quotes."""
     from ovt.core.text import plain
 
     print(f"ovt: {' '.join(plain(str(line)).split())}", file=sys.stderr)

@@ -10,6 +10,8 @@ Work in progress lies beside its target until it is complete and synced, since a
     .NAME.KEY.part.lock     held by the process that writes it; without a holder, both are left over from a killed one
     .NAME.KEY.part.old      what is being replaced, for the moment between two renames
 
+Nothing is more open than the folder that it is written to: in a home, which is its owner's alone, files are too.
+
 The next writer of NAME removes leftovers of killed writers and restores anything they were about to replace.
 """
 
@@ -17,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -42,8 +45,9 @@ def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
         return
     part = _name_part(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         part.write_bytes(data)
+        close_like_parent(part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -57,9 +61,10 @@ def write_json(path: Path, value: Any) -> None:
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
     """A path to write a file to; it replaces `path` if the block succeeds and is removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with _part(path) as part:
         yield part
+        close_like_parent(part)
         sync(part)
         part.replace(path)
         _sync_one(path.parent)
@@ -81,9 +86,9 @@ def new_folder(place: Path, key: str = "", busy: str | None = None) -> Generator
 @contextmanager
 def staging(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
     """Like `new_folder`, for callers that move it into place themselves: leftovers are removed at the end."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     with _part(place, key, busy) as part:
-        part.mkdir(exist_ok=True)
+        make_folder(part)
         yield part
 
 
@@ -92,6 +97,8 @@ def put_folder(part: Path, place: Path) -> None:
 
     If two processes do so at once, the last one wins.
     """
+    for inside in sorted(part.rglob("*")):
+        close_like_parent(inside)
     sync(part)
     old = _old_of(part)
     while True:
@@ -107,6 +114,33 @@ def put_folder(part: Path, place: Path) -> None:
             break
     _sync_one(place.parent)
     _remove(old)
+
+
+def make_folder(path: Path) -> Path:
+    """Creates a folder, and those above it, each no more open than the one that holds it."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        close_like_parent(path)
+    return path
+
+
+def close_like_parent(path: Path) -> None:
+    """Takes the permissions from a file or folder that the folder which holds it does not give."""
+    mode, limit = path.lstat().st_mode, path.parent.stat().st_mode
+    if mode & ~limit & 0o777 & ~0o100 and not stat.S_ISLNK(mode):
+        path.chmod(mode & 0o7777 & (limit | ~0o777))
+
+
+@contextmanager
+def as_open_as(folder: Path) -> Generator[None]:
+    """Makes whatever this process creates in the block no more open than a folder: for libraries that write there."""
+    before = os.umask(0o077)
+    os.umask(before | (~folder.stat().st_mode & 0o777))
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sync(path: Path) -> None:
@@ -188,7 +222,7 @@ def _hold(lock: Path, busy: str | None) -> Generator[None]:
     """Holds a lock file; with `busy`, raises if another process has it."""
     from filelock import FileLock, Timeout  # a tenth of a second to import, and most commands write nothing
 
-    held = FileLock(lock, thread_local=False, poll_interval=0.02)
+    held = FileLock(lock, mode=0o644 & lock.parent.stat().st_mode, thread_local=False, poll_interval=0.02)
     try:
         held.acquire(blocking=busy is None)
     except Timeout:

@@ -16,10 +16,14 @@ class Home:
     images/ab/abcdef…       image files by sha256 of their bytes
     imports/FINGERPRINT/    questions already imported from a source, with their import decisions
     versions/NAME/vN/       dataset versions, immutable; a folder without manifest.json is not a version
+    versions/@OWNER/NAME/   versions that were pulled from the Hub
     runs/NAME/              training runs: settings, log, checkpoints, model
     evals/NAME/             evaluations of a model on held-out questions
     loops/NAME/             loops: which version, run and evaluation each iteration made
     live/                   the progress of builds and evaluations that are running now
+
+    It is made for its owner alone (0700), whatever the umask, and so is all within (`core/files.py`). A folder that is
+    there already, made with `mkdir` or opened with `chmod`, stays as open as it is.
     """
 
     path: Path
@@ -33,6 +37,13 @@ class Home:
     def locate(cls, path: "Home | Path | str | None" = None) -> "Home":
         """The home at `path` (a Home is returned as is), else at $OVT_HOME, else ./ovt-home; created on first write."""
         return path if isinstance(path, Home) else cls(Path(path or os.environ.get("OVT_HOME", "ovt-home")).absolute())
+
+    def make(self) -> "Home":
+        """Creates the folder unless it exists; whatever writes to a home does this first."""
+        if not self.path.is_dir():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, exist_ok=True)
+        return self
 
     @property
     def replies(self) -> Path:

@@ -1,12 +1,11 @@
 """A section of a recipe or of other settings: frozen, closed to unknown keys, and read from a TOML tree or
 refused with a one-line error.
 
-    tree = tomllib.loads(text)
+    tree = parse_toml(text)
     set_key(tree, "reason.k=8")                            # what `--set` does
     recipe = read_section(Recipe, tree, "charts.toml")     # RecipeError: charts.toml: reason.n is not a known key; …
 """
 
-import tomllib
 from collections.abc import Iterable, Set
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
+from ovt.core.untrusted import parse_toml
 
 
 class Section(BaseModel):
@@ -98,8 +98,8 @@ def position(items: list[Any], key: str, override: str) -> int:
 def toml_value(text: str) -> Any:
     """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML; anything else is a string as is."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

@@ -2,6 +2,7 @@
 invisible ones that reverse or hide text. Also suggestions for mistyped names."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 
 
@@ -27,6 +28,11 @@ def without_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def escaped(written: str) -> str:
+    """JSON with each such character as its escape, so that it can be printed: the same value when it is read."""
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], written)
 
 
 # The definition of a word for every word count: a run of non-space characters, as in Python's `str.split`.

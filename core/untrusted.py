@@ -1,14 +1,17 @@
-"""Files and JSON that others made, read within limits: a hostile one is an error, never a hang or a traceback."""
+"""Files, JSON and TOML that others made, read within limits: a hostile one is an error, never a hang or a traceback."""
 
 import json
 import os
+import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from ovt.core.errors import OvtError
 
 DEEPEST = 64  # levels of lists and objects; real data sets have fewer than ten
+MOST_TOML = 2**20  # characters; the longest shipped recipe has 4,000
 LARGEST = 64 * 2**20  # bytes of a JSON file that is no data: a manifest, a record, a model's configuration
 
 
@@ -51,6 +54,19 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tree of a TOML text; ValueError (a TOMLDecodeError, or of our own) if it is none, or is nested too deeply."""
+    if len(text) > MOST_TOML or _MANY_PARTS.search(text):
+        raise ValueError(f"longer than {MOST_TOML:,} characters, or a key of more than {DEEPEST} parts")
+    try:
+        tree = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if is_deep(tree):
+        raise ValueError(_TOO_DEEP)
+    return tree
+
+
 def is_deep(value: Any) -> bool:
     """Whether lists and dicts are nested more than DEEPEST levels."""
     level = [value]
@@ -65,14 +81,19 @@ def _inside(value: Any) -> Any:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
+# tomllib takes two seconds for a key of ten thousand parts, and minutes for one of a hundred thousand.
+_PART = r"""(?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*"""
+_MANY_PARTS = re.compile(rf"(?:^|[{{,\[])[ \t]*(?:{_PART}){{{DEEPEST}}}", re.MULTILINE)
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
-def refuse_odd_files(folder: Path) -> None:
-    """Raises NotRegular naming anything in a folder that is neither a file nor a folder: links, pipes, devices."""
+def refuse_odd_files(folder: Path, depth: int = 1) -> None:
+    """Raises NotRegular naming anything in a folder, and so many levels below, that is neither a file nor a folder:
+    symbolic links, pipes, devices, sockets."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
-            refuse_odd_files(Path(entry.path))
+            if depth:
+                refuse_odd_files(Path(entry.path), depth - 1)
         elif not entry.is_file(follow_symlinks=False):
             kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
             raise NotRegular(f"{entry.path} is {kind}, which ovt never writes: remove it, or copy the file there")

@@ -6,7 +6,6 @@ A recipe names environment variables, never secrets, so it goes into a version's
 files of the same kind (the loop's) are also read by `load_tree`; core/section.py turns a tree into a section.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
 from ovt.core.errors import RecipeError
 from ovt.core.registry import FILTERS, KINDS, SOURCES
 from ovt.core.section import Section, added_later, read_section, set_key
+from ovt.core.untrusted import parse_toml, read_bytes
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
@@ -106,8 +106,8 @@ def load_tree(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, dic
     """(where, TOML tree) of the file at `path`, or shipped under that name, with `a.b=value` overrides applied."""
     where, text = read_recipe(path)
     try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tree = parse_toml(text)
+    except ValueError as error:
         raise RecipeError(f"{where} is not valid TOML: {error}") from None
     for override in overrides:
         set_key(tree, override)
@@ -146,7 +146,7 @@ def read_recipe(path: str | Path) -> tuple[str, str]:
     if str(path) in shipped and not file.is_file():
         return f"recipe {path}", shipped[str(path)]
     try:
-        return str(file), file.read_text(encoding="utf-8")
+        return str(file), read_bytes(file).decode()
     except FileNotFoundError:
         names = ", ".join(sorted(shipped))
         raise RecipeError(f"no recipe at {path}; give a TOML file, or a shipped recipe: {names}") from None

@@ -126,7 +126,7 @@ def prepare(recipe: Recipe, session: Session) -> Run:
         session=session,
         questions=screened.questions,
         endpoints=open_endpoints(recipe),
-        store=ReplyStore(session.home.replies),
+        store=ReplyStore(session.home.make().replies),
         left_out=import_drops(pl.concat([imported.decisions, screened.decisions]), screened.gone),
         inputs=tuple(inputs),
         benchmarks=screened.benchmarks,

@@ -108,7 +108,7 @@ def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: Evalua
         reason=settings.asking,
         verify=VerifySection(kind=settings.kind),
     )
-    return Run(recipe, session, questions, open_endpoints(recipe), ReplyStore(session.home.replies))
+    return Run(recipe, session, questions, open_endpoints(recipe), ReplyStore(session.home.make().replies))
 
 
 def asked_of(run: Run, settings: EvaluateSection, benchmark: AskedBenchmark | None = None) -> Asked:
@@ -160,7 +160,7 @@ def keep(name: str, settings: EvaluateSection, run: Run, posed: Posed) -> Evalua
         sizes = sizes_of(samples, image_sizes(questions, home))
         done = done.model_copy(update={"benchmark": found.scores, "sizes": sizes})
         tables |= {"items": to_table(list(posed.items.values()), posed.benchmark.name), "readings": found.table}
-    write(home.evals / name, tables, done)
+    write(home.make().evals / name, tables, done)
     return done
 
 

@@ -11,6 +11,7 @@ from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.report import Report, Table, names, numbers
 from ovt.core.section import Section, added_later
+from ovt.core.untrusted import read_bytes
 from ovt.evaluation.benchmark import Item
 from ovt.evaluation.benchmark_scores import BenchmarkScores
 from ovt.evaluation.benchmark_scores import report as report_scores
@@ -147,7 +148,7 @@ def open_evaluation(name: str, home: Home) -> Evaluation:
     """The evaluation of this name. OvtError if it is missing or unreadable."""
     path = home.evals / name / RESULT
     try:
-        return Evaluation.model_validate_json(path.read_bytes())
+        return Evaluation.model_validate_json(read_bytes(path))
     except FileNotFoundError:
         there = ", ".join(evaluation_names(home)[-10:]) or "none yet"
         raise OvtError(f"no evaluation is named {name!r} under {home.evals}; there are: {there}") from None

@@ -50,7 +50,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
         raise OvtError(f"no model in {folder}: {hint}")
     try:
         config = AutoConfig.from_pretrained(folder, **LOCAL)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         raise cannot_load(folder, "as a model", error) from error
     refuse_kernels(folder, config)
     kind = config.model_type
@@ -65,7 +65,7 @@ def load_processor(folder: Path) -> ImageProcessor:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **LOCAL)
         pictures = AutoImageProcessor.from_pretrained(folder, **LOCAL)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         raise cannot_load(folder, "as a processor", error) from error
     return ImageProcessor(image_processor=pictures, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_" + "loopback" * 4
 ATTRIBUTES = b"*.parquet filter=lfs diff=lfs merge=lfs -text\n*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
@@ -197,7 +197,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(rows)
 
     def paths_info(self, kind: str, name: str, revision: str) -> None:
-        wanted = json.loads(self.body)["paths"]
+        is_json = self.body.startswith(b"{")  # of fsspec; the client itself sends a form
+        wanted = json.loads(self.body)["paths"] if is_json else parse_qs(self.body.decode())["paths"]
         for _, _, files in self.at(kind, name, revision):
             folders = {path.rpartition("/")[0] for path in files} & set(wanted)
             rows = [entry(path, files[path]) for path in wanted if path in files]

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ovt.core.errors import OvtError, RecipeError
@@ -12,8 +11,7 @@ from ovt.core.home import Home
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.data import read_split
 from ovt.curate.versions.manifest import Manifest
-from ovt.curate.versions.read import open_version
-from ovt.train.models import HUB_ID
+from ovt.curate.versions.read import on_hub
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -48,28 +46,20 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
 
     OvtError if the version does not exist, or none of the splits has rows.
     """
-    if on_hub(ref):
-        from ovt.curate.hub.pull import pull_address
+    from ovt.curate.hub.pull import open_or_pull
 
-        version, told = pull_address(ref, home), ref
-    else:
-        version = open_version(ref, home)
-        told = version.ref
+    version = open_or_pull(ref, home)
+    told = ref if on_hub(ref) else version.ref
     there = [name for name in names if version.manifest.rows.get(name)]
     if not there:
         raise OvtError(why_empty(ref, version.manifest, names[-1]))
     made = version.manifest.provenance
     kind, content_hash = made.recipe.get("verify", {}).get("kind", "auto"), version.manifest.content_hash
-    cache = home.path / "datasets"
+    cache = home.make().path / "datasets"
     return [
         Rows(told, content_hash, made.verifier_version, kind, read_split(version.path, name, cache), name)
         for name in there
     ]
-
-
-def on_hub(ref: str) -> bool:
-    """Whether a version's name refers to the Hub."""
-    return bool(HUB_ID.fullmatch(ref.partition("@")[0])) and not Path(ref).exists()
 
 
 def why_empty(ref: str, manifest: Manifest, split: Split) -> str:

@@ -12,6 +12,7 @@ from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
 from ovt.core.registry import WEIGHTS
 from ovt.core.text import did_you_mean
+from ovt.core.untrusted import read_json
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.evaluation.evaluate import embedded_endpoint, endpoint_at
 from ovt.train.runs import RECORD, open_finished, run_names
@@ -78,7 +79,7 @@ def load_model(
         model = AutoModelForImageTextToText.from_pretrained(
             base or where, dtype=dtype, trust_remote_code=False, **chosen
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         raise cannot_load(base or where, "as a vision-language model", error) from error
     return merged(model, where) if base else model
 
@@ -87,15 +88,26 @@ def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
     """The model with a folder's LoRA adapter merged into its weights. OvtError for an adapter that names code."""
     from peft import PeftModel
 
-    if json.loads((Path(adapter) / ADAPTER).read_text(encoding="utf-8")).get("megatron_config"):
+    if read_adapter(adapter).get("megatron_config"):
         raise OvtError(f"{adapter} is an adapter for Megatron, whose code it names: give one for transformers")
     return PeftModel.from_pretrained(model, adapter).merge_and_unload()
 
 
 def adapter_base(where: str) -> str | None:
     """The base model of a LoRA adapter's folder; None for a whole model."""
+    return str(read_adapter(where)["base_model_name_or_path"]) if (Path(where) / ADAPTER).is_file() else None
+
+
+def read_adapter(where: str) -> dict[str, Any]:
+    """The configuration of a LoRA adapter's folder. OvtError for one that names no base."""
     path = Path(where) / ADAPTER
-    return json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"] if path.is_file() else None
+    try:
+        about = read_json(path)
+        if isinstance(about, dict) and isinstance(about.get("base_model_name_or_path"), str):
+            return about
+    except (OSError, ValueError):
+        pass
+    raise OvtError(f"{path} does not describe an adapter: expected base_model_name_or_path, the model that it is for")
 
 
 def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin":
@@ -115,7 +127,7 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
             tokenizer: Any = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
             pictures = AutoImageProcessor.from_pretrained(where, trust_remote_code=False)
             processor = images_only()(pictures, tokenizer, chat_template=tokenizer.chat_template)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         raise cannot_load(where, "as a processor", error) from error
     if not getattr(processor, "image_processor", None):
         raise OvtError(f"{where} has no image processor: ovt trains vision-language models; choose one")
@@ -176,7 +188,7 @@ def load_config(where: str) -> "PreTrainedConfig":
     base = adapter_base(where) or where
     try:
         config = AutoConfig.from_pretrained(base, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         raise cannot_load(base, "as a model", error) from error
     refuse_kernels(base, config)
     return config

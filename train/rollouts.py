@@ -29,10 +29,9 @@ from ovt.curate.reports.what_if import stored, stored_recipe
 from ovt.curate.stages import behaviours
 from ovt.curate.stages.verify import in_order
 from ovt.curate.versions.manifest import ModelUse, Provenance
-from ovt.curate.versions.read import Version, list_versions, open_version, restore_images
+from ovt.curate.versions.read import Version, list_versions, on_hub, open_version, restore_images
 from ovt.curate.versions.read import scan as scan_version
 from ovt.curate.versions.write import VersionWriter
-from ovt.train.data import on_hub
 from ovt.train.reward import Judged
 from ovt.train.runs import Run
 

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError
 
 from ovt.core.errors import OvtError
-from ovt.core.files import is_locked, locked, write_file
+from ovt.core.files import as_open_as, is_locked, locked, make_folder, write_file
 from ovt.core.home import Home, check_name
 from ovt.core.records import MadeOf
 from ovt.core.section import Section, with_defaults
 from ovt.core.text import did_you_mean
+from ovt.core.untrusted import read_bytes, read_json
 from ovt.train import devices
 from ovt.train.settings import RlSection, SftSection
 
@@ -141,12 +142,12 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     made from different inputs.
     """
     check_name(record.name)
-    path = home.runs / record.name
+    path = home.make().runs / record.name
     if not resume and path.exists():
         with locked(path, busy(record.name)):
             shutil.rmtree(path)
     if not (path / RECORD).exists():
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         write_record(path, record)
         return Run(record.name, path, record)
     there = read_record(path)
@@ -220,7 +221,7 @@ def last_checkpoint(run: Run) -> Path | None:
 def is_complete(checkpoint: Path) -> bool:
     """Whether the file that is written last exists and is complete."""
     try:
-        return isinstance(json.loads((checkpoint / STATE).read_bytes()), dict)
+        return isinstance(read_json(checkpoint / STATE), dict)
     except (OSError, ValueError):
         return False
 
@@ -232,9 +233,10 @@ def held(run: Run, main: bool = True) -> Generator[None]:
     A run that is refused in the block before anything was logged is removed, so that its name is free again.
     """
     if not main:
-        yield
+        with as_open_as(run.path):
+            yield
         return
-    with locked(run.path, busy(run.name)):
+    with locked(run.path, busy(run.name)), as_open_as(run.path):
         try:
             yield
         except OvtError:
@@ -314,7 +316,7 @@ def libraries() -> dict[str, str]:
 def read_record(path: Path) -> RunRecord:
     """The record in a run's folder; OvtError if it is unreadable."""
     try:
-        return RunRecord.model_validate_json((path / RECORD).read_bytes())
+        return RunRecord.model_validate_json(read_bytes(path / RECORD))
     except (OSError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise OvtError(f"{path / RECORD} cannot be read ({first}): restore it, or train under another --name") from None

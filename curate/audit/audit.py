@@ -97,7 +97,7 @@ def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, bu
     if judge_recipe is None or section is None:
         return audit(version, found)
     endpoint = open_endpoint(section.endpoint, judge_recipe.endpoints[section.endpoint])
-    with ReplyStore(home.replies) as store:
+    with ReplyStore(home.make().replies) as store:
         return audit(version, found, run_to_end(ask_judge(found, section, endpoint, store, budget)))
 
 

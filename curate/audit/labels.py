@@ -23,6 +23,7 @@ from pydantic import AfterValidator, ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.files import write_file
 from ovt.core.section import Section
+from ovt.core.untrusted import parse_json
 from ovt.curate.audit.audit import Audit, example
 from ovt.verifiers import known_kind, verify
 
@@ -132,7 +133,7 @@ def read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
 
 def read_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError as error:
         raise OvtError(f"{path} line {number} is not JSON ({error}): expected one object a line") from None
     if not isinstance(row, dict):

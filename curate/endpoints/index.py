@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ovt.core.errors import OvtError
+from ovt.core.files import close_like_parent, make_folder
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.log import cannot
 
@@ -130,7 +131,10 @@ class Index:
 def open_database(path: Path) -> sqlite3.Connection:
     """The index at `path`, created if missing; statements wait a minute for other processes."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        if not path.exists():
+            path.touch()
+            close_like_parent(path)  # SQLite makes the files beside it as open as this one
         database = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")
         # In WAL mode NORMAL survives any process crash without corruption; the logs have what a power cut takes.

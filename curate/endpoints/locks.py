@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from ovt.core.files import make_folder
 from ovt.curate.endpoints.log import cannot
 
 LOGS = 2**32  # numbers below it are logs
@@ -26,9 +27,9 @@ class Locks:
     _opening: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666 & path.parent.stat().st_mode)
         self._held: set[int] = set()
         self._turn = threading.Lock()
 

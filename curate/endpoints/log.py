@@ -27,7 +27,7 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666 & path.parent.stat().st_mode)
         self.size = whole_lines(self._file)
         os.ftruncate(self._file, self.size)
 

@@ -24,7 +24,6 @@ it. The same version must give the same bytes.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ from ovt.core.images import open_image
 from ovt.core.records import MadeOf
 from ovt.core.registry import EXPORTERS
 from ovt.core.schema import SPLITS
+from ovt.core.untrusted import read_json
 from ovt.curate.versions.read import Version, verify_files
 
 RECORD = ".export.json"  # hidden: a trainer that is given the folder may read every other file in it
@@ -109,7 +109,7 @@ def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: s
 def read_record(out: Path) -> dict[str, Any] | None:
     """The content of a folder's .export.json; None if there is no folder, or an empty one. OvtError for any other."""
     try:
-        record = json.loads((out / RECORD).read_bytes())
+        record = read_json(out / RECORD)
     except (FileNotFoundError, NotADirectoryError):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OvtError(f"{out} exists and is not an export: choose another folder") from None

@@ -17,8 +17,8 @@ from huggingface_hub.errors import (
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.text import plain
+from ovt.curate.versions.read import HUB_PART
 
-_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 REFUSALS = {
     401: "the token was refused: set HF_TOKEN to a valid one (https://huggingface.co/settings/tokens)",
     403: "the token lacks permission: give it write access to this repository, or set HF_TOKEN to one that has it",
@@ -45,14 +45,14 @@ def need_token(api: HfApi) -> None:
 def split_address(address: str) -> tuple[str, str | None]:
     """ "you/pocket@v3" -> ("you/pocket", "v3"); without "@": None. Raises RecipeError for anything else."""
     repo, _, tag = address.removeprefix("hf://").partition("@")
-    if not re.fullmatch(rf"{_PART}/{_PART}", repo) or "--" in repo or ".." in repo:
+    if not re.fullmatch(rf"{HUB_PART}/{HUB_PART}", repo) or "--" in repo or ".." in repo:
         raise RecipeError(f"{address[:120]!a} is not a Hub repository: give OWNER/NAME, such as you/pocket")
     return repo, check_tag(tag) if tag else None
 
 
 def check_tag(tag: str) -> str:
     """A tag that git, the Hub and URLs accept; a commit hash is one too."""
-    if not re.fullmatch(_PART, tag) or ".." in tag or tag.endswith(".lock"):
+    if not re.fullmatch(HUB_PART, tag) or ".." in tag or tag.endswith(".lock"):
         raise RecipeError(f"{tag[:120]!a} cannot be a tag: use letters, digits, '.', '_' and '-', such as v3")
     return tag
 

@@ -22,6 +22,7 @@ import polars as pl
 
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, replacing
+from ovt.core.untrusted import parse_json
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen.fingerprints import LOOK, LOOK_BYTES, Looks, Pictures
 
@@ -87,7 +88,7 @@ def about_pack(path: Path) -> str | None:
 def load_pack(path: Path) -> Pack:
     """The pack in a file. Raises OvtError for another format, or differently made hashes."""
     try:
-        about = json.loads(about_pack(path) or "")
+        about = parse_json(about_pack(path) or "")
         made = {key: about[key] for key in FORMAT}
         name, fingerprint, items = str(about["name"]), str(about["fingerprint"]), int(about["items"])
         hashes = pl.read_parquet(path).match_to_schema(HASHES)

@@ -21,7 +21,7 @@ from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection, data_suffix
 from ovt.curate.versions.manifest import MANIFEST, Input
-from ovt.curate.versions.read import Version, open_version, reading, restore_images, scan
+from ovt.curate.versions.read import Version, on_hub, open_version, reading, restore_images, scan
 
 SIX = ("mathvista", "mathverse", "mathvision", "mmmu-pro", "emma", "hallusionbench")  # what "benchmarks" stands for
 
@@ -131,11 +131,13 @@ def open_benchmark(against: str | SourceSection, home: Home) -> Pack:
 
 
 def is_version(ref: str) -> bool:
-    """Whether a text can only be a version: a folder with a manifest, or a name of neither a file nor a source."""
+    """Whether a text can only be a version: a folder with a manifest, or a name of no file or source."""
     path = Path(ref).expanduser()
     if path.is_dir():
         return (path / MANIFEST).is_file()
-    return not (path.exists() or ":" in ref or "/" in ref or "*" in ref or data_suffix(path.name))
+    if path.exists() or ":" in ref or "*" in ref or data_suffix(path.name):
+        return False
+    return "/" not in ref or on_hub(ref)
 
 
 def version_pack(version: Version, home: Home) -> Pack:

@@ -36,7 +36,8 @@ def parquet_part(path: Path) -> Part:
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         try:
-            yield from arrow_rows(read_batches(path, [str(name) for name in names], wanted), schema, wanted)
+            batches = read_batches(path, [str(name) for name in names], max(wanted, default=-1))
+            yield from arrow_rows(batches, schema, wanted)
         except (pa.ArrowException, OSError) as error:
             raise OvtError(f"{path} is not a readable Parquet file ({_first_line(error)})") from None
 

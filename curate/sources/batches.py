@@ -1,6 +1,6 @@
 """A Parquet file in batches of few rows and few bytes, whatever its pages unpack to (`core/pages.py`)."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 BATCH = 64  # rows
-BATCH_BYTES = 4 * MAX_CELL  # that a batch may take at worst; a heavier row is a batch of its own
+REPEATED = 8 * 2**20  # bytes of a value that is packed to almost nothing and may be repeated in every row
+BATCH_BYTES = 2 * MAX_CELL  # that a batch may take at worst; a heavier row is a batch of its own
 
 
-def read_batches(path: Path, names: list[str], wanted: Collection[int]) -> Iterator[pa.RecordBatch]:
-    """All rows up to the last wanted one, in batches of at most BATCH rows and about BATCH_BYTES.
+def read_batches(path: Path, names: list[str], last: int | None = None) -> Iterator[pa.RecordBatch]:
+    """All rows (up to the one numbered `last`, if given), in batches of at most BATCH rows and about BATCH_BYTES.
 
     Raises OvtError if that cannot be had: a page, or one row of a list column, that unpacks to more than MAX_CELL.
     """
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        groups = _plan(path, file.metadata, names, max(wanted, default=-1))
+        last = file.metadata.num_rows if last is None else last
+        groups = _plan(path, file.metadata, names, last)
         for rows, alike in groupby(groups, key=lambda group: group[1]):
             yield from file.iter_batches(rows, row_groups=[group for group, _ in alike], columns=names)
 
@@ -41,6 +43,12 @@ def _plan(path: Path, metadata: pq.FileMetaData, names: Sequence[str], last: int
 
 
 def _rows_at_once(path: Path, chunks: Sequence[Chunk], group: int) -> int:
+    for chunk in chunks:
+        if chunk.repeats and chunk.page > max(REPEATED, DENSITY * chunk.packed):
+            raise OvtError(
+                f"{path}: column {chunk.column} may repeat values of {chunk.page:,} bytes that are packed into "
+                f"{chunk.packed:,}: this is no data"
+            )
     listed = [chunk for chunk in chunks if chunk.listed and chunk.at_most(1) > BATCH_BYTES]
     flat = [chunk for chunk in chunks if chunk not in listed]
     heaviest = sum(_heaviest_row(path, group, chunk) for chunk in listed)

@@ -24,6 +24,7 @@ from ovt.core.images import FORMATS, TooLarge, open_image
 from ovt.curate.sources.faults import Unfit
 
 LARGE = 16_000_000  # pixels; such an image needs up to 24 bytes for each, so one is decoded at a time
+STRIP = 1024  # rows of pixels flattened at once
 
 _large = Lock()
 _METADATA = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "photoshop", "comment")
@@ -71,6 +72,7 @@ def keep_image(home: Home, data: bytes) -> str:
     path = image_path(home, image_id)
     if not path.exists():
         with disk_errors(path.parent):
+            home.make()
             write_file(path, data, durable=False)
     return image_id
 
@@ -89,13 +91,19 @@ def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0
         source = image.format
         image.draft(None, size)  # a JPEG decodes faster at half or a quarter of its size
         with _large if image.width * image.height > LARGE else nullcontext():
-            image = to_rgb(ImageOps.exif_transpose(image))
+            image = to_rgb(upright(image) if isinstance(content, bytes) else ImageOps.exif_transpose(image))
         size = fitting_size(image.size, max_pixels, min_pixels)
         return encode(image if size == image.size else image.resize(size, Image.Resampling.LANCZOS), source)
     except TooLarge as error:
         raise Unfit("unreadable_image", str(error)) from None
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
         raise Unfit("unreadable_image", _explain(error)) from None
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image itself, turned as its camera says: a copy would take as much memory again."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _explain(error: Exception) -> str:
@@ -145,9 +153,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.buildTransform(lab, srgb, "LAB", "RGB").apply(image)
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        image = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return _on_white(image.convert("LA") if image.mode == "La" else image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Strip by strip: five whole copies of a large image would take gigabytes."""
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        flat.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip), (0, top))
+    return flat
 
 
 def _levels_to_rgb(image: Image.Image) -> Image.Image:

@@ -77,6 +77,8 @@ def import_sources(
     Raises OvtError for user mistakes: a missing file or column, an unknown format, no usable row.
     """
     _check_names(sections)
+    with disk_errors(home.path):
+        home.make()
     tables: dict[str, pl.DataFrame] = {}
     prints: dict[str, str] = {}
     notes: list[str] = []

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ovt.core.files import as_open_as
 from ovt.core.parquet import open_parquet, to_arrow
 from ovt.core.schema import ROWS, SPLITS
 
@@ -170,4 +171,5 @@ def read_split(folder: Path, split: str, cache: Path) -> "datasets.Dataset":
     files = sorted(str(path) for path in (folder / "data").glob(f"{split}-*.parquet"))
     if not files:
         return datasets.Dataset(SCHEMA.empty_table())
-    return datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache))
+    with as_open_as(cache.parent):
+        return datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache))

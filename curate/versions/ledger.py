@@ -13,8 +13,9 @@ import polars as pl
 
 from ovt.core.parquet import TableFile
 from ovt.core.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, SPLITS, STAGES, VERDICTS
+from ovt.curate.versions.manifest import LEDGER
 
-TABLES = {"questions": QUESTIONS, "samples": SAMPLES, "verdicts": VERDICTS, "decisions": DECISIONS}
+TABLES = dict(zip(LEDGER, (QUESTIONS, SAMPLES, VERDICTS, DECISIONS), strict=True))
 
 # Captions are "sample" decisions too, but they enter at another stage, so the funnel counts them separately.
 IS_CAPTION = (pl.col("level") == "sample") & pl.col("id").str.contains("-caption-", literal=True)

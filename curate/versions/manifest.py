@@ -3,20 +3,35 @@
 It contains no time: a build that was killed and resumed writes the same bytes as an undisturbed one.
 """
 
-import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import canonical_hash, hash_bytes
+from ovt.core.schema import SPLITS
 from ovt.core.section import Section, added_later
+from ovt.core.untrusted import read_json
 
 FORMAT_VERSION = 1
+LEDGER = ("questions", "samples", "verdicts", "decisions")  # its tables
 MANIFEST = "manifest.json"
 CARD = "README.md"
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # of a version, without its number
+# Every path that a version may hold: none leads out of its folder, and none is hidden.
+PATH = re.compile(
+    r"README\.md|data/(?:sft|rl)-\d{5}-of-\d{5}\.parquet|ledger/(?:questions|samples|verdicts|decisions)\.parquet"
+    r"|figures/[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+)
+MOST_BYTES = 16 * 2**20  # of a manifest; the largest real ones have 100 kB
+MOST_FILES = 10_000
 CONTENT = ("data/", "ledger/")  # a version's content; the card and its figures only describe it
+
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Input(Section):
@@ -69,15 +84,15 @@ class Provenance(Section):
 class FileEntry(Section):
     """A file of the version: sha256 of its bytes (hex), size in bytes."""
 
-    sha256: str
-    size: int
+    sha256: Digest
+    size: Count
 
 
 class ReasonCount(Section):
     """How many rows ended with one reason."""
 
     reason: str
-    rows: int
+    rows: Count
 
 
 class FunnelRow(Section):
@@ -85,8 +100,8 @@ class FunnelRow(Section):
 
     level: str
     stage: str
-    rows_in: int
-    rows_out: int
+    rows_in: Count
+    rows_out: Count
     dropped: tuple[ReasonCount, ...]
     kept_as: tuple[ReasonCount, ...]
 
@@ -95,10 +110,10 @@ class Usage(Section):
     """The usage of one stage's samples; `cost_usd` is null if the price of any reply is unknown."""
 
     stage: str
-    samples: int
-    failed: int
-    prompt_tokens: int
-    completion_tokens: int
+    samples: Count
+    failed: Count
+    prompt_tokens: Count
+    completion_tokens: Count
     cost_usd: float | None
 
     def exceeds(self, max_failed: float) -> bool:
@@ -113,16 +128,30 @@ class Manifest(Section):
     allows.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=rf"^{NAME}$")]
     format_version: int = FORMAT_VERSION
-    content_hash: str
+    content_hash: Digest
     incomplete: bool = added_later(False)
-    recipe_hash: str
-    rows: dict[str, int]
+    recipe_hash: Digest
+    rows: dict[str, Count]
     funnel: tuple[FunnelRow, ...]
     usage: tuple[Usage, ...]
     provenance: Provenance
-    files: dict[str, FileEntry]
+    files: Annotated[dict[str, FileEntry], Field(max_length=MOST_FILES)]
+
+    @field_validator("files")
+    @classmethod
+    def _paths_of_a_version(cls, files: dict[str, FileEntry]) -> dict[str, FileEntry]:
+        if odd := next((path for path in files if not PATH.fullmatch(path)), None):
+            raise ValueError(f"{odd[:80]!a} is a file that no version has")
+        return files
+
+    @field_validator("rows")
+    @classmethod
+    def _rows_of_every_table(cls, rows: dict[str, int]) -> dict[str, int]:
+        if missing := [table for table in (*SPLITS, *LEDGER) if table not in rows]:
+            raise ValueError(f"the number of {missing[0]} is missing")
+        return rows
 
     @property
     def hash_ref(self) -> str:
@@ -141,10 +170,10 @@ def hash_file(path: Path) -> FileEntry:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a version folder; OvtError if it is missing or unreadable."""
+    """The manifest of a version folder; OvtError if it is missing or unreadable, or describes no version."""
     path = folder / MANIFEST
     try:
-        data = json.loads(path.read_bytes())
+        data = read_json(path, MOST_BYTES)
     except FileNotFoundError:
         raise OvtError(
             f"{folder} is not a complete version: it has no {MANIFEST}, which is written last; run its build again"
@@ -159,4 +188,5 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise OvtError(f"{path} was edited: {place}: {first['msg']}; restore it, or build the version again") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise OvtError(f"{path} was edited: {place}: {said}; restore it, or build the version again") from None

@@ -1,24 +1,29 @@
 """Finding a version, and reading its tables and images."""
 
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.schema import SPLITS
 from ovt.core.text import did_you_mean
+from ovt.core.untrusted import refuse_odd_files
 from ovt.curate.versions.data import SCHEMA
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
 
 SHORTEST_HASH = 6
-NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # valid version names
+LAST = 99_999  # the largest number of a version
+HUB_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"  # of OWNER/NAME, and a tag
+
+
+class NotHere(OvtError):
+    """No version of that name, number or hash is in the home."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,24 @@ class Version:
     @property
     def ref(self) -> str:
         """The name that commands use: "name@v3", or the folder's path."""
-        return f"{self.manifest.name}@v{self.ordinal}" if self.ordinal is not None else str(self.path)
+        if self.ordinal is None:
+            return str(self.path)
+        owner, name = self.path.parent.parent.name, self.path.parent.name
+        return f"{owner[1:]}/{name}@v{self.ordinal}" if owner.startswith("@") else f"{name}@v{self.ordinal}"
 
 
 def open_version(ref: str, home: Home) -> Version:
-    """The version that `ref` names: "name" (latest), "name@v3" or "name@3", "name@HASHPREFIX", or a folder's path."""
-    if "/" in ref or ref in (".", ".."):
-        return Version(Path(ref), None, read_manifest(_existing(Path(ref))))
-    name, _, which = ref.partition("@")
+    """The version that `ref` names: "name" (latest), "name@v3" or "name@3", "name@HASHPREFIX", or a folder's path.
+
+    A version that was pulled from the Hub has its repository as its name: "you/pocket", "you/pocket@v3", …
+    """
+    if is_folder(ref):
+        version = Version(Path(ref), None, read_manifest(Path(ref)))
+        refuse_odd_files(version.path)
+        return version
+    if "/" in ref and not on_hub(ref):
+        raise OvtError(f"{ref} is not a folder; give a version's folder, or a name such as pocket or pocket@v1")
+    name, _, which = ref.removeprefix("hf://").partition("@")
     folders = _named_folders(name, home)
     if not which:
         ordinal = max(folders)
@@ -48,8 +63,19 @@ def open_version(ref: str, home: Home) -> Version:
     else:
         return _by_hash(name, which, folders)
     if ordinal not in folders:
-        raise OvtError(f"{name} has no v{ordinal}, only {_ordinals(folders)}: choose one of these")
+        raise NotHere(f"{name} has no v{ordinal}, only {_ordinals(folders)}: choose one of these{_or_pull(name)}")
     return Version(folders[ordinal], ordinal, read_manifest(folders[ordinal]))
+
+
+def is_folder(ref: str) -> bool:
+    """Whether a text names a folder, which needs a slash: `./pocket`, and not `pocket`, is the one beside you."""
+    return ("/" in ref or ref in (".", "..")) and Path(ref).is_dir()
+
+
+def on_hub(ref: str) -> bool:
+    """Whether a text is OWNER/NAME or OWNER/NAME@TAG, and no folder; hf:// may precede it."""
+    found = re.fullmatch(rf"(?:hf://)?{HUB_PART}/{HUB_PART}(?:@{HUB_PART})?", ref)
+    return found is not None and not is_folder(ref)
 
 
 def list_versions(home: Home, name: str | None = None) -> tuple[list[Version], list[str]]:
@@ -67,9 +93,15 @@ def list_versions(home: Home, name: str | None = None) -> tuple[list[Version], l
 
 def ordinal_folders(home: Home, name: str) -> dict[int, Path]:
     """The folders v1, v2, … of a name, in order, complete or not."""
-    found = (home.versions / name).glob("v*")
-    folders = {int(path.name[1:]): path for path in found if re.fullmatch(r"v[1-9]\d{0,8}", path.name)}
+    found = folder_of(home, name).glob("v*")
+    folders = {int(path.name[1:]): path for path in found if re.fullmatch(r"v[1-9]\d{0,4}", path.name)}
     return dict(sorted(folders.items()))
+
+
+def folder_of(home: Home, name: str) -> Path:
+    """Where the versions of a name lie: versions/pocket, or versions/@you/pocket for those of you/pocket on the Hub."""
+    owner, slash, own = name.rpartition("/")
+    return home.versions / f"@{owner}" / own if slash else home.versions / name
 
 
 def find_content(home: Home, name: str, address: str) -> Version | None:
@@ -139,30 +171,32 @@ def is_whole(version: Version) -> bool:
     return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
 
 
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise OvtError(f"{folder} is not a folder; give a version's folder, or a name such as pocket or pocket@v1")
-    return folder
-
-
 def _names(home: Home) -> list[str]:
-    found = home.versions.iterdir() if home.versions.is_dir() else ()
-    return sorted(path.name for path in found if path.is_dir() and ordinal_folders(home, path.name))
+    """Local names first."""
+    local = sorted(path.name for path in home.versions.glob("*") if not path.name.startswith(("@", ".")))
+    pulled = sorted(f"{path.parent.name[1:]}/{path.name}" for path in home.versions.glob("@*/*"))
+    return [name for name in (*local, *pulled) if ordinal_folders(home, name)]
 
 
 def _named_folders(name: str, home: Home) -> dict[int, Path]:
     names = _names(home)
     if name in names:
         return ordinal_folders(home, name)
+    if "/" in name:
+        raise NotHere(f"{name} is not a folder, and was not pulled to {home.path}: give another{_or_pull(name)}")
     if not names:
-        raise OvtError(f"there are no versions under {home.path}: run `ovt curate build RECIPE`, or give --home")
+        raise NotHere(f"there are no versions under {home.path}: run `ovt curate build RECIPE`, or give --home")
     hint = did_you_mean(name, names, f"there are: {', '.join(names[:10])}")
-    raise OvtError(f"no version is named {name[:80]!r} under {home.path}; {hint}")
+    raise NotHere(f"no version is named {name[:80]!r} under {home.path}; {hint}")
+
+
+def _or_pull(name: str) -> str:
+    return f", or fetch it: `ovt data pull {name}@TAG`" if "/" in name else ""
 
 
 def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_HASH},64}}", prefix):
-        raise OvtError(
+        raise NotHere(
             f"{name}@{prefix[:80]} matches no version: after @ give v and a number ({_ordinals(folders)}), or at least "
             f"{SHORTEST_HASH} digits of the content hash"
         )
@@ -174,7 +208,7 @@ def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
         found = ", ".join(one.ref for one in matching)
         raise OvtError(f"{name}@{prefix} is ambiguous ({found}): give more of the hash")
     known = ", ".join(f"{one.ref} = @{one.manifest.content_hash[:12]}" for one in versions[-5:])
-    raise OvtError(f"{name} has no version whose content hash starts with {prefix}; there are {known}")
+    raise NotHere(f"{name} has no version whose content hash starts with {prefix}; there are {known}")
 
 
 def _ordinals(folders: dict[int, Path]) -> str:
@@ -190,8 +224,14 @@ def restore_images(version: Version, home: Home) -> None:
     if all(image_path(home, image_id).exists() for image_id in wanted):
         return
     for path in sorted((version.path / "data").glob("*.parquet")):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(64, columns=["images"]):
-                for images in batch.column("images").to_pylist():
-                    for image in images:
-                        keep_image(home, image["bytes"])
+        for content in stored_images(path):
+            keep_image(home, content)
+
+
+def stored_images(path: Path) -> Iterator[bytes]:
+    """The images of a data file's rows, in order."""
+    from ovt.curate.sources.batches import read_batches
+
+    for batch in read_batches(path, ["images"]):
+        for images in batch.column("images").to_pylist():
+            yield from (image["bytes"] for image in images)

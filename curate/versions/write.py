@@ -6,9 +6,10 @@ versions/pocket/v1/                 a version: complete, and never modified agai
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from typing import Self
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.core.files import disk_errors, locked, put_folder, staging
+from ovt.core.files import disk_errors, locked, make_folder, put_folder, staging
 from ovt.core.hashing import canonical_hash
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
@@ -26,6 +27,7 @@ from ovt.curate.versions.ledger import TABLES, Ledger, check, funnel, usage
 from ovt.curate.versions.manifest import (
     CARD,
     MANIFEST,
+    NAME,
     FileEntry,
     Manifest,
     Provenance,
@@ -33,7 +35,7 @@ from ovt.curate.versions.manifest import (
     content_hash,
     hash_file,
 )
-from ovt.curate.versions.read import NAME, Version, find_content, ordinal_folders, scan_folder, scan_rows
+from ovt.curate.versions.read import LAST, Version, find_content, folder_of, ordinal_folders, scan_folder, scan_rows
 
 
 class VersionWriter:
@@ -44,10 +46,7 @@ class VersionWriter:
     """
 
     def __init__(self, home: Home, name: str) -> None:
-        if not re.fullmatch(NAME, name):
-            raise OvtError(
-                f"{name[:80]!r} cannot name a version: use a-z, 0-9, '.', '_' and '-', 64 characters at most"
-            )
+        check_name(name)
         self.is_new = False  # whether `finish` created a version, or found its content in an older one
         self._home = home
         self._name = name
@@ -55,6 +54,7 @@ class VersionWriter:
 
     def __enter__(self) -> Self:
         with disk_errors(self._place), ExitStack() as stack:
+            self._home.make()
             self._folder = stack.enter_context(staging(self._place / "new"))
             self._ledger = Ledger(self._folder / "ledger")
             self._data = Data(self._folder / "data", partial(image_bytes, self._home))
@@ -95,7 +95,7 @@ class VersionWriter:
                 manifest = manifest.model_copy(update={"incomplete": True})
             older = find_content(self._home, self._name, manifest.content_hash)
             if older is None:
-                version, self.is_new = take_place(self._home, self._folder, self._seal(manifest))
+                version, self.is_new = take_place(self._home, self._name, self._folder, self._seal(manifest))
                 return version
             return older
 
@@ -126,20 +126,37 @@ class VersionWriter:
         return manifest
 
 
-def take_place(home: Home, folder: Path, manifest: Manifest, wished: int = 0) -> tuple[Version, bool]:
-    """(version, whether it is new): numbers a complete folder, unless a version already has its content.
+def check_name(name: str) -> str:
+    """The name, if it can be a version's; OvtError otherwise."""
+    if not re.fullmatch(NAME, name):
+        raise OvtError(f"{name[:80]!r} cannot name a version: use a-z, 0-9, '.', '_' and '-', 64 characters at most")
+    return name
 
-    wished: the number to take if it is free; else the next one.
+
+def take_place(
+    home: Home, name: str, folder: Path, manifest: Manifest, wished: int | None = None
+) -> tuple[Version, bool]:
+    """(version, whether it is new): numbers a complete folder, unless a version of that name already has its content.
+
+    wished: the number that it must have, by default the next one. Raises OvtError if it is another version's.
     """
-    versions = home.versions / manifest.name
-    versions.mkdir(parents=True, exist_ok=True)
+    versions = folder_of(home, name)
+    make_folder(versions)
     with locked(versions):
-        if older := find_content(home, manifest.name, manifest.content_hash):
+        if older := find_content(home, name, manifest.content_hash):
             return older, False
-        taken = ordinal_folders(home, manifest.name)
-        ordinal = wished if wished and wished not in taken else max(taken, default=0) + 1
+        taken = ordinal_folders(home, name)
+        if wished in taken:
+            raise OvtError(f"{name}@v{wished} is here with other content, and no version is ever overwritten")
+        ordinal = wished or _next(taken)
         put_folder(folder, versions / f"v{ordinal}")
     return Version(versions / f"v{ordinal}", ordinal, manifest), True
+
+
+def _next(taken: Collection[int]) -> int:
+    """The number after the largest; above LAST, the first that is free."""
+    following = max(taken, default=0) + 1
+    return following if following <= LAST else next(number for number in count(1) if number not in taken)
 
 
 def data_files(folder: Path) -> list[Path]:

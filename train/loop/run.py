@@ -11,7 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from ovt.core.errors import GateFailed, OvtError
-from ovt.core.files import locked, write_file
+from ovt.core.files import locked, make_folder, write_file
 from ovt.core.home import Home
 from ovt.core.records import MadeOf
 from ovt.core.section import Section, with_defaults
@@ -39,8 +39,8 @@ def run_loop(
     Raises GateFailed if an iteration fails its gate (its report is written), and what steps raise: OvtError,
     BudgetReached, KeyboardInterrupt; the same call then resumes.
     """
-    folder = home.loops / recipe.name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = home.make().loops / recipe.name
+    make_folder(folder)
     busy = f"loop {recipe.name} is being run by another process: wait for it, or give this one another name"
     with locked(folder, busy):
         asked = held_out(recipe, home, tools) if questions is None else questions

@@ -19,6 +19,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ovt.core.errors import OvtError
+from ovt.core.files import make_folder
 from ovt.core.home import Home
 from ovt.core.untrusted import parse_json
 from ovt.curate.claims import Claim, check_agreed, claims, own_folders, read_claims, server_claims, strangers
@@ -53,7 +54,7 @@ def served(
             " stop it, or choose another port"
         )
     command = [part.replace("{model}", model).replace("{name}", name) for part in shlex.split(section.command)]
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(log.parent)
     with log.open("ab") as out, token_for(endpoint) as environ:
         process = start(on_loopback(command, endpoint), environ, out)
         try:

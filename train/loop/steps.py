@@ -16,6 +16,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import is_locked, write_file
 from ovt.core.home import Home
 from ovt.core.section import Section
+from ovt.core.untrusted import read_bytes
 from ovt.curate.recipe import Recipe
 from ovt.train.loop.recipe import PREVIOUS, LoopRecipe
 
@@ -98,7 +99,7 @@ def read_record(folder: Path, step: str) -> StepRecord | None:
     """The record of a step; None before its first attempt. OvtError if it is unreadable."""
     path = folder / "steps" / f"{step}.json"
     try:
-        return StepRecord.model_validate_json(path.read_bytes())
+        return StepRecord.model_validate_json(read_bytes(path))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
@@ -125,7 +126,7 @@ def read_status(name: str, home: Home) -> dict[str, Any]:
     """
     folder = home.loops / name
     try:
-        recipe = LoopRecipe.model_validate_json((folder / RECIPE).read_bytes())
+        recipe = LoopRecipe.model_validate_json(read_bytes(folder / RECIPE))
     except FileNotFoundError:
         there = ", ".join(loop_names(home)) or "none yet"
         raise OvtError(f"no loop is named {name!r} under {home.loops}; there are: {there}") from None

@@ -11,12 +11,10 @@ drift        estimates: group, name, unit, a, b, change, low, high, direction
 settings, prompts, origins    changed settings (`recipes.py`)
 """
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -28,7 +26,7 @@ from ovt.curate.reports.diff import changes, drift, recipes, summary
 from ovt.curate.reports.diff.tables import Tables, read_tables
 from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.profile import outline
-from ovt.curate.versions.read import Version, is_whole, open_version, reading, verify_files
+from ovt.curate.versions.read import Version, is_whole, reading, verify_files
 
 MOST_HASHED = 4 << 30  # bytes; for a larger version only file sizes are checked
 
@@ -64,22 +62,12 @@ def open_side(ref: str, home: Home) -> Version:
     A changed file is reported by `check_files`, since a diff shows the effect of an edit; a missing one
     raises OvtError.
     """
-    if is_on_hub(ref):
-        from ovt.curate.hub.pull import pull_address
+    from ovt.curate.hub.pull import open_or_pull
 
-        version = pull_address(ref, home)
-    else:
-        version = open_version(ref, home)
+    version = open_or_pull(ref, home)
     if not all((version.path / name).is_file() for name in version.manifest.files):
         verify_files(version)
     return version
-
-
-def is_on_hub(ref: str) -> bool:
-    """Whether `ref` is a Hub id: "hf://…", or OWNER/NAME@REVISION if there is no such folder."""
-    return ref.startswith("hf://") or (
-        re.fullmatch(r"\w[\w.-]*/[\w.-]+@[\w.-]+", ref) is not None and not Path(ref).exists()
-    )
 
 
 def check_files(version: Version) -> tuple[str, ...]:

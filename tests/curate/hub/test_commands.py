@@ -52,8 +52,8 @@ def test_push_load_and_pull(hub, shell, home, make_build):
         "image": ["List(Image(mode=None, decode=True))", [28, 28], 1],
     }
     pulled = json.loads(shell.ovt("data", "pull", "you/tiny@v1", "--json", OVT_HOME=str(shell.folder / "elsewhere")))
-    assert (pulled["ref"], pulled["is_new"], pulled["sft"]) == ("tiny@v1", True, 4)
-    verify_files(open_version("tiny", Home(shell.folder / "elsewhere")))
+    assert (pulled["ref"], pulled["is_new"], pulled["sft"]) == ("you/tiny@v1", True, 4)
+    verify_files(open_version("you/tiny", Home(shell.folder / "elsewhere")))
     assert "already here" in shell.ovt("data", "pull", "you/tiny", OVT_HOME=str(shell.folder / "elsewhere"))
 
 

@@ -1,0 +1,52 @@
+"""Checks the versions in constraints.txt against the known vulnerabilities, with pip-audit: `make audit`.
+
+pip-audit is no dependency: uv or pipx run it, or it goes into an environment of its own that is removed again. Exit
+codes are pip-audit's (1: vulnerabilities were found), and 2 where nothing could be checked.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LOCKED = Path(__file__).parents[1] / "constraints.txt"
+ARGUMENTS = ["--requirement", str(LOCKED), "--no-deps", "--disable-pip", "--vulnerability-service", "osv"]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        command = runner(Path(folder))
+        if command is None:
+            return unchecked("pip-audit cannot be installed here, and neither uv nor pipx is")
+        done = subprocess.run([*command, *ARGUMENTS], capture_output=True, text=True, check=False)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    if done.returncode and not done.stdout.strip() and "vulnerabilit" not in done.stderr:
+        return unchecked("the list of vulnerabilities cannot be reached")
+    return done.returncode
+
+
+def runner(folder: Path) -> list[str] | None:
+    """The command that runs pip-audit; None where it cannot be had."""
+    if shutil.which("uvx"):
+        return ["uvx", "pip-audit"]
+    if shutil.which("pipx"):
+        return ["pipx", "run", "pip-audit"]
+    python = folder / "bin" / "python"
+    for step in (
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pip-audit"],
+    ):
+        if subprocess.run(step, check=False).returncode:
+            return None
+    return [str(python), "-m", "pip_audit"]
+
+
+def unchecked(why: str) -> int:
+    print(f"nothing was checked: {why}; run this where there is a network", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
