@@ -87,6 +87,7 @@ def disturb(folder: Path, questions: int, kills: int, share: float) -> dict[str,
     with module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1)) as server:
         (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, url=server.url, at_once=AT_ONCE))
         codes = list(killed(folder, server, iter(range(distance, distance * (kills + 1), distance))))
+        start(folder, "disturbed").wait()  # asks again for what failed for good, such as an empty reply twice
         answers = Counter(seen.digest for seen in server.seen if seen.outcome in ("answered", "slow"))
         calls = len(server.seen)
         server.chaos = module.Chaos()
