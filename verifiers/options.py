@@ -27,7 +27,7 @@ _MAY_FOLLOW_A = (
 )
 # An `A` before another word is the article.
 _LETTER = re.compile(
-    rf"(?<![A-Za-z0-9_'\\.-])([A-Z])(?![A-Za-z0-9_'+-]|[\])][a-z]|\.\w)(?!(?<=I)\s+[a-z])"
+    rf"(?<![A-Za-z0-9À-ɏ_'\\.-])([A-Z])(?![A-Za-z0-9À-ɏ_'+-]|[\])][a-z]|\.\w)(?!(?<=I)\s+[a-z])"
     rf"(?!(?<=A)\s+(?!(?:{'|'.join(_MAY_FOLLOW_A.split())})\b)[a-z])"
     r"|\b(?i:option|choice|answer|letter)\s+\(?([a-z])\)?(?=[\s.,;:!]|$)|\(([a-z])\)"
     r"|\b(?i:is|it's|be|choose|pick|select)\s+\(?([b-hj-z])\)?(?=[.!]?\s*$)"

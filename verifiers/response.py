@@ -193,7 +193,7 @@ def find_untagged(text: str) -> Span:
         start, content, rivals = statement
         end, span = start + len(content), Span(content, "statement", "", rivals)
     else:
-        changes = [change.end() for change in _CHANGE_OF_MIND.finditer(text)]
+        changes = [change.end() for change in _CHANGE_OF_MIND.finditer(text) if text[: change.start()].strip()]
         closing = _unfenced(text[changes[-1] :].strip(" \n:,") if changes else text.strip())
         if changes and not closing.strip(" .!"):
             return Span("", "", "answer_withdrawn")

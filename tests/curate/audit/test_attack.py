@@ -12,7 +12,7 @@ behind = pytest.mark.xfail(VERSION == "3", reason="verifier 3 reads a text by it
 
 # What the verifier still falls for at times, and the share of the suite: lowered as it learns, never raised.
 OPEN = {"glued", "from_the_prompt", "crossed", "other_languages", "negations_elsewhere", "denied_for_another"}
-MOST_ACCEPTED = 0.006
+MOST_ACCEPTED = 0.002
 
 
 @pytest.fixture(scope="module")
