@@ -149,8 +149,8 @@ _DENIED_LAST = (
 def _as_a_whole(text: str) -> str:
     """What a short text does to whatever it holds: denied at its end, or one of two from its beginning."""
     bare = text.strip(" .。!！*\n")
-    if bare.endswith(_DENIED_LAST) and len(bare) > 4:
-        return "denied"
+    if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
+        return "given_up"
     return "several" if "还是" in bare or (bare[:1] not in "|/" and _OR_TAIL.match(bare)) else ""
 
 
