@@ -17,6 +17,7 @@ def test_the_docstring_draws_the_whole_tree():
         "RecipeError": 2,
         "BudgetReached": 3,
         "GateFailed": 4,
+        "TooManyFailed": 5,
         "EndpointError": 1,
         "CallError": 1,
     }
