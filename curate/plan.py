@@ -78,6 +78,7 @@ def preview(recipe: Recipe, session: Session) -> list[dict[str, Any]]:
     """
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
         home = dataclasses.replace(session.home, versions=Path(scratch))
-        version = build(recipe, dataclasses.replace(session, home=home))
+        tried = recipe.model_copy(update={"limits": recipe.limits.model_copy(update={"max_failed": 1.0})})
+        version = build(tried, dataclasses.replace(session, home=home))  # failures are among what it shows
         ends = scan(version, "decisions").filter(pl.col("level") == "question").collect()
         return [story(version, question_id) for question_id in ends["id"]]

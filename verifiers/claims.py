@@ -151,7 +151,7 @@ def _as_a_whole(text: str) -> str:
     bare = text.strip(" .。!！*\n")
     if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
         return "given_up"
-    return "several" if "还是" in bare or (bare[:1] not in "|/" and _OR_TAIL.match(bare)) else ""
+    return "several" if "还是" in bare or (bare.lstrip(" $(\\")[:1] not in "|/" and _OR_TAIL.match(bare)) else ""
 
 
 def unanswered(sentence: str) -> str:

@@ -238,11 +238,12 @@ class HttpTransport:
         return answer, json.dumps(answer).encode() if answer.get("error") else b""
 
     def _routed(self, error: Any, text: str, headers: Mapping[str, str]) -> CallError:
-        """Routers answer 200 and report the failure of the server behind them in the body."""
+        """Routers answer 200 and report the failure of the server behind them in the body, with its status as code;
+        without one it may be about this request alone, and is not waited for as a server that is away."""
         code = error.get("code") if isinstance(error, dict) else None
-        status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code)) else 502
+        status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code)) else 500
         said = self._said(text)
-        if status == 502 and UNKNOWN_PATH.search(said):
+        if status == 500 and UNKNOWN_PATH.search(said):
             return CallError("misplaced", said)
         return status_error(status, said, headers, time.time())
 

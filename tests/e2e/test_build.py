@@ -133,7 +133,8 @@ def test_a_server_that_says_anything_leaves_no_trace_of_the_key(shell, loopback,
 
     loopback.reply = lambda body, choice: replies.get(number(body), f"<answer>{number(body)}</answer>")
     loopback.status = lambda body: said.get(number(body))
-    options = ["--set", "endpoints.server.api_key_env=MY_KEY", "--set", "endpoints.server.max_retries=1"]
+    settings = ("endpoints.server.api_key_env=MY_KEY", "endpoints.server.max_retries=1", "limits.max_failed=0.2")
+    options = [part for setting in settings for part in ("--set", setting)]
     built = shell.build(*options, MY_KEY=key)
     decisions = table(built, "decisions")
     assert len(decisions.filter(level="question")) == 20
