@@ -14,8 +14,8 @@ from ovt.core.errors import OvtError
 
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 EXIT_CODES = (
-    "Exit codes: 0 ok, 1 error, 2 usage or recipe, 3 budget reached, 4 gate failed, 130 interrupted, 143 terminated. "
-    "A command that ended with 3, 130 or 143 can be resumed: run it again."
+    "Exit codes: 0 ok, 1 error, 2 usage or recipe, 3 budget reached, 4 gate failed, 5 too many requests failed, "
+    "130 interrupted, 143 terminated. A command that ended with 3, 5, 130 or 143 can be resumed: run it again."
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXIT_CODES)

@@ -23,7 +23,7 @@ def test_facts_are_counted_one_by_one():
 
 @pytest.mark.slow
 def test_pocket_is_as_good_as_its_card_says():
-    """The bar of issue 2: facts at 90% or more, chains right for 40-80% and clearly ahead of direct answers."""
+    """What the card promises: facts at 90% or more, chains right for 40-80% and clearly ahead of direct answers."""
 
     async def run():
         engine = load("pocket")
