@@ -20,10 +20,10 @@ def main() -> int:
         if command is None:
             return unchecked("pip-audit cannot be installed here, and neither uv nor pipx is")
         done = subprocess.run([*command, *ARGUMENTS], capture_output=True, text=True, check=False)
+    if done.returncode and not done.stdout.strip() and "vulnerabilit" not in done.stderr:
+        return unchecked(f"the list of vulnerabilities cannot be reached ({done.stderr.strip().splitlines()[-1]})")
     print(done.stdout, end="")
     print(done.stderr, end="", file=sys.stderr)
-    if done.returncode and not done.stdout.strip() and "vulnerabilit" not in done.stderr:
-        return unchecked("the list of vulnerabilities cannot be reached")
     return done.returncode
 
 

@@ -472,3 +472,67 @@ def a_recipe_of_gigabytes(folder: Path) -> Path:
 def a_recipe_that_is_a_pipe(folder: Path) -> Path:
     os.mkfifo(folder / "theirs.toml")
     return folder / "theirs.toml"
+
+
+@attack("ovt: .*theirs.toml: ", building)
+def a_recipe_that_writes_on_the_terminal(folder: Path) -> Path:
+    """Names in errors: escape sequences, C1 controls and CVE-2021-42574 (text that reads backwards)."""
+    return recipe(folder, r'name = "\u001b]0;owned\u0007\u202etopkcop\u009b2J"' + "\n")
+
+
+@attack("ovt: .*no version", lambda name: command(["data", "show", name]))
+def a_version_name_that_writes_on_the_terminal(folder: Path) -> str:
+    return "\x1b[2J\u202etopkcop\x9b1m"
+
+
+@attack("error: .*a page of .* unpacks to .*", checking)
+def a_ledger_that_unpacks_to_gigabytes(folder: Path) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    there = version(folder)
+    path = there / "ledger" / "decisions.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("detail")
+    bomb = pa.array(["x" * BIG, *[None] * (len(table) - 1)], pa.large_string())
+    pq.write_table(
+        table.set_column(place, table.schema.field(place).with_type(pa.large_string()), bomb), path, compression="zstd"
+    )
+    return there
+
+
+def records(folder: Path, content: bytes) -> Path:
+    (folder / "runs" / "theirs").mkdir(parents=True)
+    (folder / "runs" / "theirs" / "run.json").write_bytes(content)
+    return folder
+
+
+def showing_a_run(home: Any) -> str:
+    return command(["train", "show", "theirs", "--home", home])
+
+
+@attack("ovt: .*run.json", showing_a_run)
+def a_record_nested_without_end(folder: Path) -> Path:
+    return records(folder, b'{"model":' * 100_000)
+
+
+@attack("ovt: .*run.json", showing_a_run)
+def a_record_of_gigabytes(folder: Path) -> Path:
+    records(folder, b"{")
+    with (folder / "runs" / "theirs" / "run.json").open("ab") as file:
+        file.truncate(2 * BIG)
+    return folder
+
+
+@attack("ovt: .*no run is named", showing_a_run)
+def a_record_that_is_a_pipe(folder: Path) -> Path:
+    records(folder, b"")
+    (folder / "runs" / "theirs" / "run.json").unlink()
+    os.mkfifo(folder / "runs" / "theirs" / "run.json")
+    return folder
+
+
+@attack("ovt: .*theirs.pack", lambda it: command(["data", "decontam", it[0], "--against", it[1]]))
+def a_pack_that_is_none(folder: Path) -> tuple[Path, Path]:
+    (folder / "theirs.pack").write_bytes(b"\x80\x04\x95" + b"cos\nsystem\n(S'touch owned'\ntR." * 100)  # a pickle
+    return version(folder), folder / "theirs.pack"
