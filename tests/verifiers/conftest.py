@@ -37,6 +37,6 @@ def _check_table(cases: Iterable[Case], choices: Sequence[str] | None = None, ki
 
 @pytest.fixture
 def in_time() -> Callable[[float], bool]:
-    """Whether a verdict that began at a time (monotonic) came within two seconds, give or take one, or more on a busy machine."""
+    """Whether a verdict that began at a time (monotonic) took two seconds, or three, or more on a busy machine."""
     allowed = 2 * max(1.5, 1.5 * os.getloadavg()[0] / (os.cpu_count() or 1))
     return lambda started: time.monotonic() - started < allowed
