@@ -18,6 +18,7 @@ from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
 from ovt.curate.endpoints.meanings import MODEL_GONE
 from ovt.curate.endpoints.replies import Heard, Usage, read_replies, read_usage
+from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
 
 FIRST_BACKOFF_S = 0.5
@@ -244,7 +245,7 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
         replies = read_replies(response, len(job.keys), endpoint.section, heard)
     except CallError as error:
         endpoint.urls.failed(url, error, began)
-        raise stopped(error, url, endpoint) from None
+        raise await own_failure(error, url, endpoint) or stopped(error, url, endpoint) from None
     endpoint.urls.succeeded(url)
     endpoint.measured = True
     endpoint.proved_n = endpoint.proved_n or len(replies) > 1
@@ -282,6 +283,19 @@ def learn_scale(job: Job, usage: Usage, work: Work) -> None:
 
 
 # When to stop the build: what a failure means for all further calls, and how to fix it.
+
+
+async def own_failure(error: CallError, url: Url, endpoint: Endpoint) -> CallError | None:
+    """The failure of a request that gets a gateway's error for as long as anybody waits, though its server still lists
+    its models: a chain too long for the gateway's time-out, say. Without it the last such question of a build would
+    end that build whenever it is run."""
+    if error.kind != "away" or not isinstance(url.transport, HttpTransport) or not endpoint.urls.out_of_reach():
+        return None
+    try:
+        await url.transport.models()
+    except CallError:
+        return None
+    return CallError("refused", error.reason, error.status)
 
 
 def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:

@@ -99,6 +99,20 @@ def test_a_server_that_goes_away_is_waited_for_and_then_stops_the_build(
     stopping.join()
 
 
+def test_a_request_that_always_gets_a_gateways_error_fails_by_itself(
+    loopback: Any, fill_all: Callable, questions: Callable
+) -> None:
+    """The server answers everything else: this question must not end the build, today or when it is run again."""
+    loopback.status = lambda body: (524, "a timeout occurred") if "question 3?" in str(body) else None
+    for _ in range(2):
+        filled = fill_all(questions(8), patience_s=0.5)
+        assert filled.tally.failed == 1
+        assert [len([one for one in replies if one.error]) for replies in filled.replies] == [0, 0, 0, 1, 0, 0, 0, 0]
+    with pytest.raises(OvtError, match="HTTP 524: a timeout occurred"):
+        loopback.status = lambda body: (524, "a timeout occurred")
+        fill_all(questions(4, temperature=0.1), patience_s=0.5)
+
+
 def test_a_server_that_restarts_is_found_again(loopback: Any, fill_all: Callable, questions: Callable) -> None:
     def restart() -> None:
         loopback.__exit__()
