@@ -108,8 +108,8 @@ def test_a_request_that_always_gets_a_gateways_error_fails_by_itself(
         filled = fill_all(questions(8), patience_s=0.5)
         assert filled.tally.failed == 1
         assert [len([one for one in replies if one.error]) for replies in filled.replies] == [0, 0, 0, 1, 0, 0, 0, 0]
+    loopback.status = lambda body: (524, "a timeout occurred")
     with pytest.raises(OvtError, match="HTTP 524: a timeout occurred"):
-        loopback.status = lambda body: (524, "a timeout occurred")
         fill_all(questions(4, temperature=0.1), patience_s=0.5)
 
 
