@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
@@ -21,7 +22,9 @@ DENSITY = 8  # times the packed bytes that a larger page may unpack to; images a
 MOST_PAGES = 1_000_000  # of one column chunk
 MOST_ROWS = 10**9  # of one file
 MOST_NESTED = 4_000_000  # values of a list column in one row group: pixels, and no question or answer
+SURELY_SMALL = 2 * 2**20  # bytes of a dictionary whose values need no look
 DELTA_BYTE_ARRAY = 7
+START = -1  # of a page's content in the file, among its header's numbers
 
 Header = dict[int, Any]
 
@@ -32,7 +35,7 @@ class Chunk:
 
     packed, unpacked  all pages; page: the largest one, so that no value is larger
     values            including nulls and empty lists: at least the row group's rows
-    repeats           whether a value may be stored once and read many times
+    repeated          the largest value that may be stored once and read many times; 0 if none may
     listed            whether the column lies inside a list, so that one row may hold any number of values
     """
 
@@ -41,14 +44,14 @@ class Chunk:
     unpacked: int
     page: int
     values: int
-    repeats: bool
+    repeated: int
     delta: bool
     listed: bool
 
     def at_most(self, rows: int) -> int:
         """The bytes that so many rows may take."""
-        spread = self.page * (self.values if self.listed else rows)
-        return spread if self.repeats else min(self.unpacked, spread)
+        values = self.values if self.listed else rows
+        return min(self.unpacked, self.page * values) + self.repeated * values
 
 
 def read_chunks(path: Path, metadata: pq.FileMetaData, columns: Sequence[str], group: int) -> list[Chunk]:
@@ -73,16 +76,35 @@ def _read_chunk(path: Path, file: IO[bytes], chunk: Any, column: Any) -> Chunk:
             f"{path}: column {column.path} holds {values:,} listed values in one row group, {MOST_NESTED:,} at most"
         )
     encodings = [page.get(2) if 5 in whole else page.get(4) for whole, page in zip(pages, data, strict=True)]
+    longest = max((page[2] for page in pages), default=0)
+    delta = DELTA_BYTE_ARRAY in encodings
     return Chunk(
         column.path,
         packed=sum(page[3] for page in pages),
         unpacked=sum(page[2] for page in pages),
-        page=max((page[2] for page in pages), default=0),
+        page=longest,
         values=values,
-        repeats=any(7 in page for page in pages) or DELTA_BYTE_ARRAY in encodings,
-        delta=DELTA_BYTE_ARRAY in encodings,
+        repeated=longest if delta else max((_largest(file, page, chunk) for page in pages if 7 in page), default=0),
+        delta=delta,
         listed=listed,
     )
+
+
+def _largest(file: IO[bytes], page: Header, chunk: Any) -> int:
+    """The bytes of a dictionary's largest value: each has its length in front. A page's, where that cannot be read."""
+    if page[2] <= SURELY_SMALL or chunk.physical_type != "BYTE_ARRAY":
+        return page[2]
+    file.seek(page[START])
+    data, codec = file.read(page[3]), chunk.compression.lower()
+    try:
+        values = memoryview(data if codec == "uncompressed" else pa.decompress(data, page[2], codec))
+        largest = at = 0
+        while at < len(values):
+            length = int.from_bytes(values[at : at + 4], "little")
+            largest, at = max(largest, length), at + 4 + length
+    except (pa.ArrowException, ValueError, OSError):
+        return page[2]
+    return largest if at == len(values) else page[2]
 
 
 def _pages(path: Path, file: IO[bytes], start: int, end: int) -> Iterator[Header]:
@@ -93,7 +115,7 @@ def _pages(path: Path, file: IO[bytes], start: int, end: int) -> Iterator[Header
         packed, unpacked = page[3], page[2]
         if unpacked > max(SMALL, DENSITY * packed):
             raise OvtError(f"{path}: a page of {packed:,} bytes unpacks to {unpacked:,}: this is no data")
-        yield page
+        yield page | {START: start + length}
         start += length + packed
     raise OvtError(f"{path}: one column has more than {MOST_PAGES:,} pages in a row group: this is no data")
 

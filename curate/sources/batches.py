@@ -44,9 +44,9 @@ def _plan(path: Path, metadata: pq.FileMetaData, names: Sequence[str], last: int
 
 def _rows_at_once(path: Path, chunks: Sequence[Chunk], group: int) -> int:
     for chunk in chunks:
-        if chunk.repeats and chunk.page > max(REPEATED, DENSITY * chunk.packed):
+        if chunk.repeated > max(REPEATED, DENSITY * chunk.packed):
             raise OvtError(
-                f"{path}: column {chunk.column} may repeat values of {chunk.page:,} bytes that are packed into "
+                f"{path}: column {chunk.column} may repeat values of {chunk.repeated:,} bytes that are packed into "
                 f"{chunk.packed:,}: this is no data"
             )
     listed = [chunk for chunk in chunks if chunk.listed and chunk.at_most(1) > BATCH_BYTES]
@@ -60,9 +60,9 @@ def _rows_at_once(path: Path, chunks: Sequence[Chunk], group: int) -> int:
 
 def _heaviest_row(path: Path, group: int, chunk: Chunk) -> int:
     """The most bytes that one row of a list column takes, found without unpacking its values."""
-    if not chunk.repeats and chunk.unpacked <= DENSITY * chunk.packed:
+    if not chunk.repeated and chunk.unpacked <= DENSITY * chunk.packed:
         return BATCH_BYTES  # these bytes lie in the file: one row at a time
-    if chunk.delta or not chunk.repeats:
+    if chunk.delta or not chunk.repeated:
         raise OvtError(
             f"{path}: column {chunk.column} may unpack to {chunk.at_most(1):,} bytes in one row, {MAX_CELL:,} at most: "
             "write it again in smaller row groups, with dictionary encoding"

@@ -92,7 +92,7 @@ def a_cell_that_unpacks_to_gigabytes(folder: Path) -> Path:
     return parquet(folder, {"question": ["x" * BIG]})
 
 
-@attack("error: .*column question may repeat values of 20,971,524 bytes that are packed into .*: this is no data")
+@attack("error: .*column question may repeat values of 20,971,520 bytes that are packed into .*: this is no data")
 def one_value_repeated_by_a_dictionary(folder: Path) -> Path:
     import pyarrow as pa
 
