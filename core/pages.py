@@ -22,7 +22,7 @@ DENSITY = 8  # times the packed bytes that a larger page may unpack to; images a
 MOST_PAGES = 1_000_000  # of one column chunk
 MOST_ROWS = 10**9  # of one file
 MOST_NESTED = 4_000_000  # values of a list column in one row group: pixels, and no question or answer
-SURELY_SMALL = 2 * 2**20  # bytes of a dictionary whose values need no look
+SURELY_SMALL = 2**16  # bytes of a dictionary whose values need no look
 DELTA_BYTE_ARRAY = 7
 START = -1  # of a page's content in the file, among its header's numbers
 
@@ -36,6 +36,7 @@ class Chunk:
     packed, unpacked  all pages; page: the largest one, so that no value is larger
     values            including nulls and empty lists: at least the row group's rows
     repeated          the largest value that may be stored once and read many times; 0 if none may
+    pages             (bytes, values) of each data page
     listed            whether the column lies inside a list, so that one row may hold any number of values
     """
 
@@ -47,11 +48,24 @@ class Chunk:
     repeated: int
     delta: bool
     listed: bool
+    pages: tuple[tuple[int, int], ...]
 
     def at_most(self, rows: int) -> int:
-        """The bytes that so many rows may take."""
-        values = self.values if self.listed else rows
-        return min(self.unpacked, self.page * values) + self.repeated * values
+        """The bytes that so many rows may take, beyond the one page that the reader holds in any case."""
+        if self.listed:
+            return self.page * self.values if self.repeated else min(self.unpacked, self.page * self.values)
+        return self.repeated * rows + max(0, self._spread(rows) - self.page)
+
+    def _spread(self, rows: int) -> int:
+        """The most bytes of the pages that so many values in a row may lie in."""
+        most = total = between = first = 0
+        for size, count in self.pages:
+            total, between = total + size, between + count
+            # The first page may give only its last value, and the newest only its first.
+            while between - self.pages[first][1] - count + 2 > rows and total > size:
+                total, between, first = total - self.pages[first][0], between - self.pages[first][1], first + 1
+            most = max(most, total)
+        return most
 
 
 def read_chunks(path: Path, metadata: pq.FileMetaData, columns: Sequence[str], group: int) -> list[Chunk]:
@@ -87,6 +101,7 @@ def _read_chunk(path: Path, file: IO[bytes], chunk: Any, column: Any) -> Chunk:
         repeated=longest if delta else max((_largest(file, page, chunk) for page in pages if 7 in page), default=0),
         delta=delta,
         listed=listed,
+        pages=tuple((page[2], about.get(1, 0)) for page, about in zip(pages, data, strict=True) if 7 not in page),
     )
 
 

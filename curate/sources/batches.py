@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BATCH = 64  # rows
 REPEATED = 8 * 2**20  # bytes of a value that is packed to almost nothing and may be repeated in every row
-BATCH_BYTES = 2 * MAX_CELL  # that a batch may take at worst; a heavier row is a batch of its own
+BATCH_BYTES = 3 * MAX_CELL  # that a batch may take at worst; a heavier row is a batch of its own
 
 
 def read_batches(path: Path, names: list[str], last: int | None = None) -> Iterator[pa.RecordBatch]:
