@@ -71,3 +71,4 @@ def test_progress_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
     (tmp_path / "live").write_text("a file where a folder would be")
     with shared(Progress(), tmp_path / "live" / "build-charts.json"):
         time.sleep(0.03)
+    assert (tmp_path / "live").read_text() == "a file where a folder would be"
