@@ -60,8 +60,9 @@ def check_key(name: str, section: EndpointSection, key: str | None) -> None:
 
 
 def sent_keys(section: EndpointSection) -> list[str]:
-    """What the user must agree to, as lines: each server that gets a key which is not known to be its own."""
-    far = [url for url in section.urls if urlsplit(url).hostname not in LOOPBACK]
+    """What the user must agree to, as lines: each server that gets a key which is not known to be its own. Where a key
+    would be readable on its way, it is refused and not asked about."""
+    far = [url for url in section.urls if not is_readable(url) and urlsplit(url).hostname not in LOOPBACK]
     pairs = [(variable, url) for variable in variables(section) for url in far if provider(url) != variable]
     return [f"send ${variable} to {server(url)}" for variable, url in pairs]
 

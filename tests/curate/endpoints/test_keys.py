@@ -113,3 +113,10 @@ def test_a_server_that_ovt_started_gets_its_token(monkeypatch: pytest.MonkeyPatc
     assert read_key("a", section("http://127.0.0.1:8000/v1"), {}) == "t0ken"
     assert read_key("a", section("http://127.0.0.1:8001/v1"), {}) is None
     assert read_key("a", section("http://127.0.0.1:8000/v1", "MINE"), {"MINE": "m"}) == "m"
+
+
+def test_a_key_over_plain_http_is_no_question_but_refused() -> None:
+    section = EndpointSection(base_url="http://example.invalid/v1", model="m", api_key_env="MY_KEY")
+    assert sent_keys(section) == []
+    with pytest.raises(EndpointError, match=r"\$MY_KEY would be sent to http://example.invalid/v1 unencrypted"):
+        check_key("near", section, "secret-of-mine")
