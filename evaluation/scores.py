@@ -128,7 +128,7 @@ def difference(answers: pl.DataFrame, other: pl.DataFrame) -> Interval:
 
 def paired(answers: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     """cluster, and value: how much better `answers` are; a row per question that both tables of ANSWERS have."""
-    pairs = by_question(answers).join(by_question(other), on="question_id", suffix="_other")
+    pairs = by_question(answers).join(by_question(other), on="question_id", suffix="_other", maintain_order="left")
     return pairs.select("cluster", value=pl.col("right") - pl.col("right_other"))
 
 

@@ -55,12 +55,15 @@ def figures(a: Tables, b: Tables) -> dict[str, Any]:
 
 
 def by_question(a: Tables, b: Tables) -> pl.DataFrame:
-    """One row per question of either version: its counts and sums with suffix _a and _b, null if absent."""
+    """One row per question of either version: its counts and sums with suffix _a and _b, null if absent.
+
+    Sorted by question: a join promises no order, and sums of floats depend on theirs.
+    """
     sides = [
         _of_side(tables).select("question", pl.exclude("question").name.suffix(side))
         for tables, side in ((a, "_a"), (b, "_b"))
     ]
-    return collect(sides[0].join(sides[1], on="question", how="full", coalesce=True))
+    return collect(sides[0].join(sides[1], on="question", how="full", coalesce=True)).sort("question")
 
 
 def _of_side(tables: Tables) -> pl.LazyFrame:
@@ -199,7 +202,7 @@ def _reflections(a: pl.DataFrame, b: pl.DataFrame) -> list[Estimate]:
         .sum()
         for side in (a, b)
     ]
-    table = counted[0].join(counted[1], on="question", how="full", coalesce=True, suffix="_b")
+    table = counted[0].join(counted[1], on="question", how="full", coalesce=True, suffix="_b").sort("question")
     terms = [pl.col(name) for name in ("cues", "words", "cues_b", "words_b")]
     return estimate(table, [Ratio("texts", "reflection cues", "per 1,000 words", *terms, 1000.0)])
 
