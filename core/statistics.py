@@ -55,7 +55,7 @@ def share_interval(scored: pl.DataFrame) -> Interval:
     n = len(scored)
     if not n:
         return Interval(math.nan, 0.0, 1.0)
-    clusters = scored.group_by("cluster").agg(pl.col("right").sum().alias("right"), pl.len().alias("answers"))
+    clusters = scored.group_by("cluster", maintain_order=True).agg(pl.col("right").sum(), answers=pl.len())
     p, images = int(scored["right"].sum()) / n, len(clusters)
     if images == 1:
         return Interval(p, 0.0, 1.0)
@@ -79,7 +79,7 @@ def mean_interval(measured: pl.DataFrame) -> Interval:
     interval is all of -1 to 1.
     """
     n = len(measured)
-    clusters = measured.group_by("cluster").agg(pl.col("value").sum().alias("total"), pl.len().alias("rows"))
+    clusters = measured.group_by("cluster", maintain_order=True).agg(total=pl.col("value").sum(), rows=pl.len())
     mean, images = math.fsum(measured["value"]) / n, len(clusters)
     if images == 1:
         return Interval(mean, -1.0, 1.0)

@@ -86,7 +86,7 @@ def of_version(version: Version, home: Home, limit: int | None) -> Questions:
     captions = (
         scan(version, "samples")
         .filter(pl.col("stage") == "caption")
-        .join(used.rename({"id": "sample_id"}), on="sample_id")
+        .join(used.rename({"id": "sample_id"}), on="sample_id", maintain_order="left")
     )
     kind = version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
     with reading(version):

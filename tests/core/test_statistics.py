@@ -210,3 +210,10 @@ def test_a_quantile_moves_as_the_bootstrap_says():
     medians = [np.median(rng.choice(words, 3000)) for _ in range(400)]
     assert middle == np.median(words)
     assert error == pytest.approx(np.std(medians), rel=0.25)
+
+
+def test_an_interval_is_the_same_to_the_last_digit_every_time() -> None:
+    rng = np.random.default_rng(0)
+    clusters = [str(cluster) for cluster in rng.integers(0, 5_000, 20_000)]
+    measured = pl.DataFrame({"value": rng.normal(size=20_000), "cluster": clusters})
+    assert len({mean_interval(measured) for _ in range(10)}) == 1

@@ -178,6 +178,14 @@ def test_what_fails_is_a_row_with_a_reason_and_is_asked_again_next_time(shell, l
     assert len(loopback.answered) == 1
 
 
+def test_an_answer_lost_to_a_kill_that_comes_empty_afterwards_is_asked_until_it_is_there(shell, loopback, tmp_path):
+    undisturbed, said = shell.build(home=tmp_path / "other"), loopback.reply
+    loopback.reply = lambda body, choice: "" if "number 7?" in str(body) else said(body, choice)
+    assert shell.build()["sft"] == 15  # and exit code 0: one of twenty may fail
+    loopback.reply = said
+    assert files(Path(shell.build()["path"])) == files(Path(undisturbed["path"]))
+
+
 def test_a_budget_stops_before_it_is_overspent_and_resumes(shell, loopback):
     prices = [
         "--set", "endpoints.server.usd_per_million_prompt_tokens=1",

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -104,6 +105,20 @@ def test_a_worker_that_no_longer_runs_is_killed_within_two_seconds(in_time) -> N
     assert in_time(started)
     assert (verdict.outcome, verdict.reason) == ("abstain", "timeout")
     assert verify("7", "7")
+
+
+def test_a_reply_that_is_there_counts_however_late_it_is_read() -> None:
+    """Else a build that was stopped for a while (Ctrl-Z), or had no turn, would write another verdict than before."""
+    worker = pool.Worker()
+    worker.ask("judge", [("7", "7", None), ("8", "7", None)], {}, "auto", True)
+    assert select.select([worker.link], [], [], 30)[0]
+    worker.deadline = 0.0
+    assert worker.reply()[0] == "correct"
+    assert worker.reply()[0] == "wrong"
+    worker.deadline = 0.0
+    with pytest.raises(pool.Late):
+        worker._receive()
+    worker.end()
 
 
 def test_one_hard_row_leaves_the_others_alone() -> None:

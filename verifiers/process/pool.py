@@ -100,15 +100,13 @@ class Worker:
         self.deadline = time.monotonic() + limit_s
 
     def _receive(self) -> Any:
-        """The next line, as JSON."""
+        """The next line, as JSON; also after the deadline, if it is there: then this process was the late one (stopped
+        with Ctrl-Z, or without a turn on a busy machine)."""
         while b"\n" not in self.buffer:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise Late
             try:
-                self.link.settimeout(left)
+                self.link.settimeout(max(0.0, self.deadline - time.monotonic()))
                 chunk = self.link.recv(1 << 16)
-            except TimeoutError as error:
+            except (TimeoutError, BlockingIOError) as error:
                 raise Late from error
             except OSError as error:
                 raise Lost from error
