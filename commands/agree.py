@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import typer
 
 from ovt.commands.terminal import note
-from ovt.curate.claims import Claim, agree_to, open_claims
+from ovt.curate.claims import Claim, agree_to, listed, open_claims
+
+
+def tell_claims(found: Sequence[Claim]) -> None:
+    """Says on stderr what a recipe does beyond its folder and the home; nothing if it does nothing there."""
+    if lines := listed(found):
+        note(lines, "dim")
 
 
 def settle(found: Sequence[Claim], yes_send_key: bool = False, yes_recipe: bool = False) -> None:

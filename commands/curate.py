@@ -18,7 +18,7 @@ from ovt.commands.options import (
     YesSendKey,
     examples,
 )
-from ovt.commands.terminal import live, note, print_built, report, resumable
+from ovt.commands.terminal import live, print_built, report, resumable
 from ovt.core.home import Home
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
@@ -42,7 +42,7 @@ def build(
 ) -> None:
     """Build a dataset version; run the same command again to resume."""
     from ovt import api
-    from ovt.commands.agree import settle
+    from ovt.commands.agree import settle, tell_claims
     from ovt.commands.views.tables import told
     from ovt.core.errors import TooManyFailed
     from ovt.core.progress import Progress
@@ -51,6 +51,8 @@ def build(
     if dry_run:
         with resumable():
             plan = api.plan(recipe, set=overrides or (), limit=limit, home=home)
+        if json:
+            tell_claims(claims(api.read_recipe(recipe, overrides or ()), Home.locate(home), recipe))
         report(plan.data if json else plan, json, told)
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
@@ -87,9 +89,9 @@ def preview(
     json: Json = False,
 ) -> None:
     """Run a few questions through every stage and show all prompts and replies."""
-    from ovt.commands.agree import settle
+    from ovt.commands.agree import settle, tell_claims
     from ovt.commands.views.why import stories_told
-    from ovt.curate.claims import check_agreed, claims, listed
+    from ovt.curate.claims import check_agreed, claims
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.plan import preview as run_preview
     from ovt.curate.recipe import load_recipe
@@ -99,8 +101,7 @@ def preview(
         session = Session(Home.locate(home), Budget(max_usd, max_tokens), limit=n)
         chosen = load_recipe(recipe, overrides or ())
         found = claims(chosen, session.home, recipe)
-        if lines := listed(found):
-            note(lines, "dim")
+        tell_claims(found)
         settle(found, yes_send_key, yes_recipe)
         check_agreed(found)
         stories = run_preview(chosen, session)

@@ -1,6 +1,6 @@
 """`ovt loop`: run every iteration of data, SFT, RL and evaluation with one command, and show its progress."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ from ovt.core.records import git_commit, rebuild_line
 
 if TYPE_CHECKING:
     from ovt.core.progress import Progress
+    from ovt.curate.claims import Claim
     from ovt.train.loop.recipe import LoopRecipe
     from ovt.train.loop.steps import Step
 
@@ -50,7 +51,7 @@ def run(
     """Run a loop; run the same command again to resume (exit code 4 if an iteration fails its gate)."""
     from ovt.commands.agree import settle
     from ovt.commands.train import training
-    from ovt.curate.claims import check_agreed, listed
+    from ovt.curate.claims import check_agreed
     from ovt.train.loop.recipe import load_loop
     from ovt.train.loop.serve import loop_claims
 
@@ -58,7 +59,7 @@ def run(
         chosen = load_loop(recipe, overrides or ())
         found = loop_claims(chosen, Home.locate(home), recipe)
         if dry_run:
-            print_steps(chosen, listed(found), json)
+            print_steps(chosen, found, json)
             return
         settle(found, yes_send_key, yes_recipe)
         check_agreed(found)
@@ -113,15 +114,18 @@ def plot(name: LoopRef, home: HomePath = None) -> None:
     say(*plot_loop(name, rows, Path(found["folder"]) / "plots"))
 
 
-def print_steps(recipe: "LoopRecipe", does: str, as_json: bool) -> None:
+def print_steps(recipe: "LoopRecipe", found: "Sequence[Claim]", as_json: bool) -> None:
     """The steps of a loop, in order, and what else it does."""
+    from ovt.commands.agree import tell_claims
+    from ovt.curate.claims import listed
     from ovt.train.loop.steps import plan_steps
 
     steps = plan_steps(recipe)
     if as_json:
+        tell_claims(found)
         print_json([{**vars(step), "title": step.title} for step in steps])
         return
-    say(*(f"{step.name:<14} {step.title}" for step in steps), *filter(None, [does]), "Nothing was run.")
+    say(*(f"{step.name:<14} {step.title}" for step in steps), *filter(None, [listed(found)]), "Nothing was run.")
 
 
 @contextmanager

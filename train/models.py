@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, ProcessorMixin
 
 ADAPTER = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+LARGEST_RANK = 8_192  # the widest layers that people train have this many rows
 # What others load beside the weights: the base model's own files, copied to every checkpoint byte for byte.
 PROCESSOR_FILES = (
     "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.jinja",
@@ -85,12 +87,31 @@ def load_model(
 
 
 def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
-    """The model with a folder's LoRA adapter merged into its weights. OvtError for an adapter that names code."""
+    """The model with a folder's LoRA adapter merged into its weights. OvtError for an adapter that does not fit it."""
     from peft import PeftModel
+    from safetensors import SafetensorError
 
-    if read_adapter(adapter).get("megatron_config"):
+    check_adapter(adapter)
+    try:
+        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise cannot_load(adapter, "as a LoRA adapter", error) from error
+
+
+def check_adapter(adapter: str) -> None:
+    """OvtError for an adapter that names code, is none of LoRA's, or would take memory that its weights do not."""
+    about = read_adapter(adapter)
+    if about.get("megatron_config"):
         raise OvtError(f"{adapter} is an adapter for Megatron, whose code it names: give one for transformers")
-    return PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    if about.get("peft_type") != "LORA":
+        raise OvtError(
+            f"{adapter} holds {about.get('peft_type')!r:.80}, not a LoRA adapter: give one with peft_type LORA"
+        )
+    if not (Path(adapter) / ADAPTER_WEIGHTS).is_file():
+        raise OvtError(f"{adapter} has no {ADAPTER_WEIGHTS}: save the adapter with safetensors")
+    ranks = [about.get("r"), *dict(about.get("rank_pattern") or {}).values()]
+    if not all(isinstance(rank, int) and 0 < rank <= LARGEST_RANK for rank in ranks):
+        raise OvtError(f"{adapter} has ranks {ranks!r:.80}: expected whole numbers from 1 to {LARGEST_RANK:,}")
 
 
 def adapter_base(where: str) -> str | None:

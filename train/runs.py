@@ -172,7 +172,7 @@ def finish(run: Run, result: dict[str, Any]) -> Run:
 def open_run(ref: str, home: Home | Path | str | None = None) -> Run:
     """The run of this name. OvtError (with the nearest name) if there is none."""
     home = Home.locate(home)
-    if (home.runs / check_name(ref) / RECORD).is_file():
+    if (home.runs / check_name(ref) / RECORD).exists():
         path = home.runs / ref
         return Run(ref, path, read_record(path))
     names = run_names(home)

@@ -1,5 +1,6 @@
 """A recipe from elsewhere sends no key unasked; in a terminal the question comes once, elsewhere one line says how."""
 
+import json
 import os
 import pty
 import subprocess
@@ -31,6 +32,9 @@ def test_a_key_is_not_sent_unless_somebody_agreed(stranger: Any) -> None:
     assert done.stderr.count("\n") == 1
     planned = stranger.run(*build, "--dry-run")
     assert f"{line} (you will be asked once)" in planned.stdout
+    as_json = stranger.run(*build, "--dry-run", "--json")
+    assert line in as_json.stderr
+    assert {stage["stage"] for stage in json.loads(as_json.stdout)} == {"caption", "reason"}
     agreed = stranger.run(*build, "--yes-send-key", MY_BANK="hunter2-hunter2")
     assert "no server answers at https://127.0.0.9:9/v1" in agreed.stderr
     again = stranger.run(*build, MY_BANK="hunter2-hunter2")

@@ -524,7 +524,7 @@ def a_record_of_gigabytes(folder: Path) -> Path:
     return folder
 
 
-@attack("ovt: .*no run is named", showing_a_run)
+@attack("ovt: .*run.json is not a regular file", showing_a_run)
 def a_record_that_is_a_pipe(folder: Path) -> Path:
     records(folder, b"")
     (folder / "runs" / "theirs" / "run.json").unlink()

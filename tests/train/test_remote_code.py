@@ -201,6 +201,30 @@ def test_an_adapter_that_names_a_module_to_import_is_refused(tmp_path, small_vlm
         load_model(str(tmp_path))
 
 
+HOSTILE_ADAPTERS = {
+    "other kind": ({"peft_type": "PROMPT_TUNING", "tokenizer_name_or_path": "a/b"}, b"", "not a LoRA adapter"),
+    "no weights": ({}, None, "has no adapter_model.safetensors"),
+    "no safetensors": ({}, b"cos\nsystem\n(S'touch owned'\ntR.", "as a LoRA adapter"),
+    "rank of terabytes": ({"r": 10**9}, b"", "expected whole numbers from 1 to 8,192"),
+    "rank of a layer": ({"rank_pattern": {"q_proj": 10**9}}, b"", "expected whole numbers from 1 to 8,192"),
+    "no such layers": ({"target_modules": ["nowhere"]}, b"", "as a LoRA adapter"),
+    "a file as its start": ({"init_lora_weights": "corda", "corda_config": {"cache_file": "/etc/passwd"}}, b"",
+                            "as a LoRA adapter"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE_ADAPTERS)
+def test_a_hostile_adapter_is_one_line(tmp_path, small_vlm, kind):
+    about, weights, said = HOSTILE_ADAPTERS[kind]
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(small_vlm), "r": 4, "target_modules": ["q_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config | about))
+    if weights is not None:
+        (tmp_path / "adapter_model.safetensors").write_bytes(weights)
+    with pytest.raises(OvtError, match=said):
+        load_model(str(tmp_path))
+    assert not Path("owned").exists()
+
+
 REFUSED = {
     "trust_remote_code": True, "chat_template_path": "stranger/model", "push_to_hub": True, "hub_token": "hf_secret",
     "hub_model_id": "a/b", "hub_strategy": "all_checkpoints", "hub_private_repo": False, "hub_always_push": True,
