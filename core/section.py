@@ -104,8 +104,8 @@ def toml_value(text: str) -> Any:
 
 
 def explain(error: ValidationError, kind: type[Section]) -> str:
-    """The first error in one line, and the number of others."""
-    first, *others = error.errors(include_url=False)
+    """The first error in one line, and the number of others; a misspelt key first, since it explains a missing one."""
+    first, *others = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     location = tuple(first["loc"])
     dotted = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":

@@ -62,6 +62,12 @@ def test_set_reaches_into_lists_tables_and_missing_sections(recipe):
     assert loaded.filter.length.max_words == 500
 
 
+def test_a_misspelt_section_is_told_before_what_it_leaves_missing(recipe):
+    recipe.write_text(SMALL.replace("[[sources]]", "[[soruces]]"))
+    with pytest.raises(RecipeError, match=r"soruces is not a known key; did you mean sources\? \(and 1 more\)"):
+        load_recipe(recipe)
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [
