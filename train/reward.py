@@ -24,7 +24,7 @@ from ovt.core.errors import OvtError
 from ovt.curate.audit.peers import Peer, installed
 from ovt.train.devices import world_size
 from ovt.train.settings import GraderName, RewardSection, RlSection
-from ovt.verifiers import Verdict, verify_many
+from ovt.verifiers import Verdict, split_golds, verify_many
 
 Grader = Callable[[Sequence[str], Sequence[str], Sequence[Sequence[str] | None]], float]
 WORTH = {"correct": 1.0, "wrong": 0.0, "abstain": None}
@@ -158,10 +158,11 @@ def only_answer(text: str) -> str | None:
 
 def accepted(gold: str, choices: Sequence[str]) -> set[str]:
     """The accepted spellings of the gold: itself and, for an option, its letter, its text, or both."""
-    forms = {fold(gold)}
+    golds = {fold(one) for one in split_golds(gold)}
+    forms = set(golds)
     for number, choice in enumerate(choices):
         letter, text = chr(ord("a") + number), fold(choice)
-        if fold(gold) in (letter, text):
+        if golds & {letter, text}:
             forms |= {letter, f"({letter})", text, f"{letter}. {text}"}
     return forms
 

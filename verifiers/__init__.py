@@ -6,7 +6,16 @@ r"""Decide whether an answer is right: the one verdict that curation, the RL rew
 Imports fast: the rules are only loaded in worker processes.
 """
 
-from ovt.verifiers.ask import kind_names, known_kind, lint_gold, verify, verify_many, verify_response
+from ovt.verifiers.ask import (
+    join_golds,
+    kind_names,
+    known_kind,
+    lint_gold,
+    split_golds,
+    verify,
+    verify_many,
+    verify_response,
+)
 from ovt.verifiers.response import ResponseParts, split_response
 from ovt.verifiers.verdict import VERSION, Finding, Kind, Verdict
 
@@ -16,9 +25,11 @@ __all__ = [
     "Kind",
     "ResponseParts",
     "Verdict",
+    "join_golds",
     "kind_names",
     "known_kind",
     "lint_gold",
+    "split_golds",
     "split_response",
     "verify",
     "verify_many",

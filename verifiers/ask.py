@@ -29,6 +29,11 @@ CHUNK = 200
 MAX_CHARS = 2_000_000
 """Longer texts are not judged; rows that are longer in total are not sent to a worker together."""
 
+OR = " ||| "
+"""Between golds of one question each of which is right (`join_golds`)."""
+
+_RANK = {"correct": 0, "abstain": 1, "wrong": 2}
+
 Row = tuple[str, str] | tuple[str, str, Sequence[str] | None]
 Key = tuple[str, str, tuple[str, ...] | None]
 
@@ -87,6 +92,8 @@ def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto
     text, _, options = _key(gold, "", choices)
     if len(text) > MAX_CHARS:
         return "gold_too_long"
+    if len(golds := split_golds(text)) > 1:
+        return next((reason for one in golds if (reason := lint_gold(one, choices, kind))), None)
     (reply,) = pool.run("lint", [(text, options)], _added(known_kind(kind)), kind)
     return reply[0] if isinstance(reply, list) else "gold_takes_too_long" if reply == pool.TIMEOUT else "worker_lost"
 
@@ -165,8 +172,24 @@ def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]
         return list(threads.map(judge, chunks))
 
 
+def join_golds(golds: Iterable[str]) -> str:
+    """Several golds, each of which is right, as one text."""
+    return OR.join(dict.fromkeys(golds))
+
+
+def split_golds(gold: str) -> list[str]:
+    """The golds in a text: itself, unless `join_golds` wrote it."""
+    return gold.split(OR)
+
+
 def _judge(keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
-    """A verdict for each row."""
+    """A verdict for each row. Of several golds, the one that says most counts: correct, else an abstention."""
+    apart = [[(text, gold, choices) for gold in split_golds(joined)] for text, joined, choices in keys]
+    verdicts = iter(_judge_each([key for golds in apart for key in golds], kind, presume_wrong))
+    return [min((next(verdicts) for _ in golds), key=lambda one: _RANK[one.outcome]) for golds in apart]
+
+
+def _judge_each(keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
     sent = [key for key in keys if _size(key) <= MAX_CHARS]
     replies = iter(pool.run("judge", sent, _added(kind), kind, presume_wrong))
     return [

@@ -22,6 +22,7 @@ from ovt.curate.screen.dedup import DedupSection, find_twins, meaning, same_look
 from ovt.curate.screen.fingerprints import Nearness, Pictures, distances, pictures_in
 from ovt.curate.sources.faults import Unfit, check_tags
 from ovt.curate.sources.images import stored_image
+from ovt.curate.sources.matchable import suspects
 from ovt.verifiers import lint_gold
 
 SMALLEST = 28  # pixels per side: one visual token of Qwen2.5-VL
@@ -42,6 +43,10 @@ MEANINGS = {
     "gold_not_in_choices": "the gold is none of the choices",
     "duplicate_choices": "the gold is more than one of the choices",
     "unparseable_gold": "the recipe's kind of answer cannot read the gold",
+    "gold_is_number": "the question asks for yes or no, and the gold is 0 or 1",
+    "gold_is_boolean": "the question asks for yes or no, and the gold is true or false",
+    "gold_is_letter": "the gold is a letter, and there are no choices",
+    "gold_is_chain": "the gold is a whole chain of reasoning",
     "gold_not_accepted": "the verifier rejects the gold itself as an answer",
 }
 
@@ -86,6 +91,7 @@ def findings(asked: Questions, home: Home, section: DedupSection) -> Iterator[Fi
     questions = asked.table
     yield from asked.left_out.select("reason", "id", pl.col("detail").fill_null("")).iter_rows()
     yield from golds(questions, asked.kind)
+    yield from suspects(questions).select("rule", "question_id", "detail").iter_rows()
     yield from question_texts(questions)
     yield from leaks(questions, asked.captions)
     seen, readable = images(questions, partial(stored_image, home))

@@ -7,6 +7,10 @@ arrow.py      Parquet files, saved datasets and Hub datasets
 columns.py    which columns are which
 cells.py      a cell of any type as text, gold, conversation or image
 choices.py    options and golds in every format
+golds.py      a gold inside a longer text, mapped, or one of several
+conversations.py   a conversation in any form, round by round
+matchable.py  golds that no answer can match
+patterns.py   regular expressions of recipes
 faults.py     why a row is left out, by itself or compared with others
 rows.py       one row -> a question, or a reason why not
 images.py     any image -> a fitting PNG or JPEG, stored once by content

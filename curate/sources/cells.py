@@ -1,4 +1,4 @@
-"""Cells of any type: as text, golds, conversations, and image bytes.
+"""Cells of any type as texts and as image bytes.
 
 Paths come from data and are untrusted: they cannot leave their allowed folders. Nothing is fetched from the network.
 """
@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,6 @@ from ovt.curate.sources.faults import MAX_CELL, MAX_TEXT, Unfit, too_large
 MAX_FILE_BYTES = 256 * 2**20
 MAX_IMAGES = 256  # in one list; longer ones are pixels
 
-_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_SPEAKERS = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant"}
 # The base64 prefixes of JPEG, PNG, GIF, WebP, BMP and TIFF: what distinguishes it from a path.
 _BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]{60,}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
@@ -34,8 +31,8 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 def plain_text(cell: Any) -> str | None:
     """A cell as stripped text, None if it is empty (None, NaN, blank) or not a single value.
 
-    Whole floats lose their ".0" (tables with empty cells turn integers into floats); characters that UTF-8 or
-    Parquet cannot hold become "?". Raises Unfit("cell_too_large").
+    Whole floats lose their ".0" (tables with empty cells turn integers into floats); dates are as in ISO 8601;
+    characters that UTF-8 or Parquet cannot hold become "?". Raises Unfit("cell_too_large").
     """
     if isinstance(cell, str):
         if len(cell) > MAX_TEXT:
@@ -49,95 +46,22 @@ def plain_text(cell: Any) -> str | None:
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     if isinstance(cell, int | Decimal):
         return str(cell)
+    if isinstance(cell, date):  # a datetime is one, too
+        return cell.isoformat().removesuffix("T00:00:00")
     return None
+
+
+def unpacked(cell: Any) -> Any:
+    """What a text that is a JSON list or object holds; any other cell as it is."""
+    if isinstance(cell, str) and len(cell) <= MAX_TEXT and cell.lstrip()[:1] in ("[", "{"):
+        with suppress(ValueError):
+            return parse_json(cell)
+    return cell
 
 
 def squeeze(text: str) -> str:
     """A text normalised for comparison: case and runs of white space do not matter."""
     return " ".join(text.casefold().split())
-
-
-def gold_text(cell: Any) -> str | None:
-    """A gold cell as text: the last <answer> or \\boxed{} of a worked solution; the single value that a list repeats.
-
-    Raises Unfit("unparseable_gold") for a list of different golds or a nested value.
-    """
-    if isinstance(cell, list | tuple):
-        texts = list(dict.fromkeys(text for value in cell if (text := plain_text(value))))
-        if len(texts) > 1:
-            raise Unfit("unparseable_gold", f"several golds: {' | '.join(texts)[:120]}")
-        return final_answer(texts[0]) if texts else None
-    if isinstance(cell, Mapping):
-        raise Unfit("unparseable_gold", f"found {str(cell)[:80]!r}, expected a text")
-    text = plain_text(cell)
-    return final_answer(text) if text else None
-
-
-def final_answer(text: str) -> str:
-    """What the last <answer>…</answer>, else the last \\boxed{…}, holds; else the whole text."""
-    tags = list(_ANSWER_TAG.finditer(text))
-    for opening, closing in reversed(list(pairwise(tags))):
-        if closing[1] and not opening[1]:
-            text = text[opening.end() : closing.start()].strip()
-            break
-    start = None
-    for match in _BOXED.finditer(text):
-        start = match.end()
-    return text if start is None else _until_closed(text, start).strip()
-
-
-def _until_closed(text: str, start: int) -> str:
-    depth = 1
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth == 0:
-            return text[start:at]
-    return text[start:]
-
-
-def is_conversation(cell: Any) -> bool:
-    """Whether a cell is a conversation: a list of {"role", "content"} or {"from", "value"}."""
-    return isinstance(cell, list) and bool(cell) and all(isinstance(turn, Mapping) and _speaker(turn) for turn in cell)
-
-
-def _speaker(turn: Mapping) -> str | None:
-    said_by = turn.get("role", turn.get("from"))
-    return said_by if isinstance(said_by, str) else None
-
-
-def read_conversation(turns: Sequence[Mapping]) -> tuple[str | None, str | None, list[Any]]:
-    """(question, gold, images in the turns' own parts) of a conversation.
-
-    The gold is the last turn if it is the assistant's, else None. The question is what the user said before it; of
-    several rounds all are included, with their speakers. System turns are left out.
-    """
-    said, images = [], []
-    for turn in turns:
-        speaker = _SPEAKERS.get((_speaker(turn) or "").casefold())
-        text, found = _content(turn.get("content", turn.get("value")))
-        images += found
-        if speaker and text:
-            said.append((speaker, text))
-    gold = final_answer(said.pop()[1]) if said and said[-1][0] == "assistant" else None
-    if len(said) == 1:
-        return said[0][1], gold, images
-    return "\n\n".join(f"{speaker.capitalize()}: {text}" for speaker, text in said) or None, gold, images
-
-
-def _content(content: Any) -> tuple[str | None, list[Any]]:
-    if not isinstance(content, list):
-        return plain_text(content), []
-    texts, images = [], []
-    for part in content:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, Mapping):
-            if isinstance(part.get("text"), str):
-                texts.append(part["text"])
-            shown = next((part[key] for key in ("image", "image_url", "path", "url") if part.get(key)), None)
-            if shown is not None:
-                images.append(shown)
-    return plain_text("\n".join(texts)), images
 
 
 @dataclass(frozen=True)
@@ -167,8 +91,7 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
     flat = []
     for cell in cells:
         if isinstance(cell, str) and cell.lstrip().startswith('["'):
-            with suppress(ValueError):
-                cell = parse_json(cell)
+            cell = unpacked(cell)
         if isinstance(cell, list | tuple):
             flat += flatten(cell, depth - 1) if depth and len(cell) <= MAX_IMAGES else [cell]
         elif not _is_empty(cell):

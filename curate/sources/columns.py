@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
+from ovt.curate.sources.cells import unpacked
 from ovt.curate.sources.section import Name, SourceSection
 
 # Well-known names, most likely first.
@@ -17,19 +19,41 @@ _WELL_KNOWN: dict[str, tuple[str, ...]] = {
     "images": ("images", "image", "decoded_image", "img", "file_names", "file_name", "image_paths", "image_path"),
     "id": ("id", "question_id", "qid", "pid", "uid", "source_id"),
 }
-_CONVERSATIONS = ("messages", "conversations", "conversation", "prompt")
+_CONVERSATIONS = ("messages", "conversations", "conversation", "prompt", "texts")
+# Names that mean less by themselves: they count where nothing better is there and the row would be refused.
+_LESS_KNOWN: dict[str, tuple[str, ...]] = {
+    "question": ("question_string", "question_text", "text"),
+    "gold": ("answers", "final_answer", "correct_answer", "gold_answer", "gt", "answer_text"),
+    "images": (
+        "diagram",
+        "picture",
+        "photo",
+        "figure",
+        "image_file",
+        "filename",
+        "img_path",
+        "image_name",
+        "jpg",
+        "png",
+    ),
+}
+_OPTION = re.compile(r"(?:(?:option|choice|opt?)[ _-]?)?([a-z])|(?:option|choice|opt)[ _-]?(\d{1,2})", re.IGNORECASE)
 _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Their columns, by our names; empty if missing. Several columns for `choices` are one option each."""
+    """Their columns, by our names; empty if missing. Several columns for `choices` are one option each.
+
+    readings: which guesses an older version of ovt would not have made of columns that it accepted.
+    """
 
     question: tuple[Name, ...]
     gold: tuple[Name, ...]
     choices: tuple[Name, ...]
     images: tuple[Name, ...]
     id: tuple[Name, ...]
+    readings: tuple[str, ...] = ()
 
     def top(self) -> list[Name]:
         """The columns to read, once each; for "a.b", that is a."""
@@ -49,13 +73,36 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
             if not _is_there(name, found):
                 raise RecipeError(_missing(section, f"column {name!r} for {ours} is not there", found, name))
     names = {ours: given.get(ours, _guess(ours, found, image_columns)) for ours in (*_WELL_KNOWN,)}
+    conversation = bool(names["question"]) and names["question"][0] in _CONVERSATIONS
+    for ours in () if conversation else _LESS_KNOWN:
+        names[ours] = names[ours] or _first(_LESS_KNOWN[ours], found)
+    lettered = () if names["choices"] else option_columns(found)
     if not names["question"]:
         raise RecipeError(_missing(section, "no column for question", found, "question"))
-    conversation = names["question"][0] in _CONVERSATIONS
     for ours in () if conversation else ("gold", "images"):
         if not names[ours]:
             raise RecipeError(_missing(section, f"no column for {ours}", found, ours))
-    return Columns(**names)
+    readings = ("option columns",) if lettered else ()
+    return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings)
+
+
+def option_columns(found: Sequence[Name]) -> tuple[Name, ...]:
+    """Columns of one option each: A, B, C; option_a, option_b; choice1, choice2; from the first letter or number on."""
+    marked = {
+        (match[1] or match[2]).casefold(): name
+        for name in found
+        if isinstance(name, str) and (match := _OPTION.fullmatch(name))
+    }
+    for labels in ("abcdefghijklmnopqrstuvwxyz", list(map(str, range(100))), list(map(str, range(1, 100)))):
+        run = list(takewhile(marked.__contains__, labels))
+        if len(run) > 1:
+            return tuple(marked[label] for label in run)
+    return ()
+
+
+def _first(names: Sequence[str], found: Sequence[Name]) -> tuple[Name, ...]:
+    theirs = {name.casefold(): name for name in found if isinstance(name, str)}
+    return tuple([theirs[name] for name in names if name in theirs][:1])
 
 
 def _as_tuple(theirs: Name | tuple[Name, ...]) -> tuple[Name, ...]:
@@ -111,9 +158,16 @@ def cells(row: Mapping[Name, Any], names: Sequence[Name]) -> list[Any]:
 
 
 def _cell(row: Mapping[Name, Any], name: Name) -> Any:
+    """A cell; "a.b" leads into one, also into JSON in a text, and into each object of a list."""
     if name in row or not isinstance(name, str):
         return row.get(name)
     cell: Any = row
     for part in name.split("."):
-        cell = cell.get(part) if isinstance(cell, Mapping) else None
+        cell = _inside(unpacked(cell), part)
     return cell
+
+
+def _inside(cell: Any, part: str) -> Any:
+    if isinstance(cell, list):
+        return [inner.get(part) for inner in cell if isinstance(inner, Mapping)]
+    return cell.get(part) if isinstance(cell, Mapping) else None

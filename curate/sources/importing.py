@@ -4,7 +4,8 @@ Imports are cached for the next build in `home.imports/FINGERPRINT/`, renamed in
 
 rows.parquet    ROWS, in order
 stamps.parquet  path, size and time of every image file that was read or missing
-import.json     what the fingerprint is over and which folders held the images: {"settings": …, "roots": […]}
+import.json     what the folder's name is over, which folders held the images, and which ways of reading that older
+                versions of ovt did not have were needed: {"settings": …, "roots": […], "readings": […]}
 """
 
 import json
@@ -31,6 +32,7 @@ from ovt.curate.sources.cells import Places
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import mark_readings, mark_repeats
 from ovt.curate.sources.images import image_path, store_image
+from ovt.curate.sources.matchable import notes_on_golds
 from ovt.curate.sources.rows import ROWS, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
@@ -129,16 +131,21 @@ def import_source(
     columns = match_columns(section, found, images)
     notes = (*opened.notes, *filter(None, [describe(columns, section)]))
     settings = _settings(section, most, opened)
-    fingerprint = hash_json(settings, SPACED)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
-    rows = load_import(home.imports / fingerprint, home, roots)
-    if rows is None:
-        rows = _read(Found(opened, section, columns), home, choose_rows(total, most, section.shuffle_seed), on_row)
-        save_import(home.imports / fingerprint, rows, roots, settings)
-        rows = rows.drop("files")
+    place = home.imports / hash_json(settings, SPACED)
+    kept = load_import(place, home, roots)
+    if kept is None:
+        readings = set(columns.readings)
+        found = Found(opened, section, columns, readings)
+        rows = _read(found, home, choose_rows(total, most, section.shuffle_seed), on_row)
+        kept = Kept(rows, tuple(sorted(readings)))
+        save_import(place, kept, roots, settings)
     elif on_row:
-        on_row(len(rows))
-    return mark_readings(rows, section.name), fingerprint, notes
+        on_row(len(kept.rows))
+    # What a later version of ovt reads otherwise is another content; where it reads the same, it has the same name.
+    fingerprint = hash_json(settings | ({"readings": kept.readings} if kept.readings else {}), SPACED)
+    rows = mark_readings(kept.rows.drop("files", strict=False), section.name)
+    return rows, fingerprint, (*notes, *notes_on_golds(rows, section.name))
 
 
 def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[str, Any]:
@@ -169,11 +176,12 @@ def places(part: Part, section: SourceSection) -> Places:
 
 @dataclass(frozen=True)
 class Found:
-    """An opened source, and its column mapping."""
+    """An opened source, its column mapping, and which newer ways of reading its rows have needed so far."""
 
     opened: Opened
     section: SourceSection
     columns: Columns
+    readings: set[str]
 
 
 def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) -> pl.DataFrame:
@@ -192,7 +200,7 @@ def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) 
     if isinstance(order, range):
         return rows
     place = pl.DataFrame({"row": order, "place": range(len(order))}, {"row": pl.Int64, "place": pl.Int64})
-    return rows.join(place, on="row").sort("place").drop("place")
+    return rows.join(place, on="row", maintain_order="left").sort("place", maintain_order=True).drop("place")
 
 
 def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[dict[str, Any], Places]]:
@@ -201,7 +209,9 @@ def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[dict[str, An
         inside, where = within(wanted, start, part.count), places(part, section)
         names = [name for name in columns.top() if name in part.columns]
         for number, row in part.rows(names, inside) if inside else ():
-            yield read_texts(row, start + number, section, columns), where
+            for record in read_texts(row, start + number, section, columns):
+                found.readings.update(record.pop("readings"))
+                yield record, where
         start += part.count
 
 
@@ -262,8 +272,16 @@ def _nothing_left(rows: pl.DataFrame) -> str:
 _ABSENT = (-1, -1)
 
 
-def load_import(folder: Path, home: Home, roots: Sequence[str]) -> pl.DataFrame | None:
-    """An earlier import's rows; None if there is none, an image file changed since, or a stored image is gone."""
+@dataclass(frozen=True)
+class Kept:
+    """An import: ROWS, and the names of the newer ways of reading that it needed."""
+
+    rows: pl.DataFrame
+    readings: tuple[str, ...] = ()
+
+
+def load_import(folder: Path, home: Home, roots: Sequence[str]) -> Kept | None:
+    """An earlier import; None if there is none, an image file changed since, or a stored image is gone."""
     try:
         noted = json.loads((folder / "import.json").read_text())
         rows, stamps = pl.read_parquet(folder / "rows.parquet"), pl.read_parquet(folder / "stamps.parquet")
@@ -274,18 +292,20 @@ def load_import(folder: Path, home: Home, roots: Sequence[str]) -> pl.DataFrame 
     if any(_stamp(path) != (size, mtime_ns) for path, size, mtime_ns in stamps.iter_rows()):
         return None
     images = rows["images"].explode().drop_nulls().unique()
-    return rows if all(_is_stored(home, image) for image in images) else None
+    there = all(_is_stored(home, image) for image in images)
+    return Kept(rows, tuple(noted.get("readings", ()))) if there else None
 
 
-def save_import(folder: Path, rows: pl.DataFrame, roots: Sequence[str], settings: dict) -> None:
-    """Caches the rows of an import. Two processes may do so at once, with the same rows."""
-    files = rows["files"].explode().drop_nulls().unique(maintain_order=True)
+def save_import(folder: Path, made: Kept, roots: Sequence[str], settings: dict) -> None:
+    """Caches an import. Two processes may do so at once, with the same rows."""
+    files = made.rows["files"].explode().drop_nulls().unique(maintain_order=True)
     stamps = [(path, *_stamp(path)) for path in files]
     schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
-    with disk_errors(folder), new_folder(folder) as made:
-        rows.drop("files").write_parquet(made / "rows.parquet")
-        pl.DataFrame(stamps, schema, orient="row").write_parquet(made / "stamps.parquet")
-        write_json(made / "import.json", {"settings": settings, "roots": list(roots)})
+    about = {"settings": settings, "roots": list(roots)} | ({"readings": made.readings} if made.readings else {})
+    with disk_errors(folder), new_folder(folder) as place:
+        made.rows.drop("files").write_parquet(place / "rows.parquet")
+        pl.DataFrame(stamps, schema, orient="row").write_parquet(place / "stamps.parquet")
+        write_json(place / "import.json", about)
 
 
 def _is_stored(home: Home, image_id: str) -> bool:

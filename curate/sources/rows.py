@@ -4,7 +4,7 @@
 -> {"question": "How many?", "choices": ["3", "4"], "gold": "B", "images": ["9f2c…"], "reason": None, …}
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -12,22 +12,17 @@ from PIL import Image
 
 from ovt.core.hashing import hash_json
 from ovt.core.schema import QUESTIONS
-from ovt.curate.sources.cells import (
-    MissingFile,
-    Places,
-    flatten,
-    gold_text,
-    is_conversation,
-    plain_text,
-    read_conversation,
-    read_picture,
-    squeeze,
-)
-from ovt.curate.sources.choices import read_choices, read_gold, split_question
+from ovt.curate.sources.cells import MissingFile, Places, flatten, plain_text, read_picture, squeeze
+from ovt.curate.sources.choices import Gold, labels_of, read_choices, read_gold, read_several, split_question
 from ovt.curate.sources.columns import Columns, cells
+from ovt.curate.sources.conversations import as_turns, is_paired, read_conversation, rounds_of
 from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags, check_texts
+from ovt.curate.sources.golds import read_golds
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import MaybeRow, Row
+from ovt.verifiers import join_golds
+
+MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
 
 # QUESTIONS, and the fields of rows that are left out.
 #   row_id    identifies a row that is left out: hash of source, row number and the source's id
@@ -60,16 +55,45 @@ def short_hash(value: Any) -> str:
     return hash_json(value)[:16]
 
 
-def read_texts(row: MaybeRow, number: int, section: SourceSection, columns: Columns) -> dict[str, Any]:
-    """A row of ROWS without its images, whose cells are in "shown". A fault of the row becomes its reason."""
-    record: dict[str, Any] = {"source": section.name, "row": number, "source_id": str(number), "files": []}
+def read_texts(row: MaybeRow, number: int, section: SourceSection, columns: Columns) -> list[dict[str, Any]]:
+    """The questions of a row: rows of ROWS without their images, whose cells are in "shown".
+
+    A row has one question, and a conversation may have one per round. A fault becomes the reason of its row.
+    """
+    try:
+        rounds = _rounds(row, section, columns)
+    except (Unfit, RecursionError):
+        rounds = [row]  # said again where the row is read
+    if len(rounds) == 1:
+        return [_read_question(rounds[0], number, section, columns)]
+    return [_read_question(one, number, section, columns, f"#{at}") for at, one in enumerate(rounds[:MOST_ROUNDS], 1)]
+
+
+def _rounds(row: MaybeRow, section: SourceSection, columns: Columns) -> list[MaybeRow]:
+    """The row itself, or a row for each round of its conversation."""
+    if not isinstance(row, Mapping) or section.rounds == "last":
+        return [row]
+    name = columns.question[0]
+    cell = cells(row, [name])[0]
+    turns = as_turns(cell)
+    if turns is None or (section.rounds == "auto" and not is_paired(cell)):
+        return [row]
+    rounds = rounds_of(turns, in_context=section.rounds == "each_in_context")
+    return [{**row, name: one} for one in rounds] if len(rounds) > 1 else [row]
+
+
+def _read_question(
+    row: MaybeRow, number: int, section: SourceSection, columns: Columns, suffix: str = ""
+) -> dict[str, Any]:
+    record: dict[str, Any] = {"source": section.name, "row": number, "source_id": f"{number}{suffix}", "files": []}
+    record["readings"] = set()
     try:
         if row is None:
             raise Unfit("malformed_row", "expected an object or a list of cells")
         if isinstance(row, Unfit):
             raise row
-        record["source_id"] = _source_id(row, number, columns)
-        _fill_in(record, row, columns, section.gold_is)
+        record["source_id"] = _source_id(row, number, columns) + suffix
+        _fill_in(record, row, columns, section)
     except Unfit as unfit:
         record |= {"reason": unfit.reason, "detail": unfit.detail or None}
     except RecursionError:
@@ -83,15 +107,20 @@ def _source_id(row: Row, number: int, columns: Columns) -> str:
     return (found or str(number))[:200]
 
 
-def _fill_in(record: dict[str, Any], row: Row, columns: Columns, gold_is: str) -> None:
-    question, gold, shown = _ask(row, columns)
-    check_length(gold)
+def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: SourceSection) -> None:
+    question, golds, shown = _ask(row, columns, section)
+    for gold in golds:
+        check_length(gold)
     given = cells(row, columns.choices)
-    choices = read_choices(given[0] if len(given) == 1 else given)
+    cell = given[0] if len(given) == 1 else given
+    choices, labels = read_choices(cell), labels_of(cell)
     check_tags(question, len(shown))
     if choices is None:
-        question, choices = split_question(question, gold)
-    found = read_gold(gold, choices, gold_is)
+        split = split_question(question, golds[0] if golds else None)
+        question, choices, labels = split.question, split.choices, split.labels
+        record["readings"] |= {"dressings"} if split.new else set()
+    found = _read_gold(golds, choices, labels, section)
+    record["readings"] |= {"labels"} if labels else set()
     record |= {
         "question": without_leading_tags(question),
         "choices": list(choices) if choices else None,
@@ -106,14 +135,28 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, gold_is: str) -
         raise Unfit("missing_image", "the row has no image")
 
 
-def _ask(row: Row, columns: Columns) -> tuple[str, str, list[Any]]:
-    """(question, gold, image cells); a conversation may hold all three, but the row's own columns take precedence."""
+def _read_gold(
+    golds: Sequence[str], choices: Sequence[str] | None, labels: Sequence[str], section: SourceSection
+) -> Gold:
+    """The gold of a question; of several, all of its choices (accept = "all"), or any of them."""
+    if len(golds) < 2:
+        return read_gold(golds[0] if golds else "", choices, section.gold_is, labels)
+    if section.accept == "all":
+        if not choices:
+            return Gold(", ".join(golds))
+        return read_several(golds, choices, section.gold_is, labels)
+    return Gold(join_golds(read_gold(gold, choices, section.gold_is, labels).text for gold in golds))
+
+
+def _ask(row: Row, columns: Columns, section: SourceSection) -> tuple[str, list[str], list[Any]]:
+    """(question, golds, image cells); a conversation may hold all three, but the row's own columns take precedence."""
     asked, answers, shown = (cells(row, names) for names in (columns.question, columns.gold, columns.images))
-    gold = gold_text(answers[0]) if answers else None
-    if is_conversation(asked[0]):
-        question, answered, parts = read_conversation(asked[0])
-        return question or "", gold or answered or "", flatten(shown) or flatten(parts)
-    return "\n".join(text for cell in asked if (text := plain_text(cell))), gold or "", flatten(shown)
+    golds = read_golds(answers[0], section) if answers else []
+    if (turns := as_turns(asked[0])) is not None:
+        question, answer, parts = read_conversation(turns)
+        golds = golds or read_golds(answer, section)
+        return question or "", golds, flatten(shown) or flatten(parts)
+    return "\n".join(text for cell in asked if (text := plain_text(cell))), golds, flatten(shown)
 
 
 def without_leading_tags(question: str) -> str:

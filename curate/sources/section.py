@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.registry import SOURCES
 from ovt.core.section import Section, added_later
+from ovt.curate.sources.patterns import check_pattern
 
 Name = str | int  # of a column: a number is a position in a row that is a list
 
@@ -27,6 +28,14 @@ class SourceSection(Section):
     columns       ours -> theirs: question, gold, choices, image or images, id. A number is a position in a list row;
                   a list of columns joins texts, or gathers images. Default: well-known names
     gold_is       how a gold identifies one of the choices: by letter, by text, by index from 0, or auto
+    gold_pattern  a regular expression with one group: its last match in the gold's text is the gold, e.g.
+                  "<CONCLUSION>(?s:(.*?))</CONCLUSION>" or "The answer is ([^.]*)"
+    gold_map      golds as they are -> as they are meant, e.g. { "0" = "No", "1" = "Yes" }; others stay
+    accept        of a list of golds: "one" (all must agree), "majority" (the most frequent), "any" (each is right), or
+                  "all" (the set of options that are right)
+    rounds        of a conversation: "last" (the last answer is the gold, earlier rounds are in the question), "each" (a
+                  question per round, by itself) or "each_in_context" (after the rounds before it); auto: "each" for
+                  lists of {user, assistant}, else "last"
     limit         read at most this many rows (for pocket:figures: draw this many)
     shuffle_seed  read the rows in a random order, fixed by the seed; default: in the source's order
     license       of the source, free text, for the card
@@ -46,6 +55,10 @@ class SourceSection(Section):
     revision: str | None = None
     columns: dict[str, str | int | tuple[str | int, ...]] = Field(default_factory=dict)
     gold_is: Literal["auto", "letter", "text", "index", "number"] = "auto"
+    gold_pattern: str | None = added_later(None)
+    gold_map: dict[str, str] = added_later({})
+    accept: Literal["one", "majority", "any", "all"] = added_later("one")
+    rounds: Literal["auto", "last", "each", "each_in_context"] = added_later("auto")
     limit: PositiveInt | None = None
     shuffle_seed: int | None = None
     license: str = ""
@@ -71,6 +84,11 @@ class SourceSection(Section):
         if unknown:
             raise ValueError(f"unknown column {unknown[0]!r}; expected one of {', '.join(OUR_COLUMNS)}")
         return columns
+
+    @field_validator("gold_pattern")
+    @classmethod
+    def _pattern_has_one_group(cls, pattern: str | None) -> str | None:
+        return pattern if pattern is None else check_pattern(pattern)
 
     @field_validator("image_pattern")
     @classmethod

@@ -8,7 +8,7 @@ import time
 import polars as pl
 import pytest
 
-from ovt.verifiers import ask, verify, verify_many, verify_response
+from ovt.verifiers import ask, join_golds, lint_gold, split_golds, verify, verify_many, verify_response
 from ovt.verifiers.process import pool
 
 ROWS = [
@@ -90,3 +90,21 @@ def test_rows_of_many_characters_are_not_sent_at_once() -> None:
 
 def test_no_rows() -> None:
     assert verify_many([]) == []
+
+
+def test_of_several_golds_any_is_right():
+    gold = join_golds(["basil", "basil leaves", "basil", "1/2"])
+    assert gold == "basil ||| basil leaves ||| 1/2"
+    assert split_golds(gold) == ["basil", "basil leaves", "1/2"]
+    said = [("Basil.", gold), ("the answer is 0.5", gold), ("mint", gold), ("mint", "basil")]
+    assert [verdict.outcome for verdict in verify_many(said, responses=True)] == [
+        "correct",
+        "correct",
+        "wrong",
+        "wrong",
+    ]
+    assert verify("0.5", gold).normalized_gold == "1/2"
+    assert verify("C", "A ||| C", choices=["x", "y", "z"]).outcome == "correct"
+    assert lint_gold(gold) is None
+    assert lint_gold("A ||| D", ["x", "y"]) == "gold_not_in_choices"
+    assert verify("mint", gold, presume_wrong=False).outcome == "abstain"

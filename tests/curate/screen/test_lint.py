@@ -42,6 +42,18 @@ def test_golds(ask, found, figures):
     assert found(questions) == {"gold_not_in_choices": [0], "duplicate_choices": [1], "empty_gold": [2]}
 
 
+def test_golds_that_no_answer_matches(ask, found, figures):
+    questions = ask(
+        (figures[0], "Is it red?", "1"),
+        (figures[1], "Is it blue?", "true"),
+        (figures[2], "Which point is highest?", "B"),
+        (figures[3], "Why?", "<SUMMARY> a </SUMMARY><CONCLUSION> b </CONCLUSION>"),
+        (figures[4], "Which is it?", "B", ["red", "blue"]),
+    )
+    rules = {"gold_is_number": [0], "gold_is_boolean": [1], "gold_is_letter": [2], "gold_is_chain": [3]}
+    assert found(questions) == rules
+
+
 def test_a_kind_that_cannot_read_its_gold(ask, found, figures):
     assert found(ask((figures[0], "How many?", "a few")), kind="number") == {"unparseable_gold": [0]}
 

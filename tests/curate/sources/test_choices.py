@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.sources.choices import LETTERS, read_choices, read_gold, split_question
+from ovt.curate.sources.choices import LETTERS, labels_of, read_choices, read_gold, split_question
 from ovt.curate.sources.faults import Unfit
 from ovt.verifiers import verify
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_choices(cell: Any) -> None:
     ],
 )
 def test_choices_inside_the_question(text: str, gold: str, question: str, choices: tuple[str, ...]) -> None:
-    assert split_question(text, gold) == (question, choices)
+    assert split_question(text, gold)[:2] == (question, choices)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_choices_inside_the_question(text: str, gold: str, question: str, choice
     ],
 )
 def test_a_question_that_only_looks_like_it_has_choices_stays_whole(text: str, gold: str | None) -> None:
-    assert split_question(text, gold) == (text, None)
+    assert split_question(text, gold)[:2] == (text, None)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_verifier_reads_the_stored_gold_as_the_same_choice(choices: list[str
 
 @given(st.text(alphabet="AaBb(). \n?:<image>1", max_size=200), st.text(max_size=5))
 def test_splitting_never_fails(text: str, gold: str) -> None:
-    question, choices = split_question(text, gold)
+    question, choices, *_ = split_question(text, gold)
     assert choices is None or (len(choices) >= 2 and all(choices) and question)
 
 
@@ -167,6 +167,79 @@ def test_splitting_never_fails(text: str, gold: str) -> None:
 def test_hostile_questions_take_linear_time(unit: str, splits: bool) -> None:
     text = "Q? " + unit * (400_000 // len(unit)) + " (A) 1 (B) 2"
     started = time.process_time()
-    question, choices = split_question(text, "A")
+    question, choices, *_ = split_question(text, "A")
     assert time.process_time() - started < 1
     assert (question, choices) == ((text.removesuffix(" (A) 1 (B) 2").strip(), ("1", "2")) if splits else (text, None))
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "choices", "position"),
+    [
+        ("下图是什么？ A、猫 B、狗", "B", ("猫", "狗"), 1),
+        ("下图是什么？A．猫 B．狗", "A", ("猫", "狗"), 0),
+        ("这是？（A）猫（B）狗", "B", ("猫", "狗"), 1),
+        ("Which? ① cat ② dog", "②", ("cat", "dog"), 1),
+        ("Which? ① cat ② dog", "2", ("cat", "dog"), 1),
+        ("What is x? (1) 70 (2) 80 (3) 90", "(3)", ("70", "80", "90"), 2),
+        ("What is x? (1) 70 (2) 80 (3) 90", "3", ("70", "80", "90"), 2),
+        ("What is it? A: cat, B: dog", "B", ("cat", "dog"), 1),
+        ("What is it?\n[A] cat\n[B] dog", "A", ("cat", "dog"), 0),
+        ("What is x?\n1. 70\n2. 80", "2", ("70", "80"), 1),
+    ],
+)
+def test_options_in_other_dressings(text: str, gold: str, choices: tuple[str, ...], position: int) -> None:
+    split = split_question(text, gold)
+    assert split.choices == choices
+    assert split.new
+    assert read_gold(gold, split.choices, "auto", split.labels).position == position
+
+
+@pytest.mark.parametrize(
+    ("text", "gold"),
+    [
+        ("What is x? (1) 70 (2) 80", "80"),  # a number that older versions of ovt compared as one
+        ("How many? (1) 2 (2) 1", "2"),  # a label or a text?
+        ("Equation (1) and (2) meet where?", "7"),
+        ("Steps:\n1. Count.\n2. Add 3.\nWhat is the sum?", "12"),
+        ("Time 12:30, then A: who?", "A"),
+        ("Which of ① and ② is larger?", "①"),
+    ],
+)
+def test_labels_that_are_not_of_options_stay(text: str, gold: str) -> None:
+    assert split_question(text, gold)[:2] == (text, None)
+
+
+def test_options_by_number_are_found_by_their_numbers() -> None:
+    """GEOS: {"1": "70", …}, and the gold is a key."""
+    cell = {"1": "70", "2": "80", "3": "90"}
+    assert labels_of(cell) == ("1", "2", "3")
+    assert read_gold("3", read_choices(cell), "auto", labels_of(cell)) == ("C", 2, None)
+    with pytest.raises(Unfit) as unfit:
+        read_gold("2", ("1", "2", "3"), "auto", ("3", "1", "2"))
+    assert unfit.value.reason == "ambiguous_gold"
+
+
+@pytest.mark.parametrize(
+    "cell", [{"A": "x", "B": "y"}, {"0": "x", "1": "y"}, ["x", "y"], None, "{", {"label": "A", "text": ["x"]}]
+)
+def test_usual_labels_are_read_as_letters_and_indexes(cell: Any) -> None:
+    assert labels_of(cell) == ()
+
+
+@pytest.mark.parametrize("gold", ["A, C", "AC", "A and C", "x, z", "A,C"])
+def test_several_options_may_be_right_together(gold: str) -> None:
+    assert read_gold(gold, ("x", "y", "z"), "auto").text == "A, C"
+
+
+def test_options_that_are_pictures_have_a_reason_of_their_own() -> None:
+    for cell in (["choice_0.png", "choice_1.png"], [{"bytes": b"x", "path": None}] * 2):
+        with pytest.raises(Unfit) as unfit:
+            read_choices(cell)
+        assert unfit.value.reason == "picture_choices"
+
+
+@given(st.text(alphabet="AaBb12()①②[]（）、:. \n?", max_size=200), st.text(alphabet="AB12①()", max_size=5))
+def test_a_gold_in_a_new_dressing_is_always_one_of_the_options(text: str, gold: str) -> None:
+    split = split_question(text, gold)
+    if split.choices and split.new:
+        assert read_gold(gold, split.choices, "auto", split.labels).position is not None

@@ -1,7 +1,7 @@
 import pytest
 
 from ovt.core.errors import RecipeError
-from ovt.curate.sources.columns import cells, describe, match_columns
+from ovt.curate.sources.columns import cells, describe, match_columns, option_columns
 from ovt.curate.sources.section import SourceSection
 
 
@@ -72,3 +72,37 @@ def test_fields_of_columns() -> None:
     assert cells({"reward": {"truth": "4"}}, columns.gold) == ["4"]
     assert cells({"reward": None}, columns.gold) == [None]
     assert cells({"reward.truth": "5"}, columns.gold) == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "cell"),
+    [
+        ({"a": {"b": 1}}, "a.b", 1),
+        ({"a": '{"b": {"c": 1}}'}, "a.b.c", 1),
+        ({"a": [{"b": 1}, {"b": 2}, 3]}, "a.b", [1, 2]),
+        ({"a": "{broken"}, "a.b", None),
+        ({"a": None}, "a.b", None),
+        ({"a.b": 1, "a": {"b": 2}}, "a.b", 1),
+    ],
+)
+def test_a_dot_leads_into_a_cell(row: dict, name: str, cell: object) -> None:
+    assert cells(row, [name]) == [cell]
+
+
+@pytest.mark.parametrize(
+    ("found", "options"),
+    [
+        (["A", "B", "C"], ("A", "B", "C")),
+        (["option_a", "option_b", "x"], ("option_a", "option_b")),
+        (["choice1", "choice2"], ("choice1", "choice2")),
+        (["option 0", "option 1", "option 2"], ("option 0", "option 1", "option 2")),
+        (["opa", "opb", "opc", "opd"], ("opa", "opb", "opc", "opd")),
+        (["A", "C"], ()),
+        (["1", "2"], ()),
+        (["a"], ()),
+        (["answer1", "answer2"], ()),
+        ([0, 1], ()),
+    ],
+)
+def test_columns_of_one_option_each(found: list, options: tuple) -> None:
+    assert option_columns(found) == options

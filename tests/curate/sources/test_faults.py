@@ -28,7 +28,7 @@ def reasons(imported: Imported) -> list[str]:
         ({"answer": "{" * 100_000}, "gold_too_long"),
         ({"answer": "\\boxed{" * 300}, "empty_gold"),
         ({"answer": ["1", "2"]}, "unparseable_gold"),
-        ({"answer": {"value": 3}}, "unparseable_gold"),
+        ({"answer": {"unit": "cm"}}, "unparseable_gold"),
         ({"answer": "E", "choices": ["a", "b"]}, "gold_not_in_choices"),
         ({"answer": "c", "choices": "['x', 'y']"}, "gold_not_in_choices"),
         ({"answer": "A", "choices": "no list"}, "unparseable_choices"),

@@ -15,6 +15,7 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
+from ovt.verifiers import verify
 
 
 def ask(n: int, **more: object) -> dict:
@@ -212,3 +213,44 @@ def test_every_row_is_a_question_or_has_one_reason(load, jsonl, home: Home, rows
     ids = pl.concat([imported.questions["question_id"], imported.decisions["id"]])
     assert ids.n_unique() == len(ids)
     assert all((home.images / image[:2] / image).is_file() for image in imported.questions["images"].explode())
+
+
+def test_a_question_per_round(load, jsonl) -> None:
+    pairs = [{"user": "What is it?", "assistant": "A cube."}, {"user": "Its colour?", "assistant": "red"}]
+    path = jsonl([{"id": "a", "image": "0.png", "texts": pairs}, {"id": "b", "image": "1.png", "texts": pairs[:1]}])
+    made = load(path)
+    assert made.questions["source_id"].to_list() == ["a#1", "a#2", "b"]
+    assert made.questions["gold"].to_list() == ["A cube.", "red", "A cube."]
+    assert made.rows_in == {"rows": 3}
+    told = load(path, rounds="each_in_context").questions["question"].to_list()
+    assert told[1] == "User: What is it?\n\nAssistant: A cube.\n\nUser: Its colour?"
+    assert load(path, rounds="last").questions["source_id"].to_list() == ["a", "b"]
+    assert load(path, shuffle_seed=3).questions["source_id"].to_list() in (["a#1", "a#2", "b"], ["b", "a#1", "a#2"])
+
+
+def test_one_column_per_option(load, jsonl) -> None:
+    row = {"question": "What?", "A": "cat", "B": "dog", "C": None, "answer": "B", "image": "0.png"}
+    made = load(jsonl([row]))
+    assert made.questions["choices"].to_list() == [["cat", "dog"]]
+    assert made.questions["gold"].to_list() == ["B"]
+
+
+@pytest.mark.parametrize(("accept", "gold"), [("any", "basil ||| herb"), ("majority", "basil")])
+def test_several_golds(load, jsonl, accept: str, gold: str) -> None:
+    row = {"question": "What?", "answers": [{"answer": text} for text in ("basil", "herb", "Basil")], "image": "0.png"}
+    made = load(jsonl([row]), accept=accept)
+    assert made.questions["gold"].to_list() == [gold]
+    assert [verify(said, gold).outcome for said in ("Basil.", "Herb", "mint")] == [
+        "correct", "correct" if accept == "any" else "wrong", "wrong"
+    ]  # fmt: skip
+
+
+def test_a_newer_reading_has_another_fingerprint_and_an_older_import_keeps_its_own(load, home: Home, jsonl) -> None:
+    plain, new = ({"question": q, "answer": "2", "image": "0.png"} for q in ("How many?", "What is x? (1) 70 (2) 80"))
+    paths = [jsonl([plain], "plain.jsonl"), jsonl([plain, new], "new.jsonl")]
+    made = [load(path) for path in paths]
+    (folders,) = [{one.name: json.loads((one / "import.json").read_text()) for one in home.imports.iterdir()}]
+    assert made[0].fingerprints["plain"] in folders
+    assert made[1].fingerprints["new"] not in folders
+    assert sorted(found.get("readings", []) for found in folders.values()) == [[], ["dressings", "labels"]]
+    assert [load(path).fingerprints for path in paths] == [one.fingerprints for one in made]
