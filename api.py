@@ -76,7 +76,7 @@ class Version(read.Version):
         """Like `table`, but lazy: for tables that do not fit into memory."""
         return read.scan(self, name)
 
-    def funnel(self, by: Literal["stage", "source", "reason"] = "stage") -> Report:
+    def funnel(self, by: Literal["stage", "source", "reason", "model"] = "stage") -> Report:
         """Where every question and sample ended: at each stage, rows in = rows out + those dropped, by reason.
 
         >>> ovt.load("pocket", home=home).funnel().data[0]["stage"]

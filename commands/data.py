@@ -18,6 +18,7 @@ class Grouping(StrEnum):
     stage = "stage"
     source = "source"
     reason = "reason"
+    model = "model"
 
 
 commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, check, compare and share them.")

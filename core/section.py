@@ -8,9 +8,9 @@ refused with a one-line error.
 
 from collections.abc import Iterable, Set
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
@@ -43,6 +43,11 @@ def added_later(default: Any) -> Any:
     """
     return Field(default=default, exclude_if=lambda value: value == default)
 
+
+# For a key that holds a section, `[name]`, or a list of them, `[[name]]`: the tags of the two in a union, which
+# messages leave out, and what tells them apart.
+ONE, SEVERAL = "{}", "[]"
+one_or_several = Discriminator(lambda value: SEVERAL if isinstance(value, list | tuple) else ONE)
 
 Kind = TypeVar("Kind", bound=Section)
 
@@ -106,7 +111,7 @@ def toml_value(text: str) -> Any:
 def explain(error: ValidationError, kind: type[Section]) -> str:
     """The first error in one line, and the number of others; a misspelt key first, since it explains a missing one."""
     first, *others = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    location = tuple(first["loc"])
+    location = tuple(part for part in first["loc"] if part not in (ONE, SEVERAL))
     dotted = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         line = unknown_key(location, dotted, kind)
@@ -151,4 +156,8 @@ def is_section(kind: Any) -> bool:
 
 def sections(annotation: Any) -> list[Any]:
     """The members of a union, or the type itself."""
-    return list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    if get_origin(annotation) is Annotated:
+        return sections(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [inner for member in get_args(annotation) for inner in sections(member)]
+    return [annotation]

@@ -29,7 +29,7 @@ from ovt.curate.endpoints.chat import Reply
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import ASKING, Run, Session, prepare, reasoned
+from ovt.curate.run import Run, Session, asking_stage, prepare, reasoned
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
@@ -148,7 +148,7 @@ def provenance_of(run: Run) -> Provenance:
     """The version's provenance, for its manifest and card."""
     uses = (
         ModelUse(
-            stage=ASKING[key].name,
+            stage=asking_stage(key).name,
             endpoint=endpoint.name,
             model=endpoint.model,
             revision=endpoint.revision,

@@ -4,7 +4,8 @@
        │                      │                    │
      fill                   fill                 fill        one per stage, into the reply store
 
-Stages that ask one endpoint take turns at it. What is asked does not depend on the order in which replies come, so a
+Several reasoners are asked side by side, and the judge about a question when all of them have settled it. Stages that
+ask one endpoint take turns at it. What is asked does not depend on the order in which replies come, so a
 version has the same bytes as if one stage had waited for the other.
 """
 
@@ -14,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.chat import ChatRequest
@@ -22,7 +23,7 @@ from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.jobs import LOOKAHEAD
 from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
-from ovt.curate.run import ASKING, AskingStage, Run
+from ovt.curate.run import AskingStage, Run, asking_stage
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
 
@@ -31,7 +32,10 @@ LOOK_S = 0.02  # how often a stage looks for questions that are ready
 class Lane:
     """A stage at work. Questions are numbered by their rows in `run.questions`.
 
+    name     as the panel shows it
     ready    rows whose requests are to be made; over: whether no more will come
+    before   how many lanes settle a row before it is ready here; ended: how many of them are done; passed: how many
+             have settled a row, where there are several
     made     requests that wait for the client; closed: whether no more will come
     waiting  the rows that wait for each request under way, by its number; left: how many each row waits for
     asked    a flag per row: whether it had requests; late: whether others may have them after all
@@ -40,16 +44,31 @@ class Lane:
     run: Run
     stage: AskingStage
     section: AskingSection
+    name: str
     tally: Tally
     ready: deque[int] = field(default_factory=deque)
-    over: bool = False
+    before: int = 0
+    ended: int = 0
+    passed: Counter[int] = field(default_factory=Counter)
     made: deque[ChatRequest] = field(default_factory=deque)
     closed: bool = False
     waiting: dict[int, list[int]] = field(default_factory=dict)
     left: Counter[int] = field(default_factory=Counter)
     asked: bytearray = field(default_factory=bytearray)
     late: bool = False
-    following: "Lane | None" = None
+    following: "tuple[Lane, ...]" = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether no more rows will be ready."""
+        return self.ended == self.before
+
+    def arrive(self, row: int) -> None:
+        """A row was settled by one of the lanes before."""
+        self.passed[row] += 1
+        if self.passed[row] == self.before:
+            del self.passed[row]
+            self.ready.append(row)
 
     def __iter__(self) -> Iterator[ChatRequest | None]:
         """The stage's requests; None while the next one is not known yet."""
@@ -62,41 +81,50 @@ class Lane:
             self.left[row] -= 1
             if not self.left[row]:
                 del self.left[row]
-                if self.following is not None:
-                    self.following.ready.append(row)
+                for lane in self.following:
+                    lane.arrive(row)
 
 
 async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
     """The expensive part: stores every reply that the stages need, or records its failure."""
-    known = ASKING if stages is None else stages
     async with AsyncExitStack() as stack:
         for endpoint in run.endpoints.values():
             await stack.enter_async_context(endpoint)
-        lanes = [lane(run, known[key], section) for key, section in run.recipe.asking.items()]
-        for one, following in pairwise(lanes):
-            one.following = following
-        lanes[0].ready.extend(range(len(run.questions)))
-        lanes[0].over = True
+        lanes = in_order(run, [lane(run, key, asking_stage(key, stages)) for key in run.recipe.asking])
         turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
         await together([work for one in lanes for work in (make(one), send(one, turns))])
         run.session.progress.notes += [line for endpoint in run.endpoints.values() for line in endpoint.urls.told]
 
 
-def lane(run: Run, stage: AskingStage, section: AskingSection) -> Lane:
-    """A stage, shown as under way."""
-    total = len(run.questions) * stage.foreseen(section)
-    tally = run.session.progress.begin(stage.name, total, beside=True)
-    return Lane(run, stage, section, tally, asked=bytearray(len(run.questions)))
+def lane(run: Run, key: str, stage: AskingStage) -> Lane:
+    """A stage, shown as under way; one of several reasoners by its number."""
+    section, number = run.recipe.asking[key], key.rpartition(".")[2]
+    name = f"{stage.name} {int(number) + 1}" if number.isdigit() else stage.name
+    tally = run.session.progress.begin(name, len(run.questions) * stage.foreseen(section), beside=True)
+    return Lane(run, stage, section, name, tally, asked=bytearray(len(run.questions)))
+
+
+def in_order(run: Run, lanes: list[Lane]) -> list[Lane]:
+    """The lanes, each followed by those of the next stage; all questions are ready for the first."""
+    stages = [tuple(group) for _, group in groupby(lanes, key=lambda one: one.stage)]
+    for first, following in pairwise(stages):
+        for one in first:
+            one.following = following
+        for one in following:
+            one.before = len(first)
+    for one in stages[0]:
+        one.ready.extend(range(len(run.questions)))
+    return lanes
 
 
 async def send(lane: Lane, turns: Mapping[str, asyncio.Semaphore]) -> None:
     """Sends the stage's requests as they are made."""
     work = lane.run.work(lane.section, lane.tally)
     await fill(lane, replace(work, settled=lane.settled, turns=turns[lane.section.endpoint]))
-    lane.run.session.progress.end(lane.stage.name)
-    if lane.following is not None:
-        lane.following.late = lane.tally.failed > 0
-        lane.following.over = True
+    lane.run.session.progress.end(lane.name)
+    for following in lane.following:
+        following.late = following.late or lane.tally.failed > 0
+        following.ended += 1
 
 
 async def make(lane: Lane) -> None:
@@ -119,7 +147,7 @@ async def make_some(lane: Lane, rows: Sequence[int], again: bool = False) -> Non
     row_of = dict(zip(chunk["question_id"], rows, strict=True))
     made = await asyncio.to_thread(lambda: [*lane.stage.requests(lane.run, lane.section, chunk)])
     if made and not lane.tally.done + lane.tally.cached:
-        lane.run.session.progress.began[lane.stage.name] = time.monotonic()
+        lane.run.session.progress.began[lane.name] = time.monotonic()
     endpoint = lane.run.endpoints[lane.section.endpoint]
     for question_id, request in made:
         row = row_of[question_id]

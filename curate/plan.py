@@ -21,7 +21,7 @@ from ovt.curate.claims import Claim, listed
 from ovt.curate.endpoints.jobs import Expected, expected
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
-from ovt.curate.run import ASKING, Session, planned, prepare
+from ovt.curate.run import Session, asking_stage, planned, prepare
 from ovt.curate.versions.read import scan
 
 
@@ -45,9 +45,9 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
     plans = []
     with run.store:
         for key, section in recipe.asking.items():
-            wanted = planned(run, ASKING[key], section)
+            wanted = planned(run, asking_stage(key), section)
             told = expected(wanted, run.work(section, Tally()))
-            plans.append(StagePlan(ASKING[key].name, section.endpoint, len(run.questions), told))
+            plans.append(StagePlan(asking_stage(key).name, section.endpoint, len(run.questions), told))
     return plans
 
 

@@ -11,11 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, StringConstraints, model_validator
+from pydantic import Field, SerializeAsAny, StringConstraints, Tag, field_validator, model_validator
 
 from ovt.core.errors import RecipeError
+from ovt.core.hashing import canonical_json
 from ovt.core.registry import FILTERS, KINDS, SOURCES
-from ovt.core.section import Section, added_later, read_section, set_key
+from ovt.core.section import ONE, SEVERAL, Section, added_later, one_or_several, read_section, set_key
 from ovt.core.untrusted import parse_toml, read_bytes
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
@@ -31,8 +32,10 @@ from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
 
 AskingSection = CaptionSection | ReasonSection | JudgeSection
+REPLY_SHAPING = {"model", "revision", "extra_body", "image_detail", "max_pixels"}  # of an endpoint
 PROMPTED = ("caption", "reason", "verify.judge", "data")  # sections whose prompt may be in a file
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Several = Annotated[list[ReasonSection], Field(min_length=1)]
 
 
 class LimitsSection(Section):
@@ -54,7 +57,7 @@ class Recipe(Section):
     dedup: DedupSection | None = added_later(None)
     decontam: DecontamSection | None = added_later(None)
     caption: CaptionSection | None = None
-    reason: ReasonSection
+    reason: Annotated[Annotated[ReasonSection, Tag(ONE)] | Annotated[Several, Tag(SEVERAL)], one_or_several]
     verify: VerifySection = VerifySection()
     difficulty: DifficultySection = DifficultySection()
     select: SelectSection = SelectSection()
@@ -63,9 +66,16 @@ class Recipe(Section):
     limits: LimitsSection = added_later(LimitsSection())
 
     @property
+    def reasoners(self) -> list[ReasonSection]:
+        """Those who are asked for chains: the samples of a question are numbered through, in their order."""
+        return self.reason if isinstance(self.reason, list) else [self.reason]
+
+    @property
     def asking(self) -> dict[str, AskingSection]:
-        """The sections of the stages that call models, by key, in order of execution."""
-        there = {"caption": self.caption, "reason": self.reason, "verify.judge": self.verify.judge}
+        """The sections of the stages that call models, by key, in order of execution; "reason.0", … for several."""
+        several = isinstance(self.reason, list)
+        reasoners = {f"reason.{at}" if several else "reason": section for at, section in enumerate(self.reasoners)}
+        there = {"caption": self.caption, **reasoners, "verify.judge": self.verify.judge}
         return {key: section for key, section in there.items() if section}
 
     @property
@@ -76,6 +86,12 @@ class Recipe(Section):
         found |= {f"sources.{number}": SOURCES.origin(source.reader) for number, source in enumerate(self.sources)}
         return {key: origin for key, origin in found.items() if origin}
 
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _alone(cls, reason: Any) -> Any:
+        """A list of one is that one: the same recipe."""
+        return reason[0] if isinstance(reason, list) and len(reason) == 1 else reason
+
     @model_validator(mode="after")
     def check_references(self) -> "Recipe":
         """Endpoints named by stages must exist; a reasoner that reads captions needs the caption stage."""
@@ -85,9 +101,24 @@ class Recipe(Section):
                     f"{key}.endpoint is {section.endpoint!r}, which is not under [endpoints]"
                     f" ({', '.join(self.endpoints)})"
                 )
-        if self.reason.see == "caption" and self.caption is None:
+        if self.caption is None and any(reasoner.see == "caption" for reasoner in self.reasoners):
             raise ValueError('reason.see is "caption" but there is no [caption]: add it, or set reason.see = "image"')
+        self._check_twins()
         return self
+
+    def _check_twins(self) -> None:
+        """Two reasoners who are asked the same would give each reply twice."""
+        seen: dict[Any, int] = {}
+        for at, reasoner in enumerate(self.reasoners):
+            endpoint = self.endpoints[reasoner.endpoint]
+            served = endpoint.model_dump(include=REPLY_SHAPING) | {"embedded": endpoint.embedded}
+            asked = reasoner.model_dump(exclude={"endpoint", "k", "prompt", "unset"}) | {"prompt": reasoner.template}
+            first = seen.setdefault(canonical_json([served, asked]), at)
+            if first != at:
+                raise ValueError(
+                    f"reason.{at} asks the same as reason.{first}, so its replies would be the same ones: raise"
+                    f" reason.{first}.k instead, or give them different models, prompts or sampling"
+                )
 
 
 def load_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -121,14 +152,19 @@ def read_prompts(tree: dict[str, Any], folder: Path, where: str) -> None:
         section: Any = tree
         for name in key.split("."):
             section = section.get(name) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or "prompt_file" not in section:
-            continue
-        file, at = section.pop("prompt_file"), f"{where}: {key}.prompt_file"
-        if not isinstance(file, str) or "prompt" in section:
-            raise RecipeError(f"{at}: expected the name of a file, and no prompt beside it")
-        if not (folder / file).resolve().is_relative_to(folder.resolve()):
-            raise RecipeError(f"{at}: {file} is not in the recipe's folder; copy it there")
-        section["prompt"] = read_text(folder / file, at)
+        for one in section if isinstance(section, list) else [section]:
+            if isinstance(one, dict) and "prompt_file" in one:
+                one["prompt"] = read_prompt(one, folder, f"{where}: {key}.prompt_file")
+
+
+def read_prompt(section: dict[str, Any], folder: Path, at: str) -> str:
+    """The text that takes the place of a section's `prompt_file`."""
+    file = section.pop("prompt_file")
+    if not isinstance(file, str) or "prompt" in section:
+        raise RecipeError(f"{at}: expected the name of a file, and no prompt beside it")
+    if not (folder / file).resolve().is_relative_to(folder.resolve()):
+        raise RecipeError(f"{at}: {file} is not in the recipe's folder; copy it there")
+    return read_text(folder / file, at)
 
 
 def read_text(file: Path, at: str) -> str:

@@ -1,7 +1,7 @@
 """A build in progress, and the stages that call models.
 
     caption       one request per question
-    reason        one per question that is ready for reasoning, for k samples
+    reason        one per question that is ready for reasoning and reasoner, for k samples
     verify.judge  one per answer that the rules cannot decide
 
 `flow.py` sends what is not stored yet, `plan` counts it, `ovt doctor` tests the endpoints behind it; an evaluation is
@@ -12,6 +12,7 @@ are known for a chunk of any size as soon as those replies exist.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import polars as pl
@@ -38,6 +39,7 @@ from ovt.curate.versions.manifest import Input
 from ovt.verifiers import verify_many
 
 Asked = tuple[str, ChatRequest]  # the question's id, and what is asked about it
+Posed = Iterable[ChatRequest]
 CHARS_PER_TOKEN = 4  # of a caption that does not exist yet, when it has the maximum length
 
 
@@ -167,23 +169,30 @@ def planned(run: Run, stage: AskingStage, section: AskingSection) -> Iterator[Ch
         yield from stage.stand_ins(run, section, chunk)
 
 
+def asking_stage(key: str, stages: Mapping[str, "AskingStage"] | None = None) -> "AskingStage":
+    """The stage of a key of `Recipe.asking`: "reason.1" is one of several reasoners."""
+    return (stages or ASKING)[key.rstrip(".0123456789")]
+
+
 def replies(
-    run: Run, stage: Literal["caption", "reason"], questions: pl.DataFrame, asked: Iterable[ChatRequest]
+    run: Run, stage: Literal["caption", "reason"], questions: pl.DataFrame, asked: Sequence[tuple[AskingSection, Posed]]
 ) -> pl.DataFrame:
-    """The stored replies and failures for `asked`, one request per question, as SAMPLES rows."""
-    endpoint = run.endpoints[run.recipe.asking[stage].endpoint]
-    keys = [endpoint.keys(request) for request in asked]
-    wanted = [key for of_question in keys for key in of_question]
+    """The stored replies and failures as SAMPLES rows. asked: the models that the questions were put to, each with one
+    request per question; a question's samples are numbered through."""
+    places = [(run.endpoints[section.endpoint], posed) for section, posed in asked]
+    of_each = [[[(end.name, key) for key in end.keys(request)] for request in posed] for end, posed in places]
+    keys = [[*chain(*of_question)] for of_question in zip(*of_each, strict=True)]
+    wanted = [key for of_question in keys for _, key in of_question]
     found = run.store.get_many(wanted)
     failures = run.store.get_failures(key for key in wanted if key not in found)
-    return samples.table(questions, stage, keys, failures | found, endpoint.name)
+    return samples.table(questions, stage, keys, failures | found)
 
 
 def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
     """(questions ready for reasoning, their captions, caption samples); no captions if the model sees images."""
     said = SAMPLES.to_frame()
     if run.recipe.caption:
-        said = replies(run, "caption", chunk, caption.requests(chunk, run.recipe.caption))
+        said = replies(run, "caption", chunk, [(run.recipe.caption, caption.requests(chunk, run.recipe.caption))])
     questions, captions, _ = described(run.recipe, chunk, said)
     return questions, captions, said
 
@@ -191,8 +200,8 @@ def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
 def reasoned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(questions ready for reasoning, SAMPLES: the captions, then the chains)."""
     questions, captions, said = captioned(run, chunk)
-    chains = replies(run, "reason", questions, reason.requests(questions, captions, run.recipe.reason))
-    return questions, pl.concat([said, chains])
+    asked = [(reasoner, reason.requests(questions, captions, reasoner)) for reasoner in run.recipe.reasoners]
+    return questions, pl.concat([said, replies(run, "reason", questions, asked)])
 
 
 def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -235,7 +244,7 @@ def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame)
 
 def about_longest_answers(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
     """A long answer for each missing sample whose gold is of a kind that the judge is asked about."""
-    k = run.recipe.reason.k
+    k = sum(reasoner.k for reasoner in run.recipe.reasoners)
     golds = [(gold, gold, choices) for gold, choices in chunk.select("gold", "choices").iter_rows()]
     kinds = [verdict.kind for verdict in verify_many(golds, kind=run.recipe.verify.kind)]
     there = answered(run, chunk)[1].group_by("question_id").agg(there=pl.len())

@@ -95,7 +95,7 @@ def plan(name: str, posed: Posed, endpoint: EndpointSection, settings: EvaluateS
     run = prepare(posed.questions, endpoint, settings, session)
     stage = STAGES["reason"]
     with run.store:
-        told = expected(planned(run, stage, run.recipe.reason), run.work(run.recipe.reason, Tally()))
+        told = expected(planned(run, stage, settings.asking), run.work(settings.asking, Tally()))
     return planning.report(name, [planning.StagePlan(stage.name, TASK, len(run.questions), told)])
 
 

@@ -199,7 +199,7 @@ def decided(recipe: Recipe, questions: pl.DataFrame, rollouts: pl.DataFrame) -> 
 def seeing(recipe: Recipe, name: str, k: Any) -> Recipe:
     """The recipe without the stages that call models: the images were seen, with the data's prompt."""
     verify = recipe.verify.model_copy(update={"judge": None})
-    reason = recipe.reason.model_copy(update={"k": k, "see": "image", "prompt": recipe.data.prompt})
+    reason = recipe.reasoners[0].model_copy(update={"k": k, "see": "image", "prompt": recipe.data.prompt})
     return recipe.model_copy(update={"name": name, "caption": None, "reason": reason, "verify": verify})
 
 
@@ -208,7 +208,7 @@ def provenance(run: Run, source: Version, recipe: Recipe, rebuild: str, git_comm
     settings = run.record.settings
     sampling = {key: settings[key] for key in SAMPLING if settings.get(key) is not None}
     use = ModelUse(
-        stage="reason", endpoint="rollouts", model=run.name, prompt=recipe.reason.template, sampling=sampling
+        stage="reason", endpoint="rollouts", model=run.name, prompt=recipe.reasoners[0].template, sampling=sampling
     )
     made = {
         "recipe": recipe.model_dump(mode="json"),

@@ -124,9 +124,14 @@ def version(view: View, params: Params) -> dict[str, Any]:
 
 
 def funnel_by(view: View, params: Params) -> list[dict[str, Any]]:
-    """`ovt data funnel --json`; by=stage, source or reason."""
+    """`ovt data funnel --json`; by=stage, source, reason or model."""
     by = one(params, "by", "stage")
-    counts = {"stage": funnel.by_stage, "source": funnel.by_source, "reason": funnel.by_reason}
+    counts = {
+        "stage": funnel.by_stage,
+        "source": funnel.by_source,
+        "reason": funnel.by_reason,
+        "model": funnel.by_model,
+    }
     if by not in counts:
         raise OvtError(f"by is {by[:40]!a}: choose one of {', '.join(counts)}")
     return counts[by](version_of(view, params))

@@ -5,7 +5,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ovt.core.section import Section
-from ovt.curate.reports.what_if import FREE, refuse, stored_recipe
+from ovt.curate.reports.what_if import FREE, k_key, refuse, stored_recipe
 from ovt.curate.versions.read import Version
 
 
@@ -16,9 +16,10 @@ def controls(version: Version) -> list[dict[str, Any]]:
     """
     recipe = stored_recipe(version)
     found = [one for name in FREE for one in _controls(getattr(recipe, name), name)]
-    found += list(_controls(recipe.reason, "reason"))
+    k = k_key(recipe.reason)
+    found += list(_controls(recipe.reasoners[-1], k.removesuffix(".k")))
     asked = [one for one in found if not one["key"].startswith("verify.judge")]
-    return [one for one in asked if one["key"] == "reason.k" or not refuse(_changed(one), version)]
+    return [one for one in asked if one["key"] == k or not refuse(_changed(one), version)]
 
 
 def _changed(one: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ovt.commands.views.tables import beside, block, short, shown, view
 from ovt.curate.reports.diff.recipes import MARKS, Piece
-from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, response, why
+from ovt.curate.reports.diff.summary import difficulty_table, example_facts, lines, model_tables, response, why
 from ovt.curate.reports.figures import choose, compared, drift_table
 from ovt.curate.reports.what_if import report
 
@@ -25,7 +25,8 @@ def summary(about: dict[str, Any], screen: Console) -> RenderableType:
     head = list(_head(about, screen.width))
     wide = screen.width >= WIDE
     matrix = view(difficulty_table(about["difficulty"]))
-    taken = len(head) + 4 + (0 if wide else len(about["difficulty"]["buckets"]) + 2)
+    models_taken = sum(len(list(table.rows)) + 3 for table in model_tables(about))
+    taken = len(head) + 4 + models_taken + (0 if wide else len(about["difficulty"]["buckets"]) + 2)
     room = max(screen.height - taken, 4) if screen.is_terminal else None
     telling = compared(about["drift"])
     figures = choose(telling, room)
@@ -33,7 +34,8 @@ def summary(about: dict[str, Any], screen: Console) -> RenderableType:
     table = view(drift_table(figures))
     rest = f"{left} more figures, none with a clearer change: --json or --html FILE" if left else ""
     tables = [beside(table, matrix)] if wide else [table, Text(), matrix]
-    return Group(*head, Text(), *tables, *([shown(rest, "dim")] if rest else []))
+    models = [Text(), *map(view, model_tables(about))] if "models" in about else []
+    return Group(*head, Text(), *tables, *models, *([shown(rest, "dim")] if rest else []))
 
 
 def _head(about: dict[str, Any], width: int) -> Iterator[Text]:

@@ -87,7 +87,7 @@ def story_told(story: dict[str, Any]) -> RenderableType:
     if story["question"]:
         parts.append(facts(why.question_facts(story["question"])))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
-        parts += [block(f"{stage} prompt", why.message_text(one)) for one in story["prompts"].get(stage, [])]
+        parts += [block(title, why.message_text(one)) for title, one in why.prompts_of(story, stage)]
         parts += [sample_told(sample) for sample in said]
     for row in story["rows"]:
         parts += [Text(), block(f"in the data, split {row['split']}", why.turns_text(row))]

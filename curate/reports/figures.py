@@ -14,6 +14,7 @@ from typing import Any
 
 from ovt.core.report import Report, Styled, Table, names, numbers
 from ovt.core.text import plain
+from ovt.curate.versions.models import COUNTS
 from ovt.curate.versions.profile import BUCKETS
 
 ARROWS = {"up": "↑", "down": "↓", "same": "·", "unknown": " "}
@@ -215,6 +216,8 @@ def _sources(one: Profile) -> Found:
         yield plain(str(name)), "share", ratio(count, sum(counts.values()))
 
 
+MODEL_FIGURES = {"tokens_per_row": "tokens per row", "usd_per_row": "US$ per row"}
+
 GROUPS: dict[str, Callable[[Profile], Found]] = {
     "rows": _rows,
     "words of a response": _words,
@@ -233,6 +236,8 @@ def report(profiles: Sequence[Profile]) -> Report:
     parts = [figure_table(profiles)]
     if len(profiles) == 1:
         parts += [source_table(profiles[0]["by_source"]), usage_table(profiles[0]["usage"])]
+    if sides := [(one["ref"], one["by_model"]) for one in profiles if "by_model" in one]:
+        parts.append(model_table(sides))
     return Report(title, profiles[0] if len(profiles) == 1 else list(profiles), parts)
 
 
@@ -256,6 +261,17 @@ def source_table(sources: Sequence[dict[str, Any]]) -> Table:
     titles = [{"cut_off": "cut off", "cost_usd": "US$"}.get(name, name) for name in counts]
     rows = [[one["source"], *(number(one[name], unit) for name, unit in counts.items())] for one in sources]
     return Table([*names("source"), *numbers(*titles)], rows)
+
+
+def model_table(sides: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Table:
+    """The reasoners of some versions, each with the ref of its version."""
+    titles = [MODEL_FIGURES.get(name, name) for name in COUNTS]
+    rows = [
+        [ref, one["model"], *(number(one[name], unit) for name, unit in COUNTS.items())]
+        for ref, models in sides
+        for one in models
+    ]
+    return Table([*names("version", "reasoner"), *numbers(*titles)], rows)
 
 
 def usage_table(usage: Sequence[dict[str, Any]]) -> Table:

@@ -1,6 +1,6 @@
-"""`ovt data funnel`: where questions and samples ended, by stage, source and reason, counted from the ledger.
+"""`ovt data funnel`: where questions and samples ended, by stage, source, reason and model, counted from the ledger.
 
-All three are computed from the decisions and must match the manifest's funnel; otherwise the folder was edited.
+All of them are computed from the decisions and must match the manifest's funnel; otherwise the folder was edited.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,17 +11,19 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.report import Report, Styled, Table, bars, names, numbers, texts
 from ovt.core.schema import STAGES
-from ovt.curate.versions.ledger import LEVELS, funnel
+from ovt.curate.versions.ledger import IS_CAPTION, LEVELS, funnel
+from ovt.curate.versions.models import model_names, model_of
 from ovt.curate.versions.read import Version, reading, scan, verify_files
 
 UNKNOWN = "(unknown)"  # the source of rows left out at import by an older ovt, which did not record it
 
 
 def report(version: Version, by: str = "stage") -> Report:
-    """The funnel of a version by "stage", "source" or "reason"."""
+    """The funnel of a version by "stage", "source", "reason" or "model"."""
     count, tables = {
         "stage": (by_stage, lambda rows: [stage_table(rows)]),
-        "source": (by_source, source_tables),
+        "source": (by_source, lambda rows: part_tables(rows, "source")),
+        "model": (by_model, lambda rows: part_tables(rows, "model")),
         "reason": (by_reason, lambda rows: [reason_table(rows)]),
     }[by]
     rows = count(version)
@@ -44,6 +46,17 @@ def by_source(version: Version) -> list[dict[str, Any]]:
     sources = [name for name in named if name in found] + [name for name in found if name not in named]
     parts = ends.partition_by("source", as_dict=True)
     return [{"source": source} | row for source in sources for row in _filled(funnel(parts[source,]).to_dicts(), whole)]
+
+
+def by_model(version: Version) -> list[dict[str, Any]]:
+    """The samples' part of it for each reasoner, with `model` first, in the order of the recipe."""
+    index = pl.col("id").str.extract(r"-(\d+)$").cast(pl.Int32)
+    with reading(version):
+        ends = scan(version, "decisions").with_columns(model_of(version.manifest, index).alias("model")).collect()
+    whole = _checked(version, funnel(ends).to_dicts())
+    parts = ends.filter(pl.col("level") == "sample", ~IS_CAPTION).partition_by("model", as_dict=True)
+    found = [name for name in model_names(version.manifest) if (name,) in parts]
+    return [{"model": name} | row for name in found for row in _filled(funnel(parts[name,]).to_dicts(), whole)]
 
 
 def _filled(rows: list[dict[str, Any]], whole: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -117,25 +130,24 @@ def reasons(counts: Iterable[dict[str, Any]]) -> str:
     return ", ".join(f"{count['reason']} {count['rows']:,}" for count in counts)
 
 
-def source_tables(funnel: Sequence[dict[str, Any]]) -> list[Table]:
-    """`by_source`: for each level, how many rows of each source remain after each stage, and why the others do not."""
+def part_tables(funnel: Sequence[dict[str, Any]], part: str) -> list[Table]:
+    """`by_source` or `by_model`: for each level, how many rows of each "source" or "model" remain after each stage, and
+    why the others do not."""
     tables = []
     for level in dict.fromkeys(row["level"] for row in funnel):
         rows = [row for row in funnel if row["level"] == level]
         stages = [stage for stage in STAGES if any(row["stage"] == stage for row in rows)]
-        sources = list(dict.fromkeys(row["source"] for row in rows))
-        lines: list[list[Any]] = [
-            _source_cells(one, [row for row in rows if row["source"] == one], stages) for one in sources
-        ]
-        if len(sources) > 1:
-            lines.append([Styled(cell, "bold") for cell in _source_cells("all", rows, stages)])
+        parts = list(dict.fromkeys(row[part] for row in rows))
+        lines: list[list[Any]] = [_part_cells(one, [row for row in rows if row[part] == one], stages) for one in parts]
+        if len(parts) > 1:
+            lines.append([Styled(cell, "bold") for cell in _part_cells("all", rows, stages)])
         columns = [*names(f"{level}s"), *numbers("in", *stages[:-1], "kept"), *texts("why not")]
         tables.append(Table(columns, lines))
     return tables
 
 
-def _source_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[str]:
-    """The rows of one or more sources, added up."""
+def _part_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> list[str]:
+    """The rows of one or more parts, added up."""
     came = sum(row["rows_in"] for row in rows if row["stage"] == stages[0])
     out = [sum(row["rows_out"] for row in rows if row["stage"] == stage) for stage in stages]
     lost: dict[str, int] = {}

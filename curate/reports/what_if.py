@@ -118,8 +118,9 @@ def decided(
 
 
 def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:
-    """The chunk, decided under `recipe`, whose `reason.k` may exclude some of its samples."""
-    taken = (pl.col("stage") != "reason") | (pl.col("index") < recipe.reason.k)
+    """The chunk, decided under `recipe`, whose `reason.k` (of several reasoners the last one's, as samples are numbered
+    through) may exclude some of its samples."""
+    taken = (pl.col("stage") != "reason") | (pl.col("index") < sum(reasoner.k for reasoner in recipe.reasoners))
     rules = partial(verify.judge, section=recipe.verify)  # the verifier's current verdicts
     judge = rules if again else stored(chunk.verdicts)
     return decide(recipe, chunk.questions, chunk.samples.filter(taken), judge)
@@ -224,13 +225,13 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
     """Why a changed setting needs more than the stored replies; None if it does not."""
     key, old, new = one["key"], one["a"], one["b"]
     section, _, rest = key.partition(".")
-    if key == "reason.k":
+    if key == k_key(version.manifest.provenance.recipe["reason"]):
         return (
             None
             if new < old
             else (
-                f"reason.k = {new} needs a model: {version.ref} has {old} samples of each question; build with "
-                f"--set reason.k={new}, which asks for the other {new - old} only"
+                f"{key} = {new} needs a model: {version.ref} has {old} samples of each question; build with "
+                f"--set {key}={new}, which asks for the other {new - old} only"
             )
         )
     if key == "verify.kind" and version.manifest.provenance.recipe["verify"].get("judge"):
@@ -245,6 +246,11 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
         f"{key} needs a model or other questions, and a what-if has only the replies of {version.ref}; it can change "
         f"{DECIDING}; for the rest change the recipe and build, which asks only what is new"
     )
+
+
+def k_key(reason: Any) -> str:
+    """The key of the number of samples that may be lowered: of several reasoners, the last one's."""
+    return f"reason.{len(reason) - 1}.k" if isinstance(reason, list) else "reason.k"
 
 
 def report(about: dict[str, Any]) -> Report:

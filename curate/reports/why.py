@@ -157,18 +157,28 @@ def _prompts_or_note(
 
 
 def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:
-    """The messages of each stage for a question, by stage; no "reason" without a caption to reason over."""
+    """The messages of each stage for a question, by stage ("reason 1: teacher", … for several reasoners); of those that
+    reason over a caption, none without one."""
     questions = pl.DataFrame([question], schema=QUESTIONS)
     described = [(one["question_id"], one["text"]) for one in captions if one["decision"]["decision"] == "kept"]
     shown: dict[str, list] = {}
     if recipe.get("caption"):
         section = caption.CaptionSection.model_validate(recipe["caption"])
         shown["caption"] = _messages(next(caption.requests(questions, section)))
-    section = reason.ReasonSection.model_validate(recipe["reason"])
-    if section.see == "image" or described:
-        table = pl.DataFrame(described, schema={"question_id": pl.String, "caption": pl.String}, orient="row")
-        shown["reason"] = _messages(next(reason.requests(questions, table, section)))
+    table = pl.DataFrame(described, schema={"question_id": pl.String, "caption": pl.String}, orient="row")
+    several = recipe["reason"] if isinstance(recipe["reason"], list) else []
+    for number, asked in enumerate(several or [recipe["reason"]], start=1):
+        section = reason.ReasonSection.model_validate(asked)
+        if section.see == "image" or described:
+            name = f"reason {number}: {section.endpoint}" if several else "reason"
+            shown[name] = _messages(next(reason.requests(questions, table, section)))
     return shown
+
+
+def prompts_of(story: dict[str, Any], stage: str) -> list[tuple[str, dict[str, Any]]]:
+    """The messages of a stage's prompts in a story, each with its title."""
+    shown = {name: said for name, said in story["prompts"].items() if name.partition(" ")[0] == stage}
+    return [(f"{name} prompt", message) for name, said in shown.items() for message in said]
 
 
 def _messages(request: ChatRequest) -> list[dict[str, Any]]:
@@ -250,7 +260,7 @@ def tell(story: dict[str, Any]) -> list[Table | str]:
     if story["question"]:
         parts.append(facts(question_facts(story["question"])))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
-        parts += [f"{stage} prompt\n{message_text(message)}" for message in story["prompts"].get(stage, [])]
+        parts += [f"{title}\n{message_text(message)}" for title, message in prompts_of(story, stage)]
         parts += [f"{ending(one)}\n{reply_line(one)}\n{verdict_line(one)}\n{reply_text(one)}" for one in said]
     return parts + [f"in the data, split {row['split']}\n{turns_text(row)}" for row in story["rows"]]
 

@@ -34,19 +34,18 @@ unanswered = pl.coalesce(
 def table(
     questions: pl.DataFrame,
     stage: Literal["caption", "reason"],
-    keys: Sequence[Sequence[str]],
+    keys: Sequence[Sequence[tuple[str, str]]],
     replies: Mapping[str, Reply],
-    endpoint: str,
 ) -> pl.DataFrame:
     """SAMPLES rows by (question, index).
 
-    keys: for each question, the reply keys of its indexes, in order (`Endpoint.keys`). replies: by key, failures too;
-    a key without a reply is a failed one. endpoint: its name in the recipe.
+    keys: for each question, its indexes' endpoints (names in the recipe) and reply keys (`Endpoint.keys`), in order.
+    replies: by key, failures too; a key without a reply is a failed one.
     """
     rows = [
         _row((question_id, stage, index), key, replies.get(key, NO_REPLY), endpoint)
         for question_id, of_question in zip(questions["question_id"], keys, strict=True)
-        for index, key in enumerate(of_question)
+        for index, (endpoint, key) in enumerate(of_question)
     ]
     return pl.DataFrame(rows, schema=SAMPLES, orient="row")
 

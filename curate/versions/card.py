@@ -22,6 +22,7 @@ from ovt.core.text import plain
 from ovt.curate.versions.data import COLUMNS, feature_yaml
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import Manifest, ReasonCount
+from ovt.curate.versions.models import by_model, several
 from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import scan_rows
 
@@ -59,6 +60,7 @@ def render_card(manifest: Manifest, folder: Path, published: Published | None = 
         metadata=metadata(manifest),
         funnel=[(level, [row for row in manifest.funnel if row.level == level]) for level in levels],
         stats=summarise(scan_rows(folder, NEEDED)),
+        models=by_model(manifest, folder) if several(manifest) else [],
         **{show.__name__: show for show in (fence, histogram, reasons, to_json, dollars, percent)},
     )
 

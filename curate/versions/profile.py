@@ -14,6 +14,7 @@ from ovt.core.schema import SPLITS
 from ovt.core.statistics import histogram, round_up
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.stages.behaviours import per_thousand_words
+from ovt.curate.versions.models import by_model, several
 from ovt.curate.versions.read import Version, reading, scan, scan_rows
 
 BUCKETS = ("easy", "medium", "hard", "unsolved")  # of difficulty
@@ -53,10 +54,12 @@ def profile(version: Version) -> dict[str, Any]:
     per_row     samples, tokens and cost_usd per kept row (null without rows)
     by_source   source, questions, samples, correct (share of those judged), cut_off (share of samples), sft, rl, words
                 (mean), behaviours (cues per 1,000 words by family), tokens, cost_usd
+    by_model    only with several reasoners: `models.by_model`
     """
     with reading(version):
         rows = scan_rows(version.path, NEEDED).collect()
         samples = read_samples(version)
+        models = by_model(version.manifest, version.path) if several(version.manifest) else []
     about = outline(version)
     kept = len(rows)
     usage = [use.model_dump() for use in version.manifest.usage]
@@ -72,6 +75,7 @@ def profile(version: Version) -> dict[str, Any]:
         "usage": usage,
         "per_row": {name: total / kept if kept and total is not None else None for name, total in costs.items()},
         "by_source": by_source(samples, rows),
+        **({"by_model": models} if models else {}),
     }
 
 

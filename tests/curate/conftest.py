@@ -53,7 +53,7 @@ class Replies:
             writer.append(**vars(import_drops(self.dropped, self.twins)))
             for chunk in self.questions.iter_slices(CHUNK):
                 said = self.samples.join(chunk, on="question_id", how="semi", maintain_order="left")
-                taken = (pl.col("stage") == "caption") | (pl.col("index") < recipe.reason.k)
+                taken = (pl.col("stage") == "caption") | (pl.col("index") < recipe.reasoners[0].k)
                 said = said.filter(taken).sort(pl.col("stage") == "reason", maintain_order=True)
                 rules = judge or (lambda answered, questions: verify.judge(answered, questions, recipe.verify))
                 writer.append(**vars(decide(recipe, chunk, said, rules)))

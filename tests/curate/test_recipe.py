@@ -37,8 +37,8 @@ def recipe(tmp_path):
 
 def test_a_small_recipe_has_the_papers_settings(recipe):
     loaded = load_recipe(recipe)
-    assert (loaded.reason.k, loaded.reason.see) == (4, "caption")
-    assert loaded.reason.sampling.asked() == {"temperature": 0.6, "top_p": 0.95, "max_tokens": 2048}
+    assert (loaded.reasoners[0].k, loaded.reasoners[0].see) == (4, "caption")
+    assert loaded.reasoners[0].sampling.asked() == {"temperature": 0.6, "top_p": 0.95, "max_tokens": 2048}
     assert loaded.select.strategy == "shortest_correct"
     assert loaded.filter.reflection.mode == "truncate"
     assert loaded.sources[0].max_pixels == 262_144
@@ -52,7 +52,7 @@ def test_a_small_recipe_has_the_papers_settings(recipe):
     ],
 )
 def test_set_overrides(recipe, override, expected):
-    assert load_recipe(recipe, [override]).reason.k == expected
+    assert load_recipe(recipe, [override]).reasoners[0].k == expected
 
 
 def test_set_reaches_into_lists_tables_and_missing_sections(recipe):
@@ -135,7 +135,7 @@ def test_the_documented_recipe_loads_and_shows_the_defaults(recipe, tmp_path):
     defaults = load_recipe(recipe)
     for stage in ("verify", "difficulty", "select", "filter", "data"):
         assert getattr(documented, stage) == getattr(defaults, stage)
-    assert documented.reason.sampling == defaults.reason.sampling
+    assert documented.reasoners[0].sampling == defaults.reasoners[0].sampling
     assert documented.caption is not None
     assert defaults.caption is not None
     assert documented.caption.sampling == defaults.caption.sampling
@@ -224,7 +224,7 @@ def test_a_prompt_can_be_a_file_of_the_recipes_folder(tmp_path):
     (tmp_path / "prompts/reason.txt").write_text("Look at it.\n{question}\n")
     (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt='prompt_file = "prompts/reason.txt"'))
     by_file = load_recipe(tmp_path / "recipe.toml")
-    assert by_file.reason.prompt == "Look at it.\n{question}"
+    assert by_file.reasoners[0].prompt == "Look at it.\n{question}"
     (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt='prompt = "Look at it.\\n{question}"'))
     assert load_recipe(tmp_path / "recipe.toml") == by_file
 
@@ -248,7 +248,7 @@ def test_a_prompt_file_that_cannot_be_used_is_one_line(tmp_path, prompt, said):
 def test_a_system_prompt_and_examples_come_before_the_question(tmp_path):
     more = 'system = "Be {brief}."\nexamples = [{user = "1 + 1?", assistant = "<answer>2</answer>"}]'
     (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt=more))
-    section = load_recipe(tmp_path / "recipe.toml").reason
+    section = load_recipe(tmp_path / "recipe.toml").reasoners[0]
     assert [(turn["role"], turn["content"]) for turn in section.messages("2 + 2?")] == [
         ("system", "Be {brief}."),
         ("user", "1 + 1?"),
@@ -256,6 +256,6 @@ def test_a_system_prompt_and_examples_come_before_the_question(tmp_path):
         ("user", "2 + 2?"),
     ]
     (tmp_path / "recipe.toml").write_text(PROMPTS.format(prompt=""))
-    plain = load_recipe(tmp_path / "recipe.toml").reason
+    plain = load_recipe(tmp_path / "recipe.toml").reasoners[0]
     assert plain.messages("2 + 2?") == ({"role": "user", "content": "2 + 2?"},)
     assert not {"system", "examples"} & plain.model_dump(mode="json").keys()

@@ -137,7 +137,7 @@ class LoopRecipe(Section):
     @model_validator(mode="after")
     def check_previous(self) -> "LoopRecipe":
         """The first iteration has no previous model."""
-        if self.iterations[0].curate.reason.endpoint == PREVIOUS:
+        if any(reasoner.endpoint == PREVIOUS for reasoner in self.iterations[0].curate.reasoners):
             raise ValueError(f'the first iteration has no model before it: its reason.endpoint cannot be "{PREVIOUS}"')
         return self
 
@@ -204,9 +204,12 @@ def stages_over(below: Any, above: Any) -> Any:
 
 
 def sees_images(curate: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes from the second iteration on: no captions, and the previous model reasons over the images."""
+    """The changes from the second iteration on: no captions, and the previous model reasons over the images, alone,
+    with the settings of the first of several reasoners."""
     prompt = {"prompt": curate["data"]["prompt"]} if "prompt" in curate.get("data", {}) else {"prompt": ""}
-    return {"caption": None, "reason": {"endpoint": PREVIOUS, "see": "image", **prompt}}
+    several = curate.get("reason")
+    first = several[0] if isinstance(several, list) and several and isinstance(several[0], dict) else {}
+    return {"caption": None, "reason": {**first, "endpoint": PREVIOUS, "see": "image", **prompt}}
 
 
 def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,8 +91,7 @@ def plan_steps(recipe: LoopRecipe) -> list[Step]:
 
 def uses_previous(curate: Recipe) -> bool:
     """Whether the previous iteration's model takes part in a recipe."""
-    asking = (curate.caption, curate.reason, curate.verify.judge)
-    return any(section and section.endpoint == PREVIOUS for section in asking)
+    return any(section.endpoint == PREVIOUS for section in curate.asking.values())
 
 
 def read_record(folder: Path, step: str) -> StepRecord | None:

@@ -9,6 +9,7 @@ verdicts     replies that both judged, and flips: from, to, replies
 difficulty   `drift.transitions`; lengths: `drift.lengths`; cues: `drift.cues`
 drift        estimates: group, name, unit, a, b, change, low, high, direction
 settings, prompts, origins    changed settings (`recipes.py`)
+models       only if a or b has several reasoners: a, b, the reasoners of each (`models.by_model`)
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from ovt.core.schema import SPLITS
 from ovt.curate.reports.diff import changes, drift, recipes, summary
 from ovt.curate.reports.diff.tables import Tables, read_tables
 from ovt.curate.versions.manifest import MANIFEST
+from ovt.curate.versions.models import by_model, several
 from ovt.curate.versions.profile import outline
 from ovt.curate.versions.read import Version, is_whole, reading, verify_files
 
@@ -97,19 +99,26 @@ def compare(a: Version, b: Version) -> Diff:
             told = changes.classify(changes.with_replies(of_a), changes.with_replies(of_b), replies, matches)
             ends = {"removed": partial(changes.ends_in, b, of_b, a), "added": partial(changes.ends_in, a, of_a, b)}
             rows = changes.trace(told, ends)
+            models = _models(a, b)
         counted = {
             "rows": _count_rows(of_a, of_b, rows),
             **count_changes(rows),
             "questions": _count_questions(of_a, of_b, matches),
             "verdicts": _count_flips(replies),
         }
-        about = _about(a, b, [*chain(*notes)]) | counted | figures.result()
+        about = _about(a, b, [*chain(*notes)]) | counted | figures.result() | models
     return Diff(a, b, about, rows, matches)
 
 
 def _read(version: Version, share: float) -> Tables:
     with reading(version):
         return read_tables(version, share)
+
+
+def _models(a: Version, b: Version) -> dict[str, Any]:
+    if not any(several(version.manifest) for version in (a, b)):
+        return {}
+    return {"models": {side: by_model(one.manifest, one.path) for side, one in (("a", a), ("b", b))}}
 
 
 def _about(a: Version, b: Version, notes: list[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Changed settings by dotted key, prompts, inputs and tools; and the difference of two texts, word by word."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
@@ -61,7 +62,7 @@ def prompts(a: Manifest, b: Manifest) -> list[dict]:
 
 
 def _templates(made: Provenance) -> dict[str, str]:
-    shown = {use.stage: use.prompt for use in made.models}
+    shown = {name: use.prompt for name, use in _uses(made)}
     data = made.recipe.get("data")
     template = data.get("prompt") if isinstance(data, Mapping) else None
     return shown | ({"data": template} if isinstance(template, str) else {})
@@ -78,10 +79,18 @@ def origins(a: Manifest, b: Manifest) -> list[dict]:
 def _facts(made: Provenance) -> Iterator[tuple[str, str | None]]:
     for one in made.inputs:
         yield f"input {one.source}", f"{one.rows:,} rows, {one.fingerprint[:12]}, {one.license or 'no license given'}"
-    for use in made.models:
-        yield f"model {use.stage}", _model(use)
+    for name, use in _uses(made):
+        yield f"model {name}", _model(use)
     for name in TOOLS:
         yield name, getattr(made, name)
+
+
+def _uses(made: Provenance) -> Iterator[tuple[str, ModelUse]]:
+    """Each use of a model with its stage; of several in one stage, from the second on, with its number."""
+    seen: Counter[str] = Counter()
+    for use in made.models:
+        seen[use.stage] += 1
+        yield use.stage + f" {seen[use.stage]}" * (seen[use.stage] > 1), use
 
 
 def _model(use: ModelUse) -> str:

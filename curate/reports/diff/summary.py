@@ -5,7 +5,7 @@ from typing import Any
 
 from ovt.core.report import Report, Styled, Table, facts, names, numbers
 from ovt.curate.reports.diff.recipes import marked, short_value
-from ovt.curate.reports.figures import compared, drift_table
+from ovt.curate.reports.figures import compared, drift_table, model_table
 
 STATUSES = ("changed", "removed", "added", "same")
 
@@ -15,7 +15,7 @@ def report(about: dict[str, Any], examples: Iterable[dict[str, Any]] = ()) -> Re
     a, b = about["a"], about["b"]
     title = f"{a['ref']} → {b['ref']}  @{a['content_hash'][:12]} → @{b['content_hash'][:12]}"
     tables = [facts(lines(about)), drift_table(compared(about["drift"])), difficulty_table(about["difficulty"])]
-    return Report(title, about, [*about["notes"], *tables, *map(example_text, examples)])
+    return Report(title, about, [*about["notes"], *tables, *model_tables(about), *map(example_text, examples)])
 
 
 def lines(about: dict[str, Any]) -> dict[str, str]:
@@ -53,6 +53,12 @@ def _also(about: dict[str, Any]) -> Iterator[str]:
         yield f"{count:,} questions have another id ({about['questions']['gold_corrected']:,} golds corrected)"
     for flip in about["verdicts"]["flips"]:
         yield f"{flip['replies']:,} replies judged {flip['from']} → {flip['to']}"
+
+
+def model_tables(about: dict[str, Any]) -> list[Table]:
+    """The reasoners of both versions, if one of them has several."""
+    models = about.get("models")
+    return [model_table([(about[side]["ref"], models[side]) for side in "ab"])] if models else []
 
 
 def difficulty_table(difficulty: dict[str, Any]) -> Table:

@@ -125,8 +125,11 @@ def test_a_funnel_of_millions_breaks_no_number_and_no_name_at_80_columns(home, p
     from ovt.curate.versions.read import open_version
 
     found = funnel.report(open_version("small", home), by)
-    tables = {"stage": lambda rows: [funnel.stage_table(rows)], "source": funnel.source_tables,
-              "reason": lambda rows: [funnel.reason_table(rows)]}[by]  # fmt: skip
+    tables = {
+        "stage": lambda rows: [funnel.stage_table(rows)],
+        "source": lambda rows: funnel.part_tables(rows, "source"),
+        "reason": lambda rows: [funnel.reason_table(rows)],
+    }[by]
     rows = found.data if by == "reason" else grown(found.data)
     for table in tables(rows):
         text = printed(view(table), 80)

@@ -15,7 +15,7 @@ def test_the_recipe_in_the_docs():
     recipe = read_section(LoopRecipe, spell_out(tomllib.loads(block) | {"curate": "pocket"}), "docs/loop.md")
     first, second = recipe.iterations
     assert (len(first.rl), first.rl[0].freeze_vision_tower) == (2, True)
-    assert second.curate.reason.see == "image"
+    assert second.curate.reasoners[0].see == "image"
     assert recipe.gate.max_drop == 0.02
 
 
@@ -34,7 +34,7 @@ def test_the_papers_figures():
     }
     sources = "FigureQA GEOS Geometry3K TabMWP VizWiz AI2D"
     assert [source.name for source in first.curate.sources] == sources.split()
-    reason, sft, rl = first.curate.reason, first.sft, first.rl[0]
+    reason, sft, rl = first.curate.reasoners[0], first.sft, first.rl[0]
     assert sft
     assert (reason.k, reason.sampling.temperature, reason.sampling.top_p) == (4, 0.6, 0.95)
     assert first.curate.select.strategy == "shortest_correct"
@@ -45,7 +45,7 @@ def test_the_papers_figures():
     assert (rl.temperature, rl.top_p, rl.learning_rate, rl.beta) == (1.0, 0.99, 1e-6, 1e-2)
     assert (rl.weight_decay, rl.max_grad_norm, rl.max_completion_length) == (1e-2, 1.0, 2048)
     assert (rl.questions.max_prompt_length, rl.reward.format_weight, rl.max_pixels) == (6144, 0.0, 262_144)
-    assert second.curate.reason.see == third.curate.reason.see == "image"
+    assert second.curate.reasoners[0].see == third.curate.reasoners[0].see == "image"
     assert [stage.questions.difficulty for stage in first.rl] == [["hard", "unsolved"]]  # few chains were distilled
     assert [stage.questions.difficulty for stage in third.rl] == [["medium"], ["hard"]]
     assert [stage.freeze_vision_tower for stage in third.rl] == [True, False]
