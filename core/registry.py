@@ -171,5 +171,9 @@ BENCHMARKS = Registry(
         )
     },
 )
-MODELS = Registry("embedded model", "ovt.models", {"pocket": "ovt.pocket.engine:load"})
+MODELS = Registry(
+    "embedded model",
+    "ovt.models",
+    {"pocket": "ovt.pocket.engine:load", "transformers": "ovt.train.answering:load"},
+)
 WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket:WEIGHTS"})  # folders that can be trained on

@@ -1,11 +1,10 @@
 """A local Qwen2.5-VL and its processor, loaded and sampled from; works with and without torchvision."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import (
@@ -20,6 +19,8 @@ from transformers.utils import logging
 
 from ovt.core.checkpoints import cannot_load, refuse_kernels
 from ovt.core.errors import OvtError
+from ovt.curate.endpoints.embedded import Row, advance
+from ovt.train.drawing import choose
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}  # never asked, never run
 
@@ -86,24 +87,6 @@ class Prompt:
     grids: Tensor | None = None
 
 
-@dataclass
-class Row:
-    """One reply in progress.
-
-    prompt: its index in the batch. stops: texts that end it. finish: stop | length, once it has ended.
-    """
-
-    prompt: int
-    random: np.random.Generator
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    max_tokens: int = 1024
-    stops: tuple[str, ...] = ()
-    ids: list[int] = field(default_factory=list)
-    finish: str | None = None
-
-
 @dataclass(frozen=True)
 class Vocabulary:
     """The parts of a tokenizer that sampling needs: the token ids that end a reply, and ids as text."""
@@ -141,59 +124,6 @@ def prefill(
     return out.logits[:, -1], mask, positions.amax((0, 2)) + 1, cache
 
 
-def choose(logits: Tensor, rows: Sequence[Row]) -> list[int]:
-    """Sample the next token of each row by its own temperature, top_k, top_p and random numbers."""
-    temperature = torch.tensor([max(row.temperature, 1e-6) for row in rows], dtype=torch.float64)[:, None]
-    scaled = logits.double() / temperature
-    for i, row in enumerate(rows):
-        if 0 < row.top_k < scaled.shape[1]:
-            scaled[i][scaled[i] < scaled[i].topk(row.top_k).values[-1]] = -torch.inf
-    probs = scaled.softmax(-1)
-    tokens = draw(probs, rows)
-    outside = outside_nucleus(probs, tokens, rows)
-    if outside:
-        # Resampling within the nucleus gives the same distribution as sorting every row first, and is faster.
-        tokens[outside] = draw(nucleus(probs[outside], [rows[i] for i in outside]), [rows[i] for i in outside])
-    greedy = torch.tensor([row.temperature <= 0 for row in rows])
-    return torch.where(greedy, logits.argmax(-1), tokens).tolist()
-
-
-def draw(probs: Tensor, rows: Sequence[Row]) -> Tensor:
-    """A token for each row, by the next of its random numbers."""
-    total = probs.cumsum(-1)
-    at = torch.tensor([row.random.random() for row in rows], dtype=torch.float64)[:, None] * total[:, -1:]
-    return torch.searchsorted(total, at, right=True).squeeze(1).clamp(max=probs.shape[1] - 1)
-
-
-def outside_nucleus(probs: Tensor, tokens: Tensor, rows: Sequence[Row]) -> list[int]:
-    """The rows whose token is outside the top_p nucleus."""
-    if all(row.top_p >= 1 for row in rows):
-        return []
-    limits = torch.tensor([row.top_p if row.top_p < 1 else 2.0 for row in rows], dtype=torch.float64)
-    above = (probs * (probs > probs.gather(1, tokens[:, None]))).sum(-1)
-    return (above >= limits).nonzero().flatten().tolist()
-
-
-def nucleus(probs: Tensor, rows: Sequence[Row]) -> Tensor:
-    """The probabilities with all tokens outside top_p set to zero."""
-    ordered, order = probs.sort(-1, descending=True)
-    limits = torch.tensor([row.top_p for row in rows], dtype=torch.float64)[:, None]
-    ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= limits, 0.0)
-    return torch.zeros_like(probs).scatter(1, order, ordered)
-
-
-def advance(row: Row, token: int, vocabulary: Vocabulary) -> None:
-    """Append a row's next token, and end the row if it is finished."""
-    if token in vocabulary.ends:
-        row.finish = "stop"
-        return
-    row.ids.append(token)
-    if row.stops and any(stop in vocabulary.decode(row.ids) for stop in row.stops):
-        row.finish = "stop"
-    elif len(row.ids) >= row.max_tokens:
-        row.finish = "length"
-
-
 @torch.inference_mode()
 def generate(
     model: Qwen2_5_VLForConditionalGeneration,
@@ -213,7 +143,7 @@ def generate(
         tokens = choose(logits, live)
         for row, token in zip(live, tokens, strict=True):
             if row.finish is None:
-                advance(row, token, vocabulary)
+                advance(row, token, vocabulary.ends, vocabulary.decode)
                 if row.finish is not None:
                     finished(row)
         left = [i for i, row in enumerate(live) if row.finish is None]

@@ -12,6 +12,7 @@ from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.data import read_split
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.read import on_hub
+from ovt.train.pixels import most_pixels, shrunk
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -78,17 +79,17 @@ def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
     if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     made = DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
-    return partial(collate, made)
+    return partial(collate, made, most_pixels(processor))
 
 
-def collate(collator: Callable[[list[dict[str, Any]]], Any], rows: list[dict[str, Any]]) -> Any:
-    """A batch of rows, by a collator that may modify its input."""
-    return collator([fed(row) for row in rows])
+def collate(collator: Callable[[list[dict[str, Any]]], Any], max_pixels: int | None, rows: list[dict[str, Any]]) -> Any:
+    """A batch of rows, by a collator that may modify its input. max_pixels: of each image, None: of any size."""
+    return collator([fed(row, max_pixels) for row in rows])
 
 
-def fed(row: dict[str, Any]) -> dict[str, Any]:
+def fed(row: dict[str, Any], max_pixels: int | None = None) -> dict[str, Any]:
     """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered."""
-    turns, images = place_images(row["prompt"], row["images"])
+    turns, images = place_images(row["prompt"], [shrunk(image, max_pixels) for image in row["images"]])
     return {"images": images, "prompt": turns, "completion": row.get("completion") or []}
 
 

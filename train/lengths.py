@@ -18,8 +18,9 @@ from ovt.core.errors import RecipeError
 from ovt.core.files import replacing
 from ovt.core.home import Home
 from ovt.core.text import plain
-from ovt.train.data import IGNORED, Rows, make_collator, place_images
-from ovt.train.models import load_config
+from ovt.train.data import IGNORED, Rows, fed, make_collator
+from ovt.train.models import ending_tokens, generation_settings, load_config
+from ovt.train.pixels import most_pixels
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -113,6 +114,7 @@ def fingerprint(rows: Rows, processor: Any) -> str:
         processor.image_processor.to_json_string(),
         version("trl"),
         version("transformers"),
+        *((str(most),) if (most := most_pixels(processor)) else ()),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
@@ -190,8 +192,8 @@ def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
     """Prompts with their images, as GRPO feeds them before it generates."""
     from trl.data_utils import prepare_multimodal_messages
 
-    placed = [place_images(row["prompt"], row["images"]) for row in batch]
-    turns = [prepare_multimodal_messages(prompt, images=images) for prompt, images in placed]
+    rows = [fed(row, most_pixels(processor)) for row in batch]
+    turns = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
     return processor.apply_chat_template(
         turns,
         add_generation_prompt=True,
@@ -202,8 +204,26 @@ def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
     )
 
 
+def unlearned_end(row: dict[str, Any], processor: Any, where: str) -> str | None:
+    """What is wrong if no token that ends generation is among those that are learned from a row; None if one is.
+
+    Some chat templates, such as GLM-4V's, write nothing after an answer.
+    """
+    learned = make_collator(processor)([row])["labels"][0].tolist()
+    ends = ending_tokens(generation_settings(where), processor.tokenizer)
+    if ends & set(learned):
+        return None
+    names = ", ".join(processor.tokenizer.convert_ids_to_tokens(sorted(ends)))
+    return (
+        f"no token that ends a response is learned ({names}): the chat template writes none after an answer, so the "
+        "model may not learn to stop; add one to its chat_template.jinja"
+    )
+
+
 def image_positions(made: Any, processor: Any) -> Any:
     """Which tokens of a batch (n, length) stand for image patches."""
     if "mm_token_type_ids" in made:
         return made["mm_token_type_ids"] > 0
-    return made["input_ids"] == processor.image_token_id
+    import torch
+
+    return torch.isin(made["input_ids"], torch.tensor(processor.image_token_ids))

@@ -15,6 +15,7 @@ from ovt.core.text import did_you_mean
 from ovt.core.untrusted import read_json
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.evaluation.evaluate import embedded_endpoint, endpoint_at
+from ovt.train.pixels import limit_pixels
 from ovt.train.runs import RECORD, open_finished, run_names
 
 if TYPE_CHECKING:
@@ -132,23 +133,17 @@ def read_adapter(where: str) -> dict[str, Any]:
 
 
 def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin":
-    """The processor of a model, for images of at most `max_pixels` (never more than the model's own limit).
+    """The processor of a model, for images of at most `max_pixels` (`pixels.limit_pixels`).
 
-    AutoProcessor if torchvision is installed; else, for the Qwen2-VL family, an image-only one, as its video part needs
-    torchvision. OvtError if there is none, or no chat template.
+    Without torchvision, which the parts for videos need, one for images only. OvtError if there is none, or no chat
+    template, or a package is missing.
     """
-    from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
-    from transformers.utils import is_torchvision_available
-
     where = processor_home(where)
     try:
-        if is_torchvision_available() or not is_qwen(where):
-            processor: Any = AutoProcessor.from_pretrained(where, trust_remote_code=False)
-        else:
-            tokenizer: Any = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
-            pictures = AutoImageProcessor.from_pretrained(where, trust_remote_code=False)
-            processor = images_only()(pictures, tokenizer, chat_template=tokenizer.chat_template)
-    except (OSError, ValueError, ImportError, RecursionError) as error:
+        processor = open_processor(where)
+    except ImportError as error:
+        raise OvtError(f"{where} cannot be read here: {needed(error)}") from error
+    except (OSError, ValueError, RecursionError) as error:
         raise cannot_load(where, "as a processor", error) from error
     if not getattr(processor, "image_processor", None):
         raise OvtError(f"{where} has no image processor: ovt trains vision-language models; choose one")
@@ -161,17 +156,34 @@ def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin
     return processor
 
 
-def images_only() -> Any:
-    """Qwen2.5-VL's processor without its video part, as a class."""
-    from transformers import Qwen2_5_VLProcessor
+def open_processor(where: str) -> Any:
+    """AutoProcessor's; where torchvision is missing, its family's without the part for videos."""
+    from transformers import AutoProcessor
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
+    from transformers.utils import is_torchvision_available
 
-    class ImagesOnly(Qwen2_5_VLProcessor):
-        def __init__(self, image_processor=None, tokenizer=None, **kwargs):
-            super().__init__(image_processor, tokenizer, None, **kwargs)
+    if not is_torchvision_available():
+        named = PROCESSOR_MAPPING_NAMES.get(load_config(where).model_type)
+        family: Any = processor_class_from_name(named) if named else None
+        if family and "video_processor" in getattr(family, "get_attributes", list)():
+            return images_only(family).from_pretrained(where, trust_remote_code=False)
+    return AutoProcessor.from_pretrained(where, trust_remote_code=False)
+
+
+def images_only(family: Any) -> Any:
+    """A family's processor class without its part for videos, which is its third argument."""
+
+    class ImagesOnly(family):
+        video_processor = None
 
         @classmethod
         def get_attributes(cls) -> list[str]:
-            return ["image_processor", "tokenizer"]
+            return [name for name in super().get_attributes() if name != "video_processor"]
+
+        @classmethod
+        def from_args_and_dict(cls, args, processor_dict, **kwargs):
+            told = {name: value for name, value in processor_dict.items() if name != "video_processor"}
+            return super().from_args_and_dict([*args, None], told, **kwargs)
 
         def check_argument_for_proper_class(self, argument_name, argument):
             return None if argument is None else super().check_argument_for_proper_class(argument_name, argument)
@@ -179,24 +191,14 @@ def images_only() -> Any:
     return ImagesOnly
 
 
-def limit_pixels(processor: Any, max_pixels: int) -> None:
-    """Lower the processor's image limit: at most `max_pixels`, and never above its own limit."""
-    images = processor.image_processor
-    size = getattr(images, "size", None) or {}
-    longest = size.get("longest_edge") or getattr(images, "max_pixels", None)
-    shortest = size.get("shortest_edge") or getattr(images, "min_pixels", None)
-    if not longest or not shortest:
-        return  # this family has images of one size
-    most = min(max_pixels, longest)
-    images.size = {"shortest_edge": min(shortest, most), "longest_edge": most}
-    for name, value in (("max_pixels", most), ("min_pixels", min(shortest, most))):
-        if hasattr(images, name):
-            setattr(images, name, value)
-
-
-def is_qwen(where: str) -> bool:
-    """Whether the model is of the family whose video processor needs torchvision."""
-    return load_config(where).model_type in ("qwen2_vl", "qwen2_5_vl")
+def needed(error: ImportError) -> str:
+    """What to install for a class of transformers' that says what it requires."""
+    said = str(error)
+    if "torchvision" in said.lower():
+        return "its processor needs torchvision: pip install 'ovt[torchvision]'"
+    if package := re.search(r"pip install ([\w.-]+)", said):
+        return f"its processor needs {package[1]}: pip install {package[1]}"
+    return " ".join(said.split())[:300]
 
 
 def load_config(where: str) -> "PreTrainedConfig":
@@ -213,6 +215,24 @@ def load_config(where: str) -> "PreTrainedConfig":
         raise cannot_load(base, "as a model", error) from error
     refuse_kernels(base, config)
     return config
+
+
+def generation_settings(where: str) -> Any:
+    """A model's own settings for generation, or those that its configuration implies."""
+    from transformers import GenerationConfig
+
+    base = adapter_base(where) or where
+    try:
+        return GenerationConfig.from_pretrained(base)
+    except OSError:
+        return GenerationConfig.from_model_config(load_config(base))
+
+
+def ending_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a response: those of a model's generation settings, and the tokenizer's."""
+    ends = generation.eos_token_id if generation else None
+    several = ends if isinstance(ends, list) else [ends]
+    return frozenset(end for end in (*several, tokenizer.eos_token_id) if end is not None)
 
 
 def weights_revision(where: str) -> str | None:

@@ -12,7 +12,7 @@ import polars as pl
 from ovt.core.home import Home
 from ovt.core.statistics import histogram
 from ovt.train.data import IGNORED, Rows, load_split, make_collator
-from ovt.train.lengths import fit, image_positions, length_limit, measured
+from ovt.train.lengths import fit, image_positions, length_limit, measured, unlearned_end
 from ovt.train.models import load_processor, resolve_model
 from ovt.train.settings import SftSection
 
@@ -39,13 +39,16 @@ class Shown:
 
 @dataclass(frozen=True)
 class Preview:
-    """Some rows token by token, the length of every row (lengths.LENGTHS), and the length limit."""
+    """Some rows token by token, the length of every row (lengths.LENGTHS), the length limit, and what is wrong with all
+    of them, if anything is.
+    """
 
     ref: str
     model: str
     limit: int | None
     shown: tuple[Shown, ...]
     lengths: pl.DataFrame
+    warning: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The --json form: totals, the histogram, the shown rows, and every row that is left out."""
@@ -60,6 +63,7 @@ class Preview:
             "histogram": token_histogram(self.lengths),
             "shown": [asdict(row) for row in self.shown],
             "left_out": self.lengths.drop_nulls("reason").to_dicts(),
+            "warning": self.warning,
         }
 
 
@@ -70,12 +74,14 @@ def preview(ref: str, model: str, settings: SftSection, home: Home, count: int =
     processor = load_processor(where, settings.max_pixels)
     limit = length_limit(where, settings.max_length)
     lengths = measured(rows, processor, limit, home)
-    return Preview(rows.ref, model, limit, show_rows(rows, lengths, processor, count), lengths)
+    fits = fit(lengths)
+    warning = unlearned_end(rows.dataset[fits[0]], processor, where) if fits else None
+    return Preview(rows.ref, model, limit, show_rows(rows, fits[:count], processor), lengths, warning)
 
 
-def show_rows(rows: Rows, lengths: pl.DataFrame, processor: Any, count: int) -> tuple[Shown, ...]:
-    """The first rows that fit, as one batch of the trainer's."""
-    chosen = [rows.dataset[index] for index in fit(lengths)[:count]]
+def show_rows(rows: Rows, indexes: list[int], processor: Any) -> tuple[Shown, ...]:
+    """These rows, as one batch of the trainer's."""
+    chosen = [rows.dataset[index] for index in indexes]
     if not chosen:
         return ()
     batch = make_collator(processor)(chosen)

@@ -17,7 +17,8 @@ from ovt.core.home import Home
 from ovt.train import devices, rollouts
 from ovt.train.arguments import plan_batches, refusals, rl_arguments
 from ovt.train.data import place_images
-from ovt.train.models import adapter_base, copy_processor, load_model, load_processor
+from ovt.train.models import adapter_base, copy_processor, ending_tokens, load_model, load_processor
+from ovt.train.pixels import most_pixels, shrunk
 from ovt.train.questions import asked_in_order, choose_questions
 from ovt.train.reward import Grader, Judged, Reward, open_grader
 from ovt.train.runs import Run, read_log
@@ -87,11 +88,12 @@ def build_trainer(
     batches = plan_batches(settings, devices.world_size())
     places = ceil(arguments["max_steps"] / batches.steps_per_rollout) * batches.questions
     processor = pad_left(load_processor(where, settings.max_pixels))
+    most = settings.max_pixels if settings.use_vllm else most_pixels(processor)  # vLLM has no max_pixels (trl#6401)
     check_prompts(processor, where)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
     kind = settings.reward.kind or training.rows.verify_kind
-    keep = partial(keep_rollouts, run, ending_tokens(model, processor))
+    keep = partial(keep_rollouts, run, ending_tokens(model.generation_config, processor.tokenizer))
     quiet_libraries()
     with refusals():
         return Sampler(
@@ -99,7 +101,7 @@ def build_trainer(
             rows=settings.per_device_generation_batch_size or SAMPLED * batches.share.rows,
             reward_funcs=Reward(settings, kind, grader, keep, opening(processor)),
             args=GRPOConfig(**arguments),
-            train_dataset=lay_out(fed.train, places, settings.seed),
+            train_dataset=lay_out(fed.train, places, settings.seed, most),
             processing_class=processor,
             peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
             callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
@@ -127,13 +129,6 @@ def merged_start(run: Run, where: str) -> str:
     return str(folder)
 
 
-def ending_tokens(model: "PreTrainedModel", processor: Any) -> frozenset[int]:
-    """The tokens that end a response."""
-    ends = model.generation_config.eos_token_id if model.generation_config else None
-    several = ends if isinstance(ends, list) else [ends]
-    return frozenset(end for end in (*several, processor.tokenizer.eos_token_id) if end is not None)
-
-
 def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
     """Writes this process's part of a batch."""
     rank = int(os.environ.get("RANK", "0"))
@@ -148,8 +143,8 @@ def quiet_libraries() -> None:
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda record: loud not in record.getMessage())
 
 
-def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":
-    """The questions in training order, with repetitions; one row per position.
+def lay_out(questions: "Dataset", places: int, seed: int, max_pixels: int | None = None) -> "Dataset":
+    """The questions in training order, with repetitions; one row per position. max_pixels: of an image, None: any.
 
     TRL reads every row of a rollout batch again in every micro-step, so decoded images are cached.
     """
@@ -157,24 +152,24 @@ def lay_out(questions: "Dataset", places: int, seed: int) -> "Dataset":
 
     stored = questions.cast_column("images", datasets.List(datasets.Image(decode=False)))
     ordered = stored.select(asked_in_order(len(questions), places, seed))
-    return ordered.remove_columns(["difficulty", "pass_rate"]).with_transform(read_questions)
+    return ordered.remove_columns(["difficulty", "pass_rate"]).with_transform(partial(read_questions, max_pixels))
 
 
-def read_questions(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def read_questions(max_pixels: int | None, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Rows as the trainer takes them: images decoded, and at their `<image>` tags in the prompt."""
-    images = [[decoded(image["bytes"]) for image in row] for row in batch["images"]]
+    images = [[decoded(image["bytes"], max_pixels) for image in row] for row in batch["images"]]
     placed = [place_images(turns, row) for turns, row in zip(batch["prompt"], images, strict=True)]
     return batch | {"prompt": [turns for turns, _ in placed], "images": [row for _, row in placed]}
 
 
 @lru_cache(DECODED)
-def decoded(content: bytes) -> Any:
-    """The picture in an image file's bytes."""
+def decoded(content: bytes, max_pixels: int | None = None) -> Any:
+    """The picture in an image file's bytes, of at most so many pixels."""
     from ovt.core.images import open_image
 
     image = open_image(content)
     image.load()
-    return image
+    return shrunk(image, max_pixels)
 
 
 def describe_result(training: Training[RlSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Where TRL 1.16's GRPOTrainer is wrong for vision-language models, or leaves something to its caller.
 
 pad_left      prompts are padded on the left, whatever the processor says (trl#5785): the token types that the
-              learning pass reads are laid beside prompts that TRL itself pads on the left
+              learning pass reads are laid beside prompts that TRL itself pads on the left. Nor does TRL's learning pass
+              know that a rendered prompt has its first token, which Gemma's tokenizer adds once more
 Sampler       a device's share of a rollout batch is sampled a few prompts at a time: TRL asks for all of them at
-              once, 326 GiB of cache for 7 B parameters and the paper's batches
+              once, 326 GiB of cache for 7 B parameters and the paper's batches. TRL also hands LLaVA-OneVision's count
+              of images to a method that does not take it (seen in 1.16; no report found)
+LISTS         Pixtral's processor makes tensors of prompts of unequal lengths, unless it is told not to
 check_prompts the two passes must read a prompt alike, or what is learned belongs to other tokens
 opening       what the template puts at the beginning of a response, such as `<think>`
 """
@@ -17,6 +20,7 @@ from trl import GRPOTrainer
 from ovt.core.errors import OvtError
 
 THINKS = "<think>"
+LISTS: dict[str, Any] = {"return_tensors": None}  # how prompts are read to sample from them
 TRIED = ("Is it red?", "Is the picture that you see red, or is it rather of another colour?")  # of unequal lengths
 
 
@@ -27,6 +31,7 @@ class Sampler(GRPOTrainer):
         self._rows = rows
         self._parts: list[tuple[Any, Any, Any]] = []
         super().__init__(*args, **kwargs)
+        self.chat_template_kwargs: dict[str, Any] = LISTS | dict(self.chat_template_kwargs)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
         """As TRL's, part by part; the parts are kept for `_generate_single_turn`, which takes no prompts."""
@@ -36,8 +41,8 @@ class Sampler(GRPOTrainer):
         for first in range(0, len(prompts), self._rows):
             self._parts.append(super()._tokenize_prompts(prompts[first : first + self._rows]))
         ids = [row for part_ids, _, _ in self._parts for row in part_ids]
-        images = [row for _, part_images, _ in self._parts for row in part_images or ()]
-        return ids, images or None, {}
+        images = [row for part, found, _ in self._parts for row in found or [None] * len(part)]
+        return ids, images if any(images) else None, {}
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: Any, *args: Any, **kwargs: Any
@@ -51,18 +56,45 @@ class Sampler(GRPOTrainer):
             completions += sampled
         return completions, None
 
+    def _get_per_token_logps_and_entropies(self, *args: Any, batch_num_images: Any = None, **fields: Any) -> Any:
+        """As TRL's, which does not know the field of LLaVA-OneVision that counts the images of each row: nothing new
+        for rows of one image; and TRL's learning pass never gets it, so those of several cannot be learned from."""
+        if batch_num_images is not None and int(batch_num_images.max()) > 1:
+            raise OvtError(refusal("this model", "TRL reads its prompts of several images as prompts of one image"))
+        return super()._get_per_token_logps_and_entropies(*args, **fields)
+
 
 def pad_left(processor: Any) -> Any:
-    """The processor, padding on the left from now on."""
+    """The processor, padding on the left from now on, and with no beginning of its own before a rendered prompt's."""
     processor.tokenizer.padding_side = "left"
+    family = type(processor)
+
+    class Rendered(family):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(*args, **{"add_special_tokens": False} | kwargs)
+
+    if begins_itself(processor):
+        processor.__class__ = Rendered
     return processor
+
+
+def begins_itself(processor: Any) -> bool:
+    """Whether tokenizer and template both write the first token of a prompt."""
+    first = processor.tokenizer.bos_token
+    told = processor.tokenizer("?")["input_ids"]
+    return bool(first) and told[:1] == [processor.tokenizer.bos_token_id] and rendered(processor).startswith(first)
 
 
 def opening(processor: Any) -> str:
     """What a response begins with that the template has already written into the prompt: "<think>\\n", or nothing."""
-    asked = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
-    prompt = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    prompt = rendered(processor)
     return prompt[prompt.rindex(THINKS) :] if prompt.rstrip().endswith(THINKS) else ""
+
+
+def rendered(processor: Any) -> str:
+    """A short prompt, as the template writes it."""
+    asked = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
+    return processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
 
 
 def check_prompts(processor: Any, where: str) -> None:
@@ -74,7 +106,7 @@ def check_prompts(processor: Any, where: str) -> None:
     ]
     render = partial(processor.apply_chat_template, add_generation_prompt=True)
     try:
-        sampled = render(asked, tokenize=True, return_dict=True)["input_ids"]
+        sampled = render(asked, tokenize=True, return_dict=True, **LISTS)["input_ids"]
         texts = [render(one, tokenize=False) for one in asked]
         learned = processor(images=[[picture], [picture]], text=texts, padding=True, return_tensors="pt")
     except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError) as error:

@@ -16,7 +16,7 @@ from ovt.core.home import Home
 from ovt.train import devices
 from ovt.train.arguments import refusals, sft_arguments
 from ovt.train.data import Rows, make_collator, set_aside
-from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured
+from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured, unlearned_end
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
 from ovt.train.settings import SftSection
@@ -60,8 +60,10 @@ def choose_rows(training: Training[SftSection]) -> Fed:
     train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
     shuffled = fitting.select(train_on).shuffle(settings.seed)  # "batch_rebalance" draws the same order for every seed
     left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
-    note = f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them" if left_out else ""
-    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
+    notes = [f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them"] if left_out else []
+    if warning := unlearned_end(rows.dataset[fits[0]], processor, training.where):
+        notes.append(f"warning: {warning}")
+    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, "; ".join(notes), longest(lengths))
 
 
 def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":

@@ -101,8 +101,9 @@ def preview_shown(found: dict[str, Any]) -> RenderableType:
         f"{found['kept']:,} of {found['rows']:,} rows{limit} are fed: {tokens['prompt_tokens']:,} prompt tokens "
         f"({tokens['image_tokens']:,} of images), {tokens['completion_tokens']:,} learned"
     )
+    warning = [Text(f"warning: {plain(found['warning'])}", style="red")] if found["warning"] else []
     return Group(*parts, Rule(style="dim"), legend, Text(""), lengths_shown(found["histogram"]), Text(sums),
-                 *refused_shown(found["left_out"]))  # fmt: skip
+                 *refused_shown(found["left_out"]), *warning)  # fmt: skip
 
 
 def lengths_shown(bins: list[dict[str, Any]]) -> RenderableType:

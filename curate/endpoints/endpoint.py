@@ -21,7 +21,7 @@ from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
 from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport, Way
 from ovt.curate.endpoints.urls import Urls
 
-FOLDERS = "pocket"  # the engine among MODELS that runs any folder with a Qwen2.5-VL
+FOLDERS = "transformers"  # the engine among MODELS that runs whatever lies in a folder
 
 
 class Pace:
