@@ -62,7 +62,8 @@ def gemma3() -> tuple[Any, Any]:
     tokens.backend_tokenizer.post_processor = TemplateProcessing(
         single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", tokens.bos_token_id)]
     )
-    config = transformers.Gemma3Config(
+    make: Any = transformers.Gemma3Config
+    config = make(
         text_config=text(tokens, sliding_window=64), vision_config=VISION | {"vision_use_head": False},
         mm_tokens_per_image=4, image_token_id=tokens.image_token_id, boi_token_id=tokens.boi_token_id,
         eoi_token_id=tokens.eoi_token_id,
@@ -77,7 +78,8 @@ def idefics3() -> tuple[Any, Any]:
     marks = ["<fake_token_around_image>", "<image>", "<global-img>", "<end_of_utterance>"]
     tiles = [f"<row_{row}_col_{column}>" for row in (1, 2) for column in (1, 2)]
     tokens = tokenizer(**{f"mark_{number}": mark for number, mark in enumerate(marks + tiles)})
-    config = transformers.Idefics3Config(
+    make: Any = transformers.Idefics3Config
+    config = make(
         text_config=text(tokens, model_type="llama"), vision_config=VISION, scale_factor=2, tie_word_embeddings=False,
         image_token_id=tokens.convert_tokens_to_ids("<image>"), pad_token_id=tokens.pad_token_id,
     )  # fmt: skip
@@ -104,7 +106,7 @@ def write(make: Any, folder: Path) -> Path:
     """A family's checkpoint."""
     torch.manual_seed(3)
     model, save = make()
-    tokens = transformers.AutoTokenizer.from_pretrained(WEIGHTS)
+    tokens: Any = transformers.AutoTokenizer.from_pretrained(WEIGHTS)
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id
     )
