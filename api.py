@@ -76,8 +76,9 @@ class Version(read.Version):
         """Like `table`, but lazy: for tables that do not fit into memory."""
         return read.scan(self, name)
 
-    def funnel(self, by: Literal["stage", "source", "reason", "model"] = "stage") -> Report:
+    def funnel(self, by: str = "stage") -> Report:
         """Where every question and sample ended: at each stage, rows in = rows out + those dropped, by reason.
+        by: "stage", "source", "reason", or a column that its sources keep.
 
         >>> ovt.load("pocket", home=home).funnel().data[0]["stage"]
         'import'
@@ -92,12 +93,13 @@ class Version(read.Version):
 
         return report(self)
 
-    def stats(self) -> Report:
-        """Summary statistics: lengths, pass rates, kinds of answers, behaviours, finish reasons, cost."""
+    def stats(self, by: str = "source") -> Report:
+        """Summary statistics: lengths, pass rates, kinds of answers, behaviours, finish reasons, cost;
+        and those of each source, or of each value of a column that the sources keep."""
         from ovt.curate.reports.figures import report
         from ovt.curate.versions.profile import profile
 
-        return report([profile(self)])
+        return report([profile(self, by)])
 
     def why(self, what: str) -> Report:
         """The story of a question or sample, kept or dropped, found by its id, an id prefix, or some of its text."""

@@ -97,7 +97,7 @@ def decide(folder: Path, samples: int, strategy: select.Strategy) -> tuple[dict[
         clock = time.perf_counter()
 
     with tempfile.TemporaryDirectory() as out:
-        ledger = Ledger(Path(out) / "ledger")
+        ledger = Ledger(Path(out) / "ledger", pl.Schema())
         for table in chunks(folder, samples):
             lap("read")
             selected, left = select.run(table, select.SelectSection(strategy=strategy))

@@ -28,7 +28,7 @@ from ovt.core.home import Home
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.curate.decide import CHUNK, decide
 from ovt.curate.recipe import Recipe
-from ovt.curate.reports.funnel import by_source
+from ovt.curate.reports.funnel import by_column
 from ovt.curate.reports.what_if import Saving, what_if
 from ovt.curate.sources.images import keep_image
 from ovt.curate.stages.behaviours import FAMILIES
@@ -111,7 +111,7 @@ def decide_again(folder: Path, *overrides: str, save_as: str | None = None) -> s
 
 
 def count_sources(folder: Path) -> str:
-    return f"{len(by_source(open_version('million', Home(folder))))} rows"
+    return f"{len(by_column(open_version('million', Home(folder))))} rows"
 
 
 def profile_all(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """`ovt data`: inspect dataset versions, and compare them with each other and with other settings."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,9 @@ from ovt.commands.terminal import console, note, print_json, report
 from ovt.core.home import Home
 from ovt.core.records import git_commit, rebuild_line
 
-
-class Grouping(StrEnum):
-    """The values of `funnel --by`."""
-
-    stage = "stage"
-    source = "source"
-    reason = "reason"
-    model = "model"
-
-
+By = Annotated[
+    str, typer.Option("--by", metavar="COLUMN", help="stage, source, reason, model, or a column that the sources keep.")
+]
 commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, check, compare and share them.")
 
 
@@ -92,16 +84,16 @@ def why(
 @commands.command(epilog=examples("ovt data funnel charts --by reason"))
 def funnel(
     ref: Ref,
-    by: Annotated[Grouping, typer.Option("--by", help="What to count by.")] = Grouping.stage,
+    by: By = "stage",
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show how many rows each stage received, dropped and passed on, and why; by stage, source or reason."""
+    """Show how many rows each stage received, dropped and passed on, and why."""
     from ovt.commands.views.tables import told
     from ovt.curate.reports.funnel import report as count
     from ovt.curate.versions.read import open_version
 
-    found = count(open_version(ref, Home.locate(home)), by.value)
+    found = count(open_version(ref, Home.locate(home)), by)
     report(found.data if json else found, json, told)
 
 
@@ -122,6 +114,9 @@ def stats(
     plot: Annotated[
         list[Path] | None, typer.Option("--plot", metavar="FILE", help="Also draw it: FILE.png, FILE.svg or FILE.html.")
     ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="COLUMN", help="What one version's table is by: a column that sources keep.")
+    ] = "source",
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -130,7 +125,7 @@ def stats(
     from ovt.curate.versions.read import open_version
 
     there = Home.locate(home)
-    profiles = [profile(open_version(ref, there)) for ref in refs]
+    profiles = [profile(open_version(ref, there), by) for ref in refs]
     for path in plot or ():
         from ovt.curate.reports.plots import write_plot
 

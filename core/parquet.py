@@ -36,6 +36,8 @@ class TableFile:
 
     def append(self, frame: pl.DataFrame) -> None:
         """Adds rows; columns are put in schema order and cast to its types (raises if that fails)."""
+        if frame.is_empty():
+            return
         frame = frame.select(self._schema.names()).cast(dict(self._schema))
         self.rows += len(frame)
         self._pending = pl.concat([self._pending, frame], rechunk=False)

@@ -4,6 +4,8 @@ Every question and every sample ends in exactly one row of `DECISIONS`, so that 
 *rows in = rows kept + Σ rows dropped by reason* can be derived and nothing is silently lost.
 """
 
+import re
+
 import polars as pl
 
 # A question: one source row with its image(s) and its known answer.
@@ -121,6 +123,15 @@ ROWS = pl.Schema(
 )
 
 SPLITS = ("sft", "rl")
+
+# Columns that a recipe's sources keep (`keep`) follow those of the questions and of the rows, under other names.
+KEPT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
+TABLE_COLUMNS = frozenset(name for table in (QUESTIONS, SAMPLES, VERDICTS, DECISIONS, ROWS) for name in table)
+
+
+def kept_columns(questions: pl.Schema) -> pl.Schema:
+    """The columns of a table of questions, or of its rows, that its sources keep."""
+    return pl.Schema({name: kind for name, kind in questions.items() if name not in TABLE_COLUMNS})
 
 
 # What each stage received, dropped and passed on (`ledger.funnel`); the counts are rows.

@@ -24,8 +24,10 @@ from ovt.core.errors import TooManyFailed
 from ovt.core.progress import shared
 from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
+from ovt.core.schema import kept_columns
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
+from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
@@ -49,7 +51,7 @@ def build(recipe: Recipe, session: Session) -> Version:
     if (built := built_before(run)) is not None:
         return built
     with run.store, running(run):
-        run_to_end(ask(run))
+        run = run_to_end(ask_enough(run, ask, count_kept))
         return complete(write(run), recipe)
 
 
@@ -59,7 +61,7 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
     if (built := await asyncio.to_thread(built_before, run)) is not None:
         return built
     with run.store, running(run):
-        await run_beside(ask(run))
+        run = await run_beside(ask_enough(run, ask, count_kept))
         return complete(await asyncio.to_thread(write, run), recipe)
 
 
@@ -98,13 +100,19 @@ def write(run: Run) -> Version:
     """Decide chunk by chunk and write the version."""
     tally = run.session.progress.begin("verify → version", len(run.questions))
     judgements: dict[str, Reply | None] = {}
-    with VersionWriter(run.session.home, run.recipe.name) as writer:
+    with VersionWriter(run.session.home, run.recipe.name, kept_columns(run.questions.schema)) as writer:
         writer.append(**vars(run.left_out))
         for chunk in run.chunks():
             writer.append(**vars(decide_chunk(run, chunk, judgements)))
             tally.done += len(chunk)
         judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), judged, run.recipe.limits.max_failed)
+
+
+def count_kept(run: Run) -> int:
+    """The rows of sft that the questions of a run come to, from their stored replies."""
+    kept = (decide_chunk(run, chunk, {}).rows["split"] == "sft" for chunk in run.chunks())
+    return sum(int(rows.sum()) for rows in kept)
 
 
 def decide_chunk(run: Run, chunk: pl.DataFrame, judgements: dict[str, Reply | None]) -> Tables:

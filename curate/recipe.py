@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, StringConstraints, Tag, field_validator, model_validator
+from pydantic import Field, PositiveInt, SerializeAsAny, StringConstraints, Tag, field_validator, model_validator
 
 from ovt.core.errors import RecipeError
 from ovt.core.hashing import canonical_json
@@ -64,6 +64,7 @@ class Recipe(Section):
     filter: SerializeAsAny[FilterSection] = FilterSection()  # a wider type if it names plugin filters
     data: DataSection = DataSection()
     limits: LimitsSection = added_later(LimitsSection())
+    target_rows: PositiveInt | None = added_later(None)  # rows of sft at which a build stops asking (enough.py)
 
     @property
     def reasoners(self) -> list[ReasonSection]:

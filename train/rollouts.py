@@ -21,7 +21,7 @@ from ovt import __version__
 from ovt.core.errors import OvtError
 from ovt.core.files import replacing
 from ovt.core.home import Home
-from ovt.core.schema import SAMPLES, VERDICTS
+from ovt.core.schema import SAMPLES, VERDICTS, kept_columns
 from ovt.core.text import count_words
 from ovt.curate.decide import CHUNK, Tables, decide
 from ovt.curate.recipe import Recipe
@@ -157,7 +157,7 @@ def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str
     )
     recipe = seeing(stored_recipe(source), name, rollouts["question_id"].value_counts()["count"].max())
     restore_images(source, home)
-    with VersionWriter(home, name) as writer:
+    with VersionWriter(home, name, kept_columns(questions.schema)) as writer:
         for tables in decided(recipe, questions, rollouts):
             writer.append(**vars(tables))
         return writer.finish(provenance(run, source, recipe, rebuild, git_commit))

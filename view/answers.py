@@ -128,7 +128,7 @@ def funnel_by(view: View, params: Params) -> list[dict[str, Any]]:
     by = one(params, "by", "stage")
     counts = {
         "stage": funnel.by_stage,
-        "source": funnel.by_source,
+        "source": funnel.by_column,
         "reason": funnel.by_reason,
         "model": funnel.by_model,
     }

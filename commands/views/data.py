@@ -108,7 +108,7 @@ def one_version(profile: dict[str, Any]) -> RenderableType:
     head = shown(profile["ref"], "bold") + shown(f"  @{profile['content_hash'][:12]}", "dim")
     head += shown(f"  {profile['sft']:,} sft, {profile['rl']:,} rl, of {profile['questions']:,} questions")
     blocks = [Padding(block, (1, 3, 0, 0)) for block in histograms(profile)]
-    tables = [view(source_table(profile["by_source"])), Text(), view(usage_table(profile["usage"]))]
+    tables = [view(source_table(profile)), Text(), view(usage_table(profile["usage"]))]
     return Group(head, Columns(blocks), Text(), *tables, shown(line, "dim"))
 
 

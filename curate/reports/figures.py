@@ -235,7 +235,7 @@ def report(profiles: Sequence[Profile]) -> Report:
     title = ", ".join(f"{one['ref']} @{one['content_hash'][:12]}" for one in profiles)
     parts = [figure_table(profiles)]
     if len(profiles) == 1:
-        parts += [source_table(profiles[0]["by_source"]), usage_table(profiles[0]["usage"])]
+        parts += [source_table(profiles[0]), usage_table(profiles[0]["usage"])]
     if sides := [(one["ref"], one["by_model"]) for one in profiles if "by_model" in one]:
         parts.append(model_table(sides))
     return Report(title, profiles[0] if len(profiles) == 1 else list(profiles), parts)
@@ -254,13 +254,15 @@ def figure_table(profiles: Sequence[Profile]) -> Table:
     return Table([*names("", style="cyan"), *names("figure"), *numbers(*(one["ref"] for one in profiles))], rows)
 
 
-def source_table(sources: Sequence[dict[str, Any]]) -> Table:
-    """Each source's questions and results."""
+def source_table(profile: Profile) -> Table:
+    """The questions and results of each source, or of each value of another column."""
     counts = {"questions": "rows", "samples": "rows", "correct": "share", "cut_off": "share", "sft": "rows",
               "rl": "rows", "words": "words", "tokens": "tokens", "cost_usd": "US$"}  # fmt: skip
     titles = [{"cut_off": "cut off", "cost_usd": "US$"}.get(name, name) for name in counts]
-    rows = [[one["source"], *(number(one[name], unit) for name, unit in counts.items())] for one in sources]
-    return Table([*names("source"), *numbers(*titles)], rows)
+    rows = [
+        [one["source"], *(number(one[name], unit) for name, unit in counts.items())] for one in profile["by_source"]
+    ]
+    return Table([*names(profile.get("by", "source")), *numbers(*titles)], rows)
 
 
 def model_table(sides: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Table:

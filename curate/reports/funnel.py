@@ -1,9 +1,9 @@
-"""`ovt data funnel`: where questions and samples ended, by stage, source, reason and model, counted from the ledger.
+"""`ovt data funnel`: where questions and samples ended, by stage, source, reason, model or kept column.
 
 All of them are computed from the decisions and must match the manifest's funnel; otherwise the folder was edited.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,21 +13,19 @@ from ovt.core.report import Report, Styled, Table, bars, names, numbers, texts
 from ovt.core.schema import STAGES
 from ovt.curate.versions.ledger import IS_CAPTION, LEVELS, funnel
 from ovt.curate.versions.models import model_names, model_of
-from ovt.curate.versions.read import Version, reading, scan, verify_files
+from ovt.curate.versions.read import Version, check_column, reading, scan, verify_files
 
-UNKNOWN = "(unknown)"  # the source of rows left out at import by an older ovt, which did not record it
+UNKNOWN = "(unknown)"  # of rows left out at import, which have no such column, or whose source an older ovt left out
 
 
 def report(version: Version, by: str = "stage") -> Report:
-    """The funnel of a version by "stage", "source", "reason" or "model"."""
-    count, tables = {
-        "stage": (by_stage, lambda rows: [stage_table(rows)]),
-        "source": (by_source, lambda rows: part_tables(rows, "source")),
-        "model": (by_model, lambda rows: part_tables(rows, "model")),
-        "reason": (by_reason, lambda rows: [reason_table(rows)]),
-    }[by]
-    rows = count(version)
-    return Report(version.ref, rows, tables(rows))
+    """The funnel of a version by "stage", "reason", "model", "source" or another column that its sources keep."""
+    if by in WAYS:
+        count, tables = WAYS[by]
+        rows = count(version)
+        return Report(version.ref, rows, tables(rows))
+    rows = by_column(version, check_column(version, by, (*WAYS,)))
+    return Report(version.ref, rows, part_tables(rows, by))
 
 
 def by_stage(version: Version) -> list[dict[str, Any]]:
@@ -36,16 +34,16 @@ def by_stage(version: Version) -> list[dict[str, Any]]:
         return _checked(version, funnel(scan(version, "decisions")).to_dicts())
 
 
-def by_source(version: Version) -> list[dict[str, Any]]:
-    """The same for each source, with `source` first, in the order of the recipe."""
+def by_column(version: Version, column: str = "source") -> list[dict[str, Any]]:
+    """The same for each source, in the order of the recipe, or each value of a column that they keep, first."""
     with reading(version):
-        ends = decisions_with_source(version)
+        ends = decisions_with(version, column)
     whole = _checked(version, funnel(ends).to_dicts())
-    named = [one.source for one in version.manifest.provenance.inputs]
-    found = ends["source"].unique(maintain_order=True).to_list()
-    sources = [name for name in named if name in found] + [name for name in found if name not in named]
-    parts = ends.partition_by("source", as_dict=True)
-    return [{"source": source} | row for source in sources for row in _filled(funnel(parts[source,]).to_dicts(), whole)]
+    named = [one.source for one in version.manifest.provenance.inputs] if column == "source" else []
+    found = ends[column].unique(maintain_order=True).to_list()
+    values = [name for name in named if name in found] + [name for name in found if name not in named]
+    parts = ends.partition_by(column, as_dict=True)
+    return [{column: value} | row for value in values for row in _filled(funnel(parts[value,]).to_dicts(), whole)]
 
 
 def by_model(version: Version) -> list[dict[str, Any]]:
@@ -87,19 +85,20 @@ def by_reason(version: Version) -> list[dict[str, Any]]:
     return [row | {"of_all": row["rows"] / all_rows[row["level"]]} for row in rows]
 
 
-def decisions_with_source(version: Version) -> pl.DataFrame:
-    """Every decision: level, id, question_id, stage, reason and `source`.
+def decisions_with(version: Version, column: str) -> pl.DataFrame:
+    """Every decision: level, id, question_id, stage, reason, and a column of its question, as text.
 
     A row left out at import is not a question; its decision's detail names its source.
     """
-    asked = scan(version, "questions").select("question_id", "source")
+    asked = scan(version, "questions").select("question_id", pl.col(column).cast(pl.String))
     ends = scan(version, "decisions").join(asked, on="question_id", how="left", maintain_order="left")
     named = pl.lit(None, pl.String)
-    for name in sorted((one.source for one in version.manifest.provenance.inputs), key=len):
+    inputs = version.manifest.provenance.inputs if column == "source" else ()
+    for name in sorted((one.source for one in inputs), key=len):
         named = pl.when(pl.col("detail").str.starts_with(f"{name} ")).then(pl.lit(name)).otherwise(named)
     imported = pl.when(pl.col("stage") == "import").then(named)
-    source = pl.coalesce("source", imported, pl.lit(UNKNOWN)).alias("source")
-    return ends.select("level", "id", "question_id", "stage", "reason", source).collect()
+    value = pl.coalesce(column, imported, pl.lit(UNKNOWN)).alias(column)
+    return ends.select("level", "id", "question_id", "stage", "reason", value).collect()
 
 
 def _checked(version: Version, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -131,8 +130,8 @@ def reasons(counts: Iterable[dict[str, Any]]) -> str:
 
 
 def part_tables(funnel: Sequence[dict[str, Any]], part: str) -> list[Table]:
-    """`by_source` or `by_model`: for each level, how many rows of each "source" or "model" remain after each stage, and
-    why the others do not."""
+    """`by_column` or `by_model`: for each level, how many rows of each value remain after each stage, and why the
+    others do not."""
     tables = []
     for level in dict.fromkeys(row["level"] for row in funnel):
         rows = [row for row in funnel if row["level"] == level]
@@ -174,3 +173,10 @@ def reason_table(ends: Sequence[dict[str, Any]]) -> Table:
         for level, end in zip(levels(ends), ends, strict=True)
     ]
     return Table([*names("", "stage", "reason"), *numbers("rows", "of stage", "of all"), *bars("")], rows)
+
+
+WAYS: dict[str, tuple[Callable[[Version], list[dict[str, Any]]], Callable[[list[dict[str, Any]]], list[Table]]]] = {
+    "stage": (by_stage, lambda rows: [stage_table(rows)]),
+    "reason": (by_reason, lambda rows: [reason_table(rows)]),
+    "model": (by_model, lambda rows: part_tables(rows, "model")),
+}

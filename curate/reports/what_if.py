@@ -32,7 +32,7 @@ from ovt.curate.stages import verify
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.manifest import Provenance
 from ovt.curate.versions.profile import BUCKETS, summarise
-from ovt.curate.versions.read import Version, is_whole, restore_images, scan, verify_files
+from ovt.curate.versions.read import Version, is_whole, kept_in, restore_images, scan, verify_files
 from ovt.curate.versions.write import VersionWriter
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
@@ -94,7 +94,7 @@ def open_writer(version: Version, saving: Saving) -> VersionWriter:
     """The writer, after checking that the files and images of `version` are complete."""
     verify_files(version)
     restore_images(version, saving.home)
-    return VersionWriter(saving.home, saving.name)
+    return VersionWriter(saving.home, saving.name, kept_in(version))
 
 
 def left_out(version: Version) -> Tables:

@@ -71,7 +71,7 @@ def screen(
         raise OvtError(f"dedup and decontam drop all {len(questions):,} questions: loosen or remove them")
     return Screened(
         kept,
-        in_order(questions, pl.concat([QUESTIONS.to_frame(), *gone])),
+        in_order(questions, pl.concat([QUESTIONS.to_frame(), *gone], how="diagonal")),
         pl.concat([DECISIONS.to_frame(), *decisions]),
         tuple(map(benchmark_input, packs, known)),
         notes,

@@ -46,6 +46,7 @@ class Columns:
     """Their columns, by our names; empty if missing. Several columns for `choices` are one option each.
 
     readings: which guesses an older version of ovt would not have made of columns that it accepted.
+    kept: those that the version carries.
     """
 
     question: tuple[Name, ...]
@@ -54,10 +55,11 @@ class Columns:
     images: tuple[Name, ...]
     id: tuple[Name, ...]
     readings: tuple[str, ...] = ()
+    kept: tuple[Name, ...] = ()
 
     def top(self) -> list[Name]:
         """The columns to read, once each; for "a.b", that is a."""
-        names = (*self.question, *self.gold, *self.choices, *self.images, *self.id)
+        names = (*self.question, *self.gold, *self.choices, *self.images, *self.id, *self.kept)
         return list(dict.fromkeys(name.partition(".")[0] if isinstance(name, str) else name for name in names))
 
 
@@ -68,7 +70,8 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
     found, and the nearest one, if a column is missing or cannot be guessed.
     """
     given = {("images" if ours == "image" else ours): _as_tuple(theirs) for ours, theirs in section.columns.items()}
-    for ours, theirs in given.items():
+    kept = tuple(_position(name, found) for name in section.keep.values())
+    for ours, theirs in {**given, "keep": kept}.items():
         for name in theirs:
             if not _is_there(name, found):
                 raise RecipeError(_missing(section, f"column {name!r} for {ours} is not there", found, name))
@@ -83,7 +86,7 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
         if not names[ours]:
             raise RecipeError(_missing(section, f"no column for {ours}", found, ours))
     readings = ("option columns",) if lettered else ()
-    return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings)
+    return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings, kept=kept)
 
 
 def option_columns(found: Sequence[Name]) -> tuple[Name, ...]:
@@ -103,6 +106,11 @@ def option_columns(found: Sequence[Name]) -> tuple[Name, ...]:
 def _first(names: Sequence[str], found: Sequence[Name]) -> tuple[Name, ...]:
     theirs = {name.casefold(): name for name in found if isinstance(name, str)}
     return tuple([theirs[name] for name in names if name in theirs][:1])
+
+
+def _position(name: str, found: Sequence[Name]) -> Name:
+    """A name, or the position that it stands for where rows are lists."""
+    return int(name) if name.isdigit() and name not in found else name
 
 
 def _as_tuple(theirs: Name | tuple[Name, ...]) -> tuple[Name, ...]:

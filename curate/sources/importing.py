@@ -9,6 +9,7 @@ import.json     what the folder's name is over, which folders held the images, a
 """
 
 import json
+import math
 import os
 import random
 import warnings
@@ -27,15 +28,16 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.files import disk_errors, new_folder, write_json
 from ovt.core.hashing import SPACED, hash_json
 from ovt.core.home import Home
-from ovt.core.schema import DECISIONS, QUESTIONS
+from ovt.core.schema import DECISIONS, QUESTIONS, kept_columns
 from ovt.curate.sources.cells import Places
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import mark_readings, mark_repeats
 from ovt.curate.sources.images import image_path, store_image
 from ovt.curate.sources.matchable import notes_on_golds
-from ovt.curate.sources.rows import ROWS, read_images, read_texts
+from ovt.curate.sources.rows import KEPT, ROWS, kept_names, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
+from ovt.curate.sources.where import columns_in, matches, table_of
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 IMPORTER_VERSION = 1  # bump when the import makes something else of the same rows
@@ -90,7 +92,7 @@ def import_sources(
         rows, fingerprint, noted = import_source(section, home, most, heard) if most != 0 else (NO_ROWS, "", ())
         tables[section.name], prints[section.name] = rows, fingerprint
         notes += noted
-    rows = mark_repeats(pl.concat(tables.values()))
+    rows = mark_repeats(pl.concat(tables.values(), how="diagonal"))
     questions, decisions = part_rows(rows)
     if questions.is_empty():
         raise OvtError(_nothing_left(rows))
@@ -109,20 +111,29 @@ def _report(on_row: OnRow, done: int, rows: int) -> None:
 
 
 def shares(sections: Sequence[SourceSection], limit: int | None) -> list[int | None]:
-    """The maximum rows of each source: its own limit, and an even share of the overall limit (0: no rows)."""
-    count = len(sections)
-    dealt = [None if limit is None else limit // count + (at < limit % count) for at in range(count)]
+    """The maximum rows of each source: its own limit, and its share of the overall limit by weight (0: no rows)."""
+    dealt = [None] * len(sections) if limit is None else deal(limit, [section.weight for section in sections])
     return [
         min((most for most in (section.limit, share) if most is not None), default=None)
         for section, share in zip(sections, dealt, strict=True)
     ]
 
 
+def deal(count: int, weights: Sequence[float]) -> list[int]:
+    """`count` in whole parts by weight; what is left over goes to the largest remainders, the first first."""
+    exact = [count * weight / math.fsum(weights) for weight in weights]
+    whole = [math.floor(share) for share in exact]
+    order = sorted(range(len(weights)), key=lambda at: (-(round(exact[at] - whole[at], 9)), at))
+    for at in order[: count - sum(whole)]:
+        whole[at] += 1
+    return whole
+
+
 def import_source(
     section: SourceSection, home: Home, most: int | None, on_row: OnRow | None
 ) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
     """(ROWS without "files", fingerprint, notes) of one source, from the cache if nothing changed."""
-    opened = open_source(section, most)
+    opened = open_source(section, most if section.where is None else None)
     total = sum(part.count for part in opened.parts)
     if not total:
         raise OvtError(f"source {section.name}: {section.path} has no rows, expected at least one")
@@ -137,11 +148,13 @@ def import_source(
     if kept is None:
         readings = set(columns.readings)
         found = Found(opened, section, columns, readings)
-        rows = _read(found, home, choose_rows(total, most, section.shuffle_seed), on_row)
+        rows = _read(found, home, wanted_rows(opened, section, most), on_row)
         kept = Kept(rows, tuple(sorted(readings)))
         save_import(place, kept, roots, settings)
     elif on_row:
         on_row(len(kept.rows))
+    if section.where:
+        notes = (*notes, f"source {section.name}: {len(kept.rows):,} rows where {section.where}, of {total:,}")
     # What a later version of ovt reads otherwise is another content; where it reads the same, it has the same name.
     fingerprint = hash_json(settings | ({"readings": kept.readings} if kept.readings else {}), SPACED)
     rows = mark_readings(kept.rows.drop("files", strict=False), section.name)
@@ -153,10 +166,27 @@ def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[
     return {
         "importer": IMPORTER_VERSION,
         "verifier": VERIFIER_VERSION,
-        "source": section.model_dump(mode="json", exclude={"license", "limit"}),
+        "source": section.model_dump(mode="json", exclude={"license", "limit", "weight"}),
         "most": most,
         "content": opened.fingerprint,
     }
+
+
+def wanted_rows(opened: Opened, section: SourceSection, most: int | None) -> Sequence[int]:
+    """The numbers of the rows to read, in question order: those that `where` holds for, up to `most`. A row that cannot
+    be read is among them, and so is counted. OvtError if there is none."""
+    total = sum(part.count for part in opened.parts)
+    if section.where is None:
+        return choose_rows(total, most, section.shuffle_seed)
+    found = {str(name): name for part in opened.parts for name in part.columns}
+    named = [found[name] for name in columns_in(section.where) if name in found]
+    rows = (row for part in opened.parts for _, row in part.rows(named, range(part.count)))
+    table, broken = table_of(rows, found, named)
+    found_here = matches(table, section.where, f"source {section.name}")
+    if not found_here.any():
+        raise OvtError(f"source {section.name}: none of {total:,} rows has {section.where}: change where")
+    kept = (found_here | broken).arg_true().to_list()
+    return [kept[number] for number in choose_rows(len(kept), most, section.shuffle_seed)]
 
 
 def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Sequence[int]:
@@ -190,12 +220,13 @@ def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) 
     about = found.section
     limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
     store = partial(store_image, home, **limits)
+    schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(about), pl.String)})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
         records = _counted(_stored(_texts(found, wanted), store), on_row)
-        tables = [ROWS.to_frame()]
+        tables = [schema.to_frame()]
         while chunk := list(islice(records, CHUNK)):
-            tables.append(pl.DataFrame(chunk, ROWS))
+            tables.append(pl.DataFrame(chunk, schema))
     rows = pl.concat(tables)
     if isinstance(order, range):
         return rows
@@ -244,7 +275,8 @@ def _counted(records: Iterable[dict[str, Any]], on_row: OnRow | None) -> Iterato
 
 def part_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(QUESTIONS, DECISIONS): the fit rows, and why each other row was left out."""
-    questions = rows.filter(pl.col("reason").is_null()).select(QUESTIONS.names())
+    kept = [name for name in rows.columns if name.startswith(KEPT)]
+    questions = typed(rows.filter(pl.col("reason").is_null()).select(*QUESTIONS.names(), *kept))
     dropped = rows.filter(pl.col("reason").is_not_null())
     where = pl.format("{} {}", "source", "source_id")
     decisions = dropped.select(
@@ -257,6 +289,28 @@ def part_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         detail=pl.concat_str(where, "detail", separator=": ", ignore_nulls=True),
     )
     return questions, decisions.match_to_schema(DECISIONS)
+
+
+def typed(questions: pl.DataFrame) -> pl.DataFrame:
+    """QUESTIONS with the columns that sources keep as whole numbers, numbers or booleans if all are, else as texts."""
+    for name in kept_columns(questions.schema):
+        questions = questions.with_columns(_typed(questions[name]).alias(name)).rename({name: name.removeprefix(KEPT)})
+    return questions
+
+
+def _typed(cells: pl.Series) -> pl.Series:
+    if cells.null_count() == len(cells):
+        return cells
+    for pattern, kind in ((r"^-?\d{1,18}$", pl.Int64), (r"^-?\d[\d.eE+-]*$", pl.Float64)):
+        if cells.str.contains(pattern).all():
+            return cells.cast(kind)
+    if cells.is_in(["true", "false"]).all():
+        return cells == "true"
+    quoted = cells.str.starts_with('"')
+    decoded = cells.to_frame("cell").select(
+        pl.when(quoted).then(pl.col("cell").str.json_decode(pl.String)).otherwise("cell")
+    )
+    return decoded.to_series()
 
 
 def _nothing_left(rows: pl.DataFrame) -> str:

@@ -4,7 +4,9 @@
 -> {"question": "How many?", "choices": ["3", "4"], "gold": "B", "images": ["9f2c…"], "reason": None, …}
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -20,6 +22,7 @@ from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags
 from ovt.curate.sources.golds import read_golds
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import MaybeRow, Row
+from ovt.curate.sources.strip import stripper
 from ovt.verifiers import join_golds
 
 MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
@@ -43,6 +46,8 @@ ROWS = pl.Schema(
         "files": pl.List(pl.String),
     }
 )
+
+KEPT = "kept:"  # begins the names of columns beyond these, JSON of one cell each, that a source keeps
 
 
 def question_id(images: list[str], question: str, choices: list[str] | None, gold: str) -> str:
@@ -93,6 +98,7 @@ def _read_question(
         if isinstance(row, Unfit):
             raise row
         record["source_id"] = _source_id(row, number, columns) + suffix
+        record |= zip(kept_names(section), map(scalar, cells(row, columns.kept)), strict=True)
         _fill_in(record, row, columns, section)
     except Unfit as unfit:
         record |= {"reason": unfit.reason, "detail": unfit.detail or None}
@@ -107,8 +113,27 @@ def _source_id(row: Row, number: int, columns: Columns) -> str:
     return (found or str(number))[:200]
 
 
+def kept_names(section: SourceSection) -> list[str]:
+    """The columns of ROWS that hold what a source keeps."""
+    return [KEPT + name for name in section.keep]
+
+
+def scalar(cell: Any) -> str | None:
+    """A cell that is kept, as JSON: texts, numbers and booleans as they are, lists and mappings as a text."""
+    if isinstance(cell, str):
+        cell = plain_text(cell)
+    elif isinstance(cell, bool | int) or (isinstance(cell, float) and isfinite(cell)):
+        return json.dumps(cell)
+    elif isinstance(cell, list | tuple | Mapping):
+        cell = plain_text(json.dumps(cell, ensure_ascii=False, default=str))
+    elif isinstance(cell, bytes | bytearray | float):
+        cell = None
+    return None if cell is None else json.dumps(str(cell), ensure_ascii=False)
+
+
 def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: SourceSection) -> None:
     question, golds, shown = _ask(row, columns, section)
+    question = stripper(section.question_strip)(question)
     for gold in golds:
         check_length(gold)
     given = cells(row, columns.choices)
@@ -190,7 +215,7 @@ def read_images(record: dict[str, Any], places: Places, store: Callable[[bytes |
             record["question_id"] = question_id(images, question, choices, gold)
         except Unfit as unfit:
             record |= {"reason": unfit.reason, "detail": unfit.detail or None}
-    return {name: record.get(name) for name in ROWS}
+    return {name: record.get(name) for name in (*ROWS, *(name for name in record if name.startswith(KEPT)))}
 
 
 def _store(cell: Any, places: Places, store: Callable[[bytes | Image.Image], str], files: list[str]) -> str:

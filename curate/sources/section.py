@@ -8,8 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.registry import SOURCES
+from ovt.core.schema import KEPT_NAME, TABLE_COLUMNS
 from ovt.core.section import Section, added_later
 from ovt.curate.sources.patterns import check_pattern
+from ovt.curate.sources.strip import stripper
+from ovt.curate.sources.where import check_expression
 
 Name = str | int  # of a column: a number is a position in a row that is a list
 
@@ -36,7 +39,11 @@ class SourceSection(Section):
     rounds        of a conversation: "last" (the last answer is the gold, earlier rounds are in the question), "each" (a
                   question per round, by itself) or "each_in_context" (after the rounds before it); auto: "each" for
                   lists of {user, assistant}, else "last"
+    where         which rows are the source's, as SQL over its own columns: "pass_rate > 0.2 AND grade <= 8"
+    keep          columns of the source that the version carries: names, or {name in the version = "theirs"}
+    question_strip  phrases that questions lose, such as "Hint: *" (where.py's sibling strip.py lists named ones)
     limit         read at most this many rows (for pocket:figures: draw this many)
+    weight        its share of the questions, beside the other sources', where a build takes only some of them
     shuffle_seed  read the rows in a random order, fixed by the seed; default: in the source's order
     license       of the source, free text, for the card
     image_root    base folder of relative image paths, which no path may leave; default: the file's own folder
@@ -59,7 +66,11 @@ class SourceSection(Section):
     gold_map: dict[str, str] = added_later({})
     accept: Literal["one", "majority", "any", "all"] = added_later("one")
     rounds: Literal["auto", "last", "each", "each_in_context"] = added_later("auto")
+    where: str | None = added_later(None)
+    keep: dict[str, str] = added_later({})
+    question_strip: tuple[str, ...] = added_later(())
     limit: PositiveInt | None = None
+    weight: float = added_later(1.0)
     shuffle_seed: int | None = None
     license: str = ""
     image_root: str | None = None
@@ -76,6 +87,41 @@ class SourceSection(Section):
         if isinstance(data, dict) and not data.get("name") and isinstance(data.get("path"), str):
             return {**data, "name": name_from(data["path"])}
         return data
+
+    @field_validator("where")
+    @classmethod
+    def _only_an_expression(cls, where: str | None) -> str | None:
+        return where if where is None else check_expression(where)
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _keep_by_name(cls, keep: Any) -> Any:
+        return {version_name(name): name for name in keep} if isinstance(keep, list | tuple) else keep
+
+    @field_validator("keep")
+    @classmethod
+    def _free_names(cls, keep: dict[str, str]) -> dict[str, str]:
+        for name, theirs in keep.items():
+            check_kept_name(name, theirs)
+        return keep
+
+    @field_validator("question_strip", mode="before")
+    @classmethod
+    def _one_or_several(cls, strip: Any) -> Any:
+        return (strip,) if isinstance(strip, str) else strip
+
+    @field_validator("question_strip")
+    @classmethod
+    def _readable_phrases(cls, strip: tuple[str, ...]) -> tuple[str, ...]:
+        stripper(strip)
+        return strip
+
+    @field_validator("weight")
+    @classmethod
+    def _positive_weight(cls, weight: float) -> float:
+        if weight <= 0:
+            raise ValueError(f"weight {weight:g} is not above 0; leave the source out, or give its share, e.g. 2")
+        return weight
 
     @field_validator("columns")
     @classmethod
@@ -134,6 +180,21 @@ def name_from(path: str) -> str:
     suffix = data_suffix(last)
     # Builds are found again by the names of their sources, and those of .ndjson files have always kept it.
     return last.removesuffix(suffix) or "source" if suffix and suffix != ".ndjson" else last
+
+
+def version_name(theirs: Any) -> str:
+    """What a version calls a column that it keeps: "meta.grade" -> grade."""
+    return re.sub(r"\W+", "_", str(theirs).rpartition(".")[2]).strip("_").lower()
+
+
+def check_kept_name(name: str, theirs: str) -> None:
+    """Raises ValueError for a name that a version's tables have, or that cannot be a column's."""
+    if not KEPT_NAME.fullmatch(name):
+        raise ValueError(f"keep: {name[:40]!a} cannot name a column: use letters, digits and _, starting with a letter")
+    if name in TABLE_COLUMNS:
+        raise ValueError(
+            f'keep: {name} is a column of every version; rename it: keep = {{ source_{name} = "{theirs}" }}'
+        )
 
 
 @cache

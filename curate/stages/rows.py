@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import polars as pl
 from pydantic import field_validator
 
-from ovt.core.schema import ROWS
+from ovt.core.schema import ROWS, kept_columns
 from ovt.core.section import Section
 from ovt.curate.stages import prompt, reason
 from ovt.curate.stages.behaviours import COLUMNS
@@ -42,7 +42,7 @@ def run(
     decisions: pl.DataFrame,
     section: DataSection,
 ) -> pl.DataFrame:
-    """The ROWS of a chunk, in the order of `questions`.
+    """The ROWS of a chunk, in the order of `questions`, with the columns that their sources keep.
 
     about: facts about questions, by question_id: their captions, their difficulty. samples: after the filters and
     behaviours; decisions: the chunk's, where kept questions name their split.
@@ -55,7 +55,7 @@ def run(
         known = known.join(table, on="question_id", how="left", maintain_order="left")
     chosen = samples.select("question_id", "sample_id", "mentions", "response_words", *COLUMNS, completion="response")
     rows = known.join(chosen, on="question_id", how="left", maintain_order="left_right")
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in ROWS.items())
+    return rows.select(*(pl.col(name).cast(dtype) for name, dtype in ROWS.items()), *kept_columns(questions.schema))
 
 
 def _prompts(questions: pl.DataFrame, section: DataSection) -> Sequence[str]:

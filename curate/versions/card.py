@@ -17,14 +17,14 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
-from ovt.core.schema import SPLITS
+from ovt.core.schema import SPLITS, kept_columns
 from ovt.core.text import plain
-from ovt.curate.versions.data import COLUMNS, feature_yaml
+from ovt.curate.versions.data import columns_with, feature_yaml
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import Manifest, ReasonCount
 from ovt.curate.versions.models import by_model, several
 from ovt.curate.versions.profile import NEEDED, summarise
-from ovt.curate.versions.read import scan_rows
+from ovt.curate.versions.read import scan_folder, scan_rows
 
 LONGEST_TEXT = 500
 LONGEST_FENCED = 20_000
@@ -57,7 +57,7 @@ def render_card(manifest: Manifest, folder: Path, published: Published | None = 
         manifest=manifest,
         made=manifest.provenance,
         published=published,
-        metadata=metadata(manifest),
+        metadata=metadata(manifest, folder),
         funnel=[(level, [row for row in manifest.funnel if row.level == level]) for level in levels],
         stats=summarise(scan_rows(folder, NEEDED)),
         models=by_model(manifest, folder) if several(manifest) else [],
@@ -123,8 +123,9 @@ def percent(rate: float | None) -> str:
     return "none" if rate is None else f"{rate:.0%}"
 
 
-def metadata(manifest: Manifest) -> Markdown:
+def metadata(manifest: Manifest, folder: Path) -> Markdown:
     """The YAML head that the Hub and `datasets` read."""
+    columns = columns_with(kept_columns(scan_folder(folder, "questions").collect_schema()))
     rows = sum(manifest.rows[split] for split in SPLITS)
     fields = {
         "license": licenses(manifest),
@@ -134,7 +135,7 @@ def metadata(manifest: Manifest) -> Markdown:
         "configs": configs(manifest.rows, manifest.hash_ref),
     }
     if rows:
-        fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in COLUMNS.items()]}
+        fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in columns.items()]}
     return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
 
 

@@ -34,6 +34,7 @@ _PLAIN: dict[Any, pa.DataType] = {
     pl.String: pa.string(),
     pl.Float64: pa.float64(),
     pl.Int32: pa.int32(),
+    pl.Int64: pa.int64(),
     pl.Boolean: pa.bool_(),
     pl.List(pl.String): pa.list_(pa.string()),
 }
@@ -67,17 +68,27 @@ def feature_yaml(name: str, kind: pa.DataType) -> dict:
     return {"name": name, "list": feature(kind.value_type)["dtype"]}
 
 
-# With this metadata in the files, `datasets.load_dataset` returns images instead of structs.
-_NOTE = json.dumps({"info": {"features": {name: feature(kind) for name, kind in COLUMNS.items()}}})
-SCHEMA = pa.schema(COLUMNS, metadata={"huggingface": _NOTE})
+def columns_with(kept: pl.Schema) -> dict[str, pa.DataType]:
+    """The columns of the data, those that sources keep last."""
+    return COLUMNS | {name: _PLAIN[kind] for name, kind in kept.items()}
 
 
-def nest(rows: pl.DataFrame, images: list[list[bytes]]) -> pa.Table:
-    """Flat rows (schema ROWS) and the bytes of their images -> a table of SCHEMA."""
+def schema_with(kept: pl.Schema) -> pa.Schema:
+    """The same as a schema. With its metadata in the files, `datasets.load_dataset` returns images, not structs."""
+    columns = columns_with(kept)
+    note = json.dumps({"info": {"features": {name: feature(kind) for name, kind in columns.items()}}})
+    return pa.schema(columns, metadata={"huggingface": note})
+
+
+SCHEMA = schema_with(pl.Schema())
+
+
+def nest(rows: pl.DataFrame, images: list[list[bytes]], schema: pa.Schema = SCHEMA) -> pa.Table:
+    """Flat rows (schema ROWS, and kept columns) and the bytes of their images -> a table of `schema`."""
     turns = rows.with_columns(_turn("user", "prompt"), _turn("assistant", "completion"))
     table = to_arrow(turns.drop("images", "split"))
     stored = [[{"bytes": content, "path": None} for content in row] for row in images]
-    return table.append_column("images", pa.array(stored, COLUMNS["images"])).select(SCHEMA.names).cast(SCHEMA)
+    return table.append_column("images", pa.array(stored, COLUMNS["images"])).select(schema.names).cast(schema)
 
 
 def _turn(role: str, column: str) -> pl.Expr:
@@ -92,8 +103,9 @@ class Split:
     Row groups are cut by row count and image bytes, so memory is bounded and the chunking leaves no trace.
     """
 
-    def __init__(self, folder: Path, split: str, image_bytes: Callable[[str], bytes]) -> None:
+    def __init__(self, folder: Path, split: str, image_bytes: Callable[[str], bytes], schema: pa.Schema) -> None:
         self.rows = 0
+        self._schema = schema
         self._folder = folder
         self._split = split
         self._image_bytes = image_bytes
@@ -131,8 +143,8 @@ class Split:
     def _write_group(self) -> None:
         if self._writer is None:
             self._files.append(self._folder / f"{self._split}-{len(self._files):05}.parquet")
-            self._writer = open_parquet(self._files[-1], SCHEMA)
-        self._writer.write_table(nest(pl.concat(self._frames), self._images))
+            self._writer = open_parquet(self._files[-1], self._schema)
+        self._writer.write_table(nest(pl.concat(self._frames), self._images, self._schema))
         self._frames, self._images, self._group_bytes = [], [], 0
         if self._files[-1].stat().st_size >= FILE_BYTES:
             self._close_file()
@@ -146,13 +158,16 @@ class Split:
 class Data:
     """All splits of one folder, being written."""
 
-    def __init__(self, folder: Path, image_bytes: Callable[[str], bytes]) -> None:
+    def __init__(self, folder: Path, image_bytes: Callable[[str], bytes], kept: pl.Schema) -> None:
         folder.mkdir()
-        self._splits = {split: Split(folder, split, image_bytes) for split in SPLITS}
+        self._columns = pl.Schema({**ROWS, **kept})
+        self._splits = {split: Split(folder, split, image_bytes, schema_with(kept)) for split in SPLITS}
 
     def append(self, rows: pl.DataFrame) -> None:
-        """Adds rows (schema ROWS), each to its split."""
-        rows = rows.select(ROWS.names()).cast(dict(ROWS))
+        """Adds rows (schema ROWS, and kept columns), each to its split."""
+        if rows.is_empty():
+            return
+        rows = rows.select(self._columns.names()).cast(dict(self._columns))
         for name, split in self._splits.items():
             split.append(rows.filter(pl.col("split") == name))
 

@@ -5,6 +5,7 @@ a format that only an attacker uses. Polars, `datasets` and the trainers read ta
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +16,16 @@ from ovt.core.errors import OvtError
 from ovt.core.images import open_image
 from ovt.core.pages import DENSITY, read_chunks
 from ovt.core.parquet import to_arrow
+from ovt.core.schema import KEPT_NAME, SPLITS, TABLE_COLUMNS
 from ovt.curate.versions.data import SCHEMA
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import LEDGER, Manifest
 from ovt.curate.versions.read import stored_images
 
 LONGEST_TEXT = 16 * 2**20  # bytes; the longest replies have less than one
+MOST_KEPT = 100  # columns that sources keep
+KEPT_TYPES = (pa.string(), pa.large_string(), pa.int64(), pa.float64(), pa.bool_())
+KEEPING = ("questions", *SPLITS)  # the tables that have them
 MOST_TEXT = 2**30  # bytes of a table's texts, or DENSITY times the file's
 
 
@@ -47,24 +52,32 @@ def expected(table: str) -> pa.Schema:
 
 
 def check_table(path: Path, columns: pa.Schema) -> int:
-    """The rows of a Parquet file with exactly these columns, of which nothing unpacks to too much."""
+    """The rows of a Parquet file with these columns, and such as sources keep, of which nothing unpacks to too much."""
     try:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
     except (pa.ArrowException, OSError, RecursionError) as error:
         raise OvtError(f"{path} is not a readable Parquet file ({str(error)[:200]})") from None
-    if not schema.remove_metadata().equals(columns.remove_metadata()):
+    own, theirs = [*schema.remove_metadata()], [*columns.remove_metadata()]
+    if own[: len(theirs)] != theirs or not may_be_kept(own[len(theirs) :], path):
         found = ", ".join(f"{field.name} {field.type}" for field in schema)
         raise OvtError(f"{path} does not have the columns of a version, but {found[:200]}")
     for group in range(metadata.num_row_groups):
         read_chunks(path, metadata, schema.names, group)
-    texts = [field.name for field in columns if field.type in (pa.string(), pa.large_string())]
+    texts = [field.name for field in schema if field.type in (pa.string(), pa.large_string())]
     sizes = pl.scan_parquet(path, glob=False).select(pl.col(texts).str.len_bytes())
     longest = max(sizes.max().collect().row(0), key=lambda size: size or 0, default=0) or 0
     total = sum(size or 0 for size in sizes.cast(pl.Int64).sum().collect().row(0))
     if longest > LONGEST_TEXT or total > max(MOST_TEXT, DENSITY * path.stat().st_size):
         raise OvtError(f"{path} unpacks to {total:,} bytes of text, of which one has {longest:,}: this is no version")
     return metadata.num_rows
+
+
+def may_be_kept(fields: Sequence[pa.Field], path: Path) -> bool:
+    """Whether further columns of a table are such as sources keep, and it may have them."""
+    free = all(KEPT_NAME.fullmatch(one.name) and one.name not in TABLE_COLUMNS for one in fields)
+    plain = all(one.type in KEPT_TYPES for one in fields) and len({one.name for one in fields}) == len(fields)
+    return not fields or (free and plain and len(fields) <= MOST_KEPT and path.stem.partition("-")[0] in KEEPING)
 
 
 def check_images(path: Path) -> None:

@@ -37,11 +37,12 @@ class BrokenLedger(RuntimeError):
 
 
 class Ledger:
-    """The four tables, written a chunk at a time."""
+    """The four tables, written a chunk at a time; `kept` are the columns that sources keep, of the questions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: pl.Schema) -> None:
         folder.mkdir()
-        self._files = {table: TableFile(folder / f"{table}.parquet", schema) for table, schema in TABLES.items()}
+        tables = {**TABLES, "questions": pl.Schema({**QUESTIONS, **kept})}
+        self._files = {table: TableFile(folder / f"{table}.parquet", schema) for table, schema in tables.items()}
 
     def append(self, **frames: pl.DataFrame) -> None:
         """Adds a chunk of each table, by table name."""

@@ -15,7 +15,7 @@ from ovt.core.statistics import histogram, round_up
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.stages.behaviours import per_thousand_words
 from ovt.curate.versions.models import by_model, several
-from ovt.curate.versions.read import Version, reading, scan, scan_rows
+from ovt.curate.versions.read import Version, check_column, reading, scan, scan_rows
 
 BUCKETS = ("easy", "medium", "hard", "unsolved")  # of difficulty
 NEEDED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
@@ -42,8 +42,8 @@ def outline(version: Version) -> dict[str, Any]:
     }
 
 
-def profile(version: Version) -> dict[str, Any]:
-    """The content of `ovt data stats` for a version.
+def profile(version: Version, by: str = "source") -> dict[str, Any]:
+    """The content of `ovt data stats` for a version. by: "source", or a column that its sources keep.
 
     ref, content_hash, sft, rl, questions, cost_usd, …    `outline`; questions_kept: those with a row
     words, behaviours, pass_rates, difficulty, sources    of the kept rows: `summarise`
@@ -52,13 +52,15 @@ def profile(version: Version) -> dict[str, Any]:
     tokens      by stage: stage, samples, mean, median, p95, max and histogram of the completion tokens of a reply
     usage       by stage: samples, failed, tokens, cost_usd (null: not known), as in the manifest
     per_row     samples, tokens and cost_usd per kept row (null without rows)
-    by_source   source, questions, samples, correct (share of those judged), cut_off (share of samples), sft, rl, words
-                (mean), behaviours (cues per 1,000 words by family), tokens, cost_usd
+    by          that column, unless it is "source"
+    by_source   source (the column's value), questions, samples, correct (share of those judged), cut_off (share of
+                samples), sft, rl, words (mean), behaviours (cues per 1,000 words by family), tokens, cost_usd
     by_model    only with several reasoners: `models.by_model`
     """
+    check_column(version, by)
     with reading(version):
-        rows = scan_rows(version.path, NEEDED).collect()
-        samples = read_samples(version)
+        rows = scan_rows(version.path, dict.fromkeys((*NEEDED, by))).collect()
+        samples = read_samples(version, by)
         models = by_model(version.manifest, version.path) if several(version.manifest) else []
     about = outline(version)
     kept = len(rows)
@@ -74,7 +76,8 @@ def profile(version: Version) -> dict[str, Any]:
         "tokens": list(tokens_by_stage(samples)),
         "usage": usage,
         "per_row": {name: total / kept if kept and total is not None else None for name, total in costs.items()},
-        "by_source": by_source(samples, rows),
+        **({} if by == "source" else {"by": by}),
+        "by_source": by_source(samples, rows.with_columns(source=pl.col(by).cast(pl.String))),
         **({"by_model": models} if models else {}),
     }
 
@@ -84,11 +87,12 @@ def count_kept(version: Version) -> int:
     return sum(row.rows_out for row in version.manifest.funnel if (row.level, row.stage) == ("question", "version"))
 
 
-def read_samples(version: Version) -> pl.DataFrame:
-    """The samples without their texts, with their question's source and their verdict's outcome and kind."""
+def read_samples(version: Version, by: str = "source") -> pl.DataFrame:
+    """The samples without their texts, with their question's source (or `by`, under that name), their
+    verdict's outcome and kind."""
     columns = ["sample_id", "question_id", "stage", "finish_reason", "prompt_tokens", "completion_tokens", "cost_usd"]
     said = scan(version, "samples").select(*columns, failed=pl.col("error").is_not_null())
-    sources = scan(version, "questions").select("question_id", "source")
+    sources = scan(version, "questions").select("question_id", source=pl.col(by).cast(pl.String))
     verdicts = scan(version, "verdicts").select("sample_id", "outcome", "kind")
     named = said.join(sources, on="question_id", how="left", maintain_order="left")
     return named.join(verdicts, on="sample_id", how="left", maintain_order="left").drop("sample_id").collect()

@@ -1,16 +1,16 @@
 """Finding a version, and reading its tables and images."""
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
-from ovt.core.schema import SPLITS
+from ovt.core.schema import SPLITS, kept_columns
 from ovt.core.text import did_you_mean
 from ovt.core.untrusted import refuse_odd_files
 from ovt.curate.versions.data import SCHEMA
@@ -129,6 +129,20 @@ def scan_folder(folder: Path, table: str) -> pl.LazyFrame:
     if table in SPLITS and files:
         return pl.scan_parquet(files, glob=False)
     return pl.LazyFrame(pl.from_arrow(SCHEMA.empty_table()))
+
+
+def kept_in(version: Version) -> pl.Schema:
+    """The columns of a version's questions and rows that its sources keep."""
+    return kept_columns(scan(version, "questions").collect_schema())
+
+
+def check_column(version: Version, column: str, others: Collection[str] = ()) -> str:
+    """The column, if it is "source" or one that the version's sources keep; RecipeError otherwise."""
+    known = [*others, "source", *kept_in(version)]
+    if column not in known[len(others) :]:
+        kept = "" if len(known) > len(others) + 1 else "; a source's `keep` adds columns"
+        raise RecipeError(f"{version.ref} has no {column[:40]!a} to count by: choose {', '.join(known)}{kept}")
+    return column
 
 
 def scan_rows(folder: Path, columns: Iterable[str | pl.Expr]) -> pl.LazyFrame:

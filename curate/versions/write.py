@@ -45,8 +45,10 @@ class VersionWriter:
     leftovers are removed when the next one of that name starts.
     """
 
-    def __init__(self, home: Home, name: str) -> None:
+    def __init__(self, home: Home, name: str, kept: pl.Schema | None = None) -> None:
+        """kept: the columns of questions and rows that sources keep (`schema.kept_columns`)."""
         check_name(name)
+        self._kept = kept or pl.Schema()
         self.is_new = False  # whether `finish` created a version, or found its content in an older one
         self._home = home
         self._name = name
@@ -56,8 +58,8 @@ class VersionWriter:
         with disk_errors(self._place), ExitStack() as stack:
             self._home.make()
             self._folder = stack.enter_context(staging(self._place / "new"))
-            self._ledger = Ledger(self._folder / "ledger")
-            self._data = Data(self._folder / "data", partial(image_bytes, self._home))
+            self._ledger = Ledger(self._folder / "ledger", self._kept)
+            self._data = Data(self._folder / "data", partial(image_bytes, self._home), self._kept)
             self._end = stack.pop_all().__exit__
         return self
 
@@ -75,7 +77,8 @@ class VersionWriter:
         decisions: pl.DataFrame,
         rows: pl.DataFrame,
     ) -> None:
-        """Adds a chunk: tables of the schemas QUESTIONS, SAMPLES, VERDICTS, DECISIONS and ROWS, in their final order.
+        """Adds a chunk: tables of the schemas QUESTIONS, SAMPLES, VERDICTS, DECISIONS and ROWS, in their final order;
+        questions and rows with the kept columns.
 
         How the work is chunked leaves no trace in the files. The images of `rows` are read from the home.
         """

@@ -29,7 +29,7 @@ def version(old_home):
 
 
 def test_the_numbers_are_those_of_the_commands(site, version, old_home):
-    for by, count in {"stage": funnel.by_stage, "source": funnel.by_source, "reason": funnel.by_reason}.items():
+    for by, count in {"stage": funnel.by_stage, "source": funnel.by_column, "reason": funnel.by_reason}.items():
         assert site.get("funnel", version="small", by=by) == plainly(count(version))
     assert site.get("stats", version="small") == plainly(profile(version))
     refs = [one.ref for one in list_versions(old_home)[0]]

@@ -12,6 +12,7 @@ settings, prompts, origins    changed settings (`recipes.py`)
 models       only if a or b has several reasoners: a, b, the reasoners of each (`models.by_model`)
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ from ovt.curate.reports.diff.tables import Tables, read_tables
 from ovt.curate.versions.manifest import MANIFEST
 from ovt.curate.versions.models import by_model, several
 from ovt.curate.versions.profile import outline
-from ovt.curate.versions.read import Version, is_whole, reading, verify_files
+from ovt.curate.versions.read import Version, is_whole, kept_in, reading, verify_files
 
 MOST_HASHED = 4 << 30  # bytes; for a larger version only file sizes are checked
 
@@ -90,7 +91,8 @@ def compare(a: Version, b: Version) -> Diff:
     share = min(1.0, drift.SAMPLED / max(1, *(version.manifest.rows["sft"] for version in (a, b))))
     with ThreadPoolExecutor(4) as pool:
         notes = pool.map(check_files, (a, b))  # in parallel with reading: each hash keeps a core busy
-        of_a, of_b = pool.map(partial(_read, share=share), (a, b))
+        kept = [name for name in kept_in(a) if name in kept_in(b)]
+        of_a, of_b = pool.map(partial(_read, share=share, kept=kept), (a, b))
         with reading(a), reading(b):
             matches = changes.match_questions(a, b, of_a.questions, of_b.questions)
             of_b = changes.renamed(of_b, matches)
@@ -110,9 +112,9 @@ def compare(a: Version, b: Version) -> Diff:
     return Diff(a, b, about, rows, matches)
 
 
-def _read(version: Version, share: float) -> Tables:
+def _read(version: Version, share: float, kept: Sequence[str]) -> Tables:
     with reading(version):
-        return read_tables(version, share)
+        return read_tables(version, share, kept)
 
 
 def _models(a: Version, b: Version) -> dict[str, Any]:

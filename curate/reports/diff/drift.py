@@ -17,7 +17,7 @@ import polars as pl
 from ovt.core.statistics import Estimate, Ratio, estimate, histogram, paired_blocks, quantile_influence, round_up
 from ovt.core.text import count_words
 from ovt.curate.filters.reflection import CUES, at_sentence_start
-from ovt.curate.reports.diff.tables import Tables, collect
+from ovt.curate.reports.diff.tables import KEPT, Tables, collect
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.profile import BUCKETS
 
@@ -40,12 +40,12 @@ def figures(a: Tables, b: Tables) -> dict[str, Any]:
     table = by_question(a, b)
     sampled = [tables.rows.filter(pl.col("sampled").is_not_null()) for tables in (a, b)]
     estimates = [
-        *estimate(table, ratios(table)),
+        *estimate(table, ratios(table, _kept(a.rows))),
         *_quantiles(table, a, b),
         *_reflections(*sampled),
         *_variety(*sampled),
     ]
-    estimates.sort(key=lambda one: GROUPS.index(one.group))
+    estimates.sort(key=lambda one: GROUPS.index(one.group) if one.group in GROUPS else len(GROUPS))
     return {
         "difficulty": transitions(table),
         "drift": [one.as_dict() for one in estimates],
@@ -68,7 +68,9 @@ def by_question(a: Tables, b: Tables) -> pl.DataFrame:
 
 def _of_side(tables: Tables) -> pl.LazyFrame:
     bounds = [(quantile_influence(words(tables), share) or (0, 0))[0] for share in QUANTILES.values()]
-    rows = tables.rows.select("question", "source", "difficulty", "pass_rate", "response_words", *BEHAVIOURS)
+    rows = tables.rows.select(
+        "question", "source", "difficulty", "pass_rate", "response_words", *BEHAVIOURS, *_kept(tables.rows)
+    )
     reached = {
         f"up to {name}": pl.col("response_words") <= bound for name, bound in zip(QUANTILES, bounds, strict=True)
     }
@@ -76,9 +78,14 @@ def _of_side(tables: Tables) -> pl.LazyFrame:
     if counted["question"].is_duplicated().any():
         summed = ("kept", "sft", "response_words", *BEHAVIOURS, *reached)
         counted = counted.group_by("question").agg(
-            pl.col("source", "difficulty", "pass_rate").first(), pl.col(summed).sum()
+            pl.col("source", "difficulty", "pass_rate", *_kept(tables.rows)).first(), pl.col(summed).sum()
         )
     return tables.questions.lazy().join(counted.lazy(), on="question", how="full", coalesce=True)
+
+
+def _kept(rows: pl.DataFrame) -> list[str]:
+    """The columns that both versions' sources keep."""
+    return [name for name in rows.columns if name.startswith(KEPT)]
 
 
 def words(tables: Tables) -> pl.Series:
@@ -89,8 +96,9 @@ def words(tables: Tables) -> pl.Series:
 Side = Callable[[str], pl.Expr]  # the columns of one version by name
 
 
-def ratios(table: pl.DataFrame) -> list[Ratio]:
-    """All figures that need no text and are ratios of sums; `table` comes from `by_question`."""
+def ratios(table: pl.DataFrame, kept: Sequence[str] = ()) -> list[Ratio]:
+    """All figures that need no text and are ratios of sums; `table` comes from `by_question`, `kept` are columns of it
+    without their side, whose values have shares."""
     both = [pl.col(f"{name}{side}").is_not_null() for name in ("kept", "pass_rate") for side in ("_a", "_b")]
     rated = both[0] & both[1] & both[2] & both[3]
     return [
@@ -107,6 +115,7 @@ def ratios(table: pl.DataFrame) -> list[Ratio]:
         _ratio("cost", "tokens per row", "tokens", _sum("tokens"), _sum("kept")),
         _ratio("cost", "US$ per row", "US$", _sum("cost"), _sum("kept")),
         *_mix(table, "sources", "source"),
+        *(one for column in kept for one in _mix(table, column.removeprefix(KEPT), column)),
         *_mix(table, "answers", "kind"),
     ]  # fmt: skip
 

@@ -4,7 +4,7 @@ Ids and texts are read as 64-bit hashes, so a million rows take a few hundred me
 collision occurs once in ten million diffs. `question` is the hash of a question's id, `reply` of a sample's reply key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,6 +15,7 @@ from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.read import Version, scan
 
 SUMMED = ("samples", "cut", "failed", "tokens", "cost", "unpriced")
+KEPT = "kept:"  # begins the names of columns that both versions' sources keep
 CARRIED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 
 
@@ -36,12 +37,15 @@ class Tables:
     ends: pl.DataFrame
 
 
-def read_tables(version: Version, share: float) -> Tables:
-    """All tables of a version; `share` of the texts (0 to 1) are kept, the same questions in every version."""
+def read_tables(version: Version, share: float, kept: Collection[str] = ()) -> Tables:
+    """All tables of a version; `share` of the texts (0 to 1) are kept, the same questions in every version.
+
+    kept: columns that its sources keep; the rows have them as texts, named KEPT + name.
+    """
     replies = _replies(version)
     judged = _judged(version, replies)
     questions = _questions(version, replies, judged)
-    return Tables(_rows(version, share), questions, judged.drop("kind"), _ends(version))
+    return Tables(_rows(version, share, kept), questions, judged.drop("kind"), _ends(version))
 
 
 def hashed(column: str) -> pl.Expr:
@@ -60,7 +64,7 @@ def collect(table: pl.LazyFrame) -> pl.DataFrame:
     return table.collect(engine="streaming")
 
 
-def _rows(version: Version, share: float) -> pl.DataFrame:
+def _rows(version: Version, share: float, kept: Collection[str]) -> pl.DataFrame:
     parts = []
     for split in SPLITS:
         table = scan(version, split)
@@ -77,6 +81,7 @@ def _rows(version: Version, share: float) -> pl.DataFrame:
                 pl.when(text.is_not_null()).then(text.hash()).alias("text"),
                 pl.concat_str(pl.when(picked).then(text), pl.lit("")).alias("sampled"),  # a copy: it frees the others
                 *known(table, CARRIED),
+                *(pl.col(name).cast(pl.String).alias(KEPT + name) for name in kept),
             )
         )
     return collect(pl.concat(parts))

@@ -7,7 +7,7 @@ import pytest
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate.reports.funnel import by_reason, by_source, by_stage
+from ovt.curate.reports.funnel import by_column, by_reason, by_stage
 from ovt.curate.versions.read import Version
 
 
@@ -22,7 +22,7 @@ def test_by_stage_is_the_manifest(version):
 
 
 def test_sources_add_up_to_the_whole(version):
-    rows = by_source(version)
+    rows = by_column(version)
     assert list(dict.fromkeys(row["source"] for row in rows)) == ["bars", "two bars"]
     for stage in by_stage(version):
         parts = [row for row in rows if (row["level"], row["stage"]) == (stage["level"], stage["stage"])]
@@ -36,7 +36,7 @@ def test_sources_add_up_to_the_whole(version):
 
 
 def test_what_the_import_left_out_is_of_its_source(version):
-    imported = {row["source"]: row for row in by_source(version) if row["stage"] == "import"}
+    imported = {row["source"]: row for row in by_column(version) if row["stage"] == "import"}
     assert imported["two bars"]["dropped"] == [{"reason": "gold_empty", "rows": 1}]
     assert imported["bars"]["dropped"] == []
 
@@ -57,6 +57,6 @@ def test_decisions_that_were_edited_are_named(version):
     fewer = pl.read_parquet(table).head(-1)
     table.chmod(0o644)
     fewer.write_parquet(table)
-    for count in (by_stage, by_source, by_reason):
+    for count in (by_stage, by_column, by_reason):
         with pytest.raises(OvtError, match=r"ledger/decisions\.parquet was changed"):
             count(version)
