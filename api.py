@@ -107,11 +107,14 @@ class Version(read.Version):
 
         return report(look_up([self], what))
 
-    def head(self, rows: int = 5, split: Split | None = None) -> list[dict[str, Any]]:
-        """The first rows of the data: flat columns, prompt and completion as text, image ids."""
-        from ovt.curate.reports.show import head
+    def head(self, rows: int = 5, split: Split | None = None, **pick: Any) -> list[dict[str, Any]]:
+        """The first rows of the data: flat columns, prompt and completion as text, image ids.
 
-        return head(self, split, rows)
+        Or others: `where` (SQL over their columns), `seed` (at random); `dropped` (a reason, or "any") and `stage` show
+        what was dropped."""
+        from ovt.curate.reports.head import Pick, head
+
+        return head(self, Pick(rows, split=split, **pick))
 
     def export(self, to: str, out: str | Path, split: Split | None = None) -> dict[str, Any]:
         """Write the version as files for another trainer: `to` is trl, llamafactory, easyr1, ms-swift, openai

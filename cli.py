@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ovt.commands import curate, data, data_screen, data_share, eval_bench, loop, train, verify, view
+from ovt.commands import curate, data, data_screen, data_share, data_tidy, eval_bench, loop, train, verify, view
 from ovt.commands import eval as evaluation
 from ovt.commands.options import examples
 from ovt.commands.terminal import end_code, print_error, sigterm_stops_like_ctrl_c
@@ -21,7 +21,7 @@ EXIT_CODES = (
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXIT_CODES)
 for group, parts in {
     "curate": (curate,),
-    "data": (data, data_screen, data_share),
+    "data": (data, data_screen, data_share, data_tidy),
     "verify": (verify,),
     "train": (train,),
     "eval": (evaluation, eval_bench),

@@ -18,14 +18,14 @@ commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, c
 
 @commands.command("list", epilog=examples("ovt data list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
-    """List the versions of this home."""
+    """List the versions of this home: date, rows, size, and how each differs from the one before."""
     from ovt.commands.views.data import version_list
-    from ovt.curate.versions.profile import outline
+    from ovt.curate.reports.listing import listing
     from ovt.curate.versions.read import list_versions
 
     there = Home.locate(home)
     versions, broken = list_versions(there)
-    report([outline(version) for version in versions], json, version_list)
+    report(listing(versions), json, version_list)
     for line in broken:
         note(line, "red")
     if not versions and not broken:
@@ -42,27 +42,42 @@ def show(ref: Ref, home: HomePath = None, json: Json = False) -> None:
     report(describe(open_version(ref, Home.locate(home))), json, description)
 
 
-@commands.command(epilog=examples("ovt data head charts -n 1 --split rl"))
+@commands.command(
+    epilog=examples(
+        "ovt data head charts -n 1 --split rl",
+        "ovt data head charts --dropped wrong --random -n 5",
+        "ovt data head charts --where 'pass_rate < 0.5'",
+    )
+)
 def head(
     ref: Ref,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 3,
     split: Annotated[str | None, typer.Option(help="sft or rl [default: both].")] = None,
+    where: Annotated[str | None, typer.Option(metavar="SQL", help="Only rows for which this holds.")] = None,
+    dropped: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Dropped rows instead: of this reason, or any.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="Rows dropped at this stage.")] = None,
+    drawn: Annotated[bool, typer.Option("--random", help="Rows at random, not the first ones.")] = False,
+    seed: Annotated[int, typer.Option(help="Of --random: another one draws other rows.")] = 0,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show the first rows of a version's data."""
+    """Show some rows of a version, kept or dropped."""
     from ovt.commands.views.data import rows_head
-    from ovt.curate.reports.show import head as first_rows
+    from ovt.curate.reports.head import Pick
+    from ovt.curate.reports.head import head as pick_rows
     from ovt.curate.versions.read import open_version
 
-    report(first_rows(open_version(ref, Home.locate(home)), split, rows), json, rows_head)
+    pick = Pick(rows, seed if drawn else None, where, split, dropped, stage)
+    report(pick_rows(open_version(ref, Home.locate(home)), pick), json, rows_head)
 
 
 @commands.command(epilog=examples("ovt data why charts 1f0c2d3e", 'ovt data why charts@v1 charts@v2 "how many bars"'))
 def why(
     refs: Refs,
     id_: Annotated[
-        str, typer.Argument(metavar="ID", help="A question's or sample's id or the start of one, or a text in it.")
+        str, typer.Argument(metavar="ID", help="An id or the start of one, the source's own id, or a text.")
     ],
     text: Annotated[bool, typer.Option("--text", help="Search for a text, even if it could be an id.")] = False,
     home: HomePath = None,

@@ -21,7 +21,7 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -235,6 +235,13 @@ def _hold(lock: Path, busy: str | None) -> Generator[None]:
 
 class _Busy(OvtError):
     """Another process holds the lock."""
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """What killed writers left in a folder, and no process writes to now."""
+    for part in sorted(folder.glob(".*.part")):
+        with suppress(_Busy), _hold(_lock_of(part), ""):
+            yield part
 
 
 def _name_part(place: Path, key: str = "") -> Path:

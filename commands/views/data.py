@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, bar, block, facts, names, numbers, short, shown, told, view
+from ovt.commands.views.tables import Table, bar, block, facts, names, numbers, short, shown, texts, told, view
 from ovt.core.text import size
 from ovt.curate.reports import why
 from ovt.curate.reports.figures import LENGTHS, number, report, source_table, usage_table
@@ -20,24 +20,40 @@ STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red",
 
 
 def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
-    """`show.outline` of several versions."""
-    columns = [*names("version", "hash", "parent"), *numbers("sft", "rl", "questions", "size", "US$")]
+    """`listing.listing` of several versions."""
+    columns = [
+        *names("version", "hash", "written"),
+        *numbers("sft", "rl", "questions", "size", "US$"),
+        *texts("differs in"),
+    ]
     return Table(
         columns,
         [
             [
                 f"{one['ref']} (incomplete)" if "incomplete" in one else one["ref"],
                 one["content_hash"][:12],
-                one["parent"],
+                one["written"][:16].replace("T", " "),
                 one["sft"],
                 one["rl"],
                 one["questions"],
                 size(one["bytes"]),
                 "unknown" if one["cost_usd"] is None else f"{one['cost_usd']:,.2f}",
+                one["differs"],
             ]
             for one in outlines
         ],
     )
+
+
+def unused_table(found: list[dict[str, Any]]) -> RenderableType:
+    """`tidy.Unused`: each version, import and leftover; images together."""
+    if not found:
+        return Text("nothing to remove")
+    rows = [[one["what"], one["path"], size(one["bytes"]), one["why"]] for one in found if one["what"] != "image"]
+    if images := [one for one in found if one["what"] == "image"]:
+        total = size(sum(one["bytes"] for one in images))
+        rows.append([f"{len(images):,} images", "", total, images[0]["why"]])
+    return Table([*names("what"), *texts("where"), *numbers("size"), *names("why")], rows)
 
 
 def description(about: dict[str, Any]) -> RenderableType:
@@ -67,8 +83,25 @@ def words_line(words: dict[str, Any] | None) -> str | None:
 
 
 def rows_head(rows: list[dict[str, Any]]) -> RenderableType:
-    """`show.head`: one panel per row."""
-    return Group(*(row_panel(row) for row in rows)) if rows else Text("no rows were kept")
+    """`head.head`: one panel per row."""
+    panels = [row_panel(row) if "split" in row else dropped_panel(row) for row in rows]
+    return Group(*panels) if rows else Text("no such rows")
+
+
+def dropped_panel(row: dict[str, Any]) -> RenderableType:
+    """A dropped row: where it ended and why, its question, and a sample's reply."""
+    ended = f"{row['stage']}: {row['reason']}" + (f" ({row['detail']})" if row["detail"] else "")
+    about = {
+        "dropped at": ended,
+        "source": f"{row['source']} {row['source_id']}" if row["source"] else None,
+        "gold": row["gold"],
+        "choices": "; ".join(row["choices"]) if row["choices"] else None,
+        "images": why.images_line(row["images"]),
+        "verdict": row["explanation"],
+    }
+    texts = {"question": row["question"], "reply": row["text"]}
+    parts = [facts(about), *(block(name, text) for name, text in texts.items() if text is not None)]
+    return Panel(Group(*parts), title=shown(f"{row['level']} {row['id']}"), title_align="left")
 
 
 def row_panel(row: dict[str, Any]) -> RenderableType:

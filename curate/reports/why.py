@@ -28,7 +28,8 @@ AROUND = 60  # characters shown on each side of a match
 
 
 def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> dict[str, Any]:
-    """Finds `wanted`: an id or id prefix, else (or with `as_text`) a text of questions and replies.
+    """Finds `wanted`: an id, the source's own id, an id prefix, else (or with `as_text`) a text of questions, golds,
+    replies and decisions.
 
     stories   per version: its `story`, or {"version", "absent": why there is none}; empty if several questions
               match the text
@@ -44,10 +45,12 @@ def look_up(versions: Sequence[Version], wanted: str, as_text: bool = False) -> 
 
 
 def _look_up(versions: Sequence[Version], wanted: str, as_text: bool) -> dict[str, Any]:
-    told = [None if as_text else _story_or_none(version, wanted) for version in versions]
-    if any(told):
-        return {"stories": _complete(versions, told), "matches": [], "total": 0}
-    found = _search(versions, wanted)
+    found = pl.DataFrame() if as_text else _by_source_id(versions, wanted)
+    if found.is_empty():
+        told = [None if as_text else _story_or_none(version, wanted) for version in versions]
+        if any(told):
+            return {"stories": _complete(versions, told), "matches": [], "total": 0}
+        found = _search(versions, wanted)
     matches, questions = found.head(MOST_LISTED).to_dicts(), found["question_id"].unique(maintain_order=True)
     if not matches:
         names = ", ".join(version.ref for version in versions)
@@ -77,8 +80,33 @@ def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) ->
     return stories
 
 
+def _by_source_id(versions: Sequence[Version], wanted: str) -> pl.DataFrame:
+    """As `_search`: the rows with this id in their source, given alone or after the source's name; dropped at import,
+    too. None if it is an id of ours."""
+    asked_for = pl.format("{} {}", "source", "source_id") == wanted
+    found = []
+    for version in versions:
+        asked = scan(version, "questions").filter((pl.col("source_id") == wanted) | asked_for)
+        named = [one.source for one in version.manifest.provenance.inputs]
+        places = [wanted, *(f"{name} {wanted}" for name in named)]
+        left_out = pl.col("detail").is_in(places) | pl.any_horizontal(
+            pl.col("detail").str.starts_with(f"{place}: ") for place in places
+        )
+        ends = scan(version, "decisions").filter(pl.col("stage") == "import", left_out)
+        tables = [
+            asked.select("question_id", pl.lit("source id").alias("place"), text="question"),
+            ends.select("question_id", pl.lit("import").alias("place"), text="detail"),
+        ]
+        exact = scan(version, "decisions").filter(pl.col("id") == wanted).head(1).collect()
+        if len(exact):
+            return pl.DataFrame()
+        found.append(pl.concat(pl.collect_all(tables)).with_columns(version=pl.lit(version.ref)))
+    return pl.concat(found)
+
+
 def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
-    """question_id, place, text, version: one match per version and question; the question's text before its replies.
+    """question_id, place, text, version: one match per version and question; the question's text before its gold, its
+    replies and the details of its decisions.
 
     Case and white space are ignored.
     """
@@ -89,8 +117,10 @@ def _search(versions: Sequence[Version], text: str) -> pl.DataFrame:
     found = []
     for version in versions:
         asked = scan(version, "questions").select("question_id", place=pl.lit("question"), text="question")
+        golds = scan(version, "questions").select("question_id", place=pl.lit("gold"), text="gold")
         said = scan(version, "samples").select("question_id", place="sample_id", text="text")
-        tables = [table.filter(pl.col("text").str.contains(wanted)) for table in (asked, said)]
+        ends = scan(version, "decisions").select("question_id", place="stage", text="detail")
+        tables = [table.filter(pl.col("text").str.contains(wanted)) for table in (asked, golds, said, ends)]
         both = pl.concat(pl.collect_all(tables, engine="streaming")).unique(
             "question_id", keep="first", maintain_order=True
         )

@@ -9,7 +9,8 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.audit.audit import answers
 from ovt.curate.questions import of_version
-from ovt.curate.reports.show import describe, head
+from ovt.curate.reports.head import Pick, head
+from ovt.curate.reports.show import describe
 from ovt.curate.reports.why import look_up
 from ovt.curate.screen.screen import version_pack
 from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
@@ -150,4 +151,4 @@ def test_tables_that_are_gone_or_broken_are_one_line_whoever_reads_them(home, ma
 
 def test_an_unknown_split_is_one_line(home, make_build):
     with pytest.raises(RecipeError, match="'train' is not a split: choose sft or rl"):
-        head(make_build(5).write(home), "train")
+        head(make_build(5).write(home), Pick(split="train"))

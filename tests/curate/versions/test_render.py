@@ -11,7 +11,8 @@ from ovt.commands.views import data as render
 from ovt.commands.views import why as stories
 from ovt.commands.views.tables import view
 from ovt.curate.reports.funnel import stage_table
-from ovt.curate.reports.show import describe, head
+from ovt.curate.reports.head import Pick, head
+from ovt.curate.reports.show import describe
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.profile import outline
@@ -31,7 +32,7 @@ def everything(version, home, question_id):
     return {
         "list": render.version_list([outline(one) for one in list_versions(home)[0]]),
         "show": render.description(describe(version)),
-        "head": render.rows_head(head(version)),
+        "head": render.rows_head(head(version, Pick())),
         "why": stories.story_told(story(version, question_id)),
         "why sample": stories.story_told(story(version, f"{question_id}-reason-1")),
         "funnel": view(stage_table(funnel(scan(version, "decisions")).to_dicts())),
@@ -59,7 +60,7 @@ def test_what_people_see(home, make_build):
 def test_what_machines_see_is_json(home, make_build):
     version = make_build(10).write(home, recipe=RECIPE)
     question_id = make_build(10).questions[0]["question_id"]
-    for report in (outline(version), describe(version), head(version), story(version, question_id)):
+    for report in (outline(version), describe(version), head(version, Pick()), story(version, question_id)):
         assert json.loads(json.dumps(report)) == report
 
 
@@ -90,14 +91,14 @@ def test_huge_text_is_cut(home, make_build):
 
 def test_version_without_rows(home, make_build):
     version = make_build(0).write(home)
-    assert printed(render.rows_head(head(version))) == "no rows were kept\n"
+    assert printed(render.rows_head(head(version, Pick()))) == "no such rows\n"
     assert "sft 0, rl 0" in printed(render.description(describe(version)))
 
 
 def test_head_of_a_split(home, make_build):
     build = make_build(10)
     version = build.write(home)
-    assert [row["split"] for row in head(version, "rl", 9)] == ["rl", "rl"]
-    first = head(version, rows=1)[0]
+    assert [row["split"] for row in head(version, Pick(9, split="rl"))] == ["rl", "rl"]
+    first = head(version, Pick(1))[0]
     assert first["images"] == build.rows[0]["images"]
     assert (first["prompt"], first["completion"]) == (build.rows[0]["prompt"], build.rows[0]["completion"])
