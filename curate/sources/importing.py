@@ -155,10 +155,24 @@ def import_source(
         on_row(len(kept.rows))
     if section.where:
         notes = (*notes, f"source {section.name}: {len(kept.rows):,} rows where {section.where}, of {total:,}")
-    # What a later version of ovt reads otherwise is another content; where it reads the same, it has the same name.
-    fingerprint = hash_json(settings | ({"readings": kept.readings} if kept.readings else {}), SPACED)
+    fingerprint = name_import(settings, kept.readings)
     rows = mark_readings(kept.rows.drop("files", strict=False), section.name)
     return rows, fingerprint, (*notes, *notes_on_golds(rows, section.name))
+
+
+def name_import(settings: dict[str, Any], readings: Sequence[str]) -> str:
+    """The fingerprint of an import. What a later version of ovt reads otherwise is another content; where it reads the
+    same, it has the same name."""
+    return hash_json(settings | ({"readings": list(readings)} if readings else {}), SPACED)
+
+
+def fingerprint_of(folder: Path) -> str | None:
+    """The fingerprint of a cached import, as versions have it among their inputs; None for what is no import."""
+    try:
+        noted = json.loads((folder / "import.json").read_text())
+        return name_import(noted["settings"], noted.get("readings", ()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[str, Any]:

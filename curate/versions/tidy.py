@@ -16,6 +16,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, leftovers
 from ovt.core.home import Home
 from ovt.core.progress import read_shared
+from ovt.curate.sources.importing import fingerprint_of
 from ovt.curate.versions.read import Version, list_versions, scan
 
 RECORDS = ("runs/*/run.json", "loops/*/steps/*.json")  # of the home: each names what it was made of
@@ -68,7 +69,7 @@ def unused(home: Home) -> list[Unused]:
         raise OvtError(f"{broken[0]}; until then it is not known which images it needs")
     built = {one.fingerprint for version in versions for one in version.manifest.provenance.inputs}
     imports = [path for path in sorted(home.imports.glob("[0-9a-f]*")) if path.is_dir()]
-    idle = [path for path in imports if path.name not in built]
+    idle = [path for path in imports if fingerprint_of(path) not in built]
     shown = images_in([scan(version, "questions") for version in versions])
     shown |= images_in(map(pl.scan_parquet, sorted(home.evals.glob("*/questions.parquet"))))
     shown |= images_in(pl.scan_parquet(path / "rows.parquet") for path in imports if path not in idle)
