@@ -39,7 +39,7 @@ class Pick:
     stage: str | None = None
 
 
-def head(version: Version, pick: Pick) -> list[dict[str, Any]]:
+def head(version: Version, pick: Pick = Pick()) -> list[dict[str, Any]]:
     """Kept rows: flat columns, the texts of prompt and completion, image ids. Dropped ones: level, id, question_id,
     stage, reason and detail; of their question (null for what was left out at import) source, source_id, question,
     choices, gold, images and what its source keeps; of a sample its text and its verdict."""
