@@ -9,7 +9,6 @@ The synchronous calls also work inside a running event loop, as in a notebook; `
 
 import asyncio
 import copy
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.core.records import git_commit, rebuild_line
 from ovt.core.report import Report, follow
-from ovt.core.section import read_section, set_key
+from ovt.core.section import read_section, set_key, to_toml
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.failures import AGAIN
 from ovt.curate.recipe import Recipe, load_recipe
@@ -453,21 +452,7 @@ def overrides(set: Settings) -> Iterator[str]:
         yield from set
         return
     for key, value in set.items():
-        yield f"{key}={toml(value)}"
-
-
-def toml(value: Any) -> str:
-    """A value as one line of TOML. RecipeError for values that TOML cannot express."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{toml(str(key))} = {toml(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    if isinstance(value, Path):
-        return toml(str(value))
-    if isinstance(value, str | int | float):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON leaves it, TOML does not
-    found = f"{str(value)[:40]!r} cannot be a setting"
-    raise RecipeError(f"set: {found}; give text, a number, True, False, a list or a dict")
+        yield f"{key}={to_toml(value)}"
 
 
 def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) -> Recipe:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovt.commands.options import HomePath, Json, Limit, Overrides, Strict, examples
-from ovt.commands.terminal import console, note, print_json, say
+from ovt.commands.terminal import console, note, print_json, report, say
 from ovt.core.errors import GateFailed
 from ovt.core.home import Home
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from ovt.curate.screen.packs import Pack
 
 commands = typer.Typer()
+
+
+@commands.command(epilog=examples("ovt data presets", "ovt data presets geometry3k"))
+def presets(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one with its settings.")] = None,
+    json: Json = False,
+) -> None:
+    """List the data sets that a recipe can take by name: preset = "geometry3k"."""
+    from ovt.commands.views.curate import preset_lines, presets_table
+    from ovt.curate.sources.presets import listing, one_preset
+
+    if name is None:
+        report(listing(), json, presets_table)
+    else:
+        report(one_preset(name), json, preset_lines)
+
 
 WHAT = "A version, a recipe or a source: charts@v2, charts.toml, data/charts.jsonl, hf://you/charts."
 What = Annotated[str, typer.Argument(metavar="NAME|RECIPE|SOURCE", help=WHAT)]

@@ -6,7 +6,10 @@ refused with a one-line error.
     recipe = read_section(Recipe, tree, "charts.toml")     # RecipeError: charts.toml: reason.n is not a known key; …
 """
 
-from collections.abc import Iterable, Set
+import json
+import re
+from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -106,6 +109,24 @@ def toml_value(text: str) -> Any:
         return parse_toml(f"value = {text}")["value"]
     except ValueError:
         return text
+
+
+def to_toml(value: Any) -> str:
+    """A value as one line of TOML. RecipeError for values that TOML cannot express."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml_key(str(key))} = {to_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(to_toml, value)) + "]"
+    if isinstance(value, Path):
+        return to_toml(str(value))
+    if isinstance(value, str | int | float):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON leaves it, TOML does not
+    found = f"{str(value)[:40]!r} cannot be a setting"
+    raise RecipeError(f"set: {found}; give text, a number, True, False, a list or a dict")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else to_toml(key)
 
 
 def explain(error: ValidationError, kind: type[Section]) -> str:

@@ -7,7 +7,8 @@ import polars as pl
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, names, numbers, short, shown, texts
+from ovt.commands.views.tables import Table, facts, names, numbers, short, shown, texts
+from ovt.core.section import to_toml
 from ovt.curate.reports.lint import Found
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -19,6 +20,19 @@ def findings_table(findings: Sequence[dict[str, Any]]) -> RenderableType:
         (shown(one["status"], COLOURS[one["status"]]), one["check"], one["found"], one["advice"]) for one in findings
     ]
     return Table([*names("", "check"), *texts("found", "what to do")], rows)
+
+
+def presets_table(found: Sequence[dict[str, Any]]) -> RenderableType:
+    """`presets.listing`."""
+    rows = [[one["name"], one["what"], one["license"], one["where"]] for one in found]
+    return Table([*names("preset"), *texts("what"), *names("license"), *texts("where")], rows)
+
+
+def preset_lines(one: dict[str, Any]) -> RenderableType:
+    """A preset, and the settings that it stands for."""
+    settings = "\n".join(f"{key} = {to_toml(value)}" for key, value in one["settings"].items())
+    told = {name: one[name] for name in ("what", "cite", "license", "where")}
+    return Group(facts({"preset": one["name"], **told}), Text(), shown(settings))
 
 
 def lint_table(name: str, questions: int, found: list[Found]) -> RenderableType:

@@ -11,6 +11,7 @@ from ovt.core.registry import SOURCES
 from ovt.core.schema import KEPT_NAME, TABLE_COLUMNS
 from ovt.core.section import Section, added_later
 from ovt.curate.sources.patterns import check_pattern
+from ovt.curate.sources.presets import with_preset
 from ovt.curate.sources.strip import stripper
 from ovt.curate.sources.where import check_expression
 
@@ -23,6 +24,7 @@ OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")
 class SourceSection(Section):
     """One `[[sources]]` entry of a recipe.
 
+    preset        a data set by name, whose settings are those of presets.toml (`ovt data presets`); it stands for them
     name          the source's name in tables and on the card; default: from the path
     path          hf://OWNER/NAME, a file, a glob, a folder, package:PACKAGE/FILE or pocket:figures (docs/sources.md)
     split         of a Hub dataset or a folder with splits; "a+b" takes both; default: the only one, else "train"
@@ -55,6 +57,7 @@ class SourceSection(Section):
     families      pocket:figures: which families of figures; default: all
     """
 
+    preset: str | None = Field(default=None, exclude=True)
     name: str = Field(default="", max_length=100)
     path: str = Field(min_length=1)
     split: str | None = None
@@ -84,6 +87,8 @@ class SourceSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _name_from_path(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("preset") is not None:
+            data = with_preset(data)
         if isinstance(data, dict) and not data.get("name") and isinstance(data.get("path"), str):
             return {**data, "name": name_from(data["path"])}
         return data

@@ -59,5 +59,5 @@ def pattern(phrase: str) -> str:
         raise ValueError(f"question_strip: {phrase[:60]!r} is no phrase: expected words, then one * at most")
     parts = (r"\s+".join(map(re.escape, part.split())) for part in bare.split("*"))
     start = "^[ \t]*" if phrase.startswith("^") else r"\b" if bare[0].isalnum() else ""
-    end = r"[ \t]*$" if phrase.endswith("$") else ""
+    end = r"[ \t]*$\n?" if phrase.endswith("$") else ""
     return f"(?:{start}{REST[bare.endswith('*')].join(parts)}{end})"
