@@ -12,6 +12,7 @@ from ovt.commands.views import why as stories
 from ovt.commands.views.tables import view
 from ovt.curate.reports.funnel import stage_table
 from ovt.curate.reports.head import Pick, head
+from ovt.curate.reports.listing import listing
 from ovt.curate.reports.show import describe
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
@@ -30,7 +31,7 @@ def printed(renderable, width=100):
 def everything(version, home, question_id):
     """All that can be printed about a version, by command."""
     return {
-        "list": render.version_list([outline(one) for one in list_versions(home)[0]]),
+        "list": render.version_list(listing(list_versions(home)[0])),
         "show": render.description(describe(version)),
         "head": render.rows_head(head(version, Pick())),
         "why": stories.story_told(story(version, question_id)),
