@@ -322,12 +322,14 @@ def test_every_preset_has_its_copy():
 
 
 def test_a_preset_stands_for_its_lines_and_leaves_no_trace():
-    section = SourceSection(preset="geometry3k", limit=5)
+    section = SourceSection.model_validate({"preset": "geometry3k", "limit": 5})
     assert (section.name, section.path, section.license) == ("geometry3k", "hf://hiyouga/geometry3k", "mit")
     dumped = section.model_dump(mode="json")
     assert "preset" not in dumped
     assert SourceSection.model_validate(dumped) == section
-    own = SourceSection(preset="geometry3k", columns={"gold": "ground_truth", "image": "picture"}, gold_is="letter")
+    own = SourceSection.model_validate(
+        {"preset": "geometry3k", "columns": {"gold": "ground_truth", "image": "picture"}, "gold_is": "letter"}
+    )
     assert own.columns["gold"] == "ground_truth"
     assert own.columns["question"] == "problem"
     assert "images" not in own.columns
