@@ -48,7 +48,7 @@ def test_what_people_see(home, make_build):
     version = build.write(home, recipe=RECIPE)
     question_id = build.questions[0]["question_id"]
     text = {command: printed(shown) for command, shown in everything(version, home, question_id).items()}
-    assert re.search(rf"tiny@v1 +{version.manifest.content_hash[:12]} +4 +2 +10 .* 0\.03", text["list"])
+    assert re.search(rf"tiny@v1 +{version.manifest.content_hash[:12]} +[\d-]+ [\d:]+ +4 +2 +10 .* 0\.03", text["list"])
     assert "rows        sft 4, rl 2" in text["show"]
     assert re.search(r"questions +import +11 +1 +10 +gold_empty 1", text["funnel"])
     assert "pass rate  2 of 3 samples correct (medium)" in text["head"]
