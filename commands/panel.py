@@ -9,12 +9,12 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, bars, names, numbers
+from ovt.commands.views.tables import Table, bars, names, numbers, short
 from ovt.core.progress import COLUMNS, LINE_EVERY, Progress, stage_lines
 
 ALWAYS = ("done", "rate", "left")  # the other columns appear once a stage has a value for them
@@ -55,8 +55,8 @@ def print_lines(progress: Progress, console: Console, stop: threading.Event) -> 
             return
 
 
-def panel(progress: Progress) -> Table:
-    """The panel's table as of now; finished stages are dim, stages without a total pulse."""
+def panel(progress: Progress) -> RenderableType:
+    """The panel's table as of now, and what stages wait for; finished stages are dim, those without a total pulse."""
     lines = stage_lines(progress)
     told = [name for name in COLUMNS if name in ALWAYS or any(line.cells[name] for line in lines)]
     rows = []
@@ -65,4 +65,5 @@ def panel(progress: Progress) -> Table:
         cells = (line.stage, *(line.cells[name] for name in told))
         stage, *values = (Text(cell, "dim" if line.over else "") for cell in cells)
         rows.append([stage, bar, *values])
-    return Table([*names("stage"), *bars(""), *numbers(*told)], rows)
+    notes = [short(f"{line.stage}: {line.note}", 160) for line in lines if line.note and not line.over]
+    return Group(Table([*names("stage"), *bars(""), *numbers(*told)], rows), *notes)

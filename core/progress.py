@@ -19,7 +19,7 @@ class Tally:
 
     The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
     in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
-    counts calls, `retries` those that were sent again.
+    counts calls, `retries` those that were sent again. `note`: what it waits for, in a line; "" while it does not.
     """
 
     total: int = 0
@@ -31,6 +31,7 @@ class Tally:
     cost_usd: float | None = 0.0
     in_flight: int = 0
     retries: int = 0
+    note: str = ""
 
 
 # A build's progress: one tally per stage, written by the build and read by any display.
@@ -79,17 +80,19 @@ class StageLine:
     over    whether it has ended
     share   the finished fraction, 0 to 1; None if the total is unknown
     cells   display text, by COLUMNS: "512/1,000", "41.2/s", "$0.12", "0:14"; empty if there is none
+    note    what it waits for
     """
 
     stage: str
     over: bool
     share: float | None
     cells: dict[str, str]
+    note: str = ""
 
     def __str__(self) -> str:
         """ "caption: 512/1,000 done, 41.2/s, 1,930 tokens/s"."""
         told = (cell if name == "rate" else f"{cell} {name}" for name, cell in self.cells.items() if cell)
-        return f"{self.stage}: {', '.join(told)}"
+        return f"{self.stage}: {', '.join(filter(None, (*told, self.note)))}"
 
 
 def stage_lines(progress: Progress) -> list[StageLine]:
@@ -100,7 +103,7 @@ def stage_lines(progress: Progress) -> list[StageLine]:
         over = stage in progress.ended or (stage not in progress.beside and settled >= tally.total > 0)
         share = min(settled / tally.total, 1.0) if tally.total else None
         seconds = progress.ended.get(stage, time.monotonic()) - progress.began[stage]
-        lines.append(StageLine(stage, over, share, _cells(tally, max(seconds, 1e-3))))
+        lines.append(StageLine(stage, over, share, _cells(tally, max(seconds, 1e-3)), tally.note))
     return lines
 
 

@@ -65,6 +65,10 @@ class Budget:
         self._holders -= 1
         self._held_usd = self._held_usd - worst.usd if self._holders else 0.0
         self._held_tokens -= worst.tokens
+        self.spend(real)
+
+    def spend(self, real: Spending) -> None:
+        """Counts what was spent without a reservation: a batch of an earlier run."""
         self.spent_usd += real.usd
         self.spent_tokens += real.tokens
 

@@ -4,28 +4,34 @@ requests → jobs (missing in the store) → workers: budget, limits, a URL, the
 """
 
 import asyncio
-import math
 import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
-from ovt.curate.endpoints.budget import Budget, Spending
+from ovt.curate.endpoints.accounts import (
+    RESUME,
+    added,
+    give_up,
+    keep,
+    learn_scale,
+    stop_if_all_failed,
+    worst_case,
+)
+from ovt.curate.endpoints.batches import fill_in_batches
+from ovt.curate.endpoints.budget import Spending
 from ovt.curate.endpoints.chat import ChatRequest, Reply, kind_of
 from ovt.curate.endpoints.endpoint import Endpoint
-from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
-from ovt.curate.endpoints.jobs import Job, Work, at_most, missing_jobs
+from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
 from ovt.curate.endpoints.meanings import MODEL_GONE
-from ovt.curate.endpoints.replies import Heard, Usage, read_replies, read_usage
+from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
 
 FIRST_BACKOFF_S = 0.5
 LEAST_WAIT_S = 0.1  # whatever a server asks for
 LONGEST_BACKOFF_S = 30.0
-HOPELESS = 50  # consecutive failed requests
-RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
@@ -37,6 +43,9 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
     """
     work = replace(work, locks=work.store.locks)
     jobs = missing_jobs(requests, work)
+    if work.endpoint.section.batch:
+        await fill_in_batches(jobs, work)
+        return
     workers = [asyncio.create_task(work_off(jobs, work)) for _ in range(work.endpoint.urls.slots)]
     try:
         finished, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
@@ -107,48 +116,6 @@ async def second_try(job: Job, first: Reply, work: Work) -> Reply:
         completion_tokens=reply.completion_tokens + first.completion_tokens,
         cost_usd=added(reply.cost_usd, first.cost_usd),
     )
-
-
-def added(one: float | None, other: float | None) -> float | None:
-    """The sum of two costs; None if either is unknown."""
-    return None if one is None or other is None else one + other
-
-
-def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
-    """Stores the replies to jobs of one sample each, together, and counts them; an answer without a text has failed."""
-    work.store.put_many({job.keys[0]: reply for job, reply in answered})
-    for job, reply in answered:
-        work.give_back(job.number, job.keys)
-        count(reply, work)
-
-
-def count(reply: Reply, work: Work) -> None:
-    """Counts a reply, or a failure that came as one."""
-    tally, endpoint = work.tally, work.endpoint
-    tally.prompt_tokens += reply.prompt_tokens
-    tally.completion_tokens += reply.completion_tokens
-    tally.cost_usd = added(tally.cost_usd, reply.cost_usd)
-    if reply.error is None:
-        tally.done += 1
-        endpoint.answered += 1
-        endpoint.failed.end()
-    else:
-        tally.failed += 1
-        count_failure(CallError("broken", reply.error), work)
-
-
-def give_up(job: Job, error: CallError, work: Work) -> None:
-    """Records a failure for each sample of `job`; OvtError if only failures come any more."""
-    work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
-    work.give_back(job.number, job.keys)
-    work.tally.failed += len(job.keys)
-    count_failure(error, work)
-
-
-def count_failure(error: CallError, work: Work) -> None:
-    """OvtError if only failures come any more."""
-    work.endpoint.failed.add(error)
-    stop_if_hopeless(error, work.endpoint)
 
 
 async def call(job: Job, work: Work) -> list[Reply]:
@@ -257,31 +224,6 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
     return replies, Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
 
 
-def worst_case(job: Job, work: Work) -> Spending:
-    """The most that one try of `job` may cost; not computed if nothing is limited.
-
-    OvtError if a budget is set and the request has no bound, or its price is unknown.
-    """
-    section, limited = work.endpoint.section, work.budget.limited
-    if not limited and section.tokens_per_minute is None:
-        return Spending()
-    guess, bound = at_most(job, work)
-    if limited:
-        stop_if_unbounded(bound, work.budget, work.endpoint)
-    prompt = math.ceil(guess * work.endpoint.prompt_scale)
-    completion = math.ceil((bound or 0) * work.endpoint.completion_scale) * len(job.keys)
-    return Spending(section.cost_usd(prompt, completion) or 0.0, prompt + completion)
-
-
-def learn_scale(job: Job, usage: Usage, work: Work) -> None:
-    """Raises later estimates if the server counted more tokens than estimated."""
-    if work.budget.limited:
-        guess, bound = at_most(job, work)
-        endpoint, most = work.endpoint, (bound or 0) * len(job.keys)
-        endpoint.prompt_scale = max(endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
-        endpoint.completion_scale = max(endpoint.completion_scale, usage.completion_tokens / max(most, 1))
-
-
 # When to stop the build: what a failure means for all further calls, and how to fix it.
 
 
@@ -340,39 +282,3 @@ def no_way_on(error: CallError, url: Url, endpoint: Endpoint) -> EndpointError |
     if error.kind == "misplaced" and url.strikes >= FEW_STRIKES and MODEL_GONE.search(error.reason):
         return ended(f"{url.name} has lost its model: {error.reason}", f"load it again; {RESUME}")
     return None
-
-
-def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
-    """EndpointError after a long run of failures, or a short one of refusals in the same words.
-
-    After the first success a refusal may be the request's own fault, unless access or model are gone (403, 404).
-    """
-    gone = error.status in (403, 404) or not endpoint.answered
-    alike = endpoint.failed.alike >= (ALIKE if gone else ALIKE_LATER)
-    if alike or (endpoint.failed.length >= HOPELESS and (error.kind != "refused" or not endpoint.answered)):
-        how_many = endpoint.failed.alike if alike else endpoint.failed.length
-        what = f"the last {how_many} requests failed, the latest with: {error.reason}"
-        raise EndpointError(endpoint.name, error.kind, what, f"check the server and the request; {RESUME}")
-
-
-def stop_if_all_failed(work: Work) -> None:
-    """EndpointError where every request of a fill was refused with the same words, however few there were."""
-    failed, tally = work.endpoint.failed, work.tally
-    if failed.alike and failed.alike == failed.length and not (work.endpoint.answered or tally.cached):
-        what = f"all {failed.length} requests failed with: {failed.latest}"
-        raise EndpointError(work.endpoint.name, "refused", what, f"check the server and the request; {RESUME}")
-
-
-def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:
-    """OvtError if a budget is set but a request's worst case is unknown."""
-    section = endpoint.section
-    if bound is None:
-        raise OvtError(
-            "a budget needs to know how long a reply may get", "set max_tokens in the sampling of the stage that asks"
-        )
-    unpriced = section.usd_per_million_prompt_tokens is None or section.usd_per_million_completion_tokens is None
-    if budget.max_usd is not None and unpriced and not endpoint.own_machine:
-        prices = "usd_per_million_prompt_tokens and usd_per_million_completion_tokens"
-        raise OvtError(
-            "--max-usd needs prices", f"set {prices} in [endpoints.{endpoint.name}] (0 for your own servers)"
-        )

@@ -96,6 +96,8 @@ class EndpointSection(Section):
     stream               ask for replies as server-sent events: for servers and gateways that cut silent connections
     image_detail         OpenAI's "low", "high" or "auto", for each image; part of a reply's address
     max_pixels           larger images are scaled down for this endpoint; part of a reply's address
+    batch                requests go through the server's batch API: cheaper, and answered within a day
+    batch_price          what a batch costs, as a share of the two prices
     """
 
     base_url: str | list[str]
@@ -117,6 +119,8 @@ class EndpointSection(Section):
     stream: bool = added_later(False)
     image_detail: Literal["auto", "low", "high"] | None = added_later(None)
     max_pixels: PositiveInt | None = added_later(None)
+    batch: bool = added_later(False)
+    batch_price: NonNegativeFloat = added_later(0.5)
 
     @property
     def image_settings(self) -> dict[str, Any]:
@@ -140,7 +144,8 @@ class EndpointSection(Section):
         prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
         if prices == (None, None) and self.embedded is None:
             return None
-        return (prompt_tokens * (prices[0] or 0.0) + completion_tokens * (prices[1] or 0.0)) / 1e6
+        whole = (prompt_tokens * (prices[0] or 0.0) + completion_tokens * (prices[1] or 0.0)) / 1e6
+        return whole * self.batch_price if self.batch else whole
 
     @field_validator("base_url")
     @classmethod
@@ -192,6 +197,8 @@ class EndpointSection(Section):
     def check_model(self) -> Self:
         if not self.model and self.embedded is None:
             raise ValueError("`model` is missing: the name the server at base_url knows its model by")
+        if self.batch and (self.embedded is not None or len(self.urls) > 1 or self.stream):
+            raise ValueError("batch = true takes one base_url of a server, and no stream")
         return self
 
 

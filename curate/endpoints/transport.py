@@ -4,15 +4,27 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ovt.core.errors import CallError
-from ovt.core.untrusted import parse_json
+from ovt.curate.endpoints.bodies import (
+    LONGEST_ERROR,
+    LONGEST_LIST,
+    STREAM_OVERHEAD,
+    Reading,
+    lines_of,
+    longest_reply,
+    moved,
+    read_body,
+    read_up_to,
+    same_server,
+    too_long,
+)
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.families import BEARER
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
@@ -22,20 +34,11 @@ from ovt.curate.endpoints.streams import Stream
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
 LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
-STALL_S = 100.0  # between two pieces of a stream; gateways cut silent connections after that time
 # What servers answer, with status 200, to a path that they do not know: LM Studio without /v1.
 UNKNOWN_PATH = re.compile(
     r"unexpected endpoint|unknown (?:endpoint|path|url)|no such (?:endpoint|route)", re.IGNORECASE
 )
 
-# Bytes of a reply after decompression. What it may hold follows from what was asked: a token is rarely more than 8
-# bytes of JSON, thinking may be in it twice, and escapes take six bytes for one.
-REPLY_BYTES, TOKEN_BYTES = 1 << 20, 256
-LONGEST_REPLY = 16 << 20  # where the tokens have no bound
-LONGEST_LOGPROBS = 64 << 20  # ovt does not read them, but a request may ask for them
-STREAM_OVERHEAD = 4  # times as many bytes come as a stream: names around every few letters
-LONGEST_LIST = 8 << 20  # of models
-LONGEST_ERROR = 1 << 18  # the rest of an error is not read
 ENCODED = {b"content-encoding", b"content-length", b"transfer-encoding"}  # headers of a body that was decoded
 
 
@@ -97,31 +100,63 @@ class HttpTransport:
         self._key = key
         self._way = way
         self._secrets = tuple(secret for secret in (key or "", *way.secrets) if is_secret(secret))
-        self._dialect = way.dialect
-        self._query = f"?{urlencode(way.query)}" if way.query else ""
+        self.dialect = way.dialect
+        self._query = urlencode(way.query)
         self._client: Any = None
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]:
         """One chat completion; CallError within `timeout` seconds if there is none."""
         while True:
-            dialect = self._dialect
+            dialect = self.dialect
             try:
                 return await self._send(dialect.spell(body))
             except CallError as error:
                 # Several calls may be refused for one reason: each is sent again, in what was learned from the first.
-                if error.kind != "refused" or (learned := dialect.learn(error.reason)) == dialect:
+                if error.kind != "refused" or not self.learn(error.reason, dialect):
                     raise
-                self._dialect = learned if self._dialect == dialect else self._dialect
+
+    def learn(self, refusal: str, dialect: Dialect) -> bool:
+        """Whether a refusal, of something that was said in a dialect, tells how this server wants requests spelt."""
+        learned = dialect.learn(refusal)
+        if self.dialect == dialect:
+            self.dialect = learned
+        return learned != dialect
+
+    def spelt(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A body as this server reads it, in a file of requests."""
+        return replace(self.dialect, stream=False).spell(body)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
-        content = json.dumps(body).encode()
+        carried = {"content": json.dumps(body).encode()}
         async with self._deadline(self._way.timeout) as limit:
-            return await self._round_trip("post", "/chat/completions", Reading(longest_reply(body), limit), content)
+            return await self._round_trip("post", "/chat/completions", Reading(longest_reply(body), limit), carried)
+
+    async def ask(self, path: str, content: bytes | None = None) -> dict[str, Any]:
+        """The JSON object that another path of the server answers; CallError if there is none."""
+        carried = {} if content is None else {"content": content}
+        async with self._deadline(self._way.timeout) as limit:
+            return await self._round_trip("post" if carried else "get", path, Reading(LONGEST_LIST, limit), carried)
+
+    async def upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """What the server says of a file of requests; CallError if it does not take it."""
+        file = {"files": [("file", (name, content, "application/jsonl"))], "body": {"purpose": "batch"}}
+        carried = file | {"options": {"headers": {"Content-Type": "multipart/form-data"}}}
+        async with self._deadline(self._way.timeout) as limit:
+            return await self._round_trip("post", "/files", Reading(LONGEST_LIST, limit), carried)
+
+    async def lines(self, path: str, longest: int) -> AsyncGenerator[bytes]:
+        """The lines of a file of any size, of up to `longest` bytes each; CallError if it cannot be read."""
+        async with self._deadline(self._way.timeout) as limit:
+            with self._told():
+                response = await self._request("get", self._address(path), {})
+                async with aclosing(lines_of(response, Reading(longest, limit))) as lines:
+                    async for line in lines:
+                        yield line
 
     async def models(self) -> list[str]:
         """The names of the models that the server lists; CallError if it lists none."""
         async with self._deadline(min(LISTING_S, self._way.timeout)) as limit:
-            listed = (await self._round_trip("get", "/models", Reading(LONGEST_LIST, limit))).get("data")
+            listed = (await self._round_trip("get", "/models", Reading(LONGEST_LIST, limit), {})).get("data")
         models = listed if isinstance(listed, list) else []
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
 
@@ -139,20 +174,28 @@ class HttpTransport:
         except TimeoutError:
             raise CallError("broken", f"{TIMED_OUT} {seconds:g} s", billed=True) from None
 
-    async def _round_trip(
-        self, method: str, path: str, reading: "Reading", content: bytes | None = None
-    ) -> dict[str, Any]:
+    def _address(self, path: str) -> str:
+        """The whole address: joining a path to base_url costs the client 5% of its time, on every call."""
+        address = self.url.rstrip("/") + path
+        return f"{address}{'&' if '?' in path else '?'}{self._query}" if self._query else address
+
+    async def _round_trip(self, method: str, path: str, reading: Reading, carried: dict[str, Any]) -> dict[str, Any]:
+        address = self._address(path)
+        began = time.monotonic()
+        with self._told():
+            response = await self._request(method, address, carried)
+            seconds = time.monotonic() - began
+            return Answer(await self._read(response, reading), seconds)
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """What the layers below raise, as a CallError."""
         import aiohttp
         import httpx2
         import openai
 
-        # The whole address: joining a path to base_url costs the client 5% of its time, on every call.
-        address = self.url.rstrip("/") + path + self._query
-        began = time.monotonic()
         try:
-            response = await self._request(method, address, {} if content is None else {"content": content})
-            seconds = time.monotonic() - began
-            return Answer(await self._read(response, reading), seconds)
+            yield
         except openai.APIStatusError as error:
             raise self._refusal(error.response) from None
         except (openai.APIConnectionError, aiohttp.ClientError) as error:
@@ -161,7 +204,7 @@ class HttpTransport:
         except httpx2.HTTPError as error:
             raise CallError("broken", self._scrubbed(f"connection dropped: {error}"), billed=True) from None
 
-    async def _request(self, method: str, address: str, carried: dict[str, bytes]) -> Any:
+    async def _request(self, method: str, address: str, carried: dict[str, Any]) -> Any:
         """The response, its body still to be read. A redirect is followed once, and only within the same server: the
         key, the prompt and the images go nowhere else."""
         import httpx2
@@ -199,7 +242,7 @@ class HttpTransport:
         self._client = client
         return client
 
-    async def _read(self, response: Any, reading: "Reading") -> dict[str, Any]:
+    async def _read(self, response: Any, reading: Reading) -> dict[str, Any]:
         """The body of a success, whether it came as a stream or at once."""
         if "event-stream" in response.headers.get("content-type", ""):
             answer, said = await self._read_stream(response, reading)
@@ -218,7 +261,7 @@ class HttpTransport:
             raise CallError("misplaced", f"not an answer in JSON: {self._scrubbed(text)}", billed=True)
         raise CallError("broken", f"unreadable JSON of {len(said)} bytes", billed=True)
 
-    async def _read_stream(self, response: Any, reading: "Reading") -> tuple[Any, bytes]:
+    async def _read_stream(self, response: Any, reading: Reading) -> tuple[Any, bytes]:
         stream, length = Stream(), 0
         try:
             async with aclosing(response.aiter_bytes()) as pieces:
@@ -263,37 +306,6 @@ class HttpTransport:
         return scrub(text, *filter(None, (self._key, *self._way.secrets)))
 
 
-@dataclass(frozen=True)
-class Reading:
-    """The limits of reading a body: its bytes, and the deadline, which each piece of a stream puts off."""
-
-    longest: int
-    deadline: asyncio.Timeout
-
-    def go_on(self) -> None:
-        self.deadline.reschedule(asyncio.get_running_loop().time() + STALL_S)
-
-
-def read_body(content: bytes) -> Any:
-    """The JSON in a body, after comments that keep the connection open, or the stream that it holds although it says
-    JSON; None if it is neither."""
-    content = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    try:
-        while content.startswith(b":"):
-            content = content.partition(b"\n")[2].lstrip()
-        if content.startswith((b"data:", b"event:")):
-            stream = Stream()
-            stream.feed(content)
-            return stream.completion()
-        return parse_json(content)
-    except ValueError:
-        return None
-
-
-def too_long(longest: int) -> CallError:
-    return CallError("refused", f"its reply is longer than {longest >> 20} MiB", billed=True)
-
-
 @cache
 def careful_client() -> Any:
     """The class of HTTP client: openai's over aiohttp, which reads no more of an error than can be shown."""
@@ -315,48 +327,3 @@ def careful_client() -> Any:
             return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
 
     return CarefulClient
-
-
-async def read_up_to(response: Any, longest: int) -> tuple[bytes, bool]:
-    """The first bytes of a body, decompressed, and whether they are all of it; the response is closed."""
-    parts, length = [], 0
-    try:
-        async with aclosing(response.aiter_bytes()) as stream:
-            async for part in stream:
-                parts.append(part)
-                length += len(part)
-                if length > longest:
-                    break
-    finally:
-        await response.aclose()
-    return b"".join(parts)[:longest], length <= longest
-
-
-def longest_reply(body: Mapping[str, Any]) -> int:
-    """The most bytes that the reply to a request may have."""
-    if body.get("logprobs"):
-        return LONGEST_LOGPROBS
-    tokens = body.get("max_tokens") or body.get("max_completion_tokens")
-    if not isinstance(tokens, int):
-        return LONGEST_REPLY
-    return min(LONGEST_REPLY, REPLY_BYTES + TOKEN_BYTES * tokens * body.get("n", 1))
-
-
-def moved(response: Any, address: str) -> str | None:
-    """The address that a redirect names; None if the response is none."""
-    location = response.headers.get("location")
-    if not location or not 300 <= response.status_code < 400:
-        return None
-    try:
-        return urljoin(address, location)
-    except ValueError:
-        return location
-
-
-def same_server(one: str, other: str) -> bool:
-    """Whether two addresses have scheme, host and port in common."""
-    try:
-        first, second = urlsplit(one), urlsplit(other)
-        return (first.scheme, first.hostname, first.port) == (second.scheme, second.hostname, second.port)
-    except ValueError:
-        return False

@@ -149,7 +149,7 @@ def test_a_broken_stream_is_asked_for_again(
 
 
 def test_a_stream_that_stalls_ends(server: Any, fill_all: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ovt.curate.endpoints.transport.STALL_S", 0.2)
+    monkeypatch.setattr("ovt.curate.endpoints.bodies.STALL_S", 0.2)
 
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

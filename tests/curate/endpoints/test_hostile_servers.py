@@ -13,9 +13,10 @@ import pytest
 from aiohttp import web
 
 from ovt.core.errors import CallError
+from ovt.curate.endpoints.bodies import LONGEST_REPLY
 from ovt.curate.endpoints.replies import read_replies
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import LONGEST_REPLY, HttpTransport, Way
+from ovt.curate.endpoints.transport import HttpTransport, Way
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 KEY = "s3cr3t-of-the-user-1234"

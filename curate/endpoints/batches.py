@@ -1,0 +1,426 @@
+"""Endpoints with `batch = true`: requests go to the provider's batch API in files, at half the price, and are answered
+within a day.
+
+    gather    the requests that the store lacks       {"custom_id": KEY, "method": "POST", "url": …, "body": …}
+    submit    POST /files, POST /batches              replies/batches/TAG.json says which replies it was asked for
+    collect   GET /batches/ID, /files/ID/content      the reply store; what did not come goes into the next batch
+
+A build waits for its batches. It may be stopped meanwhile: the same command finds them by their records, and asks for
+nothing twice. A record is written before its batch is made, under a tag that the batch carries, so even a kill between
+the two loses none. `custom_id` is the address of the request's first reply.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from ovt.core.errors import CallError, EndpointError, OvtError
+from ovt.core.files import write_json
+from ovt.core.hashing import canonical_json
+from ovt.core.untrusted import parse_json, read_json
+from ovt.curate.endpoints.accounts import RESUME, give_up, stop_if_all_failed, tally_reply, worst_case
+from ovt.curate.endpoints.bodies import LONGEST_REPLY
+from ovt.curate.endpoints.budget import Spending
+from ovt.curate.endpoints.chat import Reply
+from ovt.curate.endpoints.dialect import Dialect
+from ovt.curate.endpoints.jobs import Job, Work
+from ovt.curate.endpoints.meanings import error_message, status_error
+from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
+from ovt.curate.endpoints.secrets import scrub, without_key
+from ovt.curate.endpoints.transport import HttpTransport
+
+MOST_LINES = 50_000  # of a batch, at OpenAI
+MOST_BYTES = 90 << 20  # of its file; OpenAI takes 200 MB
+WINDOW = "24h"
+TAG = "ovt"  # in a batch's metadata
+OVER = {"completed", "expired", "cancelled", "failed"}
+TRIES = 3  # batches that a request may be part of
+FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at batches that are under way
+PATIENCE = 12  # tries in a row that may fail
+MOST_PAGES = 20  # of the server's list of batches
+AWAY = ("unreachable", "away", "limited", "broken")  # failures that the next try may not have
+
+Given = TypeVar("Given")
+
+
+@dataclass
+class Batch:
+    """One batch of a server, as recorded.
+
+    tag       its name here, and in its metadata there; id: its name there, "" until it is known
+    asked     the addresses of each request's replies, by custom_id
+    thinking  whether the replies' thinking is kept
+    begun     whether its making was tried
+    """
+
+    tag: str
+    server: str
+    asked: dict[str, list[str]]
+    thinking: bool
+    id: str = ""
+    begun: bool = False
+
+    @property
+    def keys(self) -> set[str]:
+        return {key for keys in self.asked.values() for key in keys}
+
+
+@dataclass
+class Desk:
+    """A stage's fill by batches.
+
+    left     jobs without replies yet; tries: how many batches each of their keys was part of
+    held     what was reserved for each request that this process submitted, by custom_id
+    spoken   how requests were spelt when they were submitted
+    own      of the batch that is being read: the jobs of one sample each, by key; done: the keys that have come, as
+             replies or as answers that are none; failed: why others have not
+    """
+
+    work: Work
+    transport: HttpTransport
+    left: list[Job] = field(default_factory=list)
+    tries: Counter[str] = field(default_factory=Counter)
+    held: dict[str, Spending] = field(default_factory=dict)
+    spoken: Dialect = field(default_factory=Dialect)
+    own: dict[str, Job] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+    failed: dict[str, CallError] = field(default_factory=dict)
+
+
+async def fill_in_batches(jobs: Iterator[Job | float], work: Work) -> None:
+    """Fetches the replies to all jobs through the server's batch API, as `client.fill` does; may take a day."""
+    transport = work.endpoint.urls.all[0].transport
+    assert isinstance(transport, HttpTransport)  # the section refuses others
+    desk = Desk(work, transport, spoken=transport.dialect)
+    try:
+        while await gather(jobs, desk):
+            await submit(desk)
+            await collect(desk)
+    finally:
+        work.tally.in_flight, work.tally.note = 0, ""
+        work.give_all_back()
+    stop_if_all_failed(work)
+
+
+async def gather(jobs: Iterator[Job | float], desk: Desk) -> bool:
+    """Takes jobs until there are no more, or enough for a batch; whether any are left."""
+    while len(desk.left) < MOST_LINES and (job := next(jobs, None)) is not None:
+        if isinstance(job, Job):
+            desk.left.append(job)
+        else:
+            await asyncio.sleep(job)
+    return bool(desk.left)
+
+
+# What this home has asked for: a file for each batch, gone when its replies are in the store.
+
+
+async def known(desk: Desk) -> list[Batch]:
+    """The batches that hold a request of this fill. One whose making was cut short is looked for on the server."""
+    wanted = {key for job in desk.left for key in job.keys}
+    found = []
+    for batch in recorded(desk):
+        if batch.server != desk.transport.url or batch.keys.isdisjoint(wanted):
+            continue
+        if not batch.id and (there := await patiently(lambda batch=batch: find(batch, desk), desk)):
+            batch.id = there
+            record(batch, desk)
+        if batch.id:
+            found.append(batch)
+        else:
+            forget(batch, desk)
+    return found
+
+
+def recorded(desk: Desk) -> Iterator[Batch]:
+    """The records of this home, in the order of their tags."""
+    for path in sorted((desk.work.store.folder / "batches").glob("*.json")):
+        try:
+            yield Batch(**read_json(path))
+        except FileNotFoundError:
+            continue  # another process has collected it
+        except (ValueError, TypeError):
+            raise OvtError(f"{path} is not what ovt writes: restore it, or remove it") from None
+
+
+def record_of(batch: Batch, desk: Desk) -> Path:
+    return desk.work.store.folder / "batches" / f"{batch.tag}.json"
+
+
+def record(batch: Batch, desk: Desk) -> None:
+    write_json(record_of(batch, desk), asdict(batch))
+
+
+def forget(batch: Batch, desk: Desk) -> None:
+    record_of(batch, desk).unlink(missing_ok=True)
+
+
+async def patiently(ask: Callable[[], Awaitable[Given]], desk: Desk) -> Given:
+    """What the server answers, if need be after some tries; EndpointError if it refuses, or answers none."""
+    endpoint = desk.work.endpoint
+    for left in reversed(range(PATIENCE)):
+        try:
+            return await ask()
+        except CallError as error:
+            if error.kind not in AWAY or not left:
+                said = f"{desk.transport.url} does not serve its batches: {error.reason}"
+                raise EndpointError(
+                    endpoint.name, error.kind, said, f"check the server and the key; {RESUME}"
+                ) from None
+            pause = min(LONGEST_LOOK_S, FIRST_LOOK_S * 2.0 ** (PATIENCE - 1 - left))
+            await asyncio.sleep(error.retry_after or pause)
+    raise AssertionError("the last try returns or raises")
+
+
+def text_of(found: dict[str, Any], name: str) -> str:
+    """A text in what a server answered; "" if there is none. CallError for a missing id."""
+    value = found.get(name)
+    if name == "id" and not (isinstance(value, str) and value):
+        raise CallError("refused", "an answer without an id")
+    return value if isinstance(value, str) else ""
+
+
+# Submitting.
+
+
+async def submit(desk: Desk) -> None:
+    """Puts what is in no batch yet into new ones, as far as the budget allows."""
+    there = {key for batch in await known(desk) for key in batch.keys}
+    new = [job for job in desk.left if there.isdisjoint(job.keys)]
+    desk.spoken = desk.transport.dialect if new else desk.spoken
+    for lines, jobs in in_files(await affordable(new, desk, waits=len(new) < len(desk.left)), desk):
+        await create(lines, jobs, desk)
+
+
+async def affordable(new: Iterable[Job], desk: Desk, waits: bool) -> list[Job]:
+    """The jobs for which the budget reaches even if all of them cost the most. BudgetReached if it does for none,
+    unless something is under way (`waits`) that may leave more of it."""
+    budget, found = desk.work.budget, []
+    for job in new:
+        worst = worst_case(job, desk.work)
+        if not budget.fits(worst) and (found or waits):
+            break
+        await budget.reserve(worst)
+        desk.held[job.keys[0]] = worst
+        found.append(job)
+    return found
+
+
+def in_files(jobs: Iterable[Job], desk: Desk) -> Iterator[tuple[list[bytes], list[Job]]]:
+    """The lines of the jobs, in files of at most MOST_LINES and about MOST_BYTES."""
+    endpoint, lines, asked, size = desk.work.endpoint, [], [], 0
+    for job in jobs:
+        body = desk.transport.spelt(endpoint.body(job.request, job.first, len(job.keys), desk.work.images))
+        line = {"custom_id": job.keys[0], "method": "POST", "url": path_of(desk), "body": body}
+        lines.append(canonical_json(line) + b"\n")
+        asked.append(job)
+        size += len(lines[-1])
+        if len(lines) >= MOST_LINES or size >= MOST_BYTES:
+            yield lines, asked
+            lines, asked, size = [], [], 0
+    if lines:
+        yield lines, asked
+
+
+def path_of(desk: Desk) -> str:
+    """What the server calls the path of its chat completions."""
+    return "/chat/completions" if desk.work.endpoint.section.family == "azure" else "/v1/chat/completions"
+
+
+async def create(lines: list[bytes], jobs: list[Job], desk: Desk) -> None:
+    """Uploads a file of requests and makes a batch of it; its record is there before."""
+    asked = {job.keys[0]: list(job.keys) for job in jobs}
+    batch = Batch(uuid.uuid4().hex, desk.transport.url, asked, jobs[0].request.keep_thinking)
+    content = b"".join(lines)
+    file = await patiently(lambda: desk.transport.upload(f"{batch.tag}.jsonl", content), desk)
+    record(batch, desk)
+    try:
+        batch.id = await patiently(lambda: begin(batch, text_of(file, "id"), desk), desk)
+    except EndpointError as error:
+        if error.kind not in AWAY:  # else it may have been made although its answer was lost
+            forget(batch, desk)
+        raise
+    desk.tries.update(batch.keys)
+    record(batch, desk)
+
+
+async def begin(batch: Batch, file: str, desk: Desk) -> str:
+    """The id of the batch of an uploaded file, made unless an earlier try did and its answer was lost."""
+    if batch.begun and (found := await find(batch, desk)):
+        return found
+    batch.begun = True
+    wanted = {
+        "input_file_id": file,
+        "endpoint": path_of(desk),
+        "completion_window": WINDOW,
+        "metadata": {TAG: batch.tag},
+    }
+    return text_of(await desk.transport.ask("/batches", canonical_json(wanted)), "id")
+
+
+async def find(batch: Batch, desk: Desk) -> str:
+    """The id of the server's batch with the same tag; "" if there is none."""
+    after = ""
+    for _ in range(MOST_PAGES):
+        page = await desk.transport.ask("/batches?limit=100" + (f"&after={quote(after)}" if after else ""))
+        listed = [one for one in page.get("data") or () if isinstance(one, dict)]
+        for one in listed:
+            if isinstance(one.get("metadata"), dict) and one["metadata"].get(TAG) == batch.tag:
+                return text_of(one, "id")
+        if not page.get("has_more") or not listed:
+            break
+        after = text_of(listed[-1], "id")
+    return ""
+
+
+# Collecting.
+
+
+async def collect(desk: Desk) -> None:
+    """Waits until a batch is over, and stores what came of it; the rest of its requests are jobs again."""
+    pause = FIRST_LOOK_S
+    while batches := await known(desk):
+        looks = [(batch, await look(batch, desk)) for batch in batches]
+        over = [(batch, seen) for batch, seen in looks if seen.get("status") in OVER]
+        for batch, seen in over:
+            await land(batch, seen, desk)
+        desk.work.tally.in_flight = sum(len(batch.keys) for batch in batches)
+        desk.work.tally.note = " ".join(map(told, looks))
+        if over:
+            return
+        await asyncio.sleep(pause)
+        pause = min(LONGEST_LOOK_S, 1.5 * pause)
+
+
+def told(of: tuple[Batch, dict[str, Any]]) -> str:
+    """A batch in a few words, for the panel."""
+    batch, seen = of
+    counts = seen.get("request_counts")
+    done = counts.get("completed") if isinstance(counts, dict) else None
+    return scrub(
+        f"batch {batch.id}: {seen.get('status')}, {done or 0} of {len(batch.asked)} done (Ctrl-C leaves it there)"
+    )
+
+
+async def look(batch: Batch, desk: Desk) -> dict[str, Any]:
+    """How a batch stands."""
+    try:
+        return await patiently(lambda: desk.transport.ask(f"/batches/{quote(batch.id, safe='')}"), desk)
+    except EndpointError as error:
+        if error.kind != "misplaced":
+            raise
+        fix = f"if its requests are to be asked again, remove {record_of(batch, desk)}"
+        raise EndpointError(error.endpoint, error.kind, f"batch {batch.id}: {error.what}", fix) from None
+
+
+async def land(batch: Batch, seen: dict[str, Any], desk: Desk) -> None:
+    """Stores the replies of a batch that is over; gives up what was refused, and keeps the rest as jobs."""
+    if seen["status"] == "failed":
+        forget(batch, desk)
+        raise EndpointError(desk.work.endpoint.name, "refused", f"{batch.server} {refusal(seen)}", RESUME)
+    desk.own = {single.keys[0]: single for job in desk.left for single in job.singles()}
+    taken: set[str] = set()
+    for name in ("output_file_id", "error_file_id"):
+        if file := text_of(seen, name):
+            await patiently(lambda file=file: read_file(file, batch, taken, desk), desk)
+    for name in batch.asked.keys() & desk.held.keys():  # without a line
+        desk.work.budget.settle(desk.held.pop(name), Spending())
+    settle_rest(batch, desk)
+    forget(batch, desk)
+
+
+def refusal(seen: dict[str, Any]) -> str:
+    """Why a whole batch was refused: "refuses a batch: Enqueued token limit reached"."""
+    errors = seen.get("errors")
+    found = errors.get("data") if isinstance(errors, dict) else errors
+    first = found[0] if isinstance(found, list) and found else found
+    return scrub(f"refuses a batch: {error_message(json.dumps(first))}")
+
+
+async def read_file(file: str, batch: Batch, taken: set[str], desk: Desk) -> None:
+    """Takes each line of a batch's output, once, and of its own requests only."""
+    async with aclosing(desk.transport.lines(f"/files/{quote(file, safe='')}/content", LONGEST_REPLY)) as lines:
+        async for line in lines:
+            found = read_line(line, desk)
+            name = found.get("custom_id")
+            if isinstance(name, str) and name in batch.asked and name not in taken:
+                taken.add(name)
+                take(name, found, batch, desk)
+
+
+def read_line(line: bytes, desk: Desk) -> dict[str, Any]:
+    """The object in a line, without keys; empty if there is none: its request will be asked again."""
+    try:
+        found = without_key(parse_json(line), desk.work.endpoint.secrets) if line.strip() else None
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def take(name: str, line: dict[str, Any], batch: Batch, desk: Desk) -> None:
+    """Stores the replies of one request, or notes why it has none."""
+    endpoint, budget, keys = desk.work.endpoint, desk.work.budget, batch.asked[name]
+    given, real = line.get("response"), Spending()
+    response: dict[str, Any] = given if isinstance(given, dict) else {}
+    body = response.get("body")
+    try:
+        if response.get("status_code") != 200 or not isinstance(body, dict):
+            raise line_error(response, line.get("error"))
+        if usage := read_usage(body):
+            cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
+            real = Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
+        heard = Heard(batch.server, 0.0, batch.thinking, endpoint.secrets)
+        put(dict(zip(keys, read_replies(body, len(keys), endpoint.section, heard), strict=False)), desk)
+    except CallError as error:
+        again = error.kind == "refused" and desk.transport.learn(error.reason, desk.spoken)
+        desk.failed |= dict.fromkeys(keys, replace(error, kind="broken") if again else error)
+    if name in desk.held:
+        budget.settle(desk.held.pop(name), real)
+    else:
+        budget.spend(real)
+
+
+def line_error(response: dict[str, Any], error: Any) -> CallError:
+    """Why a request of a batch has no reply: what its server answered, or that its time was over."""
+    status, body = response.get("status_code"), response.get("body")
+    said = scrub(error_message(json.dumps(body if body else {"error": error})))
+    if isinstance(status, int) and status >= 400:
+        return status_error(status, said, {}, time.time())
+    return CallError("broken", f"the batch ended without it: {said}")
+
+
+def put(replies: dict[str, Reply], desk: Desk) -> None:
+    """Stores replies, and counts those that this fill waits for."""
+    desk.work.store.put_many(replies)
+    for key, reply in replies.items():
+        if job := desk.own.get(key):
+            desk.work.give_back(job.number, job.keys)
+            tally_reply(reply, desk.work)
+            desk.done.add(key)
+
+
+def settle_rest(batch: Batch, desk: Desk) -> None:
+    """Gives up requests that were refused or asked for too often; the others of a batch are jobs again, one by one."""
+    left, refused = [], []
+    for job in desk.left:
+        if batch.keys.isdisjoint(job.keys):
+            left.append(job)
+            continue
+        for single in job.singles():
+            (key,) = single.keys
+            error = desk.failed.pop(key, None) or CallError("broken", "the batch ended without its reply")
+            if key not in desk.done and error.kind in AWAY and desk.tries[key] < TRIES:
+                left.append(single)
+            elif key not in desk.done:
+                refused.append((single, error))
+    desk.left = left
+    for single, error in refused:
+        give_up(single, error, desk.work)

@@ -1,0 +1,119 @@
+"""How much of a response is read, and what is in it. Nothing in it is trusted."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ovt.core.errors import CallError
+from ovt.core.untrusted import parse_json
+from ovt.curate.endpoints.streams import Stream
+
+STALL_S = 100.0  # between two pieces of a stream; gateways cut silent connections after that time
+
+# Bytes of a reply after decompression. What it may hold follows from what was asked: a token is rarely more than 8
+# bytes of JSON, thinking may be in it twice, and escapes take six bytes for one.
+REPLY_BYTES, TOKEN_BYTES = 1 << 20, 256
+LONGEST_REPLY = 16 << 20  # where the tokens have no bound
+LONGEST_LOGPROBS = 64 << 20  # ovt does not read them, but a request may ask for them
+STREAM_OVERHEAD = 4  # times as many bytes come as a stream: names around every few letters
+LONGEST_LIST = 8 << 20  # of models
+LONGEST_ERROR = 1 << 18  # the rest of an error is not read
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The limits of reading a body: its bytes, and the deadline, which each piece of a stream puts off."""
+
+    longest: int
+    deadline: asyncio.Timeout
+
+    def go_on(self) -> None:
+        self.deadline.reschedule(asyncio.get_running_loop().time() + STALL_S)
+
+
+def read_body(content: bytes) -> Any:
+    """The JSON in a body, after comments that keep the connection open, or the stream that it holds although it says
+    JSON; None if it is neither."""
+    content = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    try:
+        while content.startswith(b":"):
+            content = content.partition(b"\n")[2].lstrip()
+        if content.startswith((b"data:", b"event:")):
+            stream = Stream()
+            stream.feed(content)
+            return stream.completion()
+        return parse_json(content)
+    except ValueError:
+        return None
+
+
+def too_long(longest: int) -> CallError:
+    return CallError("refused", f"its reply is longer than {longest >> 20} MiB", billed=True)
+
+
+async def read_up_to(response: Any, longest: int) -> tuple[bytes, bool]:
+    """The first bytes of a body, decompressed, and whether they are all of it; the response is closed."""
+    parts, length = [], 0
+    try:
+        async with aclosing(response.aiter_bytes()) as stream:
+            async for part in stream:
+                parts.append(part)
+                length += len(part)
+                if length > longest:
+                    break
+    finally:
+        await response.aclose()
+    return b"".join(parts)[:longest], length <= longest
+
+
+async def lines_of(response: Any, reading: Reading) -> AsyncGenerator[bytes]:
+    """The lines of a body of any size, of which none may be longer than `reading` allows; the response is closed."""
+    parts, length = [], 0
+    try:
+        async with aclosing(response.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                reading.go_on()
+                *ends, rest = piece.split(b"\n")
+                for end in ends:
+                    yield b"".join([*parts, end])
+                    parts, length = [], 0
+                parts.append(rest)
+                length += len(rest)
+                if length > reading.longest:
+                    raise too_long(reading.longest)
+        yield b"".join(parts)
+    finally:
+        await response.aclose()
+
+
+def longest_reply(body: Mapping[str, Any]) -> int:
+    """The most bytes that the reply to a request may have."""
+    if body.get("logprobs"):
+        return LONGEST_LOGPROBS
+    tokens = body.get("max_tokens") or body.get("max_completion_tokens")
+    if not isinstance(tokens, int):
+        return LONGEST_REPLY
+    return min(LONGEST_REPLY, REPLY_BYTES + TOKEN_BYTES * tokens * body.get("n", 1))
+
+
+def moved(response: Any, address: str) -> str | None:
+    """The address that a redirect names; None if the response is none."""
+    location = response.headers.get("location")
+    if not location or not 300 <= response.status_code < 400:
+        return None
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        return location
+
+
+def same_server(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common."""
+    try:
+        first, second = urlsplit(one), urlsplit(other)
+        return (first.scheme, first.hostname, first.port) == (second.scheme, second.hostname, second.port)
+    except ValueError:
+        return False
