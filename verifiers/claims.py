@@ -8,108 +8,36 @@ led to it. In a clause the value is what its grammar makes one (`values.py`), up
 in the way of reading a value is never skipped.
 """
 
-import re
-from functools import lru_cache
-from typing import NamedTuple
-
-from ovt.verifiers.compare import compare
-from ovt.verifiers.dressing import fold, plain, prose, words
+from ovt.verifiers.clauses import (
+    MAX_SENTENCE_CHARS,
+    MAX_SHORT_CHARS,
+    PRONOUNS,
+    Claim,
+    agree,
+    clauses_of,
+    one_value,
+    read_sentence,
+)
+from ovt.verifiers.dressing import plain, words
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.kinds.letter import Letter
 from ovt.verifiers.kinds.text import POLARITY
 from ovt.verifiers.options import settle
-from ovt.verifiers.phrases import ADVERBS, BOUND, COPULA, STANCE, TAILS, TURN
-from ovt.verifiers.response import sentences
-from ovt.verifiers.values import (
-    CHOICE,
-    EQUATION,
-    LIST,
-    NUMBER,
-    QUANTITY,
-    TEXT,
-    TIME,
-    YES_NO,
-    Value,
-    is_exact,
-    read_value,
-)
+from ovt.verifiers.phrases import ADVERBS, COPULA, EITHER_BEHIND, STANCE, TURN
+from ovt.verifiers.sentences import telling
+from ovt.verifiers.values import CHOICE, TEXT, YES_NO, Value, is_exact, read_value
 
 MAX_SENTENCES = 8
-MAX_SENTENCE_CHARS = 600
-MAX_SHORT_CHARS = 200
-"""A longer text is a solution, which may weigh other answers before it settles on one."""
-
-MAX_CUTS = 14
-
-_BOUNDARY = re.compile(
-    r"(?<!\s)\s*+(?:[,，;；](?=\s|[^\x00-\x7f]|$)|[（(]|[.。!?！？](?=\s|$)|\n|(?<=\s)-(?=\s)|[的了在]"
-    r"|(?<=\s)(?:is|are|was|were|in|of|for|on|at|by|from|below|above|between|with|within|than|left|shown|there|among"
-    r"|during|across|that|this|and\s+(?:that|this|it|so|the|its|i|we)|to\s+(?:the|be|get|make|reach)|as|if|sold|each"
-    r"|respectively|correct|too|less|more|fewer)\b)"
-)
-_BAD_TAIL = re.compile(
-    r"\W*(?:(?P<cold>below\s+(?:zero|freezing)|of\s+\d)|(?:in|of|out\s+of|by|to|times|per)\s+(?:every\s+)?[\d$\\]"
-    r"|(?:more|less|fewer)\b)",
-    re.IGNORECASE,
-)
-_OR_TAIL = re.compile(
-    r"[\s,;，（($\\]*(?:(?:or|oder|ou|and/or|vs\.?|versus)\b|[/|]|或|还是|または|또는|أو|или)", re.IGNORECASE
-)
-_DENIED_BEHIND = re.compile(
-    r"[\s$\\)]*+(?:(?:is|are|was|were|can be|could be|seems)\s+(?:\w+ly\s+)?(?:wrong|incorrect|false|ruled out|excluded"
-    r"|eliminated|discarded|impossible|unlikely|not\s+(?:correct|right|true|possible|the answer))\b"
-    r"|[\s,(]*+(?:no|not|nope|wrong|incorrect|false)\W*$|~~)|是?(?:错误|不对|不正确|错)的?|ではありません|ではない|じゃない|(?:이|가)?\s?아닙니다|(?:이|가)?\s?아니다",
-    re.IGNORECASE,
-)
-_PLACED = {"in": (NUMBER,), "at": (TIME,), "on": (), "after": (QUANTITY,), "no.": (NUMBER,)}
-_IS_BEHIND = re.compile(
-    r"\s*(?:is|are|was|were)\b(?!\s+(?:the|my|our|correct|right|what|how|a|shown|there|all|wrong|incorrect|false|ruled|excluded"
-    r"|eliminated|discarded|\w*possible|\w+ly\s+(?:wrong|incorrect|right|correct|impossible)|likely|unlikely|plausible"
-    r"|also|not)\b)"
-)
-_VALUE_START = re.compile(
-    r"(?<![\w.,^_\\{:-])(?:[-+]?\s?(?:US)?[$€£¥]?[-+]?\d|[-+]?\\(?:frac|dfrac|tfrac|sqrt)|\$\s?\d)"
-    r"|(?<![\w-])(?:a |an )?(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
-    r"|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half)(?![\w])",
-    re.IGNORECASE,
-)
-_BEFORE_ADJUNCT = words(
-    "in by of than from at since until before after for on over under per into with to figure step question option "
-    "table problem chapter case number no versus"
-)
-_MEASURES = words("total sum average mean value area length width height number count amount difference")
-_PRONOUNS = frozenset(["it", "they", "this", "that", "these", "those", "he", "she", "here", "which", ""])
 _AFTER_YES = words("because since as it they there the this that these those he she we you i both in on by")
-_NO_SUBJECT = words(
-    "not no nor neither never cannot or and if than but except besides without other another opposite least wrong "
-    "incorrect false worst guess question prompt asked alternative distractor rather instead excluded first second "
-    "last half double rest answer"
-)
-
-
-class Claim(NamedTuple):
-    """stance: asserted, denied, hedged or several. subject: what the value is said of. text: the value as written."""
-
-    stance: str
-    value: Value | None
-    subject: str = ""
-
-
-class Found(NamedTuple):
-    """A value in a clause: where it begins, and what follows it."""
-
-    value: Value
-    start: int
-    tail: str
 
 
 def read_claim(text: str, kind: str = "auto") -> Claim:
     """The one value that an answer asserts; a claim without a value where it asserts none (or a free text)."""
     if len(text) <= MAX_SHORT_CHARS and (verdict := _as_a_whole(text)):
         return Claim(verdict, None)
-    if len(text) <= MAX_ANSWER_CHARS and is_exact(text, kind):
-        return Claim("asserted", _one_value(text, kind))
-    pieces = sentences(_visible(text[-4 * MAX_SENTENCE_CHARS :]))[-MAX_SENTENCES:]
+    if len(text) <= MAX_ANSWER_CHARS and ("\n" not in text.strip() or "\\" in text) and is_exact(text, kind):
+        return Claim("asserted", one_value(text, kind))
+    pieces = telling(_visible(text[-4 * MAX_SENTENCE_CHARS :]))[-MAX_SENTENCES:]
     # The answer to a question of one's own: `Is it 8? No, it is 7.`
     pieces = [
         unanswered(piece) if before.endswith("?") else piece
@@ -121,15 +49,6 @@ def read_claim(text: str, kind: str = "auto") -> Claim:
     if leading:
         return leading
     return _last_claim(pieces, kind) or _last_letter(pieces) or Claim("", None)
-
-
-def _one_value(text: str, kind: str) -> Value:
-    """The value of a text; of alternatives that are all the same (`1/4, or 25%`), the first."""
-    value = read_value(text, kind)
-    if value.kind is not LIST or not value.data.alternatives or value.data.brackets:
-        return value
-    members = [read_value(member, kind) for member in value.data.members]
-    return members[0] if members and all(_agree(member, members[0]) for member in members) else value
 
 
 _DENIED_LAST = (
@@ -151,7 +70,7 @@ def _as_a_whole(text: str) -> str:
     bare = text.strip(" .。!！*\n")
     if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
         return "given_up"
-    return "several" if "还是" in bare or (bare.lstrip(" $(\\")[:1] not in "|/" and _OR_TAIL.match(bare)) else ""
+    return "several" if "还是" in bare or (bare.lstrip(" $(\\")[:1] not in "|/" and EITHER_BEHIND.match(bare)) else ""
 
 
 def unanswered(sentence: str) -> str:
@@ -187,8 +106,6 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
     denied: list[Value] = []
     fallback: Claim | None = None
     for place in range(len(pieces) - 1, -1, -1):
-        if place and pieces[place].lower().startswith(_CHECKS):
-            continue
         claim = read_sentence(pieces[place], kind)
         if claim is None or (claim.value is None and claim.stance != "several"):
             continue
@@ -199,28 +116,21 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
                 return claim
             break
         elif claim.value and claim.value.kind is TEXT and last is None:
-            if claim.subject.lower() not in _PRONOUNS:
+            if claim.subject.lower() not in PRONOUNS:
                 before = read_sentence(pieces[place - 1], kind) if place else None
                 same = before and before.value and before.subject == claim.subject
-                return claim if not same or _agree(before.value, claim.value) else Claim("several", None)
+                return claim if not same or agree(before.value, claim.value) else Claim("several", None)
             fallback = fallback or claim
         elif claim.value and claim.value.kind is not TEXT:
             if last is None:
                 last = claim
                 continue
-            if claim.subject == last.subject and last.value and not _agree(claim.value, last.value):
+            if claim.subject == last.subject and last.value and not agree(claim.value, last.value):
                 return Claim("several", None)
             break
-    if last and last.value and any(_agree(value, last.value) for value in denied):
+    if last and last.value and any(agree(value, last.value) for value in denied):
         return Claim("hedged", None)
     return last or fallback or (Claim("denied", None) if denied else None)
-
-
-_CHECKS = ("verif", "check", "proof", "note:", "验证", "检验")
-
-
-def _agree(left: Value, right: Value) -> bool:
-    return compare(left, right).outcome == "correct"
 
 
 def _leading_polarity(pieces: list[str], kind: str) -> Claim | None:
@@ -232,8 +142,7 @@ def _leading_polarity(pieces: list[str], kind: str) -> Claim | None:
         return Claim("hedged", None)
     if {"yes", "no"} <= set(said) or {"true", "false"} <= set(said):
         return Claim("several", None)
-    first = _polarities(pieces[0])
-    if not first and not (pieces and _polarities(pieces[-1])):
+    if not _polarities(pieces[0]) and not _polarities(pieces[-1]):
         return None
     return Claim("asserted", read_value(said[-1], kind))
 
@@ -275,246 +184,6 @@ def _polarity(part: str) -> str | None:
 
 
 _BEFORE_POLARITY = words("is be say answer was are said therefore thus hence so definitely clearly a")
-
-
-def clauses_of(text: str) -> list[tuple[str, str]]:
-    """(role, clause) in order; the first is "main", others go by the phrase that turns to them."""
-    clauses, role, start = [], "main", 0
-    for turn in TURN.finditer(text):
-        if role == "aside" and turn.lastgroup in ("and", "same"):
-            continue
-        if turn.lastgroup == "none":
-            continue
-        if text[start : turn.start()].strip(" ,;:（("):
-            clauses.append((role, text[start : turn.start()]))
-        role, start = turn.lastgroup or "", turn.end()
-    if role == "aside" and not clauses:
-        # A reason in front ends at its comma: `Because of that, it is 7`.
-        reason, comma, rest = text[start:].replace("，", ",").partition(",")
-        return [("aside", reason), ("main", rest)] if comma else [(role, text[start:])]
-    return [*clauses, (role, text[start:])]
-
-
-@lru_cache(maxsize=4096)
-def read_sentence(sentence: str, kind: str) -> Claim | None:
-    """The claim of one sentence: its conclusion, else its main clause."""
-    if sentence.endswith("?") or len(sentence) > 2 * MAX_SENTENCE_CHARS:
-        return None
-    text = prose(sentence[-MAX_SENTENCE_CHARS:])
-    for tail in TAILS:
-        text = text.removesuffix(tail).strip()
-    if is_exact(text, kind):
-        return Claim("asserted", _one_value(text, kind))
-    best: Claim | None = None
-    predicate: Claim | None = None
-    for role, clause in clauses_of(text):
-        if role == "aside":
-            continue
-        claim = _read_clause(clause, kind)
-        if claim is None:
-            if best is None and (role in ("so", "but") or predicate is None):
-                predicate = _predicate(clause, kind) or predicate
-            continue
-        best = _next(best, role, claim)
-        if best.stance == "several":
-            break
-    return best or _formula(sentence, kind) or predicate or _bold(sentence, kind) or _remark(text, kind)
-
-
-def _next(best: Claim | None, role: str, claim: Claim) -> Claim:
-    """What a sentence claims after one more of its clauses."""
-    if best is None or best.value is None or claim.value is None:
-        return claim
-    if role == "same" or (role == "and" and claim.subject.lower() in _PRONOUNS):
-        return best if _agree(best.value, claim.value) else Claim("several", None)
-    if role not in ("so", "but") or (claim.stance == "denied" and best.stance == "asserted"):
-        return best
-    if claim.value.kind is EQUATION and not claim.value.data.name and best.stance == "asserted":
-        return best  # `x = 2, so 3x = 6`
-    return claim
-
-
-def _read_clause(clause: str, kind: str) -> Claim | None:
-    clause = clause.strip(" ,;:（(")
-    found = _find(clause, kind)
-    if found is None:
-        return None
-    before = clause[: found.start]
-    if _OR_TAIL.match(found.tail) or _adds_another(found, kind):
-        return Claim("several", None)
-    # A denial belongs to the first number behind it: `not 10, it's 12`.
-    marks = {mark.lastgroup for mark in STANCE.finditer(before) if not any(map(str.isdecimal, before[mark.end() :]))}
-    subject = fold(before).strip(" ,;:*$(").lower()
-    if "denied" in marks or _DENIED_BEHIND.match(found.tail):
-        return Claim("denied", found.value, subject)
-    if "hedged" in marks or any(mark.lastgroup == "hedged" for mark in STANCE.finditer(found.tail)):
-        return Claim("hedged", found.value, subject)
-    return Claim("asserted", found.value, subject)
-
-
-def _adds_another(found: Found, kind: str) -> bool:
-    """Whether what follows a value is nothing but another one: `x > 5, x < 5`, `15 (12)`."""
-    if found.tail[:1] in "([" and found.tail and found.value.text.rstrip()[-1:] in ")]":
-        return True  # `[0, 1)(0, 1]`
-    rest = found.tail.strip(" ,;()（）|/.")
-    if found.value.kind is CHOICE or not rest or not is_exact(rest, kind):
-        return False
-    other = read_value(rest, kind)
-    return other.kind is not CHOICE and not _agree(found.value, other)
-
-
-def _find(clause: str, kind: str) -> Found | None:
-    """The value of a clause: all of it, its beginning, its equation, or what stands behind its verb."""
-    start = _skip_adverbs(clause, 0)
-    word, _, rest = clause[start:].partition(" ")
-    placed = (
-        read_value(rest, kind) if word.lower() in ("in", "at", "on", "after", "no.") and is_exact(rest, kind) else None
-    )
-    if placed and placed.kind in _PLACED[word.lower()]:
-        return Found(placed, start, "")
-    found = _prefix(clause, start, kind)
-    if found and not _IS_BEHIND.match(found.tail):
-        return found
-    if any(sign in clause for sign in _SIGNS) and (found := _relation(clause, kind)):
-        return found
-    cues = [cue for cue in COPULA.finditer(clause) if cue[0] != "="]
-    colons = sum(cue[0] in ":：" for cue in cues)
-    for cue in reversed(cues[-6:]):
-        if cue[0] in ":：" and colons > 1:
-            continue  # `Length: 8 m, Width: 5 m`
-        found = _prefix(clause, _skip_adverbs(clause, cue.end()), kind)
-        if found:
-            return found
-    return _counted(clause, kind)
-
-
-_SIGNS = ("=", "<", ">", "≤", "≥", "≠", "≈", "∈", "\\l", "\\g", "\\n", "\\in")
-
-
-def _skip_adverbs(text: str, start: int) -> int:
-    """Past the words that say nothing of the value behind them."""
-    for _ in range(4):
-        while start < len(text) and text[start] in " ,:*：":
-            start += 1
-        word = text[start:].split(" ", 1)[0]
-        if word.lower().strip(",") not in ADVERBS and word not in ("≈", "~", "\\approx", "="):
-            break
-        start += len(word)
-        start += next((len(link) for link in (" to ", " by ") if text.startswith(link, start)), 1) - 1
-    return next((start + len(lead) for lead in _LEADS if text[start : start + len(lead)].lower() == lead), start)
-
-
-_LEADS = ("a total of ", "an average of ", "in total ", "a value of ", "the value ", "in the year ", "the year ")
-
-
-def _prefix(text: str, start: int, kind: str) -> Found | None:
-    """The longest value that begins here and ends at a boundary."""
-    rest = text[start : start + MAX_SENTENCE_CHARS]
-    cuts = [len(rest), *reversed([match.start() for match in _BOUNDARY.finditer(rest)][:MAX_CUTS])]
-    for cut in dict.fromkeys(cuts):
-        part = rest[:cut].strip(" ,;:.")
-        if part and is_exact(part, kind):
-            value, tail = read_value(part, kind), rest[cut:]
-            bad = _BAD_TAIL.match(tail)
-            if bad and (bad["cold"] or (value.kind is not QUANTITY and not _in_a_year(tail))):
-                return None
-            return Found(value, start, tail)
-    return None
-
-
-def _in_a_year(text: str) -> bool:
-    """Whether a text begins with a year and its preposition: `in 2015`."""
-    word, year, *_ = [*text.strip(" ,(").lower().split(), "", ""]
-    year = year.strip(".,;)")
-    return word in ("in", "by") and len(year) == 4 and year.isdecimal() and year[0] in "12"
-
-
-def _relation(clause: str, kind: str) -> Found | None:
-    """The first equation or inequality among a clause's words."""
-    starts = [0] + [place + 1 for place, char in enumerate(clause) if char == " "]
-    for start in starts[:MAX_CUTS]:
-        if any(sign in clause[:start] for sign in "=<>≤≥[({|"):
-            break
-        found = _prefix(clause, start, kind)
-        if found and any(sign in found.value.text for sign in ("=", "<", ">", "≤", "≥", "≠", "≈", "\\")):
-            return found
-    return None
-
-
-def _counted(clause: str, kind: str) -> Found | None:
-    """An amount of something among words: `The train travels 60 miles in 1 hour`."""
-    for match in _VALUE_START.finditer(clause):
-        word = clause[: match.start()].lower().split()[-1:] or [""]
-        before = clause[: match.start()].lower().split()[-2:-1] or [""]
-        if BOUND.search(clause[: match.start()]):
-            return None
-        if word[0] == "at" and (found := _prefix(clause, match.start(), kind)) and found.value.kind is TIME:
-            return found
-        if word[0] in _BEFORE_ADJUNCT and not (word[0] == "of" and before[0] in _MEASURES):
-            if _in_a_year(f"in {clause[match.start() :]}"):
-                continue
-            return None
-        found = _prefix(clause, match.start(), kind)
-        return found if found and found.value.kind is QUANTITY else None
-    return None
-
-
-def _remark(text: str, kind: str) -> Claim | None:
-    """A few words with a remark on them: `Paris, not London`, `Paris (because of the tower)`."""
-    (_, said), *others = clauses_of(text)
-    said = said.strip(" ,;:(")
-    if (
-        not others
-        or any(role != "aside" for role, _ in others)
-        or not said
-        or any(mark.lastgroup == "hedged" for mark in STANCE.finditer(text))
-    ):
-        return None
-    if len(said.split()) > 6 or COPULA.search(said) or STANCE.search(said):
-        return None
-    return Claim("asserted", Value(TEXT, said, said), said)
-
-
-def _predicate(clause: str, kind: str) -> Claim | None:
-    """The words in a clause about one thing: `The capital shown is Paris`."""
-    cue = next((cue for cue in COPULA.finditer(clause) if cue[0].lower() in _BE), None)
-    if cue is None or STANCE.search(clause):
-        return None
-    subject, said = clause[: cue.start()].strip(), clause[cue.end() :].strip(" ,.;:!*")
-    words = subject.lower().split()
-    if (
-        not said
-        or len(said) > MAX_SHORT_CHARS
-        or len(words) > 14
-        or not _NO_SUBJECT.isdisjoint(words)
-        or any(word.startswith(("un", "im")) for word in words)
-    ):
-        return None
-    return Claim("asserted", Value(TEXT, said, said), subject) if words else None
-
-
-_BE = frozenset(["is", "are", "was", "were", "it's", "that's", "是", "为"])
-
-
-def _formula(sentence: str, kind: str) -> Claim | None:
-    """The last formula between math delimiters."""
-    found = list(_MATH.finditer(sentence))
-    text = next((part for part in found[-1].groups() if part), "").strip() if found else ""
-    if not text or not is_exact(text, kind) or BOUND.search(sentence[: found[-1].start()]) or STANCE.search(sentence):
-        return None
-    return Claim("asserted", read_value(text, kind), fold(sentence[: found[-1].start()]))
-
-
-_MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]+)\$", re.DOTALL)
-
-
-def _bold(sentence: str, kind: str) -> Claim | None:
-    """The one bold part of a sentence."""
-    parts = sentence.split("**")
-    if len(parts) != 3 or not parts[1].strip() or parts[1].rstrip().endswith(":") or STANCE.search(sentence):
-        return None
-    text = parts[1].strip()
-    return Claim("asserted", read_value(text, kind), parts[0].strip() or "**")
 
 
 def _last_letter(pieces: list[str]) -> Claim | None:

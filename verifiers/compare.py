@@ -1,7 +1,8 @@
 """Whether two values are equal: one rule for each pair of kinds, the same in both directions.
 
 What is optional on one side is documented here: the unit of a quantity and a percent sign (`quantity.py`), the name of
-an assignment (`x = 5` is `5`), the half of a day, a leading article, the label of a gold (`(D) Alina` is `Alina`).
+an assignment (`x = 5` is `5`), the half of a day, a leading article, the label of a gold (`(D) Alina` is `Alina`), the
+space behind a comma (`3,5` is 3.5, and the list `3, 5` in that order).
 Everything else must be on both sides.
 """
 
@@ -10,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ovt.verifiers import guard
-from ovt.verifiers.dressing import fold, plain, undress
-from ovt.verifiers.kinds.collection import as_decimal, compare_collections, compare_with_one
+from ovt.verifiers.dressing import plain, undress
+from ovt.verifiers.kinds.collection import compare_collections, compare_with_one
 from ovt.verifiers.kinds.dates import compare_dates, compare_range_with_ratio, compare_ranges
 from ovt.verifiers.kinds.equation import compare_equations, compare_inequalities
 from ovt.verifiers.kinds.expression import compare_ratios
@@ -142,11 +143,9 @@ def _compare_amounts(answer: Value, gold: Value) -> Finding:
 
 
 def _compare_list_with_one(collection: Value, one: Value) -> Finding:
-    number = None if ", " in collection.text or "," not in fold(collection.text) else as_decimal(collection.data)
-    if number and one.kind in (NUMBER, QUANTITY):
-        finding = compare_quantities(Quantity(str(number), number, None), one.data)
-        if finding.outcome == "correct":
-            return finding
+    comma = one.kind is NUMBER and one.data.number.decimal_comma and not collection.data.brackets
+    if comma and ",".join(collection.data.members) == undress(one.text):
+        return Finding("correct", "equal", collection.text, one.text)
     return compare_with_one(collection.data, one.text, compare_texts)
 
 

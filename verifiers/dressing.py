@@ -28,6 +28,7 @@ _FOLD = {
     ord("、"): ",",
     ord("√"): "\\sqrt ",
     ord("△"): "\\triangle ",
+    ord("،"): ",",
     ord("∠"): "\\angle ",
     ord("…"): "...",
 }
@@ -77,7 +78,9 @@ _TEXT_COMMANDS = (
     "text textbf textit textrm textnormal textsf texttt mathrm mathit mathsf mathtt mathnormal mbox hbox "
     "operatorname ce bf rm underline emph displaystyle boxed fbox beginboxed"
 )
-_WRAPPER_OR_BRACE = re.compile(rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\[{{}}]|[{{}}]")
+_WRAPPER_OR_BRACE = re.compile(
+    rf"\\(?:{'|'.join(_TEXT_COMMANDS.split())})\s*\{{|\\(?:text)?color\s*\{{[^{{}}]{{0,30}}\}}\s*\{{?|\\[{{}}]|[{{}}]"
+)
 _BOXES = ("\\boxed", "\\fbox", "\\framebox", "\\beginboxed")
 _PAIRS = (
     ("$$", "$$"),
@@ -98,11 +101,17 @@ _PAIRS = (
 )
 _PAIR_STARTS = frozenset(left[0] for left, _ in _PAIRS)
 # A dash or a `>` before anything but a word is a sign: `- \sqrt2`, `> 5`.
-_BULLET = re.compile(r"#{1,6}\s*|(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z](?:[a-z]|\*|$)))+")
+_BULLET = re.compile(r"#{1,6}\s*|(?:[*•]\s+|[->]\s+(?=(?:\*\*)?[A-Z](?:[a-z]|\*|$)|\*\*))+")
 _INLINE_MATH = re.compile(r"(?<!\\)\$(?!\s)([^$]+)(?<!\\)\$(?!\d)")
-_SPACING = re.compile(r"\\(?:[,;: ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)~|\\$|\\[()]")
+_SPACING = re.compile(
+    r"\\(?:[,;: ~]|q?quad|displaystyle|hspace\{[^{}]*\}|hfill|limits|nolimits)|(?<!\\)(?<!\S )~|~(?! \S)|\\$|\\[()]"
+)
 _BOLD = re.compile(r"(?:(?<![0-9)}])(?<!(?<![A-Za-z])[a-z])\*\*|\*\*(?![0-9a-z({-])|__)|\*(?=\()|(?<=\))\*(?=\s)")
 _END_MARKS = " \t\r\n.,;!?:"
+_TAIL = re.compile(
+    r"(?<=[^\sぁ-ん])(?:です|である|だ|でした|になる|となります|となる)$|(?<=\S)(?:입니다|이다|이에요|예요)$"
+)
+"""What closes a sentence behind its answer, in Korean and Japanese."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -140,6 +149,8 @@ def unwrap(text: str) -> str:
             parts.append(closers.pop() if closers else mark)
         elif mark in ("\\{", "\\}"):
             parts.append(mark)
+        elif mark[-1] == "}":
+            continue  # `\\color{red}`
         else:
             closers.append("")
             if _ends_in_command(parts[-1]):
@@ -211,6 +222,7 @@ def undress(text: str) -> str:
         bullet = _BULLET.match(text)
         text = text[bullet.end() :] if bullet else text
         text = _unbox_whole(strip_pairs(_strip_end(text.strip())))
+        text = text if text.isascii() else _TAIL.sub("", text)
         if text == before:
             break
     return text

@@ -17,6 +17,7 @@ from ovt.verifiers.dressing import plain, undress, words
 from ovt.verifiers.kinds.letter import labelled, letters_of, lone_letter
 from ovt.verifiers.kinds.number import read_number, same_number
 from ovt.verifiers.kinds.text import normalize_text
+from ovt.verifiers.sentences import labelled_lines
 
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
 _SPACED = re.compile(r"[(\[]?([A-Z])[)\]]?\W{0,3}")
@@ -157,14 +158,16 @@ def _with_own_text(text: str, options: Options) -> int | None:
 def _matches(text: str, options: Options, index: int) -> bool:
     """Whether a text is an option by its words or its value as a number, without symbolic work."""
     if options.normal[index] and normalize_text(text) == options.normal[index]:
-        return True
+        # `o` and `ö` may be two options.
+        alone = options.normal.count(options.normal[index]) == 1
+        return alone or plain(text).casefold() == plain(options.texts[index]).casefold()
     left, right = read_number(text), read_number(options.texts[index])
     return bool(left and right and same_number(left, right))
 
 
 def _several(text: str, options: Options) -> Pick | None:
     """The options of an answer that is a list of letters or of texts."""
-    bare = plain(text).removeprefix("Both ").removeprefix("both ")
+    bare = plain(text).strip("[]{}").removeprefix("Both ").removeprefix("both ")
     run = bare if 2 <= len(bare) <= 8 and bare.isascii() and bare.isalpha() and bare.isupper() else ""
     letters = list(run) if run and max(run) <= chr(64 + len(options.texts)) else letters_of(bare)
     if not letters or max(letters) > chr(64 + len(options.texts)):
@@ -213,6 +216,31 @@ def _by_value(text: str, options: Options, by_value: bool) -> Pick:
     if len(same) == 1:
         return _one(same[0])
     return None, "ambiguous_option" if same else "no_such_option"
+
+
+_JUDGED = re.compile(
+    r"\W*+(?:(?P<no>(?:is\s+)?(?:incorrect|wrong|false|no\b|not\b)|不正确|错误?|不对)"
+    r"|(?P<yes>(?:is\s+)?(?:correct|right|true|yes)\b|正确|对))(?=\W|$)",
+    re.IGNORECASE,
+)
+_TICKS, _CROSSES = "✓✔✅☑", "✗✘❌✖"
+
+
+def judged(text: str) -> Pick | None:
+    """The option that a list of judgements leaves, one on each: `A: wrong`, `B: correct`, `C: 7 ✗`."""
+    said = [_judgement(line) for line in labelled_lines([line for line in text.split("\n") if line.strip()]).values()]
+    if not said or not all(said):
+        return None
+    right = [place for place, word in enumerate(said) if word == "yes"]
+    return _one(right[0]) if len(right) == 1 else (None, "several_choices" if right else "no_choice")
+
+
+def _judgement(said: str) -> str:
+    bare = said.rstrip(" *.\ufe0f")
+    if bare[-1:] in _TICKS or bare[-1:] in _CROSSES:
+        return "yes" if bare[-1] in _TICKS else "no"
+    match = _JUDGED.match(said)
+    return match.lastgroup or "" if match else ""
 
 
 def settle(text: str) -> tuple[str | None, bool]:

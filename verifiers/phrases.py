@@ -12,9 +12,6 @@ TABLES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encodi
 ADVERBS = frozenset(TABLES["words"]["adverbs"].split())
 """Words that say nothing of the value behind them."""
 
-TAILS = tuple(TABLES["words"]["tails"].split())
-"""What closes a sentence behind its answer, in Korean and Japanese."""
-
 
 def _spaced(phrase: str) -> str:
     """A phrase as a pattern: white space of any length, `…` for a few words."""
@@ -45,10 +42,13 @@ def _named(*names: str) -> str:
 
 
 _ANOTHER = (
-    r"(?:,\s{0,9}|\s{1,9})(?:and|while)\s{1,9}(?=(?:the|its|their|his|her|it|they|this|that)\s{1,9}(?:[\w'-]{1,30}\s{1,9}){0,6}?"
+    r"(?:,\s{0,9}|\s{1,9})(?:and|while)\s{1,9}(?=(?:the|its|their|his|her|it|they|this|that|there)\s{1,9}(?:[\w'-]{1,30}\s{1,9}){0,6}?"
     r"(?:is|are|was|were|has|have|equals)\b)|;\s|；"
 )  # a clause about something else: `and the height is 5`
 STANCE = re.compile(_named("neutral", "given_up", "hedged", "denied"), re.IGNORECASE)
-TURN = re.compile(_named("none", "same", "aside", "so", "but") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
+TURN = re.compile(_named("none", "same", "so", "aside", "but") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
 COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/])", re.IGNORECASE)
+_SHARP = rf"(?:{_any('either')}|[/|])"
+EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
+EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)
 BOUND = re.compile(rf"(?:{_any('bound')})[\s$\\(\[]{0, 9}$", re.IGNORECASE)

@@ -8,13 +8,15 @@ An answer and a gold are read by the same functions, neither with a look at the 
 import re
 from typing import NamedTuple
 
-from ovt.verifiers.claims import MAX_SENTENCES, MAX_SHORT_CHARS, Claim, clauses_of, read_claim, unanswered
+from ovt.verifiers.claims import MAX_SENTENCES, read_claim, unanswered
+from ovt.verifiers.clauses import MAX_SHORT_CHARS, Claim, clauses_of
 from ovt.verifiers.compare import compare
 from ovt.verifiers.dressing import plain, prose, undress, words
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
-from ovt.verifiers.options import Options, Pick, pick, settle
+from ovt.verifiers.options import Options, Pick, judged, pick, settle
 from ovt.verifiers.phrases import STANCE
-from ovt.verifiers.response import Span, find_span, find_untagged, sentences
+from ovt.verifiers.response import Span, find_span, find_untagged
+from ovt.verifiers.sentences import telling
 from ovt.verifiers.values import CHOICE, LIST, TEXT, Value, is_exact, read_value
 from ovt.verifiers.verdict import Finding
 
@@ -81,7 +83,7 @@ def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
         return picked
     if claim.stance == "given_up":
         return None, "hedged"
-    by_letter = _pick_by_letter(answer, options)
+    by_letter = judged(answer) or _pick_by_letter(answer, options)
     if by_letter is not None:
         return by_letter
     if claim.stance in _PROBLEMS:
@@ -94,7 +96,7 @@ def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
 def _pick_by_letter(answer: str, options: Options) -> Pick | None:
     found: Pick | None = None
     letter_found = ""
-    for piece in reversed(sentences(answer)[-MAX_SENTENCES:]):
+    for piece in reversed(telling(answer)[-MAX_SENTENCES:]):
         if piece.endswith("?"):
             continue
         bare = pick(piece, options) if len(piece) <= MAX_SHORT_CHARS else (None, "")

@@ -17,6 +17,8 @@ from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
 from ovt.verifiers.kinds.units import read_unit
 from ovt.verifiers.marks import ANSWER, ANSWER_OPEN, BOX, END, HARMONY, HEADING, HINTS, KEYS, STATEMENT, THINK
+from ovt.verifiers.phrases import TURN
+from ovt.verifiers.sentences import SENTENCE_END
 
 _UNIT_BEHIND = re.compile(
     r"(?:[\s$~]|\\[,;: ])*+((?!in\s+\w)[^\W\d_][^\W_]*+(?:[\s/^*·-]++[^\W_]++){0,3}?)"
@@ -30,9 +32,6 @@ _BETWEEN_ANSWERS = re.compile(
     r"(?:[\s.,;:!?/|*#()$\\\]\[{}>-]|\b(?:so|and|or|but|also|maybe|perhaps|alternatively|thus|therefore|hence|then)\b)*",
     re.IGNORECASE,
 )
-SENTENCE_END = re.compile(
-    r"(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n"
-)
 _BEFORE_NO_ANSWER = re.compile(
     r"\b(?:not|isn't|(?:cannot|can't|couldn't|not)\s+(?:possibly\s+)?be|never|anything but|or|nor|neither|either"
     r"|rather than|instead of)"
@@ -44,14 +43,24 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?:^|[.!?\n])[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
-    r"(?:\s?[,.!:，。！：]|\s+(?:wait|no|actually)\b)"
-    r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b"
-    r"|(?:this|that|it)(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))\s?(?:[,.!;:]|$))"
+    r"(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
+    r"(?:\s?(?=[,.!:，。！：])|\s+(?:wait|no|actually)\b)"
+    r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
+    r"|(?:^|[.!?\n—–]|(?<=\bwait),|(?<=[—–-] no),)\s{0,20}+(?:this|that|it)"
+    r"(?:(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))"
+    r"|(?: can't be| cannot be| isn't|(?: doesn't| does not) (?:look|seem)) (?:right|correct))\s?(?:[,.!;:]|$)"
     r"|[.!?\n]\s{0,20}+(?:or\s{1,9})?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
-    r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b",
+    r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b"
+    r"|\b(?:could|might|may)\s(?:also\s)?be\s(?:either|both|\(?[A-H]\b)|\balso\s(?:fits|works|possible|plausible)\b",
     re.IGNORECASE,
 )
+_IF = re.compile(
+    r"(?P<if>\b(?:if|unless|assuming|suppose|supposing|provided|in case|wenn|falls|si|se)\b)"
+    r"|(?P<would>\b(?:would|could|might|wäre|serait|sería|seria)\b)"
+    r"|(?P<supposed>如果|假如|假设|要是|倘若|만약|만일|もし|仮に|(?<!\w)(?:إذا|لو)(?!\w))",
+    re.IGNORECASE,
+)
+
 MAX_CLAUSE_CHARS = 1_000
 MAX_BOXES = 200
 MIN_STATEMENT = 8
@@ -164,7 +173,7 @@ def find_span(response: str) -> Span:
 def _in_tags(visible: str, tagged: list[re.Match[str]]) -> Span:
     """The last tag's content, unless it is one of several different answers given in one breath."""
     tag = tagged[-1]
-    answer = tag[1].strip()
+    answer = _unfenced(tag[1].strip())
     for before, after in zip(tagged[-2::-1], tagged[:0:-1], strict=False):
         if not _BETWEEN_ANSWERS.fullmatch(visible[before.end() : after.start()][:200]):
             break
@@ -191,14 +200,22 @@ def find_untagged(text: str) -> Span:
         span = Span(content + _unit_behind(content, text[end : end + 60]), "box")
     elif statement:
         start, content, rivals = statement
+        if _is_supposed(SENTENCE_END.split(text[max(0, start - 300) : start])[-1]):
+            return Span("", "", "hedged")
         end, span = start + len(content), Span(content, "statement", "", rivals)
     else:
         changes = [change.end() for change in _CHANGE_OF_MIND.finditer(text) if text[: change.start()].strip()]
-        closing = _unfenced(text[changes[-1] :].strip(" \n:,") if changes else text.strip())
+        closing = _unfenced(text[changes[-1] :].strip(" \n:,.!") if changes else text.strip())
         if changes and not closing.strip(" .!"):
             return Span("", "", "answer_withdrawn")
         return Span(closing, "text") if closing else Span("", "", "no_answer")
     return Span("", "", "answer_withdrawn") if _CHANGE_OF_MIND.search(text, end) else span
+
+
+def _is_supposed(sentence: str) -> bool:
+    """Whether a sentence says what the answer would be, if something were so."""
+    said = [mark.lastgroup for mark in _IF.finditer(sentence)]
+    return "supposed" in said or ("if" in said and "would" in said[said.index("if") :])
 
 
 def _unfenced(text: str) -> str:
@@ -247,11 +264,23 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
         return None
     row = [boxes[-1]]
     for earlier in reversed(boxes[-MAX_BOXES:-1]):
-        if not _BETWEEN_BOXES.fullmatch(text[earlier[1] : row[0][0]][:200]):
+        if not _is_one_row(text[earlier[1] : row[0][0]]):
             break
         row.insert(0, earlier)
-    contents = list(dict.fromkeys(content for _, _, content in row))
+    contents = list(dict.fromkeys(_TIGHT.sub(r"\1, ", content) for _, _, content in row))
     return row[-1][0], row[-1][1], ", ".join(contents)
+
+
+_TIGHT = re.compile(r"^([-+]?\d+),(?=[-+]?\d+$)(?![1-9]?\d\d$)")
+"""The comma of `\\boxed{-2,1}`: LaTeX has no other between digits than one that separates members, or thousands."""
+
+
+def _is_one_row(between: str) -> bool:
+    r"""Whether the boxes on both sides are one answer: `\boxed{2}, \boxed{3}`, `\boxed{2} cats, \boxed{3} dogs`."""
+    if _BETWEEN_BOXES.fullmatch(between[:200]):
+        return True
+    concludes = "no" in between or any(turn.lastgroup in ("so", "but") for turn in TURN.finditer(between))
+    return len(between) <= 200 and not concludes and not SENTENCE_END.search(between)
 
 
 def _box_content(text: str, start: int) -> tuple[int, str]:
@@ -273,6 +302,7 @@ def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
         return None
     last: tuple[int, str, bool] | None = None
     rivals: list[str] = []
+    begin = 0
     for match in reversed(list(STATEMENT.finditer(text))[-MAX_BOXES:]):
         content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
         heads = match[0].rstrip(" *")[-1:] in ":：】" and bool(
@@ -307,17 +337,3 @@ def _clause(text: str) -> str:
 def _sentence(text: str) -> str:
     match = SENTENCE_END.search(text)
     return (text[: match.start()] if match else text).strip()
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences and lines of a text."""
-    return [piece.strip() for piece in _with_marks(text) if piece.strip()]
-
-
-def _with_marks(text: str) -> list[str]:
-    """The pieces between the ends of sentences; a question keeps its mark."""
-    pieces, start = [], 0
-    for match in SENTENCE_END.finditer(text):
-        pieces.append(text[start : match.start()] + ("?" if match[0] in "?？" else ""))
-        start = match.end()
-    return [*pieces, text[start:]]

@@ -142,5 +142,5 @@ def is_exact(text: str, kind: str = "auto") -> bool:
     """Whether a text is a value by grammar alone: no free text, and no list of texts."""
     value = read_value(text, kind)
     if value.kind is LIST:
-        return all(is_exact(member) for member in value.data.members)
+        return all("①" <= member <= "⑳" or is_exact(member) for member in value.data.members)
     return value.kind is not TEXT

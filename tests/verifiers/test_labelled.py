@@ -10,10 +10,10 @@ from ovt.verifiers import VERSION, verify_many
 behind = pytest.mark.xfail(VERSION == "3", reason="verifier 3 reads a text by its gold's kind", strict=True)
 
 
-@pytest.mark.parametrize(("table", "share", "accepted"), [("answers", 0.97, 6), ("responses", 0.97, 10)])
+@pytest.mark.parametrize(("table", "share", "accepted"), [("answers", 0.99, 0), ("responses", 0.99, 0)])
 @behind
 def test_accuracy(table: str, share: float, accepted: int) -> None:
-    """What it reaches today: raised as it learns, never lowered. The aims are 0.98 and 0.99, and one false accept."""
+    """Raised as it learns, never lowered: 0.995 and 1.0 today, without a false accept."""
     rows = [row for row in read_own(table) if row["expected"] is not None]
     texts = [row.get("pred") or row.get("response", "") for row in rows]
     asked = [(text, row["gold"], row["choices"]) for text, row in zip(texts, rows, strict=True)]
@@ -27,13 +27,13 @@ def test_accuracy(table: str, share: float, accepted: int) -> None:
 
 @behind
 def test_of_two_numbers_in_a_sentence_never_both() -> None:
-    """And the one that it is not about at most once in twelve sentences (the aim is thirty)."""
+    """And never the one that it is not about, more than once in thirty sentences."""
     prose = read_prose()
     stated = verify_many([(text, gold) for text, gold, _ in prose], responses=True)
     others = verify_many([(text, other) for text, _, other in prose], responses=True)
     both = [text for (text, _, _), one, two in zip(prose, stated, others, strict=True) if one and two]
     assert not both
-    assert sum(map(bool, others)) <= len(prose) / 12
+    assert sum(map(bool, others)) <= len(prose) / 30
 
 
 def test_each_case_is_listed_once() -> None:

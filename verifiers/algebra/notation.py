@@ -44,6 +44,11 @@ _SIGNS = {
     "∅": ("emptyset varnothing O", ""),
     "ℝ": ("R Reals Real", ""),
     "|": ("mid vert lvert rvert Vert", "\\|"),
+    "(": ("langle", "⟨ 〈"),
+    ")": ("rangle", "⟩ 〉"),
+    "¬": ("neg lnot", ""),
+    "∨": ("lor vee", ""),
+    "∧": ("land wedge", ""),
     "\\{": ("lbrace", ""),
     "\\}": ("rbrace", ""),
     "[": ("lbrack", ""),
@@ -61,7 +66,7 @@ _SPELLINGS = {text: sign for sign, (_, texts) in _SIGNS.items() for text in text
 _SPELLING = re.compile(
     r"(?<!\s)\s*+\^\s*+(?:\{\s*)?(?:\\circ(?![A-Za-z])|°|o(?![A-Za-z]))(?:\s*\})?(?P<degree>)"
     r"|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?(?P<size>)|\\(?:hspace\*?|phantom)\{[^{}]*\}(?P<space>)"
-    r"|\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?(?P<line>)|\\not\s*=(?P<unequal>)|\\!\s*(?P<tight>)"
+    r"|\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?(?P<line>)|\\not\s*=(?P<unequal>)|(?<=\d)\s?root\s?(?=\d)(?P<root>)|(?<=\d)\sfactorial\b(?P<factorial>)|\\!\s*(?P<tight>)"
     r"|(?P<infinity>\b[Ii]nfinity\b|\binf\b|\boo\b)|(?<=[)\]}])\s*U\s*(?=[(\[{\\])(?P<union>)"
     rf"|(?P<command>\\[A-Za-z]+)|\\\\(?P<row>)|{'|'.join(map(re.escape, sorted(_SPELLINGS, key=len, reverse=True)))}"
 )
@@ -72,10 +77,12 @@ _OF_GROUP = {
     "space": "",
     "line": "ℝ",
     "unequal": "≠",
+    "root": "\\sqrt ",
+    "factorial": "!",
     "infinity": "∞",
     "union": "∪",
 }
-_NOTHING_TO_REPLACE = re.compile(r"(?!.*(?:inf|oo))[\w .,:;-]*$")
+_NOTHING_TO_REPLACE = re.compile(r"(?!.*(?:inf|oo|factorial))[\w .,:;-]*$")
 
 
 @lru_cache(maxsize=16384)
@@ -84,6 +91,8 @@ def math_source(text: str) -> str:
     source = unwrap(undress(text))
     if not _NOTHING_TO_REPLACE.match(source):
         source = _SPELLING.sub(_respell, source)
+        if source[0] == "<" and source[-1] == ">" and "," in source:
+            source = f"({source[1:-1]})"  # a vector
     return " ".join(source.split())
 
 

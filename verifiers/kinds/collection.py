@@ -19,7 +19,7 @@ from ovt.verifiers.algebra.structure import (
     members,
     read_relation,
 )
-from ovt.verifiers.kinds.number import Number, read_number
+from ovt.verifiers.kinds.number import read_number
 from ovt.verifiers.verdict import Finding
 
 MAX_MEMBERS = 40
@@ -79,7 +79,10 @@ def read_collection(text: str) -> Collection | None:
 
 
 def _bracketed(content: str, brackets: str) -> Collection | None:
-    parts = [variant for part in members(content, bare=False) for variant in expand_signs(part)]
+    listed = members(content, bare=False)
+    parts = [variant for part in listed for variant in expand_signs(part)]
+    if len(listed) == 1 < len(parts) and brackets == "()":
+        return _named(parts, "")  # `(5 ± 2)`
     if len(parts) > MAX_MEMBERS or (len(parts) < 2 and brackets not in _SETS and brackets != "[]"):
         return None
     if len(parts) == 1 and brackets == "{}":
@@ -125,7 +128,7 @@ def _named(parts: list[str], brackets: str) -> Collection:
 def read_list(text: str) -> Collection | None:
     """A text that is a collection, and not a number with separators in it."""
     number = read_number(text)
-    if number and not number.decimal_comma:
+    if number and not (number.decimal_comma and any(mark in text for mark in "$\\")):
         return None
     collection = read_collection(text)
     if collection is None or (not collection.brackets and any(len(member) > 200 for member in collection.members)):
@@ -157,15 +160,8 @@ def _leaves_open(left: Collection, right: Collection) -> bool:
         return False
     either, every = (left, right) if left.alternatives else (right, left)
     texts = all(_NAME.fullmatch(member) or member >= "①" for member in either.members)
-    return texts or len(set(either.names)) > 1 or every.together  # `x = 1 or x = 2` are the two solutions
-
-
-def as_decimal(collection: Collection) -> Number | None:
-    """`1,22` may also be a decimal with a comma."""
-    if len(collection.members) != 2 or collection.brackets or any(collection.names):
-        return None
-    number = read_number(",".join(collection.members))
-    return number if number and number.decimal_comma else None
+    one_name = any(either.names) and len(set(either.names)) == 1  # `x = 1 or x = 2` are the two solutions
+    return texts or len(set(either.names)) > 1 or (every.together and not one_name)
 
 
 def compare_with_one(collection: Collection, text: str, compare: Compare) -> Finding:
@@ -179,8 +175,12 @@ def compare_with_one(collection: Collection, text: str, compare: Compare) -> Fin
 
 
 def _brackets_agree(found: Collection, gold: Collection) -> bool:
-    if found.brackets == gold.brackets or not found.brackets or not gold.brackets:
+    if found.brackets == gold.brackets:
         return True
+    if not found.brackets or not gold.brackets:
+        # A bare list is a set; with a letter for each member (`x = 1, y = 2`) it is a point.
+        bare, other = (gold, found) if found.brackets else (found, gold)
+        return other.brackets in (("()", "(]", "[)") if len(_letters(bare)) > 1 else _SETS)
     if {found.brackets, gold.brackets} == {"()", "[]"}:
         # Two members may be an interval, where the brackets matter; three are a point or a list.
         return len(gold.members) != 2
@@ -190,12 +190,14 @@ def _brackets_agree(found: Collection, gold: Collection) -> bool:
 def _is_ordered(found: Collection, gold: Collection) -> bool:
     if found.brackets in _ORDERED or gold.brackets in _ORDERED:
         return True
-    named = [collection for collection in (found, gold) if any(collection.names)]
-    if len(named) == 1:
-        # `x = 1, y = 2` against `1, 2`: the order stands for the names, unless all are values of one variable.
-        letters = {name.partition("_")[0] for name in named[0].names if name}
-        return len(letters) > 1
-    return False
+    # `x = 1, y = 2` against `1, 2`: the order stands for the names, which one of them leaves out.
+    many = [len(_letters(collection)) > 1 for collection in (found, gold)]
+    return any(many) and not (any(found.names) and any(gold.names))
+
+
+def _letters(collection: Collection) -> frozenset[str]:
+    """The letters that the members are values of; `x_1` and `x_2` are two values of one."""
+    return frozenset(name.partition("_")[0] for name in collection.names if name)
 
 
 def _by_name(collection: Collection) -> Collection:

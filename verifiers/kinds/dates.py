@@ -11,6 +11,7 @@ from ovt.verifiers.algebra.notation import math_source
 from ovt.verifiers.dressing import plain, words
 from ovt.verifiers.kinds.expression import compare_ratios
 from ovt.verifiers.kinds.number import read_number
+from ovt.verifiers.kinds.numerals import read_chinese, simplify
 from ovt.verifiers.kinds.units import read_unit
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -25,7 +26,13 @@ _WEEKDAYS = words(
 _FILLERS = frozenset(["on", "in", "of", "the"])
 _NUMERIC = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
 _MONTH_AND_YEAR = re.compile(r"(0[1-9])/((?:19|20)\d\d)")
+_HANZI = re.compile("(?<![零一二三四五六七八九十])[零一二三四五六七八九十]{1,9}(?=[年月日号])")
 _CHINESE = re.compile(r"(?:(\d{4})年)?(?:(\d{1,2})月)?(?:(\d{1,2})[日号])?")
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    value = read_chinese(found[0])
+    return found[0] if value is None else str(value)
 
 
 class Date(NamedTuple):
@@ -49,7 +56,8 @@ def read_date(text: str) -> Date | None:
         return _numeric(match[1], match[3], match[4])
     if match := _MONTH_AND_YEAR.fullmatch(text):
         return Date(int(match[2]), int(match[1]), 0)
-    match = _CHINESE.fullmatch(text.replace(" ", ""))
+    chinese = text if text.isascii() else _HANZI.sub(_in_digits, simplify(text))
+    match = _CHINESE.fullmatch(chinese.replace(" ", ""))
     if match and match[2]:
         return _checked(*(int(part or 0) for part in match.groups()))
     return _spelt(text.replace(",", " ").split())

@@ -89,7 +89,7 @@ def _ask(left: str, right: str) -> str:
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
 _LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
-ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d0'?s")
+ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d\d'?s")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ '-")
 
 

@@ -32,7 +32,11 @@ _ALL_REALS = frozenset(
     for prefix in ("", "x ∈ ")
     for line in ("ℝ", "all reals", "all real numbers", "real numbers", "the real numbers", "set of real numbers")
 ) | {"set of all real numbers", "the set of real numbers", "the set of all real numbers", "the set of all reals"}
-_WITHOUT = re.compile(r"^(?:ℝ|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+(?:∖|-|except)\s*+(?=\\?\{)")
+_WITHOUT = re.compile(
+    r"^(?:ℝ|(?:x\s+∈\s+)?all\s+(?:the\s+)?reals?(?:\s+numbers)?|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+"
+    r"(?:(?:∖|-)\s*+(?=\\?\{)|except\s*+(?:for\s+)?(?:x\s*=\s*)?)",
+    re.IGNORECASE,
+)
 _BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
 _AND = re.compile(r"(?<!\s)\s*+(?:,\s*+)?(?<![A-Za-z])and(?![A-Za-z])\s*+")
 _TURNED = re.compile(r"([\[\]])([^\[\]()∪]+[,;][^\[\]()∪]+)([\[\]])")
@@ -142,8 +146,10 @@ def _bracketed(source: str) -> list[Piece] | None:
 def _holes(source: str) -> Pieces | None:
     """The real line without the points of a set."""
     brackets = enclosing(source)
-    points = members(inside(source, brackets), bare=False) if brackets in ("\\{\\}", "{}") else []
-    if not points or len(points) > MAX_PIECES:
+    points = (
+        members(inside(source, brackets), bare=False) if brackets in ("\\{\\}", "{}") else members(source, bare=True)
+    )
+    if not points or len(points) > MAX_PIECES or not all(map(_is_bound, points)):
         return None
     try:
         points.sort(key=cmp_to_key(order))

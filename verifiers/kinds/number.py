@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
-from ovt.verifiers.kinds.numerals import COUNTERS, read_chinese, read_words
+from ovt.verifiers.kinds.numerals import read_chinese, read_words
 
 MIN_ROUNDED_DIGITS = 6
 """A decimal with fewer significant digits only equals itself."""
@@ -29,7 +29,7 @@ class Number:
     """A number as it was written.
 
     places: decimal places written, None for a form that is exact (an integer, a fraction). digits: significant digits.
-    decimal_comma: read with a comma as the decimal point, which may also be a list of two.
+    decimal_comma: read with a comma as the decimal point.
     """
 
     value: Fraction
@@ -50,7 +50,7 @@ _DECIMAL = re.compile(
     r"|(?P<comma>\d+,\d+)"
 )
 _REPEATING = re.compile(
-    r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(?P<braced>\d{1,30})\}|(?P<bare>\d))|\((?P<round>\d{1,30})\))"
+    r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(?P<braced>\d{1,30})\}|(?P<bare>\d))|\((?P<round>\d{1,30})\)|\\dot\s*\{(?P<first>\d)\}(?P<middle>\d{0,28})\\dot\s*\{(?P<last>\d)\})"
 )
 _SCIENTIFIC = re.compile(
     r"(?:(?P<mantissa>[^eE]*?)(?:\\times|\\cdot|×|·|\*|x|X)\s*+)?10\s*+(?:\^|\*\*)\s*+(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|"
@@ -62,11 +62,12 @@ _LATEX_FRACTION = re.compile(
     r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d))"
 )
 _SLASH_FRACTION = re.compile(
-    r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)"
+    r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|又|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)"
 )
 _OUT_OF = re.compile(
     r"(?P<top>\d{1,9}|[a-z]+) (?:in|out of(?: the| a total of)?) (?:every )?(?P<bottom>\d{1,9}|[a-z]+)"
 )
+_PER_MILLE = re.compile(r"(?<!\s)\s*+(?:‰|per\s?mille?\b)$", re.IGNORECASE)
 _PERCENT = re.compile(r"(?<!\s)\s*+(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
 
 
@@ -88,6 +89,9 @@ def read_number(text: str) -> Number | None:
     if match := _PERCENT.search(text):
         number = _read_signed(text[: match.start()].strip().rstrip("$").strip())
         return replace(number, percent=True) if number else None
+    if text[-1] in "‰el" and (match := _PER_MILLE.search(text)):
+        number = _read_signed(text[: match.start()])
+        return _exact(number.value / 1000) if number else None
     return _read_signed(text)
 
 
@@ -120,7 +124,7 @@ def _read_unsigned(text: str) -> Number | None:
     if text.isascii():
         number = _read_words(text)
         return number or _read_out_of(text)
-    return _read_unsigned(text[:-1]) if text[0].isdecimal() and text[-1] in COUNTERS else _in_chinese(text)
+    return _in_chinese(text)
 
 
 def _in_chinese(text: str) -> Number | None:
@@ -130,8 +134,6 @@ def _in_chinese(text: str) -> Number | None:
         number = _read_unsigned(rest)
         return replace(number, value=-number.value if sign else number.value, percent=True) if number else None
     value = read_chinese(text)
-    if value is None and text[-1] in COUNTERS and len(text) > 1:
-        value = read_chinese(text[:-1])
     return None if value is None else _exact(value)
 
 
@@ -168,7 +170,7 @@ def _read_repeating(text: str) -> Number | None:
     match = _REPEATING.fullmatch(text)
     if not match:
         return None
-    digits = match["braced"] or match["bare"] or match["round"]
+    digits = match["braced"] or match["bare"] or match["round"] or match["first"] + match["middle"] + match["last"]
     fixed = _decimal(match["whole"], match["fixed"]).value
     return Number(fixed + Fraction(int(digits), (10 ** len(digits) - 1) * 10 ** len(match["fixed"])))
 

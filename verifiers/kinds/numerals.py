@@ -115,7 +115,11 @@ def leading_words(text: str) -> tuple[Fraction, str] | None:
 _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2}
 _PLACES = {"千": 1000, "百": 100, "十": 10}
 _GREAT = {"亿": 10**8, "万": 10**4}
-_TRADITIONAL = str.maketrans("〇○兩萬億負個隻條張塊輛臺種顆雙層點貳參", "零零两万亿负个只条张块辆台种颗双层点二三")
+_TRADITIONAL = str.maketrans("〇○兩萬億負個隻條張塊輛臺種顆雙層點貳參", "零零两万亿负个只条张块辆台种颗双层点二三") | {
+    ord("廿"): "二十",
+    ord("卅"): "三十",
+}
+_HANZI_DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 COUNTERS = "个只条张本人位次块件辆台棵朵种颗双层名枚支根头匹座间道份把艘"
 
 
@@ -133,6 +137,12 @@ def read_chinese(text: str) -> Fraction | None:
     if text.startswith("百分之"):
         value = read_chinese(text[3:])
         return None if value is None else value / 100
+    whole, between, part = text.partition("又")
+    if between:
+        parts = [read_chinese(whole) or _arabic(whole), read_chinese(part)]
+        return parts[0] + parts[1] if parts[0] and parts[1] and 0 < parts[1] < 1 else None
+    if text[-1:] == "成" and len(text) == 2 and text[0] in _DIGITS:
+        return Fraction(_DIGITS[text[0]], 10)
     bottom, between, top = text.partition("分之")
     if between:
         parts = [read_chinese(part) or _arabic(part) for part in (bottom, top)]
@@ -164,7 +174,9 @@ def _whole(text: str) -> Fraction | None:
         if not value:
             return None
         total += value * size
-    rest = _section(text) if text else 0
+    if len(text) > 1 and all(char in _DIGITS for char in text) and not total and text[0] != "零":
+        return Fraction("".join(str(_DIGITS[char]) for char in text)) if "零" in text or len(text) > 3 else None
+    rest = _section(text.translate(_HANZI_DIGITS)) if text else 0
     return None if rest is None or not total + rest else total + rest
 
 

@@ -21,7 +21,7 @@ from ovt.verifiers.kinds.expression import (
     order_of_constants,
 )
 from ovt.verifiers.kinds.number import Number, read_number, same_number, show_fraction
-from ovt.verifiers.kinds.numerals import COUNTERS, SCALES, leading_words
+from ovt.verifiers.kinds.numerals import COUNTERS, SCALES, leading_words, read_chinese, simplify
 from ovt.verifiers.kinds.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -58,8 +58,14 @@ _HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
 _TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 _UPRIGHT = ("\\text", "\\mathrm", "\\mbox", "\\rm")
+_EVERY = re.compile(r"^每(小时|分钟|秒|天|[^\W\d]{1,3}?)(?=[\d零一二三四五六七八九十百])(.+)$")
+_HANZI_UNIT = re.compile(
+    r"(?<![\d.零一二三四五六七八九十百千万亿点])[零一二三四五六七八九十百两]+(?:个半)?(?=小时|时|分|秒|米|厘米|元|度|天|年|岁)"
+)
 _HANZI = frozenset("零〇一二三四五六七八九十百千万萬亿億两兩半分之点點负負.,")
 _HOUR, _METRE, _MINUTE = read_unit("h"), read_unit("m"), read_unit("min")
+_ARC = {read_unit("min"): read_unit("arcmin"), read_unit("s"): read_unit("arcsec")}
+_TWICE = re.compile(r"([^()]*[^()\s])\s*+\(([^()]*)\)")
 
 
 @lru_cache(maxsize=16384)
@@ -70,13 +76,32 @@ def read_quantity(text: str) -> Quantity | None:
         return Quantity(math_source(text), number, None)
     if len(text) > MAX_QUANTITY_CHARS or refuse(text):
         return None
+    if text.count("$") == 1 and text.rstrip()[-1] == "$" and text.strip()[0].isdecimal():
+        text = "$" + text.rstrip()[:-1]  # `2.450,75 $`
     currency = _CURRENCY.match(plain(text))
     if currency and not (currency["symbol"] == "$" and "$" in currency["rest"]):
         return _read_currency(currency)
     source = _HOURS.sub(r"\1 h \2 min", math_source(text))
+    if not source.isascii():
+        source = _HANZI_UNIT.sub(_in_digits, _EVERY.sub(r"\2每\1", simplify(source)))
     if "°" in source and "'" in source:
         source = _in_arc_units(source)
+    if (match := _TWICE.fullmatch(source)) and (twice := _read_twice(*match.groups())):
+        return twice
     return _read_compound(source) or _read_single(source, text)
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """`三十` of `三十分` as 30; `两个半` of `两个半小时` as 2.5."""
+    value = read_chinese(found[0])
+    return found[0] if value is None else str(float(value) if value.denominator == 2 else value)
+
+
+def _read_twice(first: str, second: str) -> Quantity | None:
+    """`14 cm (0.14 m)` says one thing."""
+    left, right = read_quantity(first), read_quantity(second)
+    said = left and right and left.unit and right.unit and compare_quantities(left, right).outcome == "correct"
+    return left if said else None
 
 
 def _in_arc_units(source: str) -> str:
@@ -148,6 +173,7 @@ def _read_single(source: str, raw: str) -> Quantity | None:
 
 def _read_hanzi(source: str) -> Quantity | None:
     """`十五分钟`, `120万吨`: the shortest numeral that leaves a unit."""
+    source = source.replace(" ", "")
     for place in range(1, len(source)):
         if source[place - 1] not in _HANZI and not source[place - 1].isdecimal():
             return None
@@ -199,7 +225,7 @@ def _read_compound(source: str) -> Quantity | None:
         quantity = _read_single(part, part)
         if not quantity or not quantity.number or not quantity.unit or not quantity.unit.dims or quantity.unit.noun:
             return None
-        unit = _MINUTE if quantity.unit == _METRE and _HOUR in units else quantity.unit  # `2 h 30 m`
+        unit = _within(units, quantity.unit)
         units.append(unit)
         factor = convert(unit, units[0])
         if factor is None:
@@ -208,13 +234,22 @@ def _read_compound(source: str) -> Quantity | None:
     return Quantity(show_fraction(total), Number(total), units[0]) if len(set(units)) == len(units) else None
 
 
+def _within(units: list[Unit], unit: Unit) -> Unit:
+    """The minutes of `2 h 30 m`, and of `32 degrees 15 minutes`."""
+    if unit == _METRE and _HOUR in units:
+        return _MINUTE or unit
+    return _ARC.get(unit, unit) if units and units[0].dims == (("angle", 1),) else unit
+
+
 def read_plain_number(text: str) -> Quantity | None:
-    """A bare number (`3.5 million` too); not `1,22`, which may also be a list."""
+    """A bare number (`3.5 million` too); `1,22` is 1.22, with a comma."""
     number = read_number(text)
     if number is None:
         quantity = read_quantity(text) if _SCALE.search(text) else None
         return quantity if quantity and quantity.number and not quantity.unit else None
-    return Quantity(math_source(text), number, None) if not number.decimal_comma else None
+    if number.decimal_comma and any(mark in text for mark in "$\\"):
+        return None  # in LaTeX a comma stands between members
+    return Quantity(math_source(text), number, None)
 
 
 def read_measure(text: str) -> Quantity | None:

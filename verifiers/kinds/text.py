@@ -21,9 +21,10 @@ _POINTERS = (
 _SPELLING = re.compile(
     r"(?P<initials>(?<![a-z.])[a-z](?:\.[a-z])+\b\.?)|(?P<hyphen>(?<=[a-z])-(?=[a-z]))"
     r"|(?<=(?<![A-Za-z])[a-z])\s*+[*·×⋅]\s*+(?=[a-z](?![A-Za-z]))"
-    r"|(?<=[a-z\d)\]])\^(?:\{(\d{0,3}[+-])\}|(?=\d{0,3}[+-]))|(?<=[a-z\d)\]])_(?:\{(\d+)\}|(?=\d))"
+    r"|(?<=[a-z\d)\]}])\^(?:\{(?P<charge>\d{0,3}[+-])\}|(?=\d{0,3}[+-])|\{(?P<turned>[+-]\d)\})"
+    r"|(?<=[a-z\d)\]])_(?:\{(?P<below>\d+)\}|(?=\d))"
 )
-_TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=])\s*+")
+_TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=∨∧¬])\s*+")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
 _COMMAND = re.compile(r"\\[a-zA-Z]+ ?")
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -39,16 +40,19 @@ _DECADE_OR_ORDINAL = re.compile(
     rf"(?:^in (?:the )?)?\b(?P<decade>(?:1\d|20)\d0)'?s\b"
     rf"|\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b"
 )
-_SIGNS = {"\\angle": "angle ", "\\triangle": "triangle ", "\\omega": "ω", "\\sqrt": "\\sqrt "} | {
-    command.lower(): sign for command, sign in COMMANDS.items() if not sign.isspace() and not sign.startswith("\\")
+_SIGNS = {"\\times": "×", "\\angle": "angle ", "\\triangle": "triangle ", "\\omega": "ω", "\\sqrt": "\\sqrt "} | {
+    command.lower(): sign
+    for command, sign in COMMANDS.items()
+    if not sign.isspace() and not sign.startswith("\\") and command != "\\times"
 }
-_LOOKS = str.maketrans({"~": "∼", "≅": "≅", "⟶": "→", "⇌": "→", "º": "°"})
+_LINES, _BARE_LINES = frozenset("∥⊥≅∠△"), str.maketrans("", "", "{}")
+_LOOKS = str.maketrans({"~": "∼", "∽": "∼", "≅": "≅", "⟶": "→", "⇌": "→", "º": "°"})
 
 
 @lru_cache(maxsize=16384)
 def normalize_text(text: str) -> str:
     """The form in which two texts are compared."""
-    text = _without_accents(plain(text)).casefold().translate(_LOOKS).replace("->", "→")
+    text = _without_accents(plain(text)).casefold().translate(_LOOKS).replace("->", "→").replace("||", "∥")
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
     text = _without(_ARTICLES, _without_pointer(text))
     text = _COMMAND.sub(lambda found: _SIGNS.get(found[0].strip(), found[0]), text)
@@ -58,6 +62,9 @@ def normalize_text(text: str) -> str:
     text = (
         _without(("<", "["), text).removesuffix(">").removesuffix("]") if text[:1] + text[-1:] in ("<>", "[]") else text
     )
+    if not _LINES.isdisjoint(text):
+        text = text.translate(_BARE_LINES).replace("\\overline", "")
+    text = text.replace(" ", "") if "→" in text else text
     return inside(text, "()").strip() if enclosing(text) == "()" and "," not in text else text
 
 
@@ -65,7 +72,9 @@ def _respell(found: re.Match[str]) -> str:
     """`u.s.a.` as `usa`, `well-known` in two words, `a·b` as `ab`, `fe^{3+}` as `fe3+`, `h_{2}o` as `h2o`."""
     if found["initials"]:
         return found[0].replace(".", "")
-    return " " if found["hyphen"] else found[3] or found[4] or ""
+    if found["turned"]:
+        return found["turned"][1] + found["turned"][0]
+    return " " if found["hyphen"] else found["charge"] or found["below"] or ""
 
 
 def _without(starts: tuple[str, ...], text: str) -> str:

@@ -78,12 +78,18 @@ _POWERS = re.compile(
 )
 _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|kelvin|centigrade)\b", re.IGNORECASE)
 _FACTOR = re.compile(
-    r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)(?:\s*\^\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d))|(-?\d))?\s*"
+    r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)(?:\s*\^\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d))|(?<=[^\W\d_])(-?\d))?\s*"
 )
 _MAY_BE_TEMPERATURE = {"C": ("celsius",), "F": ("fahrenheit",)} | dict.fromkeys(
     ("°", "degree", "degrees", "deg"), ("celsius", "fahrenheit")
 )
-_TWO_WORDS = {"electron volt": "eV", "electron volts": "eV", "ångström": "Å", "ångströms": "Å"}
+_TWO_WORDS = {
+    "bpm": "beats per minute",
+    "electron volt": "eV",
+    "electron volts": "eV",
+    "ångström": "Å",
+    "ångströms": "Å",
+}
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -92,7 +98,7 @@ _SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
     "because since so thus but below which who what where when solves proves wrong incorrect correct right answer here "
-    "there have has had i you we they"
+    "there have has had i you we they in on at"
 )
 _QUALIFIERS = (
     "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy "
@@ -118,7 +124,7 @@ def read_unit(text: str) -> Unit | None:
     if not text or len(text) > 60:
         return None
     text = _TWO_WORDS.get(text.lower(), text)
-    unit = _physical(text) or _physical(_without_qualifiers(text)) or _counted(text)
+    unit = _physical(text) or _physical(_without_qualifiers(text)) or _counted_per(text) or _counted(text)
     return unit._replace(also=_MAY_BE_TEMPERATURE[text]) if unit and text in _MAY_BE_TEMPERATURE else unit
 
 
@@ -174,10 +180,22 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
     return (dims, factor) if position else None
 
 
+def _counted_per(text: str) -> Unit | None:
+    """`beats per minute`, `words/s`: what is counted, over a physical unit."""
+    thing, slash, unit = text.replace(" per ", "/").partition("/")
+    over, under = (_counted(thing.strip()), _physical(unit.strip())) if slash else (None, None)
+    if over is None or under is None or len(under.dims) != 1:
+        return None
+    dims = tuple(sorted([("counted", 1), *((name, -power) for name, power in under.dims)]))
+    return Unit(dims, 1 / under.factor, over.noun)
+
+
 def _counted(text: str) -> Unit | None:
     words = text.lower().split()
     while len(words) > 1 and words[-1] in _TRAILING:
         words.pop()
+    if words[:1] in (["more"], ["fewer"]) and len(words) > 1:
+        words.pop(0)  # `5 more lions`
     if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(_NOUN.fullmatch(word) for word in words):
         return None
     if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):
@@ -187,7 +205,7 @@ def _counted(text: str) -> Unit | None:
     if any("α" <= char <= "ω" or "Α" <= char <= "Ω" for char in text):
         return None
     if text[0] in COUNTERS:
-        words[0] = words[0][1:] or words[0]
+        words[0] = words[0][1:] or ANYTHING
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
 
 
@@ -207,7 +225,7 @@ def convert(left: Unit | None, right: Unit | None) -> Fraction | None:
     if left.dims != right.dims:
         return Fraction(1) if _is_also(left, right) or _is_also(right, left) else None
     if left.noun or right.noun:
-        return Fraction(1) if _same_noun(left.noun, right.noun) else None
+        return left.factor / right.factor if _same_noun(left.noun, right.noun) else None
     return left.factor / right.factor
 
 
@@ -224,8 +242,14 @@ def times(left: Unit, right: Unit) -> Unit:
     return Unit(tuple(sorted((name, power) for name, power in dims.items() if power)), left.factor * right.factor)
 
 
+ANYTHING = "个"
+"""What a counter alone counts."""
+
+
 def _same_noun(left: str, right: str) -> bool:
     """One names what the other does, perhaps more closely: `apple` and `red apple`, `pair` and `pair of shoe`."""
+    if ANYTHING in (left, right):
+        return True
     things, others = left.partition(" of "), right.partition(" of ")
     return _same_words(things[0], others[0]) and (not things[2] or not others[2] or _same_words(things[2], others[2]))
 
