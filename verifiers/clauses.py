@@ -172,6 +172,8 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     before = clause[: found.start]
     if EITHER_BEHIND.match(found.tail) or EITHER_BEFORE.search(before[-60:]) or _adds_another(found, kind):
         return Claim("several", None)
+    if BOUND.search(before[-60:]):
+        return None
     if _says_more(before):
         return Claim("several", None)
     # A denial belongs to the first number behind it: `not 10, it's 12`.

@@ -38,7 +38,7 @@ _RULED_OUT = re.compile(
     r"|unlike|between|from|of|like|compared? (?:to|with)"
     r"|(?:exclud|eliminat|reject|discard)\w{1,4}|rul(?:e[sd]?|ing) out)|n't)\s++"
     r"(?:(?:be|option|choice|answer|both)s?\s++)?\(?$"
-    r"|(?:不是|排除|除了|不选|并非|\bpas|\bni|\bne|\bnicht|\bне|không phải)(?:选项)?\s*$",
+    r"|(?:不是|排除|除了|不选|并非|\bpas|\bni|\bne|\bnicht|\bне|không phải|ليست?|\bnão é|\bno es)(?:选项)?\s*$",
     re.IGNORECASE,
 )
 _SAID_OF = re.compile(
@@ -226,10 +226,11 @@ _JUDGED = re.compile(
 _TICKS, _CROSSES = "✓✔✅☑", "✗✘❌✖"
 
 
-def judged(text: str) -> Pick | None:
+def judged(text: str, options: Options) -> Pick | None:
     """The option that a list of judgements leaves, one on each: `A: wrong`, `B: correct`, `C: 7 ✗`."""
-    said = [_judgement(line) for line in labelled_lines([line for line in text.split("\n") if line.strip()]).values()]
-    if not said or not all(said):
+    lines = list(labelled_lines([line for line in text.split("\n") if line.strip()]).values())[: len(options.texts)]
+    said = list(map(_judgement, lines))
+    if not said or not all(said) or any(_matches(line, options, place) for place, line in enumerate(lines)):
         return None
     right = [place for place, word in enumerate(said) if word == "yes"]
     return _one(right[0]) if len(right) == 1 else (None, "several_choices" if right else "no_choice")

@@ -51,4 +51,4 @@ COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
 EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)
-BOUND = re.compile(rf"(?:{_any('bound')})[\s$\\(\[]{0, 9}$", re.IGNORECASE)
+BOUND = re.compile(rf"(?:{_any('bound')})[\s$\\(\[]{{0,9}}$", re.IGNORECASE)

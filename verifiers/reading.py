@@ -83,7 +83,7 @@ def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
         return picked
     if claim.stance == "given_up":
         return None, "hedged"
-    by_letter = judged(answer) or _pick_by_letter(answer, options)
+    by_letter = judged(answer, options) or _pick_by_letter(answer, options)
     if by_letter is not None:
         return by_letter
     if claim.stance in _PROBLEMS:

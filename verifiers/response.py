@@ -45,7 +45,7 @@ _AFTER_NO_ANSWER = re.compile(
 _CHANGE_OF_MIND = re.compile(
     r"(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
     r"(?:\s?(?=[,.!:，。！：])|\s+(?:wait|no|actually)\b)"
-    r"|(?:actually|wait|no|sorry)\s+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
+    r"|(?:actually|wait|no|sorry)[ \t]+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
     r"|(?:^|[.!?\n—–]|(?<=\bwait),|(?<=[—–-] no),)\s{0,20}+(?:this|that|it)"
     r"(?:(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct))"
     r"|(?: can't be| cannot be| isn't|(?: doesn't| does not) (?:look|seem)) (?:right|correct))\s?(?:[,.!;:]|$)"

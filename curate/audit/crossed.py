@@ -15,6 +15,7 @@ Earns = Callable[[str, str], bool]
 """(text, gold) -> whether the text earns for it."""
 
 SEVERAL = re.compile(r"[,;或和]|\b(?:or|and)\b")
+DIGIT = re.compile(r"[\d一二三四五六七八九十]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod"
 UNIT = re.compile(
     r"(?<=[\d})π])\s*(?:\^?\{?\\circ\}?|\\[,;: ]|\\(?:text|mathrm|rm|Omega|mu)|[°%‰℃Ω$€£¥㎡万人个元年米时分度次只名]"
@@ -52,13 +53,14 @@ def cross(texts: Sequence[str], golds: Sequence[str], earns: Earns) -> Crossed:
 def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
     """Whether two golds that a text earns for are unequal only by a unit, a percent sign or a name.
 
-    Either both golds have one, or the text does and one of them does not.
+    Both golds have one, on one value; or of the three single amounts some have one and some have none.
     """
     if bare(one) == bare(two):
         return True
-    if any(PERCENT.search(each) for each in (text, one, two)) and _hundredfold(bare(one), bare(two)):
-        return True
-    return bare(text) != _squeezed(text) and bare(text) in (_squeezed(one), _squeezed(two))
+    each = (text, one, two)
+    if any(map(SEVERAL.search, each)) or not all(map(DIGIT.search, each)):
+        return False
+    return len({bool(PERCENT.search(one)) or bare(one) != _squeezed(one) for one in each}) == 2
 
 
 def bare(text: str) -> str:
@@ -72,11 +74,3 @@ def bare(text: str) -> str:
 
 def _squeezed(text: str) -> str:
     return text.replace(",", "").replace(" ", "")
-
-
-def _hundredfold(one: str, two: str) -> bool:
-    try:
-        low, high = sorted((abs(float(one)), abs(float(two))))
-    except ValueError:
-        return False
-    return abs(high - 100 * low) <= 1e-9 * high
