@@ -164,6 +164,7 @@ def seconds(pattern: re.Pattern[str], text: str, searches: bool) -> float:
     return time.process_time() - started
 
 
+@cache
 def hardest(pattern: re.Pattern[str], searches: bool) -> str:
     """The first text on which a pattern takes more than linear time, as words; "" where none was found."""
     for start, unit in dict.fromkeys(pumps(parser.parse(pattern.pattern, pattern.flags))):

@@ -71,7 +71,7 @@ def _ask_math_verify(left: str, right: str) -> str:
     """What math-verify says of two LaTeX expressions that our reader does not know (integrals, limits, …)."""
     if "math_verify" not in sys.modules:
         with guard.untimed():
-            _ask("\\int_0^1 x dx", "1")  # It imports some of itself only when used.
+            _ask("\\int_0^1 x dx", "\\int_0^1 y dy")  # It imports some of itself only when used.
     # Apart: it is slow to import again where its process ends, and what it remembers would change the time it takes.
     return guard.apart(_ask, left, right)
 
