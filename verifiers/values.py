@@ -9,6 +9,7 @@ a text. Plugins' kinds (`ovt.core.registry.KINDS`) are tried only when named: `k
 
 import contextlib
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from operator import attrgetter
@@ -45,10 +46,17 @@ class Value(NamedTuple):
         return self.kind.name
 
 
+def _where(marks: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The reader, asked only where one of the characters that its kind cannot do without is in a text."""
+    needed = frozenset(marks)
+    return lambda text: None if text.isascii() and needed.isdisjoint(text) else read(text)
+
+
 def _read_ratio(text: str) -> tuple[str, ...] | None:
     return read_ratio(text) if any(sign in text for sign in _COLONS) or text.count(" to ") > 1 else None
 
 
+_DIGITS = "0123456789"
 _COLONS = (":", "：", "∶", "\\colon")
 
 
@@ -56,15 +64,15 @@ CHOICE = Kind("choice", read_letter)
 YES_NO = Kind("yes_no", read_polarity)
 NUMBER = Kind("number", read_plain_number)
 TIME = Kind("time", read_time)
-DATE = Kind("date", read_date)
-RANGE = Kind("range", read_range)
+DATE = Kind("date", _where(_DIGITS, read_date))
+RANGE = Kind("range", _where(_DIGITS, read_range))
 RATIO = Kind("ratio", _read_ratio)
 QUANTITY = Kind("quantity", read_measure)
-MATRIX = Kind("matrix", read_matrix)
+MATRIX = Kind("matrix", _where("\\[", read_matrix))
 INTERVAL = Kind("interval", read_certain_intervals)
-EQUATION = Kind("equation", read_equation)
+EQUATION = Kind("equation", _where("=\\", read_equation))
 LIST = SET = TUPLE = Kind("list", read_list)
-INEQUALITY = Kind("inequality", read_inequality)
+INEQUALITY = Kind("inequality", _where("<>=\\", read_inequality))
 EXPRESSION = Kind("expression", read_expression)
 TEXT = Kind("text", str)
 

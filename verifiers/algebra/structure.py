@@ -36,8 +36,8 @@ _NO_PHRASE = words(
 
 def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
     """The parts between separators outside all brackets."""
-    if not separator.search(source):
-        return [source.strip()]
+    if "(" not in source and "[" not in source and "{" not in source:
+        return [part.strip() for part in separator.split(source)]
     parts, start, position = [], 0, 0
     depth = 0
     while position < len(source):
@@ -58,6 +58,8 @@ def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
 
 def enclosing(source: str) -> str:
     r"""The pair of brackets around the whole source: "()", "[)", "\{\}" …; "" if there is none."""
+    if source[:1] not in ("(", "[", "{", "\\"):
+        return ""
     opener = next((mark for mark in _OPENERS if source.startswith(mark)), "")
     closer = next((mark for mark in _CLOSERS if source.endswith(mark)), "")
     if not opener or not closer or len(source) < len(opener) + len(closer):

@@ -114,7 +114,8 @@ def read_expression(text: str) -> str | None:
     try:
         parse(source)
     except Unreadable:
-        return source if _BEYOND_US.search(source) and _relation_free(source) else None
+        beyond = _BEYOND_US.search(source)
+        return source if beyond and source[beyond.end() :].strip() and _relation_free(source) else None
     return source
 
 

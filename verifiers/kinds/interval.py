@@ -40,6 +40,7 @@ _WITHOUT = re.compile(
 _BUILDER = re.compile(r"^\\?\{\s*+([A-Za-z])\s*+(?:∈\s*+ℝ\s*+)?[|:]\s*+(.*?)\\?\}$")
 _AND = re.compile(r"(?<!\s)\s*+(?:,\s*+)?(?<![A-Za-z])and(?![A-Za-z])\s*+")
 _TURNED = re.compile(r"([\[\]])([^\[\]()∪]+[,;][^\[\]()∪]+)([\[\]])")
+_MARKS = frozenset("()[]{}<>|\\∈∪")
 MAX_PIECES = 20
 _ORDERS = {"less": -1, "equal": 0, "greater": 1}
 
@@ -105,6 +106,8 @@ def read_intervals(text: str) -> Pieces | None:
 
 def read_certain_intervals(text: str) -> Pieces | None:
     """A text that can only be an interval: by its brackets, an infinite end, a union, or the real line."""
+    if text.isascii() and _MARKS.isdisjoint(text) and "real" not in text.lower():
+        return None
     source = _source(text)
     pieces = read_intervals(text)
     if pieces is None:

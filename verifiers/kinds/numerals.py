@@ -18,6 +18,7 @@ _PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
 _PART_SIZES = {word: n for n, word in enumerate(_PARTS.split(), 2)} | {"fourth": 4, "halve": 2}
 _ONE = frozenset(["a", "an", "one"])
 _MINUS = frozenset(["minus", "negative"])
+_STARTS = _ONE | _MINUS | {"half"}
 MAX_WORDS = 20
 
 
@@ -29,12 +30,16 @@ def split_words(text: str) -> list[str]:
 def read_words(text: str) -> Fraction | None:
     """The number that the whole of a text is in English words, `2 and a half` included."""
     words = split_words(text)
-    if not 0 < len(words) <= MAX_WORDS:
+    if not 0 < len(words) <= MAX_WORDS or not _may_start(words[0]):
         return None
     if words[0] in _MINUS:
         value = _unsigned(words[1:])
         return None if value is None else -value
     return _unsigned(words)
+
+
+def _may_start(word: str) -> bool:
+    return word in WORDS or word in _STARTS or word.isdecimal()
 
 
 def _unsigned(words: list[str]) -> Fraction | None:
@@ -105,6 +110,8 @@ def _add_word(total: int, group: int, word: str, previous: str) -> tuple[int, in
 def leading_words(text: str) -> tuple[Fraction, str] | None:
     """The numeral that a text begins with, in words, and what follows it: `two red apples`."""
     words = text.split()
+    if not words or not _may_start(words[0].lower().partition("-")[0]):
+        return None
     for count in range(min(len(words), MAX_WORDS), 0, -1):
         value = read_words(" ".join(words[:count])) if not words[count - 1].isdecimal() else None
         if value is not None:
