@@ -238,7 +238,7 @@ def _within(units: list[Unit], unit: Unit) -> Unit:
     """The minutes of `2 h 30 m`, and of `32 degrees 15 minutes`."""
     if unit == _METRE and _HOUR in units:
         return _MINUTE or unit
-    return _ARC.get(unit, unit) if units and units[0].dims == (("angle", 1),) else unit
+    return (_ARC.get(unit) if units and units[0].dims == (("angle", 1),) else None) or unit
 
 
 def read_plain_number(text: str) -> Quantity | None:
