@@ -135,11 +135,12 @@ SOURCES = Registry(
         "hf": "ovt.curate.sources.arrow:open_hub",
         "pocket": "ovt.pocket.figures:open_figures",
         ".parquet": "ovt.curate.sources.arrow:parquet_part",
-        ".jsonl": "ovt.curate.sources.files:jsonl_part",
-        ".ndjson": "ovt.curate.sources.files:jsonl_part",
-        ".json": "ovt.curate.sources.files:json_part",
-        ".csv": "ovt.curate.sources.files:csv_part",
-        ".tsv": "ovt.curate.sources.files:csv_part",
+        ".jsonl": "ovt.curate.sources.texts:jsonl_part",
+        ".ndjson": "ovt.curate.sources.texts:jsonl_part",
+        ".jsonl.gz": "ovt.curate.sources.texts:jsonl_part",
+        ".json": "ovt.curate.sources.texts:json_part",
+        ".csv": "ovt.curate.sources.texts:csv_part",
+        ".tsv": "ovt.curate.sources.texts:csv_part",
     },
 )
 KINDS = Registry(

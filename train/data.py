@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.core.tokens import inert
 from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.data import read_split
 from ovt.curate.versions.manifest import Manifest
@@ -90,19 +91,22 @@ def collate(collator: Callable[[list[dict[str, Any]]], Any], max_pixels: int | N
 def fed(row: dict[str, Any], max_pixels: int | None = None) -> dict[str, Any]:
     """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered."""
     turns, images = place_images(row["prompt"], [shrunk(image, max_pixels) for image in row["images"]])
-    return {"images": images, "prompt": turns, "completion": row.get("completion") or []}
+    completion = [{**turn, "content": inert(turn["content"], thinking=False)} for turn in row.get("completion") or []]
+    return {"images": images, "prompt": turns, "completion": completion}
 
 
 def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
-    """(turns, images) with the images of a user's turn where its `<image>` tags are, in that order.
+    """(turns, images) with the images of a user's turn where its `<image>` tags are, in that order, and without the
+    control tokens that its text may hold.
 
     A turn without tags stays text: the trainer puts its images first.
     """
     if len(turns) != 1 or not IMAGE_TAG.search(turns[0]["content"]):
-        return turns, images
+        return [{**turn, "content": inert(turn["content"], thinking=False)} for turn in turns], images
     parts = content(turns[0]["content"], [str(number) for number in range(len(images))])
     placed = [images[int(part["image"])] for part in parts if part["type"] == "image"]
-    slots = [{"type": "image"} if part["type"] == "image" else part for part in parts]
+    slots = [{"type": "image"} if part["type"] == "image" else part | {"text": inert(part["text"], thinking=False)}
+             for part in parts]  # fmt: skip
     return [{"role": turns[0]["role"], "content": slots}], placed
 
 

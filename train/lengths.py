@@ -148,8 +148,20 @@ def read_row(dataset: "Dataset", index: int) -> dict[str, Any]:
 def measure_batch(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, Any]]:
     """A LENGTHS row for each row of the batch."""
     unfit = [unfitness(row) for row in batch]
-    fit = [row for row, reason in zip(batch, unfit, strict=True) if reason is None]
-    counts = iter(count(fit, processor) if fit else ())
+    counted: list[dict[str, int] | None] = []
+    try:
+        fit = [row for row, reason in zip(batch, unfit, strict=True) if reason is None]
+        counted = [*count(fit, processor)] if fit else []
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        RuntimeError,
+    ):  # what processors raise where texts and images do not match
+        if len(batch) > 1:
+            return [measured for row in batch for measured in measure_batch([row], processor)]
+        unfit = ["cannot_be_fed"]
+    counts = iter(counted)
     none = {"prompt_tokens": None, "image_tokens": None, "completion_tokens": None}
     ids = [{"question_id": row.get("question_id"), "sample_id": row.get("sample_id")} for row in batch]
     return [

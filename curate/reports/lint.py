@@ -16,6 +16,7 @@ from PIL import Image
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.core.tokens import control_tokens
 from ovt.curate.questions import Questions
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen.dedup import DedupSection, find_twins, meaning, same_looks
@@ -29,6 +30,7 @@ SMALLEST = 28  # pixels per side: one visual token of Qwen2.5-VL
 MEANINGS = {
     "empty_question": "the question has no words",
     "image_tags_mismatch": "the <image> tags do not match the images",
+    "control_token": "a control token of some model: it is sent with a space inside, so that it is text",
     "unreadable_image": "the image is broken or missing",
     "tiny_image": f"a side of the image is under {SMALLEST} pixels",
     "blank_image": "the image is all of one colour",
@@ -114,10 +116,13 @@ def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
 
 
 def question_texts(questions: pl.DataFrame) -> Iterator[Finding]:
-    """Questions without words, and tags that do not match the images."""
-    for question_id, question, images in questions.select("question_id", "question", "images").iter_rows():
+    """Questions without words, control tokens, and tags that do not match the images."""
+    columns = questions.select("question_id", "question", "images", "choices")
+    for question_id, question, images, choices in columns.iter_rows():
         if not fingerprints.plain(question):
             yield "empty_question", question_id, repr(question[:80])
+        if tokens := control_tokens("\n".join([question, *(choices or ())])):
+            yield "control_token", question_id, f"{', '.join(dict.fromkeys(tokens))[:80]} in {question[:80]!r}"
         try:
             check_tags(question, len(images))
         except Unfit as unfit:

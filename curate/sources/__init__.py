@@ -2,10 +2,11 @@
 
 section.py    a source's section of a recipe
 source.py     the contract of a source, for ours and plugins', and how one is opened
-files.py      files, folders and packages: JSONL, JSON, CSV
+files.py      files, folders and packages
+texts.py      JSONL, JSON and CSV
 arrow.py      Parquet files, saved datasets and Hub datasets
 columns.py    which columns are which
-cells.py      a cell of any type as text, gold, conversation or image
+cells.py      a cell of any type as text or image
 choices.py    options and golds in every format
 golds.py      a gold inside a longer text, mapped, or one of several
 conversations.py   a conversation in any form, round by round

@@ -164,7 +164,7 @@ def open_hub(section: SourceSection, most: int | None = None) -> Opened:
     from datasets.config import DOWNLOADED_DATASETS_PATH, EXTRACTED_DATASETS_PATH
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    name = section.path.removeprefix("hf://").strip("/")
+    name = section.path.removeprefix("hf://").removeprefix("datasets/").strip("/")
     if name.count("/") > 1 or not name or ":" in name:
         raise OvtError(f"source {section.name}: path {section.path!r} is not hf://OWNER/NAME")
     if Path(name).exists():  # datasets would silently read this one

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
 
@@ -57,6 +58,12 @@ class Columns:
     readings: tuple[str, ...] = ()
     kept: tuple[Name, ...] = ()
 
+    def with_late(self, every: "Columns") -> "Columns":
+        """These columns, and those of `every` for what none of these holds."""
+        filled = {ours: getattr(every, ours) for ours in ("choices", "id") if not getattr(self, ours)}
+        filled = {ours: theirs for ours, theirs in filled.items() if theirs}
+        return replace(self, **filled, readings=(*self.readings, "late columns")) if filled else self
+
     def top(self) -> list[Name]:
         """The columns to read, once each; for "a.b", that is a."""
         names = (*self.question, *self.gold, *self.choices, *self.images, *self.id, *self.kept)
@@ -81,10 +88,10 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
         names[ours] = names[ours] or _first(_LESS_KNOWN[ours], found)
     lettered = () if names["choices"] else option_columns(found)
     if not names["question"]:
-        raise RecipeError(_missing(section, "no column for question", found, "question"))
+        raise RecipeError(_missing(section, "no column for question", found))
     for ours in () if conversation else ("gold", "images"):
         if not names[ours]:
-            raise RecipeError(_missing(section, f"no column for {ours}", found, ours))
+            raise RecipeError(_missing(section, f"no column for {ours}", found))
     readings = ("option columns",) if lettered else ()
     return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings, kept=kept)
 
@@ -135,18 +142,39 @@ def _guess(ours: str, found: Sequence[Name], image_columns: Sequence[Name]) -> t
     return tuple(known[:1])
 
 
-def _missing(section: SourceSection, what: str, found: Sequence[Name], wanted: Name) -> str:
+def _missing(section: SourceSection, what: str, found: Sequence[Name], wanted: Name | None = None) -> str:
+    """The message about a column that is missing; `wanted` is its name where somebody has written it."""
     if not found:
         return f"source {section.name}: {what}; found no columns in any row; expected one JSON object a line, in UTF-8"
     texts = [str(name) for name in found]
-    hint = did_you_mean(str(wanted), texts, f"set columns, e.g. columns = {{ {_example(found)} }}")
+    hint = f"set columns, e.g. columns = {{ {_example(found)} }}"
+    hint = did_you_mean(wanted, texts, hint) if isinstance(wanted, str) else hint
     listed = ", ".join(texts[:30]) + (", …" if len(texts) > 30 else "")
     return f"source {section.name}: {what}; found {listed or 'no columns'}; {hint}"
 
 
+# What a column of one of our kinds is likely to be called, best first.
+_STEMS = {
+    "question": ("question", "problem", "query", "prompt", "instruction", "text", "sentence"),
+    "gold": ("answer", "gold", "solution", "label", "target", "output", "response", "truth"),
+    "image": ("image", "img", "picture", "photo", "diagram", "figure", "file", "path"),
+}
+
+
 def _example(found: Sequence[Name]) -> str:
-    theirs = [f'"{name}"' if isinstance(name, str) else str(name) for name in found[:3]]
-    return ", ".join(f"{ours} = {name}" for ours, name in zip(("question", "gold", "image"), theirs, strict=False))
+    """A columns setting with the names that are most like what is meant, else with "…"."""
+    if not any(isinstance(name, str) for name in found):
+        return ", ".join(f"{ours} = {name}" for ours, name in zip(_STEMS, found, strict=False))
+    taken: list[str] = []
+    for ours, stems in _STEMS.items():
+        texts = [name for name in found if isinstance(name, str) and name not in taken]
+        alike = [name for stem in stems for name in texts if stem in name.casefold()]
+        plain = [name for name in alike if not _ABOUT.search(name)]
+        taken.append((plain or alike or get_close_matches(ours, texts, n=1) or ["…"])[0])
+    return ", ".join(f'{ours} = "{name}"' for ours, name in zip(_STEMS, taken, strict=True))
+
+
+_ABOUT = re.compile(r"(?:_id|id|_type|_len|_count|_source)$", re.IGNORECASE)  # what tells about a question, say
 
 
 def describe(columns: Columns, section: SourceSection) -> str | None:

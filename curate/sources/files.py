@@ -1,45 +1,21 @@
-"""Files as sources: resolves a path, folder or package to files, and reads JSONL, JSON and CSV row by row.
-
-Parquet and saved datasets are in arrow.py. A row that is a list has its positions as column names.
-"""
+"""Files as sources: a path, a glob, a folder or a package, resolved to files; texts.py and arrow.py read them."""
 
 import glob
 import importlib.util
-import json
+import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any
-
-import polars as pl
+from urllib.parse import unquote
 
 from ovt.core.errors import OvtError
 from ovt.core.registry import SOURCES
-from ovt.core.untrusted import is_deep, parse_json, read_json
-from ovt.curate.sources.faults import MAX_CELL, too_large
-from ovt.curate.sources.section import Name, SourceSection, data_suffix, data_suffixes
-from ovt.curate.sources.source import (
-    MaybeRow,
-    Opened,
-    Part,
-    Row,
-    columns_of,
-    expected,
-    hash_files,
-    pick_split,
-    split_note,
-    take,
-)
+from ovt.core.untrusted import read_json
+from ovt.curate.sources.section import SourceSection, data_suffix, data_suffixes
+from ovt.curate.sources.source import Opened, expected, hash_files, pick_split, split_note
+from ovt.curate.sources.texts import is_one_row, objects_part
 
-# Bytes of a file that is read whole, and takes up to ten times its size in memory.
-MOST_WHOLE = 2 * 2**30
-MOST_COLUMNS = 10_000  # of a CSV file
-# Rows inspected for column names in a format that does not list them.
-PEEK = 1_000
-# How gzip, zlib and zstd files begin, which polars would unpack, to any size.
-PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
 # Names of files and folders that identify their split; so does any name before -00000-of-00001.
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testmini", "testing", "eval", "sft", "rl")
 
@@ -49,7 +25,10 @@ _NO_DATA = ("dataset_info.json", "dataset_infos.json", "manifest.json", "config.
 
 def open_files(section: SourceSection, most: int | None = None) -> Opened:
     """A file, the files of a glob, or a folder."""
-    place = Path(section.path).expanduser().absolute()
+    named = section.path
+    place = (
+        Path(unquote(named.removeprefix("file://")) if named.startswith("file://") else named).expanduser().absolute()
+    )
     if place.is_dir():
         return _open_folder(place, section)
     files = [place] if place.is_file() else [Path(file) for file in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207
@@ -81,6 +60,9 @@ def package_file(section: SourceSection) -> Path:
 
 
 def _open_each(files: Sequence[Path], section: SourceSection) -> Opened:
+    if len(files) > 1 and all(file.suffix.lower() == ".json" for file in files) and is_one_row(files[0]):
+        folder = Path(os.path.commonpath([file.parent for file in files]))
+        return Opened((objects_part(files, folder),), hash_files(files))
     parts = []
     for file in files:
         suffix = data_suffix(file.name)
@@ -111,6 +93,7 @@ def folder_patterns() -> list[str]:
         "data/**/*.parquet",
         "**/*.parquet",
         *(f"{where}*{suffix}" for where in ("", "data/") for suffix in suffixes),
+        *(f"**/*{suffix}" for suffix in suffixes),
     ]
 
 
@@ -154,112 +137,9 @@ def files_of_split(files: Sequence[Path], section: SourceSection) -> tuple[list[
 
 def split_name(file: Path) -> str | None:
     """The split in a file's name, or its folder's: train-00000-of-00002.parquet, test/metadata.jsonl."""
-    shard = _SHARD.search(file.stem)
-    bare = file.stem[: shard.start()] if shard else file.stem
+    stem = file.name[: -len(data_suffix(file.name) or file.suffix) or None]
+    shard = _SHARD.search(stem)
+    bare = stem[: shard.start()] if shard else stem
     if bare in SPLITS or (shard and shard[1] and bare):
         return bare
     return file.parent.name if file.parent.name in SPLITS else None
-
-
-def jsonl_part(path: Path) -> Part:
-    """A file with one JSON value per line; blank lines are skipped, a broken line is a malformed row."""
-    with path.open("rb") as lines:
-        columns = columns_of(_parse_line(line) for line in islice(_filled(lines), PEEK))
-    with path.open("rb") as lines:
-        count = sum(1 for _ in _filled(lines))
-
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        with path.open("rb") as lines:
-            last = max(wanted, default=-1)
-            for number, line in enumerate(islice(_filled(lines), last + 1)):
-                if number in wanted:
-                    yield number, _parse_line(line)
-
-    return Part(columns, count, rows, path.parent, (path.parent,))
-
-
-def _filled(lines: IO[bytes]) -> Iterator[bytes]:
-    """The lines that are not blank, each cut off after MAX_CELL + 1 bytes."""
-    while line := lines.readline(MAX_CELL + 1):
-        more = line
-        while len(more) > MAX_CELL and not more.endswith(b"\n"):
-            more = lines.readline(MAX_CELL + 1)
-        if not line.isspace():
-            yield line
-
-
-def _parse_line(line: bytes) -> MaybeRow:
-    if len(line) > MAX_CELL:
-        return too_large(len(line))
-    try:
-        return as_row(parse_json(line.decode("utf-8-sig")))
-    except ValueError:
-        return None
-
-
-def as_row(value: Any) -> Row | None:
-    """An object as is, a list by position, anything else None: malformed."""
-    if isinstance(value, list):
-        return dict(enumerate(value))
-    return value if isinstance(value, dict) else None
-
-
-def json_part(path: Path) -> Part:
-    """A JSON file: a list of rows, {id: row}, or an object that holds one list of rows; or JSONL in disguise."""
-    check_size(path)
-    try:
-        value = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        part = jsonl_part(path)
-        if part.count > 1 and part.columns:
-            return part
-        raise OvtError(f"{path} is not JSON ({error}); expected a list of rows") from None
-    rows = [as_row(row) for row in _list_of_rows(value, path)]
-
-    def take_shallow(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        return ((number, None if is_deep(row) else row) for number, row in take(rows, wanted))
-
-    return Part(columns_of(rows), len(rows), take_shallow, path.parent, (path.parent,))
-
-
-def check_size(path: Path) -> None:
-    """Raises OvtError for a file that is too large to be read whole."""
-    if path.stat().st_size > MOST_WHOLE:
-        raise OvtError(
-            f"{path} is larger than {MOST_WHOLE // 2**30} GiB: save it as JSONL or Parquet, in several files"
-        )
-
-
-def _list_of_rows(value: Any, path: Path) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        lists = [inner for inner in value.values() if isinstance(inner, list) and inner and as_row(inner[0])]
-        if len(lists) == 1:
-            return lists[0]
-        if value and all(isinstance(inner, dict) for inner in value.values()):
-            return [{"id": key, **inner} for key, inner in value.items()]
-    raise OvtError(f"{path} holds no list of rows: expected [{{…}}, …], {{id: {{…}}}} or one list inside an object")
-
-
-def csv_part(path: Path) -> Part:
-    """A CSV (or TSV) file with a header; every cell is text, so that a gold of 007 is kept as is."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    check_size(path)
-    with path.open("rb") as file:
-        head = file.readline(MAX_CELL)
-    if head.startswith(PACKED):
-        raise OvtError(f"{path} is compressed: unpack it first")
-    if head.count(separator.encode()) >= MOST_COLUMNS:
-        raise OvtError(f"{path} has more than {MOST_COLUMNS:,} columns: is it a table of questions?")
-    try:
-        table = pl.read_csv(path, separator=separator, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().splitlines()[0]
-        advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
-        raise OvtError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}{advice}") from None
-
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        return take(table.select(names).iter_rows(named=True), wanted)
-
-    return Part(tuple(table.columns), len(table), rows, path.parent, (path.parent,))

@@ -137,9 +137,7 @@ def import_source(
     total = sum(part.count for part in opened.parts)
     if not total:
         raise OvtError(f"source {section.name}: {section.path} has no rows, expected at least one")
-    found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
-    images = tuple(dict.fromkeys(name for part in opened.parts for name in part.image_columns))
-    columns = match_columns(section, found, images)
+    columns = columns_of_parts(section, opened.parts)
     notes = (*opened.notes, *filter(None, [describe(columns, section)]))
     settings = _settings(section, most, opened)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
@@ -173,6 +171,22 @@ def fingerprint_of(folder: Path) -> str | None:
         return name_import(noted["settings"], noted.get("readings", ()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def columns_of_parts(section: SourceSection, parts: Sequence[Part]) -> Columns:
+    """Which columns are which. Those that come late in a file only fill roles that no other column has."""
+    found, images, late = (
+        tuple(dict.fromkeys(name for part in parts for name in getattr(part, kind)))
+        for kind in ("columns", "image_columns", "late")
+    )
+    if not late:
+        return match_columns(section, found, images)
+    every = match_columns(section, tuple(dict.fromkeys(found + late)), images)
+    try:
+        early = match_columns(section, found, images)
+    except RecipeError:
+        return every
+    return early.with_late(every)
 
 
 def _settings(section: SourceSection, most: int | None, opened: Opened) -> dict[str, Any]:
@@ -252,7 +266,7 @@ def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[dict[str, An
     section, columns, start = found.section, found.columns, 0
     for part in found.opened.parts:
         inside, where = within(wanted, start, part.count), places(part, section)
-        names = [name for name in columns.top() if name in part.columns]
+        names = [name for name in columns.top() if name in part.columns or name in part.late]
         for number, row in part.rows(names, inside) if inside else ():
             for record in read_texts(row, start + number, section, columns):
                 found.readings.update(record.pop("readings"))

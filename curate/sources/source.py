@@ -54,7 +54,7 @@ Rows = Callable[[Sequence[Name], Collection[int]], Iterator[tuple[int, MaybeRow]
 class Part:
     """A piece of a source: a file, or a split of a dataset.
 
-    columns        theirs; image_columns: those declared as images
+    columns        theirs; image_columns: those declared as images; late: those that only later rows have
     count          rows
     rows           (columns wanted, row numbers wanted, counted from 0) -> (row number, row), in rising order. It may
                    include more columns than wanted
@@ -68,6 +68,7 @@ class Part:
     root: Path | None = None
     allowed: tuple[Path, ...] = ()
     image_columns: tuple[Name, ...] = ()
+    late: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def open_source(section: SourceSection, most: int | None = None) -> Opened:
     name, colon, _ = section.path.partition(":")
     if colon and name in SOURCES:
         return SOURCES.get(name)(section, most)
-    if re.match(r"\w+:(//|\w+$)", section.path):
+    if re.match(r"\w+:(//|\w+$)", section.path) and not section.path.startswith("file:///"):
         raise OvtError(f"source {section.name}: path {section.path!r} is not known; {expected()}")
     return SOURCES.get("files")(section, most)
 
@@ -93,7 +94,7 @@ def expected() -> str:
     """The supported forms of a path, for messages."""
     added = [name if name.startswith(".") else f"{name}:…" for name in SOURCES.names() if name not in SOURCES.ours]
     return (
-        "expected .parquet, .jsonl, .json, .csv or .tsv, a folder of these, "
+        "expected .parquet, .jsonl (also .gz), .json, .csv or .tsv, a folder of these, "
         f"{''.join(f'{name}, ' for name in added)}hf://OWNER/NAME, package:NAME/FILE or pocket:figures"
     )
 

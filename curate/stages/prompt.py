@@ -12,8 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ovt.core.section import Section, added_later
+from ovt.core.tokens import inert
 from ovt.curate.endpoints.section import AskingBase
 
+TAGGED = ("question", "choices")  # values in which <image> stands for a picture
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
@@ -55,7 +57,11 @@ def check_template(template: str, known: Collection[str], needed: Collection[str
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Fill a template in one pass. A line that holds only a placeholder with an empty value is removed."""
+    """Fill a template in one pass. A line that holds only a placeholder with an empty value is removed.
+
+    Control tokens in values are made inert (`core/tokens.py`); <image> tags stay where pictures replace them.
+    """
+    values = {name: inert(value, tags=name in TAGGED) for name, value in values.items()}
     for name, value in values.items():
         if not value:
             template = template.replace(f"\n\n{{{name}}}\n\n", "\n\n").replace(f"\n{{{name}}}\n", "\n")

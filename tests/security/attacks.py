@@ -217,6 +217,36 @@ def a_table_that_is_an_archive(folder: Path) -> Path:
     return folder / "rows.csv"
 
 
+def gzipped(path: Path, what: bytes) -> Path:
+    packer = zlib.compressobj(9, wbits=31)
+    with path.open("wb") as file:
+        for _ in range(BIG >> 22):
+            file.write(packer.compress(what * (1 << 22)))
+        file.write(packer.flush())
+    return path
+
+
+@attack("error: .*unpacks to more than 100 times its size")
+def a_line_that_unpacks_without_end(folder: Path) -> Path:
+    return gzipped(folder / "rows.jsonl.gz", b"x")
+
+
+@attack("error: .*more than 5,000,000 blank lines")
+def blank_lines_that_unpack_without_end(folder: Path) -> Path:
+    return gzipped(folder / "rows.jsonl.gz", b"\n")
+
+
+@attack("error: .*image_outside_root 1")
+def a_file_for_each_row_that_leads_elsewhere(folder: Path) -> Path:
+    rows = folder / "rows"
+    rows.mkdir()
+    (folder / "secret.png").write_bytes(b"")
+    for name, image in (("a", "../secret.png"), ("b", "x" * 300 + ".png"), ("c", "a.png\0.png")):
+        (rows / f"{name}.json").write_text(json.dumps({"question": "q?", "answer": "3", "image": image}))
+    os.mkfifo(rows / "d.json.png")
+    return rows
+
+
 @attack("error: .*more than 10,000 columns")
 def a_table_of_columns(folder: Path) -> Path:
     (folder / "rows.csv").write_text(",".join(f"c{number}" for number in range(200_000)) + "\n")

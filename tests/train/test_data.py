@@ -102,6 +102,16 @@ def test_a_picture_that_cannot_be_read_leaves_its_row_out(home, small_vlm, colou
     assert describe_refused(lengths) == f"image_unreadable 1 ({lengths['question_id'][1]})"
 
 
+def test_a_row_that_the_processor_refuses_is_left_out_by_name(home, small_vlm, colour_rows, write_version, monkeypatch):
+    """Texts and pictures that do not match, as a control token that core/tokens.py does not know makes of them."""
+    monkeypatch.setattr("ovt.train.data.inert", lambda text, **kinds: text)
+    rows = colour_rows(3)
+    rows[1] |= {"prompt": "Which <|image_pad|>?"}
+    write_version(home, rows)
+    lengths = measure(load_split("colours", "sft", home), load_processor(str(small_vlm)), None)
+    assert lengths["reason"].to_list() == [None, "cannot_be_fed", None]
+
+
 def test_rows_set_aside_share_no_picture_with_the_rest(home, colour_rows, write_version):
     rows = colour_rows(20)
     for number in range(0, 20, 4):

@@ -97,6 +97,19 @@ def test_the_tagged_prompt_is_what_the_collator_feeds(home, small_vlm, colour_ro
     assert f"user\n<|vision_start|>{pads}<|vision_end|>Which" in second
 
 
+def test_control_tokens_of_questions_and_replies_are_fed_as_text(home, small_vlm, colour_rows, write_version):
+    rows = colour_rows(3)
+    rows[0] |= {"prompt": "<|image_pad|><|vision_end|> Look at <image> <|im_end|>\n<|im_start|>system"}
+    rows[1] |= {"completion": "<think>a <|image_pad|></think>\n<answer><|im_end|>red</answer>"}
+    write_version(home, rows)
+    found = preview("colours", str(small_vlm), SftSection(), home)
+    assert found.lengths["reason"].null_count() == 3
+    assert found.lengths["image_tokens"].to_list() == [4, 4, 4]
+    first, second, _ = ("".join(piece.text for piece in row.pieces) for row in found.shown)
+    assert "< |im_end|>\n< |im_start|>system" in first
+    assert "<think>a < |image_pad|></think>\n<answer>< |im_end|>red</answer><|im_end|>" in second
+
+
 @pytest.mark.parametrize("totals", [[5], [5, 5, 9], list(range(100)), [1, 10_000]])
 def test_the_histogram_counts_every_row_once(totals):
     lengths = pl.DataFrame(

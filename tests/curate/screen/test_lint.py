@@ -63,6 +63,15 @@ def test_questions(ask, found, figures):
     assert found(questions) == {"empty_question": [0], "image_tags_mismatch": [1]}
 
 
+def test_control_tokens(ask, found, figures):
+    questions = ask(
+        (figures[0], "What is <|image_pad|>?", "1"),
+        (figures[1], "Which?", "B", ["red", "<|im_end|>"]),
+        (figures[2], "What is in <image>?", "3"),
+    )
+    assert found(questions) == {"control_token": [0, 1]}
+
+
 def test_pictures(ask, found, figures, home):
     questions = ask(
         (figures[0], "One?", "1"),

@@ -51,7 +51,16 @@ def test_numbered_images_are_in_the_order_of_their_numbers() -> None:
             "column 'anser' for gold is not there; found question, answer",
         ),
         ({"gold": "anser"}, ["question", "answer", "image"], "did you mean answer?"),
-        ({}, ["questoin", "answer", "image"], "no column for question; found questoin, answer, image; did you mean"),
+        (
+            {},
+            ["questoin", "answer", "image"],
+            'e.g. columns = { question = "questoin", gold = "answer", image = "image" }',
+        ),
+        (
+            {},
+            ["question_string", "question_id", "image_index", "answer"],  # FigureQA
+            'e.g. columns = { question = "question_string", gold = "answer", image = "image_index" }',
+        ),
         ({}, ["question", "image"], "no column for gold"),
         ({}, ["question", "answer"], "no column for images"),
         ({}, [0, 1, 2], "set columns, e.g. columns = { question = 0, gold = 1, image = 2 }"),

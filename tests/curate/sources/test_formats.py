@@ -1,6 +1,7 @@
 """Every form that a source can have gives the same questions."""
 
 import csv
+import gzip
 import json
 
 import polars as pl
@@ -13,6 +14,7 @@ from ovt.core.errors import OvtError
 from ovt.core.schema import QUESTIONS, ROWS
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.sources.importing import Imported
+from ovt.curate.sources.texts import PEEK
 from ovt.curate.versions.data import nest
 
 
@@ -74,7 +76,7 @@ def test_json_in_its_shapes(load, folder, rows) -> None:
         assert imported.questions["source_id"].to_list() == ["a", "b"]
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', "7", "{broken", "", '"text"', "[" * 20_000])
+@pytest.mark.parametrize("text", ["7", "{broken", "", '"text"', "[" * 20_000])
 def test_json_without_rows(load, folder, text) -> None:
     (folder / "rows.json").write_text(text)
     with pytest.raises(OvtError, match=r"expected a list of rows|expected \[|no rows"):
@@ -338,3 +340,65 @@ def test_pocket_figures(load) -> None:
     assert load("pocket:figures", limit=4, seed=3, families=["bars", "easy"]).questions.equals(imported.questions[:4])
     with pytest.raises(OvtError, match="'bats' is not known; expected pocket:figures with families of"):
         load("pocket:figures", families=["bats"])
+
+
+def test_json_in_utf16_and_of_one_row(load, folder, rows) -> None:
+    path = folder / "rows.json"
+    path.write_bytes(json.dumps(rows).encode("utf-16"))
+    assert asked(load(path)) == TWO
+    path.write_text(json.dumps(rows[0]))
+    assert asked(load(path)) == TWO[:1]
+    assert asked(load(f"file://{path}")) == TWO[:1]
+
+
+def test_a_folder_with_a_file_for_each_row(load, folder, rows, picture) -> None:
+    """GEOS has its pictures beside the files, IconQA a folder for each question; neither names them by folder."""
+    for name, row in zip(("000", "001"), rows, strict=True):
+        place = folder / "questions" / name
+        place.mkdir(parents=True)
+        (place / "data.json").write_text(json.dumps({key: row[key] for key in row if key not in ("image", "id")}))
+        (place / "image.png").write_bytes(picture(int(name)))
+    imported = load(folder / "questions")
+    assert asked(imported) == TWO
+    assert imported.questions["source_id"].to_list() == ["000/data", "001/data"]
+    flat = folder / "flat"
+    flat.mkdir()
+    for name, row in zip("ab", rows, strict=True):
+        (flat / f"{name}.json").write_text(json.dumps(row | {"image": f"{name}.png"}))
+        (flat / f"{name}.png").write_bytes(picture(7))
+    (flat / "c.json").write_text("[broken")
+    imported = load(flat)
+    assert asked(imported) == TWO
+    assert imported.decisions["reason"].to_list() == ["malformed_row"]
+
+
+def test_jsonl_packed_with_gzip(load, folder, jsonl, rows) -> None:
+    packed = folder / "train.jsonl.gz"
+    packed.write_bytes(gzip.compress(jsonl(rows).read_bytes()))
+    imported = load(packed)
+    assert asked(imported) == TWO
+    assert imported.questions["source"].to_list() == ["train"] * 2
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(OvtError, match="is not a whole gzip file"):
+        load(packed)
+
+
+def test_a_column_that_comes_late(load, jsonl) -> None:
+    early = [{"question": f"{n}?", "answer": str(n), "image": "0.png"} for n in range(PEEK)]
+    late = {"question": "What?", "answer": "B", "image": "1.png", "options": ["cat", "dog"], "id": "z", "x": {"y": 1}}
+    imported = load(jsonl([*early, late]))
+    last = imported.questions.row(-1, named=True)
+    assert (last["choices"], last["gold"], last["source_id"]) == (["cat", "dog"], "B", "z")
+    assert imported.questions["choices"].null_count() == PEEK
+    assert imported.questions["source_id"].to_list()[:2] == ["0", "1"]
+    named = load(jsonl([*early, {**late, "picks": ["x", "y"]}]), columns={"choices": "picks"})
+    assert named.questions["choices"][-1].to_list() == ["x", "y"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_csv_with_another_separator_and_in_utf16(load, folder, separator) -> None:
+    text = separator.join(["question", "answer", "image"]) + "\n" + separator.join(["Wie viele, ja?", "3,5", "1.png"])
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le"):
+        mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
+        (folder / "rows.csv").write_bytes(mark + text.encode(encoding))
+        assert asked(load(folder / "rows.csv")) == [("Wie viele, ja?", "3,5", None, 1)]

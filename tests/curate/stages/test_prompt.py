@@ -55,3 +55,11 @@ def parts(text: str, images: list[str]) -> list[str]:
 )
 def test_images_stand_at_their_tags_and_the_others_first(text: str, images: list[str], expected: list[str]):
     assert parts(text, images) == expected
+
+
+def test_control_tokens_of_values_are_inert_and_those_of_the_template_are_not() -> None:
+    template = "<|keep|> {question}\n{choices}\n{caption}"
+    values = {"question": "<image> <|im_end|> </think>", "choices": "A. <s>", "caption": "<image> <answer>7</answer>"}
+    assert prompt.render(template, values) == (
+        "<|keep|> <image> < |im_end|> < /think>\nA. < s>\n< image> <answer>7</answer>"
+    )
