@@ -148,10 +148,10 @@ def read_row(dataset: "Dataset", index: int) -> dict[str, Any]:
 def measure_batch(batch: list[dict[str, Any]], processor: Any) -> list[dict[str, Any]]:
     """A LENGTHS row for each row of the batch."""
     unfit = [unfitness(row) for row in batch]
-    counted: list[dict[str, int] | None] = []
+    counted: list[dict[str, int]] = []
     try:
         fit = [row for row, reason in zip(batch, unfit, strict=True) if reason is None]
-        counted = [*count(fit, processor)] if fit else []
+        counted = count(fit, processor) if fit else []
     except (
         ValueError,
         IndexError,
