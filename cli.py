@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ovt.commands import curate, data, data_screen, data_share, data_tidy, eval_bench, loop, train, verify, view
+from ovt.commands import curate, data, data_screen, data_share, data_tidy, eval_bench, loop, serve, train, verify, view
 from ovt.commands import eval as evaluation
 from ovt.commands.options import examples
 from ovt.commands.terminal import end_code, print_error, sigterm_stops_like_ctrl_c
@@ -32,6 +32,7 @@ for group, parts in {
     for commands in others:
         first.add_typer(commands)
 app.command(epilog=examples("ovt doctor", "ovt doctor charts.toml"))(curate.doctor)
+app.command(epilog=examples("ovt serve charts.toml"))(serve.serve)
 app.command(epilog=examples("ovt view", "ovt view charts", "ovt view charts --no-open --port 9000"))(view.view)
 
 

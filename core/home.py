@@ -21,6 +21,7 @@ class Home:
     evals/NAME/             evaluations of a model on held-out questions
     loops/NAME/             loops: which version, run and evaluation each iteration made
     live/                   the progress of builds and evaluations that are running now
+    servers/                model servers that were started, by port, and their logs
 
     It is made for its owner alone (0700), whatever the umask, and so is all within (`core/files.py`). A folder that is
     there already, made with `mkdir` or opened with `chmod`, stays as open as it is.
@@ -68,6 +69,10 @@ class Home:
     @property
     def live(self) -> Path:
         return self.path / "live"
+
+    @property
+    def servers(self) -> Path:
+        return self.path / "servers"
 
     @property
     def loops(self) -> Path:

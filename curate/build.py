@@ -11,8 +11,8 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 
 import asyncio
 import math
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -21,17 +21,19 @@ import polars as pl
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
 from ovt.core.errors import TooManyFailed
-from ovt.core.progress import shared
+from ovt.core.progress import Tally, shared
 from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.core.schema import kept_columns
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.enough import ask_enough
+from ovt.curate.endpoints.jobs import expected
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import Run, Session, asking_stage, prepare, reasoned
+from ovt.curate.run import Run, Session, asking_stage, open_endpoints, planned, prepare, reasoned
+from ovt.curate.servers import serving
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
@@ -51,7 +53,8 @@ def build(recipe: Recipe, session: Session) -> Version:
     if (built := built_before(run)) is not None:
         return built
     with run.store, running(run):
-        run = run_to_end(ask_enough(run, ask, count_kept))
+        with started(run) as started_run:
+            run = run_to_end(ask_enough(started_run, ask, count_kept))
         return complete(write(run), recipe)
 
 
@@ -61,7 +64,10 @@ async def abuild(recipe: Recipe, session: Session) -> Version:
     if (built := await asyncio.to_thread(built_before, run)) is not None:
         return built
     with run.store, running(run):
-        run = await run_beside(ask_enough(run, ask, count_kept))
+        with ExitStack() as stack:
+            started_run = await asyncio.to_thread(lambda: stack.enter_context(started(run)))
+            run = await run_beside(ask_enough(started_run, ask, count_kept))
+            await asyncio.to_thread(stack.close)
         return complete(await asyncio.to_thread(write, run), recipe)
 
 
@@ -81,6 +87,24 @@ def complete(version: Version, recipe: Recipe) -> Version:
 def running(run: Run) -> AbstractContextManager[None]:
     """Lets `ovt view` see the build while it runs."""
     return shared(run.session.progress, run.session.home.live / f"build-{run.recipe.name}.json")
+
+
+@contextmanager
+def started(run: Run) -> Generator[Run]:
+    """The run with the servers that its recipe has ovt start, where there is something left to ask of them."""
+    wanted = {name: run.recipe.endpoints[name] for name in to_start(run)}
+    with serving(wanted, run.session.home, run.session.progress):
+        # Opened again, since the servers' tokens are known only now.
+        yield replace(run, endpoints=open_endpoints(run.recipe)) if wanted else run
+
+
+def to_start(run: Run) -> Iterator[str]:
+    """The endpoints with `serve` whose stages lack replies."""
+    for key, section in run.recipe.asking.items():
+        if run.recipe.endpoints[section.endpoint].serve is not None:
+            wanted = planned(run, asking_stage(key), section)
+            if expected(wanted, run.work(section, Tally())).calls:
+                yield section.endpoint
 
 
 def built_before(run: Run) -> Version | None:

@@ -22,8 +22,7 @@ from ovt.core.home import Home
 from ovt.core.registry import SOURCES
 from ovt.curate.endpoints.families import provider
 from ovt.curate.endpoints.keys import sent_keys, server, variables
-from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import LOOPBACK
+from ovt.curate.endpoints.section import LOOPBACK, EndpointSection
 from ovt.curate.recipe import Recipe
 from ovt.curate.sources.section import SourceSection
 
@@ -61,10 +60,12 @@ def own_folders(home: Home, where: str | Path | None = None) -> list[Path]:
 
 
 def server_claims(endpoints: Mapping[str, EndpointSection]) -> Iterator[Claim]:
-    """The servers that are asked, and the keys that they get."""
+    """The servers that are asked or started, and the keys that they get."""
     for section in endpoints.values():
         if section.embedded is not None:
             continue
+        if section.serve is not None:
+            yield Claim("run", " ".join(section.serve.words(section.model, "PORT")), asked=True)
         agreed = sent_keys(section)
         for url in section.urls:
             yield Claim("ask", url)

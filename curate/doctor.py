@@ -10,6 +10,7 @@ import io
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -25,7 +26,8 @@ from ovt.curate.claims import Claim, open_claims
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
-from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.endpoints.section import SamplingSection, ServeSection
+from ovt.curate.endpoints.serving import lists_models
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import Url
 from ovt.curate.recipe import Recipe
@@ -155,6 +157,9 @@ async def examine_endpoints(recipe: Recipe) -> list[Finding]:
     findings = []
     for name, section in recipe.endpoints.items():
         stages = {key: asks for key, asks in recipe.asking.items() if asks.endpoint == name}
+        if section.serve is not None and not all(map(lists_models, section.urls)):
+            findings.append(starts(name, section.serve))
+            continue
         try:
             async with open_endpoint(name, section) as endpoint:
                 for key, asks in stages.items() or [("", None)]:
@@ -164,6 +169,14 @@ async def examine_endpoints(recipe: Recipe) -> list[Finding]:
         except OvtError as error:
             findings.append(Finding(f"endpoint {name}", "fail", str(error)))
     return findings
+
+
+def starts(name: str, serve: ServeSection) -> Finding:
+    """What a build would start for an endpoint, and whether the program is there."""
+    program = shlex.split(serve.line)[0]
+    if shutil.which(program) is None:
+        return Finding(f"endpoint {name}", "fail", f"{program} is not installed", "install it, or set serve.command")
+    return Finding(f"endpoint {name}", "ok", f"a build starts {serve.replicas}: {serve.line}", "")
 
 
 def listed_models(models: list[str]) -> str:

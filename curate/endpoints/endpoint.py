@@ -17,8 +17,8 @@ from ovt.curate.endpoints.families import family_of
 from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, variables
 from ovt.curate.endpoints.pictures import shrinking
 from ovt.curate.endpoints.secrets import is_secret
-from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
-from ovt.curate.endpoints.transport import LOOPBACK, HttpTransport, Transport, Way
+from ovt.curate.endpoints.section import EMBEDDED, LOOPBACK, EndpointSection
+from ovt.curate.endpoints.transport import HttpTransport, Transport, Way
 from ovt.curate.endpoints.urls import Urls
 
 FOLDERS = "transformers"  # the engine among MODELS that runs whatever lies in a folder
@@ -141,7 +141,10 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
     key = read_key(name, section, environ)
     headers = read_headers(name, section, environ)
     transports = [(url, HttpTransport(url, key, way_to(url, section, headers))) for url in section.urls]
-    endpoint = Endpoint(name, section, Urls(transports, section.max_concurrency), key)
+    urls = Urls(transports, section.max_concurrency)
+    if section.serve is not None:  # ended servers are started again, and may load for as long as the first time
+        urls.patience_s = max(urls.patience_s, section.serve.ready_s)
+    endpoint = Endpoint(name, section, urls, key)
     endpoint.secrets += header_secrets(section, headers)
     return endpoint
 

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 from ovt.core.agreed import not_agreed
 from ovt.core.errors import EndpointError
 from ovt.curate.endpoints.families import provider
-from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import LOOPBACK
+from ovt.curate.endpoints.section import LOOPBACK, EndpointSection
 
 # Tokens of servers that this process started, by `server`: they are in no recipe and in no file.
 TOKENS: dict[str, str] = {}

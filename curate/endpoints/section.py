@@ -1,6 +1,7 @@
 """`[endpoints.NAME]`: a model behind URLs; `[STAGE.sampling]`: a stage's sampling parameters."""
 
 import re
+import shlex
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from ovt.core.section import Section, added_later, nearest_key
 from ovt.curate.endpoints.families import FamilyName
 
 EMBEDDED = "embedded:"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LAST_PORT = 65_535
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 SECRET_NAME = re.compile(r"(?:^|[-_])(?:key|token|secret|password|auth\w*)$", re.IGNORECASE)
@@ -76,6 +79,42 @@ class AskingBase(Section):
         return {**data, "sampling": sampling}
 
 
+class ServeSection(Section):
+    """`[endpoints.NAME.serve]`: servers on this machine that ovt starts for the endpoint, and stops.
+
+    command    their command line, where {model}, {port} and {gpus} are filled in; unset: vLLM
+    replicas   how many, at ports from base_url's on
+    gpus       of each replica, which sees no others; 0: as they are
+    ready_s    seconds for a server to list its models
+    """
+
+    command: str | None = None
+    replicas: int = Field(1, gt=0, le=1_000)
+    gpus: int = Field(0, ge=0, le=64)
+    ready_s: PositiveInt = 1200
+
+    @field_validator("command")
+    @classmethod
+    def check_command(cls, command: str | None) -> str | None:
+        if command is not None and not shlex.split(command):
+            raise ValueError("it is empty: give the server's command line, or leave it out for vLLM")
+        if command is not None and "{port}" not in command:
+            raise ValueError("it has no {port}: say where the server listens, as in `--port {port}`")
+        return command
+
+    @property
+    def line(self) -> str:
+        """The command line, before its words are filled in."""
+        split = " --tensor-parallel-size {gpus}" if self.gpus > 1 else ""
+        return self.command or f"vllm serve {{model}} --port {{port}}{split}"
+
+    def words(self, model: str, port: int | str) -> list[str]:
+        """The command of the replica at a port; what is filled in stays one word, whatever is in it."""
+        known = {"{model}": model, "{port}": str(port), "{gpus}": str(self.gpus)}
+        found = re.compile("|".join(map(re.escape, known)))
+        return [found.sub(lambda match: known[match[0]], word) for word in shlex.split(self.line)]
+
+
 class EndpointSection(Section):
     """`[endpoints.NAME]`: where a model answers.
 
@@ -98,6 +137,7 @@ class EndpointSection(Section):
     max_pixels           larger images are scaled down for this endpoint; part of a reply's address
     batch                requests go through the server's batch API: cheaper, and answered within a day
     batch_price          what a batch costs, as a share of the two prices
+    serve                servers for it that ovt starts and stops; base_url is then that of the first one
     """
 
     base_url: str | list[str]
@@ -121,6 +161,7 @@ class EndpointSection(Section):
     max_pixels: PositiveInt | None = added_later(None)
     batch: bool = added_later(False)
     batch_price: NonNegativeFloat = added_later(0.5)
+    serve: ServeSection | None = added_later(None)
 
     @property
     def image_settings(self) -> dict[str, Any]:
@@ -130,7 +171,12 @@ class EndpointSection(Section):
 
     @property
     def urls(self) -> list[str]:
-        """The URLs, always as a list."""
+        """The URLs, always as a list; with `serve`, of all replicas."""
+        if self.serve is not None and isinstance(self.base_url, str):
+            parts = urlsplit(self.base_url)
+            ports = range(parts.port or 80, (parts.port or 80) + self.serve.replicas)
+            host = parts.netloc.rpartition(":")[0]
+            return [parts._replace(netloc=f"{host}:{port}").geturl() for port in ports]
         return [self.base_url] if isinstance(self.base_url, str) else self.base_url
 
     @property
@@ -199,6 +245,18 @@ class EndpointSection(Section):
             raise ValueError("`model` is missing: the name the server at base_url knows its model by")
         if self.batch and (self.embedded is not None or len(self.urls) > 1 or self.stream):
             raise ValueError("batch = true takes one base_url of a server, and no stream")
+        return self
+
+    @model_validator(mode="after")
+    def check_serve(self) -> Self:
+        """Servers are started on this machine, at a port that can be named."""
+        if self.serve is None:
+            return self
+        parts = urlsplit(self.base_url if isinstance(self.base_url, str) else "")
+        if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.port is None:
+            raise ValueError('with serve, base_url is one on this machine with its port: "http://127.0.0.1:8000/v1"')
+        if parts.port + self.serve.replicas - 1 > LAST_PORT:
+            raise ValueError(f"the ports of {self.serve.replicas} replicas end above {LAST_PORT}: choose a lower one")
         return self
 
 

@@ -29,9 +29,9 @@ from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.families import BEARER
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
 from ovt.curate.endpoints.secrets import is_secret, scrub, without_key
+from ovt.curate.endpoints.section import LOOPBACK
 from ovt.curate.endpoints.streams import Stream
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CONNECT_S = 10.0
 LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
 # What servers answer, with status 200, to a path that they do not know: LM Studio without /v1.

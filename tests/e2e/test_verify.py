@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from ovt.curate.audit.attack import CROSSED, HACKS, TARGETS, attack
 from ovt.curate.stages.verify import VerifySection, judge
-from ovt.verifiers import verify_many
+from ovt.verifiers import verify_many, verify_response
 
 Row = tuple[Any, ...]
 REWARD = """
@@ -58,10 +59,12 @@ def test_a_hostile_answer_does_not_reach_the_terminal(shell):
 
 
 @pytest.mark.timeout(400)
-def test_an_attack_passes_or_names_what_was_accepted(shell):
+def test_an_attack_passes_or_names_what_was_accepted(shell, monkeypatch):
+    """On some of the suite; `curate/audit/test_attack.py` tries the whole."""
+    monkeypatch.setattr(attack, "__defaults__", (verify_response, HACKS[::5], TARGETS[:10], CROSSED[:30]))
     done = shell.run("verify", "attack", "--json")
     told = json.loads(done.stdout)
-    assert told["tried"] > 10_000
+    assert len(told["hacks"]) == len(HACKS[::5]) + 1
     assert done.returncode == (4 if told["accepted"] else 0)
     assert bool(told["accepted"]) == ("hacks were accepted" in done.stderr)
 

@@ -194,10 +194,16 @@ def timer() -> Iterator[None]:
     signal.signal(signal.SIGPROF, before)
 
 
+@pytest.mark.timeout(400)  # twenty seconds of work, on a machine with twenty busy processes
 def test_every_pattern_takes_linear_time() -> None:
-    found = patterns()
+    found = {one: where for where, one in patterns().items()}  # once each, wherever it is imported
+    searched = {pattern for pattern, searches in found if searches}
     assert len(found) > 80
-    slow = {where: words for where, (pattern, searches) in found.items() if (words := hardest(pattern, searches))}
+    slow = {
+        where: words
+        for (pattern, searches), where in found.items()
+        if (searches or pattern not in searched) and (words := hardest(pattern, searches))
+    }
     assert not slow, "\n" + "\n".join(f"{where}: {words}" for where, words in slow.items())
 
 

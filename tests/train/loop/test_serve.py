@@ -12,10 +12,12 @@ from ovt.core.agreed import agree
 from ovt.core.errors import OvtError
 from ovt.core.used_keys import used_keys
 from ovt.curate.endpoints.endpoint import open_endpoint
-from ovt.curate.endpoints.keys import TOKENS
+from ovt.curate.endpoints.keys import TOKENS, hosts
+from ovt.curate.endpoints.section import LOOPBACK as HERE
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.serving import check_listeners, listeners, on_loopback
 from ovt.train.loop.recipe import ServingSection
-from ovt.train.loop.serve import check_listeners, listeners, on_loopback, served, token_for
+from ovt.train.loop.serve import served, token_for
 
 LOOPBACK = Path(__file__).parents[2] / "loopback.py"
 
@@ -134,11 +136,11 @@ def test_the_server_gets_a_token_that_no_list_of_processes_shows(config, tmp_pat
 
 
 def test_a_listener_of_another_user_is_not_taken_for_the_server(monkeypatch, port):
-    endpoint = EndpointSection(base_url=f"http://127.0.0.1:{port}/v1", model="n")
-    check_listeners(endpoint)
-    monkeypatch.setattr("ovt.train.loop.serve.listeners", lambda port: {os.getuid(), 4321})
+    url = f"http://127.0.0.1:{port}/v1"
+    check_listeners([url], "serving.command")
+    monkeypatch.setattr("ovt.curate.endpoints.serving.listeners", lambda port: {os.getuid(), 4321})
     with pytest.raises(OvtError, match=rf"port {port} of this machine belongs to another user \(uid 4321\)"):
-        check_listeners(endpoint)
+        check_listeners([url], "serving.command")
 
 
 @pytest.mark.parametrize(
@@ -152,8 +154,8 @@ def test_a_listener_of_another_user_is_not_taken_for_the_server(monkeypatch, por
     ],
 )
 def test_vllm_listens_on_this_machine_alone(command, url, more):
-    endpoint = EndpointSection(base_url=url, model="n")
-    assert on_loopback(command.split(), endpoint) == [*command.split(), *more]
+    near = hosts(EndpointSection(base_url=url, model="n")) <= HERE
+    assert on_loopback(command.split(), near) == [*command.split(), *more]
 
 
 def test_the_users_own_key_for_the_server_stays(monkeypatch):
