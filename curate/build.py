@@ -27,8 +27,8 @@ from ovt.core.registry import FILTERS
 from ovt.core.schema import kept_columns
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.enough import ask_enough
 from ovt.curate.endpoints.jobs import expected
+from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
