@@ -42,8 +42,9 @@ def test_a_list_of_versions():
     version = {
         "ref": f"{NAME}@v12", "content_hash": "7b2ecf50fe0d" + "0" * 52, "parent": f"{NAME}@v11", "sft": COUNT,
         "rl": COUNT, "questions": COUNT, "bytes": 98_765_432_101, "cost_usd": 12_345.678,
+        "written": "2026-11-28T03:50:00Z", "differs": "sources.0.limit, reason.k",
     }  # fmt: skip
-    whole(version_list([version]), f"{NAME}@v12", "7b2ecf50fe0d", f"{NAME}@v11", "7,654,321", "98.8 GB", "12,345.68")
+    whole(version_list([version]), f"{NAME}@v12", "7b2ecf50fe0d", "7,654,321", "98.8 GB", "12,345.68")
 
 
 def test_a_list_of_runs():
