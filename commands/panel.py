@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ovt.commands.views.tables import Table, bars, names, numbers, short
 from ovt.core.progress import COLUMNS, LINE_EVERY, Progress, stage_lines
+from ovt.core.text import plain
 
 ALWAYS = ("done", "rate", "left")  # the other columns appear once a stage has a value for them
 
@@ -40,6 +41,7 @@ def live_panel(progress: Progress, console: Console) -> Generator[None]:
 def print_lines(progress: Progress, console: Console, stop: threading.Event) -> None:
     """One line per running stage every LINE_EVERY seconds, and one per stage at its end."""
     finished: set[str] = set()
+    told = 0
     next_line = time.monotonic() + LINE_EVERY
     while True:
         last_round = stop.wait(0.2)
@@ -49,6 +51,9 @@ def print_lines(progress: Progress, console: Console, stop: threading.Event) -> 
                 console.print(str(line), highlight=False, markup=False, soft_wrap=True)
             if line.over:
                 finished.add(line.stage)
+        for alarm in progress.alarms[told:]:
+            told += 1
+            console.print(plain(alarm), style="yellow", highlight=False, markup=False, soft_wrap=True)
         if due:
             next_line += LINE_EVERY
         if last_round:
@@ -66,4 +71,5 @@ def panel(progress: Progress) -> RenderableType:
         stage, *values = (Text(cell, "dim" if line.over else "") for cell in cells)
         rows.append([stage, bar, *values])
     notes = [short(f"{line.stage}: {line.note}", 160) for line in lines if line.note and not line.over]
-    return Group(Table([*names("stage"), *bars(""), *numbers(*told)], rows), *notes)
+    alarms = [Text(plain(alarm), "yellow") for alarm in progress.alarms]
+    return Group(Table([*names("stage"), *bars(""), *numbers(*told)], rows), *notes, *alarms)

@@ -44,6 +44,7 @@ class Progress:
     began, ended  when each stage began and ended, on the monotonic clock, in seconds
     beside        stages that run beside others; any other one ends when the next begins
     notes         the build's guesses that the user should know, such as the columns it chose
+    alarms        what looks wrong and is worth stopping for, shown at once
     """
 
     stages: dict[str, Tally] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Progress:
     ended: dict[str, float] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
 
     def begin(self, stage: str, total: int = 0, beside: bool = False) -> Tally:
         """Starts a new tally for `stage` now. beside: it runs until `end`, and others meanwhile."""

@@ -38,6 +38,7 @@ from ovt.curate.stages import judge, verify
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
+from ovt.curate.watch import Score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 HOW = ("git_commit", "rebuild")  # of the provenance: versions do not differ by these
@@ -124,11 +125,15 @@ def write(run: Run) -> Version:
     """Decide chunk by chunk and write the version."""
     tally = run.session.progress.begin("verify → version", len(run.questions))
     judgements: dict[str, Reply | None] = {}
+    score = Score()
     with VersionWriter(run.session.home, run.recipe.name, kept_columns(run.questions.schema)) as writer:
         writer.append(**vars(run.left_out))
         for chunk in run.chunks():
-            writer.append(**vars(decide_chunk(run, chunk, judgements)))
+            made = decide_chunk(run, chunk, judgements)
+            writer.append(**vars(made))
+            score.add(made)
             tally.done += len(chunk)
+        run.session.progress.alarms += score.lines()
         judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), judged, run.recipe.limits.max_failed)
 

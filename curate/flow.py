@@ -24,6 +24,7 @@ from ovt.curate.endpoints.jobs import LOOKAHEAD
 from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
 from ovt.curate.run import AskingStage, Run, asking_stage
+from ovt.curate.watch import Watch, look
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
 
@@ -56,7 +57,7 @@ class Lane:
     left: Counter[int] = field(default_factory=Counter)
     asked: bytearray = field(default_factory=bytearray)
     late: bool = False
-    following: "tuple[Lane, ...]" = ()
+    following: "tuple[Lane | Watch, ...]" = ()
 
     @property
     def over(self) -> bool:
@@ -92,7 +93,9 @@ async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None
             await stack.enter_async_context(endpoint)
         lanes = in_order(run, [lane(run, key, asking_stage(key, stages)) for key in run.recipe.asking])
         turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
-        await together([work for one in lanes for work in (make(one), send(one, turns))])
+        # Other requests than a build's are read by those who make them.
+        looking = [look(watched(run, lanes))] if stages is None else []
+        await together([*looking, *(work for one in lanes for work in (make(one), send(one, turns)))])
         run.session.progress.notes += [line for endpoint in run.endpoints.values() for line in endpoint.urls.told]
 
 
@@ -115,6 +118,15 @@ def in_order(run: Run, lanes: list[Lane]) -> list[Lane]:
     for one in stages[0]:
         one.ready.extend(range(len(run.questions)))
     return lanes
+
+
+def watched(run: Run, lanes: Sequence[Lane]) -> Watch:
+    """What looks at the first answers of each source."""
+    reasoners = [one for one in lanes if one.stage.name == "reason"]
+    watch = Watch(run, before=len(reasoners))
+    for one in reasoners:
+        one.following = (*one.following, watch)
+    return watch
 
 
 async def send(lane: Lane, turns: Mapping[str, asyncio.Semaphore]) -> None:
