@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ovt.curate.endpoints.section import EndpointSection
     from ovt.curate.reports.diff.diff import Diff
+    from ovt.evaluation.judging import Judge
     from ovt.evaluation.posing import How
     from ovt.evaluation.question_set import EvaluateSection
     from ovt.evaluation.rescore import Rescored
@@ -302,6 +303,7 @@ def evaluate(
     max_usd: float | None = None,
     max_tokens: int | None = None,
     how: "How | None" = None,
+    judge: str | None = None,
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
@@ -310,16 +312,21 @@ def evaluate(
     model      a server's URL (its name for the model in `served_as`), "pocket", a run, a folder or a Hub id
     questions  a question set or recipe (TOML), a source's path, or a benchmark: "mathvista", "emma:mini"
     how        of a benchmark: its prompt, its pictures, where its rows are; `ovt.How(prompt="openvlthinker")`
+    judge      of a benchmark: a model that is asked about every answer, as MODEL@URL; a reading of its own
     name       the evaluation's name [MODEL-QUESTIONS]; an identical finished evaluation is returned, not repeated
     revision   identifies the server's weights, in any words; without it, stored replies under that name are reused
     """
     from ovt.evaluation import evaluate as evaluating
+    from ovt.evaluation.rescore import with_judge
     from ovt.train.models import model_endpoint
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
     with follow(session.progress):
         endpoint = model_endpoint(model, served_as, revision, session.home)
-        return evaluating.evaluate(*ask_for(endpoint, questions, name, set, session, how), session)
+        asked = ask_for(endpoint, questions, name, set, session, how)
+        named = judge_of(judge, session, asked)
+        done = evaluating.evaluate(*asked, session)
+        return with_judge(done, named) if named else done
 
 
 async def aevaluate(
@@ -334,18 +341,22 @@ async def aevaluate(
     max_usd: float | None = None,
     max_tokens: int | None = None,
     how: "How | None" = None,
+    judge: str | None = None,
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
     """`evaluate` as a coroutine: the caller's event loop stays free."""
     from ovt.evaluation import evaluate as evaluating
+    from ovt.evaluation.rescore import with_judge
     from ovt.train.models import model_endpoint
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
     with follow(session.progress):
         endpoint = model_endpoint(model, served_as, revision, session.home)
         parts = await asyncio.to_thread(ask_for, endpoint, questions, name, set, session, how)
-        return await evaluating.aevaluate(*parts, session)
+        named = judge_of(judge, session, parts)
+        done = await evaluating.aevaluate(*parts, session)
+        return await asyncio.to_thread(with_judge, done, named) if named else done
 
 
 def plan_evaluation(
@@ -382,7 +393,6 @@ def rescore(
     rule: str | None = None,
     kind: str | None = None,
     judge: str | None = None,
-    served_as: str | None = None,
     keep: str | None = None,
     max_usd: float | None = None,
     home: Place = None,
@@ -390,15 +400,14 @@ def rescore(
 ) -> "Rescored":
     """Read an evaluation's kept replies again, with this ovt's verifier, another rule or kind of answer.
 
-    judge      a server's URL, whose model (`served_as`) is asked for its opinion of each answer; else no model is asked
+    judge      a model that is asked for its opinion of each answer, as MODEL@URL; without it no model is asked
     keep       another name to keep the result under
     """
-    from ovt.evaluation.evaluate import endpoint_at
     from ovt.evaluation.rescore import Again
     from ovt.evaluation.rescore import rescore as read_again
 
     session = open_session(home, None, Budget(max_usd), progress)
-    return read_again(name, Again(rule, kind, endpoint_at(judge, served_as) if judge else None, keep), session)
+    return read_again(name, Again(rule, kind, judge_of(judge, session), keep), session.home)
 
 
 def score(
@@ -407,21 +416,27 @@ def score(
     *,
     questions: str | Path | None = None,
     rule: str = "official",
+    judge: str | None = None,
     name: str | None = None,
+    max_usd: float | None = None,
     home: Place = None,
+    progress: Progress | None = None,
 ) -> "Scored":
     """Score outputs that one already has, in any kit's format: ours, strict, the official rule and the file's verdicts.
 
     bench      the benchmark: "mathvista", "mmmu-pro:vision"; `ovt eval bench list` has them
     questions  its rows, as a file or folder; without it the file's own golds, else the Hub's rows
     rule       the rule of the official reading
+    judge      a model that is asked for its opinion of each answer, as MODEL@URL; without it no model is asked
     name       keeps each run as an evaluation, NAME or NAME-RUN, for `compare`, `why` and `rescore`
     """
     from ovt.evaluation.score_file import keep_runs, score_file
 
-    scored = score_file(file, bench, None if questions is None else str(questions), rule)
+    session = open_session(home, None, Budget(max_usd), progress)
+    where = None if questions is None else str(questions)
+    scored = score_file(file, bench, where, rule, judge_of(judge, session))
     if name:
-        keep_runs(scored, name, place(home))
+        keep_runs(scored, name, session.home)
     return scored
 
 
@@ -499,6 +514,16 @@ def asking_again(session: Session, retry: Iterable[str]) -> Session:
     if unknown := sorted(kinds - {*AGAIN}):
         raise RecipeError(f"retry: {unknown[0][:40]!a} is not a kind of reply: choose among {', '.join(AGAIN)}")
     return replace(session, retry=kinds)
+
+
+def judge_of(judge: str | None, session: Session, asked: "tuple[str, Posed, Any, Any] | None" = None) -> "Judge | None":
+    """The judge "MODEL@URL"; of `asked` (see `ask_for`), which then has to be a benchmark (OvtError)."""
+    from ovt.evaluation.judging import Judge, judge_at
+    from ovt.evaluation.rescore import refuse_judge
+
+    if judge and asked:
+        refuse_judge(asked[0], asked[1].benchmark)
+    return Judge(judge_at(judge), session) if judge else None
 
 
 def ask_for(

@@ -54,6 +54,10 @@ Data = Annotated[
     str | None, typer.Option("--data", metavar="PATH", help="A benchmark's rows, as a file or folder [the Hub's].")
 ]
 Stratify = Annotated[bool, typer.Option("--stratify", help="With --limit: as large a share of each type or subject.")]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge", metavar="MODEL@URL", help="Of a benchmark: also ask a model's opinion of each answer."),
+]
 Least = Annotated[
     list[str] | None,
     typer.Option("--min", metavar="[NAME=]POINTS", help="Exit with code 4 if a benchmark's accuracy is below."),
@@ -65,6 +69,7 @@ Least = Annotated[
         "ovt eval run charts-sft held-out.toml",
         "ovt eval run http://127.0.0.1:8000/v1 mathvista,emma --served-as qwen2.5-vl-7b --limit 200 --stratify",
         "ovt eval run charts-sft mathvista --images real,blank",
+        "ovt eval run charts-sft mathverse --judge qwen3@http://127.0.0.1:8000/v1",
     )
 )
 def run(
@@ -81,6 +86,7 @@ def run(
     stratify: Stratify = False,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
+    judge: Judge = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
     least: Least = None,
     home: HomePath = None,
@@ -107,7 +113,7 @@ def run(
         progress = Progress()
         with resumable(), live(progress):
             named = suite.name_of(one, name)
-            spent = {"max_usd": max_usd, "max_tokens": max_tokens}
+            spent = {"max_usd": max_usd, "max_tokens": max_tokens, "judge": judge}
             done.append(ask(one.questions, how=one.how, name=named, progress=progress, **spent))
     show_evaluations(suite, done, home, json)
     require([one.benchmark for one in done if one.benchmark], least or ())

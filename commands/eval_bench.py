@@ -1,7 +1,7 @@
 """`ovt eval bench` and `ovt eval score`: the public benchmarks, and outputs that one already has."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ commands.add_typer(bench, name="bench")
 
 Bench = Annotated[
     str, typer.Option("--bench", metavar="NAME", help="The benchmark, such as mathvista or mmmu-pro:vision.")
+]
+Judge = Annotated[
+    str | None, typer.Option("--judge", metavar="MODEL@URL", help="Also ask a model's opinion of each answer.")
 ]
 Least = Annotated[
     list[str] | None,
@@ -64,15 +67,21 @@ def score(
     name: Annotated[
         str | None, typer.Option("--name", help="Keep each run as an evaluation: NAME, or NAME-RUN.")
     ] = None,
+    judge: Judge = None,
+    max_usd: MaxUsd = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Score outputs that one already has: four readings side by side, no model asked."""
+    """Score outputs that one already has: four readings side by side, no model asked but a judge."""
     from ovt import api
     from ovt.commands.views.tables import told
+    from ovt.core.progress import Progress
     from ovt.evaluation.benchmark_scores import require
 
-    scored = api.score(file, bench, questions=questions, rule=rule, name=name, home=home)
+    progress = Progress()
+    asked: dict[str, Any] = {"judge": judge, "max_usd": max_usd, "home": home, "progress": progress}
+    with resumable(), live(progress):
+        scored = api.score(file, bench, questions=questions, rule=rule, name=name, **asked)
     found = scored.report(by)
     report(found.data if json else found, json, told)
     for line in scored.notes:
@@ -99,15 +108,14 @@ def why(
 @commands.command(
     epilog=examples(
         "ovt eval rescore charts-sft-mathvista",
-        "ovt eval rescore base-mathverse --judge http://127.0.0.1:8000/v1 --served-as qwen3 --keep judged",
+        "ovt eval rescore base-mathverse --judge qwen3@http://127.0.0.1:8000/v1 --keep judged",
     )
 )
 def rescore(
     name: EvalRef,
     rule: Annotated[str | None, typer.Option("--rule", help="Another rule for the official reading.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="How answers are compared, as in [verify].")] = None,
-    judge: Annotated[str | None, typer.Option("--judge", metavar="URL", help="Ask a model's opinion, too.")] = None,
-    served_as: Annotated[str | None, typer.Option("--served-as", help="The judge's name on its server.")] = None,
+    judge: Judge = None,
     keep: Annotated[
         str | None, typer.Option("--keep", metavar="NAME", help="Keep the result under another name.")
     ] = None,
@@ -121,10 +129,9 @@ def rescore(
     from ovt.core.progress import Progress
 
     progress = Progress()
-    asked = {"judge": judge, "served_as": served_as}
     with resumable(), live(progress):
         again = api.rescore(
-            name, rule=rule, kind=kind, keep=keep, max_usd=max_usd, home=home, progress=progress, **asked
+            name, rule=rule, kind=kind, judge=judge, keep=keep, max_usd=max_usd, home=home, progress=progress
         )
     found = again.report()
     report(found.data if json else found, json, told)

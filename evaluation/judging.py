@@ -5,11 +5,13 @@ reply, without its thinking. Anything but a last line CORRECT or WRONG leaves th
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
 
 from ovt.core.coroutines import run_to_end
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
@@ -26,26 +28,47 @@ SECTION = JudgeSection(endpoint="judge")
 JUDGEMENTS = pl.Schema({"sample_id": pl.String, "judge": pl.Boolean})
 
 
-def judge_name(endpoint: EndpointSection) -> str:
-    """ "judge gpt-x (prompt 5e4d3c2b1a09)": what a score by it is called."""
-    return f"judge {endpoint.model} (prompt {SECTION.prompt_hash[:12]})"
+@dataclass(frozen=True)
+class Judge:
+    """A model that is asked, and what it may spend."""
+
+    endpoint: EndpointSection
+    session: Session
+
+    @property
+    def name(self) -> str:
+        """ "judge gpt-x (prompt 5e4d3c2b1a09)": what a score by it is called."""
+        return f"judge {self.endpoint.model} (prompt {SECTION.prompt_hash[:12]})"
+
+    def read(self, table: pl.DataFrame, samples: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
+        """READINGS with the opinion of each answered sample; null where the judge says neither, or was not asked.
+
+        samples: sample_id, question_id, text. BudgetReached as in builds.
+        """
+        found = self._judgements(samples.filter(pl.col("text").is_not_null()), questions)
+        joined = table.drop("judge").join(found, on="sample_id", how="left", maintain_order="left")
+        return joined.select(table.columns)
+
+    def _judgements(self, samples: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
+        opened, session = open_endpoint("judge", self.endpoint), self.session
+        asked = list(_requests(samples, questions))
+        tally = session.progress.begin("judge", len(asked))
+        with ReplyStore(session.home.make().replies) as store:
+            work = Work(opened, store, session.budget, tally, partial(image_bytes, session.home))
+            run_to_end(_ask(opened, asked, work))
+            keys = [opened.keys(one)[0] for one in asked]
+            replies = store.get_many(keys)
+        said = [read_judgement(replies.get(key)) for key in keys]
+        found = [None if one is None else one == "correct" for one in said]
+        return pl.DataFrame({"sample_id": samples["sample_id"], "judge": found}, JUDGEMENTS)
 
 
-def judgements(
-    samples: pl.DataFrame, questions: pl.DataFrame, endpoint: EndpointSection, session: Session
-) -> pl.DataFrame:
-    """JUDGEMENTS of answered SAMPLES; null where the judge says neither. BudgetReached as in builds."""
-    opened = open_endpoint("judge", endpoint)
-    asked = list(_requests(samples, questions))
-    tally = session.progress.begin("judge", len(asked))
-    with ReplyStore(session.home.replies) as store:
-        work = Work(opened, store, session.budget, tally, partial(image_bytes, session.home))
-        run_to_end(_ask(opened, asked, work))
-        keys = [opened.keys(one)[0] for one in asked]
-        replies = store.get_many(keys)
-    said = [read_judgement(replies.get(key)) for key in keys]
-    found = [None if one is None else one == "correct" for one in said]
-    return pl.DataFrame({"sample_id": samples["sample_id"], "judge": found}, JUDGEMENTS)
+def judge_at(text: str) -> EndpointSection:
+    """The endpoint of "qwen3@http://127.0.0.1:8000/v1". OvtError for anything else."""
+    model, at, rest = text.partition("@http")
+    if not model or not at:
+        raise OvtError(f"the judge is {text[:80]!a}: expected MODEL@URL, such as qwen3@http://127.0.0.1:8000/v1")
+    return EndpointSection(base_url=f"http{rest}", model=model)
 
 
 async def _ask(endpoint: Endpoint, asked: list[ChatRequest], work: Work) -> None:

@@ -7,15 +7,12 @@ import polars as pl
 
 from ovt import __version__
 from ovt.core.errors import OvtError
-from ovt.core.home import check_name
+from ovt.core.home import Home, check_name
 from ovt.core.report import Report, Table, names, numbers
-from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.run import Session
 from ovt.curate.stages import verify
 from ovt.curate.stages.verify import VerifySection
 from ovt.evaluation.evaluate import write
-from ovt.evaluation.judging import judge_name, judgements
-from ovt.evaluation.readings import READINGS
+from ovt.evaluation.judging import Judge
 from ovt.evaluation.results import (
     Evaluation,
     headline,
@@ -66,14 +63,28 @@ class Again:
 
     rule: str | None = None
     kind: str | None = None
-    judge: EndpointSection | None = None
+    judge: Judge | None = None
     keep: str | None = None
 
 
-def rescore(name: str, again: Again, session: Session) -> Rescored:
+def with_judge(done: Evaluation, judge: Judge) -> Evaluation:
+    """A benchmark's evaluation with a judge's reading, kept under its own name; unchanged if it has that already."""
+    refuse_judge(done.name, done.benchmark)
+    if done.benchmark and done.benchmark.judge == judge.name:
+        return done
+    return rescore(done.name, Again(judge=judge, keep=done.name), judge.session.home).now
+
+
+def refuse_judge(name: str, benchmark: object) -> None:
+    """OvtError unless there is a benchmark."""
+    if benchmark is None:
+        raise OvtError(f"{name} is no benchmark's: only these have rules and judges")
+
+
+def rescore(name: str, again: Again, home: Home) -> Rescored:
     """Read an evaluation's replies again, by this ovt's verifier. Only a judge costs anything: BudgetReached as in
     builds. OvtError for a rule or a judge where there is no benchmark."""
-    home, was = session.home, open_evaluation(name, session.home)
+    was = open_evaluation(name, home)
     settings = was.asked.settings.model_copy(update={"kind": again.kind} if again.kind else {})
     tables = {table: read_table(name, table, home) for table in ("questions", "samples")}
     answered = tables["samples"].filter(pl.col("text").is_not_null())
@@ -86,20 +97,20 @@ def rescore(name: str, again: Again, session: Session) -> Rescored:
     )  # fmt: skip
     before, after = read_answers(name, home), tables["answers"]
     if was.asked.benchmark:
-        now, tables = _read_again(now, name, again, tables, session)
+        now, tables = _read_again(now, name, again, tables, home)
         before, after = (one.with_columns(right="ours") for one in (read_readings(name, home), tables["readings"]))
     elif again.rule or again.judge:
-        raise OvtError(f"{name} is no benchmark's: only these have rules and judges")
+        refuse_judge(name, None)
     if again.keep:
         write(home.evals / check_name(again.keep, "an evaluation"), tables, now)
     return Rescored(was, now, _flips(before, after))
 
 
 def _read_again(
-    now: Evaluation, name: str, again: Again, tables: dict[str, pl.DataFrame], session: Session
+    now: Evaluation, name: str, again: Again, tables: dict[str, pl.DataFrame], home: Home
 ) -> tuple[Evaluation, dict[str, pl.DataFrame]]:
     """A benchmark's evaluation with new readings, and all its tables. name: of the kept one."""
-    home, asked = session.home, now.asked.benchmark
+    asked = now.asked.benchmark
     if asked is None or now.benchmark is None:
         raise OvtError(f"{name} has no readings: evaluate again")
     chosen = asked.model_copy(update={"rule": again.rule} if again.rule else {})
@@ -111,12 +122,12 @@ def _read_again(
     else:
         tables["replies"] = replies
     table, judge = read(now.name, chosen, items, replies, now.asked.settings.kind).table, now.benchmark.judge
-    judged = read_readings(name, home).select("sample_id", "judge")
     if again.judge:
-        answered = tables["samples"].filter(pl.col("text").is_not_null())
-        judged = judgements(answered, tables["questions"], again.judge, session)
-        judge = judge_name(again.judge)
-    table = table.drop("judge").join(judged, on="sample_id", how="left", maintain_order="left").select(READINGS.names())
+        table, judge = again.judge.read(table, tables["samples"], tables["questions"]), again.judge.name
+    else:
+        judged = read_readings(name, home).select("sample_id", "judge")
+        joined = table.drop("judge").join(judged, on="sample_id", how="left", maintain_order="left")
+        table = joined.select(table.columns)
     scores = scores_of(now.name, chosen, items, table, judge)
     made_of = now.asked.model_copy(update={"benchmark": chosen})
     return now.model_copy(update={"benchmark": scores, "asked": made_of}), tables | {"readings": table}

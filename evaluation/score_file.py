@@ -1,4 +1,5 @@
-"""Scores outputs that one already has: a file in, a line for each run in it. No model, no image, no network.
+"""Scores outputs that one already has: a file in, a line for each run in it. No model (but a judge, if one is given),
+no image, no network.
 
 scored = score_file("outputs.jsonl", "mathvista", questions="questions.jsonl")
 scored.scores[0].readings["official"].accuracy
@@ -22,6 +23,7 @@ from ovt.curate.stages.verify import VerifySection
 from ovt.evaluation.benchmark import Benchmark, Item, find_benchmark
 from ovt.evaluation.benchmark_scores import BenchmarkScores, report, score
 from ovt.evaluation.evaluate import questions_hash, write
+from ovt.evaluation.judging import Judge
 from ovt.evaluation.outputs import items_of, join, read_outputs
 from ovt.evaluation.question_set import EvaluateSection, default_name
 from ovt.evaluation.readings import readings
@@ -60,11 +62,13 @@ class Scored:
         return self.report()._repr_html_()
 
 
-def score_file(file: Path | str, name: str, questions: str | None = None, rule: str = "official") -> Scored:
+def score_file(
+    file: Path | str, name: str, questions: str | None = None, rule: str = "official", judge: Judge | None = None
+) -> Scored:
     """The scores of every run in a file of outputs.
 
     questions: the benchmark's rows, as a file or folder; without them they are read from the file itself if its rows
-    have golds, else from the Hub. OvtError if no row is about the benchmark.
+    have golds, else from the Hub. judge: asked about every reply. OvtError if no row is about the benchmark.
     """
     path = Path(file)
     benchmark, variant = find_benchmark(name)
@@ -80,12 +84,16 @@ def score_file(file: Path | str, name: str, questions: str | None = None, rule: 
         )
     by_id = {item.question_id(benchmark.name): item for item in items}
     table = readings(by_id, joined.replies, chosen)
+    if judge:
+        said = joined.replies.select("sample_id", "question_id", text="response")
+        table = judge.read(table, said, _questions(by_id, benchmark.name))
     rows = benchmark.variants[variant].rows
     scores = [
         score(
             table.filter(pl.col("run") == run), by_id, benchmark,
             {"benchmark": benchmark.name, "variant": variant, "run": run, "rule": rule, "expected": len(items),
-             "subset": rows, "doubled": joined.doubled.get(run, 0), "unknown": joined.unknown.get(run, 0)},
+             "subset": rows, "doubled": joined.doubled.get(run, 0), "unknown": joined.unknown.get(run, 0),
+             "judge": judge.name if judge else ""},
         )
         for run in joined.replies["run"].unique(maintain_order=True)
     ]  # fmt: skip
@@ -109,14 +117,19 @@ def keep_runs(scored: Scored, name: str, home: Home) -> list[str]:
     return names
 
 
-def _keep(name: str, one: BenchmarkScores, scored: Scored, home: Home) -> None:
-    """A run's tables as an evaluation has them; the questions are the benchmark's own texts."""
-    items = list(scored.items.values())
+def _questions(items: Mapping[str, Item], benchmark: str) -> pl.DataFrame:
+    """QUESTIONS with the benchmark's own texts, and without images."""
     rows = [
-        (key, [], item.question, item.gold, item.choices and list(item.choices), one.benchmark, item.id)
-        for key, item in scored.items.items()
+        (key, [], item.question, item.gold, item.choices and list(item.choices), benchmark, item.id)
+        for key, item in items.items()
     ]
-    questions = pl.DataFrame(rows, QUESTIONS, orient="row")
+    return pl.DataFrame(rows, QUESTIONS, orient="row")
+
+
+def _keep(name: str, one: BenchmarkScores, scored: Scored, home: Home) -> None:
+    """A run's tables as an evaluation has them."""
+    items = list(scored.items.values())
+    questions = _questions(scored.items, one.benchmark)
     replies = scored.replies.filter(pl.col("run") == one.run)
     samples = samples_of(replies)
     answered = samples.filter(pl.col("text").is_not_null())

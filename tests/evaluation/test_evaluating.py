@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,6 +16,7 @@ from ovt.curate.run import Session
 from ovt.evaluation.benchmark import find_benchmark
 from ovt.evaluation.compare import compare, needed, power, vision_report
 from ovt.evaluation.evaluate import evaluate
+from ovt.evaluation.judging import Judge, judge_at
 from ovt.evaluation.posing import How, pose
 from ovt.evaluation.rescore import Again, rescore
 from ovt.evaluation.results import open_evaluation, read_readings, read_table
@@ -168,7 +170,7 @@ def test_an_answer_is_explained(ask, home):
 
 def test_kept_replies_are_read_again(ask, loopback, home):
     done, asked = ask("one"), len(loopback.answered)
-    again = rescore("one", Again(rule="openvlthinker", keep="two"), Session(home))
+    again = rescore("one", Again(rule="openvlthinker", keep="two"), home)
     assert len(loopback.answered) == asked
     assert again.flips.is_empty()
     kept = open_evaluation("two", home)
@@ -184,16 +186,51 @@ def test_a_judge_reads_too(ask, loopback, home):
     asked = len(loopback.answered)
     loopback.reply = lambda body, choice: "It says so.\nCORRECT" if "picture 4" in str(body["messages"]) else "Hm."
     judge = EndpointSection(base_url=loopback.url, model="test-model", max_concurrency=2)
-    now = rescore("one", Again(judge=judge, keep="judged"), Session(home)).now
+    now = rescore("one", Again(judge=Judge(judge, Session(home)), keep="judged"), home).now
     assert len(loopback.answered) == asked + 6
     assert now.benchmark is not None
     assert now.benchmark.readings["judge"].accuracy == pytest.approx(1 / 6)  # the others stay open
     assert now.benchmark.judge.startswith("judge test-model (prompt ")
     assert now.benchmark.judge in str(open_evaluation("judged", home).report())
     assert "<<<" in str(loopback.seen[-1].body["messages"])  # fenced, as in curation
-    rescore("judged", Again(keep="later"), Session(home))
+    rescore("judged", Again(keep="later"), home)
     assert len(loopback.answered) == asked + 6
     assert read_readings("later", home)["judge"].to_list() == read_readings("judged", home)["judge"].to_list()
+
+
+def test_run_and_score_ask_a_judge_too(loopback, home, data, tmp_path):
+    def reply(body, choice):
+        if "reference answer" not in str(body["messages"]):
+            return "A"
+        return "So.\nCORRECT" if "picture 4" in str(body["messages"]) else "So.\nWRONG"
+
+    loopback.reply = reply
+    asked: dict[str, Any] = {"how": How(data=data), "served_as": "test-model", "judge": f"test-model@{loopback.url}", "home": home}
+    done = api.evaluate(loopback.url, "mathvista", **asked)
+    assert done.benchmark is not None
+    assert done.benchmark.judge.startswith("judge test-model (prompt ")
+    assert done.benchmark.readings["judge"].accuracy == pytest.approx(1 / 6)
+    assert done.benchmark == open_evaluation(done.name, home).benchmark
+    calls = len(loopback.answered)
+    assert api.evaluate(loopback.url, "mathvista", **asked) == done
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps({"model": "x", "pid": str(n), "response": "A"}) + "\n" for n in range(6)))
+    scored = api.score(path, "mathvista", questions=data, judge=f"test-model@{loopback.url}", name="filed", home=home)
+    assert scored.scores[0].readings["judge"].accuracy == pytest.approx(1 / 6)
+    assert scored.scores[0].judge == done.benchmark.judge
+    assert done.benchmark.judge in str(scored)
+    assert read_readings("filed", home)["judge"].sum() == 1
+    assert len(loopback.answered) == calls + 6  # it is shown the benchmark's own question here, the whole prompt there
+    with pytest.raises(OvtError, match="the judge is 'grader': expected MODEL@URL, such as qwen3@http"):
+        judge_at("grader")
+
+
+def test_a_question_set_has_no_judge_and_nothing_is_asked(loopback, home, tmp_path):
+    path = tmp_path / "held-out.toml"
+    path.write_text('name = "held-out"\n[[sources]]\npath = "pocket:figures"\n')
+    with pytest.raises(OvtError, match="is no benchmark's: only these have rules and judges"):
+        api.evaluate(loopback.url, path, served_as="m", judge=f"j@{loopback.url}", limit=2, home=home)
+    assert not loopback.seen
 
 
 def test_a_scored_file_is_kept_as_an_evaluation(tmp_path, data, home):
@@ -204,7 +241,7 @@ def test_a_scored_file_is_kept_as_an_evaluation(tmp_path, data, home):
     api.score(path, "mathvista", questions=data, name="kept", home=home)
     assert compare(["kept-x", "kept-y-z"], home).data[1]["against_first"]["value"] == -1.0
     assert why("kept-x", "3", home).data["answers"][0]["filed"] is True
-    assert rescore("kept-x", Again(keep="anew"), Session(home)).flips.is_empty()
+    assert rescore("kept-x", Again(keep="anew"), home).flips.is_empty()
     assert read_readings("anew", home)["filed"].to_list() == [True] * 6
 
 
