@@ -29,7 +29,8 @@ from ovt.evaluation.results import open_evaluation
 from ovt.view import catalog, question
 from ovt.view.compare import flips, gain
 from ovt.view.labels import label, labelled, labels_of
-from ovt.view.rows import RANGES, VALUES, Rows, Wanted, answer, read_rows
+from ovt.view.listing import Wanted, answer
+from ovt.view.rows import RANGES, VALUES, Rows, read_rows
 from ovt.view.shelf import open_shelf
 from ovt.view.whatif import controls
 
@@ -39,7 +40,7 @@ KEPT = 3  # shelves whose rows stay in memory
 
 @dataclass(frozen=True)
 class View:
-    """A home that is looked at, and the rows that are in memory.
+    """A home that is looked at, the rows that are in memory, and answers that take long, by what they are about.
 
     who: the name recorded with labels, and when; None records neither
     """
@@ -48,6 +49,8 @@ class View:
     who: str | None = None
     shelves: "OrderedDict[str, Rows]" = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    told: dict[str, Any] = field(default_factory=dict)
+    telling: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(self, ref: str) -> Rows:
         """The rows of a shelf, read once while it does not change."""
@@ -60,6 +63,13 @@ class View:
             while len(self.shelves) > KEPT:
                 self.shelves.popitem(last=False)
             return kept
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once; whoever asks meanwhile waits for it."""
+        with self.telling:
+            if key not in self.told:
+                self.told[key] = make()
+            return self.told[key]
 
     def warm(self, ref: str) -> None:
         """Reads the rows of a shelf, so that they are there when somebody asks for them."""
@@ -139,7 +149,8 @@ def funnel_by(view: View, params: Params) -> list[dict[str, Any]]:
 
 def stats(view: View, params: Params) -> dict[str, Any]:
     """`ovt data stats --json` of one version."""
-    return profile(version_of(view, params))
+    found = version_of(view, params)
+    return view.once(f"{found.path} {found.manifest.content_hash}", lambda: profile(found))
 
 
 def rows(view: View, params: Params) -> dict[str, Any]:

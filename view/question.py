@@ -9,7 +9,7 @@ from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.reports import why
 from ovt.curate.reports.diff.changes import normalised
-from ovt.curate.versions.read import list_versions
+from ovt.curate.versions.read import list_versions, pick
 from ovt.evaluation.results import evaluation_names
 from ovt.train.runs import run_names
 from ovt.view.shelf import Shelf, open_shelf
@@ -23,15 +23,16 @@ def story(shelf: Shelf, question_id: str) -> dict[str, Any]:
         if shelf.version:
             return why.story(shelf.version, question_id)
         of_question = pl.col("question_id") == question_id
-        tables = [shelf.scan(name).filter(of_question) for name in ("questions", "samples", "verdicts", "decisions")]
-        asked, said, judged, ended = (table.collect().to_dicts() for table in tables)
+        asked, said, judged, ended = (
+            pick(shelf.scan(name), of_question).to_dicts() for name in ("questions", "samples", "verdicts", "decisions")
+        )
     if not ended:
         raise OvtError(f"{shelf.ref} has no question {question_id[:80]!r}")
     verdicts = {one["sample_id"]: one for one in judged}
     ends = {one["id"]: {name: one[name] for name in ENDED} for one in ended}
     samples = [one | {"verdict": verdicts.get(one["sample_id"]), "decision": ends[one["sample_id"]]} for one in said]
     own = {"version": shelf.ref, "id": question_id, "level": "question", "decision": None}
-    told: dict[str, Any] = {"prompts": {}, "captions": [], "samples": samples, "rows": [], "notes": []}
+    told: dict[str, Any] = {"prompts": {}, "captions": [], "samples": samples, "rows": [], "own": {}, "notes": []}
     return own | {"question": next(iter(asked), None)} | told
 
 
@@ -51,11 +52,11 @@ def _appearance(ref: str, question: dict[str, Any], home: Home) -> Iterator[dict
     same = (pl.col("images").list.join(" ") == " ".join(question["images"] or ())) & (
         normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
     )
-    is_it = (pl.col("question_id") == question["question_id"]) | same
-    asked = shelf.scan("questions").filter(is_it).select("question_id", "gold").head(1).collect().to_dicts()
-    for one in asked:
+    asked = shelf.scan("questions").select("question_id", "gold", "images", "question")
+    found = pick(asked, pl.col("question_id") == question["question_id"])
+    for one in (found if len(found) else asked.filter(same).head(1).collect()).select("question_id", "gold").to_dicts():
         of_it = pl.col("question_id") == one["question_id"]
-        outcomes = shelf.scan("verdicts").filter(of_it).select("outcome").collect()["outcome"]
-        ends = shelf.scan("decisions").filter(of_it, pl.col("level") == "question").select(ENDED).collect().to_dicts()
+        outcomes = pick(shelf.scan("verdicts"), of_it)["outcome"]
+        ends = pick(shelf.scan("decisions"), of_it & (pl.col("level") == "question")).select(ENDED).to_dicts()
         right = int((outcomes == "correct").sum())
         yield {"ref": ref, **one, "right": right, "judged": len(outcomes), "ended": next(iter(ends), None)}

@@ -89,7 +89,7 @@ def _rolled_out(files: list[Path], home: Home, name: str) -> Callable[[str], pl.
 
     def scan(table: str) -> pl.LazyFrame:
         if table == "samples":
-            return rows.select(SAMPLES.names())
+            return rows.select(pl.exclude(set(VERDICTS) - set(SAMPLES)))  # with the step and the reward
         if table == "verdicts":
             return rows.select(VERDICTS.names())
         if table == "decisions":

@@ -21,9 +21,10 @@ from ovt.core.files import disk_errors, new_folder, write_file
 from ovt.view import answers
 from ovt.view.answers import View
 from ovt.view.images import SUFFIXES, image
+from ovt.view.listing import Wanted, answer
 from ovt.view.pages import STATIC_POLICY, assets, page
 from ovt.view.question import life
-from ovt.view.rows import Rows, Wanted, answer
+from ovt.view.rows import Rows
 from ovt.view.shelf import open_shelf
 
 MARK = "data/first.js"  # what only a saved view has
@@ -129,9 +130,9 @@ def _script(path: Path, what: str, ref: str, value: Any) -> None:
 
 
 def _row_file(rows: Rows, beyond: set[str]) -> dict[str, Any]:
-    """Every level's rows as `rows.answer` has them, with the families of cues; and the edges of the histograms."""
+    """Every level's rows as `listing.answer` has them, with the families of cues; and the edges of the histograms."""
     held = answers.labelled(rows)
-    told: dict[str, Any] = {"rows": [], "bins": {}}
+    told: dict[str, Any] = {"rows": [], "bins": {}, "values": rows.values}
     for level in ("sample", "question", "caption"):
         page = answer(rows, Wanted(level, limit=0), held)
         told["bins"][level] = page["ranges"]

@@ -18,9 +18,9 @@ from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.reports.diff.changes import find_same
 from ovt.curate.stages import caption, reason
 from ovt.curate.versions.data import COLUMNS
-from ovt.curate.versions.read import Version, reading, scan, scan_rows
+from ovt.curate.versions.read import Version, pick, reading, scan
 
-ROW_COLUMNS = [name for name in COLUMNS if name != "images"]
+KNOWN = {*QUESTIONS, *COLUMNS, "split"}
 STYLES = {"kept": "green", "dropped": "red"}
 MOST_LISTED = 20
 LONGEST_SEARCHED = 500  # characters
@@ -143,6 +143,7 @@ def story(version: Version, prefix: str) -> dict[str, Any]:
     captions, samples    rows of the samples table, each with its `decision` and its `verdict` (or null); the story of a
                          sample has that sample only, and the captions that led to it
     rows                 rows of the data, without the images
+    own                  the question's own metadata: columns of the questions or the data that are not ovt's, by name
     notes                lines on missing information
     Raises OvtError if no id, or more than one, starts with `prefix`.
     """
@@ -154,12 +155,11 @@ def story(version: Version, prefix: str) -> dict[str, Any]:
 
 def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
     of_question = pl.col("question_id") == own["question_id"]
-    question = next(iter(scan(version, "questions").filter(of_question).collect().to_dicts()), None)
+    question = next(iter(pick(scan(version, "questions"), of_question).to_dicts()), None)
     said = _said(version, of_question)
     captions = [sample for sample in said if sample["stage"] == "caption"]
     told = [sample for sample in said if own["level"] == "question" or own["id"] == sample["sample_id"]]
-    there = [name for name in ROW_COLUMNS if all(name in scan(version, split).collect_schema() for split in SPLITS)]
-    rows = scan_rows(version.path, there).filter(of_question).collect().to_dicts()
+    rows = _rows(version, of_question)
     asked = None if own["stage"] in SCREENS else question
     shown, notes = _prompts_or_note(version, asked, captions)
     return {
@@ -172,6 +172,7 @@ def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
         "captions": captions,
         "samples": [sample for sample in told if sample["stage"] == "reason"],
         "rows": [row for row in rows if own["level"] == "question" or own["id"] == row["sample_id"]],
+        "own": {name: value for row in (*rows, question or {}) for name, value in row.items() if name not in KNOWN},
         "notes": notes,
     }
 
@@ -217,7 +218,7 @@ def _messages(request: ChatRequest) -> list[dict[str, Any]]:
 
 def _find(version: Version, prefix: str) -> dict[str, Any] | None:
     """The decision on the only question or sample that `prefix` matches; an exact id takes precedence."""
-    ends = scan(version, "decisions").filter(pl.col("id").str.starts_with(prefix)).collect()
+    ends = pick(scan(version, "decisions"), pl.col("id").str.starts_with(prefix))
     for level in ("question", "sample"):
         found = ends.filter(pl.col("level") == level)
         exact = found.filter(pl.col("id") == prefix)
@@ -231,10 +232,21 @@ def _find(version: Version, prefix: str) -> dict[str, Any] | None:
     return None
 
 
+def _rows(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
+    """The rows of the data about a question, with the columns that every split has."""
+    tables = {split: scan(version, split) for split in SPLITS}
+    known = set.intersection(*(set(table.collect_schema()) for table in tables.values()))
+    there = [name for name in tables[SPLITS[0]].collect_schema() if name in known and name != "images"]
+    found = {split: pick(table.select(there), of_question) for split, table in tables.items()}
+    return [{"split": split, **row} for split, rows in found.items() for row in rows.to_dicts()]
+
+
 def _said(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
-    samples = scan(version, "samples").filter(of_question).collect().to_dicts()
-    verdicts = {row["sample_id"]: row for row in scan(version, "verdicts").filter(of_question).collect().to_dicts()}
-    ends = {row["id"]: _decision(row) for row in scan(version, "decisions").filter(of_question).collect().to_dicts()}
+    samples, judged, ended = (
+        pick(scan(version, table), of_question).to_dicts() for table in ("samples", "verdicts", "decisions")
+    )
+    verdicts = {row["sample_id"]: row for row in judged}
+    ends = {row["id"]: _decision(row) for row in ended}
     return [one | {"verdict": verdicts.get(one["sample_id"]), "decision": ends[one["sample_id"]]} for one in samples]
 
 
@@ -288,7 +300,7 @@ def tell(story: dict[str, Any]) -> list[Table | str]:
         return [story["absent"]]
     parts: list[Table | str] = [ending(story), *story["notes"]]
     if story["question"]:
-        parts.append(facts(question_facts(story["question"])))
+        parts.append(facts(question_facts(story["question"]) | {name: str(one) for name, one in story["own"].items()}))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
         parts += [f"{title}\n{message_text(message)}" for title, message in prompts_of(story, stage)]
         parts += [f"{ending(one)}\n{reply_line(one)}\n{verdict_line(one)}\n{reply_text(one)}" for one in said]

@@ -145,6 +145,24 @@ def check_column(version: Version, column: str, others: Collection[str] = ()) ->
     return column
 
 
+def pick(table: pl.LazyFrame, where: pl.Expr) -> pl.DataFrame:
+    """The rows of a large table that fulfil a condition, where these are few: the columns of the condition are read
+    whole, the others at those places alone."""
+    keys = table.select(where.meta.root_names()).with_row_index("place")
+    return take(table, keys.filter(where).select("place").collect()["place"])
+
+
+def take(table: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
+    """The rows at these places (rising), read by themselves."""
+    runs = (
+        places.to_frame("place")
+        .group_by(pl.col("place") - pl.int_range(pl.len()), maintain_order=True)
+        .agg(start=pl.col("place").min(), count=pl.len())
+    )
+    parts = [table.slice(start, count) for start, count in runs.select("start", "count").iter_rows()]
+    return pl.concat(pl.collect_all(parts or [table.head(0)]))
+
+
 def scan_rows(folder: Path, columns: Iterable[str | pl.Expr]) -> pl.LazyFrame:
     """The data of all splits, with `split` as first column; omit `images` if they are not needed."""
     return pl.concat([scan_folder(folder, split).select(pl.lit(split).alias("split"), *columns) for split in SPLITS])

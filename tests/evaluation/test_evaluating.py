@@ -205,7 +205,12 @@ def test_run_and_score_ask_a_judge_too(loopback, home, data, tmp_path):
         return "So.\nCORRECT" if "picture 4" in str(body["messages"]) else "So.\nWRONG"
 
     loopback.reply = reply
-    asked: dict[str, Any] = {"how": How(data=data), "served_as": "test-model", "judge": f"test-model@{loopback.url}", "home": home}
+    asked: dict[str, Any] = {
+        "how": How(data=data),
+        "served_as": "test-model",
+        "judge": f"test-model@{loopback.url}",
+        "home": home,
+    }
     done = api.evaluate(loopback.url, "mathvista", **asked)
     assert done.benchmark is not None
     assert done.benchmark.judge.startswith("judge test-model (prompt ")

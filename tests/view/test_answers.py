@@ -1,13 +1,16 @@
 """The answers over HTTP: the numbers are those of the commands, and the filters count what they say."""
 
 import json
+import shutil
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from ovt.core.files import write_json
+from ovt.core.home import Home
 from ovt.core.progress import Progress, stage_lines
 from ovt.curate.reports import funnel, why
 from ovt.curate.reports.diff.diff import compare
@@ -15,7 +18,7 @@ from ovt.curate.versions.profile import profile
 from ovt.curate.versions.read import list_versions, open_version, scan
 from ovt.evaluation.results import open_evaluation
 from ovt.train.runs import list_runs
-from ovt.view.answers import ANSWERS
+from ovt.view.answers import ANSWERS, View
 from ovt.view.rows import RANGES
 
 
@@ -118,8 +121,76 @@ def test_an_evaluation_and_rollouts_are_rows_too(site, old_home):
     assert right == done["scores"]["outcomes"].get("correct", 0)
     story = site.get("question", version="eval:done-test", id=page["rows"][0]["question_id"])
     assert story["samples"][0]["verdict"]["outcome"] == page["rows"][0]["outcome"]
-    learned = [run.name for run in list_runs(old_home) if list(run.rollouts.glob("*.parquet"))]
-    assert site.get("rows", version=f"run:{learned[0]}")["total"] > 0
+    learned = [run for run in list_runs(old_home) if list(run.rollouts.glob("*.parquet"))]
+    ref = f"run:{learned[0].name}"
+    steps = pl.read_parquet(learned[0].rollouts / "*.parquet")["step"].value_counts().rows()
+    for step, count in steps:
+        assert site.get("rows", version=ref, limit=0, **{"own.step": f"{step}..{step}"})["total"] == count
+    assert sum(one["rows"] for one in site.get("rows", version=ref)["ranges"]["own.reward"]) == sum(
+        dict(steps).values()
+    )
+
+
+METADATA = {
+    "camera": ["left", "right", None],
+    "indoors": [True, False, True],
+    "lux": [-300, 17, 90_000],
+    "blur": [0.25, 1.5, float("nan")],
+    "<b>__proto__": ["x", "x", "y"],
+    "source.1": ["a", "b", "c"],
+}  # of questions, in turn
+
+
+@pytest.fixture(scope="module")
+def own(old_home, served, tmp_path_factory):
+    """A home whose questions and kept rows have columns of their own."""
+    home = Home(Path(shutil.copytree(old_home.path, tmp_path_factory.mktemp("own") / "home")))
+    folder = home.versions / "small" / "v2"
+    questions = pl.read_parquet(folder / "ledger" / "questions.parquet")
+    further = {name: [values[at % 3] for at in range(len(questions))] for name, values in METADATA.items()}
+    further["tags"] = [["list"]] * len(questions)
+    write_over(folder / "ledger" / "questions.parquet", questions.with_columns(pl.DataFrame(further)))
+    for path in (folder / "data").glob("*.parquet"):
+        rows = pl.read_parquet(path)
+        write_over(path, rows.with_columns(score=pl.int_range(len(rows)) * 10, camera=pl.lit("of the row")))
+    with served(View(home)) as site:
+        yield site
+
+
+def write_over(path, table):
+    path.chmod(0o644)
+    table.write_parquet(path)
+
+
+def test_own_metadata_are_filters(own):
+    page = own.get("rows", version="small@v2", level="question", limit=500)
+    bars = {name: {one["value"]: one["rows"] for one in page["values"].get(f"own.{name}", [])} for name in METADATA}
+    assert bars["camera"].keys() == {"left", "right", "–"}
+    assert bars["indoors"].keys() == {"true", "false", "–"}  # what was dropped at import has none
+    assert bars["<b>__proto__"].keys() == {"x", "y", "–"}
+    assert {"own.lux", "own.blur", "own.score"} < page["ranges"].keys()
+    assert "own.tags" not in page["values"]
+    known = [row["own.lux"] for row in page["rows"] if row["own.lux"] is not None]
+    assert sum(one["rows"] for one in page["ranges"]["own.lux"]) == len(known) > 0
+    for name in (*page["values"], *page["ranges"]):
+        for one in page["values"].get(name, page["ranges"].get(name)):
+            wanted = {name: one["value"] if "value" in one else f"{one['from']}..{one['to']}"}
+            found = own.get("rows", version="small@v2", level="question", limit=0, **wanted)
+            assert found["total"] == one["rows"], (name, one)
+    lux = [row["own.lux"] for row in own.get("rows", version="small@v2", level="question", sort="own.lux")["rows"]]
+    assert lux[: len(known)] == sorted(known)
+    assert own.get("rows", version="small@v2", limit=0, **{"own.camera": "left"})["total"] > 0  # samples have it, too
+    line = own.get("rows", version="small@v2", **{"own.lens": "x"})["error"]
+    assert line == "'own.lens' is not a filter; did you mean own.lux?"
+
+
+def test_own_metadata_are_part_of_the_story(own):
+    (kept, *_) = own.get("rows", version="small@v2", stage="version", level="sample", sort="-own.score")["rows"]
+    told = own.get("question", version="small@v2", id=kept["question_id"])
+    assert told["own"]["score"] == kept["own.score"]
+    assert set(METADATA) - {"camera"} < told["own"].keys()
+    assert told["rows"][0]["camera"] == "of the row"
+    assert told["own"]["camera"] == kept["own.camera"]  # the question's own
 
 
 def test_home_tells_what_was_made_from_what(site, old_home):
@@ -186,7 +257,5 @@ def test_mistakes_are_told_in_a_line(site, name, params, line):
 
 
 def test_every_answer_is_documented():
-    from pathlib import Path
-
     page = (Path(__file__).parents[2] / "docs" / "view.md").read_text()
     assert [name for name in ANSWERS if f"`/api/{name}" not in page] == []

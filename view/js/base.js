@@ -56,9 +56,9 @@ export function useAnswer(name, params, { every = 0, refresh = 0 } = {}) {
 }
 
 // An answer, or what stands in its place.
-export function Await({ of, children }) {
+export function Await({ of, doing = "loading", children }) {
   if (of.error) return html`<p class="note card" role="alert">${of.error}</p>`;
-  if (!of.data) return html`<p class="soft" role="status">loading…</p>`;
+  if (!of.data) return html`<p class="soft" role="status">${doing}…</p>`;
   return children(of.data);
 }
 

@@ -2,7 +2,6 @@
 import { listOf } from "./base.js";
 
 const NO_VALUE = "–"; // the value of rows without one, as the server names it
-const RANGE_NAMES = ["tokens", "words", "pass_rate"];
 const loaded = {}; // path → promise
 const shelves = { rows: {}, stories: {} };
 
@@ -38,12 +37,14 @@ export async function fromFiles(name, params, query) {
 
 async function localRows(ref, params) {
   await load(window.ovtFiles.rows[ref]);
-  const { rows, bins } = shelves.rows[ref];
+  const { rows, bins, values } = shelves.rows[ref];
+  const ranges = Object.keys(bins.sample);
   const level = params.level || "sample";
   const all = rows.filter((row) => row.level === level);
   const found = params.text ? await holding(ref, params.text) : null;
-  const names = Object.keys(params).filter((name) => RANGE_NAMES.includes(name) || valuesOf(rows[0] || {}, name) !== undefined);
-  const passes = (row, but) => (!found || found(row)) && names.every((name) => name === but || matchesFilter(row, name, listOf(params[name])));
+  const names = Object.keys(params).filter((name) => ranges.includes(name) || values.includes(name));
+  const matches = (row, name) => (ranges.includes(name) ? inRange : hasValue)(row, name, listOf(params[name]));
+  const passes = (row, but) => (!found || found(row)) && names.every((name) => name === but || matches(row, name));
   const hits = all.filter((row) => passes(row));
   const page = ordered(hits, all, params);
   const offset = Number(params.offset || 0);
@@ -51,25 +52,21 @@ async function localRows(ref, params) {
   const answer = { total: page.length, offset, rows: page.slice(offset, offset + limit).map((row) => ({ ...row, found: found && found.line(row) })) };
   if (params.after || params.before) return answer;
   const under = (name) => (names.includes(name) ? all.filter((row) => passes(row, name)) : hits);
-  const { values } = (await settingsOfView()).filters;
   answer.values = Object.fromEntries(values.map((name) => [name, counted(under(name), name)]));
-  answer.ranges = Object.fromEntries(RANGE_NAMES.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
+  answer.ranges = Object.fromEntries(ranges.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
     { ...bin, rows: under(name).filter((row) => row[name] !== null && row[name] >= bin.from && row[name] <= bin.to).length }))]));
   return answer;
 }
 
-const settingsOfView = () => fromFiles("settings", {}, "");
-
-// A row's values of a filter; undefined where there is no such filter.
+// A row's values of a filter.
 function valuesOf(row, name) {
   if (name === "behaviour") return row.behaviours;
-  if (name === "label") return row.labels;
-  if (!(name in row) || ["level", "id", "question_id", "text", "version", ...RANGE_NAMES].includes(name)) return undefined;
-  return [row[name] ?? NO_VALUE];
+  return name === "label" ? row.labels : [row[name] ?? NO_VALUE];
 }
 
-function matchesFilter(row, name, wanted) {
-  if (!RANGE_NAMES.includes(name)) return valuesOf(row, name).some((value) => wanted.includes(value));
+const hasValue = (row, name, wanted) => valuesOf(row, name).some((value) => wanted.includes(value));
+
+function inRange(row, name, wanted) {
   return row[name] !== null && wanted.some((span) => {
     const [low, high] = span.split("..").map(Number);
     return row[name] >= low && row[name] <= (high ?? low);
@@ -98,8 +95,8 @@ function ordered(hits, all, params) {
 
 function counted(rows, name) {
   const counts = new Map();
-  for (const row of rows) for (const value of valuesOf(row, name) || []) counts.set(value, (counts.get(value) || 0) + 1);
-  return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows);
+  for (const row of rows) for (const value of valuesOf(row, name)) counts.set(value, (counts.get(value) || 0) + 1);
+  return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1));
 }
 
 // Which rows hold a text: in their question, or in the response; `line` has what stands around it.

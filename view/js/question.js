@@ -57,7 +57,7 @@ function Story({ story, params, settings }) {
         <h1 class="short">${question ? plain(question.question) : plain(story.id)}</h1>
         ${question?.choices && html`<ol class="choices">${question.choices.map((one) => html`<li>${plain(one)}</li>`)}</ol>`}
         <${Facts} of=${{ gold: question && html`<b class="answer">${plain(question.gold)}</b>`, source: question && `${plain(question.source)} ${plain(question.source_id)}`,
-          ended: story.decision && html`<${Ended} of=${story.decision} />` }} />
+          ended: story.decision && html`<${Ended} of=${story.decision} />`, ...ownFacts(story.own) }} />
         <${Labels} of=${labels} sample=${samples[at]?.sample_id} number=${at + 1} id=${params.id} />
         ${story.notes.map((line) => html`<p class="note card">${plain(line)}</p>`)}
         ${story.captions.map((one) => html`<details class="card" open><summary>caption <span class="soft">${plain(one.model)}</span></summary>
@@ -69,6 +69,9 @@ function Story({ story, params, settings }) {
         ${question && html`<h2>Elsewhere</h2><${Life} params=${params} />`}</div>
     </div>`;
 }
+
+// A question's own metadata, by name.
+const ownFacts = (own) => Object.fromEntries(Object.entries(own).map(([name, value]) => [plain(name), value !== null && plain(value?.constructor === Object ? JSON.stringify(value) : value)]));
 
 // The labels of a version, and what gives and takes them back: keys 1 to 9 for the chain that is chosen, u for undo.
 function useLabels(version, usual, sample, id, say) {
@@ -128,7 +131,7 @@ function Chains({ samples, rows, at, choose, look, cues }) {
       class="card chain ${one.verdict?.outcome || ""}" onClick=${() => choose(place)}>
     <header><b>${place + 1}</b> ${one.verdict && html`<${Badge} of=${one.verdict.outcome} />`}
       <span>${one.verdict ? `${plain(one.verdict.reason)} (${plain(one.verdict.explanation)})` : plain(one.error ?? "")}</span></header>
-    <p class="soft">${plain(one.model)}, ${count(one.completion_tokens)} tokens${one.finish_reason === "length" ? ", cut off" : ""}${one.reward !== undefined ? `, reward ${one.reward}` : ""} · <${Ended} of=${one.decision} but=${one.verdict?.explanation} /></p>
+    <p class="soft">${plain(one.model)}, ${count(one.completion_tokens)} tokens${one.finish_reason === "length" ? ", cut off" : ""}${one.reward !== undefined ? `, step ${count(one.step)}, reward ${one.reward}` : ""} · <${Ended} of=${one.decision} but=${one.verdict?.explanation} /></p>
     ${one.text === null ? html`<p class="note">no reply: ${plain(one.error)}</p>`
       : html`<${Marked} text=${one.text} answer=${one.verdict?.extracted} cues=${look.cues ? cues : {}} final=${final[one.sample_id]} maths=${look.maths} />`}
   </article>`)}</div>`;

@@ -6,6 +6,8 @@ const PAGE = 48;
 const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged: "why that verdict", kind: "kind of answer", source: "source",
   model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues in it", label: "label", tokens: "tokens", words: "words",
   pass_rate: "share of samples right" };
+const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
+const isFilter = (name) => name in TITLES || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
 const LOOKS = ["look", "offset"]; // of the address, not of the rows
 
@@ -24,7 +26,7 @@ export function RowsPage({ params }) {
     <div class="beside"><aside aria-label="filters"><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
     <div class="listing" aria-busy=${found.busy}>
       <${Controls} params=${params} set=${set} grid=${grid} />
-      <${Await} of=${found}>${(page) => html`<p class="soft" role="status">${`${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
+      <${Await} of=${found} doing="reading the rows">${(page) => html`<p class="soft" role="status">${found.busy && params.text ? "searching all responses…" : `${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
         ${grid ? html`<${Grid} rows=${page.rows} params=${params} />` : html`<${List} rows=${page.rows} params=${params} />`}
         <${Pager} total=${page.total} offset=${offset} set=${set} />`}<//>
     </div></div>`;
@@ -32,7 +34,7 @@ export function RowsPage({ params }) {
 
 function Controls({ params, set, grid }) {
   const submit = (event) => { event.preventDefault(); set({ text: event.target.elements.search.value.trim() }); };
-  const chosen = Object.keys(TITLES).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
+  const chosen = Object.keys(params).filter(isFilter).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
   const drop = (name, value) => set({ [name]: listOf(params[name]).filter((one) => one !== value) });
   return html`<form class="row" role="search" onSubmit=${submit}>
       <label class="grow"><span class="hidden">search</span><input id="search" name="search" type="search" value=${params.text || ""} key=${params.text}
@@ -46,7 +48,7 @@ function Controls({ params, set, grid }) {
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
       holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
-      ${TITLES[name]}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
+      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
 }
 
 function Filters({ page, params, set }) {
@@ -58,7 +60,7 @@ function Filters({ page, params, set }) {
       html`<${Values} key=${name} name=${name} values=${values} chosen=${listOf(params[name])} flip=${(value) => flip(name, value)} />`)}
     ${Object.entries(page.ranges).filter(([, bins]) => bins.length > 1).map(([name, bins]) => {
       const [low, high] = (listOf(params[name])[0] || "").split("..").map(Number);
-      return html`<fieldset key=${name}><legend>${TITLES[name]}</legend><${Histogram} bins=${bins} label=${TITLES[name]}
+      return html`<fieldset key=${name}><legend>${titleOf(name)}</legend><${Histogram} bins=${bins} label=${titleOf(name)}
         chosen=${params[name] && [low, high ?? low]} pick=${(from, to) => set({ [name]: `${from}..${to}` })} />
         <div class="ends soft"><span>${figure(bins[0].from)}</span><span>${figure(bins[bins.length - 1].to)}</span></div></fieldset>`;
     })}`;
@@ -69,7 +71,7 @@ function Values({ name, values, chosen, flip }) {
   const most = Math.max(...values.map((one) => one.rows), 1);
   const known = [...values, ...chosen.filter((value) => !values.some((one) => one.value === value)).map((value) => ({ value, rows: 0 }))];
   const shown = all ? known : known.slice(0, 8);
-  return html`<fieldset><legend>${TITLES[name]}</legend>${shown.map((one) => html`<label class="value" key=${one.value}>
+  return html`<fieldset><legend>${titleOf(name)}</legend>${shown.map((one) => html`<label class="value" key=${one.value}>
       <input type="checkbox" checked=${chosen.includes(one.value)} onChange=${() => flip(one.value)} />
       <span class="name">${plain(one.value)}</span><span class="number">${count(one.rows)}</span>
       <span class="bar" aria-hidden="true"><i style=${{ width: `${(100 * one.rows) / most}%` }}></i></span></label>`)}

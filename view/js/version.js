@@ -14,7 +14,7 @@ export function VersionPage({ params }) {
       <a class="button" href=${link("rows", { version: about.ref, look: "grid", each: "question" })}>pictures</a>
       <a class="button" href=${link("what-if", { version: about.ref })}>what if</a></p>
     <h2>Funnel</h2><${Funnel} version=${about.ref} funnel=${about.funnel} />
-    <h2>What was kept</h2><${Await} of=${stats}>${(one) => html`<${Stats} of=${one} />`}<//>
+    <h2>What was kept</h2><${Await} of=${stats} doing=${`counting ${count(about.tables.samples)} samples`}>${(one) => html`<${Stats} of=${one} />`}<//>
     <h2>How it was made</h2>
     <${Facts} of=${Object.fromEntries(about.provenance.models.map((use) => [use.stage, `${use.model} at ${use.endpoint}`]))} />
     <${Command} line=${about.provenance.rebuild} />

@@ -1,0 +1,51 @@
+"""Full-text search: the texts stay on disk, a search scans them once, and what it found is kept.
+
+A search reads all responses: two gigabytes take about as long as they take to unpack.
+"""
+
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.curate.versions.read import take
+from ovt.view.rows import Rows
+
+LONGEST_SEARCHED = 500  # characters
+AROUND = 70  # characters on each side of a match
+SEARCHES = 16  # that are kept
+
+
+def pattern(text: str) -> str:
+    """A regular expression for a text, whatever its case and white space. OvtError for texts too long to search for."""
+    words = text.split()
+    if len(text) > LONGEST_SEARCHED or not words:
+        raise OvtError(f"a text of {len(text)} characters cannot be searched: give at most {LONGEST_SEARCHED}")
+    return "(?i)" + r"\s+".join(map(pl.escape_regex, words))
+
+
+def search(rows: Rows, text: str) -> pl.Series:
+    """Which rows hold a text, in their response, their caption or their question."""
+    wanted = pattern(text)
+    with rows.lock:
+        if (kept := rows.searches.get(wanted)) is not None:
+            rows.searches.move_to_end(wanted)
+            return kept
+    said = rows.shelf.scan("samples").select(pl.col("text").str.contains(wanted).fill_null(False))
+    with rows.shelf.reading():
+        said = said.collect(engine="streaming").to_series()
+    asked = rows.questions["question"].str.contains(wanted).fill_null(False)
+    hits = [table.gather(rows.table[at]).fill_null(False) for table, at in ((said, "text_at"), (asked, "asked_at"))]
+    with rows.lock:
+        rows.searches[wanted] = hits[0] | hits[1]
+        while len(rows.searches) > SEARCHES:
+            rows.searches.popitem(last=False)
+        return rows.searches[wanted]
+
+
+def around(rows: Rows, page: pl.DataFrame, text: str) -> dict[str, str]:
+    """id → the match in its text, on one line. page: rows of the table."""
+    match = rf"(.{{0,{AROUND}}}{pattern(text).removeprefix('(?i)')}.{{0,{AROUND}}})"
+    line = pl.col("text").str.replace_all(r"\s+", " ").str.extract("(?i)" + match)
+    places = page["text_at"].drop_nulls().unique().sort()
+    with rows.shelf.reading():
+        said = take(rows.shelf.scan("samples").select("sample_id", "text"), places)
+    return dict(said.select("sample_id", line).drop_nulls().iter_rows())
