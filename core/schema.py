@@ -81,8 +81,8 @@ DECISIONS = pl.Schema(
 )
 
 # The order of the stages; rows that reach "version" are in the version's data.
-SCREENS = ("dedup", "decontam")  # stages only in recipes that have them; what they drop was never requested
-STAGES = ("import", "dedup", "decontam", "caption", "reason", "verify", "select", "filter", "version")
+SCREENS = ("dedup", "decontam", "vision")  # only in recipes that have them; nothing else is asked of what they drop
+STAGES = ("import", "dedup", "decontam", "vision", "caption", "reason", "verify", "select", "filter", "version")
 
 # A kept row, flat: what the builder passes to the writer; `data.py` nests it into the columns that trainers read.
 # Rows follow the order of their questions (and, with select = "all", of their samples); a question is in one split.

@@ -1,6 +1,7 @@
 """A build: a recipe's questions, through the stages, into a version.
 
     import → dedup → decontam      before anything is paid for; the latter two only if the recipe has them
+    vision                         only if the recipe has it: what is answered right without the picture is left out
     caption → reason → judge       ask models; every reply goes to the reply store as it arrives (flow.py)
     verify → select → filter       read the replies back, chunk by chunk, and decide
     version                        write what was kept and why the rest was not
@@ -32,9 +33,10 @@ from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import Run, Session, asking_stage, open_endpoints, planned, prepare, reasoned
+from ovt.curate.run import Run, Session, asking_stage, open_endpoints, planned, prepare, reasoned, stages_of, unseen
 from ovt.curate.servers import serving
 from ovt.curate.stages import judge, verify
+from ovt.curate.versions.ledger import usage
 from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
@@ -101,9 +103,9 @@ def started(run: Run) -> Generator[Run]:
 
 def to_start(run: Run) -> Iterator[str]:
     """The endpoints with `serve` whose stages lack replies."""
-    for key, section in run.recipe.asking.items():
+    for key, section, about in stages_of(run):
         if run.recipe.endpoints[section.endpoint].serve is not None:
-            wanted = planned(run, asking_stage(key), section)
+            wanted = planned(about, asking_stage(key), section)
             if expected(wanted, run.work(section, Tally())).calls:
                 yield section.endpoint
 
@@ -123,6 +125,7 @@ def built_before(run: Run) -> Version | None:
 
 def write(run: Run) -> Version:
     """Decide chunk by chunk and write the version."""
+    run, blind = unseen(run)
     tally = run.session.progress.begin("verify → version", len(run.questions))
     judgements: dict[str, Reply | None] = {}
     score = Score()
@@ -134,8 +137,9 @@ def write(run: Run) -> Version:
             score.add(made)
             tally.done += len(chunk)
         run.session.progress.alarms += score.lines()
-        judged = [judge_usage(judgements.values())] if run.recipe.verify.judge else []
-        return writer.finish(provenance_of(run), judged, run.recipe.limits.max_failed)
+        further = [Usage.model_validate(use) for use in usage(blind)]
+        further += [judge_usage(judgements.values())] if run.recipe.verify.judge else []
+        return writer.finish(provenance_of(run), further, run.recipe.limits.max_failed)
 
 
 def count_kept(run: Run) -> int:

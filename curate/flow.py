@@ -4,6 +4,8 @@
        │                      │                    │
      fill                   fill                 fill        one per stage, into the reply store
 
+`[vision]`, where a recipe has it, asks about all questions first: it decides which ones come this far.
+
 Several reasoners are asked side by side, and the judge about a question when all of them have settled it. Stages that
 ask one endpoint take turns at it. What is asked does not depend on the order in which replies come, so a
 version has the same bytes as if one stage had waited for the other.
@@ -23,7 +25,7 @@ from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.jobs import LOOKAHEAD
 from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
-from ovt.curate.run import AskingStage, Run, asking_stage
+from ovt.curate.run import AskingStage, Run, asking_stage, unseen
 from ovt.curate.watch import Watch, look
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
@@ -91,12 +93,22 @@ async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None
     async with AsyncExitStack() as stack:
         for endpoint in run.endpoints.values():
             await stack.enter_async_context(endpoint)
-        lanes = in_order(run, [lane(run, key, asking_stage(key, stages)) for key in run.recipe.asking])
         turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
-        # Other requests than a build's are read by those who make them.
-        looking = [look(watched(run, lanes))] if stages is None else []
-        await together([*looking, *(work for one in lanes for work in (make(one), send(one, turns)))])
+        if run.recipe.vision:
+            await through(run, ["vision"], stages, turns)
+            run, _ = await asyncio.to_thread(unseen, run)
+        await through(run, [key for key in run.recipe.asking if key != "vision"], stages, turns)
         run.session.progress.notes += [line for endpoint in run.endpoints.values() for line in endpoint.urls.told]
+
+
+async def through(
+    run: Run, keys: Sequence[str], stages: Mapping[str, AskingStage] | None, turns: Mapping[str, asyncio.Semaphore]
+) -> None:
+    """All questions through the stages of these keys."""
+    lanes = in_order(run, [lane(run, key, asking_stage(key, stages)) for key in keys])
+    # Other requests than a build's are read by those who make them.
+    looking = [look(watched(run, lanes))] if stages is None and "vision" not in keys else []
+    await together([*looking, *(work for one in lanes for work in (make(one), send(one, turns)))])
 
 
 def lane(run: Run, key: str, stage: AskingStage) -> Lane:

@@ -21,7 +21,7 @@ from ovt.curate.claims import Claim, listed
 from ovt.curate.endpoints.jobs import Expected, expected
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
-from ovt.curate.run import Session, asking_stage, planned, prepare
+from ovt.curate.run import Session, asking_stage, planned, prepare, stages_of
 from ovt.curate.versions.read import scan
 
 
@@ -44,10 +44,10 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
     run = prepare(recipe, session)
     plans = []
     with run.store:
-        for key, section in recipe.asking.items():
-            wanted = planned(run, asking_stage(key), section)
-            told = expected(wanted, run.work(section, Tally()))
-            plans.append(StagePlan(asking_stage(key).name, section.endpoint, len(run.questions), told))
+        for key, section, about in stages_of(run):
+            stage = asking_stage(key)
+            told = expected(planned(about, stage, section), run.work(section, Tally()))
+            plans.append(StagePlan(stage.name, section.endpoint, len(about.questions), told))
     return plans
 
 

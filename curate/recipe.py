@@ -30,10 +30,11 @@ from ovt.curate.stages.reason import ReasonSection
 from ovt.curate.stages.rows import DataSection
 from ovt.curate.stages.select import SelectSection
 from ovt.curate.stages.verify import VerifySection
+from ovt.curate.stages.vision import VisionSection
 
-AskingSection = CaptionSection | ReasonSection | JudgeSection
+AskingSection = VisionSection | CaptionSection | ReasonSection | JudgeSection
 REPLY_SHAPING = {"model", "revision", "extra_body", "image_detail", "max_pixels"}  # of an endpoint
-PROMPTED = ("caption", "reason", "verify.judge", "data")  # sections whose prompt may be in a file
+PROMPTED = ("vision", "caption", "reason", "verify.judge", "data")  # sections whose prompt may be in a file
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Several = Annotated[list[ReasonSection], Field(min_length=1)]
 
@@ -56,6 +57,7 @@ class Recipe(Section):
     endpoints: dict[str, EndpointSection] = Field(min_length=1)
     dedup: DedupSection | None = added_later(None)
     decontam: DecontamSection | None = added_later(None)
+    vision: VisionSection | None = added_later(None)
     caption: CaptionSection | None = None
     reason: Annotated[Annotated[ReasonSection, Tag(ONE)] | Annotated[Several, Tag(SEVERAL)], one_or_several]
     verify: VerifySection = VerifySection()
@@ -76,7 +78,7 @@ class Recipe(Section):
         """The sections of the stages that call models, by key, in order of execution; "reason.0", … for several."""
         several = isinstance(self.reason, list)
         reasoners = {f"reason.{at}" if several else "reason": section for at, section in enumerate(self.reasoners)}
-        there = {"caption": self.caption, **reasoners, "verify.judge": self.verify.judge}
+        there = {"vision": self.vision, "caption": self.caption, **reasoners, "verify.judge": self.verify.judge}
         return {key: section for key, section in there.items() if section}
 
     @property

@@ -1,5 +1,6 @@
 """A build in progress, and the stages that call models.
 
+    vision        one request per question with a picture, which it does not show; see `unseen`
     caption       one request per question
     reason        one per question that is ready for reasoning and reasoner, for k samples
     verify.judge  one per answer that the rules cannot decide
@@ -10,7 +11,7 @@ are known for a chunk of any size as soon as those replies exist.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -28,13 +29,14 @@ from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.recipe import AskingSection, Recipe
 from ovt.curate.screen.screen import Screened, screen
-from ovt.curate.sources.images import image_bytes
+from ovt.curate.sources.images import blank_image, image_bytes
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.stages import caption, judge, reason, samples, verify
+from ovt.curate.stages import caption, judge, reason, samples, verify, vision
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.judge import JudgeSection
 from ovt.curate.stages.reason import ReasonSection
+from ovt.curate.stages.vision import VisionSection
 from ovt.curate.versions.manifest import Input
 from ovt.verifiers import verify_many
 
@@ -175,7 +177,10 @@ def asking_stage(key: str, stages: Mapping[str, "AskingStage"] | None = None) ->
 
 
 def replies(
-    run: Run, stage: Literal["caption", "reason"], questions: pl.DataFrame, asked: Sequence[tuple[AskingSection, Posed]]
+    run: Run,
+    stage: Literal["vision", "caption", "reason"],
+    questions: pl.DataFrame,
+    asked: Sequence[tuple[AskingSection, Posed]],
 ) -> pl.DataFrame:
     """The stored replies and failures as SAMPLES rows. asked: the models that the questions were put to, each with one
     request per question; a question's samples are numbered through."""
@@ -186,6 +191,31 @@ def replies(
     found = run.store.get_many(wanted)
     failures = run.store.get_failures(key for key in wanted if key not in found)
     return samples.table(questions, stage, keys, failures | found)
+
+
+def unseen(run: Run) -> tuple[Run, pl.DataFrame]:
+    """(the run without the questions that are answered right without looking, the replies that tell it as SAMPLES)."""
+    section = run.recipe.vision
+    if section is None:
+        return run, SAMPLES.to_frame()
+    said, ends = [SAMPLES.to_frame()], [DECISIONS.to_frame()]
+    for chunk in run.chunks():
+        asked = vision.askable(chunk)
+        said.append(replies(run, "vision", asked, [(section, blind(run, section, asked))]))
+        answered = said[-1].filter(pl.col("text").is_not_null())
+        ends.append(vision.run(asked, verify.judge(answered, asked, run.recipe.verify), section))
+    dropped = pl.concat(ends)
+    gone = run.questions.join(dropped, on="question_id", how="semi", maintain_order="left")
+    rest = run.questions.join(dropped, on="question_id", how="anti", maintain_order="left")
+    left_out = import_drops(pl.concat([run.left_out.decisions, dropped]), pl.concat([run.left_out.questions, gone]))
+    return replace(run, questions=rest, left_out=left_out), pl.concat(said)
+
+
+def stages_of(run: Run) -> Iterator[tuple[str, AskingSection, Run]]:
+    """The stages that ask, each with the run of the questions that it is asked about, as far as is known yet."""
+    rest, _ = unseen(run)
+    for key, section in run.recipe.asking.items():
+        yield key, section, run if key == "vision" else rest
 
 
 def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
@@ -210,6 +240,18 @@ def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     return questions, reason.run(questions, said.filter(pl.col("stage") == "reason"))[0]
 
 
+def blind(run: Run, section: VisionSection, asked: pl.DataFrame) -> Iterator[ChatRequest]:
+    """The requests about questions with pictures, which are grey in them."""
+    images = asked["images"].explode().unique(maintain_order=True)
+    blanks = {image: blank_image(run.session.home, image) for image in images}
+    return vision.requests(asked, blanks, section)
+
+
+def to_look(run: Run, section: VisionSection, chunk: pl.DataFrame) -> Iterator[Asked]:
+    asked = vision.askable(chunk)
+    return zip(asked["question_id"], blind(run, section, asked), strict=True)
+
+
 def to_caption(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[Asked]:
     return zip(chunk["question_id"], caption.requests(chunk, section), strict=True)
 
@@ -227,8 +269,8 @@ def to_judge(run: Run, section: JudgeSection, chunk: pl.DataFrame) -> Iterator[A
     return zip(still_open, judge.requests(questions, verdicts, section), strict=True)
 
 
-def nothing_more(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """Captions depend on no reply: all requests are known."""
+def nothing_more(run: Run, section: AskingSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
+    """Captions and questions without their pictures depend on no reply: all requests are known."""
     return iter(())
 
 
@@ -257,6 +299,7 @@ def about_longest_answers(run: Run, section: JudgeSection, chunk: pl.DataFrame) 
 
 # The stages that call models, by section key (`Recipe.asking` lists a recipe's, in order).
 ASKING: dict[str, AskingStage] = {
+    "vision": AskingStage("vision", lambda section: section.k, to_look, nothing_more),
     "caption": AskingStage("caption", lambda section: 1, to_caption, nothing_more),
     "reason": AskingStage("reason", lambda section: section.k, to_reason, over_longest_captions),
     "verify.judge": AskingStage("judge", lambda section: 0, to_judge, about_longest_answers),

@@ -8,9 +8,7 @@
 The question ids stay, so an evaluation of one is compared with another question by question.
 """
 
-import io
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import polars as pl
@@ -19,9 +17,8 @@ from PIL import Image
 from ovt.core.errors import RecipeError
 from ovt.core.home import Home
 from ovt.core.text import did_you_mean
-from ovt.curate.sources.images import keep_image, stored_image
+from ovt.curate.sources.images import blank_image, keep_image, png, stored_image
 
-GREY = (127, 127, 127)
 NOISE = 0.85  # the share of noise in each pixel
 
 
@@ -53,30 +50,24 @@ def _shuffled(home: Home, ids: list[str]) -> dict[str, str]:
     return dict(zip(ids, [*ids[1:], ids[0]], strict=True))
 
 
-def _drawn(draw: Callable[[Image.Image, str], Image.Image], home: Home, ids: list[str]) -> dict[str, str]:
-    return {image: keep_image(home, _png(draw(stored_image(home, image), image))) for image in ids}
+def _blank(home: Home, ids: list[str]) -> dict[str, str]:
+    return {image: blank_image(home, image) for image in ids}
 
 
-def _blank(picture: Image.Image, image: str) -> Image.Image:
-    return Image.new("RGB", picture.size, GREY)
+def _noised(home: Home, ids: list[str]) -> dict[str, str]:
+    return {image: keep_image(home, png(_with_noise(stored_image(home, image), image))) for image in ids}
 
 
-def _noised(picture: Image.Image, image: str) -> Image.Image:
+def _with_noise(picture: Image.Image, image: str) -> Image.Image:
     random = np.random.default_rng(int(image[:16], 16))
     seen = np.asarray(picture, dtype=np.float32)
     noise = random.integers(0, 256, seen.shape).astype(np.float32)
     return Image.fromarray((seen * (1 - NOISE) + noise * NOISE).astype(np.uint8))
 
 
-def _png(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=4)
-    return out.getvalue()
-
-
 MODES: dict[str, Callable[[Home, list[str]], dict[str, str]]] = {
     "real": _real,
-    "blank": partial(_drawn, _blank),
+    "blank": _blank,
     "shuffled": _shuffled,
-    "noised": partial(_drawn, _noised),
+    "noised": _noised,
 }

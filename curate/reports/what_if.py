@@ -83,7 +83,7 @@ def what_if(
         writer = stack.enter_context(open_writer(version, saving)) if saving else None
         dropped = left_out(version)
         compared = list(decided(version, recipe, again, examples, dropped, writer))
-        judged = [use for use in version.manifest.usage if use.stage == "judge"]
+        judged = [use for use in version.manifest.usage if use.stage in ("vision", "judge")]
         saved = writer.finish(provenance(version, recipe, verifier, saving), judged).ref if writer and saving else None
     about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": changed}
     about["verifier"] = {"a": version.manifest.provenance.verifier_version, "b": verifier}

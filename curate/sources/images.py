@@ -11,6 +11,7 @@ import io
 import math
 import re
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import cast
@@ -24,6 +25,7 @@ from ovt.core.images import FORMATS, TooLarge, open_image
 from ovt.curate.sources.faults import Unfit
 
 LARGE = 16_000_000  # pixels; such an image needs up to 24 bytes for each, so one is decoded at a time
+GREY = (127, 127, 127)
 STRIP = 1024  # rows of pixels flattened at once
 
 _large = Lock()
@@ -54,6 +56,24 @@ def stored_image(home: Home, image_id: str) -> Image.Image:
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
         place = image_path(home, image_id)
         raise OvtError(f"image {place} is broken ({_explain(error)}): remove it, then build again") from None
+
+
+def blank_image(home: Home, image_id: str) -> str:
+    """The id of a grey picture of the same size as a stored image, stored like any."""
+    with Image.open(image_path(home, image_id), formats=("PNG", "JPEG")) as picture:
+        return keep_image(home, _grey(picture.size))
+
+
+@lru_cache(maxsize=64)
+def _grey(size: tuple[int, int]) -> bytes:
+    return png(Image.new("RGB", size, GREY))
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG."""
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=4)
+    return out.getvalue()
 
 
 def store_image(

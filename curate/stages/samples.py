@@ -33,7 +33,7 @@ unanswered = pl.coalesce(
 
 def table(
     questions: pl.DataFrame,
-    stage: Literal["caption", "reason"],
+    stage: Literal["vision", "caption", "reason"],
     keys: Sequence[Sequence[tuple[str, str]]],
     replies: Mapping[str, Reply],
 ) -> pl.DataFrame:

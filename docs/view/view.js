@@ -58,9 +58,9 @@ function useAnswer(name, params, { every = 0, refresh = 0 } = {}) {
 }
 
 // An answer, or what stands in its place.
-function Await({ of, children }) {
+function Await({ of, doing = "loading", children }) {
   if (of.error) return html`<p class="note card" role="alert">${of.error}</p>`;
-  if (!of.data) return html`<p class="soft" role="status">loading…</p>`;
+  if (!of.data) return html`<p class="soft" role="status">${doing}…</p>`;
   return children(of.data);
 }
 
@@ -359,7 +359,6 @@ const Pieces = ({ of }) => html`<div class="text">${of.map(([what, text]) =>
 // A saved view: answers come from files beside the page, and rows are filtered here as the server filters them.
 
 const NO_VALUE = "–"; // the value of rows without one, as the server names it
-const RANGE_NAMES = ["tokens", "words", "pass_rate"];
 const loaded = {}; // path → promise
 const shelves = { rows: {}, stories: {} };
 
@@ -395,12 +394,14 @@ async function fromFiles(name, params, query) {
 
 async function localRows(ref, params) {
   await load(window.ovtFiles.rows[ref]);
-  const { rows, bins } = shelves.rows[ref];
+  const { rows, bins, values } = shelves.rows[ref];
+  const ranges = Object.keys(bins.sample);
   const level = params.level || "sample";
   const all = rows.filter((row) => row.level === level);
   const found = params.text ? await holding(ref, params.text) : null;
-  const names = Object.keys(params).filter((name) => RANGE_NAMES.includes(name) || valuesOf(rows[0] || {}, name) !== undefined);
-  const passes = (row, but) => (!found || found(row)) && names.every((name) => name === but || matchesFilter(row, name, listOf(params[name])));
+  const names = Object.keys(params).filter((name) => ranges.includes(name) || values.includes(name));
+  const matches = (row, name) => (ranges.includes(name) ? inRange : hasValue)(row, name, listOf(params[name]));
+  const passes = (row, but) => (!found || found(row)) && names.every((name) => name === but || matches(row, name));
   const hits = all.filter((row) => passes(row));
   const page = ordered(hits, all, params);
   const offset = Number(params.offset || 0);
@@ -408,25 +409,21 @@ async function localRows(ref, params) {
   const answer = { total: page.length, offset, rows: page.slice(offset, offset + limit).map((row) => ({ ...row, found: found && found.line(row) })) };
   if (params.after || params.before) return answer;
   const under = (name) => (names.includes(name) ? all.filter((row) => passes(row, name)) : hits);
-  const { values } = (await settingsOfView()).filters;
   answer.values = Object.fromEntries(values.map((name) => [name, counted(under(name), name)]));
-  answer.ranges = Object.fromEntries(RANGE_NAMES.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
+  answer.ranges = Object.fromEntries(ranges.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
     { ...bin, rows: under(name).filter((row) => row[name] !== null && row[name] >= bin.from && row[name] <= bin.to).length }))]));
   return answer;
 }
 
-const settingsOfView = () => fromFiles("settings", {}, "");
-
-// A row's values of a filter; undefined where there is no such filter.
+// A row's values of a filter.
 function valuesOf(row, name) {
   if (name === "behaviour") return row.behaviours;
-  if (name === "label") return row.labels;
-  if (!(name in row) || ["level", "id", "question_id", "text", "version", ...RANGE_NAMES].includes(name)) return undefined;
-  return [row[name] ?? NO_VALUE];
+  return name === "label" ? row.labels : [row[name] ?? NO_VALUE];
 }
 
-function matchesFilter(row, name, wanted) {
-  if (!RANGE_NAMES.includes(name)) return valuesOf(row, name).some((value) => wanted.includes(value));
+const hasValue = (row, name, wanted) => valuesOf(row, name).some((value) => wanted.includes(value));
+
+function inRange(row, name, wanted) {
   return row[name] !== null && wanted.some((span) => {
     const [low, high] = span.split("..").map(Number);
     return row[name] >= low && row[name] <= (high ?? low);
@@ -455,8 +452,8 @@ function ordered(hits, all, params) {
 
 function counted(rows, name) {
   const counts = new Map();
-  for (const row of rows) for (const value of valuesOf(row, name) || []) counts.set(value, (counts.get(value) || 0) + 1);
-  return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows);
+  for (const row of rows) for (const value of valuesOf(row, name)) counts.set(value, (counts.get(value) || 0) + 1);
+  return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1));
 }
 
 // Which rows hold a text: in their question, or in the response; `line` has what stands around it.
@@ -620,7 +617,7 @@ function VersionPage({ params }) {
       <a class="button" href=${link("rows", { version: about.ref, look: "grid", each: "question" })}>pictures</a>
       <a class="button" href=${link("what-if", { version: about.ref })}>what if</a></p>
     <h2>Funnel</h2><${Funnel} version=${about.ref} funnel=${about.funnel} />
-    <h2>What was kept</h2><${Await} of=${stats}>${(one) => html`<${Stats} of=${one} />`}<//>
+    <h2>What was kept</h2><${Await} of=${stats} doing=${`counting ${count(about.tables.samples)} samples`}>${(one) => html`<${Stats} of=${one} />`}<//>
     <h2>How it was made</h2>
     <${Facts} of=${Object.fromEntries(about.provenance.models.map((use) => [use.stage, `${use.model} at ${use.endpoint}`]))} />
     <${Command} line=${about.provenance.rebuild} />
@@ -675,6 +672,8 @@ const PAGE = 48;
 const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged: "why that verdict", kind: "kind of answer", source: "source",
   model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues in it", label: "label", tokens: "tokens", words: "words",
   pass_rate: "share of samples right" };
+const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
+const isFilter = (name) => name in TITLES || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
 const LOOKS = ["look", "offset"]; // of the address, not of the rows
 
@@ -693,7 +692,7 @@ function RowsPage({ params }) {
     <div class="beside"><aside aria-label="filters"><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
     <div class="listing" aria-busy=${found.busy}>
       <${Controls} params=${params} set=${set} grid=${grid} />
-      <${Await} of=${found}>${(page) => html`<p class="soft" role="status">${`${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
+      <${Await} of=${found} doing="reading the rows">${(page) => html`<p class="soft" role="status">${found.busy && params.text ? "searching all responses…" : `${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
         ${grid ? html`<${Grid} rows=${page.rows} params=${params} />` : html`<${List} rows=${page.rows} params=${params} />`}
         <${Pager} total=${page.total} offset=${offset} set=${set} />`}<//>
     </div></div>`;
@@ -701,7 +700,7 @@ function RowsPage({ params }) {
 
 function Controls({ params, set, grid }) {
   const submit = (event) => { event.preventDefault(); set({ text: event.target.elements.search.value.trim() }); };
-  const chosen = Object.keys(TITLES).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
+  const chosen = Object.keys(params).filter(isFilter).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
   const drop = (name, value) => set({ [name]: listOf(params[name]).filter((one) => one !== value) });
   return html`<form class="row" role="search" onSubmit=${submit}>
       <label class="grow"><span class="hidden">search</span><input id="search" name="search" type="search" value=${params.text || ""} key=${params.text}
@@ -715,7 +714,7 @@ function Controls({ params, set, grid }) {
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
       holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
-      ${TITLES[name]}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
+      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
 }
 
 function Filters({ page, params, set }) {
@@ -727,7 +726,7 @@ function Filters({ page, params, set }) {
       html`<${Values} key=${name} name=${name} values=${values} chosen=${listOf(params[name])} flip=${(value) => flip(name, value)} />`)}
     ${Object.entries(page.ranges).filter(([, bins]) => bins.length > 1).map(([name, bins]) => {
       const [low, high] = (listOf(params[name])[0] || "").split("..").map(Number);
-      return html`<fieldset key=${name}><legend>${TITLES[name]}</legend><${Histogram} bins=${bins} label=${TITLES[name]}
+      return html`<fieldset key=${name}><legend>${titleOf(name)}</legend><${Histogram} bins=${bins} label=${titleOf(name)}
         chosen=${params[name] && [low, high ?? low]} pick=${(from, to) => set({ [name]: `${from}..${to}` })} />
         <div class="ends soft"><span>${figure(bins[0].from)}</span><span>${figure(bins[bins.length - 1].to)}</span></div></fieldset>`;
     })}`;
@@ -738,7 +737,7 @@ function Values({ name, values, chosen, flip }) {
   const most = Math.max(...values.map((one) => one.rows), 1);
   const known = [...values, ...chosen.filter((value) => !values.some((one) => one.value === value)).map((value) => ({ value, rows: 0 }))];
   const shown = all ? known : known.slice(0, 8);
-  return html`<fieldset><legend>${TITLES[name]}</legend>${shown.map((one) => html`<label class="value" key=${one.value}>
+  return html`<fieldset><legend>${titleOf(name)}</legend>${shown.map((one) => html`<label class="value" key=${one.value}>
       <input type="checkbox" checked=${chosen.includes(one.value)} onChange=${() => flip(one.value)} />
       <span class="name">${plain(one.value)}</span><span class="number">${count(one.rows)}</span>
       <span class="bar" aria-hidden="true"><i style=${{ width: `${(100 * one.rows) / most}%` }}></i></span></label>`)}
@@ -836,7 +835,7 @@ function Story({ story, params, settings }) {
         <h1 class="short">${question ? plain(question.question) : plain(story.id)}</h1>
         ${question?.choices && html`<ol class="choices">${question.choices.map((one) => html`<li>${plain(one)}</li>`)}</ol>`}
         <${Facts} of=${{ gold: question && html`<b class="answer">${plain(question.gold)}</b>`, source: question && `${plain(question.source)} ${plain(question.source_id)}`,
-          ended: story.decision && html`<${Ended} of=${story.decision} />` }} />
+          ended: story.decision && html`<${Ended} of=${story.decision} />`, ...ownFacts(story.own) }} />
         <${Labels} of=${labels} sample=${samples[at]?.sample_id} number=${at + 1} id=${params.id} />
         ${story.notes.map((line) => html`<p class="note card">${plain(line)}</p>`)}
         ${story.captions.map((one) => html`<details class="card" open><summary>caption <span class="soft">${plain(one.model)}</span></summary>
@@ -848,6 +847,9 @@ function Story({ story, params, settings }) {
         ${question && html`<h2>Elsewhere</h2><${Life} params=${params} />`}</div>
     </div>`;
 }
+
+// A question's own metadata, by name.
+const ownFacts = (own) => Object.fromEntries(Object.entries(own).map(([name, value]) => [plain(name), value !== null && plain(value?.constructor === Object ? JSON.stringify(value) : value)]));
 
 // The labels of a version, and what gives and takes them back: keys 1 to 9 for the chain that is chosen, u for undo.
 function useLabels(version, usual, sample, id, say) {
@@ -907,7 +909,7 @@ function Chains({ samples, rows, at, choose, look, cues }) {
       class="card chain ${one.verdict?.outcome || ""}" onClick=${() => choose(place)}>
     <header><b>${place + 1}</b> ${one.verdict && html`<${Badge} of=${one.verdict.outcome} />`}
       <span>${one.verdict ? `${plain(one.verdict.reason)} (${plain(one.verdict.explanation)})` : plain(one.error ?? "")}</span></header>
-    <p class="soft">${plain(one.model)}, ${count(one.completion_tokens)} tokens${one.finish_reason === "length" ? ", cut off" : ""}${one.reward !== undefined ? `, reward ${one.reward}` : ""} · <${Ended} of=${one.decision} but=${one.verdict?.explanation} /></p>
+    <p class="soft">${plain(one.model)}, ${count(one.completion_tokens)} tokens${one.finish_reason === "length" ? ", cut off" : ""}${one.reward !== undefined ? `, step ${count(one.step)}, reward ${one.reward}` : ""} · <${Ended} of=${one.decision} but=${one.verdict?.explanation} /></p>
     ${one.text === null ? html`<p class="note">no reply: ${plain(one.error)}</p>`
       : html`<${Marked} text=${one.text} answer=${one.verdict?.extracted} cues=${look.cues ? cues : {}} final=${final[one.sample_id]} maths=${look.maths} />`}
   </article>`)}</div>`;

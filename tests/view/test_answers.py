@@ -147,7 +147,9 @@ def own(old_home, served, tmp_path_factory):
     home = Home(Path(shutil.copytree(old_home.path, tmp_path_factory.mktemp("own") / "home")))
     folder = home.versions / "small" / "v2"
     questions = pl.read_parquet(folder / "ledger" / "questions.parquet")
-    further = {name: [values[at % 3] for at in range(len(questions))] for name, values in METADATA.items()}
+    further: dict[str, list] = {
+        name: [values[at % 3] for at in range(len(questions))] for name, values in METADATA.items()
+    }
     further["tags"] = [["list"]] * len(questions)
     write_over(folder / "ledger" / "questions.parquet", questions.with_columns(pl.DataFrame(further)))
     for path in (folder / "data").glob("*.parquet"):

@@ -1,0 +1,91 @@
+"""Which questions are answered right without looking: each is asked with a grey picture in place of its own. Off unless
+a recipe has `[vision]`.
+
+    question_id       right  replies  answer
+    1f0c2d3e4a5b6c7d      2        2  12
+
+Such a question teaches no one to look: it is dropped before anything else is asked about it. Questions without a
+picture are not asked, and one that got no reply goes on. These replies are no samples: their cost is in the version's
+usage.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+from pydantic import PositiveInt, ValidationInfo, field_validator
+
+from ovt.core.decisions import dropped
+from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.stages import prompt
+from ovt.curate.stages.reason import KNOWN, OVER_IMAGE
+
+LONGEST_SHOWN = 80  # characters of an answer
+
+
+class VisionSampling(SamplingSection):
+    """Like `SamplingSection`; greedy."""
+
+    temperature: float | None = 0.0
+    max_tokens: int | None = 1024
+
+
+class VisionSection(prompt.PromptSection):
+    """The model that is asked without the picture, and what follows from its being right.
+
+    endpoint: a name under [endpoints]. k: replies per question; least: how many of them have to be right (with four
+    options, one in four is right by chance). prompt: a template that may hold {question} and {choices}.
+    """
+
+    endpoint: str
+    k: PositiveInt = 1
+    least: PositiveInt = 1
+    prompt: str = OVER_IMAGE
+    sampling: VisionSampling = VisionSampling()
+
+    @field_validator("prompt")
+    @classmethod
+    def _placeholders(cls, template: str) -> str:
+        return prompt.check_template(template, KNOWN, ("question",))
+
+    @field_validator("least")
+    @classmethod
+    def _possible(cls, least: int, info: ValidationInfo) -> int:
+        if least > (k := info.data.get("k", least)):
+            raise ValueError(f"least = {least} of k = {k} replies cannot be right; give a higher k or a lower least")
+        return least
+
+    @property
+    def template(self) -> str:
+        """The effective prompt."""
+        return self.prompt
+
+    @property
+    def sees_images(self) -> bool:
+        return True
+
+
+def askable(questions: pl.DataFrame) -> pl.DataFrame:
+    """The questions that have a picture."""
+    return questions.filter(pl.col("images").list.len() > 0)
+
+
+def requests(questions: pl.DataFrame, blanks: Mapping[str, str], section: VisionSection) -> Iterator[ChatRequest]:
+    """One request (n = k) per question of `askable`, in order. blanks: image id → that of its grey picture."""
+    sampling = section.sampling.asked()
+    for row in questions.iter_rows(named=True):
+        text = prompt.render(section.prompt, {"question": row["question"], "choices": prompt.options(row["choices"])})
+        content = prompt.content(text, [blanks[image] for image in row["images"]])
+        yield ChatRequest(section.messages(content), sampling, n=section.k)
+
+
+def run(questions: pl.DataFrame, verdicts: pl.DataFrame, section: VisionSection) -> pl.DataFrame:
+    """Decisions on the questions that were answered right too often, in order. verdicts: of their replies."""
+    right = pl.col("outcome") == "correct"
+    counted = verdicts.group_by("question_id", maintain_order=True).agg(
+        right=right.sum(), replies=pl.len(), answer=pl.col("extracted").filter(right).first()
+    )
+    told = questions.join(counted, on="question_id", maintain_order="left").filter(pl.col("right") >= section.least)
+    answer = pl.col("answer").fill_null("").str.slice(0, LONGEST_SHOWN)
+    line = pl.format("{} of {} replies right without the picture: {}", "right", "replies", answer)
+    return dropped(told, "question", "vision", "right_unseen", line)
