@@ -69,7 +69,8 @@ def _values(rows: Rows, mask: pl.Series, name: str, labels: Labels) -> list[dict
         known = FAMILIES if name == "behaviour" else labels
         rules = [_condition(rows, name, [one], labels).fill_null(False).alias(one) for one in known]
         found = rows.table.select((rule & mask).sum() for rule in rules).row(0, named=True) if rules else {}
-        return [{"value": one, "rows": count} for one, count in found.items() if count]
+        first = sorted(found.items(), key=lambda named: (-named[1], named[0]))
+        return [{"value": one, "rows": count} for one, count in first if count]
     counted = rows.table[name].filter(mask).value_counts(name="rows").cast({name: pl.String})
     first = counted.sort("rows", name, descending=[True, False]).head(MOST_VALUES)
     return [{"value": NONE if value is None else value, "rows": count} for value, count in first.iter_rows()]

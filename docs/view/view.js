@@ -1185,6 +1185,7 @@ function Main() {
   }, []);
   const Screen = SCREENS[place.screen];
   const { version, a, b, name, id } = place.params;
+  useEffect(() => { document.body.dataset.shown = location.hash; }, [location.hash]); // after what the screen asks for, like `asking`
   useEffect(() => { document.title = [id, version || name || (a && `${a} → ${b}`), "ovt view"].filter(Boolean).join(" · "); }, [location.hash]);
   useKeys({ "?": ["help", () => showHelp(!help)] });
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>to the content</a>
