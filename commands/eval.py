@@ -51,7 +51,10 @@ Images = Annotated[
     typer.Option("--images", metavar="MODES", help="Of a benchmark: real, blank, shuffled, noised, or several."),
 ]
 Data = Annotated[
-    str | None, typer.Option("--data", metavar="PATH", help="A benchmark's rows, as a file or folder [the Hub's].")
+    str | None,
+    typer.Option(
+        "--data", metavar="PATH", help="A benchmark's rows: a file, a folder, or @REVISION of the Hub's [pinned]."
+    ),
 ]
 Stratify = Annotated[bool, typer.Option("--stratify", help="With --limit: as large a share of each type or subject.")]
 Judge = Annotated[

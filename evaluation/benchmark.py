@@ -99,12 +99,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a benchmark on the Hub. name: what tells its rows from another part's, where their ids are equal."""
+    """A piece of a benchmark on the Hub. name: what tells its rows from another part's, where their ids are equal;
+    revision: the commit that is read, so that everyone reads the same rows; None: the newest."""
 
     path: str
     split: str
     config: str | None = None
     name: str = ""
+    revision: str | None = None
 
 
 @dataclass(frozen=True)

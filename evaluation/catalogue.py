@@ -38,12 +38,18 @@ def _facts(one: Benchmark, variant: str) -> dict[str, str]:
         "title": one.title,
         "subsets": ", ".join(subsets),
         "source": "; ".join(sources),
-        "revision": "the newest, unless --revision names one; every evaluation records what it read",
+        "revision": f"{_revision(one, variant)}; --data @REVISION reads another",
         "licence": one.license,
         "rules of": one.url,
         "headline": one.headline,
         "groups": ", ".join(one.groups),
     }
+
+
+def _revision(one: Benchmark, variant: str) -> str:
+    """The commits that are read, once each."""
+    pinned = dict.fromkeys(part.revision for part in one.variants[variant].parts)
+    return ", ".join(revision or "the newest: none is pinned" for revision in pinned)
 
 
 def _data(one: Benchmark) -> dict[str, object]:

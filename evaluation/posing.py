@@ -35,14 +35,13 @@ class How:
     """How a benchmark is asked.
 
     prompt    one of its prompts; images: a mode of `vision.py`
-    data      a file or folder that holds its rows, instead of the Hub; revision: of the Hub's dataset
+    data      a file or folder that holds its rows, instead of the Hub; or "@main", a revision of the Hub's dataset
     stratify  whether a limit takes as large a share of each value of its first group
     """
 
     prompt: str = "official"
     images: str = "real"
     data: str | None = None
-    revision: str | None = None
     stratify: bool = False
 
     @property
@@ -57,7 +56,7 @@ def pose(name: str, how: How, overrides: Iterable[str], session: Session) -> tup
     prompt = benchmark.prompt(how.prompt)
     section = _section(dict(prompt.sampling), overrides, name)
     session.progress.begin("import")
-    loaded = load_items(benchmark, variant, how.data, how.revision)
+    loaded = load_items(benchmark, variant, how.data)
     by = benchmark.groups[0] if how.stratify and benchmark.groups else None
     loaded = Loaded(choose(loaded.items, session.limit, by), loaded.places, loaded.revision)
     questions = altered(

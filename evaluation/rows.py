@@ -57,8 +57,9 @@ class Loaded:
     revision: str = ""
 
 
-def load_items(benchmark: Benchmark, variant: str, data: str | None = None, revision: str | None = None) -> Loaded:
-    """The items of a benchmark's subset. data: a file or folder that holds its rows, instead of the Hub.
+def load_items(benchmark: Benchmark, variant: str, data: str | None = None) -> Loaded:
+    """The items of a benchmark's subset. data: a file or folder that holds its rows, instead of the Hub; or "@main",
+    another revision than the benchmark's own.
 
     OvtError if it is not there, holds no rows of this benchmark, or two of them with one id.
     """
@@ -66,7 +67,7 @@ def load_items(benchmark: Benchmark, variant: str, data: str | None = None, revi
     items: list[Item] = []
     places: dict[str, Places] = {}
     prints: list[str] = []
-    for part, section in _sections(benchmark, chosen, data, revision):
+    for part, section in _sections(benchmark, chosen, data):
         opened = open_source(section)
         prints.append(opened.fingerprint)
         for piece in opened.parts:
@@ -76,13 +77,12 @@ def load_items(benchmark: Benchmark, variant: str, data: str | None = None, revi
     return Loaded(check_items(items, benchmark, data or "the Hub"), places, hash_json(prints)[:12])
 
 
-def _sections(
-    benchmark: Benchmark, variant: Variant, data: str | None, revision: str | None
-) -> Iterator[tuple[Part, SourceSection]]:
+def _sections(benchmark: Benchmark, variant: Variant, data: str | None) -> Iterator[tuple[Part, SourceSection]]:
     """Each part with its source. In a folder, a part may lie under its configuration's name, or its split's."""
     read: set[str] = set()
     for part in variant.parts:
-        if data is None:
+        if data is None or data.startswith("@"):
+            revision = data[1:] if data else part.revision
             yield part, SourceSection(path=part.path, split=part.split, config=part.config, revision=revision)
             continue
         place = next((str(inner) for name in (part.config, part.split, part.name) if name

@@ -104,14 +104,14 @@ def suite_of(
     if listed is None:
         _refuse_misspelt(questions)
         plain = prompt is None and images is None and data is None and not stratify
-        return Suite((Member(questions, None if plain else How(prompt or "", images or "", data, None, stratify)),))
+        return Suite((Member(questions, None if plain else How(prompt or "", images or "", data, stratify)),))
     chosen = prompt or (settings.prompt if settings else "official")
     modes = image_modes(images or (settings.images if settings else "real"))
     if len(listed) > 1 and data is not None:
         raise RecipeError(f"--data {data[:60]} is the rows of one benchmark: evaluate {', '.join(listed)} one by one")
     for name in listed:
         find_benchmark(name)[0].prompt(chosen)
-    members = (Member(name, How(chosen, mode, data, None, stratify)) for name in listed for mode in modes)
+    members = (Member(name, How(chosen, mode, data, stratify)) for name in listed for mode in modes)
     return Suite(tuple(members), tuple(modes))
 
 

@@ -36,12 +36,13 @@ def ask(item: Item) -> str:
     return f"{item.question}\n{options(item.choices, '{letter}. {text}')}\n{DIRECT}"
 
 
+REVISION = "c83a9b9692933aff8349157c88a413df9d02c4e5"
 AI2D = Benchmark(
     name="ai2d",
     title="AI2D",
     license="CC BY-SA",
     url="https://prior.allenai.org/projects/diagram-understanding",
-    variants={"test": Variant((Part("hf://lmms-lab/ai2d", "test"),), 3_088)},
+    variants={"test": Variant((Part("hf://lmms-lab/ai2d", "test", revision=REVISION),), 3_088)},
     read=read,
     prompts={
         "official": Prompt("question, options, and: " + DIRECT, ask),

@@ -74,8 +74,13 @@ def extract(response: str) -> str:
     return said
 
 
-def _variant(rows: int, *subjects: str, path: str = "hf://luckychao/EMMA") -> Variant:
-    return Variant(tuple(Part(path, "test", subject) for subject in subjects), rows)
+WHOLE = ("hf://luckychao/EMMA", "6c87aec9048c489108170088e50b768646b5bcf9")
+MINI = ("hf://luckychao/EMMA-mini", "6b9ae9a74733bb57f0b741213f8d0ec9ebae067a")
+
+
+def _variant(rows: int, *subjects: str, where: tuple[str, str] = WHOLE) -> Variant:
+    path, revision = where
+    return Variant(tuple(Part(path, "test", subject, revision=revision) for subject in subjects), rows)
 
 
 EMMA = Benchmark(
@@ -85,7 +90,7 @@ EMMA = Benchmark(
     url="https://github.com/hychaochao/EMMA",
     variants={
         "test": _variant(2_788, *SUBJECTS),
-        "mini": _variant(400, *SUBJECTS, path="hf://luckychao/EMMA-mini"),
+        "mini": _variant(400, *SUBJECTS, where=MINI),
     },
     read=read,
     prompts={

@@ -23,6 +23,7 @@ from ovt.evaluation.official import (
 from ovt.verifiers import split_response
 
 GROUPS = ("question_type", "answer_type", "source", "category", "task", "context", "grade", "skills")
+REVISION = "2b6ad69445fbb5695c9b165475e8decdbeb97747"
 _QUOTED = re.compile(r'The answer is "(.*)"\.')
 _LETTER = re.compile(r"\(([a-zA-Z])\)")
 _PLACES = {1: ("one decimal place", "1.2, 1.3, 1.4"), 2: ("two decimal places", "1.23, 1.34, 1.45")}
@@ -134,7 +135,7 @@ MATHVISTA = Benchmark(
     title="MathVista",
     license="CC BY-SA 4.0; not for training",
     url="https://github.com/lupantech/MathVista",
-    variants={"testmini": Variant((Part("hf://AI4Math/MathVista", "testmini"),), 1_000)},
+    variants={"testmini": Variant((Part("hf://AI4Math/MathVista", "testmini", revision=REVISION),), 1_000)},
     read=read,
     prompts={
         "official": Prompt("the data set's own `query`: hint, question, choices", query),

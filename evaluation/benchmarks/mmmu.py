@@ -58,12 +58,13 @@ def ask(item: Item) -> str:
     return "\n".join([*lines, "", DIRECT if item.choices else PHRASE])
 
 
+REVISION = "364f2e2eb107b36e07ff4c5a15f5947a759cef47"
 MMMU = Benchmark(
     name="mmmu",
     title="MMMU",
     license="Apache-2.0",
     url="https://github.com/MMMU-Benchmark/MMMU",
-    variants={"validation": Variant((Part("hf://lmms-lab/MMMU", "validation"),), 900)},
+    variants={"validation": Variant((Part("hf://lmms-lab/MMMU", "validation", revision=REVISION),), 900)},
     read=read,
     prompts={
         "official": Prompt(f"question, options, and: {DIRECT}", ask),

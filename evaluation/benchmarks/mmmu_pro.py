@@ -110,7 +110,7 @@ def paper(item: Item) -> str:
 
 
 def _part(config: str, name: str = "") -> Part:
-    return Part("hf://MMMU/MMMU_Pro", "test", config, name)
+    return Part("hf://MMMU/MMMU_Pro", "test", config, name, "563f3e84bb3b90893083a1f039cfa13077f2302b")
 
 
 _LAST = "Answer the preceding multiple choice question. "

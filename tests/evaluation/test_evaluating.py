@@ -14,6 +14,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.run import Session
 from ovt.evaluation.benchmark import find_benchmark
+from ovt.evaluation.catalogue import shown
 from ovt.evaluation.compare import compare, needed, power, vision_report
 from ovt.evaluation.evaluate import evaluate
 from ovt.evaluation.judging import Judge, judge_at
@@ -248,6 +249,24 @@ def test_a_scored_file_is_kept_as_an_evaluation(tmp_path, data, home):
     assert why("kept-x", "3", home).data["answers"][0]["filed"] is True
     assert rescore("kept-x", Again(keep="anew"), home).flips.is_empty()
     assert read_readings("anew", home)["filed"].to_list() == [True] * 6
+
+
+def test_the_hubs_rows_are_those_of_a_pinned_commit(monkeypatch):
+    asked = []
+
+    def refuse(section):
+        asked.append(section.revision)
+        raise OvtError("no network here")
+
+    monkeypatch.setattr("ovt.evaluation.rows.open_source", refuse)
+    for name, data in (("mathvista", None), ("emma:mini", None), ("mathvista", "@main"), ("mathvision", None)):
+        benchmark, variant = find_benchmark(name)
+        with pytest.raises(OvtError, match="no network here"):
+            load_items(benchmark, variant, data)
+    assert [len(one or "") for one in asked] == [40, 40, 4, 0]
+    assert asked[2:] == ["main", None]
+    assert f"{asked[0]}; --data @REVISION reads another" in str(shown("mathvista"))
+    assert "none is pinned" in str(shown("mathvision"))
 
 
 def test_limits(data):
