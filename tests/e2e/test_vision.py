@@ -18,7 +18,7 @@ def seeing(shell, loopback):
     def reply(body, choice):
         if "Unseen: " not in str(body["messages"]):
             return usual(body, choice)
-        number = int(re.search(r"number (\d+)", str(body["messages"]))[1])
+        number = int(re.findall(r"number (\d+)", str(body["messages"]))[0])
         return f"<answer>{number if number < 6 else number + 1}</answer>"
 
     loopback.reply = reply
@@ -49,7 +49,7 @@ def test_what_is_right_unseen_is_left_out(seeing, loopback, table):
     assert (plan["vision"]["wanted"], plan["caption"]["wanted"]) == (40, 20)
     built = shell.build()
     unseen = asked(loopback, "Unseen: ")
-    assert {picture(body).getcolors()[0][1] for body in unseen} == {(127, 127, 127)}
+    assert {picture(body).getpixel((5, 5)) for body in unseen} == {(127, 127, 127)}
     assert {picture(body).size for body in unseen} == {(56, 56)}
     ends = table(built, "decisions")
     gone = ends.filter(ends["stage"] == "vision")
