@@ -144,7 +144,7 @@ def write(run: Run) -> Version:
 
 def count_kept(run: Run) -> int:
     """The rows of sft that the questions of a run come to, from their stored replies."""
-    kept = (decide_chunk(run, chunk, {}).rows["split"] == "sft" for chunk in run.chunks())
+    kept = (decide_chunk(run, chunk, {}).rows["split"] == "sft" for chunk in unseen(run)[0].chunks())
     return sum(int(rows.sum()) for rows in kept)
 
 

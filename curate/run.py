@@ -194,20 +194,24 @@ def replies(
 
 
 def unseen(run: Run) -> tuple[Run, pl.DataFrame]:
-    """(the run without the questions that are answered right without looking, the replies that tell it as SAMPLES)."""
+    """(the run without, or with a mark on, the questions that are answered right without looking; the replies that
+    tell it, as SAMPLES)."""
     section = run.recipe.vision
     if section is None:
         return run, SAMPLES.to_frame()
-    said, ends = [SAMPLES.to_frame()], [DECISIONS.to_frame()]
+    said, counted = [SAMPLES.to_frame()], []
     for chunk in run.chunks():
         asked = vision.askable(chunk)
         said.append(replies(run, "vision", asked, [(section, blind(run, section, asked))]))
         answered = said[-1].filter(pl.col("text").is_not_null())
-        ends.append(vision.run(asked, verify.judge(answered, asked, run.recipe.verify), section))
-    dropped = pl.concat(ends)
+        counted.append(vision.count(chunk, verify.judge(answered, asked, run.recipe.verify)))
+    if not counted:
+        return run, SAMPLES.to_frame()
+    rest, dropped = vision.run(pl.concat(counted), section)
     gone = run.questions.join(dropped, on="question_id", how="semi", maintain_order="left")
-    rest = run.questions.join(dropped, on="question_id", how="anti", maintain_order="left")
-    left_out = import_drops(pl.concat([run.left_out.decisions, dropped]), pl.concat([run.left_out.questions, gone]))
+    before = run.left_out
+    asked = pl.concat([before.questions, gone], how="diagonal").match_to_schema(rest.schema, missing_columns="insert")
+    left_out = import_drops(pl.concat([before.decisions, dropped]), asked)
     return replace(run, questions=rest, left_out=left_out), pl.concat(said)
 
 

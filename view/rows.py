@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ovt.core.schema import QUESTIONS, SAMPLES, SPLITS, VERDICTS
+from ovt.core.schema import SPLITS, TABLE_COLUMNS
 from ovt.curate.reports.diff.tables import known
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
-from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.ledger import LEVEL
 from ovt.view.shelf import Shelf
 
@@ -29,7 +28,6 @@ VALUES = (*NAMED, "behaviour", "label")
 RANGES = ("tokens", "words", "pass_rate")
 OWN = "own."  # what the names of further columns begin with
 MOST_OWN = 40  # of them
-OVTS = {"samples": {*SAMPLES, *VERDICTS}, "questions": {*QUESTIONS}, **{split: {*COLUMNS} for split in SPLITS}}
 
 Filters = Mapping[str, Sequence[str]]  # {"stage": ["verify"], "tokens": ["100..200"]}
 Labels = Mapping[str, Sequence[str]]  # label → ids of questions and samples
@@ -97,12 +95,11 @@ def decimals(numbers: pl.Series) -> int:
     return min(max(0, 3 - math.floor(math.log10(high - low))), 12) if high > low else 3
 
 
-def _own(table: pl.LazyFrame, name: str, but: Collection[str] = ()) -> dict[str, pl.Expr]:
-    """The columns of a table ("samples", "questions", a split) that are not ovt's, by their names here: texts, truths
-    and numbers."""
+def _own(table: pl.LazyFrame, but: Collection[str] = ()) -> dict[str, pl.Expr]:
+    """The columns of a table that are not ovt's, by their names here: texts, truths and numbers."""
     found = {}
     for column, kind in table.collect_schema().items():
-        if column in OVTS[name] or OWN + column in but or len(found) == MOST_OWN:
+        if column in TABLE_COLUMNS or OWN + column in but or len(found) == MOST_OWN:
             continue
         if kind.is_numeric():
             found[OWN + column] = pl.col(column)
@@ -116,13 +113,13 @@ def _needed(shelf: Shelf) -> list[pl.LazyFrame]:
     ends = shelf.scan("decisions").select("id", "question_id", "stage", "reason", level=LEVEL)
     failed = pl.when(pl.col("error").is_not_null()).then(pl.lit("failed")).otherwise("finish_reason")
     said = shelf.scan("samples")
-    own = _own(said, "samples")
+    own = _own(said)
     samples = said.select("model", "reply_key", id="sample_id", tokens="completion_tokens", finish=failed, **own)
     verdicts = shelf.scan("verdicts").select(
         "question_id", "outcome", "kind", "extracted", id="sample_id", judged="reason"
     )
     asked = shelf.scan("questions")
-    named = _own(asked, "questions", own)
+    named = _own(asked, own)
     asked = asked.select("question_id", "question", "gold", "choices", "images", "source", **named)
     kept = _data(shelf, {*own, *named})
     return [_coded(table) for table in (ends, samples, verdicts, kept, asked)]
@@ -159,5 +156,5 @@ def _data(shelf: Shelf, but: Collection[str]) -> pl.LazyFrame:
     for split in SPLITS:
         table = shelf.scan(split)
         columns = known(table, ("difficulty", "response_words", *BEHAVIOURS))
-        parts.append(table.select("question_id", *columns, **_own(table, split, but), id="sample_id"))
+        parts.append(table.select("question_id", *columns, **_own(table, but), id="sample_id"))
     return pl.concat(parts, how="diagonal_relaxed").rename({"response_words": "words"})

@@ -13,14 +13,13 @@ from pydantic import ValidationError
 
 from ovt.core.errors import OvtError
 from ovt.core.report import Report, Styled, Table, facts, names, texts
-from ovt.core.schema import QUESTIONS, SCREENS, SPLITS
+from ovt.core.schema import QUESTIONS, SCREENS, SPLITS, TABLE_COLUMNS
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.reports.diff.changes import find_same
 from ovt.curate.stages import caption, reason
-from ovt.curate.versions.data import COLUMNS
 from ovt.curate.versions.read import Version, pick, reading, scan
 
-KNOWN = {*QUESTIONS, *COLUMNS, "split"}
+OURS = TABLE_COLUMNS | {"split"}
 STYLES = {"kept": "green", "dropped": "red"}
 MOST_LISTED = 20
 LONGEST_SEARCHED = 500  # characters
@@ -172,7 +171,9 @@ def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
         "captions": captions,
         "samples": [sample for sample in told if sample["stage"] == "reason"],
         "rows": [row for row in rows if own["level"] == "question" or own["id"] == row["sample_id"]],
-        "own": {name: value for row in (*rows, question or {}) for name, value in row.items() if name not in KNOWN},
+        "own": {
+            name: value for row in (*rows, question or {}) for name, value in row.items() if name not in TABLE_COLUMNS
+        },
         "notes": notes,
     }
 

@@ -4,9 +4,9 @@ a recipe has `[vision]`.
     question_id       right  replies  answer
     1f0c2d3e4a5b6c7d      2        2  12
 
-Such a question teaches no one to look: it is dropped before anything else is asked about it. Questions without a
-picture are not asked, and one that got no reply goes on. These replies are no samples: their cost is in the version's
-usage.
+Such a question teaches no one to look: it is dropped before anything else is asked about it; with `drop = false`
+it goes on, and the column `right_unseen` says which share of the replies was right. Questions without a picture are not
+asked, and one that got no reply goes on. These replies are no samples: their cost is in the version's usage.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,8 @@ from ovt.curate.endpoints.section import SamplingSection
 from ovt.curate.stages import prompt
 from ovt.curate.stages.reason import KNOWN, OVER_IMAGE
 
+MARK = "right_unseen"  # the reason, and the column
+COUNTED = ("right", "replies", "answer")
 LONGEST_SHOWN = 80  # characters of an answer
 
 
@@ -34,12 +36,14 @@ class VisionSection(prompt.PromptSection):
     """The model that is asked without the picture, and what follows from its being right.
 
     endpoint: a name under [endpoints]. k: replies per question; least: how many of them have to be right (with four
-    options, one in four is right by chance). prompt: a template that may hold {question} and {choices}.
+    options, one in four is right by chance). drop: or only mark. prompt: a template that may hold {question} and
+    {choices}.
     """
 
     endpoint: str
     k: PositiveInt = 1
     least: PositiveInt = 1
+    drop: bool = True
     prompt: str = OVER_IMAGE
     sampling: VisionSampling = VisionSampling()
 
@@ -79,13 +83,22 @@ def requests(questions: pl.DataFrame, blanks: Mapping[str, str], section: Vision
         yield ChatRequest(section.messages(content), sampling, n=section.k)
 
 
-def run(questions: pl.DataFrame, verdicts: pl.DataFrame, section: VisionSection) -> pl.DataFrame:
-    """Decisions on the questions that were answered right too often, in order. verdicts: of their replies."""
+def count(questions: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The questions with `right`, `replies` and an `answer` that was right; null without a reply. verdicts: of them."""
     right = pl.col("outcome") == "correct"
     counted = verdicts.group_by("question_id", maintain_order=True).agg(
         right=right.sum(), replies=pl.len(), answer=pl.col("extracted").filter(right).first()
     )
-    told = questions.join(counted, on="question_id", maintain_order="left").filter(pl.col("right") >= section.least)
+    return questions.join(counted, on="question_id", how="left", maintain_order="left")
+
+
+def run(counted: pl.DataFrame, section: VisionSection) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Questions as `count` has them -> (those that go on; decisions on those that were answered right too often)."""
+    if not section.drop:
+        share = (pl.col("right") / pl.col("replies")).alias(MARK)
+        return counted.with_columns(share).drop(COUNTED), dropped(counted.clear(), "question", "vision", MARK)
+    often = (pl.col("right") >= section.least).fill_null(False)
     answer = pl.col("answer").fill_null("").str.slice(0, LONGEST_SHOWN)
     line = pl.format("{} of {} replies right without the picture: {}", "right", "replies", answer)
-    return dropped(told, "question", "vision", "right_unseen", line)
+    ends = dropped(counted.filter(often), "question", "vision", MARK, line)
+    return counted.filter(~often).drop(COUNTED), ends

@@ -3,7 +3,9 @@
 import io
 import json
 import re
+from pathlib import Path
 
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -81,6 +83,15 @@ def test_a_build_that_stops_at_the_budget_goes_on_to_the_same_bytes(seeing, loop
     assert len(asked(loopback, "Unseen: ")) == 20  # nothing twice
     other = shell.build(home=shell.home.parent / "other")
     assert other["content_hash"] == built["content_hash"]
+
+
+def test_or_they_are_marked(seeing):
+    shell = seeing
+    built = shell.build("--set", "vision.drop=false")
+    rows = pl.concat([pl.read_parquet(path) for path in (Path(built["path"]) / "data").glob("*.parquet")])
+    marks = dict(rows.select("answer", "right_unseen").iter_rows())
+    assert marks == {number: 1.0 if int(number) < 6 else 0.0 for number in marks}
+    assert {row["right_unseen"] for row in told(shell, "data", "funnel", "small", "--by", "right_unseen")}
 
 
 def test_without_the_section_a_recipe_is_as_it_was():

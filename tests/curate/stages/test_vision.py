@@ -27,12 +27,23 @@ def test_a_question_that_is_right_too_often_is_dropped():
     told = verdicts(("q0", "correct"), ("q0", "wrong"), ("q1", "correct"), ("q1", "correct"), ("q2", "abstain"))
     asked = questions(["a"], ["b"], ["c"], ["d"])
     for least, ids in ((1, ["q0", "q1"]), (2, ["q1"])):
-        ends = vision.run(asked, told, VisionSection(endpoint="e", k=2, least=least))
+        rest, ends = vision.run(vision.count(asked, told), VisionSection(endpoint="e", k=2, least=least))
         assert ends["id"].to_list() == ids
+        assert rest.columns == asked.columns
+        assert set(rest["question_id"]) == {"q0", "q1", "q2", "q3"} - set(ids)
         assert set(ends.select("level", "stage", "decision", "reason").rows()) == {
             ("question", "vision", "dropped", "right_unseen")
         }
     assert ends["detail"].to_list() == ["2 of 2 replies right without the picture: 12"]
+
+
+def test_or_it_is_marked():
+    told = verdicts(("q0", "correct"), ("q0", "wrong"), ("q2", "wrong"))
+    asked = questions(["a"], ["b"], ["c"])
+    rest, ends = vision.run(vision.count(asked, told), VisionSection(endpoint="e", k=2, drop=False))
+    assert ends.is_empty()
+    assert rest["right_unseen"].to_list() == [0.5, None, 0.0]
+    assert rest.drop("right_unseen").equals(asked)
 
 
 def test_grey_pictures_stand_where_the_pictures_would():
