@@ -192,7 +192,8 @@ function ReportPart({ of }) {
   return html`<${Table} label="report" rows=${of.rows} columns=${of.columns.map((column, place) => (
     { title: plain(column.title), number: column.holds === "number", wide: column.holds === "text", cell: cell(column, place) }))} />`;
 }
-// Plots in SVG: a histogram to filter with, and a curve.
+// Plots in SVG: a histogram to filter with, and a curve. A library that draws on a canvas (uPlot) would be faster from
+// thousands of points on; there are 600 at most, and bars that a keyboard reaches and a screen reader reads.
 
 // bins: [{from, to, rows}]. pick(from, to) is called for a click on a bar, or a drag over several.
 function Histogram({ bins, chosen, pick, label }) {
@@ -691,14 +692,14 @@ function RowsPage({ params }) {
   return html`<h1 class="short"><a href=${params.version.includes(":") ? "#/" : link("version", { version: params.version })}>${plain(params.version)}</a> <i>rows</i></h1>
     <div class="beside"><aside aria-label="filters"><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
     <div class="listing" aria-busy=${found.busy}>
-      <${Controls} params=${params} set=${set} grid=${grid} />
+      <${Controls} params=${params} set=${set} grid=${grid} numbers=${Object.keys(found.data?.ranges || {}).filter((name) => name.startsWith("own."))} />
       <${Await} of=${found} doing="reading the rows">${(page) => html`<p class="soft" role="status">${found.busy && params.text ? "searching all responses…" : `${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
         ${grid ? html`<${Grid} rows=${page.rows} params=${params} />` : html`<${List} rows=${page.rows} params=${params} />`}
         <${Pager} total=${page.total} offset=${offset} set=${set} />`}<//>
     </div></div>`;
 }
 
-function Controls({ params, set, grid }) {
+function Controls({ params, set, grid, numbers }) {
   const submit = (event) => { event.preventDefault(); set({ text: event.target.elements.search.value.trim() }); };
   const chosen = Object.keys(params).filter(isFilter).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
   const drop = (name, value) => set({ [name]: listOf(params[name]).filter((one) => one !== value) });
@@ -709,7 +710,8 @@ function Controls({ params, set, grid }) {
         ${Object.entries(LEVELS).map(([level, name]) => html`<option value=${level}>${name}</option>`)}</select></label>
       <label><span class="hidden">order</span><select value=${params.sort || ""} onChange=${(event) => set({ sort: event.target.value })}>
         <option value="">in order</option><option value="-tokens">longest first</option><option value="tokens">shortest first</option>
-        <option value="pass_rate">hardest first</option><option value="-pass_rate">easiest first</option></select></label>
+        <option value="pass_rate">hardest first</option><option value="-pass_rate">easiest first</option>
+        ${numbers.map((name) => html`<option value=${`-${name}`}>most ${titleOf(name)} first</option><option value=${name}>least ${titleOf(name)} first</option>`)}</select></label>
       <button type="button" aria-pressed=${grid} onClick=${() => set({ look: grid ? "" : "grid", each: grid ? "" : "question" })}>pictures</button>
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
@@ -761,9 +763,10 @@ function List({ rows, params }) {
 
 function Found({ line, text }) {
   const shown = plain(line);
-  const at = shown.toLowerCase().indexOf(text.trim().replace(/\s+/g, " ").toLowerCase());
-  const end = at + text.trim().replace(/\s+/g, " ").length;
-  return at < 0 ? shown : html`…${shown.slice(0, at)}<mark>${shown.slice(at, end)}</mark>${shown.slice(end)}…`;
+  const words = (text || "").trim().replace(/\s+/g, " "); // none where one goes back, until the rows without a search are there
+  const at = shown.toLowerCase().indexOf(words.toLowerCase());
+  const end = at + words.length;
+  return at < 0 || !words ? shown : html`…${shown.slice(0, at)}<mark>${shown.slice(at, end)}</mark>${shown.slice(end)}…`;
 }
 
 function Grid({ rows, params }) {

@@ -209,7 +209,7 @@ def test_what_runs_is_live(site, old_home):
     assert site.get("home")["running"] == []
     progress = Progress()
     progress.begin("caption", 8).done = 2
-    told = {"when": time.time(), "stages": [asdict(line) for line in stage_lines(progress)]}
+    told = {"when": time.time() + 3_600, "stages": [asdict(line) for line in stage_lines(progress)]}
     write_json(old_home.live / "build-charts.json", told)
     (found,) = site.get("home")["running"]
     assert (found["name"], found["stages"][0]["cells"]["done"]) == ("build-charts", "2/8")

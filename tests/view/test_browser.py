@@ -3,7 +3,6 @@
 Needs Chromium of the system and Playwright; skipped with a reason elsewhere.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,8 @@ pytestmark = [
 ]
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SETTLED = """() => document.querySelector("main h1, main .path") && document.body.dataset.shown === location.hash
+  && document.body.dataset.asking === "0" """
 SMALL = {"version": "small@v2"}
 SCREENS = {
     "home": ("home", {}),
@@ -60,16 +61,13 @@ class Watched:
 
     def show(self, url: str, screen: str, params: dict[str, Any]) -> Any:
         """Opens a screen, in the page that is there as a link does, and waits until nothing is loading."""
-        place = at(screen, params)
-        self.page.goto(url + place)
-        self.page.wait_for_selector(f"body[data-shown={json.dumps(place)}]", timeout=60_000)
+        self.page.goto(url + at(screen, params))
         self.settle()
         return self.page
 
     def settle(self) -> None:
-        """Waits until something is shown and no answer is on its way."""
-        self.page.wait_for_selector("main h1, main .path", timeout=60_000)
-        self.page.wait_for_selector("body[data-asking='0']", timeout=60_000)
+        """Waits until the screen of the address is shown and no answer is on its way."""
+        self.page.wait_for_function(SETTLED, timeout=60_000)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -153,6 +151,20 @@ def test_filters_are_in_the_address(watch, site):
     page.go_back()
     seen.settle()
     assert page.locator(".listing [role=status]").text_content() == line
+    assert seen.complaints == []
+
+
+def test_rollouts_have_a_filter_by_step(watch, site):
+    seen = watch()
+    page = seen.show(site.url, "rows", {"version": "run:reinforced", "own.step": "2..2"})
+    assert page.locator("legend", has_text="step").is_visible()
+    count = site.get("rows", version="run:reinforced", limit=0, **{"own.step": "2..2"})["total"]
+    assert page.locator(".listing [role=status]").text_content().split()[0] == str(count)
+    page.get_by_label("order").select_option("-own.reward")
+    page.wait_for_url("**sort=-own.reward**")
+    seen.settle()
+    page.get_by_role("button", name="step: 2..2 ×").click()
+    page.wait_for_url(lambda url: "own.step" not in url)
 
 
 def test_a_number_of_the_funnel_leads_to_its_rows(watch, site):
@@ -206,8 +218,6 @@ def test_v_goes_to_the_next_wrong_chain(watch, site):
     met = []
     for _ in range(4):
         seen.press("v")
-        page.wait_for_timeout(150)
-        seen.settle()
         place = page.locator(".chain[aria-current=true]").get_attribute("id").removeprefix("chain-")
         met.append(f"{page.url.split('id=')[1].split('&')[0]}-reason-{place}")
     assert met == [one for one in wrong if one != f"{rows[0]['question_id']}-reason-0"][:4]
