@@ -85,7 +85,7 @@ def story_told(story: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [ended(story)]
     parts += [shown(note, "yellow") for note in story["notes"]]
     if story["question"]:
-        parts.append(facts(why.question_facts(story["question"])))
+        parts.append(facts(why.question_facts(story)))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
         parts += [block(title, why.message_text(one)) for title, one in why.prompts_of(story, stage)]
         parts += [sample_told(sample) for sample in said]

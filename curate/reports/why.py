@@ -301,7 +301,7 @@ def tell(story: dict[str, Any]) -> list[Table | str]:
         return [story["absent"]]
     parts: list[Table | str] = [ending(story), *story["notes"]]
     if story["question"]:
-        parts.append(facts(question_facts(story["question"]) | {name: str(one) for name, one in story["own"].items()}))
+        parts.append(facts(question_facts(story)))
     for stage, said in (("caption", story["captions"]), ("reason", story["samples"])):
         parts += [f"{title}\n{message_text(message)}" for title, message in prompts_of(story, stage)]
         parts += [f"{ending(one)}\n{reply_line(one)}\n{verdict_line(one)}\n{reply_text(one)}" for one in said]
@@ -316,15 +316,17 @@ def ending(of: dict[str, Any]) -> str:
     return f"{what}: {end['decision']} at {end['stage']}{reason}{detail}"
 
 
-def question_facts(question: dict[str, Any]) -> dict[str, str | None]:
-    """The question's fields, by name."""
+def question_facts(story: dict[str, Any]) -> dict[str, str | None]:
+    """The fields of a story's question, by name, and its own metadata."""
+    question = story["question"]
+    own = {name: str(one) for name, one in story["own"].items() if one is not None}
     return {
         "source": f"{question['source']} {question['source_id']}",
         "question": question["question"],
         "choices": "; ".join(question["choices"]) if question["choices"] else None,
         "gold": question["gold"],
         "images": images_line(question["images"]),
-    }
+    } | own
 
 
 def images_line(images: Sequence[str] | None) -> str:
