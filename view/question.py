@@ -9,7 +9,7 @@ from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.reports import why
 from ovt.curate.reports.diff.changes import normalised
-from ovt.curate.versions.read import list_versions, pick
+from ovt.curate.versions.read import list_versions, rows_where
 from ovt.evaluation.results import evaluation_names
 from ovt.train.runs import run_names
 from ovt.view.shelf import Shelf, open_shelf
@@ -24,7 +24,8 @@ def story(shelf: Shelf, question_id: str) -> dict[str, Any]:
             return why.story(shelf.version, question_id)
         of_question = pl.col("question_id") == question_id
         asked, said, judged, ended = (
-            pick(shelf.scan(name), of_question).to_dicts() for name in ("questions", "samples", "verdicts", "decisions")
+            rows_where(shelf.scan(name), of_question).to_dicts()
+            for name in ("questions", "samples", "verdicts", "decisions")
         )
     if not ended:
         raise OvtError(f"{shelf.ref} has no question {question_id[:80]!r}")
@@ -53,10 +54,10 @@ def _appearance(ref: str, question: dict[str, Any], home: Home) -> Iterator[dict
         normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
     )
     asked = shelf.scan("questions").select("question_id", "gold", "images", "question")
-    found = pick(asked, pl.col("question_id") == question["question_id"])
+    found = rows_where(asked, pl.col("question_id") == question["question_id"])
     for one in (found if len(found) else asked.filter(same).head(1).collect()).select("question_id", "gold").to_dicts():
         of_it = pl.col("question_id") == one["question_id"]
-        outcomes = pick(shelf.scan("verdicts"), of_it)["outcome"]
-        ends = pick(shelf.scan("decisions"), of_it & (pl.col("level") == "question")).select(ENDED).to_dicts()
+        outcomes = rows_where(shelf.scan("verdicts"), of_it)["outcome"]
+        ends = rows_where(shelf.scan("decisions"), of_it & (pl.col("level") == "question")).select(ENDED).to_dicts()
         right = int((outcomes == "correct").sum())
         yield {"ref": ref, **one, "right": right, "judged": len(outcomes), "ended": next(iter(ends), None)}

@@ -6,7 +6,7 @@ A search reads all responses: two gigabytes take about as long as they take to u
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.curate.versions.read import take
+from ovt.curate.versions.read import rows_at
 from ovt.view.rows import Rows
 
 LONGEST_SEARCHED = 500  # characters
@@ -47,5 +47,5 @@ def around(rows: Rows, page: pl.DataFrame, text: str) -> dict[str, str]:
     line = pl.col("text").str.replace_all(r"\s+", " ").str.extract("(?i)" + match)
     places = page["text_at"].drop_nulls().unique().sort()
     with rows.shelf.reading():
-        said = take(rows.shelf.scan("samples").select("sample_id", "text"), places)
+        said = rows_at(rows.shelf.scan("samples").select("sample_id", "text"), places)
     return dict(said.select("sample_id", line).drop_nulls().iter_rows())

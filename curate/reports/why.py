@@ -17,7 +17,7 @@ from ovt.core.schema import QUESTIONS, SCREENS, SPLITS, TABLE_COLUMNS
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.reports.diff.changes import find_same
 from ovt.curate.stages import caption, reason
-from ovt.curate.versions.read import Version, pick, reading, scan
+from ovt.curate.versions.read import Version, reading, rows_where, scan
 
 OURS = TABLE_COLUMNS | {"split"}
 STYLES = {"kept": "green", "dropped": "red"}
@@ -154,7 +154,7 @@ def story(version: Version, prefix: str) -> dict[str, Any]:
 
 def _tell(version: Version, own: dict[str, Any]) -> dict[str, Any]:
     of_question = pl.col("question_id") == own["question_id"]
-    question = next(iter(pick(scan(version, "questions"), of_question).to_dicts()), None)
+    question = next(iter(rows_where(scan(version, "questions"), of_question).to_dicts()), None)
     said = _said(version, of_question)
     captions = [sample for sample in said if sample["stage"] == "caption"]
     told = [sample for sample in said if own["level"] == "question" or own["id"] == sample["sample_id"]]
@@ -219,7 +219,7 @@ def _messages(request: ChatRequest) -> list[dict[str, Any]]:
 
 def _find(version: Version, prefix: str) -> dict[str, Any] | None:
     """The decision on the only question or sample that `prefix` matches; an exact id takes precedence."""
-    ends = pick(scan(version, "decisions"), pl.col("id").str.starts_with(prefix))
+    ends = rows_where(scan(version, "decisions"), pl.col("id").str.starts_with(prefix))
     for level in ("question", "sample"):
         found = ends.filter(pl.col("level") == level)
         exact = found.filter(pl.col("id") == prefix)
@@ -238,13 +238,13 @@ def _rows(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
     tables = {split: scan(version, split) for split in SPLITS}
     known = set.intersection(*(set(table.collect_schema()) for table in tables.values()))
     there = [name for name in tables[SPLITS[0]].collect_schema() if name in known and name != "images"]
-    found = {split: pick(table.select(there), of_question) for split, table in tables.items()}
+    found = {split: rows_where(table.select(there), of_question) for split, table in tables.items()}
     return [{"split": split, **row} for split, rows in found.items() for row in rows.to_dicts()]
 
 
 def _said(version: Version, of_question: pl.Expr) -> list[dict[str, Any]]:
     samples, judged, ended = (
-        pick(scan(version, table), of_question).to_dicts() for table in ("samples", "verdicts", "decisions")
+        rows_where(scan(version, table), of_question).to_dicts() for table in ("samples", "verdicts", "decisions")
     )
     verdicts = {row["sample_id"]: row for row in judged}
     ends = {row["id"]: _decision(row) for row in ended}

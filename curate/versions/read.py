@@ -145,14 +145,14 @@ def check_column(version: Version, column: str, others: Collection[str] = ()) ->
     return column
 
 
-def pick(table: pl.LazyFrame, where: pl.Expr) -> pl.DataFrame:
+def rows_where(table: pl.LazyFrame, where: pl.Expr) -> pl.DataFrame:
     """The rows of a large table that fulfil a condition, where these are few: the columns of the condition are read
     whole, the others at those places alone."""
-    keys = table.select(where.meta.root_names()).with_row_index("place")
-    return take(table, keys.filter(where).select("place").collect()["place"])
+    keys = table.select(list(dict.fromkeys(where.meta.root_names()))).with_row_index("place")
+    return rows_at(table, keys.filter(where).select("place").collect()["place"])
 
 
-def take(table: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
+def rows_at(table: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
     """The rows at these places (rising), read by themselves."""
     runs = (
         places.to_frame("place")

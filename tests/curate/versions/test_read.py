@@ -13,7 +13,7 @@ from ovt.curate.reports.head import Pick, head
 from ovt.curate.reports.show import describe
 from ovt.curate.reports.why import look_up
 from ovt.curate.screen.screen import version_pack
-from ovt.curate.versions.read import list_versions, open_version, scan, verify_files
+from ovt.curate.versions.read import list_versions, open_version, rows_at, rows_where, scan, verify_files
 
 
 @pytest.fixture
@@ -152,3 +152,11 @@ def test_tables_that_are_gone_or_broken_are_one_line_whoever_reads_them(home, ma
 def test_an_unknown_split_is_one_line(home, make_build):
     with pytest.raises(RecipeError, match="'train' is not a split: choose sft or rl"):
         head(make_build(5).write(home), Pick(split="train"))
+
+
+def test_few_rows_are_read_by_their_places():
+    table = pl.DataFrame({"id": ["a", "b", "a", "a", "c"], "text": list("vwxyz")}).lazy()
+    assert rows_where(table, pl.col("id") == "a")["text"].to_list() == ["v", "x", "y"]
+    assert rows_where(table, (pl.col("id") == "c") | (pl.col("id") == "b"))["text"].to_list() == ["w", "z"]
+    assert rows_where(table, pl.col("id") == "d").shape == (0, 2)
+    assert rows_at(table, pl.Series([0, 1, 4]))["text"].to_list() == ["v", "w", "z"]
