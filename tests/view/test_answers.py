@@ -249,7 +249,7 @@ def test_a_run_has_its_curves(site, old_home):
         ("rows", {"version": "run:nobody"}, "no run is named 'nobody'"),
         ("question", {"version": "small"}, "the parameter id is missing"),
         ("question", {"version": "eval:done-test", "id": "feed"}, "eval:done-test has no question 'feed'"),
-        ("funnel", {"version": "small", "by": "model"}, "by is 'model': choose one of stage, source, reason"),
+        ("funnel", {"version": "small", "by": "gold"}, "by is 'gold': choose one of stage, source, reason, model"),
         ("row", {}, "'row' is not answered; did you mean rows?"),
     ],
 )
