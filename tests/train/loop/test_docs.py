@@ -32,7 +32,7 @@ def test_the_papers_figures():
         "captioner": "Qwen/Qwen2.5-VL-3B-Instruct",
         "reasoner": "deepseek-ai/DeepSeek-R1-Distill-Qwen-14B",
     }
-    sources = "FigureQA GEOS Geometry3K TabMWP VizWiz AI2D"
+    sources = "figureqa geos geometry3k tabmwp vizwiz ai2d"
     assert [source.name for source in first.curate.sources] == sources.split()
     reason, sft, rl = first.curate.reasoners[0], first.sft, first.rl[0]
     assert sft
