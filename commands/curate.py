@@ -76,6 +76,32 @@ def build(
     print_built(version, json)
 
 
+@commands.command(
+    epilog=examples(
+        "ovt curate init data/quiz.csv",
+        "ovt curate init hf://you/charts --reasoner http://127.0.0.1:8001/v1 --yes",
+    )
+)
+def init(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, a folder, hf://OWNER/NAME or a preset.")],
+    captioner: Annotated[str | None, typer.Option(metavar="URL", help="A server with a model that sees.")] = None,
+    reasoner: Annotated[
+        str | None, typer.Option(metavar="URL", help="A server with the reasoner; without --captioner, it sees.")
+    ] = None,
+    question: Annotated[str | None, typer.Option(metavar="COLUMN", help="The questions' column.")] = None,
+    gold: Annotated[str | None, typer.Option(metavar="COLUMN", help="The answers' column.")] = None,
+    image: Annotated[str | None, typer.Option(metavar="COLUMN", help="The pictures' column.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it [NAME.toml].")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: decide, and say so.")] = False,
+    json: Json = False,
+) -> None:
+    """Write the first recipe for a source, from a look at its rows."""
+    from ovt.commands.init import begin
+
+    columns = {"question": question, "gold": gold, "image": image}
+    begin(source, {ours: name for ours, name in columns.items() if name}, (captioner, reasoner), out, yes, json)
+
+
 @commands.command(epilog=examples("ovt curate preview charts.toml -n 1"))
 def preview(
     recipe: RecipePath,

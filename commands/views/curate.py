@@ -35,6 +35,18 @@ def preset_lines(one: dict[str, Any]) -> RenderableType:
     return Group(facts({"preset": one["name"], **told}), Text(), shown(settings))
 
 
+def proposal_shown(about: dict[str, Any]) -> RenderableType:
+    """`propose.Proposal`: what was taken for what, and the first questions."""
+    told = [Text("· ") + shown(line) for line in about["told"]]
+    rows = [[one["question"], "; ".join(one["choices"] or ()), one["gold"]] for one in about["examples"]]
+    left_out = ", ".join(f"{reason} {count:,}" for reason, count in about["left_out"].items())
+    counted = f"{about['questions']:,} of the first rows are questions" + (
+        f"; left out: {left_out}" if left_out else ""
+    )
+    table = Table([*texts("question", "choices"), *names("gold")], rows)
+    return Group(*told, Text(), table, Text(), shown(counted))
+
+
 def lint_table(name: str, questions: int, found: list[Found]) -> RenderableType:
     """Findings by rule, with examples below each."""
     if not found:

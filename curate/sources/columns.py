@@ -96,6 +96,16 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
     return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings, kept=kept)
 
 
+def missing_columns(section: SourceSection, found: Sequence[Name], image_columns: Sequence[Name] = ()) -> list[str]:
+    """Which of question, gold and images no name tells."""
+    given = {"images" if ours == "image" else ours for ours in section.columns}
+    named = {ours: _guess(ours, found, image_columns) or _first(_LESS_KNOWN[ours], found) for ours in _LESS_KNOWN}
+    question = section.columns.get("question") or (named["question"] or (None,))[0]
+    if question in _CONVERSATIONS:
+        return []
+    return [ours for ours in _LESS_KNOWN if ours not in given and not named[ours]]
+
+
 def option_columns(found: Sequence[Name]) -> tuple[Name, ...]:
     """Columns of one option each: A, B, C; option_a, option_b; choice1, choice2; from the first letter or number on."""
     marked = {

@@ -1,0 +1,316 @@
+"""`ovt curate init`: looks at some rows of a source, and proposes the first recipe for it.
+
+proposal = propose("data/photos", home)        # or "hf://OWNER/NAME", or the name of a preset
+proposal.settings   {"path": "data/photos/quiz.csv", "columns": {"image": "file", "gold": "key"}}
+proposal.told       ["image from file: 40 of 40 values are pictures of the folder", …]
+proposal.doubts     what another look may decide otherwise: `propose(…, given={"gold": "key"})`
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.core.section import read_section, to_toml
+from ovt.curate.sources.columns import match_columns, missing_columns
+from ovt.curate.sources.importing import Imported, import_sources
+from ovt.curate.sources.matchable import suspects
+from ovt.curate.sources.presets import presets
+from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.source import Opened, open_source
+from ovt.curate.sources.strip import boilerplate, stripper
+
+LOOKED = 60  # rows
+EXAMPLES = 3
+OFTEN = 0.1  # the share of questions from which on boilerplate is taken out
+MOST_FILES = 100_000  # of a folder that is searched for pictures
+PICTURE = re.compile(r"\.(?:png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
+SAYS_GOLD = re.compile(r"answ|gold|label|truth|correct|key|target|result|solution", re.IGNORECASE)
+SHORT = 6  # words of a gold
+MOST_GROUPS = 20  # values of a column that is worth counting by
+Row = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A column that was guessed from its content: ours ("gold"), the one taken (or none), and all there are."""
+
+    ours: str
+    taken: str | None
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """settings: of [[sources]]; hints: lines that are worth a thought, as comments; told: what was taken for what;
+    examples: questions as they come in, or why not."""
+
+    settings: dict[str, Any]
+    told: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
+    hints: tuple[str, ...] = ()
+    examples: tuple[dict[str, Any], ...] = ()
+    questions: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def propose(what: str, given: Mapping[str, str] | None = None) -> Proposal:
+    """The settings for a source, from its first rows. given: columns that are known, by our names.
+
+    Raises OvtError if it cannot be opened, or a column can neither be found nor guessed.
+    """
+    settings, told = starting_point(what)
+    settings["columns"] = dict(given or {})
+    section = section_of(settings)
+    opened = open_source(section, LOOKED)
+    rows = first_rows(opened)
+    guesses = guess_columns(section, opened, rows) if "preset" not in settings else []
+    for doubt, why in guesses:
+        if doubt.taken is not None:
+            settings["columns"][doubt.ours] = doubt.taken
+            told.append(why)
+    if lost := [doubt.ours for doubt, _ in guesses if doubt.taken is None]:
+        there = ", ".join(map(str, rows[0] if rows else ()))
+        raise OvtError(f"{what}: no column could be taken for {lost[0]}; found {there}; name it: --{lost[0]} COLUMN")
+    if not settings["columns"]:
+        del settings["columns"]
+    proposal = Proposal(settings, tuple(told), tuple(doubt for doubt, _ in guesses))
+    return tried(with_pictures(proposal, opened, rows), rows)
+
+
+def starting_point(what: str) -> tuple[dict[str, Any], list[str]]:
+    """The preset that a source is, or its path; and why."""
+    table = presets()
+    if what in table and not Path(what).exists():
+        return {"preset": what}, [f"a data set that is known by name: {table[what]['what']}"]
+    bare = what.rstrip("/")
+    for name, preset in table.items():
+        if preset.get("path") == bare and not preset.get("config"):
+            return {"preset": name}, [f"preset {name} has this data set's columns: {preset['what']}"]
+        if "file" in preset and has_file(Path(what).expanduser(), preset):
+            return {"preset": name, "path": what}, [f"{preset['file']} is there, as of preset {name}: {preset['what']}"]
+    return {"path": what}, []
+
+
+def has_file(folder: Path, preset: Mapping[str, Any]) -> bool:
+    """Whether a folder has a preset's file, with its columns: train.json is anybody's."""
+    file = folder / preset["file"]
+    if not file.is_file():
+        return False
+    parts = open_source(section_of({"path": str(file)}), LOOKED).parts
+    theirs = named_in(section_of({"path": str(file), "columns": preset["columns"]}))
+    return theirs <= {str(name) for part in parts for name in part.columns}
+
+
+def section_of(settings: Mapping[str, Any]) -> SourceSection:
+    return read_section(SourceSection, dict(settings), f"source {settings.get('path') or settings.get('preset')}")
+
+
+def first_rows(opened: Opened) -> list[Row]:
+    """The first rows that can be read, with all columns."""
+    rows = (row for part in opened.parts for _, row in part.rows(part.columns, range(min(part.count, LOOKED))))
+    return list(islice((row for row in rows if isinstance(row, Mapping)), LOOKED))
+
+
+def guess_columns(section: SourceSection, opened: Opened, rows: Sequence[Row]) -> list[tuple[Doubt, str]]:
+    """The columns that no name tells, by their content, each with why; without one if nothing looks like it."""
+    found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
+    declared = tuple(name for part in opened.parts for name in part.image_columns)
+    taken = named_in(section)
+    guesses = []
+    for ours in sorted(missing_columns(section, found, declared), key=ORDER.index):
+        free = [name for name in found if str(name) not in taken]
+        best = max(free, key=lambda name: likeness(ours, name, rows), default=None)
+        name = None if best is None or likeness(ours, best, rows) <= 0 else str(best)
+        taken |= {str(name)}
+        key = "image" if ours == "images" else ours
+        guesses.append((Doubt(key, name, tuple(map(str, found))), f"{key} from {name}, by its content"))
+    return guesses
+
+
+def named_in(section: SourceSection) -> set[str]:
+    """The columns that a section names."""
+    each = ([names] if isinstance(names, str | int) else names for names in section.columns.values())
+    return {str(name) for names in each for name in names}
+
+
+def likeness(ours: str, name: Any, rows: Sequence[Row]) -> float:
+    """How much a column looks like one of images, questions or golds; 0 for not at all."""
+    return LOOKS[ours](str(name), [row.get(name) for row in rows])
+
+
+def looks_like_images(name: str, cells: Sequence[Any]) -> float:
+    """The share of cells that are pictures, or names of such."""
+    return share(cells, is_picture)
+
+
+def is_picture(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return PICTURE.search(cell) is not None
+    return isinstance(cell, bytes) or (isinstance(cell, dict) and "bytes" in cell)
+
+
+def looks_like_questions(name: str, cells: Sequence[Any]) -> float:
+    """The share of cells with several words; those with a question mark count twice."""
+    worded = share(cells, lambda cell: isinstance(cell, str) and len(cell.split()) > 2)
+    return worded * (1 + share(cells, lambda cell: "?" in str(cell)))
+
+
+def looks_like_golds(name: str, cells: Sequence[Any]) -> float:
+    """The share of short cells; less where each is another whole number, as ids are; more where the name says so."""
+    values = [str(cell) for cell in cells]
+    numbered = len(set(values)) == len(values) > 3 and all(value.isdigit() for value in values)
+    return share(cells, is_short) * (3 if SAYS_GOLD.search(name) else 0.1 if numbered else 1)
+
+
+def is_short(cell: Any) -> bool:
+    plain = isinstance(cell, str | int | float | bool) and not is_picture(cell)
+    return plain and 0 < len(str(cell).split()) <= SHORT
+
+
+def share(cells: Iterable[Any], holds: Callable[[Any], bool]) -> float:
+    found = [holds(cell) for cell in cells]
+    return sum(found) / len(found) if found else 0.0
+
+
+ORDER = ("images", "question", "gold")
+LOOKS = {"images": looks_like_images, "question": looks_like_questions, "gold": looks_like_golds}
+
+
+def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Proposal:
+    """The proposal with image_root, where the pictures lie in another folder below than the rows expect."""
+    settings, root = proposal.settings, opened.parts[0].root
+    if "preset" in settings or root is None:
+        return proposal
+    found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
+    names = match_columns(section_of(settings), found).images
+    cell = next((row[name] for row in rows for name in names if isinstance(row.get(name), str)), None)
+    if cell is None or not PICTURE.search(cell) or (root / cell).is_file():
+        return proposal
+    wanted = Path(cell).parts
+    for path in islice(root.rglob("*"), MOST_FILES):
+        if path.parts[-len(wanted) :] == wanted and path.is_file():
+            folder = Path(*path.parts[: -len(wanted)])
+            folder = folder if Path(settings["path"]).is_absolute() else Path(os.path.relpath(folder))
+            told = (*proposal.told, f"pictures from {folder}, where {cell} is")
+            return replace(proposal, settings=settings | {"image_root": str(folder)}, told=told)
+    return proposal
+
+
+def hints_of(rows: Sequence[Row], section: SourceSection) -> tuple[str, ...]:
+    """`where` and `keep`, as examples with the source's own columns: those with few values."""
+    used, hints = named_in(section), []
+    table = {str(name): [row.get(name) for row in rows] for name in (rows[0] if rows else ())}
+    few = [name for name, cells in table.items() if name not in used and has_few(cells)]
+    numbers = [name for name in few if all(isinstance(cell, int | float) for cell in table[name])]
+    if numbers:
+        middle = sorted(float(str(cell)) for cell in table[numbers[0]])[len(rows) // 2]
+        hints.append(f'where = "{numbers[0]} <= {middle:g}"')
+    return (*hints, *([f"keep = {to_toml(few[:4])}"] if few else []))
+
+
+def has_few(cells: Sequence[Any]) -> bool:
+    """Whether a column has some values, each in several rows."""
+    plain = all(isinstance(cell, str | int | float) and len(str(cell)) <= 60 for cell in cells)
+    return plain and 1 < len(set(cells)) <= min(MOST_GROUPS, len(cells) // 2)
+
+
+def tried(proposal: Proposal, rows: Sequence[Row]) -> Proposal:
+    """The proposal with what an import of the first rows shows: boilerplate, golds that need a map or a pattern (which
+    may show only where the questions are bare), and examples."""
+    proposal, imported = imported_first(proposal)
+    while more := {} if "preset" in proposal.settings else mended(imported, proposal.settings):
+        told = tuple(f"{key} = {to_toml(value)}, since {why}" for key, (value, why) in more.items())
+        settings = proposal.settings | {key: value for key, (value, _) in more.items()}
+        proposal = replace(proposal, settings=settings, told=proposal.told + told)
+        imported = first_import(settings)
+    columns = imported.questions.select("question", "gold", "choices").head(EXAMPLES)
+    return replace(
+        proposal,
+        hints=hints_of(rows, section_of(proposal.settings)),
+        told=proposal.told + imported.notes,
+        examples=tuple(columns.to_dicts()),
+        questions=len(imported.questions),
+        left_out=dict(imported.decisions["reason"].value_counts(sort=True).iter_rows()),
+    )
+
+
+def imported_first(proposal: Proposal) -> tuple[Proposal, Imported]:
+    """The proposal, with the answer that most gave where rows have several, and its first rows."""
+    try:
+        return proposal, first_import(proposal.settings)
+    except OvtError as error:
+        if "accept says which count" not in str(error) or "accept" in proposal.settings:
+            raise
+        told = (*proposal.told, 'accept = "majority", since rows have several answers')
+        proposal = replace(proposal, settings=proposal.settings | {"accept": "majority"}, told=told)
+        return proposal, first_import(proposal.settings)
+
+
+def first_import(settings: Mapping[str, Any]) -> Imported:
+    """The first rows, imported into a home that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="ovt-init-") as scratch:
+        return import_sources([section_of(settings)], Home(Path(scratch)), LOOKED)
+
+
+def mended(imported: Imported, settings: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Further settings that the questions call for, with why: gold_map, gold_pattern, question_strip."""
+    more: dict[str, tuple[Any, str]] = {}
+    for rule, detail in (
+        suspects(imported.questions).group_by("rule", maintain_order=True).first().select("rule", "detail").iter_rows()
+    ):
+        _, _, advice = detail.rpartition("; ")
+        if advice.startswith(("gold_map", "gold_pattern")):
+            key, _, value = advice.partition(" = ")
+            more[key] = (MAPS.get(rule) or value.strip("'\""), f"{rule}: {detail.partition(';')[0]}")
+    questions = imported.questions["question"].to_list()
+    often = [
+        name
+        for name in boilerplate()
+        if share(questions, lambda text, name=name: stripper((name,))(text) != text.strip()) >= OFTEN
+    ]
+    if often:
+        more["question_strip"] = (often, "questions hold instructions of their own")
+    return {key: value for key, value in more.items() if key not in settings}
+
+
+MAPS = {"gold_is_number": {"0": "No", "1": "Yes"}, "gold_is_boolean": {"true": "Yes", "false": "No"}}
+
+
+@dataclass(frozen=True)
+class Server:
+    """An endpoint that was given: its URL, the models that it lists (none if it does not say), and the one taken."""
+
+    url: str
+    models: tuple[str, ...]
+    model: str
+
+
+def recipe_text(proposal: Proposal, name: str, captioner: Server | None, reasoner: Server | None) -> str:
+    """The recipe as a commented TOML file."""
+    sees = captioner is None and reasoner is not None
+    lines = [f"name = {to_toml(name)}", "# target_rows = 5000   # stop asking when so many rows are kept", ""]
+    lines += ["[[sources]]", *(f"{key} = {to_toml(value)}" for key, value in proposal.settings.items())]
+    lines += [f"# {hint}" for hint in proposal.hints]
+    lines += [] if "preset" in proposal.settings else ['# license = "…"   # of the data, for its card']
+    for role, server, port in (("captioner", captioner, 8001), ("reasoner", reasoner, 8002)):
+        if role == "captioner" and sees:
+            continue
+        fill_in = "" if server else "   # fill in"
+        url, model = (server.url, server.model) if server else (f"http://127.0.0.1:{port}/v1", "MODEL")
+        lines += [
+            "",
+            f"[endpoints.{role}]",
+            f"base_url = {to_toml(url)}{fill_in}",
+            f"model = {to_toml(model)}{fill_in}",
+        ]
+    lines += [] if sees else ["", "[caption]", 'endpoint = "captioner"']
+    lines += ["", "[reason]", 'endpoint = "reasoner"']
+    lines += ['see = "image"   # one model that sees the pictures; else give --captioner, too'] if sees else []
+    return "\n".join([*lines, "k = 4   # chains per question", ""])
