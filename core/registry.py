@@ -123,6 +123,9 @@ EXPORTERS = Registry(
         "easyr1": "ovt.curate.export.formats:EASYR1",
         "ms-swift": "ovt.curate.export.formats:SWIFT",
         "openai": "ovt.curate.export.formats:OPENAI",
+        "trl-dpo": "ovt.curate.export.pairs:TRL_DPO",
+        "trl-kto": "ovt.curate.export.pairs:TRL_KTO",
+        "llamafactory-dpo": "ovt.curate.export.pairs:LLAMAFACTORY_DPO",
     },
 )
 # By NAME for paths "NAME:REST", and by file suffix; `curate/sources/source.py` documents both contracts.

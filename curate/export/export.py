@@ -24,6 +24,7 @@ it. The same version must give the same bytes.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     """
     exporter: Exporter = EXPORTERS.get(to)
     splits = choose_splits(version, to, exporter.splits, split)
-    out = out.absolute()
+    out = Path(os.path.abspath(out))  # noqa: PTH100 - without "..", which `absolute` leaves in paths inside the files
     asked = {
         "format": to,
         "version": version.manifest.hash_ref,

@@ -12,7 +12,8 @@ https://huggingface.co/docs/trl/dataset_formats
 
     data.train_files=OUT/rl.parquet data.prompt_key=problem data.answer_key=answer data.image_key=images
 
-`problem` has an <image> per image, and the version's own instruction: leave `data.format_prompt` empty.
+`problem` has an <image> per image and asks for \\boxed{} (graded.py), as its reward examples/reward_function/math.py
+reads it: leave `data.format_prompt` empty. `answer` is the letter where there are options.
 https://github.com/hiyouga/EasyR1/blob/main/verl/utils/dataset.py
 
 **LLaMA-Factory**: ShareGPT-style JSON with OpenAI's roles, image files, and the dataset_info.json that names them.
@@ -28,7 +29,7 @@ one image; it refuses rows with a mismatch. https://github.com/hiyouga/LLaMA-Fac
     swift sft --dataset OUT/sft.jsonl           swift rlhf --rlhf_type grpo --dataset OUT/rl.jsonl
 
 Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO passes other columns to the
-reward. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
+reward: `accuracy` reads the gold in `solution` only in a box, and answers in one, for which the rows of rl ask. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
 
 **OpenAI's fine-tuning** (and servers that take its files): JSON lines with the images inside, as data URLs.
 
@@ -51,6 +52,7 @@ from ovt.core.files import write_json
 from ovt.core.images import open_image
 from ovt.core.parquet import open_parquet
 from ovt.curate.export.export import BATCH_ROWS, Exporter, Row, Written, keep_image, read_rows, tagged, untagged
+from ovt.curate.export.graded import boxed_prompt, plain_gold
 from ovt.curate.versions.data import COLUMNS, feature
 from ovt.curate.versions.read import Version
 
@@ -104,11 +106,13 @@ def write_swift(version: Version, splits: tuple[str, ...], folder: Path, place: 
 
 def line(row: Row, folder: Path, place: Path) -> dict:
     """A row of the file; its images are written below `folder`, which will be at `place`."""
-    turns = [{"role": "user", "content": tagged(row.prompt, len(row.images))}]
+    asked = row.prompt if row.sample_id else boxed_prompt(row)
+    turns = [{"role": "user", "content": tagged(asked, len(row.images))}]
     turns += [{"role": "assistant", "content": untagged(row.completion)}] if row.completion is not None else []
     images = [str(place / keep_image(folder, image)) for image in row.images]
     ids = {"question_id": row.question_id, "sample_id": row.sample_id}
-    return {"messages": turns, "images": images} | ({} if row.sample_id else {"solution": row.answer}) | ids
+    gold = {} if row.sample_id else {"solution": f"\\boxed{{{plain_gold(row)}}}"}
+    return {"messages": turns, "images": images} | gold | ids
 
 
 def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
@@ -220,8 +224,8 @@ def problem(row: Row) -> dict:
     """A row of the file."""
     return {
         "images": [{"bytes": image, "path": None} for image in row.images],
-        "problem": tagged(row.prompt, len(row.images)),
-        "answer": row.answer,
+        "problem": tagged(boxed_prompt(row), len(row.images)),
+        "answer": plain_gold(row),
         "question_id": row.question_id,
     }
 

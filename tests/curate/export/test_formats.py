@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,12 @@ from PIL import Image
 
 import ovt
 from ovt.core.home import Home
-from ovt.curate.export.export import export, read_rows, tagged, untagged
+from ovt.curate.export.export import Row, export, read_rows, tagged, untagged
 from ovt.curate.export.formats import fit, unfit
+from ovt.curate.export.graded import BOXED, boxed_prompt, plain_gold
+from ovt.curate.export.pairs import UNPAIRED
+from ovt.curate.stages.reason import INSTRUCTION
+from ovt.curate.versions.read import scan
 
 
 def lines(path: Path) -> list[dict]:
@@ -67,7 +72,9 @@ def test_easyr1_as_its_dataset_reads_it(exported, version, tmp_path):
         for row, want in zip(rows, read_rows(version, split), strict=True):
             assert row["problem"].count("<image>") == len(row["images"]) == len(want.images)
             assert [image.tobytes() for image in row["images"]] == pictures(want)
-            assert (row["answer"], row["question_id"]) == (want.answer, want.question_id)
+            assert (row["answer"], row["question_id"]) == (plain_gold(want), want.question_id)
+            assert BOXED in row["problem"]
+            assert INSTRUCTION not in row["problem"]
     whole = load_dataset("parquet", data_dir=str(folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert len(whole) == 12
 
@@ -103,8 +110,89 @@ def test_ms_swift_as_documented(exported, version):
             assert "".join(turn["content"] for turn in row["messages"]).count("<image>") == len(row["images"])
             assert all(Path(path).is_absolute() for path in row["images"])
             assert [Path(path).read_bytes() for path in row["images"]] == list(want.images)
-            assert row.get("solution") == (want.answer if split == "rl" else None)
+            assert row.get("solution") == (f"\\boxed{{{plain_gold(want)}}}" if split == "rl" else None)
+            assert (BOXED in row["messages"][0]["content"]) == (split == "rl")
             assert row["question_id"] == want.question_id
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices", "gold"),
+    [
+        ("B", None, "B"),
+        ("metal", ("wood", "metal"), "B"),
+        ("A", ("wood", "metal"), "A"),
+        ("$\\frac{1}{2}$", None, "\\frac{1}{2}"),
+        ("145°", None, "145°"),
+        ("Yes", None, "Yes"),
+        ("1,203", None, "1,203"),
+        ("basil ||| a herb", None, "basil"),
+    ],
+)
+def test_the_targets_own_graders_find_the_gold_in_the_box_that_is_asked_for(answer, choices, gold):
+    """ms-swift's `accuracy` is math-verify with these arguments; EasyR1's math.py is mathruler."""
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    row = Row("q", None, (), f"What?\n\n{INSTRUCTION}", None, answer, choices)
+    assert plain_gold(row) == gold
+    assert boxed_prompt(row) == f"What?\n\n{BOXED}"
+    response = f"<think>So it is.</think> It is \\boxed{{{gold}}}"
+    config = LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False)
+    said = parse(response, extraction_config=[config], extraction_mode="first_match")
+    meant = parse(f"\\boxed{{{gold}}}", extraction_mode="first_match")
+    assert meant
+    assert verify(meant, said)
+    grader = pytest.importorskip("mathruler.grader")
+    assert grader.grade_answer(grader.extract_boxed_content(response), gold)
+
+
+def test_a_prompt_of_ones_own_keeps_its_words():
+    row = Row("q", None, (), "My own prompt.", None, "3", None)
+    assert boxed_prompt(row) == f"My own prompt.\n\n{BOXED}"
+
+
+def test_pairs_as_trl_reads_them(version, exported, tmp_path):
+    """https://huggingface.co/docs/trl/dataset_formats: preference has prompt, chosen, rejected; unpaired has a label."""
+    from datasets import load_dataset
+
+    wrong = set(scan(version, "verdicts").filter(pl.col("outcome") == "wrong").collect()["sample_id"])
+    kept = {row.sample_id: row for row in read_rows(version, "sft")}
+    folder, record = exported("trl-dpo")
+    rows = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "dpo"))
+    assert len(rows) == record["rows"]["sft"] > 0
+    assert len(rows) + record["left_out"].get(UNPAIRED, 0) == len(kept)
+    for row in rows:
+        want = kept[row["sample_id"]]
+        assert row["chosen"] == [{"role": "assistant", "content": want.completion}]
+        assert row["rejected"][0]["content"].startswith("<think>\n")
+        assert row["rejected"] != row["chosen"]
+        assert [image.tobytes() for image in row["images"]] == pictures(want)
+    folder, record = exported("trl-kto")
+    single = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "kto"))
+    assert single["label"][:] == [True, False] * len(rows)
+    assert {row["sample_id"] for row in single if not row["label"]} <= wrong
+    assert {row["sample_id"] for row in single if row["label"]} <= kept.keys()
+
+
+def test_pairs_as_llamafactory_reads_them(exported):
+    """https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md, preference datasets in sharegpt format."""
+    folder, record = exported("llamafactory-dpo")
+    info = json.loads((folder / "dataset_info.json").read_text())["tiny_dpo"]
+    assert info["ranking"] is True
+    rows = json.loads((folder / info["file_name"]).read_text(encoding="utf-8"))
+    assert len(rows) == record["rows"]["sft"]
+    for row in rows:
+        assert [turn["role"] for turn in row["messages"]] == ["user"]
+        assert (row["chosen"]["role"], row["rejected"]["role"]) == ("assistant", "assistant")
+        texts = row["messages"][0]["content"] + row["chosen"]["content"] + row["rejected"]["content"]
+        assert texts.count("<image>") == len(row["images"])
+        assert all((folder / path).is_file() for path in row["images"])
+
+
+def test_paths_inside_the_files_have_no_dots(version, tmp_path):
+    (tmp_path / "a").mkdir()
+    record, _ = export(version, "ms-swift", tmp_path / "a" / ".." / "out", "rl", ovt.__version__)
+    assert ".." not in record["place"]
+    assert all(".." not in path for row in lines(tmp_path / "out" / "rl.jsonl") for path in row["images"])
 
 
 def test_openai_as_documented(exported, version):
