@@ -151,7 +151,7 @@ def test_a_prompt_of_ones_own_keeps_its_words():
 
 
 def test_pairs_as_trl_reads_them(version, exported, tmp_path):
-    """https://huggingface.co/docs/trl/dataset_formats: preference has prompt, chosen, rejected; unpaired has a label."""
+    """https://huggingface.co/docs/trl/dataset_formats: preference data has chosen and rejected, unpaired a label."""
     from datasets import load_dataset
 
     wrong = set(scan(version, "verdicts").filter(pl.col("outcome") == "wrong").collect()["sample_id"])
