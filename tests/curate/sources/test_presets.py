@@ -65,6 +65,29 @@ def figureqa(folder: Path, picture: Callable[[int], bytes]) -> Path:
     return files(folder, {"qa_pairs.json": {"qa_pairs": pairs}, "png/0.png": picture(0), "png/1.png": picture(1)})
 
 
+def geos(folder: Path, picture: Callable[[int], bytes]) -> Path:
+    row = {
+        "id": "000",
+        "text": "What is x?",
+        "choices": {"1": "70", "2": "80", "3": "90"},
+        "answer": "3",
+        "diagram": "000.png",
+    }
+    return files(folder, {"official/000.json": row, "official/000.png": picture(0)})
+
+
+def iconqa(folder: Path, picture: Callable[[int], bytes]) -> Path:
+    row = {
+        "question": "What shape is it?",
+        "choices": ["circle", "square"],
+        "answer": 1,
+        "ques_type": "choose_txt",
+        "grade": "grade1",
+        "label": "S_2",
+    }
+    return files(folder, {"12/data.json": row, "12/image.png": picture(0)})
+
+
 def tabmwp(folder: Path, picture: Callable[[int], bytes]) -> Path:
     about = {"unit": None, "table_title": None, "table": "x | y", "grade": 8, "split": "train", "row_num": 2}
     problems = {
@@ -196,6 +219,8 @@ SOLVED = "<think>So it is.</think><answer>145°</answer>"
 FOUR = ["cat", "dog", "cow", "hen"]
 COPIES: dict[str, tuple[Make, Rows]] = {
     "figureqa": (figureqa, [("Is Red the minimum?", "No", None), ("Is Red the maximum?", "Yes", None)]),
+    "geos": (geos, [("What is x?", "C", ["70", "80", "90"])]),
+    "iconqa": (iconqa, [("What shape is it?", "B", ["circle", "square"])]),
     "geometry3k": (
         hub(
             {
@@ -318,7 +343,7 @@ def test_a_tiny_copy_comes_in_with_its_golds_as_they_are_meant(name, tmp_path, p
 
 
 def test_every_preset_has_its_copy():
-    assert set(presets()) == {*COPIES, "geos", "iconqa"}
+    assert set(presets()) == set(COPIES)
 
 
 def test_a_preset_stands_for_its_lines_and_leaves_no_trace():
