@@ -17,6 +17,7 @@ import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.curate.sources.where import columns_in, matches
 from ovt.train import devices, rollouts, runs
 from ovt.train.lengths import length_limit, measured
 from ovt.train.models import load_processor
@@ -35,7 +36,8 @@ def choose_questions(training: Training[RlSection]) -> Fed:
     import datasets
 
     settings, splits = training.settings, training.splits
-    dataset = datasets.concatenate_datasets([rows.dataset.select_columns(COLUMNS) for rows in splits])
+    names = [*COLUMNS, *further_columns(settings.questions.where, splits[0].dataset.column_names)]
+    dataset = datasets.concatenate_datasets([rows.dataset.select_columns(names) for rows in splits])
     questions = measured_questions(training, dataset)
     if settings.questions.sure == "rollouts":
         questions = update_rates(questions, rollouts.pass_rates(parent_run(training.order.model, training.home)))
@@ -47,7 +49,12 @@ def choose_questions(training: Training[RlSection]) -> Fed:
         raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
     longest = asked.select(pl.max("prompt_tokens", "image_tokens")).row(0)
     note = f"left out of {splits[0].ref}: {told}; {len(asked):,} questions are asked" if left_out else ""
-    return Fed(dataset.select(asked["index"].to_list()), None, left_out, note, longest)
+    return Fed(dataset.select_columns(COLUMNS).select(asked["index"].to_list()), None, left_out, note, longest)
+
+
+def further_columns(where: str | None, there: Collection[str]) -> list[str]:
+    """The columns beyond COLUMNS that an expression needs."""
+    return [name for name in columns_in(where) if name in there and name not in COLUMNS] if where else []
 
 
 def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.DataFrame:
@@ -56,7 +63,8 @@ def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.
     processor = load_processor(training.where, training.settings.max_pixels)
     with devices.main_first():
         lengths = pl.concat([measured(rows, processor, None, training.home) for rows in training.splits])
-    said = pl.DataFrame({name: dataset[name][:] for name in ("question_id", "difficulty", "pass_rate")})
+    texts = ("images", "prompt", "choices")  # of which no expression needs any
+    said = pl.DataFrame({name: dataset[name][:] for name in dataset.column_names if name not in texts})
     too_long = pl.when(pl.col("prompt_tokens") > room).then(pl.lit("too_long"))
     tokens = lengths.select("prompt_tokens", "image_tokens", "reason")
     return said.hstack(tokens).with_columns(pl.coalesce("reason", too_long).alias("reason"))
@@ -93,6 +101,7 @@ def mark(questions: pl.DataFrame, section: QuestionsSection) -> pl.DataFrame:
     check_buckets(questions, section.difficulty)
     elsewhere = pl.lit(bool(section.difficulty)) & ~pl.col("difficulty").is_in(section.difficulty).fill_null(False)
     sure = pl.lit(section.sure != "keep") & pl.col("pass_rate").is_in([0.0, 1.0]).fill_null(False)
+    unwanted = ~wanted(questions, section.where)
     repeated = pl.int_range(pl.len()).over("question_id") > 0
     why = (
         pl.when(pl.col("reason").is_not_null())
@@ -101,10 +110,17 @@ def mark(questions: pl.DataFrame, section: QuestionsSection) -> pl.DataFrame:
         .then(pl.lit("repeated"))
         .when(elsewhere)
         .then(pl.lit("difficulty"))
+        .when(unwanted)
+        .then(pl.lit("where"))
         .when(sure)
         .then(pl.lit("sure"))
     )
     return questions.with_columns(why.alias("left_out"))
+
+
+def wanted(questions: pl.DataFrame, where: str | None) -> pl.Expr:
+    """Which questions `where` chooses. RecipeError if it cannot be applied."""
+    return pl.lit(value=True) if where is None else pl.lit(matches(questions, where, "questions"))
 
 
 def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:

@@ -6,10 +6,11 @@ Names follow TRL where the meaning is the same; defaults are the paper's. Import
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.errors import RecipeError
 from ovt.core.section import Section, added_later, read_section, set_key
+from ovt.curate.sources.where import check_expression
 from ovt.train import accepted
 from ovt.verifiers import known_kind
 
@@ -114,6 +115,7 @@ class QuestionsSection(Section):
 
     splits        "sft" (solved by the model that wrote the version) and "rl" (answered, but never right)
     difficulty    the version's buckets: easy, medium, hard, unsolved; empty: all
+    where         an SQL expression over the columns of the data, those that the sources keep included: "grade <= 8"
     sure          how to treat questions that are certain to be answered alike every time, right or wrong, so that a
                   group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
                   or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
@@ -123,8 +125,14 @@ class QuestionsSection(Section):
 
     splits: tuple[Literal["sft", "rl"], ...] = Field(("sft", "rl"), min_length=1)
     difficulty: list[str] = Field(default_factory=list)
+    where: str | None = added_later(None)
     sure: Literal["keep", "stored", "rollouts"] = "keep"
     max_prompt_length: int = Field(6144, ge=1)
+
+    @field_validator("where")
+    @classmethod
+    def _only_an_expression(cls, where: str | None) -> str | None:
+        return where if where is None else check_expression(where)
 
 
 class RewardSection(Section):

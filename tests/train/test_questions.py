@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.train.questions import asked_in_order, describe_left_out, mark, update_rates
+from ovt.train.questions import asked_in_order, describe_left_out, further_columns, mark, update_rates
 from ovt.train.settings import QuestionsSection
 
 QUESTIONS = pl.DataFrame(
@@ -34,6 +34,14 @@ def test_each_question_is_asked_once_and_the_rest_has_a_reason():
     assert describe_left_out(mark(QUESTIONS, QuestionsSection(sure="stored"))) == {
         "sure": 2, "too_long": 1, "repeated": 1,
     }  # fmt: skip
+
+
+def test_where_chooses_by_any_column():
+    assert left_out(where="pass_rate < 0.5") == ["where", "where", "too_long", None, "repeated", "where"]
+    with pytest.raises(OvtError, match=r"where names 'grade'; found question_id, difficulty, pass_rate"):
+        left_out(where="grade < 3")
+    assert "where" not in QuestionsSection().model_dump(mode="json")
+    assert further_columns("grade < 3 AND pass_rate > 0.1", ["grade", "pass_rate", "images"]) == ["grade"]
 
 
 def test_measured_pass_rates_come_before_stored_ones():
