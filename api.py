@@ -202,7 +202,8 @@ def plan(
     from ovt.curate.claims import claims
 
     chosen, session = read_recipe(recipe, set), open_session(home, limit)
-    return planning.report(chosen.name, planning.plan(chosen, session), claims(chosen, session.home, file_of(recipe)))
+    found = claims(chosen, session.home, file_of(recipe))
+    return planning.report(chosen.name, planning.plan(chosen, session), found, chosen.target_rows)
 
 
 def preview(

@@ -51,10 +51,13 @@ def plan(recipe: Recipe, session: Session) -> list[StagePlan]:
     return plans
 
 
-def report(name: str, plans: Sequence[StagePlan], found: Sequence[Claim] = ()) -> Report:
+def report(
+    name: str, plans: Sequence[StagePlan], found: Sequence[Claim] = (), target_rows: int | None = None
+) -> Report:
     """The plans as a table, with a note on its numbers, and what else the recipe would do."""
     rows = [stage.as_dict() for stage in plans]
-    notes = [listed(found), "Tokens and prices are upper estimates. Nothing was asked."]
+    stops = f"It stops asking at target_rows = {target_rows or 0:,}; these are the figures of all questions."
+    notes = [listed(found), stops * bool(target_rows), "Tokens and prices are upper estimates. Nothing was asked."]
     return Report(name, rows, [plan_table(rows), *filter(None, notes)])
 
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+import ovt
 from ovt.core.errors import OvtError, RecipeError
 from ovt.curate.build import build
 from ovt.curate.enough import by_weight, how_many
@@ -73,6 +74,12 @@ def test_it_says_why_it_has_too_few(make_recipe, home, loopback):
     assert "only 40 rows, though all 80 questions were asked" in session.progress.notes[-1]
     loopback.status = lambda body: (500, {}) if True else None
     assert build(make_recipe(target_rows=10), Session(home)).manifest.rows["sft"] >= 10  # from stored replies alone
+
+
+def test_a_plan_says_that_it_may_ask_less(make_recipe, home):
+    told = str(ovt.plan(make_recipe(target_rows=20), home=home))
+    assert "It stops asking at target_rows = 20; these are the figures of all questions." in told
+    assert "target_rows" not in str(ovt.plan(make_recipe(), home=home))
 
 
 def test_without_a_target_nothing_changes(make_recipe):
