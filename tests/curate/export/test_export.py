@@ -15,7 +15,9 @@ from ovt.core.registry import EXPORTERS
 from ovt.curate.export.export import Exporter, Written, export, read_rows
 from ovt.curate.versions.read import open_version
 
-NAMES = re.compile(r"(?:README\.md|\.export\.json|dataset_info\.json|(?:sft|rl)(?:\.ids)?\.(?:json|jsonl|parquet))")
+NAMES = re.compile(
+    r"(?:README\.md|\.export\.json|dataset_info\.json|(?:sft|rl|dpo|train)(?:\.ids)?\.(?:json|jsonl|parquet))"
+)
 
 
 @pytest.mark.parametrize("to", EXPORTERS.ours)
