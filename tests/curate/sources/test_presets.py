@@ -85,7 +85,9 @@ def iconqa(folder: Path, picture: Callable[[int], bytes]) -> Path:
         "grade": "grade1",
         "label": "S_2",
     }
-    return files(folder, {"12/data.json": row, "12/image.png": picture(0)})
+    other = row | {"question": "What colour is it?", "choices": ["red", "blue"], "answer": 0}
+    made = {"12/data.json": row, "12/image.png": picture(0), "34/data.json": other, "34/image.png": picture(1)}
+    return files(folder, made)
 
 
 def tabmwp(folder: Path, picture: Callable[[int], bytes]) -> Path:
@@ -220,7 +222,10 @@ FOUR = ["cat", "dog", "cow", "hen"]
 COPIES: dict[str, tuple[Make, Rows]] = {
     "figureqa": (figureqa, [("Is Red the minimum?", "No", None), ("Is Red the maximum?", "Yes", None)]),
     "geos": (geos, [("What is x?", "C", ["70", "80", "90"])]),
-    "iconqa": (iconqa, [("What shape is it?", "B", ["circle", "square"])]),
+    "iconqa": (
+        iconqa,
+        [("What shape is it?", "B", ["circle", "square"]), ("What colour is it?", "A", ["red", "blue"])],
+    ),
     "geometry3k": (
         hub(
             {
