@@ -298,12 +298,14 @@ def _box_content(text: str, start: int) -> tuple[int, str]:
 def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
     """(position, the stated answer, others stated in the same breath) of the last "the answer is …"."""
     lowered = text.lower()
-    if (len(text) < MIN_STATEMENT and text.isascii()) or not any(hint in lowered for hint in HINTS):
+    if (len(text) < MIN_STATEMENT and text.isascii()) or not any(map(lowered.__contains__, HINTS)):
         return None
     last: tuple[int, str, bool] | None = None
     rivals: list[str] = []
     begin = 0
-    for match in reversed(list(STATEMENT.finditer(text))[-MAX_BOXES:]):
+    # Long solutions are searched from their end first.
+    found = list(STATEMENT.finditer(text, max(0, len(text) - MAX_CLAUSE_CHARS))) or list(STATEMENT.finditer(text))
+    for match in reversed(found[-MAX_BOXES:]):
         content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
         heads = match[0].rstrip(" *")[-1:] in ":：】" and bool(
             HEADING.search(text[max(0, match.start() - 60) : match.start()])

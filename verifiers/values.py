@@ -8,6 +8,7 @@ a text. Plugins' kinds (`ovt.core.registry.KINDS`) are tried only when named: `k
 """
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from ovt.core.registry import KINDS
 from ovt.verifiers import guard
+from ovt.verifiers.algebra.notation import FUNCTIONS, SYMBOL_COMMANDS
 from ovt.verifiers.dressing import undress
 from ovt.verifiers.kinds.collection import read_list
 from ovt.verifiers.kinds.dates import read_date, read_range
@@ -25,10 +27,17 @@ from ovt.verifiers.kinds.expression import read_expression, read_ratio
 from ovt.verifiers.kinds.interval import read_certain_intervals
 from ovt.verifiers.kinds.letter import read_letter
 from ovt.verifiers.kinds.matrix import read_matrix
+from ovt.verifiers.kinds.numerals import SCALES, WORDS
 from ovt.verifiers.kinds.quantity import read_measure, read_plain_number
-from ovt.verifiers.kinds.text import read_polarity
+from ovt.verifiers.kinds.text import POLARITY, read_polarity
 from ovt.verifiers.kinds.times import read_time
 from ovt.verifiers.verdict import Kind
+
+_OTHER_NAMES = (
+    "half halves third thirds quarter quarters fifth sixth seventh eighth ninth tenth dozen hundred minus negative noon "
+    "midday midnight clock past pi inf infinity oo real reals empty option choice answer letter a.m p.m am pm root"
+)
+"""Words that may be a value, or a part of one."""
 
 
 class Value(NamedTuple):
@@ -132,13 +141,26 @@ def tried(kind: str) -> tuple[Kind, ...]:
     return (asked, *(row for row in TABLE if row is not asked))
 
 
+_WORDS_ONLY = (LIST, TEXT)
+_PLAIN_WORDS = re.compile(r"[A-Za-z]{2}[A-Za-z ,.'!?;:-]*+")
+_NAMES = frozenset([*WORDS, *SCALES, *POLARITY, *FUNCTIONS, *SYMBOL_COMMANDS, *_OTHER_NAMES.split()])
+
+
+def _is_words(text: str) -> bool:
+    """Whether a text is plain English words, none of which is a number, a letter, a time or a sign."""
+    if not _PLAIN_WORDS.fullmatch(text):
+        return False
+    found = text.lower().replace("-", " ").replace("'", " ").split()
+    return all(len(word) > 1 for word in found) and _NAMES.isdisjoint(word.strip(",.!?;:") for word in found)
+
+
 @lru_cache(maxsize=16384)
 def read_value(text: str, kind: str = "auto") -> Value:
     """The text as read by the first kind that can; as a text if none can."""
     bare = undress(text)
     if not bare or guard.refuse(text):
         return Value(TEXT, text, text)
-    for row in tried(kind):
+    for row in _WORDS_ONLY if kind == "auto" and _is_words(bare) else tried(kind):
         data = row.read(text)
         if data is not None:
             return Value(row, data, text)

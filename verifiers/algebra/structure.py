@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ovt.verifiers.dressing import words
 
 _OPENERS = ("\\{", "(", "[", "{")
+_BRACKET = re.compile(r"\\?[{}]|[()\[\]]")
 _CLOSERS = ("\\}", ")", "]", "}")
 AND = "and und et 和 与 及 以及 と 와 과 و и"
 OR = "or oder ou 或 或者 还是 または 또는 أو или"
@@ -38,21 +39,14 @@ def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
     """The parts between separators outside all brackets."""
     if "(" not in source and "[" not in source and "{" not in source:
         return [part.strip() for part in separator.split(source)]
-    parts, start, position = [], 0, 0
-    depth = 0
-    while position < len(source):
-        pair = source[position : position + 2]
-        step = 2 if pair in ("\\{", "\\}") else 1
-        char = source[position : position + step]
-        if char in _OPENERS:
-            depth += 1
-        elif char in _CLOSERS:
-            depth = max(0, depth - 1)
-        elif not depth and (match := separator.match(source, position)) and match.end() > position:
+    parts, start, position, depth = [], 0, 0, 0
+    for match in separator.finditer(source):
+        for bracket in _BRACKET.finditer(source, position, match.start()):
+            depth = depth + 1 if bracket[0] in _OPENERS else max(0, depth - 1)
+        position = match.start()
+        if not depth and match.end() > position:
             parts.append(source[start:position])
             start = position = match.end()
-            continue
-        position += step
     return [part.strip() for part in [*parts, source[start:]]]
 
 
