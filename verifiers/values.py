@@ -34,8 +34,8 @@ from ovt.verifiers.kinds.times import read_time
 from ovt.verifiers.verdict import Kind
 
 _OTHER_NAMES = (
-    "half halves third thirds quarter quarters fifth sixth seventh eighth ninth tenth dozen hundred minus negative noon "
-    "midday midnight clock past pi inf infinity oo real reals empty option choice answer letter a.m p.m am pm root"
+    "half halves third thirds quarter quarters fifth sixth seventh eighth ninth tenth dozen hundred minus negative "
+    "noon midday midnight clock past pi inf infinity oo real reals empty option choice answer letter a.m p.m am pm root"
 )
 """Words that may be a value, or a part of one."""
 

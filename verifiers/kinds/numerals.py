@@ -3,6 +3,7 @@
 read_words("two and a half million") == 2500000      read_chinese("一亿二千万") == 120000000
 """
 
+import re
 from fractions import Fraction
 
 _SMALL = (
@@ -215,3 +216,20 @@ def _section(text: str) -> int | None:
     if digit is not None and total and size > 10 and not zero:
         return None
     return None if zero and digit is None else total + (digit or 0)
+
+
+_EVERY = re.compile(r"^每(小时|分钟|秒|天|[^\W\d]{1,3}?)(?=[\d零一二三四五六七八九十百])(.+)$")
+_HANZI_UNIT = re.compile(
+    r"(?<![\d.零一二三四五六七八九十百千万亿点])[零一二三四五六七八九十百两]+(?:个半)?(?=小时|时|分|秒|米|厘米|元|度|天|年|岁)"
+)
+
+
+def digits_for_hanzi(text: str) -> str:
+    """`两小时三十分` as `2小时30分`, `每小时六十千米` as `六十千米每小时`."""
+    return _HANZI_UNIT.sub(_in_digits, _EVERY.sub(r"\2每\1", simplify(text)))
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """`三十` of `三十分` as 30; `两个半` of `两个半小时` as 2.5."""
+    value = read_chinese(found[0])
+    return found[0] if value is None else str(float(value) if value.denominator == 2 else value)

@@ -21,7 +21,7 @@ from ovt.verifiers.kinds.expression import (
     order_of_constants,
 )
 from ovt.verifiers.kinds.number import Number, read_number, same_number, show_fraction
-from ovt.verifiers.kinds.numerals import COUNTERS, SCALES, leading_words, read_chinese, simplify
+from ovt.verifiers.kinds.numerals import COUNTERS, SCALES, digits_for_hanzi, leading_words
 from ovt.verifiers.kinds.units import Unit, convert, read_unit, times
 from ovt.verifiers.verdict import Finding, equal_or_not
 
@@ -58,10 +58,6 @@ _HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
 _TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 _UPRIGHT = ("\\text", "\\mathrm", "\\mbox", "\\rm")
-_EVERY = re.compile(r"^每(小时|分钟|秒|天|[^\W\d]{1,3}?)(?=[\d零一二三四五六七八九十百])(.+)$")
-_HANZI_UNIT = re.compile(
-    r"(?<![\d.零一二三四五六七八九十百千万亿点])[零一二三四五六七八九十百两]+(?:个半)?(?=小时|时|分|秒|米|厘米|元|度|天|年|岁)"
-)
 _HANZI = frozenset("零〇一二三四五六七八九十百千万萬亿億两兩半分之点點负負.,")
 _HOUR, _METRE, _MINUTE = read_unit("h"), read_unit("m"), read_unit("min")
 _ARC = {read_unit("min"): read_unit("arcmin"), read_unit("s"): read_unit("arcsec")}
@@ -83,18 +79,12 @@ def read_quantity(text: str) -> Quantity | None:
         return _read_currency(currency)
     source = _HOURS.sub(r"\1 h \2 min", math_source(text))
     if not source.isascii():
-        source = _HANZI_UNIT.sub(_in_digits, _EVERY.sub(r"\2每\1", simplify(source)))
+        source = digits_for_hanzi(source)
     if "°" in source and "'" in source:
         source = _in_arc_units(source)
     if (match := _TWICE.fullmatch(source)) and (twice := _read_twice(*match.groups())):
         return twice
     return _read_compound(source) or _read_single(source, text)
-
-
-def _in_digits(found: re.Match[str]) -> str:
-    """`三十` of `三十分` as 30; `两个半` of `两个半小时` as 2.5."""
-    value = read_chinese(found[0])
-    return found[0] if value is None else str(float(value) if value.denominator == 2 else value)
 
 
 def _read_twice(first: str, second: str) -> Quantity | None:

@@ -1,0 +1,49 @@
+"""What a response thinks, and what it shows: `<think>…</think>` and its like (`marks.py`)."""
+
+import re
+
+from ovt.verifiers.guard import MAX_RESPONSE_CHARS
+from ovt.verifiers.marks import END, HARMONY, THINK
+
+
+def split_thinking(text: str) -> tuple[str, str, bool]:
+    """(thinking, everything else, whether the last `<think>` was closed). Linear in the text's length."""
+    thinking: list[str] = []
+    visible: list[str] = []
+    inside, position = False, 0
+    for tag in THINK.finditer(text):
+        piece = text[position : tag.start()]
+        position = tag.end()
+        if _closes(tag):
+            # A closing tag without an opening one: the template prefilled it, so all before is thinking.
+            thinking += [piece] if inside else [*visible, piece]
+            visible = visible if inside else []
+            inside = False
+        else:
+            (thinking if inside else visible).append(piece)
+            inside = True
+    (thinking if inside else visible).append(text[position:])
+    return "".join(thinking), "".join(visible), not inside
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return any(tag.groups())
+
+
+def after_thinking(text: str) -> str:
+    """The text after the last `</think>`, up to a `<think>` that is never closed; of channels, the final one."""
+    if not any(mark in text for mark in "<◁["):
+        return text[-MAX_RESPONSE_CHARS:]
+    channels = [mark for mark in HARMONY.finditer(text) if mark[1] == "final"]
+    if channels:
+        text = text[channels[-1].end() :]
+    elif HARMONY.search(text):
+        return ""
+    tags = list(THINK.finditer(text))
+    start = max((tag.end() for tag in tags if _closes(tag)), default=0)
+    end = min((tag.start() for tag in tags if not _closes(tag) and tag.start() >= start), default=len(text))
+    visible = text[start:end][-MAX_RESPONSE_CHARS:]
+    for mark in END.finditer(visible):
+        if visible[: mark.start()].strip():
+            return visible[: mark.start()]
+    return END.sub("", visible)
