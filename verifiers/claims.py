@@ -52,25 +52,21 @@ def read_claim(text: str, kind: str = "auto") -> Claim:
 
 
 _DENIED_LAST = (
-    "不对",
-    "不正确",
-    "错误",
-    "错了",
-    "ではありません",
-    "ではない",
-    "じゃない",
-    "아닙니다",
-    "아니다",
-    "아니에요",
+    *("不对", "不正确", "错误", "错了", "ではありません", "ではない", "じゃない", "間違いです", "正しくない"),
+    *("아닙니다", "아니다", "아니에요", "틀렸습니다"),
 )
 
 
 def _as_a_whole(text: str) -> str:
-    """What a short text does to whatever it holds: denied at its end, or one of two from its beginning."""
+    """What a short text does to whatever it holds: denied at its end, left open, or one of two from its beginning."""
     bare = text.strip(" .。!！*\n")
     if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
         return "given_up"
-    return "several" if "还是" in bare or (bare.lstrip(" $(\\")[:1] not in "|/" and EITHER_BEHIND.match(bare)) else ""
+    # English hedges have a clause; elsewhere verbs end in one, and nothing else is read behind the value.
+    if not bare.isascii() and any(mark.lastgroup == "hedged" for mark in STANCE.finditer(bare)):
+        return "" if _turns(bare, "so", "but") else "given_up"
+    offered = EITHER_BEHIND.match(bare) and bare[:1] not in "|/" and (bare[1:2] != " " or " o " in bare.lower()[2:])
+    return "several" if offered or "还是" in bare else ""
 
 
 def unanswered(sentence: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ovt.verifiers.compare import compare
 from ovt.verifiers.dressing import fold, prose, words
-from ovt.verifiers.phrases import BOUND, COPULA, EITHER_BEFORE, EITHER_BEHIND, STANCE, TURN
+from ovt.verifiers.phrases import BOUND, COPULA, DENIED_BEHIND, EITHER_BEFORE, EITHER_BEHIND, STANCE, TURN
 from ovt.verifiers.places import Found, behind_object, find
 from ovt.verifiers.values import (
     CHOICE,
@@ -31,12 +31,6 @@ _AND_IS = re.compile(r"\b(?:and|but)\s+(?:is|are|was|were|has|have|weighs|costs|
 _IS_NUMBER = re.compile(r"(?:\b(?:is|are|was|were)|=)\s{1,3}[$\\]{0,3}[-+]?[\d.,/]{1,12}$")
 _AND_NUMBER = re.compile(r"(?:(?!\band\b)[^\d,;.])*+\band\s+[$\\]{0,2}\d")
 _WHILE = ("when ", "if ", "for ", "with ", "at ", "as ", "given ")
-_DENIED_BEHIND = re.compile(
-    r"[\s$\\)]*+(?:(?:is|are|was|were|can be|could be|seems)\s+(?:\w+ly\s+)?(?:wrong|incorrect|false|ruled out|excluded"
-    r"|eliminated|discarded|impossible|unlikely|not\s+(?:correct|right|true|possible|the answer))\b"
-    r"|[\s,(]*+(?:no|not|nope|wrong|incorrect|false)\W*$|~~)|是?(?:错误|不对|不正确|错)的?|ではありません|ではない|じゃない|(?:이|가)?\s?아닙니다|(?:이|가)?\s?아니다",
-    re.IGNORECASE,
-)
 PRONOUNS = frozenset(["it", "they", "this", "that", "these", "those", "he", "she", "here", "which", ""])
 _NO_SUBJECT = words(
     "not no nor neither never cannot or and if than but except besides without other another opposite least wrong "
@@ -140,7 +134,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     # A denial belongs to the first number behind it: `not 10, it's 12`.
     marks = {mark.lastgroup for mark in STANCE.finditer(before) if not any(map(str.isdecimal, before[mark.end() :]))}
     subject = fold(before).strip(" ,;:*$(").lower()
-    if "denied" in marks or _DENIED_BEHIND.match(found.tail):
+    if "denied" in marks or DENIED_BEHIND.match(found.tail):
         return Claim("denied", found.value, subject)
     if "hedged" in marks or any(mark.lastgroup == "hedged" for mark in STANCE.finditer(found.tail)):
         return Claim("hedged", found.value, subject)

@@ -17,6 +17,7 @@ from ovt.verifiers.dressing import plain, undress, words
 from ovt.verifiers.kinds.letter import labelled, letters_of, lone_letter
 from ovt.verifiers.kinds.number import read_number, same_number
 from ovt.verifiers.kinds.text import normalize_text
+from ovt.verifiers.phrases import DENIED_BEHIND
 from ovt.verifiers.sentences import labelled_lines
 
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])\s*[).:])\s*(.*)$", re.DOTALL)
@@ -46,8 +47,7 @@ _SAID_OF = re.compile(
     r"(?:\s*\([^()]{0,40}\))?){0,6}+\s*+"
     r"(?:or\s+(?:more|less|higher|lower)\b"
     r"|(?:is|are|was|were|has|have|shows?|does|do|did|can(?:no|')t|can not|would|looks?|gives?|says?)\b"
-    r"(?!\s+(?:also|correct|right|possible|equally|plausible|likely|true|the|my)\b)|选?项?(?:错误|不正确|不对|不符合)"
-    r"|(?:이|가)?\s?아닙|では(?:あり|ない)|じゃない)"
+    r"(?!\s+(?:also|correct|right|possible|equally|plausible|likely|true|the|my)\b)|选?项?不符合|选项?(?:错|不))"
 )
 _CHAIN = re.compile(r"(?:\(?[A-Z]\)?\s*(?:,|/|\bor\b|\bnor\b|\band\b)\s*){1,6}\(?$")
 _CONCLUDED = re.compile(
@@ -264,7 +264,9 @@ def _letter(match: re.Match[str]) -> str:
 def _is_mentioned(text: str, match: re.Match[str]) -> bool:
     """Whether a letter is only mentioned: ruled out, or described."""
     before = _CHAIN.sub("", text[max(0, match.start() - 60) : match.start()])
-    return bool(_RULED_OUT.search(before) or _SAID_OF.match(text, match.end()))
+    return bool(
+        _RULED_OUT.search(before) or _SAID_OF.match(text, match.end()) or DENIED_BEHIND.match(text, match.end())
+    )
 
 
 def letters_in(texts: Iterable[str]) -> set[str]:

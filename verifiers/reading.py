@@ -16,7 +16,7 @@ from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.options import Options, Pick, judged, pick, settle
 from ovt.verifiers.phrases import STANCE
 from ovt.verifiers.response import Span, find_span, find_untagged
-from ovt.verifiers.sentences import telling
+from ovt.verifiers.sentences import labelled_lines, telling
 from ovt.verifiers.values import CHOICE, LIST, TEXT, Value, is_exact, read_value
 from ovt.verifiers.verdict import Finding
 
@@ -78,7 +78,8 @@ def _inner(answer: str) -> str:
 
 def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
     """The options that an answer names: bare, in its last sentence with a letter, or by the value that it claims."""
-    picked = pick(answer, options) if len(answer) <= MAX_ANSWER_CHARS else (None, "no_choice")
+    whole = len(answer) <= MAX_ANSWER_CHARS and not ("\n" in answer and labelled_lines(answer.split("\n")))
+    picked = pick(answer, options) if whole else (None, "no_choice")
     if picked[0] is not None or picked[1] in ("several_choices", "letter_and_text_differ", "ambiguous_option"):
         return picked
     if claim.stance == "given_up":

@@ -7,6 +7,7 @@
 import re
 
 from ovt.verifiers.dressing import words
+from ovt.verifiers.phrases import TURN
 
 SENTENCE_END = re.compile(
     r"(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n"
@@ -43,7 +44,7 @@ def telling(text: str) -> list[str]:
     if len(lines) > 1:
         lines = _beside_tables(lines)
         listed = labelled_lines(lines)
-        lines = [line for place, line in enumerate(lines) if place not in listed and not (place and _CHECK.match(line))]
+        lines = [line for place, line in enumerate(lines) if place not in listed and not (place and _is_check(line))]
     found = [piece for line in lines for piece in sentences(line)]
     return [] if len(found) > 1 and _is_cut_off(found[-1]) else found
 
@@ -64,6 +65,11 @@ def labelled_lines(lines: list[str]) -> dict[int, str]:
         elif label and len(found) < 2:
             found = {place: line[label.end() :]} if label[1] == "A" else {}
     return found if len(found) > 1 else {}
+
+
+def _is_check(line: str) -> bool:
+    """Whether a line only checks the answer before it, and does not correct it."""
+    return bool(_CHECK.match(line)) and not any(turn.lastgroup == "but" for turn in TURN.finditer(line))
 
 
 def _is_cut_off(sentence: str) -> bool:

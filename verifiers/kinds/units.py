@@ -93,7 +93,7 @@ _TWO_WORDS = {
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
 _NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的ではあ아")
+_NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的ではあ아错对吗")
 _SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
