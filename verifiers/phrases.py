@@ -53,7 +53,8 @@ EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
 EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)
 DENIED_BEHIND = re.compile(
     r"[\s$\\)]{0,9}(?:(?:is|are|was|were|can be|could be|seems)\s{1,3}(?:\w{1,20}ly\s{1,3})?"
-    r"(?:wrong|incorrect|false|ruled out|excluded|eliminated|discarded|impossible|unlikely|not\s{1,3}(?:correct|right|true|possible|the answer))\b"
+    r"(?:wrong|incorrect|false|ruled out|excluded|eliminated|discarded|impossible|unlikely"
+    r"|not\s{1,3}(?:correct|right|true|possible|the answer))\b"
     rf"|[\s,(]{{0,9}}(?:no|not|nope|wrong|incorrect|false)\W{{0,9}}$|~~|{_any('denied_behind')})",
     re.IGNORECASE,
 )

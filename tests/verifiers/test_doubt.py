@@ -38,7 +38,7 @@ DOUBTED = [
     ("A versus C", "C", None, "several_answers"),
     ("\\boxed{5 apples}\\boxed{5 oranges}", "5 apples", None, "several_answers"),
     ("A. Yes, B. No", "Yes", ("Yes", "No"), "several_choices"),
-    ("A. red\nB. dark red\nC. light red", "red", ("red", "dark red", "light red"), "several_choices"),
+    ("A. red\nB. dark red\nC. light red", "red", ("red", "dark red", "light red"), "no_choice"),
     ("5 apples\u200b9", "5 apples", None, "unparseable"),
     ("I would say C, but B is possible", "C", COLOURS, "hedged"),
     ("A then C", "C", COLOURS, "several_choices"),

@@ -91,7 +91,7 @@ def math_source(text: str) -> str:
     source = unwrap(undress(text))
     if not _NOTHING_TO_REPLACE.match(source):
         source = _SPELLING.sub(_respell, source)
-        if source[0] == "<" and source[-1] == ">" and "," in source:
+        if source.startswith("<") and source.endswith(">") and "," in source:
             source = f"({source[1:-1]})"  # a vector
     return " ".join(source.split())
 

@@ -98,7 +98,8 @@ _SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
     "and or nor neither either maybe to than if not no plus minus is was are were be been this that these those it its "
     "because since so thus but below which who what where when solves proves wrong incorrect correct right answer here "
-    "there have has had i you we they in on at"
+    "there have has had i you we they in on at "
+    "ist sind war nicht kein falsch stimmt oder und est sont pas faux fausse ou et es son falso falsa está não sai là"
 )
 _QUALIFIERS = (
     "long tall wide high deep old away apart total altogether left remaining more each approximately thick heavy "
