@@ -8,6 +8,7 @@ Everything else must be on both sides.
 
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from ovt.verifiers import guard
@@ -35,6 +36,7 @@ from ovt.verifiers.values import (
     QUANTITY,
     RANGE,
     RATIO,
+    TABLE,
     TEXT,
     TIME,
     YES_NO,
@@ -50,6 +52,8 @@ Rule = Callable[[Value, Value], Finding]
 
 def compare(answer: Value, gold: Value, kind: str = "auto") -> Finding:
     """Compare two values; `kind` is how the parts of one are read."""
+    if (answer.kind, gold.kind) in _STRANGERS:
+        return Finding("wrong", "unparseable", undress(answer.text), undress(gold.text))
     bare = undress(answer.text)
     if bare == undress(gold.text) and (bare or answer.text.strip() == gold.text.strip()) and answer.kind is gold.kind:
         return Finding("correct", "identical", bare, bare)
@@ -192,3 +196,9 @@ _PAIRS: dict[tuple[Kind, Kind], Rule] = {
     (INTERVAL, INEQUALITY): _compare_as_intervals,
     (RANGE, RATIO): lambda span, ratio: compare_range_with_ratio(span.data, ratio.data),
 }
+_STRANGERS = frozenset(
+    pair
+    for pair in product(set(TABLE) - {TEXT, EQUATION, CHOICE}, repeat=2)
+    if pair[0] is not pair[1] and pair not in _PAIRS and pair[::-1] not in _PAIRS
+)
+"""Pairs of kinds that no rule compares."""
