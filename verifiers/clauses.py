@@ -86,6 +86,8 @@ def read_sentence(sentence: str, kind: str) -> Claim | None:
     if sentence.endswith("?") or len(sentence) > 2 * MAX_SENTENCE_CHARS:
         return None
     text = prose(sentence[-MAX_SENTENCE_CHARS:])
+    if text[:1] in ("(", "[") and text.count(text[0]) > text.count(")" if text[0] == "(" else "]"):
+        return None  # cut off in front
     if is_exact(text, kind):
         return Claim("asserted", one_value(text, kind))
     best: Claim | None = None

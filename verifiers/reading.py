@@ -140,6 +140,8 @@ def _conclusion(piece: str) -> str:
 
 def _is_doubted(claims: str, letter: str) -> bool:
     """Whether the clause that names a letter denies it, or leaves it open."""
+    if any(mark.lastgroup == "hedged" for mark in STANCE.finditer(claims, claims.rfind(letter))):
+        return True
     clause = next((part for part in reversed(claims.replace(";", ",").split(",")) if letter in part), claims)
     before = clause.rpartition(letter)[0]
     return any(mark.lastgroup == "hedged" or mark.end() <= len(before) for mark in STANCE.finditer(clause))

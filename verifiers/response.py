@@ -11,7 +11,7 @@ tag are supported: a response with only `</think>` starts with its thinking.
 import json
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.kinds.units import read_unit
@@ -63,6 +63,7 @@ _IF = re.compile(
 
 MAX_CLAUSE_CHARS = 1_000
 MAX_BOXES = 200
+MAX_OBJECTS = 20
 MIN_STATEMENT = 8
 """Characters; none is shorter: `answer 7`."""
 
@@ -147,8 +148,8 @@ def _in_tags(visible: str, tagged: list[re.Match[str]]) -> Span:
 
 def find_untagged(text: str) -> Span:
     """The last box or the last statement of the answer, else the text."""
-    if answer := _in_json(text):
-        return Span(answer, "statement")
+    if answers := _in_json(text):
+        return Span(answers[0], "statement") if len(answers) == 1 else Span("", "", "several_answers")
     box, statement = _last_boxes(text), _last_statement(text)
     if box and (statement is None or statement[0] < box[1]):
         start, end, content = box
@@ -183,16 +184,24 @@ def _unfenced(text: str) -> str:
     return (rest if line_end and first.strip().isalnum() else text[3:-3]).strip()
 
 
-def _in_json(text: str) -> str:
-    """The answer of a text that is a JSON object."""
+def _in_json(text: str) -> list[str]:
+    """The different answers of a text that is a JSON object, or several."""
     block = text.rfind("```json")
     bare = _unfenced(text[max(block, 0) :].strip())
     if not (bare.startswith("{") and bare.endswith("}") and '"' in bare) or len(bare) > 100_000:
-        return ""
+        return []
+    answers, position = [], 0
     try:
-        found = json.loads(bare)
+        while position < len(bare) and len(answers) < MAX_OBJECTS:
+            found, position = json.JSONDecoder().raw_decode(bare, position)
+            answers.append(_json_answer(found))
+            position += len(bare[position:]) - len(bare[position:].lstrip(" \n\t\r,"))
     except (ValueError, RecursionError):
-        return ""
+        return []
+    return list(dict.fromkeys(answers)) if all(answers) and position == len(bare) else []
+
+
+def _json_answer(found: Any) -> str:
     answer = next((found[key] for key in KEYS if key in found), None) if isinstance(found, dict) else None
     if isinstance(answer, list) and all(isinstance(part, str | int | float) for part in answer):
         return ", ".join(map(str, answer))

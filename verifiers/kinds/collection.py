@@ -38,7 +38,7 @@ _NO_SEPARATORS = dict.fromkeys(map(ord, " ,，、和与及;；."))
 
 class Collection(NamedTuple):
     """members: sources, in order. names: what each is assigned to ("" where nothing). brackets: "" for a bare list.
-    alternatives, together: whether an "or" or an "and" joins them.
+    alternatives, together, signs: whether an "or", an "and" or a ± makes them.
     """
 
     members: tuple[str, ...]
@@ -46,6 +46,7 @@ class Collection(NamedTuple):
     brackets: str
     alternatives: bool = False
     together: bool = False
+    signs: bool = False
 
     def __str__(self) -> str:
         half = len(self.brackets) // 2
@@ -134,7 +135,9 @@ def read_list(text: str) -> Collection | None:
     if collection is None or (not collection.brackets and any(len(member) > 200 for member in collection.members)):
         return None
     source = math_source(text).lower()
-    return collection._replace(alternatives=has_or(source), together=" and " in source or "和" in source)
+    return collection._replace(
+        alternatives=has_or(source), together=" and " in source or "和" in source, signs="±" in source
+    )
 
 
 def compare_collections(left: Collection, right: Collection, compare: Compare) -> Finding:
@@ -154,14 +157,15 @@ def compare_collections(left: Collection, right: Collection, compare: Compare) -
     return _compare_as_sets(left, right, compare)
 
 
-def _leaves_open(left: Collection, right: Collection) -> bool:
-    """Whether names or texts that belong together are offered as alternatives: `red or blue` for `red and blue`."""
-    if left.alternatives == right.alternatives:
+def _leaves_open(found: Collection, gold: Collection) -> bool:
+    """Whether what belongs together is offered as alternatives: `red or blue` for `red and blue`, `2 or 3` for both."""
+    if found.alternatives == gold.alternatives or found.signs or gold.signs:
         return False
-    either, every = (left, right) if left.alternatives else (right, left)
+    either, every = (found, gold) if found.alternatives else (gold, found)
+    if any(either.names) and len(set(either.names)) == 1:
+        return False  # `x = 1 or x = 2` are the two solutions
     texts = all(_NAME.fullmatch(member) or member >= "①" for member in either.members)
-    one_name = any(either.names) and len(set(either.names)) == 1  # `x = 1 or x = 2` are the two solutions
-    return texts or len(set(either.names)) > 1 or (every.together and not one_name)
+    return either is found or texts or len(set(either.names)) > 1 or every.together
 
 
 def compare_with_one(collection: Collection, text: str, compare: Compare) -> Finding:

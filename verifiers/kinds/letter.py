@@ -23,6 +23,10 @@ _RUN = re.compile(r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b|和|或)++\(?
 _STRICT = re.compile(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:](?=\s|[^\x00-\x7f]))\s*([^\s,;/&|].*)", re.DOTALL)
 
 
+_NO_LABEL = ("is ", "are ", "was ", "has ", "does ", "if ", "unless ", "provided ", "assuming ")
+"""What goes on a sentence about a letter."""
+
+
 class Letter(NamedTuple):
     """A letter, with the text beside it if there is one: `(D) Alina`."""
 
@@ -48,11 +52,7 @@ def labelled(text: str) -> Letter | None:
     text = plain(text)
     if match := _LABELLED.fullmatch(text):
         said = match[6].strip()
-        return (
-            None
-            if said.lower().startswith(("is ", "are ", "was ", "has ", "does "))
-            else Letter(_first(match).upper(), said)
-        )
+        return None if said.lower().startswith(_NO_LABEL) else Letter(_first(match).upper(), said)
     match = _LETTER_LAST.fullmatch(text)
     return Letter(match[2], match[1]) if match else None
 

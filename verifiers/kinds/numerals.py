@@ -184,7 +184,7 @@ def _whole(text: str) -> Fraction | None:
         total += value * size
     if len(text) > 1 and all(char in _DIGITS for char in text) and not total and text[0] != "零":
         return Fraction("".join(str(_DIGITS[char]) for char in text)) if "零" in text or len(text) > 3 else None
-    rest = _section(text.translate(_HANZI_DIGITS)) if text else 0
+    rest = (_arabic(text) or _section(text.translate(_HANZI_DIGITS))) if text else 0
     return None if rest is None or not total + rest else total + rest
 
 
