@@ -144,6 +144,8 @@ SOURCES = Registry(
         ".json": "ovt.curate.sources.texts:json_part",
         ".csv": "ovt.curate.sources.texts:csv_part",
         ".tsv": "ovt.curate.sources.texts:csv_part",
+        ".arrow": "ovt.curate.sources.arrow:arrow_part",
+        ".tar": "ovt.curate.sources.archives:tar_part",
     },
 )
 KINDS = Registry(

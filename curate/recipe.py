@@ -21,7 +21,7 @@ from ovt.core.untrusted import parse_toml, read_bytes
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.dedup import DedupSection
-from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.section import Sources
 from ovt.curate.stages.caption import CaptionSection
 from ovt.curate.stages.difficulty import DifficultySection
 from ovt.curate.stages.filter import FilterSection
@@ -53,7 +53,7 @@ class Recipe(Section):
     """A build's settings: questions from `sources`, through the stages, into versions of `name`."""
 
     name: Name
-    sources: list[SourceSection] = Field(min_length=1)
+    sources: Sources = Field(min_length=1)
     endpoints: dict[str, EndpointSection] = Field(min_length=1)
     dedup: DedupSection | None = added_later(None)
     decontam: DecontamSection | None = added_later(None)

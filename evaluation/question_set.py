@@ -19,7 +19,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from ovt.core.section import read_section, set_key
 from ovt.curate.endpoints.section import AskingBase
 from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
-from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.section import Sources
 from ovt.curate.stages import prompt, reason
 from ovt.curate.stages.reason import ReasonSampling, ReasonSection
 from ovt.curate.stages.verify import VerifySection
@@ -74,7 +74,7 @@ class QuestionSet(EvaluateSection):
     """The settings of `EvaluateSection`, and the sources of the questions. name: part of the evaluation's name."""
 
     name: Name = "held-out"
-    sources: list[SourceSection] = Field(min_length=1)
+    sources: Sources = Field(min_length=1)
 
     @property
     def settings(self) -> EvaluateSection:

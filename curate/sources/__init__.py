@@ -5,6 +5,7 @@ source.py     the contract of a source, for ours and plugins', and how one is op
 files.py      files, folders and packages
 texts.py      JSONL, JSON and CSV
 arrow.py      Parquet files, saved datasets and Hub datasets
+archives.py   pictures and samples in tar and zip archives
 columns.py    which columns are which
 cells.py      a cell of any type as text or image
 choices.py    options and golds in every format

@@ -116,6 +116,36 @@ def dataset_part(dataset: "Dataset", root: Path | None, allowed: tuple[Path, ...
     return Part(tuple(dataset.column_names), len(dataset), rows, root, allowed, image_columns(schema))
 
 
+def arrow_part(path: Path) -> Part:
+    """An Arrow file, as `datasets` caches them (a stream) or as Feather has them; mapped, not read."""
+    refuse_packed(path)
+    try:
+        with _stream_of(path) as stream:
+            schema, count = stream.schema, sum(batch.num_rows for batch in stream)
+    except (pa.ArrowException, OSError) as error:
+        raise OvtError(f"{path} is not a readable Arrow file ({_first_line(error)})") from None
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        columns = [str(name) for name in names]
+        with _stream_of(path) as stream:
+            small = (
+                batch.select(columns).slice(at, BATCH) for batch in stream for at in range(0, batch.num_rows, BATCH)
+            )
+            yield from arrow_rows(small, schema, wanted)
+
+    return Part(tuple(schema.names), count, rows, path.parent, (path.parent,), image_columns(schema))
+
+
+def _stream_of(path: Path) -> pa.RecordBatchStreamReader:
+    """The batches of an Arrow file; one with a footer is a stream behind its first 8 bytes."""
+    return pa.ipc.open_stream(_mapped(path))
+
+
+def _mapped(path: Path) -> pa.BufferReader:
+    buffer = pa.memory_map(str(path)).read_buffer()
+    return pa.BufferReader(buffer.slice(8) if buffer.slice(0, 6).to_pybytes() == b"ARROW1" else buffer)
+
+
 def saved_part(folder: Path) -> Part:
     """A split that `save_to_disk` wrote."""
     from datasets import Dataset
@@ -136,7 +166,7 @@ def refuse_packed(path: Path) -> None:
     fourth its compression.
     """
     try:
-        with pa.memory_map(str(path)) as file:
+        with _mapped(path) as file:
             for message in pa.ipc.MessageReader.open_stream(file):
                 data = message.metadata.to_pybytes()
                 header = _field(data, *struct.unpack_from("<I", data), 2)

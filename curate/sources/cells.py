@@ -12,12 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from ovt.core.untrusted import parse_json
+from ovt.curate.sources.archives import SUFFIXES, read_member
 from ovt.curate.sources.faults import MAX_CELL, MAX_TEXT, Unfit, too_large
 
 MAX_FILE_BYTES = 256 * 2**20
@@ -156,7 +158,7 @@ def locate(text: str, places: Places) -> Path:
 def _read_file(path: Path, text: str) -> Picture:
     try:
         if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where a name is too long
-            raise MissingFile(path, text)
+            return _read_in_archive(path, text)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise Unfit("unreadable_image", f"{text[:200]}: more than {MAX_FILE_BYTES // 2**20} MiB")
         return Picture(path.read_bytes(), path)
@@ -164,9 +166,30 @@ def _read_file(path: Path, text: str) -> Picture:
         raise Unfit("unreadable_image", f"{text[:200]}: {error.strerror}") from None
 
 
-class MissingFile(Unfit):
-    """A missing image file: it may appear later, so its path is remembered."""
+def _read_in_archive(path: Path, text: str) -> Picture:
+    """A picture whose path leads into an archive: images.zip/a/0.png."""
+    archive = next((one for one in path.parents if one.suffix.lower() in SUFFIXES and one.is_file()), None)
+    content = read_member(archive, path.relative_to(archive).as_posix()) if archive else None
+    if archive is None or content is None:
+        raise MissingFile(archive or path, text, "" if archive else _archive_beside(path.parent))
+    return Picture(content, archive)
 
-    def __init__(self, path: Path, text: str) -> None:
-        super().__init__("missing_image", f"{text[:200]} is not there")
+
+@lru_cache(maxsize=1024)
+def _archive_beside(folder: Path) -> str:
+    """The name of an archive in a folder or the one above it."""
+    for place in (folder, folder.parent):
+        with suppress(OSError):
+            found = sorted(one.name for one in place.iterdir() if one.suffix.lower() in SUFFIXES)
+            if found:
+                return found[0]
+    return ""
+
+
+class MissingFile(Unfit):
+    """A missing image file: it may appear later, so its path is remembered. `beside`: an archive that may hold it."""
+
+    def __init__(self, path: Path, text: str, beside: str = "") -> None:
+        hint = f", but {beside} is: unpack it, or set image_root to it" if beside else ""
+        super().__init__("missing_image", f"{text[:200]} is not there{hint}")
         self.path = path

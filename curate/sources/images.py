@@ -11,10 +11,10 @@ import io
 import math
 import re
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import cast
+from typing import Any, cast
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -26,6 +26,7 @@ from ovt.curate.sources.faults import Unfit
 
 LARGE = 16_000_000  # pixels; such an image needs up to 24 bytes for each, so one is decoded at a time
 GREY = (127, 127, 127)
+REMEMBERED = 100_000  # pictures of a source, 200 bytes each
 STRIP = 1024  # rows of pixels flattened at once
 
 _large = Lock()
@@ -84,6 +85,41 @@ def store_image(
     more: formats beyond the six, by Pillow's names. Raises Unfit("unreadable_image").
     """
     return keep_image(home, fit_image(content, max_pixels, min_pixels, more))
+
+
+class Storing:
+    """`store_image` for the pictures of a source: one that comes again is neither decoded nor written again.
+
+    readings: gets "levels" for a 16-bit picture that has been read as one of 12 bits.
+    """
+
+    def __init__(self, home: Home, limits: dict[str, Any], readings: set[str]) -> None:
+        self._store, self._readings = partial(store_image, home, **limits), readings
+        self._known: dict[bytes, str] = {}
+
+    def __call__(self, content: bytes | Image.Image) -> str:
+        if not isinstance(content, bytes):
+            return self._store(content)
+        key = hashlib.sha256(content).digest()
+        if (found := self._known.get(key)) is not None:
+            return found
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        if content[24:26] == b"\x10\0" and content[:4] == b"\x89PNG" and _is_of_12_bits(content):
+            self._readings.add("levels")
+        return self._known.setdefault(key, self._store(content))
+
+
+def _is_of_12_bits(png: bytes) -> bool:
+    try:
+        return _highest(open_image(png)) <= 4095
+    except Exception:  # noqa: BLE001 - Pillow raises a dozen kinds of errors; storing it says which
+        return False
+
+
+def _highest(image: Image.Image) -> int:
+    """The highest level of a picture of 16 bits."""
+    return int(cast(tuple[float, float], image.convert("I").getextrema())[1])
 
 
 def keep_image(home: Home, data: bytes) -> str:
@@ -163,10 +199,13 @@ def fitting_size(size: tuple[int, int], max_pixels: int, min_pixels: int) -> tup
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB: transparency on white, high bit depths scaled down, L*a*b* through its colour profile."""
+    """8-bit RGB: transparency on white, high bit depths scaled down, L*a*b* through its colour profile.
+
+    Of 16 bits, scanners and microscopes use 8, 12 or all; a picture with no level above 4,095 has 12.
+    """
     if image.mode.startswith("I;16"):
-        image = image.convert("I")
-        return image.point(lambda level: level * (1 / 257)).convert("L").convert("RGB")
+        top = next(end for end in (255, 4095, 65_535) if _highest(image) <= end)
+        return image.convert("I").point(lambda level: level * (255 / top)).convert("L").convert("RGB")
     if image.mode in ("I", "F"):
         return _levels_to_rgb(image)
     if image.mode == "LAB":

@@ -32,7 +32,7 @@ from ovt.core.schema import DECISIONS, QUESTIONS, kept_columns
 from ovt.curate.sources.cells import Places
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import mark_readings, mark_repeats
-from ovt.curate.sources.images import image_path, store_image
+from ovt.curate.sources.images import Storing, image_path
 from ovt.curate.sources.matchable import notes_on_golds
 from ovt.curate.sources.rows import KEPT, ROWS, kept_names, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
@@ -247,7 +247,7 @@ def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) 
     wanted = order if isinstance(order, range) else frozenset(order)
     about = found.section
     limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
-    store = partial(store_image, home, **limits)
+    store = Storing(home, limits, found.readings)
     schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(about), pl.String)})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is

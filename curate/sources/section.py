@@ -1,11 +1,12 @@
 """The settings of a source of questions: its location, columns and image sizes."""
 
 import re
+from collections import Counter
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.registry import SOURCES
 from ovt.core.schema import KEPT_NAME, TABLE_COLUMNS
@@ -202,6 +203,27 @@ def check_kept_name(name: str, theirs: str) -> None:
         )
 
 
+def name_apart(sources: Any) -> Any:
+    """Source trees whose names would be the same get those of their folders: vqa/train.jsonl and gqa/train.jsonl become
+    vqa-train and gqa-train. Names that a recipe gives stay as they are."""
+    if not isinstance(sources, list | tuple):
+        return sources
+    unnamed = [
+        one for one in sources if isinstance(one, dict) and not one.get("name") and isinstance(one.get("path"), str)
+    ]
+    folders = {id(one): _folders(one["path"]) for one in unnamed if "preset" not in one}
+    names = {id(one): name_from(one["path"]) for one in unnamed if id(one) in folders}
+    for depth in range(1, 10):
+        taken = Counter(names.values())
+        for key in [key for key, name in names.items() if taken[name] > 1 and len(folders[key]) >= depth]:
+            names[key] = f"{folders[key][-depth]}-{names[key]}"
+    return [{**one, "name": names[id(one)]} if id(one) in names else one for one in sources]
+
+
+def _folders(path: str) -> list[str]:
+    return [part for part in PurePosixPath(path.replace("\\", "/")).parent.parts if not re.search(r"[*?\[/:]", part)]
+
+
 @cache
 def readable_formats() -> frozenset[str]:
     """What Pillow reads by itself: it passes EPS to Ghostscript, another program."""
@@ -219,3 +241,7 @@ def data_suffixes() -> list[str]:
 def data_suffix(name: str) -> str | None:
     """The suffix that decides how a file is read, in lower case; None for any other file."""
     return next((suffix for suffix in data_suffixes() if name.lower().endswith(suffix)), None)
+
+
+Sources = Annotated[list[SourceSection], BeforeValidator(name_apart)]
+"""The `[[sources]]` of a recipe."""

@@ -5,7 +5,7 @@ ours and plugins' are treated alike:
 
     [project.entry-points."ovt.sources"]
     zoo = "ovt_zoo:open_zoo"       # path = "zoo:REST"                  open_zoo(section, most) -> Opened
-    ".tar" = "ovt_tar:open_tar"    # a file, a glob, a folder of them   open_tar(path) -> Part
+    ".wds" = "ovt_wds:open_tar"    # a file, a glob, a folder of them   open_tar(path) -> Part
 
 Opening must be fast, since every build does it, even one that finds its rows cached: it counts the rows and names
 the columns. Rows are read later, part by part, by `Part.rows`:
@@ -94,7 +94,7 @@ def expected() -> str:
     """The supported forms of a path, for messages."""
     added = [name if name.startswith(".") else f"{name}:…" for name in SOURCES.names() if name not in SOURCES.ours]
     return (
-        "expected .parquet, .jsonl (also .gz), .json, .csv or .tsv, a folder of these, "
+        "expected .parquet, .jsonl (also .gz), .json, .csv, .tsv, .arrow or .tar, a folder of these, "
         f"{''.join(f'{name}, ' for name in added)}hf://OWNER/NAME, package:NAME/FILE or pocket:figures"
     )
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 RECIPE = """
 name = "pages"
 [[sources]]
-path = "{folder}/*.tar"
+path = "{folder}/*.wds"
 license = "CC0"
 [endpoints.server]
 base_url = "{url}"
@@ -58,7 +58,7 @@ def pages(installed, tmp_path_factory, load_file):
     """A shell with the plugin, and the version that it built: of an archive of pages, each with its number in roman
     numerals, by a server that can read them."""
     folder = tmp_path_factory.mktemp("pages")
-    write_archive(folder / "pages-000.tar", NUMERALS)
+    write_archive(folder / "pages-000.wds", NUMERALS)
     environ = {"HOME": str(folder), "OVT_HOME": str(folder / "home"), "PYTHONPATH": installed, "COLUMNS": "120"}
     shell = load_file("shell").Shell(folder, environ, folder / "pages.toml", apart=True)
     with load_file("loopback").Loopback() as server:

@@ -217,6 +217,56 @@ def a_table_that_is_an_archive(folder: Path) -> Path:
     return folder / "rows.csv"
 
 
+def zipped(path: Path, files: dict[str, bytes]) -> Path:
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return path
+
+
+@attack("error: .*(unreadable_image 2, missing_image 1|missing_image 1, unreadable_image 2|cell_too_large 1)",
+        lambda path: importing(path, image_root=str(path.parent / "images.zip")))  # fmt: skip
+def pictures_that_unpack_without_end(folder: Path) -> Path:
+    path = zipped(folder / "images.zip", {"a.png": b"\0" * (60 * 2**20), "../b.png": b"x", "c.png": b"\x89PNG"})
+    assert path.stat().st_size < 2**20
+    return rows_with(folder, ["a.png", "b.png", "c.png"])
+
+
+def tarred(path: Path, *members: tuple[str, bytes, bytes]) -> Path:
+    """A tar of (name, type, content); headers as they come."""
+    import tarfile
+
+    with path.open("wb") as file:
+        for name, kind, data in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname = kind, len(data), "/etc/passwd"
+            file.write(info.tobuf(tarfile.GNU_FORMAT) + data + b"\0" * (-len(data) % 512))
+        file.write(b"\0" * 1024)
+    return path
+
+
+@attack("error: .*missing_image 3")
+def members_that_lead_elsewhere(folder: Path) -> Path:
+    row = json.dumps({"question": "q?", "answer": "3"}).encode()
+    links = [(f"{n}.png", kind, b"") for n, kind in enumerate((b"1", b"2", b"3"))]
+    return tarred(folder / "rows.tar", *links, *((f"{n}.json", b"0", row) for n in range(3)))
+
+
+@attack("error: .*a tar header of 300,000,000 bytes")
+def a_name_in_a_tar_without_end(folder: Path) -> Path:
+    path = tarred(folder / "rows.tar", ("x", b"L", b""))
+    import tarfile
+
+    info = tarfile.TarInfo("long")
+    info.type, info.size = b"L", 300_000_000
+    with path.open("wb") as file:
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(300_001_024)
+    return path
+
+
 def gzipped(path: Path, what: bytes) -> Path:
     packer = zlib.compressobj(9, wbits=31)
     with path.open("wb") as file:

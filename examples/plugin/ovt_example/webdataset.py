@@ -1,6 +1,6 @@
 """A source: WebDataset archives, where files of one name are a row.
 
-    shard-000.tar              row
+    shard-000.wds              row
       0001.png                 {"image": b"…", "txt": "Which ruler is shown?", "cls": "4"}
       0001.txt
       0001.cls
@@ -8,7 +8,7 @@
       0002.json                what a .json holds becomes columns of its own
 
     [[sources]]
-    path = "shards/*.tar"      # a file, a glob or a folder
+    path = "shards/*.wds"      # a file, a glob or a folder
     columns = { question = "txt", gold = "cls" }
 
 A name ends at its first dot, and the files of a row stand one after the other, as WebDataset writes them. What is not

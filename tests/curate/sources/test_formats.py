@@ -2,9 +2,14 @@
 
 import csv
 import gzip
+import io
 import json
+import tarfile
+import zipfile
+from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
@@ -402,3 +407,58 @@ def test_csv_with_another_separator_and_in_utf16(load, folder, separator) -> Non
         mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
         (folder / "rows.csv").write_bytes(mark + text.encode(encoding))
         assert asked(load(folder / "rows.csv")) == [("Wie viele, ja?", "3,5", None, 1)]
+
+
+def packed(path: Path, files: dict[str, bytes]) -> Path:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as out:
+            for name, data in files.items():
+                out.writestr(name, data)
+        return path
+    with tarfile.open(path, "w") as out:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            out.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+def test_pictures_in_an_archive(load, folder, jsonl, rows, picture, home, suffix) -> None:
+    archive = packed(folder / f"images{suffix}", {"all/1.png": picture(1), "./2.png": picture(2), "x/": b""})
+    path = jsonl([rows[0] | {"image": "all/1.png"}, rows[1], rows[1] | {"id": "c", "image": "3.png"}])
+    imported = load(path, image_root=str(archive))
+    assert asked(imported) == TWO
+    assert image_bytes(home, imported.questions["images"][0][0]) == picture(1)
+    assert imported.decisions["detail"].to_list() == ["rows c: 3.png is not there"]
+    missing = load(path).decisions["detail"][0]
+    assert f"all/1.png is not there, but images{suffix} is: unpack it, or set image_root to it" in missing
+    archive.write_bytes(archive.read_bytes()[:300])
+    with pytest.raises(OvtError, match="is no whole archive"):
+        load(path, image_root=str(archive))
+
+
+def test_webdataset(load, folder, rows, picture) -> None:
+    files = {}
+    for at, row in enumerate(rows):
+        files[f"a/{at}.json"] = json.dumps({key: row[key] for key in row if key != "image"}).encode()
+        files[f"a/{at}.png"] = picture(at)
+    files |= {"a/2.json": b"[broken", "a/3.question.txt": b"only a text"}
+    packed(folder / "train-000.tar", files)
+    imported = load(folder / "train-000.tar")
+    assert asked(imported) == TWO
+    assert imported.questions["source_id"].to_list() == ["a", "b"]
+    assert imported.decisions["reason"].to_list() == ["malformed_row", "empty_question"]
+    assert load(folder / "*.tar", limit=1).questions["source_id"].to_list() == ["a"]
+
+
+@pytest.mark.parametrize("form", ["stream", "file"])
+def test_arrow_files(load, folder, with_bytes, form) -> None:
+    table = Dataset.from_list(with_bytes * 1).data.table
+    make = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+    with make(str(folder / "data.arrow"), table.schema) as out:
+        out.write_table(table, max_chunksize=1)
+    assert asked(load(folder / "data.arrow")) == TWO
+    (folder / "data.arrow").write_bytes(b"no table")
+    with pytest.raises(OvtError, match=r"cannot be read|not a readable Arrow file"):
+        load(folder / "data.arrow")

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import struct
 import threading
 import zlib
@@ -13,8 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.curate.sources import images
 from ovt.curate.sources.faults import Unfit
-from ovt.curate.sources.images import fit_image, fitting_size, image_bytes, image_path, store_image
+from ovt.curate.sources.images import fit_image, fitting_size, image_bytes, image_path, store_image, to_rgb
 
 BIG = 262_144
 
@@ -200,3 +202,23 @@ def test_a_full_disk_is_one_line(tmp_path: Path, picture) -> None:
     (tmp_path / "images").write_text("a file where the folder should be")
     with pytest.raises(OvtError, match="cannot write"):
         store_image(Home(tmp_path), picture(1), BIG)
+
+
+@pytest.mark.parametrize(("top", "white"), [(4095, True), (255, True), (65_535, True), (40_000, False)])
+def test_16_bits_may_hold_8_or_12(top: int, white: bool) -> None:
+    image = Image.new("I;16", (8, 8), 0)
+    image.putpixel((3, 3), top)
+    found = to_rgb(image)
+    assert found.getpixel((0, 0)) == (0, 0, 0)
+    assert (found.getpixel((3, 3)) == (255, 255, 255)) == white
+
+
+def test_a_picture_is_decoded_once(load, jsonl, monkeypatch) -> None:
+    seen = []
+    fit = images.fit_image
+    monkeypatch.setattr(images, "fit_image", lambda content, *limits: seen.append(content) or fit(content, *limits))
+    rows = [{"question": f"{n}?", "answer": "1", "image": f"{n % 3}.png"} for n in range(200)]
+    made = load(jsonl(rows))
+    assert len(made.questions) == 200
+    assert len(seen) <= 3 * (os.cpu_count() or 1)  # two threads may begin the same picture
+    assert made.questions["images"].list.first().n_unique() == 3

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.section import SourceSection, name_apart
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,12 @@ def test_mistakes_are_named(wrong: dict, words: str) -> None:
 
 def test_the_papers_pixels_are_the_default() -> None:
     assert SourceSection(path="x").max_pixels == 262_144
+
+
+def test_sources_of_one_name_are_told_apart_by_their_folders() -> None:
+    paths = ["a/vqa/train.jsonl", "a/gqa/train.jsonl", "x.jsonl", "b/gqa/train.jsonl", "data/*.parquet"]
+    trees = [{"path": path} for path in paths]
+    assert [one["name"] for one in name_apart(trees)] == ["vqa-train", "a-gqa-train", "x", "b-gqa-train", "data"]
+    given = [{"path": "a/x.jsonl", "name": "mine"}, {"path": "b/x.jsonl"}, {"preset": "ai2d"}, "no tree"]
+    assert name_apart(given) == [given[0], {"path": "b/x.jsonl", "name": "x"}, *given[2:]]
+    assert name_apart("no list") == "no list"

@@ -1,0 +1,147 @@
+"""Tar and zip archives, read in place: pictures by their names, and tars of samples (WebDataset). Nothing is unpacked
+to disk, and links, devices and encrypted members are as if they were not there.
+
+    image_root = "images.zip"     the row's "a/0.png" is the member a/0.png
+    path = "shards/*.tar"         000.png, 000.json, 001.png, 001.json  ->  two rows
+"""
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+from ovt.core.errors import OvtError
+from ovt.core.untrusted import parse_json
+from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
+from ovt.curate.sources.section import Name
+from ovt.curate.sources.source import MaybeRow, Part, columns_of
+
+SUFFIXES = (".zip", ".tar")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+PEEK = 1_000  # samples inspected for column names
+MOST_MEMBERS = 20_000_000
+MOST_HEADER = 64 * 2**10  # bytes of a tar header's long names; no path is longer than 4,096
+DENSITY, UNPACKED = 50, 8 * 2**20  # pictures hardly shrink in a zip file
+
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Member:
+    """Where a file lies in an archive, and its bytes there; `info` is for a zip's."""
+
+    start: int
+    size: int
+    info: Any = None
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header whose extensions are not longer than a name can be: tarfile reads them whole."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type not in tarfile.SUPPORTED_TYPES or (not found.isreg() and found.size > MOST_HEADER):
+            raise OvtError(f"a tar header of {found.size:,} bytes, or of an unknown kind: this is no data")
+        return found
+
+
+def read_member(archive: Path, name: str) -> bytes | None:
+    """A member of an archive; None if it is not there. Raises Unfit where it is broken or unpacks to too much."""
+    found = members(archive, archive.stat().st_size, archive.stat().st_mtime_ns).get(name)
+    return None if found is None else _content(archive, found)
+
+
+def _content(archive: Path, member: Member) -> bytes:
+    if member.size > MAX_CELL:
+        raise too_large(member.size)
+    if member.info is None:
+        with archive.open("rb") as file:
+            file.seek(member.start)
+            return file.read(member.size)
+    if member.size > max(UNPACKED, DENSITY * member.info.compress_size):
+        raise Unfit(
+            "unreadable_image", f"{member.size:,} bytes that are packed into {member.info.compress_size:,}, a bomb?"
+        )
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(member.info) as file:
+            return file.read(member.size)
+    except _BROKEN as error:
+        raise Unfit("unreadable_image", f"in {archive.name}: {error}") from None
+
+
+@lru_cache(maxsize=16)
+def members(archive: Path, size: int, mtime_ns: int) -> dict[str, Member]:
+    """The regular files of an archive of this size and time, by name. OvtError if it is no archive."""
+    try:
+        found = _in_zip(archive) if archive.suffix.lower() == ".zip" else _in_tar(archive)
+        return dict(islice(found, MOST_MEMBERS))
+    except OvtError as error:
+        raise OvtError(f"{archive}: {error}") from None
+    except _BROKEN as error:
+        raise OvtError(f"{archive} is no whole archive ({error}): download it again") from None
+
+
+def _in_zip(archive: Path) -> Iterator[tuple[str, Member]]:
+    with zipfile.ZipFile(archive) as opened:
+        for info in opened.infolist():
+            if not info.is_dir() and not info.flag_bits & 1:
+                yield _normal(info.filename), Member(info.header_offset, info.file_size, info)
+
+
+def _in_tar(archive: Path) -> Iterator[tuple[str, Member]]:
+    with tarfile.open(archive, "r:", tarinfo=_Header, errorlevel=2) as opened:
+        while (info := opened.next()) is not None:
+            vars(opened)["members"].clear()  # else it keeps every header
+            if info.isreg() and not info.issparse():
+                yield _normal(info.name), Member(info.offset_data, info.size)
+
+
+def _normal(name: str) -> str:
+    return name.removeprefix("./").lstrip("/")
+
+
+def tar_part(path: Path) -> Part:
+    """A tar of samples: files of one name but for what follows its first dot. JSON gives columns, pictures the image,
+    and any other text a column named by its suffix."""
+    about = path.stat()
+    samples: dict[str, dict[str, Member]] = {}
+    for name, member in members(path, about.st_size, about.st_mtime_ns).items():
+        place = PurePosixPath(name)
+        stem, dot, suffix = place.name.partition(".")
+        if dot and stem:
+            samples.setdefault(str(place.with_name(stem)), {})[suffix.lower()] = member
+    keys = list(samples)
+
+    def read(key: str) -> MaybeRow:
+        try:
+            return _sample(path, key, samples[key])
+        except Unfit as unfit:
+            return unfit
+        except ValueError:
+            return None
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        order = wanted if isinstance(wanted, range) else sorted(wanted)
+        return ((number, read(keys[number])) for number in order)
+
+    return Part(columns_of(map(read, keys[:PEEK])), len(keys), rows, path.parent, ())
+
+
+def _sample(path: Path, key: str, files: dict[str, Member]) -> MaybeRow:
+    row: dict[Any, Any] = {"id": key}
+    shown = []
+    for suffix, member in files.items():
+        if f".{suffix}".endswith(PICTURES):
+            shown.append(_content(path, member))
+        elif suffix.endswith("json"):
+            value = parse_json(_content(path, member))
+            row |= value if isinstance(value, dict) else {suffix: value}
+        elif member.size <= MAX_CELL // 64:
+            row[suffix] = _content(path, member).decode("utf-8", "replace")
+    return row | ({"image": shown[0] if len(shown) == 1 else shown} if shown else {})
