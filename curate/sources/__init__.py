@@ -13,6 +13,7 @@ golds.py      a gold inside a longer text, mapped, or one of several
 conversations.py   a conversation in any form, round by round
 matchable.py  golds that no answer can match
 patterns.py   regular expressions of recipes
+remote.py     pictures by URL, from public addresses
 faults.py     why a row is left out, by itself or compared with others
 rows.py       one row -> a question, or a reason why not
 images.py     any image -> a fitting PNG or JPEG, stored once by content

@@ -1,6 +1,7 @@
 """Cells of any type as texts and as image bytes.
 
-Paths come from data and are untrusted: they cannot leave their allowed folders. Nothing is fetched from the network.
+Paths come from data and are untrusted: they cannot leave their allowed folders. Nothing is fetched from the network
+unless the source allows it.
 """
 
 import base64
@@ -9,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +22,7 @@ from PIL import Image
 from ovt.core.untrusted import parse_json
 from ovt.curate.sources.archives import SUFFIXES, read_member
 from ovt.curate.sources.faults import MAX_CELL, MAX_TEXT, Unfit, too_large
+from ovt.curate.sources.remote import fetch
 
 MAX_FILE_BYTES = 256 * 2**20
 MAX_IMAGES = 256  # in one list; longer ones are pixels
@@ -73,11 +75,13 @@ class Places:
     start    base folder of relative paths, None if only the image's bytes are given
     allowed  folders that no path may leave (symbolic links inside them are followed: the folder's owner made them)
     pattern  turns a value into a path, "images/{image}.png"
+    remote   whether those named by a URL are fetched
     """
 
     start: Path | None
     allowed: tuple[Path, ...] = ()
     pattern: str | None = None
+    remote: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def read_picture(cell: Any, places: Places) -> Picture:
         inner = next((cell[key] for key in ("bytes", "path", "url", "image_url", "image") if cell.get(key)), None)
         if inner is None or isinstance(inner, Mapping):
             raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
-        return read_picture(inner, Places(places.start, places.allowed))
+        return read_picture(inner, replace(places, pattern=None))
     if isinstance(cell, str) and (cell.startswith("data:") or _BASE64.match(cell)):
         return Picture(_decode(cell))
     text = plain_text(cell)
@@ -128,7 +132,9 @@ def read_picture(cell: Any, places: Places) -> Picture:
     if places.pattern:
         text = places.pattern.replace("{image}", text)
     if _URL.match(text):
-        raise Unfit("remote_image", f"{text[:200]}: images are not fetched, download it and give its path")
+        if places.remote:
+            return Picture(fetch(text))
+        raise Unfit("remote_image", f"{text[:200]}: not fetched; download it and give its path, or set fetch_images")
     return _read_file(locate(text, places), text)
 
 

@@ -226,10 +226,10 @@ def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Seque
 def places(part: Part, section: SourceSection) -> Places:
     """The image folders of a part."""
     if section.image_root is None:
-        return Places(part.root, part.allowed, section.image_pattern)
+        return Places(part.root, part.allowed, section.image_pattern, section.fetch_images)
     root = Path(section.image_root).expanduser().absolute()
     own = () if part.root else part.allowed  # the Hub's cache, where images lie that datasets itself has put there
-    return Places(root, (root, *own), section.image_pattern)
+    return Places(root, (root, *own), section.image_pattern, section.fetch_images)
 
 
 @dataclass(frozen=True)
