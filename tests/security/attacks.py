@@ -247,7 +247,7 @@ def tarred(path: Path, *members: tuple[str, bytes, bytes]) -> Path:
     return path
 
 
-@attack("error: .*missing_image 3")
+@attack("error: .*no column for images")
 def members_that_lead_elsewhere(folder: Path) -> Path:
     row = json.dumps({"question": "q?", "answer": "3"}).encode()
     links = [(f"{n}.png", kind, b"") for n, kind in enumerate((b"1", b"2", b"3"))]
