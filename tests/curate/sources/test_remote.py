@@ -11,11 +11,18 @@ from ovt.curate.sources.faults import MAX_CELL, Unfit
 from ovt.curate.sources.remote import fetch, is_public
 
 
+class Server(ThreadingHTTPServer):
+    """`content` is what it sends; `slow` ends what it never sends."""
+
+    content = b""
+    slow = threading.Event()
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         place = self.path.split("?")[0]
         if place == "/slow.png":
-            self.server.slow.wait(30)  # type: ignore[attr-defined] - until the client is gone
+            Server.slow.wait(30)
             return
         if place.startswith("/to/"):
             self.send_response(302)
@@ -32,21 +39,21 @@ class Handler(BaseHTTPRequestHandler):
             except OSError:
                 return
         else:
-            self.wfile.write(self.server.content)  # type: ignore[attr-defined]
+            self.wfile.write(Server.content)
 
-    def log_message(self, *told: object) -> None:
+    def log_message(self, format: str, *told: object) -> None:  # noqa: A002 - its name there
         pass
 
 
 @pytest.fixture
 def port(picture) -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.content = picture(5)  # type: ignore[attr-defined]
+    with Server(("127.0.0.1", 0), Handler) as server:
+        Server.content = picture(5)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        server.slow = threading.Event()  # type: ignore[attr-defined]
+        Server.slow = threading.Event()
         yield server.server_port
-        server.slow.set()  # type: ignore[attr-defined]
+        Server.slow.set()
         server.shutdown()
         thread.join()
 
