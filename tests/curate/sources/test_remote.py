@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(Server.content)
 
-    def log_message(self, format: str, *told: object) -> None:  # noqa: A002 - its name there
+    def log_message(self, format: str, *told: object) -> None:
         pass
 
 
