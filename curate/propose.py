@@ -20,7 +20,7 @@ from ovt.core.home import Home
 from ovt.core.section import read_section, to_toml
 from ovt.curate.sources.columns import match_columns, missing_columns
 from ovt.curate.sources.importing import Imported, import_sources
-from ovt.curate.sources.matchable import suspects
+from ovt.curate.sources.matchable import pattern_for, suspects
 from ovt.curate.sources.presets import presets
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, open_source
@@ -262,13 +262,13 @@ def first_import(settings: Mapping[str, Any]) -> Imported:
 def mended(imported: Imported, settings: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
     """Further settings that the questions call for, with why: gold_map, gold_pattern, question_strip."""
     more: dict[str, tuple[Any, str]] = {}
-    for rule, detail in (
-        suspects(imported.questions).group_by("rule", maintain_order=True).first().select("rule", "detail").iter_rows()
-    ):
-        _, _, advice = detail.rpartition("; ")
-        if advice.startswith(("gold_map", "gold_pattern")):
-            key, _, value = advice.partition(" = ")
-            more[key] = (MAPS.get(rule) or value.strip("'\""), f"{rule}: {detail.partition(';')[0]}")
+    found = suspects(imported.questions).unique("rule", keep="first", maintain_order=True)
+    golds = found.join(imported.questions, on="question_id", maintain_order="left").select("rule", "gold")
+    for rule, gold in golds.iter_rows():
+        if rule in MAPS:
+            more["gold_map"] = (MAPS[rule], f"{rule}: gold {gold!r}")
+        elif rule == "gold_is_chain":
+            more["gold_pattern"] = (pattern_for(gold), f"{rule}: gold {gold[:60]!r}")
     questions = imported.questions["question"].to_list()
     often = [
         name

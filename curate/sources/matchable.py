@@ -68,7 +68,8 @@ def _is_letter(question: str, gold: str) -> bool:
 
 
 def _is_chain(question: str, gold: str) -> bool:
-    return len(gold.split()) > LONG or len(_TAGGED.findall(gold[:20_000])) > 1
+    thought = "</think>" in gold.casefold()
+    return thought or len(gold.split()) > LONG or len(_TAGGED.findall(gold[:20_000])) > 1
 
 
 RULES: dict[str, Callable[[str, str], bool]] = {
@@ -92,7 +93,7 @@ def advice(rule: str, gold: str) -> str:
 
 def pattern_for(gold: str) -> str:
     """A gold_pattern for the answer at the end of a chain."""
-    if tags := _TAGGED.findall(gold[-20_000:]):
+    if tags := [tag for tag in _TAGGED.findall(gold[-20_000:]) if tag.casefold() != "think"]:
         return f"<{tags[-1]}>(?s:(.*?))</{tags[-1]}>"
     return next((pattern for seen, pattern in _LEADS if seen.search(gold[-2_000:])), "The answer is ([^.]+)")
 

@@ -93,6 +93,10 @@ def test_a_chain_gets_its_pattern_and_several_answers_a_majority(place):
     found = propose("chains.jsonl")
     assert found.settings["gold_pattern"] == "<END>(?s:(.*?))</END>"
     assert [one["gold"] for one in found.examples] == ["1", "2"]
+    chains = {n: f"<think>\nSo.\n</think>\n\n**Final Answer**: {n}" for n in (1, 2)}
+    rows = [{"image": f"pics/p{n}.png", "question": f"How many, {n}?", "answer": gold} for n, gold in chains.items()]
+    Path("thought.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [one["gold"] for one in propose("thought.jsonl").examples] == ["1", "2"]
     rows = [
         {"image": f"pics/p{n}.png", "question": f"What, {n}?", "answer": ["a herb", "basil", "basil"]} for n in (1, 2)
     ]

@@ -26,6 +26,7 @@ from ovt.verifiers import verify
         ("Which is it?", "I", None),
         ("Why?", "word " * (LONG + 1), "gold_is_chain"),
         ("Why?", "<SUMMARY> a </SUMMARY> <CONCLUSION> b </CONCLUSION>", "gold_is_chain"),
+        ("Why?", "<think> b </think> It is 7.", "gold_is_chain"),
         ("Why?", "<b>bold</b>", None),
         ("Is it?", "0 ||| 1", "gold_is_number"),
     ],
@@ -52,6 +53,7 @@ def test_what_is_reported_is_what_answers_cannot_match(question: str, gold: str,
         "Two and five make it.\nThe answer is 7.",
         "Two and five make it.\nAnswer: 7",
         "So it is clear.\n**Final Answer:** 7",
+        "<think>\nSo it is.\n</think>\n\n**Final Answer**: 7",
     ],
 )
 def test_the_pattern_that_is_proposed_reads_the_chain(chain: str) -> None:
