@@ -1,8 +1,9 @@
 """`ovt train`: train a model on a dataset version; preview its input, inspect finished runs."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -46,6 +47,10 @@ Accelerate = Annotated[
     str | None, typer.Option("--accelerate", metavar="CONFIG", help="Many devices: fsdp, zero3 or an accelerate file.")
 ]
 Processes = Annotated[int | None, typer.Option(min=1, help="With --accelerate: processes [one per device].")]
+Device = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="With --dry-run: plan for h100, a100, rtx4090, …")
+]
+Devices = Annotated[int | None, typer.Option("--devices", min=1, help="With --dry-run: so many, that share the model.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory needed.")]
 
 
@@ -65,6 +70,8 @@ def sft(
     accelerate: Accelerate = None,
     processes: Processes = None,
     dry_run: DryRun = False,
+    device: Device = None,
+    devices: Devices = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -77,8 +84,44 @@ def sft(
         settings = load_settings(SftSection, "sft", config, overrides)
         order = Order(ref, model, settings, Home.locate(home), name, resume, git_commit(), this_command())
         launch = on_devices(accelerate, processes)
-        do = show_plans if dry_run else carry_out
+        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
         do(SFT, order, [settings], launch, json)
+
+
+@commands.command(
+    epilog=examples(
+        "ovt train dpo charts --model charts-sft",
+        "ovt train dpo charts --model charts-sft --set pairs.length_ratio=1.5",
+    )
+)
+def dpo(
+    ref: DataRef,
+    model: Model,
+    config: Config = None,
+    overrides: Overrides = None,
+    name: RunName = None,
+    resume: Resume = True,
+    accelerate: Accelerate = None,
+    processes: Processes = None,
+    dry_run: DryRun = False,
+    device: Device = None,
+    devices: Devices = None,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Train a model to prefer the verified responses of a version to the wrong ones to the same question; run the same
+    command again to resume.
+    """
+    with training():
+        from ovt.train.dpo_trainer import DPO
+        from ovt.train.settings import DpoSection, load_settings
+        from ovt.train.training import Order
+
+        settings = load_settings(DpoSection, "dpo", config, overrides)
+        order = Order(ref, model, settings, Home.locate(home), name, resume, git_commit(), this_command())
+        launch = on_devices(accelerate, processes)
+        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
+        do(DPO, order, [settings], launch, json)
 
 
 @commands.command(
@@ -97,6 +140,8 @@ def rl(
     accelerate: Accelerate = None,
     processes: Processes = None,
     dry_run: DryRun = False,
+    device: Device = None,
+    devices: Devices = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -112,7 +157,7 @@ def rl(
         stages = load_stages(config, overrides)
         order = Order(ref, model, stages[0], Home.locate(home), name, resume, git_commit(), this_command())
         launch = on_devices(accelerate, processes)
-        do = show_plans if dry_run else carry_out
+        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
         do(RL, order, stages, launch, json)
 
 
@@ -177,6 +222,27 @@ def show(ref: RunRef, home: HomePath = None, json: Json = False) -> None:
 
     run = open_run(ref, Home.locate(home))
     report(run.record.model_dump(mode="json") | {"status": run.state, "path": str(run.path)}, json, run_shown)
+
+
+@commands.command(epilog=examples("ovt train rm charts-sft --checkpoints --yes", "ovt train rm charts-sft --yes"))
+def rm(
+    refs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs, by name.")],
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Only their checkpoints; the models stay.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only list what would go.")] = False,
+    home: HomePath = None,
+    json: Json = False,
+) -> None:
+    """Remove runs that no other run and no loop came from, or the checkpoints of runs that are done."""
+    from ovt.commands.views.train import removed_shown
+    from ovt.train.tidy import remove, to_remove
+
+    found = [to_remove(ref, Home.locate(home), checkpoints) for ref in refs]
+    told = [one.as_dict() | {"removed": yes} for one in found]
+    if yes:
+        remove(found)
+    report(told, json, removed_shown)
 
 
 @commands.command(epilog=examples("ovt train plot charts-sft"))
@@ -265,15 +331,36 @@ def carry_out(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch
         show_finished(run, as_json)
 
 
-def show_plans(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch | None", as_json: bool) -> None:
-    """The plan of a training, or of each stage of RL."""
+def trained_here(device: str | None, devices: int | None) -> "Callable[..., None]":
+    """`carry_out`; RecipeError for devices that only a plan may assume."""
+    if device or devices:
+        raise RecipeError("--device and --devices are for --dry-run: give it too, or --accelerate and --processes")
+    return carry_out
+
+
+def plans_for(device: str | None, devices: int | None) -> "Callable[..., None]":
+    """`show_plans` for so many of these devices, which share the model as FSDP and ZeRO-3 do."""
+    return partial(show_plans, assumed=(device, devices))
+
+
+def show_plans(
+    kind: "Kind",
+    order: "Order",
+    stages: "list[Any]",
+    launch: "Launch | None",
+    as_json: bool,
+    assumed: tuple[str | None, int | None] = (None, None),
+) -> None:
+    """The plan of a training, or of each stage of RL. assumed: a device's name and how many share the model."""
     from dataclasses import replace
 
     from ovt.commands.views.train import plans_shown
     from ovt.train.plan import plan
 
+    device, many = assumed
     count, shared = (launch.count, launch.shares) if launch else (1, False)
-    plans = [plan(kind, replace(order, settings=settings), count, shared) for settings in plannable(stages)]
+    count, shared = (many, many > 1) if many else (count, shared)
+    plans = [plan(kind, replace(order, settings=settings), count, shared, device) for settings in plannable(stages)]
     report((plans if kind.name == "rl" else plans[0]) if as_json else plans, as_json, plans_shown)
 
 

@@ -178,7 +178,7 @@ def probabilities(one: Try) -> str:
     try:
         gap = max(gap, largest_gap(prepared(one, 2)))
     except OvtError as error:
-        told = f"two images: {error}"
+        told = f"one image; two are refused ({error.what.partition(': ')[2] or error})"
     require(gap < NEAR, f"log-probabilities differ by {gap:.0e} ({told})")
     return f"gap {gap:.0e}, {told}"
 
@@ -347,6 +347,7 @@ def table(kept: list[dict[str, Any]]) -> str:
 
     def cell(found: dict[str, str]) -> str:
         ((what, told),) = found.items()
+        told = told.replace("|", "\\|")
         if what == "ran":
             return told
         if told not in notes:

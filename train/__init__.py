@@ -11,16 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ovt.train.dpo_trainer import dpo
     from ovt.train.rl_trainer import rl
     from ovt.train.runs import Run, list_runs, open_run
-    from ovt.train.settings import RlSection, SftSection
+    from ovt.train.settings import DpoSection, RlSection, SftSection
     from ovt.train.sft_trainer import sft
     from ovt.train.weights import merge
 
-__all__ = ["RlSection", "Run", "SftSection", "list_runs", "merge", "open_run", "rl", "sft"]
+__all__ = ["DpoSection", "RlSection", "Run", "SftSection", "dpo", "list_runs", "merge", "open_run", "rl", "sft"]
 HOMES = {
-    "RlSection": "settings", "Run": "runs", "SftSection": "settings", "list_runs": "runs", "merge": "weights",
-    "open_run": "runs", "rl": "rl_trainer", "sft": "sft_trainer",
+    "DpoSection": "settings", "RlSection": "settings", "Run": "runs", "SftSection": "settings", "dpo": "dpo_trainer",
+    "list_runs": "runs", "merge": "weights", "open_run": "runs", "rl": "rl_trainer", "sft": "sft_trainer",
 }  # fmt: skip
 
 

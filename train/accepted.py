@@ -31,6 +31,10 @@ BOTH = """
 SFT = """
     loss_type assistant_only_loss padding_free activation_offloading dataset_num_proc shuffle_dataset
 """
+DPO = """
+    loss_weights ld_alpha f_divergence_type f_alpha_divergence_coef label_smoothing use_weighting activation_offloading
+    disable_dropout dataset_num_proc sync_ref_model ref_model_mixup_alpha ref_model_sync_steps
+"""
 RL = """
     dataloader_num_workers ddp_find_unused_parameters per_device_eval_batch_size train_sampling_strategy
     disable_dropout cast_lm_head_to_fp32 ds3_gather_for_generation num_generations_eval
@@ -47,9 +51,9 @@ RL = """
 REPORTERS = ("wandb", "trackio", "tensorboard", "none")
 
 
-def arguments_of(kind: Literal["sft", "rl"]) -> list[str]:
+def arguments_of(kind: Literal["sft", "dpo", "rl"]) -> list[str]:
     """The names of the arguments that a kind of training takes in [trainer], sorted."""
-    return sorted(f"{BOTH} {SFT if kind == 'sft' else RL}".split())
+    return sorted(f"{BOTH} { {'sft': SFT, 'dpo': DPO, 'rl': RL}[kind] }".split())
 
 
 def check_accepted(trainer: Mapping[str, Any], accepted: Collection[str], own: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Translates our settings to TRL's arguments: SFTConfig's and GRPOConfig's on this machine, and their batches.
+"""Translates our settings to the arguments of SFTConfig, DPOConfig and GRPOConfig on this machine, and their batches.
 
 A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 128 questions, on 8 devices:
 
@@ -18,18 +18,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from ovt.core.errors import RecipeError
 from ovt.train import devices
-from ovt.train.settings import LoraSection, RlSection, SftSection, TrainerSection, check_trainer
+from ovt.train.settings import DpoSection, LoraSection, RlSection, SftSection, TrainerSection, check_trainer
 
 if TYPE_CHECKING:
     from torch import nn
-    from trl import GRPOConfig, SFTConfig
+    from trl import DPOConfig, GRPOConfig, SFTConfig
 
 CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
+ON_CPU = {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}  # TRL refuses a GPU that is not there
 # Settings that TRL does not have, or that ovt handles itself.
 SFT_OWN = {
     "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
     "load_best_model_at_end",
 }  # fmt: skip
+DPO_OWN = {*SFT_OWN, "pairs"}
 RL_OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
@@ -51,18 +53,31 @@ def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Pat
     """SFTConfig's arguments on `world` devices. evaluates: whether rows are held out."""
     from trl import SFTConfig
 
+    ours = by_rows(settings, evaluates, world, folder) | {"completion_only_loss": True}
+    return by_trl_names(settings, SFTConfig, SFT_OWN, ours)
+
+
+def dpo_arguments(settings: DpoSection, evaluates: bool, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """DPOConfig's arguments on `world` devices, like `sft_arguments`."""
+    from trl import DPOConfig
+
+    ours = by_rows(settings, evaluates, world, folder) | {"loss_type": [settings.loss_type]}
+    return by_trl_names(settings, DPOConfig, DPO_OWN, ours)
+
+
+def by_rows(settings: SftSection, evaluates: bool, world: int, folder: Path) -> dict[str, Any]:
+    """The arguments that ovt computes for a training on rows."""
     share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
     often = settings.eval_steps or settings.save_steps
     workers = settings.dataloader_num_workers
     picks = evaluates and settings.load_best_model_at_end
-    ours = on_this_machine(settings) | {
+    return on_this_machine(settings) | {
         "output_dir": str(folder),
         "per_device_train_batch_size": share.rows,
         "per_device_eval_batch_size": share.rows,
         "gradient_accumulation_steps": share.accumulation,
         "max_length": None,  # rows too long are left out before
         "remove_unused_columns": False,  # the sampler reads `length`
-        "completion_only_loss": True,
         "dataloader_num_workers": (4 if devices.on_accelerator() else 0) if workers is None else workers,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": often,
@@ -73,7 +88,6 @@ def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Pat
         "greater_is_better": False,
         "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
     }
-    return by_trl_names(settings, SFTConfig, SFT_OWN, ours)
 
 
 def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
@@ -159,7 +173,7 @@ def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
 
 def by_trl_names(
     settings: TrainerSection,
-    config: "type[SFTConfig | GRPOConfig]",
+    config: "type[SFTConfig | DPOConfig | GRPOConfig]",
     own: Collection[str],
     ours: dict[str, Any],
 ) -> dict[str, Any]:
@@ -176,12 +190,12 @@ def by_trl_names(
     for key, value in settings.trainer.items():
         check_argument(config, key, value)
     arguments = settings.model_dump(exclude=set(own)) | settings.trainer | ours
-    check_config(config, arguments)
+    check_config(config, arguments | (ON_CPU if devices.only_planned() else {}))
     check_installed(settings.report_to)
     return arguments
 
 
-def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any) -> None:
+def check_argument(config: "type[SFTConfig | DPOConfig | GRPOConfig]", key: str, value: Any) -> None:
     """RecipeError for an unknown TRL argument, or a value of another type, which TRL would accept
     and fail on later.
     """
@@ -193,7 +207,7 @@ def check_argument(config: "type[SFTConfig | GRPOConfig]", key: str, value: Any)
         raise RecipeError(f"trainer.{key} is {value!r}: {error.errors()[0]['msg']}") from None
 
 
-def check_config(config: "type[SFTConfig | GRPOConfig]", arguments: dict[str, Any]) -> None:
+def check_config(config: "type[SFTConfig | DPOConfig | GRPOConfig]", arguments: dict[str, Any]) -> None:
     """RecipeError for a value that TRL refuses."""
     with refusals():
         config(**arguments)

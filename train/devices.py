@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
@@ -18,12 +19,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ovt.core.errors import OvtError, RecipeError, Terminated
+from ovt.core.text import did_you_mean
 
 if TYPE_CHECKING:
     from accelerate import PartialState
 
 SHIPPED = ("fsdp", "zero3")
 WITH_VALUE = ("--accelerate", "--processes")
+# Bytes of memory, as their makers count them.
+MEMORY = {
+    name: gigabytes * 10**9
+    for name, gigabytes in {
+        "a100-40": 40, "a100": 80, "h100": 80, "h200": 141, "b200": 180, "gh200": 96, "mi300x": 192, "l40s": 48,
+        "a6000": 48, "a10g": 24, "l4": 24, "rtx3090": 24, "rtx4090": 24, "rtx5090": 32, "v100": 32, "t4": 16,
+    }.items()
+}  # fmt: skip
+_planned: ContextVar[bool] = ContextVar("planned", default=False)  # whether a plan assumes an accelerator
 ROWS_AT_ONCE = 8  # rows of a micro-batch, unless per_device_train_batch_size says otherwise
 
 
@@ -86,6 +97,8 @@ def check_devices() -> None:
 
 def on_accelerator() -> bool:
     """Whether there is a GPU or another accelerator."""
+    if _planned.get():
+        return True
     import torch
 
     return torch.accelerator.is_available()
@@ -93,9 +106,32 @@ def on_accelerator() -> bool:
 
 def has_bf16() -> bool:
     """Whether that device supports bfloat16."""
+    if _planned.get():
+        return True
     from transformers.utils import is_torch_bf16_gpu_available
 
     return on_accelerator() and is_torch_bf16_gpu_available()
+
+
+@contextmanager
+def planned_for(device: str | None) -> Generator[None]:
+    """Makes the block see an accelerator of that name, for plans alone; None: the machine as it is.
+
+    RecipeError for a name that is not in MEMORY.
+    """
+    if device is not None and device not in MEMORY:
+        hint = did_you_mean(device, MEMORY, f"choose one of {', '.join(MEMORY)}")
+        raise RecipeError(f"--device {device} is not known; {hint}")
+    before = _planned.set(device is not None or _planned.get())
+    try:
+        yield
+    finally:
+        _planned.reset(before)
+
+
+def only_planned() -> bool:
+    """Whether the accelerator is one that a plan assumes."""
+    return _planned.get()
 
 
 def split_batch(global_batch: int, per_device: int | None, devices: int) -> Share:

@@ -5,12 +5,19 @@ T of them trained, on D devices that share (D = 1 where every device holds all, 
 device:
 
     weights       (4 B per trained parameter, the stored type's size per frozen one) / D
-    copies        bfloat16 copies that autocast makes: 2 B * N, of one layer where devices share
+    copies        bfloat16 copies that autocast makes of what is stored in float32: 2 B each, of one layer where
+                  devices share
     gradients     4 B * T / D
     optimizer     8 B * T / D: Adam's two moments
     activations   per layer and token 34 * hidden size values of a transformer with fused attention (Korthikanti et al.,
                   2022, at 2 B per value: 34 B in bfloat16), with checkpointing 2 B and one layer in full; tokens of the
                   longest row times the rows of a micro-batch, and the patches of its images for the vision tower
+    reference     RL's and DPO's second model, 4 B * N / D; none with adapters
+    kv_cache      RL: keys and values of the rollouts that are sampled at once, at their longest
+    pixel_values  RL: the images of a device's share of a rollout batch, which stay until it is learned from
+
+The cache and the activations are not there at the same time: the larger one counts. Each process also loads the weights
+into host memory once (`host_memory`, of all processes), and a checkpoint takes the weights and Adam's moments on disk.
 
 Not included are the framework, fragmentation and the largest temporary tensors: leave 10-20% of a device free.
 """
@@ -19,14 +26,16 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from ovt.train import devices
 from ovt.train.models import load_config, load_processor
-from ovt.train.settings import RlSection, TrainerSection
+from ovt.train.settings import SAMPLED, DpoSection, RlSection, TrainerSection
 from ovt.train.training import Kind, Order, Settings, prepare
 from ovt.train.weights import weights_dtype
 
 if TYPE_CHECKING:
     import torch
 
+PATCH = 3 * 2 * 14 * 14  # values of a patch of Qwen2-VL and later, which read each image twice, as two frames
 PER_TOKEN = 34  # bytes per unit of hidden size, at 2 bytes per value
 VISION = ("visual.", "vision_tower.", "vision_model.", "vision_encoder.", "image_tower.")
 
@@ -40,6 +49,7 @@ class Sizes:
     frozen_bytes: int  # of one frozen parameter
     text: tuple[int, int]
     vision: tuple[int, int]
+    cache: int = 0  # values that the text model keeps of each token it has read
 
 
 @dataclass(frozen=True)
@@ -66,12 +76,24 @@ class Memory:
         return sum(asdict(self).values())
 
 
-def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: bool = False) -> dict[str, Any]:
+def plan(
+    kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: bool = False, device: str | None = None
+) -> dict[str, Any]:
     """What would be trained: rows, steps, the arguments, bytes per device (Memory). Nothing is trained, and vLLM is not
     counted.
 
     count    devices; shared: whether weights, gradients and optimizer states are split among them
+    device   one of `devices.MEMORY`, whatever this machine has; None: this machine's
     """
+    with devices.planned_for(device):
+        return planned(kind, order, count, shared) | {
+            "device": device,
+            "device_memory": devices.MEMORY[device] if device else None,
+        }
+
+
+def planned(kind: Kind[Settings], order: Order[Settings], count: int, shared: bool) -> dict[str, Any]:
+    """`plan`, for an accelerator that is there, or taken to be."""
     training = prepare(kind, order)
     settings, where, fed = order.settings, training.where, kind.choose(training)
     arguments = kind.arguments(settings, fed, count)
@@ -85,7 +107,10 @@ def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: b
              images * patches_per_token(load_processor(where, settings.max_pixels))),
         held, arguments["bf16"], arguments["activation_checkpointing"],
     )  # fmt: skip
-    per_device = asdict(memory) | reference(settings, sizes, held)
+    patches = images * patches_per_token(load_processor(where, settings.max_pixels))
+    per_device = asdict(memory) | reference(settings, sizes, held) | rollouts(sizes, settings, arguments, Work(
+        arguments.get("generation_batch_size", 0) // count, longest, patches))  # fmt: skip
+    at_once = min(per_device["activations"], per_device.get("kv_cache", 0))
     return {
         "data": training.rows.ref,
         "model": order.model,
@@ -97,7 +122,9 @@ def plan(kind: Kind[Settings], order: Order[Settings], count: int = 1, shared: b
         "parameters": sizes.parameters,
         "trained_parameters": sizes.trained,
         "longest_row": longest,
-        "memory_per_device": per_device | {"total": sum(per_device.values())},
+        "memory_per_device": per_device | {"total": sum(per_device.values()) - at_once},
+        "host_memory": 4 * sizes.parameters * count,
+        "disk_per_checkpoint": 4 * (sizes.trained if settings.lora else sizes.parameters) + 8 * sizes.trained,
         "arguments": arguments,
     }
 
@@ -110,10 +137,21 @@ def step_count(rows: int, arguments: dict[str, Any], settings: Any) -> int:
 
 
 def reference(settings: TrainerSection, sizes: Sizes, held: int) -> dict[str, int]:
-    """RL's second model, the reference of the KL divergence; with adapters, switching them off replaces it."""
-    if not isinstance(settings, RlSection):
+    """The second model of RL and DPO, the reference of their divergence; with adapters, switching them off replaces
+    it."""
+    if not isinstance(settings, RlSection | DpoSection):
         return {}
     return {"reference": 0 if settings.lora or not settings.beta else 4 * sizes.parameters // held}
+
+
+def rollouts(sizes: Sizes, settings: TrainerSection, arguments: dict[str, Any], share: Work) -> dict[str, int]:
+    """What sampling adds for RL. share: a device's rollouts of a batch, tokens and patches of the longest."""
+    if not isinstance(settings, RlSection):
+        return {}
+    at_once = settings.per_device_generation_batch_size or SAMPLED * arguments["per_device_train_batch_size"]
+    width = 2 if arguments["bf16"] else 4
+    cache = 0 if arguments["use_vllm"] else min(at_once, share.rows) * share.tokens * sizes.cache * width
+    return {"kv_cache": cache, "pixel_values": share.rows * share.patches * PATCH * 4}
 
 
 def patches_per_token(processor: Any) -> int:
@@ -142,7 +180,16 @@ def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
         frozen_bytes=weights_dtype(where).itemsize if lora and accelerator else 4,
         text=(text.num_hidden_layers, text.hidden_size),
         vision=(layers(vision), getattr(vision, "hidden_size", 0)),
+        cache=cached(text),
     )
+
+
+def cached(text: Any) -> int:
+    """The values of keys and values of a token, in all layers that have them."""
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return 2 * heads * width * sum(kind != "linear_attention" for kind in kinds)
 
 
 def layers(vision: Any) -> int:
@@ -167,15 +214,16 @@ def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision
     return found
 
 
-def estimate(sizes: Sizes, work: Work, devices: int, bf16: bool, checkpointing: bool) -> Memory:
-    """The memory of each of `devices` that share the model, for such micro-batches."""
+def estimate(sizes: Sizes, work: Work, count: int, bf16: bool, checkpointing: bool) -> Memory:
+    """The memory of each of `count` devices that share the model, for such micro-batches."""
     frozen = sizes.parameters - sizes.trained
-    copied = sizes.parameters if devices == 1 else sizes.parameters // max(1, sizes.text[0])
+    wide = sizes.trained + (frozen if sizes.frozen_bytes == 4 else 0)  # the others are in bfloat16 already
+    copied = wide if count == 1 else wide // max(1, sizes.text[0])
     return Memory(
-        weights=(4 * sizes.trained + sizes.frozen_bytes * frozen) // devices,
+        weights=(4 * sizes.trained + sizes.frozen_bytes * frozen) // count,
         copies=2 * copied if bf16 else 0,
-        gradients=4 * sizes.trained // devices,
-        optimizer=8 * sizes.trained // devices,
+        gradients=4 * sizes.trained // count,
+        optimizer=8 * sizes.trained // count,
         activations=(1 if bf16 else 2)
         * work.rows
         * (kept(*sizes.text, work.tokens, checkpointing) + kept(*sizes.vision, work.patches, checkpointing)),

@@ -25,6 +25,7 @@ from ovt.train.runs import CARD, RECORD, Run, RunRecord, open_run, read_log, run
 
 KINDS = {
     "sft": "A vision-language model fine-tuned on verified reasoning",
+    "dpo": "A vision-language model trained on pairs of verified right and wrong reasoning",
     "rl": "A vision-language model trained by reinforcement with a verified reward",
     "merge": "A vision-language model with its LoRA adapters added into the weights",
 }

@@ -17,23 +17,21 @@ from ovt.core.home import Home
 from ovt.train import devices, rollouts
 from ovt.train.arguments import plan_batches, refusals, rl_arguments
 from ovt.train.data import place_images
-from ovt.train.models import adapter_base, copy_processor, ending_tokens, load_model, load_processor
+from ovt.train.models import ending_tokens, load_processor
 from ovt.train.pixels import most_pixels, shrunk
 from ovt.train.questions import asked_in_order, choose_questions
 from ovt.train.reward import Grader, Judged, Reward, open_grader
 from ovt.train.runs import Run, read_log
-from ovt.train.settings import RlSection
+from ovt.train.settings import SAMPLED, RlSection
 from ovt.train.training import Fed, Kind, Options, Training, make_order, train
-from ovt.train.weights import make_lora, prepare_model
+from ovt.train.weights import make_lora, prepare_policy
 from ovt.verifiers import VERSION
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedModel
     from trl import GRPOTrainer
 
 DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
-SAMPLED = 8  # rollouts sampled at once for each that a training pass takes: without gradients, a cache is all they keep
 
 
 def rl(
@@ -106,27 +104,6 @@ def build_trainer(
             peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
             callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
         )
-
-
-def prepare_policy(run: Run, where: str, settings: RlSection, checkpoint: Path | None) -> "PreTrainedModel":
-    """The model to train; a LoRA adapter is first merged into a copy.
-
-    TRL loads the reference from the location in the model's configuration: the run's starting point, on disk.
-    """
-    start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
-    model = prepare_model(start, settings, checkpoint)
-    model.config._name_or_path = start
-    return model
-
-
-def merged_start(run: Run, where: str) -> str:
-    """A folder of the run with the adapter of `where` merged into its base: TRL's reference would lack the adapter."""
-    folder = run.path / "start"
-    with devices.main_first():
-        if not (folder / "config.json").is_file():
-            load_model(where).save_pretrained(folder)
-            copy_processor(where, folder)
-    return str(folder)
 
 
 def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:

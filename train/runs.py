@@ -30,7 +30,7 @@ from ovt.core.section import Section, with_defaults
 from ovt.core.text import did_you_mean
 from ovt.core.untrusted import read_bytes, read_json
 from ovt.train import devices
-from ovt.train.settings import RlSection, SftSection
+from ovt.train.settings import DpoSection, RlSection, SftSection
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +39,7 @@ RECORD = "run.json"
 CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
 COMPARED = ("kind", "model_revision", "data_hash", "seed")
-SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "rl": RlSection}
+SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "dpo": DpoSection, "rl": RlSection}
 # Settings that may change between a stop and the resumption: they affect how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
@@ -62,7 +62,7 @@ class RunRecord(Section):
     """
 
     name: str
-    kind: Literal["sft", "rl", "merge"]
+    kind: Literal["sft", "dpo", "rl", "merge"]
     model: str
     model_revision: str | None = None
     data: str | None = None

@@ -14,6 +14,7 @@ from ovt.curate.sources.where import check_expression
 from ovt.train import accepted
 from ovt.verifiers import known_kind
 
+SAMPLED = 8  # rollouts sampled at once for each that a training pass takes: without gradients, a cache is all they keep
 Chosen = TypeVar("Chosen", bound=Section)
 GraderName = Literal["exact", "math-verify", "none"]
 
@@ -108,6 +109,30 @@ class SftSection(TrainerSection):
     load_best_model_at_end: bool = True
     save_steps: ShareOrCount = Field(50, gt=0)
     dataloader_num_workers: int | None = Field(None, ge=0)
+
+
+class PairsSection(Section):
+    """Which pairs of responses are compared (`curate/pairs.py`).
+
+    per_question   at most so many pairs of a question
+    length_ratio   only pairs of which one response has at most so many times the words of the other: a model that is
+                   shown longer ones as the wrong ones learns to be short; null: of any lengths
+    """
+
+    per_question: int = Field(1, ge=1)
+    length_ratio: float | None = Field(None, ge=1)
+
+
+class DpoSection(SftSection):
+    """DPO settings: those of SFT, where a row is a pair, and these.
+
+    beta        how far the model may move from the one that the run starts from: the larger, the less
+    loss_type   TRL's: "sigmoid" is the loss of the paper (Rafailov et al., 2023)
+    """
+
+    pairs: PairsSection = PairsSection()
+    beta: float = Field(0.1, gt=0)
+    loss_type: Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sigmoid_norm"] = "sigmoid"
 
 
 class QuestionsSection(Section):
@@ -259,10 +284,15 @@ def check_trainer(settings: Section) -> None:
     Where settings are read to train by them, and not in the sections: those of old runs are still listed and shown.
     """
     if isinstance(settings, TrainerSection):
-        takes = accepted.arguments_of("rl" if isinstance(settings, RlSection) else "sft")
+        takes = accepted.arguments_of(kind_of(settings))
         accepted.check_accepted(settings.trainer, takes, type(settings).model_fields)
         accepted.check_reporters(settings.report_to)
         accepted.check_attention(settings.attn_implementation)
+
+
+def kind_of(settings: TrainerSection) -> Literal["sft", "dpo", "rl"]:
+    """The kind of training that settings are for."""
+    return "rl" if isinstance(settings, RlSection) else "dpo" if isinstance(settings, DpoSection) else "sft"
 
 
 def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
@@ -279,6 +309,6 @@ def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
     where, tree = load_tree(config)
     if table not in tree:
         return where, tree
-    if beside := sorted(key for key in tree if key not in ("sft", "rl")):
+    if beside := sorted(key for key in tree if key not in ("sft", "dpo", "rl")):
         raise RecipeError(f"{where}: {beside[0]} is outside [{table}]: move it there, or remove [{table}]")
     return where, tree[table]

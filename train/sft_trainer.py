@@ -117,7 +117,7 @@ def make_trainer(
     yield trainer
 
 
-def describe_result(training: Training[SftSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
+def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
     """A finished run's result: steps, rows, losses, tokens, seconds."""
     lines = read_log(run.log_path)
     losses = [line["loss"] for line in lines if "loss" in line]

@@ -1,4 +1,4 @@
-"""The steps shared by every training; SFT and RL are two kinds of it (sft_trainer.py, rl_trainer.py).
+"""The steps shared by every training; SFT, DPO and RL are kinds of it (sft_trainer.py, dpo_trainer.py, rl_trainer.py).
 
 an order → the model's location and the version's rows → the run's folder: new, resumed, found finished, or refused
          → TRL's trainer from the last checkpoint to the end → the model in its place → its card
@@ -36,7 +36,7 @@ def tell(line: str) -> None:
 
 
 class Options(TypedDict, total=False):
-    """Options of `sft` and `rl`. name: the run's (else from the version's); resume: False trains again under the
+    """Options of `sft`, `dpo` and `rl`. name: the run's (else from the version's); resume: False trains again under the
     name; git_commit: stored in the record; again: the command that resumes it, for messages; say: receives messages.
     """
 
@@ -115,7 +115,7 @@ class Kind(Generic[Settings]):
     verifier    the version of the verifier that gave the verdicts
     """
 
-    name: Literal["sft", "rl"]
+    name: Literal["sft", "dpo", "rl"]
     splits: Callable[[Settings], Sequence[Split]]
     choose: Callable[[Training[Settings]], Fed]
     arguments: Callable[[Settings, Fed, int], dict[str, Any]]

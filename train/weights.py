@@ -56,6 +56,27 @@ def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None)
     return model
 
 
+def prepare_policy(run: Run, where: str, settings: TrainerSection, checkpoint: Path | None) -> "PreTrainedModel":
+    """The model to train; a LoRA adapter is first merged into a copy.
+
+    TRL loads the reference from the location in the model's configuration: the run's starting point, on disk.
+    """
+    start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
+    model = prepare_model(start, settings, checkpoint)
+    model.config._name_or_path = start
+    return model
+
+
+def merged_start(run: Run, where: str) -> str:
+    """A folder of the run with the adapter of `where` merged into its base: TRL's reference would lack the adapter."""
+    folder = run.path / "start"
+    with devices.main_first():
+        if not (folder / "config.json").is_file():
+            load_model(where).save_pretrained(folder)
+            copy_processor(where, folder)
+    return str(folder)
+
+
 def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
     """peft's configuration, None without adapters; a frozen vision tower gets no adapters."""
     if lora is None:

@@ -35,6 +35,16 @@ def run_list(records: list[dict[str, Any]]) -> RenderableType:
     return Table(columns, rows)
 
 
+def removed_shown(found: list[dict[str, Any]]) -> RenderableType:
+    """A line per run, and what is free now, or would be."""
+    rows = [
+        (one["run"], size(one["bytes"]), one["folders"][0] if one["folders"] else "nothing to remove") for one in found
+    ]
+    total, done = size(sum(one["bytes"] for one in found)), all(one["removed"] for one in found)
+    last = f"{total} freed" if done else f"nothing was removed; with --yes, {total} would be free"
+    return Group(Table([*names("run"), *numbers("size"), *texts("folder")], rows), Text(last))
+
+
 def run_shown(record: dict[str, Any]) -> RenderableType:
     """All fields of a record, one per line; nested settings as section.key."""
     return facts({name: str(value) for name, value in flat(record)})
@@ -66,6 +76,9 @@ def plans_shown(plans: list[dict[str, Any]]) -> RenderableType:
 def plan_shown(found: dict[str, Any]) -> RenderableType:
     """The memory per device, the work, and the trainer's arguments."""
     per_device = found["memory_per_device"].items()
+    kept = (
+        f"{size(found['host_memory'])} of host memory while it loads, {size(found['disk_per_checkpoint'])} a checkpoint"
+    )
     memory = [(name, Text(size(count), "bold" if name == "total" else "")) for name, count in per_device]
     arguments = [(name, str(value)) for name, value in sorted(found["arguments"].items())]
     work = (
@@ -78,10 +91,22 @@ def plan_shown(found: dict[str, Any]) -> RenderableType:
         Text(work),
         Text(""),
         Table([*names("per device"), *numbers("memory")], memory),
+        Text(kept),
+        *fits(found),
         Text(""),
         Table([*names("argument"), *texts("value")], arguments),
         Text("Memory is a rough estimate. Nothing was trained."),
     )
+
+
+def fits(found: dict[str, Any]) -> list[RenderableType]:
+    """Whether the total fits a named device, with the tenth that is left to everything else."""
+    if not found["device"]:
+        return []
+    total, room = found["memory_per_device"]["total"], found["device_memory"]
+    told = "fits" if total <= 0.9 * room else "fits barely" if total <= room else "does not fit"
+    style = {"fits": "green", "fits barely": "yellow"}.get(told, "red")
+    return [Text(f"{told} {found['device']}: {size(total)} of {size(room)}", style)]
 
 
 def preview_shown(found: dict[str, Any]) -> RenderableType:

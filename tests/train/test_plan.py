@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ovt.core.errors import OvtError, RecipeError
 from ovt.train.models import load_model
 from ovt.train.plan import Sizes, Work, describe, estimate, plan
-from ovt.train.settings import LoraSection, SftSection
+from ovt.train.rl_trainer import RL
+from ovt.train.settings import LoraSection, RlSection, SftSection
 from ovt.train.sft_trainer import SFT, sft
 from ovt.train.training import Order
 
@@ -80,3 +81,30 @@ def test_a_plan_refuses_what_the_training_would(home, small_vlm, colour_rows, wr
     ):
         with pytest.raises(RecipeError, match=told):
             plan(SFT, Order("colours", str(small_vlm), SftSection.model_validate(changes), home))
+
+
+def test_a_plan_for_devices_that_are_not_here(home, small_vlm, colour_rows, write_version):
+    write_version(home, colour_rows(8))
+    asked = {"num_generations": 2, "rollout_batch_size": 8, "global_batch_size": 8, "max_completion_length": 64}
+    order = Order("colours", str(small_vlm), RlSection.model_validate(asked), home)
+    here, there = plan(RL, order), plan(RL, order, 8, True, "h100")
+    assert (here["device"], there["device"], there["device_memory"]) == (None, "h100", 80e9)
+    assert not here["arguments"]["bf16"]
+    assert there["arguments"]["bf16"]
+    assert not there["arguments"]["use_cpu"]
+    memory = there["memory_per_device"]
+    assert memory["weights"] < here["memory_per_device"]["weights"]
+    longest = there["longest_row"]  # two rollouts a device, 2 layers of 2 heads of 32 values, in bfloat16
+    assert memory["kv_cache"] == 2 * longest * 2 * 2 * 2 * 32 * 2
+    parts = sum(value for name, value in memory.items() if name != "total")
+    assert memory["total"] == parts - min(memory["kv_cache"], memory["activations"])
+    assert there["disk_per_checkpoint"] == 12 * there["parameters"]
+    with pytest.raises(RecipeError, match="--device h10 is not known; did you mean h100"):
+        plan(RL, order, 8, True, "h10")
+
+
+def test_weights_that_are_in_bfloat16_are_not_copied_once_more():
+    whole = Sizes(1000, 1000, 4, text=(2, 64), vision=(1, 32))
+    adapters = Sizes(1000, 100, 2, text=(2, 64), vision=(1, 32))
+    copies = [estimate(sizes, Work(1, 1, 1), 1, bf16=True, checkpointing=True).copies for sizes in (whole, adapters)]
+    assert copies == [2000, 200]

@@ -11,7 +11,7 @@ import torch
 from trl.data_utils import prepare_multimodal_messages
 
 from ovt.core.errors import OvtError
-from ovt.train import rl_trainer
+from ovt.train import weights
 from ovt.train.models import load_processor
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import RunRecord, begin
@@ -101,9 +101,9 @@ def test_what_adapters_start_from_has_the_processor_of_their_base(small_vlm, hom
         folder.mkdir()
         shutil.copyfile(small_vlm / "config.json", folder / "config.json")
 
-    monkeypatch.setattr(rl_trainer, "load_model", lambda where: SimpleNamespace(save_pretrained=save_pretrained))
+    monkeypatch.setattr(weights, "load_model", lambda where: SimpleNamespace(save_pretrained=save_pretrained))
     run = begin(RunRecord(name="r", kind="rl", model="m", ovt_version="0"), home, "r", True)
-    merged = rl_trainer.merged_start(run, str(adapters))
+    merged = weights.merged_start(run, str(adapters))
     assert load_processor(merged).tokenizer.get_vocab() == load_processor(str(small_vlm)).tokenizer.get_vocab()
 
 

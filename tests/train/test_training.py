@@ -42,3 +42,12 @@ def test_a_run_from_python(home, small_vlm, colour_rows, write_version):
 def test_settings_that_are_not_known_are_one_line(home):
     with pytest.raises(RecipeError, match="settings: learning_rat is not a known key; did you mean learning_rate"):
         ovt.train.sft("colours", "pocket", {"learning_rat": 1}, home)
+
+
+@pytest.mark.parametrize("given", [{"use_liger_kernel": True}, {"padding_free": True}])
+def test_what_the_trainer_cannot_do_is_one_line_and_leaves_no_run(home, small_vlm, colour_rows, write_version, given):
+    write_version(home, colour_rows(4))
+    with pytest.raises(RecipeError, match="the trainer refuses these settings") as told:
+        ovt.train.sft("colours", str(small_vlm), {"max_steps": 1, "trainer": given}, home)
+    assert "\n" not in str(told.value)
+    assert not (home.runs / "colours-sft").exists()

@@ -1,0 +1,57 @@
+"""Runs that go, and runs that stay because something came from them."""
+
+import json
+
+import pytest
+
+from ovt.core.errors import OvtError
+from ovt.train.runs import Run, RunRecord, finish, held, open_run, start
+from ovt.train.tidy import remove, to_remove
+
+
+@pytest.fixture
+def made(home) -> Run:
+    run = start(RunRecord(name="first", kind="sft", model="pocket", ovt_version="0"), home)
+    for name in ("checkpoints/checkpoint-2", "model"):
+        (run.path / name).mkdir(parents=True)
+        (run.path / name / "model.safetensors").write_bytes(b"0" * 1000)
+    return finish(run, {})
+
+
+def test_a_run_goes_and_its_bytes_are_counted(home, made):
+    found = to_remove("first", home)
+    assert found.as_dict()["folders"] == [str(made.path)]
+    assert remove([found]) >= 2000
+    assert not made.path.exists()
+    with pytest.raises(OvtError, match="no run is named"):
+        open_run("first", home)
+
+
+def test_checkpoints_of_a_finished_run_go_alone(home, made):
+    found = to_remove("first", home, only_checkpoints=True)
+    assert remove([found]) == 1000
+    assert not made.checkpoints.exists()
+    assert (made.model / "model.safetensors").is_file()
+    assert open_run("first", home).done
+    assert remove([to_remove("first", home, only_checkpoints=True)]) == 0
+
+
+def test_what_something_came_from_stays(home, made):
+    start(RunRecord(name="second", kind="rl", model="first", ovt_version="0"), home)
+    with pytest.raises(OvtError, match="run first is what run second came from: remove that first"):
+        to_remove("first", home)
+    with pytest.raises(OvtError, match="run second is not done and resumes from its checkpoints"):
+        to_remove("second", home, only_checkpoints=True)
+    remove([to_remove("second", home)])
+    steps = home.loops / "mine" / "steps"
+    steps.mkdir(parents=True)
+    (steps / "sft-1.json").write_text(json.dumps({"ref": "first"}))
+    (steps / "broken.json").write_text("{")
+    with pytest.raises(OvtError, match="run first is what loop mine came from"):
+        to_remove("first", home)
+
+
+def test_a_run_that_is_being_trained_stays(home, made):
+    with held(made), pytest.raises(OvtError, match="is being trained by another process"):
+        to_remove("first", home)
+    assert made.path.exists()

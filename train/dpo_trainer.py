@@ -1,0 +1,175 @@
+"""Direct preference optimization on pairs of one question with TRL's DPOTrainer: verified right against verified wrong.
+
+Everything around it is SFT's: what fits, batches, checkpoints, runs that resume. A row is a pair (`curate/pairs.py`).
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import polars as pl
+
+from ovt.core.errors import OvtError
+from ovt.core.home import Home
+from ovt.curate.hub.pull import open_or_pull
+from ovt.curate.pairs import pairs
+from ovt.train import devices
+from ovt.train.arguments import dpo_arguments, refusals
+from ovt.train.data import place_images, set_aside
+from ovt.train.lengths import LENGTHS, describe_refused, fit, length_limit, longest, measure
+from ovt.train.models import load_processor
+from ovt.train.pixels import most_pixels, shrunk
+from ovt.train.runs import Run, read_log
+from ovt.train.settings import DpoSection
+from ovt.train.sft_trainer import describe_result
+from ovt.train.training import Fed, Kind, Options, Training, make_order, train
+from ovt.train.weights import make_lora, prepare_policy
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from trl import DPOTrainer
+
+
+def dpo(
+    version: Any,
+    model: Any,
+    settings: DpoSection | Mapping[str, Any] | None = None,
+    home: Home | Path | str | None = None,
+    **options: Unpack[Options],
+) -> Run:
+    """Trains a model on a version's pairs of right and wrong responses to one question, like `sft`.
+
+        run = ovt.train.dpo("charts@2", "charts-sft", {"pairs": {"length_ratio": 1.5}})
+
+    Raises what `training.train` does.
+    """
+    return train(DPO, make_order(DpoSection, (version, model), settings, home, options))
+
+
+def choose_pairs(training: Training[DpoSection]) -> Fed:
+    """The pairs of which both responses fit, and the held-out ones among them. OvtError if there are none."""
+    settings, rows = training.settings, training.rows
+    processor = load_processor(training.where, settings.max_pixels)
+    paired = pair_rows(training)
+    with devices.main_first():
+        lengths = both_lengths(paired, processor, length_limit(training.where, settings.max_length))
+    fits = fit(lengths)
+    if not fits:
+        raise OvtError(f"no pair of {rows.ref} can be trained on: {describe_refused(lengths)}; raise max_length")
+    fitting = paired.remove_columns(["question_id", "sample_id"]).select(fits)
+    tokens = lengths[fits].select(pl.col("prompt_tokens") * 2 + pl.col("completion_tokens")).to_series()
+    fitting = fitting.add_column("length", tokens.to_list())
+    train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
+    left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
+    note = f"pairs left out of {rows.ref}: {describe_refused(lengths)}" if left_out else ""
+    shuffled = fitting.select(train_on).shuffle(settings.seed)
+    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
+
+
+def pair_rows(training: Training[DpoSection]) -> "Dataset":
+    """A version's rows as pairs: images, prompt, chosen, rejected, question_id, sample_id. OvtError if it has none."""
+    rows, section = training.rows, training.settings.pairs
+    dataset = rows.dataset
+    texts = [turns[0]["content"] for turns in dataset["completion"]]
+    ids = {name: dataset[name][:] for name in ("question_id", "sample_id")}
+    kept = pl.DataFrame(ids | {"chosen": texts}, dict.fromkeys((*ids, "chosen"), pl.String))
+    version = open_or_pull(training.order.data, training.home)
+    found = pairs(version, kept, section.per_question, section.length_ratio)
+    if found.is_empty():
+        near = f" within a length ratio of {section.length_ratio:g}" if section.length_ratio else ""
+        raise OvtError(
+            f"{rows.ref} has no pairs: no question has both a kept and a wrong response that ended by itself{near}; "
+            "build it with more samples per question (reason.k), or save the rollouts of an RL run as a version"
+        )
+    place = {sample: index for index, sample in enumerate(ids["sample_id"])}
+    chosen = dataset.select([place[sample] for sample in found["sample_id"]])
+    chosen = chosen.select_columns(["images", "prompt", "completion", "question_id", "sample_id"])
+    rejected = [[{"role": "assistant", "content": text}] for text in found["rejected"]]
+    return chosen.rename_column("completion", "chosen").add_column(
+        "rejected", rejected, feature=chosen.features["prompt"]
+    )
+
+
+def both_lengths(paired: "Dataset", processor: Any, limit: int | None) -> pl.DataFrame:
+    """The lengths of pairs (LENGTHS), of both responses together; "too_long" if one of the two rows is."""
+    alone = paired.remove_columns(["chosen", "rejected"])
+    sides = []
+    for side in ("chosen", "rejected"):
+        answered = alone.add_column("completion", paired[side][:], feature=paired.features[side])
+        sides.append(measure(answered, processor, limit))
+    one, other = sides
+    both = pl.coalesce(one["reason"], other["reason"])
+    return one.with_columns(
+        reason=pl.select(both).to_series(), completion_tokens=one["completion_tokens"] + other["completion_tokens"]
+    ).select(LENGTHS.names())
+
+
+def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
+    """TRL's collator of pairs, without truncation; images are at the `<image>` tags of the prompt."""
+    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
+
+    if processor.tokenizer.pad_token is None:
+        processor.tokenizer.pad_token = processor.tokenizer.eos_token
+    made = DataCollatorForVisionPreference(processor=processor, max_length=None)
+    return partial(collate, made, most_pixels(processor))
+
+
+def collate(collator: Callable[[list[dict[str, Any]]], Any], most: int | None, rows: list[dict[str, Any]]) -> Any:
+    """A batch of pairs, by a collator that may modify its input."""
+    batch = []
+    for row in rows:
+        turns, images = place_images(row["prompt"], [shrunk(image, most) for image in row["images"]])
+        batch.append({"images": images, "prompt": turns, "chosen": row["chosen"], "rejected": row["rejected"]})
+    return collator(batch)
+
+
+@contextmanager
+def make_trainer(
+    training: Training[DpoSection], fed: Fed, run: Run, checkpoint: Path | None
+) -> Generator["DPOTrainer"]:
+    """TRL's trainer on these pairs. checkpoint: where the run resumes."""
+    import transformers
+    from trl import DPOConfig, DPOTrainer
+
+    from ovt.train.callbacks import EvaluateAtEnd
+
+    settings = training.settings
+    processor = load_processor(training.where, settings.max_pixels)
+    transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
+    model = prepare_policy(run, training.where, settings, checkpoint)
+    arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    with refusals():
+        trainer = DPOTrainer(
+            model=model,
+            args=DPOConfig(**arguments),
+            train_dataset=fed.train,
+            eval_dataset=fed.held_out,
+            processing_class=processor,
+            data_collator=make_collator(processor),
+            peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
+            callbacks=[EvaluateAtEnd()],
+        )
+    yield trainer
+
+
+def result(training: Training[DpoSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
+    """A finished run's result: that of SFT, and how often the right response was preferred, at the first and last
+    logged step."""
+    told = [line["rewards/accuracies"] for line in read_log(run.log_path) if "rewards/accuracies" in line]
+    preferred = {"first_preferred": told[0], "last_preferred": told[-1]} if told else {}
+    return describe_result(training, fed, run, trainer) | preferred
+
+
+DPO = Kind(
+    "dpo",
+    splits=lambda settings: ("sft",),
+    choose=choose_pairs,
+    arguments=lambda settings, fed, world: dpo_arguments(settings, fed.held_out is not None, world),
+    batches=lambda settings, world: devices.split_batch(
+        settings.global_batch_size, settings.per_device_train_batch_size, world
+    ),
+    trainer=make_trainer,
+    result=result,
+)

@@ -1,0 +1,84 @@
+"""Removing runs, or only what resuming them would need: their checkpoints, three to six times the size of a model.
+
+A run that something else came from stays: other runs start from its model, a loop has it as a step.
+"""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovt.core.errors import OvtError
+from ovt.core.files import is_locked, locked
+from ovt.core.home import Home
+from ovt.core.untrusted import read_json
+from ovt.train.runs import Run, busy, list_runs, open_run
+
+RESUMING = ("checkpoints", "start")  # folders that a finished run no longer needs
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What would go of a run: its folder, or folders in it."""
+
+    run: Run
+    folders: tuple[Path, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"run": self.run.name, "folders": [str(path) for path in self.folders], "bytes": self.bytes}
+
+    @property
+    def bytes(self) -> int:
+        files = (path for folder in self.folders for path in folder.rglob("*"))
+        return sum(path.stat().st_size for path in files if path.is_file() and not path.is_symlink())
+
+
+def to_remove(ref: str, home: Home, only_checkpoints: bool = False) -> Removal:
+    """What removing a run takes away. OvtError for a run that is being trained, or that others came from; with
+    only_checkpoints for one that is not done, as it could not be resumed.
+    """
+    run = open_run(ref, home)
+    if is_locked(run.path):
+        raise OvtError(busy(ref))
+    if only_checkpoints:
+        if not run.done:
+            raise OvtError(
+                f"run {ref} is not done and resumes from its checkpoints: finish it, or remove the whole run"
+            )
+        return Removal(run, tuple(path for name in RESUMING if (path := run.path / name).is_dir()))
+    if users := [*started_from(ref, home), *loops_with(ref, home)]:
+        raise OvtError(f"run {ref} is what {', '.join(users[:3])} came from: remove that first, or only --checkpoints")
+    return Removal(run, (run.path,))
+
+
+def started_from(ref: str, home: Home) -> list[str]:
+    """The runs that began with a run's model, or with its adapters."""
+    others = [run for run in list_runs(home) if run.name != ref]
+    return [f"run {run.name}" for run in others if ref in {run.record.model, *run.record.parents}]
+
+
+def loops_with(ref: str, home: Home) -> list[str]:
+    """The loops that have a run as a step."""
+    found = {path.parents[1].name for path in sorted(home.loops.glob("*/steps/*.json")) if names(path, ref)}
+    return [f"loop {name}" for name in sorted(found)]
+
+
+def names(record: Path, ref: str) -> bool:
+    """Whether a step's record names a run as what it made."""
+    try:
+        told = read_json(record)
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("ref") == ref
+
+
+def remove(found: Iterable[Removal]) -> int:
+    """Removes what was found; returns the bytes that are free again."""
+    freed = 0
+    for one in found:
+        freed += one.bytes
+        with locked(one.run.path, busy(one.run.name)):
+            for folder in one.folders:
+                shutil.rmtree(folder)
+    return freed
