@@ -178,7 +178,7 @@ def probabilities(one: Try) -> str:
     try:
         gap = max(gap, largest_gap(prepared(one, 2)))
     except OvtError as error:
-        told = f"one image; two are refused ({error.what.partition(': ')[2] or error})"
+        told = f"one image; two are refused ({error.what.partition(': ')[2].partition(';')[0]})"
     require(gap < NEAR, f"log-probabilities differ by {gap:.0e} ({told})")
     return f"gap {gap:.0e}, {told}"
 

@@ -10,6 +10,7 @@ A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -29,13 +30,13 @@ ON_CPU = {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}  # TRL
 # Settings that TRL does not have, or that ovt handles itself.
 SFT_OWN = {
     "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
-    "load_best_model_at_end",
+    "load_best_model_at_end", "quantization",
 }  # fmt: skip
 DPO_OWN = {*SFT_OWN, "pairs"}
 RL_OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
-    "per_device_generation_batch_size",
+    "per_device_generation_batch_size", "quantization",
 }  # fmt: skip
 
 
@@ -184,6 +185,7 @@ def by_trl_names(
     RecipeError for a key of [trainer] that is not accepted, that TRL does not know or that would be silently
     overruled, and for any value TRL refuses.
     """
+    check_quantization(settings)
     if overruled := next((key for key in settings.trainer if key in ours), None):
         raise RecipeError(f"trainer.{overruled} is set by ovt: leave it out")
     check_trainer(settings)
@@ -193,6 +195,19 @@ def by_trl_names(
     check_config(config, arguments | (ON_CPU if devices.only_planned() else {}))
     check_installed(settings.report_to)
     return arguments
+
+
+def check_quantization(settings: TrainerSection) -> None:
+    """RecipeError for quantized weights without adapters to learn, without a GPU, or without bitsandbytes."""
+    if settings.quantization is None:
+        return
+    told = f'quantization = "{settings.quantization}"'
+    if settings.lora is None:
+        raise RecipeError(f"{told} is for the frozen weights under adapters: add [lora], or leave it out")
+    if not devices.on_accelerator():
+        raise RecipeError(f"{told} needs a GPU, and there is none here: leave it out")
+    if not devices.only_planned() and find_spec("bitsandbytes") is None:
+        raise RecipeError(f"{told} needs bitsandbytes, which is not installed: pip install 'ovt[bitsandbytes]'")
 
 
 def check_argument(config: "type[SFTConfig | DPOConfig | GRPOConfig]", key: str, value: Any) -> None:

@@ -30,6 +30,7 @@ class LogLines(TrainerCallback):
 
     time_s       seconds of training so far, including time before a stop
     num_tokens   the same: TRL's SFTTrainer restarts from zero when it resumes
+    tokens_per_s   since the line before, of all devices
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +38,7 @@ class LogLines(TrainerCallback):
         self._before = 0.0
         self._began = 0.0
         self._tokens = 0.0
+        self._last: tuple[float, float] | None = None  # (num_tokens, time_s) of the line before
         self._counted: float | None = None  # tokens that were counted before this start, until it is seen who counts
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
@@ -56,8 +58,17 @@ class LogLines(TrainerCallback):
         if self._counted is not None and "num_tokens" in line:
             self._tokens, self._counted = (self._counted if line["num_tokens"] < self._counted else 0.0), None
         line |= {name: line[name] + self._tokens for name in ("num_tokens", "eval_num_tokens") if name in line}
+        if "num_tokens" in line:
+            line |= self._speed(line["num_tokens"], passed)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=float) + "\n")
+
+    def _speed(self, tokens: float, seconds: float) -> dict[str, float]:
+        """Tokens per second since this was last asked."""
+        last, self._last = self._last, (tokens, seconds)
+        return (
+            {"tokens_per_s": round((tokens - last[0]) / (seconds - last[1]), 1)} if last and seconds > last[1] else {}
+        )
 
 
 class ShowSteps(TrainerCallback):

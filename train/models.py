@@ -66,18 +66,24 @@ def load_model(
     *,
     dtype: "torch.dtype | str" = "auto",
     attn_implementation: str | None = None,
+    quantization: str | None = None,
 ) -> "PreTrainedModel":
     """The vision-language model at a location (`resolve_model`), on the CPU; a LoRA adapter is merged into its base.
+    quantization: "nf4", on a GPU.
 
     OvtError if there is none, or it reads no images.
     """
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
     from transformers.utils import logging
 
     base = adapter_base(where)
     load_config(where)
     logging.disable_progress_bar()
     chosen: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    if quantization:
+        chosen["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type=quantization, bnb_4bit_compute_dtype="bfloat16"
+        )
     try:
         model = AutoModelForImageTextToText.from_pretrained(
             base or where, dtype=dtype, trust_remote_code=False, **chosen

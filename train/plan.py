@@ -46,7 +46,7 @@ class Sizes:
 
     parameters: int
     trained: int
-    frozen_bytes: int  # of one frozen parameter
+    frozen_bytes: float  # of one frozen parameter
     text: tuple[int, int]
     vision: tuple[int, int]
     cache: int = 0  # values that the text model keeps of each token it has read
@@ -177,11 +177,16 @@ def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
     return Sizes(
         parameters=total + adapters,
         trained=adapters if lora else trained,
-        frozen_bytes=weights_dtype(where).itemsize if lora and accelerator else 4,
+        frozen_bytes=frozen_width(where, settings) if lora and accelerator else 4,
         text=(text.num_hidden_layers, text.hidden_size),
         vision=(layers(vision), getattr(vision, "hidden_size", 0)),
         cache=cached(text),
     )
+
+
+def frozen_width(where: str, settings: TrainerSection) -> float:
+    """Bytes of a parameter under adapters: four bits and the scales of blocks of 64, or as it is stored."""
+    return 0.5625 if settings.quantization else weights_dtype(where).itemsize
 
 
 def cached(text: Any) -> int:
@@ -220,7 +225,7 @@ def estimate(sizes: Sizes, work: Work, count: int, bf16: bool, checkpointing: bo
     wide = sizes.trained + (frozen if sizes.frozen_bytes == 4 else 0)  # the others are in bfloat16 already
     copied = wide if count == 1 else wide // max(1, sizes.text[0])
     return Memory(
-        weights=(4 * sizes.trained + sizes.frozen_bytes * frozen) // count,
+        weights=int(4 * sizes.trained + sizes.frozen_bytes * frozen) // count,
         copies=2 * copied if bf16 else 0,
         gradients=4 * sizes.trained // count,
         optimizer=8 * sizes.trained // count,

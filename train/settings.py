@@ -60,12 +60,14 @@ class TrainerSection(Section):
     max_pixels                larger images are shrunk to this many pixels
     activation_checkpointing  recompute activations instead of keeping them; null: if there is an accelerator
     bf16                      compute in bfloat16 (trained weights stay float32); null: if supported
+    quantization              "nf4": the frozen base under adapters in four bits (QLoRA), on a GPU with bitsandbytes
     trainer                   further arguments of TRL's SFTConfig or GRPOConfig, those of `accepted`, passed unchanged
     """
 
     max_pixels: int = Field(262_144, ge=784)
     freeze_vision_tower: bool = False
     lora: LoraSection | None = None
+    quantization: Literal["nf4"] | None = added_later(None)
     save_total_limit: int = Field(2, ge=1)
     logging_steps: int = Field(1, ge=1)
     activation_checkpointing: bool | None = None

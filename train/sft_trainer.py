@@ -4,6 +4,7 @@ ovt adds everything around it: choosing the rows that fit, batches that are the 
 portable checkpoints, and resumable runs.
 """
 
+import statistics
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,6 +124,7 @@ def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -
     losses = [line["loss"] for line in lines if "loss" in line]
     held = [line["eval_loss"] for line in lines if "eval_loss" in line]
     best = training.settings.load_best_model_at_end and bool(held)
+    speeds = [line["tokens_per_s"] for line in lines if "tokens_per_s" in line]
     return {
         "steps": trainer.state.global_step,
         "train_rows": len(fed.train),
@@ -133,6 +135,7 @@ def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -
         "eval_loss": (min(held) if best else held[-1]) if held else None,
         "best_step": trainer.state.best_global_step if best else None,
         "tokens": next((line["num_tokens"] for line in reversed(lines) if "num_tokens" in line), None),
+        "tokens_per_s": statistics.median(speeds) if speeds else None,
         "train_s": max((line["time_s"] for line in lines), default=0.0),
     }
 

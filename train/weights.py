@@ -48,7 +48,12 @@ def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None)
         model = load_checkpoint(checkpoint, settings.attn_implementation)
     else:
         dtype = "auto" if settings.lora and devices.on_accelerator() else torch.float32
-        model = load_model(where, dtype=dtype, attn_implementation=settings.attn_implementation)
+        model = load_model(
+            where,
+            dtype=dtype,
+            attn_implementation=settings.attn_implementation,
+            quantization=settings.quantization,
+        )
     if settings.lora:
         check_targets(settings.lora, model)
     if settings.freeze_vision_tower:

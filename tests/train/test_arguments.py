@@ -4,9 +4,9 @@ from importlib import import_module
 
 import pytest
 
-from ovt.core.errors import OvtError
-from ovt.train.arguments import plan_batches, plan_steps, rl_arguments, uses_vllm
-from ovt.train.settings import RlSection
+from ovt.core.errors import OvtError, RecipeError
+from ovt.train.arguments import plan_batches, plan_steps, rl_arguments, sft_arguments, uses_vllm
+from ovt.train.settings import RlSection, SftSection
 
 
 def settings(**changes) -> RlSection:
@@ -111,3 +111,17 @@ def test_the_settings_of_vllm_reach_trl(monkeypatch):
     assert rl_arguments(settings(), 512, 1)["top_p"] == 0.99
     assert arguments["vllm_server_base_url"] == "http://h:8000"
     assert arguments["vllm_group_port"] == 9
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"quantization": "nf4"}, r"is for the frozen weights under adapters: add \[lora\]"),
+        ({"quantization": "nf4", "lora": {"r": 4}}, "needs a GPU, and there is none here"),
+    ],
+)
+def test_quantized_weights_are_refused_where_they_cannot_be(changes, told):
+    with pytest.raises(RecipeError, match=told):
+        sft_arguments(SftSection.model_validate(changes), False, 1)
+    assert "quantization" not in sft_arguments(SftSection(), False, 1)
+    assert "quantization" not in SftSection().model_dump()
