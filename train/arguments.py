@@ -186,6 +186,7 @@ def by_trl_names(
     overruled, and for any value TRL refuses.
     """
     check_quantization(settings)
+    check_liger(settings)
     if overruled := next((key for key in settings.trainer if key in ours), None):
         raise RecipeError(f"trainer.{overruled} is set by ovt: leave it out")
     check_trainer(settings)
@@ -195,6 +196,14 @@ def by_trl_names(
     check_config(config, arguments | (ON_CPU if devices.only_planned() else {}))
     check_installed(settings.report_to)
     return arguments
+
+
+def check_liger(settings: TrainerSection) -> None:
+    """RecipeError for Liger's kernels where they are not installed: transformers only says so when training starts."""
+    if settings.trainer.get("use_liger_kernel") and find_spec("liger_kernel") is None:
+        raise RecipeError(
+            "trainer.use_liger_kernel needs liger-kernel, which is not installed: pip install liger-kernel, or leave it out"
+        )
 
 
 def check_quantization(settings: TrainerSection) -> None:

@@ -7,6 +7,7 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.curate.pairs import pairs
 from ovt.curate.versions.read import open_version
+from ovt.train.arguments import dpo_arguments
 from ovt.train.dpo_trainer import DPO, choose_pairs, dpo
 from ovt.train.runs import last_checkpoint, open_run, read_log
 from ovt.train.settings import DpoSection
@@ -100,7 +101,9 @@ def test_what_cannot_be_compared_is_one_line(home, small_vlm, colour_rows, write
     with pytest.raises(OvtError, match="alone@v1 has no pairs: no question has both a kept and a wrong response"):
         dpo("alone", str(small_vlm), FAST, home)
     assert not (home.runs / "alone-dpo").exists()
-    with pytest.raises(RecipeError, match=r"trainer\.loss_type is a setting of its own"):
-        dpo("alone", str(small_vlm), {"trainer": {"loss_type": ["ipo"]}}, home)
-    with pytest.raises(RecipeError, match=r"trainer\.precompute_ref_log_probs is not accepted"):
-        dpo("alone", str(small_vlm), FAST | {"trainer": {"precompute_ref_log_probs": True}}, home)
+    for given, told in (
+        ({"loss_type": ["ipo"]}, r"trainer\.loss_type is set by ovt"),
+        ({"precompute_ref_log_probs": True}, r"trainer\.precompute_ref_log_probs is not accepted"),
+    ):
+        with pytest.raises(RecipeError, match=told):
+            dpo_arguments(DpoSection.model_validate({"trainer": given}), False, 1)

@@ -8,6 +8,7 @@ import torch
 
 from ovt.core.errors import OvtError
 from ovt.pocket import WEIGHTS
+from ovt.train import models
 from ovt.train.models import load_model, load_processor, resolve_model, weights_revision
 from ovt.train.runs import RunRecord, finish, start
 
@@ -73,3 +74,23 @@ def test_the_revision_follows_the_weights(tmp_path, small_vlm):
         next(model.parameters()).add_(1)
     model.save_pretrained(tmp_path)
     assert weights_revision(str(tmp_path)) != weights_revision(str(small_vlm))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "\nPixtralProcessor requires the Torchvision library but it was not found",
+            r"pip install 'ovt\[torchvision\]'",
+        ),
+        ("Package `num2words` is required. Install it with `pip install num2words`.", "needs num2words: pip install"),
+    ],
+)
+def test_a_package_that_a_processor_needs_is_one_line(small_vlm, monkeypatch, said, told):
+    def missing(where: str) -> None:
+        raise ImportError(said)
+
+    monkeypatch.setattr(models, "open_processor", missing)
+    with pytest.raises(OvtError, match=told) as raised:
+        load_processor(str(small_vlm))
+    assert "\n" not in str(raised.value)

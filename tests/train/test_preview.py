@@ -1,6 +1,7 @@
 """The preview shows what the trainer feeds: the same tokens, the same labels, the same rows."""
 
 import json
+import shutil
 from itertools import pairwise
 from typing import Any
 
@@ -121,3 +122,20 @@ def test_the_histogram_counts_every_row_once(totals):
     assert bins[0]["from"] == min(totals)
     assert bins[-1]["to"] >= max(totals)
     assert all(one["to"] + 1 == after["from"] for one, after in pairwise(bins))
+
+
+def test_a_template_that_teaches_no_end_is_told(home, small_vlm, colour_rows, write_version, tmp_path):
+    write_version(home, colour_rows(2))
+    assert preview("colours", str(small_vlm), SftSection(), home).warning is None
+    folder = shutil.copytree(small_vlm, tmp_path / "endless")
+    template = (folder / "chat_template.jinja").read_text()
+    ending = "{{- '<|im_end|>' }}{%- endgeneration %}"
+    assert ending in template
+    (folder / "chat_template.jinja").write_text(template.replace(ending, "{%- endgeneration %}"))
+    found = preview("colours", str(folder), SftSection(), home)
+    assert found.warning
+    assert found.warning.startswith("no token that ends a response is learned (<|im_end|>")
+    assert found.as_dict()["warning"] == found.warning
+    assert "add one to its chat_template.jinja" in found.warning
+    training = prepare(SFT, Order("colours", str(folder), SftSection(), home))
+    assert choose_rows(training).note == f"warning: {found.warning}"
