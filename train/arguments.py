@@ -202,7 +202,8 @@ def check_liger(settings: TrainerSection) -> None:
     """RecipeError for Liger's kernels where they are not installed: transformers only says so when training starts."""
     if settings.trainer.get("use_liger_kernel") and find_spec("liger_kernel") is None:
         raise RecipeError(
-            "trainer.use_liger_kernel needs liger-kernel, which is not installed: pip install liger-kernel, or leave it out"
+            "trainer.use_liger_kernel needs liger-kernel, which is not installed: pip install liger-kernel, "
+            "or leave it out"
         )
 
 
