@@ -109,9 +109,7 @@ def dpo(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Train a model to prefer the verified responses of a version to the wrong ones to the same question; run the same
-    command again to resume.
-    """
+    """Train a model to prefer right responses to wrong ones; run the same command again to resume."""
     with training():
         from ovt.train.dpo_trainer import DPO
         from ovt.train.settings import DpoSection, load_settings

@@ -1,4 +1,4 @@
-"""Tries model families: preview, SFT, LoRA, merging, a frozen tower, RL, resuming, evaluation; one table of all.
+"""Tries model families: preview, SFT, LoRA, merging, a frozen tower, DPO, RL, resuming, evaluation; one table of all.
 
     python scripts/families.py MODELS --ref VERSION --home HOME [--only NAME …] [--write docs/models.md]
 
@@ -9,6 +9,7 @@ under the library's versions, so a second call goes on where the first stopped; 
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -163,6 +164,19 @@ def frozen(one: Try) -> str:
     return f"{len(tower)} tensors kept"
 
 
+def preferred(one: Try) -> str:
+    """DPO: model and reference agree at the first step, and the loss falls."""
+    from ovt.train.dpo_trainer import dpo
+
+    run = one.run(dpo, "dpo", **STEPS)
+    first, last = run.result["first_loss"], run.result["last_loss"]
+    require(
+        abs(first - math.log(2)) < 1e-3, f"the first loss is {first:.4f}, not log 2: the reference is another model"
+    )
+    require(last < first, f"the loss did not fall: {first:.3f} → {last:.3f}")
+    return f"loss {first:.3f} → {last:.3f}"
+
+
 def reinforced(one: Try) -> str:
     """RL: two steps are made."""
     from ovt.train.rl_trainer import rl
@@ -309,6 +323,7 @@ CHECKS = {
     "resumed": resumed,
     "LoRA, merged": adapters,
     "frozen tower": frozen,
+    "DPO": preferred,
     "RL": reinforced,
     "log-probabilities": probabilities,
     "evaluation": evaluated,

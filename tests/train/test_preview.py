@@ -134,7 +134,7 @@ def test_a_template_that_teaches_no_end_is_told(home, small_vlm, colour_rows, wr
     (folder / "chat_template.jinja").write_text(template.replace(ending, "{%- endgeneration %}"))
     found = preview("colours", str(folder), SftSection(), home)
     assert found.warning
-    assert found.warning.startswith("no token that ends a response is learned (<|im_end|>")
+    assert found.warning.startswith("no token that ends a response is learned (<|endoftext|>, <|im_end|>)")
     assert found.as_dict()["warning"] == found.warning
     assert "add one to its chat_template.jinja" in found.warning
     training = prepare(SFT, Order("colours", str(folder), SftSection(), home))
