@@ -14,9 +14,10 @@ from itertools import combinations
 Earns = Callable[[str, str], bool]
 """(text, gold) -> whether the text earns for it."""
 
-SEVERAL = re.compile(r"[,;或和]|\b(?:or|and)\b")
-DIGIT = re.compile(r"[\d一二三四五六七八九十]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
-WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod"
+SEVERAL = re.compile(r"[,;或和]|\b(?:or|and(?! a ))\b")
+DIGIT = re.compile(r"[\d½¼¾一二三四五六七八九十]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
+NAME, MEMBER = re.compile(r"[A-Za-z]\w*\s*="), re.compile(r"[-+]?[\w./]+")
+WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod|thousand|million|billion"
 UNIT = re.compile(
     r"(?<=[\d})π])\s*(?:\^?\{?\\circ\}?|\\[,;: ]|\\(?:text|mathrm|rm|Omega|mu)|[°%‰℃Ω$€£¥㎡万人个元年米时分度次只名]"
     rf"|(?!(?:{WORDS})(?![^\W\d_]))[^\W\d_]{{2}}|[mgsLlNJWVAKCFhdtM]\b).*$",
@@ -55,12 +56,28 @@ def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
 
     Both golds have one, on one value; or of the three single amounts some have one and some have none.
     """
-    if bare(one) == bare(two):
+    if bare(one) == bare(two) or (_is_named(text, one, two) and _values(one) == _values(two)):
         return True
     each = (text, one, two)
     if any(map(SEVERAL.search, each)) or not all(map(DIGIT.search, each)):
         return False
-    return len({bool(PERCENT.search(one)) or bare(one) != _squeezed(one) for one in each}) == 2
+    return len(set(map(_marks, each))) > 1
+
+
+def _marks(text: str) -> tuple[bool, bool]:
+    """Whether an amount has a unit or a percent sign, and whether it has a name."""
+    value = text.strip().strip("$").strip()
+    money = SIGN.match(text.strip()) and not text.rstrip().endswith("$")
+    return bool(PERCENT.search(text) or money or UNIT.search(value.rpartition("=")[2])), "=" in text
+
+
+def _is_named(text: str, one: str, two: str) -> bool:
+    return bool(NAME.search(one) or NAME.search(two)) and not NAME.search(text)
+
+
+def _values(text: str) -> list[str]:
+    """The members of a list, without names, brackets and order: `x = 1, y = 2` and `\\{2, 1\\}`."""
+    return sorted(MEMBER.findall(NAME.sub(" ", text)))
 
 
 def bare(text: str) -> str:

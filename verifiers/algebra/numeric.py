@@ -18,7 +18,7 @@ from ovt.verifiers.algebra.syntax import Node
 
 DIGITS = 80
 AGREEMENT = mpmath.mpf(10) ** -60
-NEGLIGIBLE = mpmath.mpf(10) ** -75
+NEGLIGIBLE, LEAST = mpmath.mpf(10) ** -75, mpmath.mpf(10) ** -300
 MAX_EXPONENT = 10**7
 MAX_TERMS = 2_000
 POINTS = 6
@@ -105,7 +105,8 @@ def _agree(left: Any, right: Any, decimal_places: int | None) -> bool:
     if decimal_places is not None:
         return error < mpmath.mpf(10) ** -decimal_places or error < abs(right) * mpmath.mpf(10) ** -9
     # Next to an exact zero there is no relative error: the residue of a cancellation counts as zero.
-    return error <= max(abs(left), abs(right)) * AGREEMENT or (0 in (left, right) and error < NEGLIGIBLE)
+    # What is smaller than any residue is no residue: `1/2004!` is not 0.
+    return error <= max(abs(left), abs(right)) * AGREEMENT or (0 in (left, right) and LEAST < error < NEGLIGIBLE)
 
 
 def _symbols(node: Any) -> frozenset[str]:

@@ -27,6 +27,9 @@ def test_golds_that_equal_each_other_in_one_direction_are_no_finding() -> None:
         ("7:30", "7:30 AM", "7:30 PM"),
         ("15", "15人", "15米"),
         ("5√3", "5√3 cm", "5√3 m"),
+        ("1, 2", "x = 1, y = 2", "\\{2, 1\\}"),
+        ("2 and a half", "2 hours 30 minutes", "2.5 mol/L"),
+        ("1.5 hours", "1 1/2", "90 minutes"),
     ],
 )
 def test_what_an_answer_may_leave_out_excuses_a_pair(text: str, one: str, two: str) -> None:
