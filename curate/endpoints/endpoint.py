@@ -11,6 +11,7 @@ from ovt.core.errors import OvtError
 from ovt.core.registry import MODELS
 from ovt.core.used_keys import remember_key
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body, with_detail
+from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.failures import Streak
 from ovt.curate.endpoints.families import family_of
@@ -18,7 +19,7 @@ from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, 
 from ovt.curate.endpoints.pictures import shrinking
 from ovt.curate.endpoints.secrets import is_secret
 from ovt.curate.endpoints.section import EMBEDDED, LOOPBACK, EndpointSection
-from ovt.curate.endpoints.transport import HttpTransport, Transport, Way
+from ovt.curate.endpoints.transport import HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
 
 FOLDERS = "transformers"  # the engine among MODELS that runs whatever lies in a folder

@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.bodies import (
@@ -22,24 +21,20 @@ from ovt.curate.endpoints.bodies import (
     moved,
     read_body,
     read_up_to,
-    same_server,
     too_long,
 )
+from ovt.curate.endpoints.connection import Connection, Way
 from ovt.curate.endpoints.dialect import Dialect
-from ovt.curate.endpoints.families import BEARER
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
 from ovt.curate.endpoints.secrets import is_secret, scrub, without_key
 from ovt.curate.endpoints.section import LOOPBACK
 from ovt.curate.endpoints.streams import Stream
 
-CONNECT_S = 10.0
 LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
 # What servers answer, with status 200, to a path that they do not know: LM Studio without /v1.
 UNKNOWN_PATH = re.compile(
     r"unexpected endpoint|unknown (?:endpoint|path|url)|no such (?:endpoint|route)", re.IGNORECASE
 )
-
-ENCODED = {b"content-encoding", b"content-length", b"transfer-encoding"}  # headers of a body that was decoded
 
 
 class Transport(Protocol):
@@ -65,32 +60,12 @@ class Answer(dict[str, Any]):
         self.seconds = seconds
 
 
-@dataclass(frozen=True)
-class Way:
-    """How requests travel.
-
-    timeout      seconds for a whole round trip; of a stream, for its first bytes (STALL_S after that)
-    connections  open at once
-    headers, query   sent with each request; key_header: where the key goes, as a bearer token in Authorization
-    dialect      how requests are spelt, as far as it is known before the first one
-    secrets      further values that must not come back, such as those of headers
-    """
-
-    timeout: float
-    connections: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    key_header: str = BEARER
-    dialect: Dialect = field(default_factory=Dialect)
-    secrets: tuple[str, ...] = ()
-
-
 class HttpTransport:
-    """An OpenAI-compatible server, through a minimal use of the `openai` client.
+    """An OpenAI-compatible server over HTTP (connection.py).
 
-    The body goes out as bytes through the client's own `post` and comes back as a raw response: no request or response
-    models, which would take most of the client's time. No retries here, so that each try can be counted and paid; only
-    a spelling that the server refuses is put right, once (`dialect.py`).
+    The body goes out as bytes and comes back as a raw response: no request or response models, which would take most of
+    the time. No retries here, so that each try can be counted and paid; only a spelling that the server refuses is put
+    right, once (`dialect.py`).
     """
 
     revision = None
@@ -102,7 +77,7 @@ class HttpTransport:
         self._secrets = tuple(secret for secret in (key or "", *way.secrets) if is_secret(secret))
         self.dialect = way.dialect
         self._query = urlencode(way.query)
-        self._client: Any = None
+        self._connection: Connection | None = None
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]:
         """One chat completion; CallError within `timeout` seconds if there is none."""
@@ -139,8 +114,7 @@ class HttpTransport:
 
     async def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """What the server says of a file of requests; CallError if it does not take it."""
-        file = {"files": [("file", (name, content, "application/jsonl"))], "body": {"purpose": "batch"}}
-        carried = file | {"options": {"headers": {"Content-Type": "multipart/form-data"}}}
+        carried = {"data": {"purpose": "batch"}, "files": {"file": (name, content, "application/jsonl")}}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post", "/files", Reading(LONGEST_LIST, limit), carried)
 
@@ -161,9 +135,9 @@ class HttpTransport:
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
 
     async def close(self) -> None:
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
 
     @asynccontextmanager
     async def _deadline(self, seconds: float) -> AsyncGenerator[asyncio.Timeout]:
@@ -189,58 +163,22 @@ class HttpTransport:
 
     @contextmanager
     def _told(self) -> Generator[None]:
-        """What the layers below raise, as a CallError."""
+        """What the layers below raise, as a CallError; some of aiohttp's errors pass through those in between."""
         import aiohttp
         import httpx2
-        import openai
 
         try:
             yield
-        except openai.APIStatusError as error:
-            raise self._refusal(error.response) from None
-        except (openai.APIConnectionError, aiohttp.ClientError) as error:
-            # The layers in between pass some of aiohttp's errors through, such as that of a non-HTTP response.
+        except (httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
             raise connection_error(error, self._scrubbed) from None
-        except httpx2.HTTPError as error:
-            raise CallError("broken", self._scrubbed(f"connection dropped: {error}"), billed=True) from None
 
     async def _request(self, method: str, address: str, carried: dict[str, Any]) -> Any:
-        """The response, its body still to be read. A redirect is followed once, and only within the same server: the
-        key, the prompt and the images go nowhere else."""
-        import httpx2
-        import openai
-
-        ask = getattr(self._client or self._open(), method)
-        try:
-            return await ask(address, cast_to=httpx2.Response, stream=True, **carried)
-        except openai.APIStatusError as error:
-            elsewhere = moved(error.response, address)
-            if elsewhere is None or error.status_code not in (307, 308) or not same_server(elsewhere, address):
-                raise
-        return await ask(elsewhere, cast_to=httpx2.Response, stream=True, **carried)
-
-    def _open(self) -> Any:
-        import httpx2
-        import openai
-
-        # Shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed.
-        limits = httpx2.Limits(
-            max_connections=self._way.connections, max_keepalive_connections=None, keepalive_expiry=4
-        )
-        # Never use a proxy from the environment to reach this machine.
-        direct = urlsplit(self.url).hostname in LOOPBACK
-        timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        http = careful_client()(limits=limits, timeout=timeout, trust_env=not direct, follow_redirects=False)
-        http.key = (self._way.key_header, self._key) if self._way.key_header != BEARER else None
-        key = self._key or "none"
-        client = openai.AsyncOpenAI(base_url=self.url, api_key=key, max_retries=0, timeout=timeout, http_client=http)
-        if not (urlsplit(self.url).hostname or "").endswith("api.openai.com"):
-            # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID, $OPENAI_ADMIN_KEY and $OPENAI_CUSTOM_HEADERS: for OpenAI alone.
-            client.organization = client.project = client.admin_api_key = None
-            client._custom_headers = {}
-        client._custom_headers = {**client._custom_headers, **self._way.headers}
-        self._client = client
-        return client
+        """The response of a success, its body still to be read; CallError for any other."""
+        self._connection = self._connection or Connection(self.url, self._key, self._way)
+        response = await self._connection.send(method, address, **carried)
+        if not response.is_success:
+            raise self._refusal(response)
+        return response
 
     async def _read(self, response: Any, reading: Reading) -> dict[str, Any]:
         """The body of a success, whether it came as a stream or at once."""
@@ -304,26 +242,3 @@ class HttpTransport:
 
     def _scrubbed(self, text: str) -> str:
         return scrub(text, *filter(None, (self._key, *self._way.secrets)))
-
-
-@cache
-def careful_client() -> Any:
-    """The class of HTTP client: openai's over aiohttp, which reads no more of an error than can be shown."""
-    import httpx2
-    import openai
-
-    class CarefulClient(openai.DefaultAioHttpClient):
-        key: tuple[str, str | None] | None = None  # a header of its own for the key, and the key
-
-        async def send(self, request: Any, **options: Any) -> Any:
-            if self.key is not None:
-                del request.headers[BEARER]
-                request.headers[self.key[0]] = self.key[1] or ""
-            response = await super().send(request, **options)
-            if response.is_success:
-                return response
-            content, _ = await read_up_to(response, LONGEST_ERROR)
-            headers = [(name, value) for name, value in response.headers.raw if name.lower() not in ENCODED]
-            return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
-
-    return CarefulClient

@@ -14,9 +14,10 @@ from aiohttp import web
 
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.bodies import LONGEST_REPLY
+from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.replies import read_replies
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import HttpTransport, Way
+from ovt.curate.endpoints.transport import HttpTransport
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
 KEY = "s3cr3t-of-the-user-1234"
@@ -228,7 +229,8 @@ def test_a_list_of_models_that_trickles_in_ends_in_time(server: Any, beginning: 
 MANY = """
 import asyncio, resource, sys
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.transport import HttpTransport, Way
+from ovt.curate.endpoints.connection import Way
+from ovt.curate.endpoints.transport import HttpTransport
 
 async def main(url):
     transport = HttpTransport(url, "s3cr3t-of-the-user-1234", Way(60.0, 64))

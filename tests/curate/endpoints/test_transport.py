@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import CallError
+from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.meanings import error_message, retry_after, status_error
 from ovt.curate.endpoints.secrets import scrub
-from ovt.curate.endpoints.transport import HttpTransport, Way
+from ovt.curate.endpoints.transport import HttpTransport
 
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from ovt.curate.endpoints.chat import ChatRequest
+from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.transport import HttpTransport, Way
+from ovt.curate.endpoints.transport import HttpTransport
 
 URL = os.environ.get("OVT_TEST_VLLM_URL", "")
 pytestmark = [
