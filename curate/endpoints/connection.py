@@ -6,7 +6,7 @@ models and a joined URL, which took more than a third of the time that a call co
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,13 +66,21 @@ class Connection:
     async def _once(self, method: str, address: str, carried: dict[str, Any]) -> Any:
         import httpx2
 
-        made = httpx2.Request(method, address, headers=self._headers, **carried)
+        made = httpx2.Request(method, parsed(address), headers=self._headers, **carried)
         if "content" in carried:
             made.headers["Content-Type"] = "application/json"
         return await self._client.send(made, stream=True)
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+@lru_cache(64)
+def parsed(address: str) -> Any:
+    """A URL, which takes a tenth as long to use again as to parse again."""
+    import httpx2
+
+    return httpx2.URL(address)
 
 
 def headers_of(url: str, key: str | None, way: Way, http: Any) -> Any:
