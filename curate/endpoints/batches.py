@@ -74,7 +74,7 @@ class Batch:
 
 
 @dataclass
-class Desk:
+class BatchFill:
     """A stage's fill by batches.
 
     left     jobs without replies yet; tries: how many batches each of their keys was part of
@@ -99,50 +99,50 @@ async def fill_in_batches(jobs: Iterator[Job | float], work: Work) -> None:
     """Fetches the replies to all jobs through the server's batch API, as `client.fill` does; may take a day."""
     transport = work.endpoint.urls.all[0].transport
     assert isinstance(transport, HttpTransport)  # the section refuses others
-    desk = Desk(work, transport, spoken=transport.dialect)
+    fill = BatchFill(work, transport, spoken=transport.dialect)
     try:
-        while await gather(jobs, desk):
-            await submit(desk)
-            await collect(desk)
+        while await gather(jobs, fill):
+            await submit(fill)
+            await collect(fill)
     finally:
         work.tally.in_flight, work.tally.note = 0, ""
         work.give_all_back()
     stop_if_all_failed(work)
 
 
-async def gather(jobs: Iterator[Job | float], desk: Desk) -> bool:
+async def gather(jobs: Iterator[Job | float], fill: BatchFill) -> bool:
     """Takes jobs until there are no more, or enough for a batch; whether any are left."""
-    while len(desk.left) < MOST_LINES and (job := next(jobs, None)) is not None:
+    while len(fill.left) < MOST_LINES and (job := next(jobs, None)) is not None:
         if isinstance(job, Job):
-            desk.left.append(job)
+            fill.left.append(job)
         else:
             await asyncio.sleep(job)
-    return bool(desk.left)
+    return bool(fill.left)
 
 
 # What this home has asked for: a file for each batch, gone when its replies are in the store.
 
 
-async def known(desk: Desk) -> list[Batch]:
+async def known(fill: BatchFill) -> list[Batch]:
     """The batches that hold a request of this fill. One whose making was cut short is looked for on the server."""
-    wanted = {key for job in desk.left for key in job.keys}
+    wanted = {key for job in fill.left for key in job.keys}
     found = []
-    for batch in recorded(desk):
-        if batch.server != desk.transport.url or batch.keys.isdisjoint(wanted):
+    for batch in recorded(fill):
+        if batch.server != fill.transport.url or batch.keys.isdisjoint(wanted):
             continue
-        if not batch.id and (there := await patiently(lambda batch=batch: find(batch, desk), desk)):
+        if not batch.id and (there := await patiently(lambda batch=batch: find(batch, fill), fill)):
             batch.id = there
-            record(batch, desk)
+            record(batch, fill)
         if batch.id:
             found.append(batch)
         else:
-            forget(batch, desk)
+            forget(batch, fill)
     return found
 
 
-def recorded(desk: Desk) -> Iterator[Batch]:
+def recorded(fill: BatchFill) -> Iterator[Batch]:
     """The records of this home, in the order of their tags."""
-    for path in sorted((desk.work.store.folder / "batches").glob("*.json")):
+    for path in sorted((fill.work.store.folder / "batches").glob("*.json")):
         try:
             yield Batch(**read_json(path))
         except FileNotFoundError:
@@ -151,27 +151,27 @@ def recorded(desk: Desk) -> Iterator[Batch]:
             raise OvtError(f"{path} is not what ovt writes: restore it, or remove it") from None
 
 
-def record_of(batch: Batch, desk: Desk) -> Path:
-    return desk.work.store.folder / "batches" / f"{batch.tag}.json"
+def record_of(batch: Batch, fill: BatchFill) -> Path:
+    return fill.work.store.folder / "batches" / f"{batch.tag}.json"
 
 
-def record(batch: Batch, desk: Desk) -> None:
-    write_json(record_of(batch, desk), asdict(batch))
+def record(batch: Batch, fill: BatchFill) -> None:
+    write_json(record_of(batch, fill), asdict(batch))
 
 
-def forget(batch: Batch, desk: Desk) -> None:
-    record_of(batch, desk).unlink(missing_ok=True)
+def forget(batch: Batch, fill: BatchFill) -> None:
+    record_of(batch, fill).unlink(missing_ok=True)
 
 
-async def patiently(ask: Callable[[], Awaitable[Given]], desk: Desk) -> Given:
+async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill) -> Given:
     """What the server answers, if need be after some tries; EndpointError if it refuses, or answers none."""
-    endpoint = desk.work.endpoint
+    endpoint = fill.work.endpoint
     for left in reversed(range(PATIENCE)):
         try:
             return await ask()
         except CallError as error:
             if error.kind not in AWAY or not left:
-                said = f"{desk.transport.url} does not serve its batches: {error.reason}"
+                said = f"{fill.transport.url} does not serve its batches: {error.reason}"
                 raise EndpointError(
                     endpoint.name, error.kind, said, f"check the server and the key; {RESUME}"
                 ) from None
@@ -191,35 +191,35 @@ def text_of(found: dict[str, Any], name: str) -> str:
 # Submitting.
 
 
-async def submit(desk: Desk) -> None:
+async def submit(fill: BatchFill) -> None:
     """Puts what is in no batch yet into new ones, as far as the budget allows."""
-    there = {key for batch in await known(desk) for key in batch.keys}
-    new = [job for job in desk.left if there.isdisjoint(job.keys)]
-    desk.spoken = desk.transport.dialect if new else desk.spoken
-    for lines, jobs in in_files(await affordable(new, desk, waits=len(new) < len(desk.left)), desk):
-        await create(lines, jobs, desk)
+    there = {key for batch in await known(fill) for key in batch.keys}
+    new = [job for job in fill.left if there.isdisjoint(job.keys)]
+    fill.spoken = fill.transport.dialect if new else fill.spoken
+    for lines, jobs in in_files(await affordable(new, fill, waits=len(new) < len(fill.left)), fill):
+        await create(lines, jobs, fill)
 
 
-async def affordable(new: Iterable[Job], desk: Desk, waits: bool) -> list[Job]:
+async def affordable(new: Iterable[Job], fill: BatchFill, waits: bool) -> list[Job]:
     """The jobs for which the budget reaches even if all of them cost the most. BudgetReached if it does for none,
     unless something is under way (`waits`) that may leave more of it."""
-    budget, found = desk.work.budget, []
+    budget, found = fill.work.budget, []
     for job in new:
-        worst = worst_case(job, desk.work)
+        worst = worst_case(job, fill.work)
         if not budget.fits(worst) and (found or waits):
             break
         await budget.reserve(worst)
-        desk.held[job.keys[0]] = worst
+        fill.held[job.keys[0]] = worst
         found.append(job)
     return found
 
 
-def in_files(jobs: Iterable[Job], desk: Desk) -> Iterator[tuple[list[bytes], list[Job]]]:
+def in_files(jobs: Iterable[Job], fill: BatchFill) -> Iterator[tuple[list[bytes], list[Job]]]:
     """The lines of the jobs, in files of at most MOST_LINES and about MOST_BYTES."""
-    endpoint, lines, asked, size = desk.work.endpoint, [], [], 0
+    endpoint, lines, asked, size = fill.work.endpoint, [], [], 0
     for job in jobs:
-        body = desk.transport.spelt(endpoint.body(job.request, job.first, len(job.keys), desk.work.images))
-        line = {"custom_id": job.keys[0], "method": "POST", "url": path_of(desk), "body": body}
+        body = fill.transport.spelt(endpoint.body(job.request, job.first, len(job.keys), fill.work.images))
+        line = {"custom_id": job.keys[0], "method": "POST", "url": path_of(fill), "body": body}
         lines.append(canonical_json(line) + b"\n")
         asked.append(job)
         size += len(lines[-1])
@@ -230,47 +230,47 @@ def in_files(jobs: Iterable[Job], desk: Desk) -> Iterator[tuple[list[bytes], lis
         yield lines, asked
 
 
-def path_of(desk: Desk) -> str:
+def path_of(fill: BatchFill) -> str:
     """What the server calls the path of its chat completions."""
-    return "/chat/completions" if desk.work.endpoint.section.family == "azure" else "/v1/chat/completions"
+    return "/chat/completions" if fill.work.endpoint.section.family == "azure" else "/v1/chat/completions"
 
 
-async def create(lines: list[bytes], jobs: list[Job], desk: Desk) -> None:
+async def create(lines: list[bytes], jobs: list[Job], fill: BatchFill) -> None:
     """Uploads a file of requests and makes a batch of it; its record is there before."""
     asked = {job.keys[0]: list(job.keys) for job in jobs}
-    batch = Batch(uuid.uuid4().hex, desk.transport.url, asked, jobs[0].request.keep_thinking)
+    batch = Batch(uuid.uuid4().hex, fill.transport.url, asked, jobs[0].request.keep_thinking)
     content = b"".join(lines)
-    file = await patiently(lambda: desk.transport.upload(f"{batch.tag}.jsonl", content), desk)
-    record(batch, desk)
+    file = await patiently(lambda: fill.transport.upload(f"{batch.tag}.jsonl", content), fill)
+    record(batch, fill)
     try:
-        batch.id = await patiently(lambda: begin(batch, text_of(file, "id"), desk), desk)
+        batch.id = await patiently(lambda: begin(batch, text_of(file, "id"), fill), fill)
     except EndpointError as error:
         if error.kind not in AWAY:  # else it may have been made although its answer was lost
-            forget(batch, desk)
+            forget(batch, fill)
         raise
-    desk.tries.update(batch.keys)
-    record(batch, desk)
+    fill.tries.update(batch.keys)
+    record(batch, fill)
 
 
-async def begin(batch: Batch, file: str, desk: Desk) -> str:
+async def begin(batch: Batch, file: str, fill: BatchFill) -> str:
     """The id of the batch of an uploaded file, made unless an earlier try did and its answer was lost."""
-    if batch.begun and (found := await find(batch, desk)):
+    if batch.begun and (found := await find(batch, fill)):
         return found
     batch.begun = True
     wanted = {
         "input_file_id": file,
-        "endpoint": path_of(desk),
+        "endpoint": path_of(fill),
         "completion_window": WINDOW,
         "metadata": {TAG: batch.tag},
     }
-    return text_of(await desk.transport.ask("/batches", canonical_json(wanted)), "id")
+    return text_of(await fill.transport.ask("/batches", canonical_json(wanted)), "id")
 
 
-async def find(batch: Batch, desk: Desk) -> str:
+async def find(batch: Batch, fill: BatchFill) -> str:
     """The id of the server's batch with the same tag; "" if there is none."""
     after = ""
     for _ in range(MOST_PAGES):
-        page = await desk.transport.ask("/batches?limit=100" + (f"&after={quote(after)}" if after else ""))
+        page = await fill.transport.ask("/batches?limit=100" + (f"&after={quote(after)}" if after else ""))
         listed = [one for one in page.get("data") or () if isinstance(one, dict)]
         for one in listed:
             if isinstance(one.get("metadata"), dict) and one["metadata"].get(TAG) == batch.tag:
@@ -284,16 +284,16 @@ async def find(batch: Batch, desk: Desk) -> str:
 # Collecting.
 
 
-async def collect(desk: Desk) -> None:
+async def collect(fill: BatchFill) -> None:
     """Waits until a batch is over, and stores what came of it; the rest of its requests are jobs again."""
     pause = FIRST_LOOK_S
-    while batches := await known(desk):
-        looks = [(batch, await look(batch, desk)) for batch in batches]
+    while batches := await known(fill):
+        looks = [(batch, await look(batch, fill)) for batch in batches]
         over = [(batch, seen) for batch, seen in looks if seen.get("status") in OVER]
         for batch, seen in over:
-            await land(batch, seen, desk)
-        desk.work.tally.in_flight = sum(len(batch.keys) for batch in batches)
-        desk.work.tally.note = " ".join(map(told, looks))
+            await land(batch, seen, fill)
+        fill.work.tally.in_flight = sum(len(batch.keys) for batch in batches)
+        fill.work.tally.note = " ".join(map(told, looks))
         if over:
             return
         await asyncio.sleep(pause)
@@ -310,31 +310,31 @@ def told(of: tuple[Batch, dict[str, Any]]) -> str:
     )
 
 
-async def look(batch: Batch, desk: Desk) -> dict[str, Any]:
+async def look(batch: Batch, fill: BatchFill) -> dict[str, Any]:
     """How a batch stands."""
     try:
-        return await patiently(lambda: desk.transport.ask(f"/batches/{quote(batch.id, safe='')}"), desk)
+        return await patiently(lambda: fill.transport.ask(f"/batches/{quote(batch.id, safe='')}"), fill)
     except EndpointError as error:
         if error.kind != "misplaced":
             raise
-        fix = f"if its requests are to be asked again, remove {record_of(batch, desk)}"
+        fix = f"if its requests are to be asked again, remove {record_of(batch, fill)}"
         raise EndpointError(error.endpoint, error.kind, f"batch {batch.id}: {error.what}", fix) from None
 
 
-async def land(batch: Batch, seen: dict[str, Any], desk: Desk) -> None:
+async def land(batch: Batch, seen: dict[str, Any], fill: BatchFill) -> None:
     """Stores the replies of a batch that is over; gives up what was refused, and keeps the rest as jobs."""
     if seen["status"] == "failed":
-        forget(batch, desk)
-        raise EndpointError(desk.work.endpoint.name, "refused", f"{batch.server} {refusal(seen)}", RESUME)
-    desk.own = {single.keys[0]: single for job in desk.left for single in job.singles()}
+        forget(batch, fill)
+        raise EndpointError(fill.work.endpoint.name, "refused", f"{batch.server} {refusal(seen)}", RESUME)
+    fill.own = {single.keys[0]: single for job in fill.left for single in job.singles()}
     taken: set[str] = set()
     for name in ("output_file_id", "error_file_id"):
         if file := text_of(seen, name):
-            await patiently(lambda file=file: read_file(file, batch, taken, desk), desk)
-    for name in batch.asked.keys() & desk.held.keys():  # without a line
-        desk.work.budget.settle(desk.held.pop(name), Spending())
-    settle_rest(batch, desk)
-    forget(batch, desk)
+            await patiently(lambda file=file: read_file(file, batch, taken, fill), fill)
+    for name in batch.asked.keys() & fill.held.keys():  # without a line
+        fill.work.budget.settle(fill.held.pop(name), Spending())
+    settle_rest(batch, fill)
+    forget(batch, fill)
 
 
 def refusal(seen: dict[str, Any]) -> str:
@@ -345,29 +345,29 @@ def refusal(seen: dict[str, Any]) -> str:
     return scrub(f"refuses a batch: {error_message(json.dumps(first))}")
 
 
-async def read_file(file: str, batch: Batch, taken: set[str], desk: Desk) -> None:
+async def read_file(file: str, batch: Batch, taken: set[str], fill: BatchFill) -> None:
     """Takes each line of a batch's output, once, and of its own requests only."""
-    async with aclosing(desk.transport.lines(f"/files/{quote(file, safe='')}/content", LONGEST_REPLY)) as lines:
+    async with aclosing(fill.transport.lines(f"/files/{quote(file, safe='')}/content", LONGEST_REPLY)) as lines:
         async for line in lines:
-            found = read_line(line, desk)
+            found = read_line(line, fill)
             name = found.get("custom_id")
             if isinstance(name, str) and name in batch.asked and name not in taken:
                 taken.add(name)
-                take(name, found, batch, desk)
+                take(name, found, batch, fill)
 
 
-def read_line(line: bytes, desk: Desk) -> dict[str, Any]:
+def read_line(line: bytes, fill: BatchFill) -> dict[str, Any]:
     """The object in a line, without keys; empty if there is none: its request will be asked again."""
     try:
-        found = without_key(parse_json(line), desk.work.endpoint.secrets) if line.strip() else None
+        found = without_key(parse_json(line), fill.work.endpoint.secrets) if line.strip() else None
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {}
 
 
-def take(name: str, line: dict[str, Any], batch: Batch, desk: Desk) -> None:
+def take(name: str, line: dict[str, Any], batch: Batch, fill: BatchFill) -> None:
     """Stores the replies of one request, or notes why it has none."""
-    endpoint, budget, keys = desk.work.endpoint, desk.work.budget, batch.asked[name]
+    endpoint, budget, keys = fill.work.endpoint, fill.work.budget, batch.asked[name]
     given, real = line.get("response"), Spending()
     response: dict[str, Any] = given if isinstance(given, dict) else {}
     body = response.get("body")
@@ -378,12 +378,12 @@ def take(name: str, line: dict[str, Any], batch: Batch, desk: Desk) -> None:
             cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
             real = Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
         heard = Heard(batch.server, 0.0, batch.thinking, endpoint.secrets)
-        put(dict(zip(keys, read_replies(body, len(keys), endpoint.section, heard), strict=False)), desk)
+        put(dict(zip(keys, read_replies(body, len(keys), endpoint.section, heard), strict=False)), fill)
     except CallError as error:
-        again = error.kind == "refused" and desk.transport.learn(error.reason, desk.spoken)
-        desk.failed |= dict.fromkeys(keys, replace(error, kind="broken") if again else error)
-    if name in desk.held:
-        budget.settle(desk.held.pop(name), real)
+        again = error.kind == "refused" and fill.transport.learn(error.reason, fill.spoken)
+        fill.failed |= dict.fromkeys(keys, replace(error, kind="broken") if again else error)
+    if name in fill.held:
+        budget.settle(fill.held.pop(name), real)
     else:
         budget.spend(real)
 
@@ -397,30 +397,30 @@ def line_error(response: dict[str, Any], error: Any) -> CallError:
     return CallError("broken", f"the batch ended without it: {said}")
 
 
-def put(replies: dict[str, Reply], desk: Desk) -> None:
+def put(replies: dict[str, Reply], fill: BatchFill) -> None:
     """Stores replies, and counts those that this fill waits for."""
-    desk.work.store.put_many(replies)
+    fill.work.store.put_many(replies)
     for key, reply in replies.items():
-        if job := desk.own.get(key):
-            desk.work.give_back(job.number, job.keys)
-            tally_reply(reply, desk.work)
-            desk.done.add(key)
+        if job := fill.own.get(key):
+            fill.work.give_back(job.number, job.keys)
+            tally_reply(reply, fill.work)
+            fill.done.add(key)
 
 
-def settle_rest(batch: Batch, desk: Desk) -> None:
+def settle_rest(batch: Batch, fill: BatchFill) -> None:
     """Gives up requests that were refused or asked for too often; the others of a batch are jobs again, one by one."""
     left, refused = [], []
-    for job in desk.left:
+    for job in fill.left:
         if batch.keys.isdisjoint(job.keys):
             left.append(job)
             continue
         for single in job.singles():
             (key,) = single.keys
-            error = desk.failed.pop(key, None) or CallError("broken", "the batch ended without its reply")
-            if key not in desk.done and error.kind in AWAY and desk.tries[key] < TRIES:
+            error = fill.failed.pop(key, None) or CallError("broken", "the batch ended without its reply")
+            if key not in fill.done and error.kind in AWAY and fill.tries[key] < TRIES:
                 left.append(single)
-            elif key not in desk.done:
+            elif key not in fill.done:
                 refused.append((single, error))
-    desk.left = left
+    fill.left = left
     for single, error in refused:
-        give_up(single, error, desk.work)
+        give_up(single, error, fill.work)

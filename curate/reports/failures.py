@@ -13,6 +13,7 @@ from ovt.curate.endpoints.failures import VARIABLE
 from ovt.curate.versions.read import Version, reading, scan
 
 FAILED = pl.col("error").is_not_null()
+UNJUDGED = "no judgement came, so the rules' abstention stands"
 
 
 def report(version: Version) -> Report:
@@ -28,7 +29,8 @@ def failures(version: Version) -> list[dict[str, Any]]:
     """One row per stage, endpoint and message, the most frequent first.
 
     samples: how many; of_stage: their share of the stage's. Messages that differ only in numbers and ids are counted
-    together: `said` is one of them, and `example` the id of its sample.
+    together: `said` is one of them, and `example` the id of its sample. Judgements are no samples: those that failed
+    are one row, without an example.
     """
     alike = pl.col("error").str.replace_all(f"(?i){VARIABLE.pattern}", "#")
     with reading(version):
@@ -37,7 +39,19 @@ def failures(version: Version) -> list[dict[str, Any]]:
     groups = samples.filter(FAILED).group_by("stage", "endpoint", alike.alias("alike"), maintain_order=True)
     counted = groups.agg(samples=pl.len(), said=pl.col("error").first(), example=pl.col("sample_id").first())
     rows = counted.drop("alike").sort("samples", descending=True, maintain_order=True).to_dicts()
-    return [row | {"of_stage": row["samples"] / sizes[row["stage"]]} for row in rows]
+    return [row | {"of_stage": row["samples"] / sizes[row["stage"]]} for row in rows] + judgements(version)
+
+
+def judgements(version: Version) -> list[dict[str, Any]]:
+    """The requests to the judge that failed; what its server said is in the reply store alone."""
+    made = version.manifest
+    endpoints = [use.endpoint for use in made.provenance.models if use.stage == "judge"]
+    uses = [use for use in made.usage if use.stage == "judge" and use.failed]
+    said = {"said": UNJUDGED, "example": None}
+    return [
+        {"stage": "judge", "endpoint": endpoint, "samples": use.failed, **said, "of_stage": use.failed / use.samples}
+        for use, endpoint in zip(uses, endpoints, strict=False)
+    ]
 
 
 def lines(rows: list[dict[str, Any]], most: int = 3) -> list[str]:
@@ -49,4 +63,4 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """`failures`."""
     columns = [*names("stage", "endpoint"), *numbers("samples", "of stage"), *texts("what was said"), *names("example")]
     cells = [[row["stage"], row["endpoint"], row["samples"], f"{row['of_stage']:.1%}"] for row in rows]
-    return Table(columns, [[*first, row["said"], row["example"]] for first, row in zip(cells, rows, strict=True)])
+    return Table(columns, [[*first, row["said"], row["example"] or ""] for first, row in zip(cells, rows, strict=True)])

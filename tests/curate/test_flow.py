@@ -11,6 +11,7 @@ from ovt.core.errors import BudgetReached, EndpointError
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.recipe import Recipe
+from ovt.curate.reports.failures import failures, report
 from ovt.curate.run import Session
 from ovt.curate.versions.read import scan
 
@@ -108,6 +109,18 @@ def test_a_question_without_a_caption_is_asked_no_further(make_recipe, home, loo
     version = build(make_recipe(), session)
     assert (session.progress.stages["caption"].failed, session.progress.stages["reason"].total) == (1, 78)
     assert version.manifest.rows["samples"] == 40 + 78
+
+
+def test_a_judgement_that_failed_is_among_the_failures(make_recipe, home, loopback):
+    loopback.reply = answers
+    with type(loopback)(reply=answers) as judge:
+        judge.status = lambda body: (
+            (400, {"error": "no"}) if "a word like 7\n" in str(body["messages"][0]["content"]) else None
+        )
+        version = build(make_recipe(judge=judge.url), Session(home))
+    (row,) = failures(version)
+    assert (row["stage"], row["endpoint"], row["samples"], row["of_stage"]) == ("judge", "judge", 1, 1 / QUESTIONS)
+    assert "no judgement came" in str(report(version))
 
 
 def test_what_ends_one_stage_ends_all(make_recipe, home, loopback):
