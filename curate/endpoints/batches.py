@@ -15,14 +15,14 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ovt.core.errors import CallError, EndpointError, OvtError
+from ovt.core.errors import CallError, CallKind, EndpointError, OvtError
 from ovt.core.files import write_json
 from ovt.core.hashing import canonical_json
 from ovt.core.untrusted import parse_json, read_json
@@ -46,7 +46,7 @@ TRIES = 3  # batches that a request may be part of
 FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at batches that are under way
 PATIENCE = 12  # tries in a row that may fail
 MOST_PAGES = 20  # of the server's list of batches
-AWAY = ("unreachable", "away", "limited", "broken")  # failures that the next try may not have
+AWAY: tuple[CallKind, ...] = ("unreachable", "away", "limited", "broken")  # failures that the next try may not have
 
 Given = TypeVar("Given")
 
@@ -163,14 +163,15 @@ def forget(batch: Batch, fill: BatchFill) -> None:
     record_of(batch, fill).unlink(missing_ok=True)
 
 
-async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill) -> Given:
-    """What the server answers, if need be after some tries; EndpointError if it refuses, or answers none."""
+async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill, again: Collection[CallKind] = AWAY) -> Given:
+    """What the server answers, if need be after some tries; EndpointError if it refuses, or answers none. again: the
+    failures that the next try may not have."""
     endpoint = fill.work.endpoint
     for left in reversed(range(PATIENCE)):
         try:
             return await ask()
         except CallError as error:
-            if error.kind not in AWAY or not left:
+            if error.kind not in again or not left:
                 said = f"{fill.transport.url} does not serve its batches: {error.reason}"
                 raise EndpointError(
                     endpoint.name, error.kind, said, f"check the server and the key; {RESUME}"
@@ -313,7 +314,9 @@ def told(of: tuple[Batch, dict[str, Any]]) -> str:
 async def look(batch: Batch, fill: BatchFill) -> dict[str, Any]:
     """How a batch stands."""
     try:
-        return await patiently(lambda: fill.transport.ask(f"/batches/{quote(batch.id, safe='')}"), fill)
+        # A batch may be unknown for a moment after it was made.
+        again = (*AWAY, "misplaced")
+        return await patiently(lambda: fill.transport.ask(f"/batches/{quote(batch.id, safe='')}"), fill, again)
     except EndpointError as error:
         if error.kind != "misplaced":
             raise

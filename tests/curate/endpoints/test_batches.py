@@ -226,11 +226,10 @@ def test_a_batch_that_the_server_does_not_know_is_named_with_its_record(server, 
 
 
 def test_errors_on_the_way_are_waited_for_and_nothing_is_made_twice(server, ask, questions):
-    left = {"POST /v1/files": 2, "POST /v1/batches": 2, "GET /v1/batches/batch_0": 2}
+    left = {"POST /v1/files": [500, 503], "POST /v1/batches": [500, 502], "GET /v1/batches/batch_0": [404, 500]}
 
     def fails(path: str) -> int | None:
-        left[path] = left.get(path, 0) - 1
-        return 500 if left[path] >= 0 else None
+        return left[path].pop() if left.get(path) else None
 
     server.meanwhile = fails
     assert all(one[0].text for one in ask(questions(3)))
