@@ -27,7 +27,6 @@ from ovt.curate.endpoints.connection import Connection, Way
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
 from ovt.curate.endpoints.secrets import is_secret, scrub, without_key
-from ovt.curate.endpoints.section import LOOPBACK
 from ovt.curate.endpoints.streams import Stream
 
 LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
