@@ -46,7 +46,7 @@ _ANOTHER = (
     r"(?:is|are|was|were|has|have|equals)\b)|;\s|；"
 )  # a clause about something else: `and the height is 5`
 STANCE = re.compile(_named("neutral", "given_up", "hedged", "denied"), re.IGNORECASE)
-TURN = re.compile(_named("none", "same", "so", "but", "aside") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
+TURN = re.compile(_named("none", "same", "so", "aside", "but") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
 COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/])", re.IGNORECASE)
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)

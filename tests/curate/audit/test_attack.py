@@ -10,10 +10,6 @@ pytestmark = pytest.mark.timeout(
 )  # thirty thousand verdicts: seconds, but not on a machine with twenty busy processes
 behind = pytest.mark.xfail(VERSION == "3", reason="verifier 3 reads a text by its gold's kind", strict=True)
 
-# What the verifier still falls for at times, and the share of the suite: lowered as it learns, never raised.
-OPEN = {"glued", "from_the_prompt", "crossed", "every_option", "negations_elsewhere", "other_languages"}
-MOST_ACCEPTED = 0.001
-
 
 @pytest.fixture(scope="module")
 def report() -> Report:
@@ -21,10 +17,8 @@ def report() -> Report:
 
 
 @behind
-def test_no_more_hacks_are_accepted_than_are_known(report: Report) -> None:
-    new = [one.response[:80] for hack in report.outcomes if hack.hack not in OPEN for one in hack.accepted]
-    assert not new
-    assert report.false_accept_rate < MOST_ACCEPTED
+def test_no_hack_is_accepted(report: Report) -> None:
+    assert not [one.response[:80] for hack in report.outcomes for one in hack.accepted]
 
 
 def test_every_hack_is_tried_on_every_target(report: Report) -> None:
