@@ -180,6 +180,10 @@ BENCHMARKS = Registry(
 MODELS = Registry(
     "embedded model",
     "ovt.models",
-    {"pocket": "ovt.pocket.engine:load", "transformers": "ovt.train.answering:load"},
+    {
+        "pocket": "ovt.pocket.engine:load",
+        "transformers": "ovt.train.answering:load",
+        "vllm": "ovt.curate.endpoints.offline:load",
+    },
 )
 WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket:WEIGHTS"})  # folders that can be trained on

@@ -24,9 +24,10 @@ class Waiting:
 
 
 class Desk:
-    """The queue of requests for the workers, from the first `send` to `close`."""
+    """The queue of requests for the workers, from the first `send` to `close`. most: replies of a batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = BATCH) -> None:
+        self._most = most
         self.new: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._backlog: list[Waiting] = []
         self._closing = False
@@ -36,8 +37,10 @@ class Desk:
         """The next batch, as soon as there is one; None when the desk is closed and the queue is empty."""
         with self._turn:
             while not (self._closing and not self._backlog):
-                self._closing = collect(self.new, self._backlog, block=not self._closing) or self._closing
-                if batch := [w for w in take_batch(self._backlog) if w.answer.set_running_or_notify_cancel()]:
+                self._closing = collect(self.new, self._backlog, not self._closing, self._most) or self._closing
+                if batch := [
+                    w for w in take_batch(self._backlog, self._most) if w.answer.set_running_or_notify_cancel()
+                ]:
                     return batch
             return None
 
@@ -48,6 +51,7 @@ class Engine:
 
     revision: str | None = None
     workers = 1
+    batch = BATCH
 
     def __init__(self) -> None:
         self._desk: tuple[Desk, list[threading.Thread]] | None = None
@@ -67,7 +71,7 @@ class Engine:
         """The response to a chat-completions request body; CallError("refused", …) if it cannot be answered."""
         asked = await asyncio.to_thread(self.read, body)
         if self._desk is None:
-            desk = Desk()
+            desk = Desk(self.batch)
             workers = [threading.Thread(target=self._work, args=(desk,), daemon=True) for _ in range(self.workers)]
             self._desk = desk, workers
             for worker in workers:
@@ -96,7 +100,9 @@ class Engine:
                         waiting.answer.set_exception(error)
 
 
-def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting], block: bool) -> bool:
+def collect(
+    waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting], block: bool, most: int = BATCH
+) -> bool:
     """Move queued requests to the backlog; returns whether the end was requested. Waits for a first one if empty."""
     timeout = None if block and not backlog else PATIENCE_S
     while True:
@@ -107,11 +113,11 @@ def collect(waiting: "queue.SimpleQueue[Waiting | None]", backlog: list[Waiting]
         if item is None:
             return True
         backlog.append(item)
-        timeout = PATIENCE_S if sum(len(w.asked.rows) for w in backlog) < BATCH else 0
+        timeout = PATIENCE_S if sum(len(w.asked.rows) for w in backlog) < most else 0
 
 
-def take_batch(backlog: list[Waiting]) -> list[Waiting]:
-    """Take the oldest request out of the backlog, and those closest to it in length, up to BATCH replies."""
+def take_batch(backlog: list[Waiting], most: int = BATCH) -> list[Waiting]:
+    """Take the oldest request out of the backlog, and those closest to it in length, up to `most` replies."""
     if not backlog:
         return []
     first = backlog[0].asked
@@ -119,7 +125,7 @@ def take_batch(backlog: list[Waiting]) -> list[Waiting]:
     alike.sort(key=lambda w: abs(w.asked.length - first.length))
     batch: list[Waiting] = []
     for waiting in alike:
-        if batch and sum(len(w.asked.rows) for w in batch) + len(waiting.asked.rows) > BATCH:
+        if batch and sum(len(w.asked.rows) for w in batch) + len(waiting.asked.rows) > most:
             break
         batch.append(waiting)
     chosen = {id(waiting) for waiting in batch}

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any, Self
 
 from ovt.core.errors import OvtError
@@ -18,7 +19,7 @@ from ovt.curate.endpoints.families import family_of
 from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, variables
 from ovt.curate.endpoints.pictures import shrinking
 from ovt.curate.endpoints.secrets import is_secret
-from ovt.curate.endpoints.section import EMBEDDED, LOOPBACK, EndpointSection
+from ovt.curate.endpoints.section import LOOPBACK, OFFLINE, EndpointSection
 from ovt.curate.endpoints.transport import HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
 
@@ -135,10 +136,8 @@ class Endpoint:
 def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str] = os.environ) -> Endpoint:
     """The endpoint `name` of a recipe, ready for `fill`; nothing is sent yet. Keys come from `environ`."""
     if section.embedded is not None:
-        transport = load_embedded(section.embedded)
-        return Endpoint(
-            name, section, Urls([(EMBEDDED + section.embedded, transport)], section.max_concurrency, steady=True)
-        )
+        transport = load_embedded(section.embedded, section.engine)
+        return Endpoint(name, section, Urls([(section.urls[0], transport)], section.max_concurrency, steady=True))
     key = read_key(name, section, environ)
     headers = read_headers(name, section, environ)
     transports = [(url, HttpTransport(url, key, way_to(url, section, headers))) for url in section.urls]
@@ -169,12 +168,16 @@ def header_secrets(section: EndpointSection, headers: Mapping[str, str]) -> tupl
     return tuple(headers[name] for name, value in section.headers.items() if value.startswith("$"))
 
 
-def load_embedded(model: str) -> Transport:
-    """The transport of "embedded:MODEL", from the registry's loaders; the only line that imports torch into a build."""
+def load_embedded(model: str, options: Mapping[str, Any] = MappingProxyType({})) -> Transport:
+    """The transport of "embedded:MODEL" or "vllm:MODEL", from the registry's loaders; the only line that imports torch
+    into a build. options: arguments of vLLM's engine."""
     try:
+        if model.startswith(OFFLINE):
+            return MODELS.get(OFFLINE.removesuffix(":"))(model.removeprefix(OFFLINE), **options)
         return MODELS.get(model if model in MODELS else FOLDERS)(model)
     except ModuleNotFoundError as error:
+        extra = "vllm" if model.startswith(OFFLINE) else "train"
         raise OvtError(
-            f"embedded:{model} needs {error.name}, which is not installed: pip install 'ovt[train]', "
+            f"{model} in this process needs {error.name}, which is not installed: pip install 'ovt[{extra}]', "
             "or give the endpoint a server's base_url"
         ) from error

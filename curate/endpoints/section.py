@@ -19,7 +19,13 @@ from ovt.core.hashing import canonical_json
 from ovt.core.section import Section, added_later, nearest_key
 from ovt.curate.endpoints.families import FamilyName
 
-EMBEDDED = "embedded:"
+EMBEDDED, OFFLINE = "embedded:", "vllm:"
+# What vLLM's offline engine may be told; nothing that names code, files or other machines.
+ENGINE_KEYS = {
+    "dtype", "enforce_eager", "gpu_memory_utilization", "kv_cache_dtype", "limit_mm_per_prompt", "max_model_len",
+    "max_num_batched_tokens", "max_num_seqs", "pipeline_parallel_size", "quantization", "revision", "seed",
+    "tensor_parallel_size",
+}  # fmt: skip
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LAST_PORT = 65_535
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -118,7 +124,8 @@ class ServeSection(Section):
 class EndpointSection(Section):
     """`[endpoints.NAME]`: where a model answers.
 
-    base_url             an OpenAI-compatible URL (".../v1"), several, or "embedded:NAME_OR_FOLDER" (in this process)
+    base_url             an OpenAI-compatible URL (".../v1"), several, or in this process: "embedded:NAME_OR_FOLDER",
+                         "vllm:NAME_OR_FOLDER" (vLLM's offline engine)
     model                the name the server knows it by; an embedded one needs none
     revision             identifies the weights behind the name, if known: part of a reply's address
     api_key_env          the environment variable that holds the key; unset: a known provider's usual one, else none
@@ -138,6 +145,7 @@ class EndpointSection(Section):
     batch                requests go through the server's batch API: cheaper, and answered within a day
     batch_price          what a batch costs, as a share of the two prices
     serve                servers for it that ovt starts and stops; base_url is then that of the first one
+    engine               arguments of vLLM's offline engine, for "vllm:…"
     """
 
     base_url: str | list[str]
@@ -162,6 +170,7 @@ class EndpointSection(Section):
     batch: bool = added_later(False)
     batch_price: NonNegativeFloat = added_later(0.5)
     serve: ServeSection | None = added_later(None)
+    engine: dict[str, Any] = added_later({})
 
     @property
     def image_settings(self) -> dict[str, Any]:
@@ -181,9 +190,9 @@ class EndpointSection(Section):
 
     @property
     def embedded(self) -> str | None:
-        """NAME_OR_FOLDER where the model runs in this process."""
+        """NAME_OR_FOLDER where the model runs in this process; with "vllm:" before it in vLLM's engine."""
         first = self.urls[0]
-        return first.removeprefix(EMBEDDED) if first.startswith(EMBEDDED) else None
+        return first.removeprefix(EMBEDDED) if first.startswith((EMBEDDED, OFFLINE)) else None
 
     def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
         """The price of so many tokens, in US dollars; None if no price is known."""
@@ -199,8 +208,8 @@ class EndpointSection(Section):
         urls = [base_url] if isinstance(base_url, str) else base_url
         if not urls or len(set(urls)) < len(urls):
             raise ValueError("expected one or more different URLs")
-        if len(urls) > 1 and any(url.startswith(EMBEDDED) for url in urls):
-            raise ValueError('"embedded:…" stands alone: it cannot be one of several URLs')
+        if len(urls) > 1 and any(url.startswith((EMBEDDED, OFFLINE)) for url in urls):
+            raise ValueError('a model in this process ("embedded:…", "vllm:…") cannot be one of several URLs')
         for url in urls:
             check_url(url)
         return base_url
@@ -226,6 +235,13 @@ class EndpointSection(Section):
             raise ValueError("expected the name of a header, such as api-key")
         return name
 
+    @field_validator("engine")
+    @classmethod
+    def check_engine(cls, engine: dict[str, Any]) -> dict[str, Any]:
+        for name in engine.keys() - ENGINE_KEYS:
+            raise ValueError(f"{name} cannot be set for vLLM's engine; {nearest_key(name, ENGINE_KEYS)}")
+        return engine
+
     @field_validator("extra_body")
     @classmethod
     def check_extra_body(cls, extra_body: dict[str, Any]) -> dict[str, Any]:
@@ -248,6 +264,12 @@ class EndpointSection(Section):
         return self
 
     @model_validator(mode="after")
+    def check_engine_is_there(self) -> Self:
+        if self.engine and not self.urls[0].startswith(OFFLINE):
+            raise ValueError('engine is for base_url = "vllm:NAME_OR_FOLDER" alone; a server has its own command line')
+        return self
+
+    @model_validator(mode="after")
     def check_serve(self) -> Self:
         """Servers are started on this machine, at a port that can be named."""
         if self.serve is None:
@@ -262,9 +284,9 @@ class EndpointSection(Section):
 
 def check_url(url: str) -> None:
     """ValueError for an invalid base_url; a URL with a password in it would end up in manifests."""
-    if url.startswith(EMBEDDED):
-        if not url.removeprefix(EMBEDDED):
-            raise ValueError('expected "embedded:NAME_OR_FOLDER"')
+    if url.startswith((EMBEDDED, OFFLINE)):
+        if not url.partition(":")[2]:
+            raise ValueError(f'expected "{url}NAME_OR_FOLDER"')
         return
     parts = urlsplit(url)
     try:
