@@ -209,7 +209,9 @@ class EndpointSection(Section):
         if not urls or len(set(urls)) < len(urls):
             raise ValueError("expected one or more different URLs")
         if len(urls) > 1 and any(url.startswith((EMBEDDED, OFFLINE)) for url in urls):
-            raise ValueError('a model in this process ("embedded:…", "vllm:…") cannot be one of several URLs')
+            raise ValueError(
+                'a model in this process ("embedded:…", "vllm:…") stands alone: it cannot be one of several URLs'
+            )
         for url in urls:
             check_url(url)
         return base_url
