@@ -176,8 +176,8 @@ def load_embedded(model: str, options: Mapping[str, Any] = MappingProxyType({}))
             return MODELS.get(OFFLINE.removesuffix(":"))(model.removeprefix(OFFLINE), **options)
         return MODELS.get(model if model in MODELS else FOLDERS)(model)
     except ModuleNotFoundError as error:
-        extra = "vllm" if model.startswith(OFFLINE) else "train"
+        extra, named = ("vllm", model) if model.startswith(OFFLINE) else ("train", f"embedded:{model}")
         raise OvtError(
-            f"{model} in this process needs {error.name}, which is not installed: pip install 'ovt[{extra}]', "
-            "or give the endpoint a server's base_url"
+            f"{named} needs {error.name}, which is not installed: pip install 'ovt[{extra}]', or give the endpoint a "
+            "server's base_url"
         ) from error

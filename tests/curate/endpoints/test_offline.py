@@ -39,7 +39,7 @@ def test_what_the_engine_cannot_take_is_one_line(changed: dict[str, Any], said: 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
 def test_without_vllm_one_line_says_what_to_install() -> None:
-    with pytest.raises(OvtError, match=r"vllm:owner/model in this process needs vllm.*pip install 'ovt\[vllm\]'"):
+    with pytest.raises(OvtError, match=r"vllm:owner/model needs vllm.*pip install 'ovt\[vllm\]'"):
         open_endpoint("a", EndpointSection(base_url=HERE["base_url"]))
 
 
