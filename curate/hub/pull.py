@@ -99,7 +99,7 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi, name: str | None = 
         with staging(place, "pull") as folder, emptied_if_refused(folder):
             source = Commit(api, repo, commit, folder)
             manifest = fetch_manifest(source)
-            version = find_content(home, called, manifest.content_hash)
+            version = find_content(home, called, manifest.content_hash, manifest.terms)
             is_new = version is None
             if version is None:
                 fetch_files(source, manifest, find_content(home, manifest.name, manifest.content_hash))

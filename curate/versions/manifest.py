@@ -154,6 +154,11 @@ class Manifest(Section):
         return rows
 
     @property
+    def terms(self) -> tuple[Any, ...]:
+        """What others go by beyond the rows: the licenses of the sources, and whether it is complete."""
+        return self.incomplete, tuple((one.source, one.license) for one in self.provenance.inputs)
+
+    @property
     def hash_ref(self) -> str:
         """The global name of this content, whatever its local number: "name@1f0c2d3e4a5b"."""
         return f"{self.name}@{self.content_hash[:12]}"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -104,14 +105,16 @@ def folder_of(home: Home, name: str) -> Path:
     return home.versions / f"@{owner}" / own if slash else home.versions / name
 
 
-def find_content(home: Home, name: str, address: str) -> Version | None:
-    """The version of that name with this content hash, if any."""
+def find_content(home: Home, name: str, address: str, terms: tuple[Any, ...] | None = None) -> Version | None:
+    """The version of that name with this content hash, and with these terms (`Manifest.terms`) if given; None if there
+    is none."""
     for ordinal, folder in ordinal_folders(home, name).items():
         try:
             version = Version(folder, ordinal, read_manifest(folder))
         except OvtError:
             continue  # a damaged neighbour has other content, and must not block this one
-        if version.manifest.content_hash == address and is_whole(version):
+        same = version.manifest.content_hash == address and terms in (None, version.manifest.terms)
+        if same and is_whole(version):
             return version
     return None
 
@@ -234,8 +237,8 @@ def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
         )
     versions = [Version(path, ordinal, read_manifest(path)) for ordinal, path in folders.items()]
     matching = [version for version in versions if version.manifest.content_hash.startswith(prefix)]
-    if len(matching) == 1:
-        return matching[0]
+    if len({version.manifest.content_hash for version in matching}) == 1:
+        return matching[-1]  # of the same rows, the one with the latest license
     if matching:
         found = ", ".join(one.ref for one in matching)
         raise OvtError(f"{name}@{prefix} is ambiguous ({found}): give more of the hash")

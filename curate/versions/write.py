@@ -90,13 +90,13 @@ class VersionWriter:
         """Checks the ledger, writes the card and the manifest, and moves the version into place.
 
         more_usage: usage beyond the samples (judgements). max_failed: the share of failures that makes it incomplete.
-        If a version of this name already has the same content, that version is returned and nothing is added.
+        If a version of this name already has the same content and terms, that one is returned and nothing is added.
         """
         with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
             if any(use.exceeds(max_failed) for use in manifest.usage):
                 manifest = manifest.model_copy(update={"incomplete": True})
-            older = find_content(self._home, self._name, manifest.content_hash)
+            older = find_content(self._home, self._name, manifest.content_hash, manifest.terms)
             if older is None:
                 version, self.is_new = take_place(self._home, self._name, self._folder, self._seal(manifest))
                 return version
@@ -139,14 +139,15 @@ def check_name(name: str) -> str:
 def take_place(
     home: Home, name: str, folder: Path, manifest: Manifest, wished: int | None = None
 ) -> tuple[Version, bool]:
-    """(version, whether it is new): numbers a complete folder, unless a version of that name already has its content.
+    """(version, whether it is new): numbers a complete folder, unless a version of that name already has its content
+    under the same terms.
 
     wished: the number that it must have, by default the next one. Raises OvtError if it is another version's.
     """
     versions = folder_of(home, name)
     make_folder(versions)
     with locked(versions):
-        if older := find_content(home, name, manifest.content_hash):
+        if older := find_content(home, name, manifest.content_hash, manifest.terms):
             return older, False
         taken = ordinal_folders(home, name)
         if wished in taken:

@@ -175,6 +175,15 @@ def test_a_build_with_many_failures_is_no_success(recipe, home, loopback):
     assert len(loopback.answered) == asked + 2
 
 
+def test_what_a_higher_limit_allows_is_complete(recipe, home, loopback):
+    loopback.status = refuses(1, 2)
+    with pytest.raises(TooManyFailed):
+        build(recipe, Session(home))
+    allowing = recipe.model_copy(update={"limits": LimitsSection(max_failed=0.5)})
+    version = build(allowing, Session(home))
+    assert (version.ref, version.manifest.incomplete) == ("small@v2", False)
+
+
 def test_a_few_failures_may_be_allowed(recipe, home, loopback):
     loopback.status = refuses(1)
     allowing = recipe.model_copy(update={"limits": LimitsSection(max_failed=0.1)})

@@ -83,6 +83,23 @@ def test_same_content_is_the_same_version(home, make_build):
     assert names(home) == ["v1"]
 
 
+def test_a_license_that_was_added_is_another_version_of_the_same_rows(home, make_build, provenance):
+    build = make_build(3)
+
+    def written(license):
+        inputs = tuple(one.model_copy(update={"license": license}) for one in provenance().inputs)
+        assert inputs
+        with VersionWriter(home, "tiny") as writer:
+            writer.append(**build.frames())
+            return writer.finish(provenance().model_copy(update={"inputs": inputs}))
+
+    first, second = written(None), written("cc-by-4.0")
+    assert (first.ref, second.ref, written("cc-by-4.0").ref) == ("tiny@v1", "tiny@v2", "tiny@v2")
+    assert first.manifest.content_hash == second.manifest.content_hash
+    assert open_version(second.manifest.hash_ref, home).ref == "tiny@v2"
+    assert "cc-by-4.0" in (second.path / "README.md").read_text()
+
+
 def test_writer_says_whether_it_made_a_version(home, make_build, provenance):
     build = make_build(3)
     for expected in (True, False):
