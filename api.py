@@ -316,6 +316,7 @@ def evaluate(
     judge      of a benchmark: a model that is asked about every answer, as MODEL@URL; a reading of its own
     name       the evaluation's name [MODEL-QUESTIONS]; an identical finished evaluation is returned, not repeated
     revision   identifies the server's weights, in any words; without it, stored replies under that name are reused
+    set        keys of the question set, and of the server: `{"k": 4, "endpoint.batch": True}`
     """
     from ovt.evaluation import evaluate as evaluating
     from ovt.evaluation.rescore import with_judge
@@ -537,18 +538,20 @@ def ask_for(
 ) -> "tuple[str, Posed, EndpointSection, EvaluateSection]":
     """The arguments of `evaluating.evaluate`: the evaluation's name, questions, endpoint and settings."""
     from ovt.evaluation.benchmark import benchmark_names
+    from ovt.evaluation.evaluate import with_settings
     from ovt.evaluation.posing import How, pose
     from ovt.evaluation.question_set import default_name, load_question_set
     from ovt.evaluation.results import Posed
 
+    endpoint, own = with_settings(endpoint, overrides(set))
     model = endpoint.model or "model"
     if named := benchmark_names(str(questions)):
         if len(named) > 1:
             raise RecipeError(f"{questions} are {len(named)} benchmarks: evaluate them one after the other")
-        posed, settings = pose(named[0], how or How(), overrides(set), session)
+        posed, settings = pose(named[0], how or How(), own, session)
         return name or default_name(model, "-".join([*named, *(how.marks if how else ())])), posed, endpoint, settings
     if how and how != How():
         raise RecipeError(f"{questions} is no benchmark: only these have prompts, pictures and data of their own")
-    chosen = load_question_set(questions, overrides(set))
+    chosen = load_question_set(questions, own)
     imported = import_questions(chosen.sources, session).questions
     return name or default_name(model, chosen.name), Posed(imported), endpoint, chosen.settings

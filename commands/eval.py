@@ -38,7 +38,11 @@ Revision = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the question set, such as k. Repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the question set, such as k, or of the server: endpoint.batch=true. Repeatable.",
+    ),
 ]
 
 

@@ -13,8 +13,10 @@ benchmark is questions like any others (posing.py), read in several ways.
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +30,7 @@ from ovt.core.progress import Tally, shared
 from ovt.core.records import MadeOf
 from ovt.core.report import Report
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
+from ovt.core.section import read_section, set_key
 from ovt.curate import plan as planning
 from ovt.curate.endpoints.jobs import expected
 from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
@@ -55,6 +58,7 @@ TABLES = {
     "readings": READINGS,
     "replies": REPLIES,
 }
+OF_ENDPOINT = "endpoint."  # how overrides begin that are of the model's server, and not of the questions
 STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks in one stage, under its own name
 
 
@@ -179,6 +183,19 @@ def endpoint_at(url: str, served_as: str | None, revision: str | None = None) ->
     if not served_as:
         raise OvtError(f"{url} is a server: say by which name it knows the model, with --served-as NAME")
     return EndpointSection(base_url=url, model=served_as, revision=revision)
+
+
+def with_settings(endpoint: EndpointSection, overrides: Iterable[str]) -> tuple[EndpointSection, list[str]]:
+    """The endpoint with the overrides that begin with `endpoint.` ("endpoint.batch=true"), and the other overrides."""
+    own, others = [], []
+    for override in overrides:
+        (own if override.startswith(OF_ENDPOINT) else others).append(override)
+    if not own:
+        return endpoint, others
+    tree: dict[str, Any] = {"endpoint": endpoint.model_dump(exclude_defaults=True)}
+    for override in own:
+        set_key(tree, override)
+    return read_section(EndpointSection, tree["endpoint"], "--set endpoint"), others
 
 
 def embedded_endpoint(folder: str, name: str) -> EndpointSection:
