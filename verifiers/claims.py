@@ -65,7 +65,8 @@ def _as_a_whole(text: str) -> str:
     # English hedges have a clause; elsewhere verbs end in one, and nothing else is read behind the value.
     if not bare.isascii() and any(mark.lastgroup == "hedged" for mark in STANCE.finditer(bare)):
         return "" if _turns(bare, "so", "but") else "given_up"
-    offered = EITHER_BEHIND.match(bare) and bare[:1] not in "|/" and (bare[1:2] != " " or " o " in bare.lower()[2:])
+    behind = bare.lstrip("$")[:1] not in "|/" and (bare[1:2] != " " or " o " in bare.lower()[2:])
+    offered = behind and EITHER_BEHIND.match(bare)
     return "several" if offered or "还是" in bare else ""
 
 

@@ -31,6 +31,8 @@ def main() -> None:
     (KEPT / "manifest.json").write_bytes((version.path / "manifest.json").read_bytes())
     for split in SPLITS:
         scan(version, split).select(NEEDED).collect().write_parquet(KEPT / "data" / f"{split}-00000-of-00001.parquet")
+    (KEPT / "ledger").mkdir(exist_ok=True)  # of the questions only the columns
+    scan(version, "questions").head(0).collect().write_parquet(KEPT / "ledger" / "questions.parquet")
     for path, image in draw_card(version).values():
         (CARDS / path).write_bytes(image)
     (CARDS / "pocket.md").write_text(render(version.manifest), encoding="utf-8")
