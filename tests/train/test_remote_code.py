@@ -99,6 +99,18 @@ def ovt(monkeypatch, capsys, home) -> Ovt:
     return run
 
 
+OWN = """
+name = "own"
+[[sources]]
+path = "{folder}/train.jsonl"
+[endpoints.here]
+base_url = "embedded:{model}"
+[reason]
+endpoint = "here"
+see = "image"
+"""
+
+
 def write_questions(folder: Path, picture) -> None:
     """Questions with pictures of their own, to train on and to evaluate with."""
     for number, name in enumerate(("train", "test")):
@@ -125,10 +137,12 @@ def test_every_command_that_loads_a_model_refuses_it_in_one_line(
     write_questions(tmp_path, lambda colour, number: colour_rows(1, number)[0]["images"][0])
     (tmp_path / "loop.toml").write_text(LOOP.format(model=folder, folder=tmp_path))
     small = ("--set", "rollout_batch_size=4", "--set", "global_batch_size=4", "--set", "max_completion_length=64")
-    train = {"preview": (), "sft": (), "rl": small}
+    train = {"preview": (), "sft": (), "rl": small, "dpo": ()}
     lines: list[tuple] = [("train", name, "colours", "-m", folder, *more) for name, more in train.items()]
     lines += [(*line, "--dry-run") for line in lines if line[1] != "preview"]
     lines += [("eval", "run", folder, tmp_path / "loop.toml"), ("loop", "run", tmp_path / "loop.toml")]
+    (tmp_path / "own.toml").write_text(OWN.format(model=folder, folder=tmp_path))
+    lines += [("curate", *name, tmp_path / "own.toml") for name in (("build",), ("build", "--dry-run"), ("preview",))]
     if kind == "unknown":  # the parts of an adapter's own folder are the run's
         lines += [("train", "merge", adapter_run(home, folder))]
     for line in lines:
