@@ -54,7 +54,7 @@ UNREAD = "a judge has read a reply that says neither yes nor no, or *unclear* co
 LEAVES_OPEN = '"it cannot be determined", which GPT-4 has extracted as an option'
 IN_THE_MIDDLE = "GPT-4 has found the answer in the middle of the reply; ours reads what is stated, or stands last"
 REFUSAL = '"I\'m sorry" is read as option I, or a letter in a reply that names no option'
-# What the answers of a class are, by benchmark, who finds them right, and the reason of our verdict; read one by one.
+# What the answers of a class are, by benchmark, who finds them right, and the reason of our verdict.
 MEANS = {
     **dict.fromkeys((("HallusionBench", "official", why) for why in
                      ("unparseable", "different_length", "different", "hedged", "several_answers")), UNREAD),
