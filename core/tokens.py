@@ -16,7 +16,7 @@ _NAMES = (
     r"ref|box|quad|point|loc\d{1,4}|seg\d{1,4}|tool_call|tool_response",
 )
 _TOKEN = re.compile(
-    r"<\|[^<>|\s]{1,60}\|>|<｜[^<>｜\n]{1,60}｜>|<</?SYS>>|\[/?(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT)\]"
+    r"<\|[^<>|\s\[\]]{1,60}\|>|<｜[^<>｜\n\[\]]{1,60}｜>|<</?SYS>>|\[/?(?:INST|IMG|IMG_BREAK|IMG_END|SYSTEM_PROMPT)\]"
     rf"|</?(?:{'|'.join(_NAMES)})>",
     re.IGNORECASE,
 )

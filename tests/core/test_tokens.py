@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ovt.core.tokens import control_tokens, inert
@@ -50,6 +50,7 @@ def test_tags_and_thinking_stay_where_they_are_meant() -> None:
     assert inert("<think>a</think>", thinking=False) == "<think>a</think>"
 
 
+@example(["a|>b<|c", "[INST]", "a|>b<|c"])  # one between the marks of another
 @given(st.lists(st.sampled_from([*TOKENS, *TEXTS, "<", "|", ">", "[", "]", " ", "image"]), max_size=8))
 def test_nothing_is_left(pieces: list[str]) -> None:
     broken = inert("".join(pieces), tags=True)
