@@ -21,7 +21,9 @@ from ovt.core.home import Home
 sys.path += [str(Path(__file__).parents[1] / "examples" / "pocket_training"), str(Path(__file__).parent)]
 
 # How long an example takes depends on what else runs; a failure prints what reproduces it.
-settings.register_profile("ovt", deadline=None, print_blob=True, max_examples=60)
+# The same examples in every run; `pytest --hypothesis-profile explore` looks for new ones.
+settings.register_profile("ovt", deadline=None, print_blob=True, max_examples=60, derandomize=True)
+settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1_000)
 settings.load_profile("ovt")
 
 # A script's background job has SIGINT ignored, and so would the commands that tests start and stop.
