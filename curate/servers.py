@@ -43,12 +43,14 @@ class Process:
         return cls(number, _stat(number)[1])
 
     def is_alive(self) -> bool:
+        """Whether that very process runs; false where the system does not say when one began, since a record that came
+        with somebody's home may name any number."""
         try:
             os.kill(self.number, 0)
         except (OSError, OverflowError):
             return False
         state, began = _stat(self.number)
-        return state != "Z" and began == self.began
+        return state != "Z" and bool(began) and began == self.began
 
 
 @dataclass(frozen=True)

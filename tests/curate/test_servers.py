@@ -111,6 +111,13 @@ def test_what_a_killed_command_left_is_used_and_stopped(home: Home, port: int) -
     assert not listeners(port)
 
 
+def test_a_number_alone_is_no_process() -> None:
+    """A home may come from elsewhere, and with it a record that names any process of ours."""
+    assert Process.of(os.getpid()).is_alive()
+    assert not any(Process(os.getpid(), began).is_alive() for began in ("", "1"))
+    assert not Process(-1, "").is_alive()
+
+
 def test_what_another_command_keeps_running_is_used_and_stays(home: Home, port: int) -> None:
     with serving({"a": section(port)}, home, Progress()) as replicas:
         with serving({"a": section(port)}, home, Progress()) as found:
