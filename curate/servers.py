@@ -164,7 +164,7 @@ def gpus(wanted: int) -> list[str]:
 def start_all(replicas: Sequence[Replica], home: Home) -> None:
     """Finds or starts each; calls to an endpoint's replicas carry one token."""
     make_folder(home.make().servers)
-    with locked(home.servers, "another command is starting servers in this home: try again in a moment"):
+    with locked(home.servers):
         for one in replicas:
             find(one)
         for one in replicas:
@@ -244,7 +244,19 @@ def watch(replicas: Sequence[Replica], home: Home, progress: Progress, over: thr
                 again = "it is started again" if one.ends <= MOST_ENDS else f"it is not started again after {MOST_ENDS}"
                 progress.notes.append(f"the server for {one.url} ended ({last_line(one.log)}); {again}; log: {one.log}")
                 if one.ends <= MOST_ENDS:
-                    start(one)
+                    start_again(one, home, progress)
+
+
+def start_again(one: Replica, home: Home, progress: Progress) -> None:
+    """Starts a replica that has ended, unless another command that uses it was quicker."""
+    one.record = one.child = None
+    try:
+        with locked(home.servers):
+            find(one)
+            if one.record is None:
+                start(one)
+    except OvtError as error:
+        progress.notes.append(str(error))
 
 
 def stop_all(replicas: Sequence[Replica], home: Home) -> None:
@@ -255,7 +267,9 @@ def stop_all(replicas: Sequence[Replica], home: Home) -> None:
         lambda number: all(one.has_ended() for one in mine if one.record and one.record.process.number == number),
     )
     for one in mine:
-        one.place.unlink(missing_ok=True)
+        with locked(home.servers):
+            if read_record(one.place) == one.record:  # else another command has started the next one there
+                one.place.unlink(missing_ok=True)
     for one in replicas:
         TOKENS.pop(server(one.url), None)
 

@@ -70,6 +70,7 @@ def wait_until_ready(
             return left[0]
         waiting(len(left))
         time.sleep(POLL_S)
+    check()  # what answers may be another server, which kept this one from its port
     return None
 
 

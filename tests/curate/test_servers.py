@@ -14,13 +14,14 @@ import pytest
 
 from ovt.core.agreed import agree
 from ovt.core.errors import OvtError, RecipeError
+from ovt.core.files import make_folder
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.core.section import read_section
 from ovt.curate.endpoints.keys import TOKENS
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.curate.endpoints.serving import listeners, lists_models
-from ovt.curate.servers import Process, Replica, gpus, replicas_of, serving, start_all
+from ovt.curate.endpoints.serving import listeners, lists_models, wait_until_ready
+from ovt.curate.servers import Process, Replica, gpus, replicas_of, serving, start_again, start_all, stop_all
 
 LOOPBACK = Path(__file__).parents[1] / "loopback.py"
 LONG_S = 60  # what is waited for on a busy machine
@@ -134,6 +135,40 @@ def test_what_another_command_keeps_running_is_used_and_stays(home: Home, port: 
             pass
 
 
+def test_two_commands_start_one_that_ends_once(home: Home, port: int) -> None:
+    there = {"a": section(port)}
+    with serving(there, home, Progress()) as replicas, serving(there, home, Progress()) as others:
+        (first,) = numbers(replicas)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: numbers(replicas) == numbers(others) and numbers(others) not in ([], [first]))
+        assert [one.child is None for one in (*replicas, *others)].count(True) == 1
+    assert not listeners(port)
+
+
+def test_the_record_of_the_next_server_there_stays(home: Home, port: int) -> None:
+    start_all(replicas := replicas_of({"a": section(port)}, home), home)
+    record = home.servers / f"{port}.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"token": "of another command"}))
+    stop_all(replicas, home)
+    assert "of another command" in record.read_text()
+    assert not listeners(port)
+
+
+def test_one_that_cannot_be_started_again_is_told(home: Home, port: int) -> None:
+    (one,) = replicas_of({"a": section(port, command="no-such-program-here {port}")}, home)
+    make_folder(home.make().servers)
+    start_again(one, home, progress := Progress())
+    assert "no-such-program-here: No such file" in progress.notes[0]
+
+
+def test_a_server_that_has_ended_is_not_the_one_that_answers(loopback) -> None:
+    def check() -> None:
+        raise OvtError("it has ended")
+
+    with pytest.raises(OvtError, match="it has ended"):
+        wait_until_ready([loopback.url], LONG_S, check)
+
+
 def test_a_server_of_somebody_else_is_not_taken_for_ones_own(home: Home, loopback) -> None:
     there = EndpointSection(base_url=loopback.url, model="m", serve={"command": "false {port}"})
     with pytest.raises(OvtError, match=r"endpoints\.a\.serve: a server answers at .* that ovt did not start"):
@@ -202,6 +237,7 @@ def test_what_cannot_be_served_is_one_line(changed: dict, said: str) -> None:
 
 def test_nothing_is_started_unless_the_user_agreed(config, home: Home, port: int, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)  # touch makes a file named after the port, too
     monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parent))
     ran = tmp_path / "ran"
     there = section(port, command=f"touch {ran} {{port}}")
