@@ -12,7 +12,7 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 
 import asyncio
 import math
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -28,12 +28,13 @@ from ovt.core.registry import FILTERS
 from ovt.core.schema import kept_columns
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.jobs import expected
+from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.jobs import is_lacking
 from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import Run, Session, asking_stage, open_endpoints, planned, prepare, reasoned, stages_of, unseen
+from ovt.curate.run import Run, Session, asking_stage, planned, prepare, reasoned, stages_of, unseen
 from ovt.curate.servers import serving
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.ledger import usage
@@ -95,19 +96,23 @@ def running(run: Run) -> AbstractContextManager[None]:
 @contextmanager
 def started(run: Run) -> Generator[Run]:
     """The run with the servers that its recipe has ovt start, where there is something left to ask of them."""
-    wanted = {name: run.recipe.endpoints[name] for name in to_start(run)}
+    served = {name for name in run.endpoints if run.recipe.endpoints[name].serve is not None}
+    wanted = {name: run.recipe.endpoints[name] for name in sorted(lacking(run, served))}
     with serving(wanted, run.session.home, run.session.progress):
         # Opened again, since the servers' tokens are known only now.
-        yield replace(run, endpoints=open_endpoints(run.recipe)) if wanted else run
+        opened = {name: open_endpoint(name, section) for name, section in wanted.items()}
+        yield replace(run, endpoints={**run.endpoints, **opened})
 
 
-def to_start(run: Run) -> Iterator[str]:
-    """The endpoints with `serve` whose stages lack replies."""
-    for key, section, about in stages_of(run):
-        if run.recipe.endpoints[section.endpoint].serve is not None:
-            wanted = planned(about, asking_stage(key), section)
-            if expected(wanted, run.work(section, Tally())).calls:
-                yield section.endpoint
+def lacking(run: Run, served: Collection[str]) -> set[str]:
+    """Those of some endpoints that have yet to be asked for a reply."""
+    stages = stages_of(run) if served else ()
+    return {
+        section.endpoint
+        for key, section, about in stages
+        if section.endpoint in served
+        and is_lacking(planned(about, asking_stage(key), section), run.work(section, Tally()))
+    }
 
 
 def built_before(run: Run) -> Version | None:

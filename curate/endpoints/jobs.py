@@ -199,6 +199,11 @@ class Expected:
     bounded: bool
 
 
+def is_lacking(requests: Iterable[ChatRequest], work: Work) -> bool:
+    """Whether `fill` would send anything; looks no further than the first call."""
+    return any(isinstance(job, Job) for job in missing_jobs(requests, work))
+
+
 def expected(requests: Iterable[ChatRequest], work: Work) -> Expected:
     """What `fill` would send, without sending it; equal requests are counted once."""
     asked = calls = prompts = completions = 0

@@ -71,6 +71,16 @@ def test_build_works_inside_a_running_loop(recipe, home, loopback):
     assert len(loopback.answered) == 2 * QUESTIONS
 
 
+def test_servers_are_started_only_for_replies_that_are_missing(recipe, home, loopback):
+    build(recipe, Session(home))
+    serve = {"base_url": loopback.url, "model": "test-model", "serve": {"command": "false {port}"}}
+    own = Recipe.model_validate(recipe.model_dump() | {"endpoints": {"server": serve}})
+    assert build(own, Session(home)).manifest.rows["sft"] == QUESTIONS
+    more = Recipe.model_validate(own.model_dump() | {"reason": {"endpoint": "server", "k": 3}})
+    with pytest.raises(OvtError, match="would run false"):
+        build(more, Session(home))
+
+
 def test_an_awaited_build_leaves_the_loop_free(recipe, home, loopback):
     loopback.latency_s = 0.05
     gaps = []
