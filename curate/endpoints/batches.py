@@ -11,30 +11,21 @@ the two loses none. `custom_id` is the address of the request's first reply.
 """
 
 import asyncio
-import json
-import time
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ovt.core.errors import CallError, CallKind, EndpointError, OvtError
-from ovt.core.files import write_json
+from ovt.core.errors import CallError, CallKind, EndpointError
 from ovt.core.hashing import canonical_json
-from ovt.core.untrusted import parse_json, read_json
-from ovt.curate.endpoints.accounts import RESUME, give_up, stop_if_all_failed, tally_reply, worst_case
+from ovt.curate.endpoints.accounts import RESUME, stop_if_all_failed, worst_case
+from ovt.curate.endpoints.batch_records import Batch, BatchFill, forget, record, record_of, recorded
+from ovt.curate.endpoints.batch_results import AWAY, read_line, refusal, settle_rest, take
 from ovt.curate.endpoints.bodies import LONGEST_REPLY
 from ovt.curate.endpoints.budget import Spending
-from ovt.curate.endpoints.chat import Reply
-from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.jobs import Job, Work
-from ovt.curate.endpoints.meanings import error_message, status_error
-from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
-from ovt.curate.endpoints.secrets import scrub, without_key
+from ovt.curate.endpoints.secrets import scrub
 from ovt.curate.endpoints.transport import HttpTransport
 
 MOST_LINES = 50_000  # of a batch, at OpenAI
@@ -42,57 +33,11 @@ MOST_BYTES = 90 << 20  # of its file; OpenAI takes 200 MB
 WINDOW = "24h"
 TAG = "ovt"  # in a batch's metadata
 OVER = {"completed", "expired", "cancelled", "failed"}
-TRIES = 3  # batches that a request may be part of
 FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at batches that are under way
 PATIENCE = 12  # tries in a row that may fail
 MOST_PAGES = 20  # of the server's list of batches
-AWAY: tuple[CallKind, ...] = ("unreachable", "away", "limited", "broken")  # failures that the next try may not have
 
 Given = TypeVar("Given")
-
-
-@dataclass
-class Batch:
-    """One batch of a server, as recorded.
-
-    tag       its name here, and in its metadata there; id: its name there, "" until it is known
-    asked     the addresses of each request's replies, by custom_id
-    thinking  whether the replies' thinking is kept
-    begun     whether its making was tried
-    """
-
-    tag: str
-    server: str
-    asked: dict[str, list[str]]
-    thinking: bool
-    id: str = ""
-    begun: bool = False
-
-    @property
-    def keys(self) -> set[str]:
-        return {key for keys in self.asked.values() for key in keys}
-
-
-@dataclass
-class BatchFill:
-    """A stage's fill by batches.
-
-    left     jobs without replies yet; tries: how many batches each of their keys was part of
-    held     what was reserved for each request that this process submitted, by custom_id
-    spoken   how requests were spelt when they were submitted
-    own      of the batch that is being read: the jobs of one sample each, by key; done: the keys that have come, as
-             replies or as answers that are none; failed: why others have not
-    """
-
-    work: Work
-    transport: HttpTransport
-    left: list[Job] = field(default_factory=list)
-    tries: Counter[str] = field(default_factory=Counter)
-    held: dict[str, Spending] = field(default_factory=dict)
-    spoken: Dialect = field(default_factory=Dialect)
-    own: dict[str, Job] = field(default_factory=dict)
-    done: set[str] = field(default_factory=set)
-    failed: dict[str, CallError] = field(default_factory=dict)
 
 
 async def fill_in_batches(jobs: Iterator[Job | float], work: Work) -> None:
@@ -120,9 +65,6 @@ async def gather(jobs: Iterator[Job | float], fill: BatchFill) -> bool:
     return bool(fill.left)
 
 
-# What this home has asked for: a file for each batch, gone when its replies are in the store.
-
-
 async def known(fill: BatchFill) -> list[Batch]:
     """The batches that hold a request of this fill. One whose making was cut short is looked for on the server."""
     wanted = {key for job in fill.left for key in job.keys}
@@ -138,29 +80,6 @@ async def known(fill: BatchFill) -> list[Batch]:
         else:
             forget(batch, fill)
     return found
-
-
-def recorded(fill: BatchFill) -> Iterator[Batch]:
-    """The records of this home, in the order of their tags."""
-    for path in sorted((fill.work.store.folder / "batches").glob("*.json")):
-        try:
-            yield Batch(**read_json(path))
-        except FileNotFoundError:
-            continue  # another process has collected it
-        except (ValueError, TypeError):
-            raise OvtError(f"{path} is not what ovt writes: restore it, or remove it") from None
-
-
-def record_of(batch: Batch, fill: BatchFill) -> Path:
-    return fill.work.store.folder / "batches" / f"{batch.tag}.json"
-
-
-def record(batch: Batch, fill: BatchFill) -> None:
-    write_json(record_of(batch, fill), asdict(batch))
-
-
-def forget(batch: Batch, fill: BatchFill) -> None:
-    record_of(batch, fill).unlink(missing_ok=True)
 
 
 async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill, again: Collection[CallKind] = AWAY) -> Given:
@@ -340,14 +259,6 @@ async def land(batch: Batch, seen: dict[str, Any], fill: BatchFill) -> None:
     forget(batch, fill)
 
 
-def refusal(seen: dict[str, Any]) -> str:
-    """Why a whole batch was refused: "refuses a batch: Enqueued token limit reached"."""
-    errors = seen.get("errors")
-    found = errors.get("data") if isinstance(errors, dict) else errors
-    first = found[0] if isinstance(found, list) and found else found
-    return scrub(f"refuses a batch: {error_message(json.dumps(first))}")
-
-
 async def read_file(file: str, batch: Batch, taken: set[str], fill: BatchFill) -> None:
     """Takes each line of a batch's output, once, and of its own requests only."""
     async with aclosing(fill.transport.lines(f"/files/{quote(file, safe='')}/content", LONGEST_REPLY)) as lines:
@@ -357,73 +268,3 @@ async def read_file(file: str, batch: Batch, taken: set[str], fill: BatchFill) -
             if isinstance(name, str) and name in batch.asked and name not in taken:
                 taken.add(name)
                 take(name, found, batch, fill)
-
-
-def read_line(line: bytes, fill: BatchFill) -> dict[str, Any]:
-    """The object in a line, without keys; empty if there is none: its request will be asked again."""
-    try:
-        found = without_key(parse_json(line), fill.work.endpoint.secrets) if line.strip() else None
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
-def take(name: str, line: dict[str, Any], batch: Batch, fill: BatchFill) -> None:
-    """Stores the replies of one request, or notes why it has none."""
-    endpoint, budget, keys = fill.work.endpoint, fill.work.budget, batch.asked[name]
-    given, real = line.get("response"), Spending()
-    response: dict[str, Any] = given if isinstance(given, dict) else {}
-    body = response.get("body")
-    try:
-        if response.get("status_code") != 200 or not isinstance(body, dict):
-            raise line_error(response, line.get("error"))
-        if usage := read_usage(body):
-            cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
-            real = Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
-        heard = Heard(batch.server, 0.0, batch.thinking, endpoint.secrets)
-        put(dict(zip(keys, read_replies(body, len(keys), endpoint.section, heard), strict=False)), fill)
-    except CallError as error:
-        again = error.kind == "refused" and fill.transport.learn(error.reason, fill.spoken)
-        fill.failed |= dict.fromkeys(keys, replace(error, kind="broken") if again else error)
-    if name in fill.held:
-        budget.settle(fill.held.pop(name), real)
-    else:
-        budget.spend(real)
-
-
-def line_error(response: dict[str, Any], error: Any) -> CallError:
-    """Why a request of a batch has no reply: what its server answered, or that its time was over."""
-    status, body = response.get("status_code"), response.get("body")
-    said = scrub(error_message(json.dumps(body if body else {"error": error})))
-    if isinstance(status, int) and status >= 400:
-        return status_error(status, said, {}, time.time())
-    return CallError("broken", f"the batch ended without it: {said}")
-
-
-def put(replies: dict[str, Reply], fill: BatchFill) -> None:
-    """Stores replies, and counts those that this fill waits for."""
-    fill.work.store.put_many(replies)
-    for key, reply in replies.items():
-        if job := fill.own.get(key):
-            fill.work.give_back(job.number, job.keys)
-            tally_reply(reply, fill.work)
-            fill.done.add(key)
-
-
-def settle_rest(batch: Batch, fill: BatchFill) -> None:
-    """Gives up requests that were refused or asked for too often; the others of a batch are jobs again, one by one."""
-    left, refused = [], []
-    for job in fill.left:
-        if batch.keys.isdisjoint(job.keys):
-            left.append(job)
-            continue
-        for single in job.singles():
-            (key,) = single.keys
-            error = fill.failed.pop(key, None) or CallError("broken", "the batch ended without its reply")
-            if key not in fill.done and error.kind in AWAY and fill.tries[key] < TRIES:
-                left.append(single)
-            elif key not in fill.done:
-                refused.append((single, error))
-    fill.left = left
-    for single, error in refused:
-        give_up(single, error, fill.work)
