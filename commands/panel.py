@@ -48,7 +48,7 @@ def print_lines(progress: Progress, console: Console, stop: threading.Event) -> 
         due = time.monotonic() >= next_line
         for line in stage_lines(progress):
             if line.stage not in finished and (due or line.over or last_round):
-                console.print(str(line), highlight=False, markup=False, soft_wrap=True)
+                console.print(plain(str(line)), highlight=False, markup=False, soft_wrap=True)
             if line.over:
                 finished.add(line.stage)
         for alarm in progress.alarms[told:]:

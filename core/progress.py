@@ -19,7 +19,8 @@ class Tally:
 
     The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
     in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
-    counts calls, `retries` those that were sent again. `note`: what it waits for, in a line; "" while it does not.
+    counts calls, `retries` those that were sent again; `heard` is the moment of the last reply, on the monotonic clock.
+    `note`: what it waits for or last met with, in a line; "" while there is nothing to tell.
     """
 
     total: int = 0
@@ -31,6 +32,7 @@ class Tally:
     cost_usd: float | None = 0.0
     in_flight: int = 0
     retries: int = 0
+    heard: float = 0.0
     note: str = ""
 
 
@@ -72,6 +74,7 @@ class Progress:
 # Formatting for displays: a terminal, a log, a notebook.
 
 LINE_EVERY = 10.0  # seconds between progress lines when redrawing is not possible
+QUIET_S = 10.0  # without a reply, after which a stage says so
 COLUMNS = ("done", "cached", "failed", "rate", "tokens/s", "spent", "left")
 
 
@@ -82,7 +85,7 @@ class StageLine:
     over    whether it has ended
     share   the finished fraction, 0 to 1; None if the total is unknown
     cells   display text, by COLUMNS: "512/1,000", "41.2/s", "$0.12", "0:14"; empty if there is none
-    note    what it waits for
+    note    what is under way, and what it waits for
     """
 
     stage: str
@@ -104,9 +107,21 @@ def stage_lines(progress: Progress) -> list[StageLine]:
         settled = tally.done + tally.cached + tally.failed
         over = stage in progress.ended or (stage not in progress.beside and settled >= tally.total > 0)
         share = min(settled / tally.total, 1.0) if tally.total else None
-        seconds = progress.ended.get(stage, time.monotonic()) - progress.began[stage]
-        lines.append(StageLine(stage, over, share, _cells(tally, max(seconds, 1e-3)), tally.note))
+        now, began = progress.ended.get(stage, time.monotonic()), progress.began[stage]
+        note = _note(tally, now - max(began, tally.heard))
+        lines.append(StageLine(stage, over, share, _cells(tally, max(now - began, 1e-3)), note))
     return lines
+
+
+def _note(tally: Tally, quiet_s: float) -> str:
+    """ "128 calls in flight, 12 sent again, HTTP 503: overloaded"."""
+    parts = (
+        f"{tally.in_flight:,} calls in flight" if tally.in_flight else "",
+        f"{tally.retries:,} sent again" if tally.retries else "",
+        f"no reply for {duration(quiet_s)}" if tally.in_flight and not tally.note and quiet_s >= QUIET_S else "",
+        tally.note,
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _cells(tally: Tally, seconds: float) -> dict[str, str]:

@@ -53,6 +53,7 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        work.tally.note = ""
         work.give_all_back()
     for worker in finished:
         worker.result()
@@ -138,7 +139,7 @@ async def call(job: Job, work: Work) -> list[Reply]:
                 raise
             if is_about_n(error, job, tries, endpoint):
                 raise CallError("refused", error.reason, error.status) from None
-            work.tally.retries += 1
+            work.tally.retries, work.tally.note = work.tally.retries + 1, error.reason
             await asyncio.sleep(backoff_s(error, waits if waiting else tries))
 
 
@@ -214,6 +215,7 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
         endpoint.urls.failed(url, error, began)
         raise await own_failure(error, url, endpoint) or stopped(error, url, endpoint) from None
     endpoint.urls.succeeded(url)
+    work.tally.note, work.tally.heard = "", time.monotonic()
     endpoint.measured = True
     endpoint.proved_n = endpoint.proved_n or len(replies) > 1
     usage = read_usage(response)

@@ -26,6 +26,17 @@ def test_a_stage_under_way_says_how_fast_and_how_long():
     assert cells["left"] in ("0:07", "0:08")
 
 
+def test_a_stage_under_way_says_what_it_waits_for():
+    def note(**counts) -> str:
+        return stage_lines(progress_of(**counts))[0].note
+
+    assert note(done=1) == ""
+    told = note(in_flight=128, retries=12, note="HTTP 503: overloaded")
+    assert told == "128 calls in flight, 12 sent again, HTTP 503: overloaded"
+    assert note(in_flight=8).startswith("8 calls in flight, no reply for 0:1")
+    assert note(in_flight=8, heard=time.monotonic() + 1) == "8 calls in flight"
+
+
 def test_what_is_spent_at_no_known_price_is_unknown():
     assert stage_lines(progress_of(done=1, cost_usd=None))[0].cells["spent"] == "unknown"
     assert stage_lines(progress_of(done=1))[0].cells["spent"] == ""

@@ -182,6 +182,31 @@ def test_a_refused_request_is_its_own_failure(loopback: Any, fill_all: Callable,
     assert (again.tally.done, again.tally.failed, again.tally.cached) == (2, 0, 18)
 
 
+def test_the_last_error_is_told_until_a_reply_comes(
+    loopback: Any, tmp_path: Path, questions: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ovt.curate.endpoints.client.FIRST_BACKOFF_S", 0.001)
+    tally, told = Tally(), []
+
+    def status(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        told.append((tally.note, tally.retries, tally.in_flight))
+        return (500, {"error": "out of memory"}) if len(told) == 1 else None
+
+    loopback.status = status
+
+    async def run(store: ReplyStore) -> None:
+        section = EndpointSection(base_url=loopback.url, model="test-model", max_concurrency=1)
+        async with open_endpoint("tester", section) as endpoint:
+            await fill(questions(2), Work(endpoint, store, Budget(), tally, lambda image: b""))
+
+    began = time.monotonic()
+    with ReplyStore(tmp_path / "replies.sqlite") as store:
+        asyncio.run(run(store))
+    assert told == [("", 0, 1), ("HTTP 500: out of memory", 1, 1), ("", 1, 1)]
+    assert tally.note == ""
+    assert tally.heard > began
+
+
 def test_what_keeps_failing_is_given_up_after_its_retries(
     loopback: Any, fill_all: Callable, questions: Callable
 ) -> None:
