@@ -126,7 +126,7 @@ def clevr(folder: Path, picture: Callable[[int], bytes]) -> Path:
             "question_family_index": 2,
             "question_index": n,
         }
-        for n, (question, answer) in enumerate((("Is it red?", "yes"), ("How many?", "3")))
+        for n, (question, answer) in enumerate((("Is it red?", "yes"), ("How many?", "3"), ("Is it blue?", False)))
     ]
     made = {"questions/CLEVR_train_questions.json": {"info": {"split": "train"}, "questions": rows}}
     return files(folder, made | {"images/train/CLEVR_train_000000.png": picture(0)})
@@ -262,7 +262,7 @@ COPIES: dict[str, tuple[Make, Rows]] = {
         ),
         [(f"Which, {n}?", "B", [f"{n} cat", "dog"]) for n in (1, 2)],
     ),
-    "clevr": (clevr, [("Is it red?", "yes", None), ("How many?", "3", None)]),
+    "clevr": (clevr, [("Is it red?", "yes", None), ("How many?", "3", None), ("Is it blue?", "no", None)]),
     "superclevr": (superclevr, [("Are there more?", "Yes", None), ("How many trucks?", "4", None)]),
     "mapqa": (mapqa, [("Name the states?", "California, Florida", None), ("What is the value?", "14%", None)]),
     "scienceqa": (
