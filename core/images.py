@@ -6,10 +6,18 @@ The six here are what browsers, cameras and scanners write.
 
 import io
 import math
+import re
 
 from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")  # of files in these formats
+_NAMED = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
+
+
+def names_image(text: str) -> bool:
+    """Whether a text ends as the name of an image file does."""
+    return _NAMED.search(text) is not None
 
 
 class TooLarge(ValueError):

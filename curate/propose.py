@@ -17,6 +17,7 @@ from typing import Any
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.core.images import names_image
 from ovt.core.section import read_section, to_toml
 from ovt.curate.sources.columns import match_columns, missing_columns
 from ovt.curate.sources.importing import Imported, import_sources
@@ -30,7 +31,6 @@ LOOKED = 60  # rows
 EXAMPLES = 3
 OFTEN = 0.1  # the share of questions from which on boilerplate is taken out
 MOST_FILES = 100_000  # of a folder that is searched for pictures
-PICTURE = re.compile(r"\.(?:png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 SAYS_GOLD = re.compile(r"answ|gold|label|truth|correct|key|target|result|solution", re.IGNORECASE)
 SHORT = 6  # words of a gold
 MOST_GROUPS = 20  # values of a column that is worth counting by
@@ -152,7 +152,7 @@ def looks_like_images(name: str, cells: Sequence[Any]) -> float:
 
 def is_picture(cell: Any) -> bool:
     if isinstance(cell, str):
-        return PICTURE.search(cell) is not None
+        return names_image(cell)
     return isinstance(cell, bytes) or (isinstance(cell, dict) and "bytes" in cell)
 
 
@@ -191,7 +191,7 @@ def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Pr
     found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
     names = match_columns(section_of(settings), found).images
     cell = next((row[name] for row in rows for name in names if isinstance(row.get(name), str)), None)
-    if cell is None or not PICTURE.search(cell) or (root / cell).is_file():
+    if cell is None or not names_image(cell) or (root / cell).is_file():
         return proposal
     wanted = Path(cell).parts
     for path in islice(root.rglob("*"), MOST_FILES):

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
+from ovt.core import images
 from ovt.core.errors import OvtError
 from ovt.core.untrusted import parse_json
 from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
@@ -22,7 +23,6 @@ from ovt.curate.sources.section import Name
 from ovt.curate.sources.source import MaybeRow, Part, columns_of
 
 SUFFIXES = (".zip", ".tar")
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 PEEK = 1_000  # samples inspected for column names
 MOST_MEMBERS = 20_000_000
 MOST_HEADER = 64 * 2**10  # bytes of a tar header's long names; no path is longer than 4,096
@@ -137,7 +137,7 @@ def _sample(path: Path, key: str, files: dict[str, Member]) -> MaybeRow:
     row: dict[Any, Any] = {"id": key}
     shown = []
     for suffix, member in files.items():
-        if f".{suffix}".endswith(PICTURES):
+        if f".{suffix}".endswith(images.SUFFIXES):
             shown.append(_content(path, member))
         elif suffix.endswith("json"):
             value = parse_json(_content(path, member))

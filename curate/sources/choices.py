@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from ovt.core.images import names_image
 from ovt.curate.sources.cells import plain_text, squeeze
 from ovt.curate.sources.faults import Unfit
 from ovt.verifiers.kinds.letter import lone_letter
@@ -28,7 +29,6 @@ _LINE_START = re.compile(r"^[ \t]*([A-Za-z])[.):](?=\s)", re.MULTILINE)
 _INLINE = re.compile(r"(?<![^\s:?;,])([A-Z])[.)](?=\s)")
 _HEADER = re.compile(r"\s*\b(?:answer )?(?:choices|options)\s*(?:are)?\s*:?\s*$", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Z]|\d{1,2}")
-_PICTURE_FILE = re.compile(r"\.(?:png|jpe?g|webp|gif|bmp|tiff?)$", re.IGNORECASE)
 _LETTER_AND_TEXT = re.compile(r"\(?([A-Za-z])(?:\)|[.:])\s*(\S.*)", re.DOTALL)
 
 
@@ -68,7 +68,7 @@ def _is_picture(option: Any) -> bool:
     if isinstance(option, dict):
         return bool(option.get("bytes")) or ("path" in option and "bytes" in option)
     if isinstance(option, str):
-        return _PICTURE_FILE.search(option) is not None
+        return names_image(option)
     return isinstance(option, bytes | Image.Image)
 
 

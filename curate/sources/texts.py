@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError
+from ovt.core.images import SUFFIXES
 from ovt.core.untrusted import is_deep, parse_json, read_json
 from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
 from ovt.curate.sources.section import Name
@@ -32,8 +33,6 @@ PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x2
 UNPACKED, DENSITY = 16 * 2**20, 100  # bytes that any gzip file may unpack to; beyond that, times its own size
 MOST_BLANK = 5_000_000  # lines
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 _KEY = re.compile(rb'"([^"\\]{1,100})"\s*:')
 _MOST_KEYS = 10_000
@@ -196,14 +195,14 @@ def objects_part(files: Sequence[Path], folder: Path) -> Part:
 def _in_folder(row: Row, path: Path, folder: Path) -> Row:
     here = path.parent.relative_to(folder)
     named = {name: (here / cell).as_posix() for name, cell in row.items() if _is_picture_beside(cell, path)}
-    beside = next((one for stem in (path.stem, "image") for suffix in PICTURES
+    beside = next((one for stem in (path.stem, "image") for suffix in SUFFIXES
                    if (one := path.with_name(stem + suffix)).is_file()), None)  # fmt: skip
     shown = {"image": beside.relative_to(folder).as_posix()} if beside and not named and "image" not in row else {}
     return {"id": path.relative_to(folder).with_suffix("").as_posix(), **shown, **row, **named}
 
 
 def _is_picture_beside(cell: Any, path: Path) -> bool:
-    named = isinstance(cell, str) and len(cell) < 500 and cell.lower().endswith(PICTURES) and "\0" not in cell
+    named = isinstance(cell, str) and len(cell) < 500 and cell.lower().endswith(SUFFIXES) and "\0" not in cell
     return named and os.path.isfile(path.parent / cell)  # noqa: PTH113 - Path.is_file raises where a name is too long
 
 
