@@ -21,7 +21,7 @@ from ovt.core.images import names_image
 from ovt.core.section import read_section, to_toml
 from ovt.curate.sources.columns import match_columns, missing_columns
 from ovt.curate.sources.importing import Imported, import_sources
-from ovt.curate.sources.matchable import pattern_for, suspects
+from ovt.curate.sources.matchable import settings_for, suspects
 from ovt.curate.sources.presets import presets
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, open_source
@@ -206,13 +206,17 @@ def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Pr
 def hints_of(rows: Sequence[Row], section: SourceSection) -> tuple[str, ...]:
     """`where` and `keep`, as examples with the source's own columns: those with few values."""
     used, hints = named_in(section), []
-    table = {str(name): [row.get(name) for row in rows] for name in (rows[0] if rows else ())}
+    table: dict[str, list[Any]] = {str(name): [row.get(name) for row in rows] for name in (rows[0] if rows else ())}
     few = [name for name, cells in table.items() if name not in used and has_few(cells)]
-    numbers = [name for name in few if all(isinstance(cell, int | float) for cell in table[name])]
+    numbers = [name for name in few if all(map(is_number, table[name]))]
     if numbers:
-        middle = sorted(float(str(cell)) for cell in table[numbers[0]])[len(rows) // 2]
+        middle = sorted(map(float, table[numbers[0]]))[len(rows) // 2]
         hints.append(f'where = "{numbers[0]} <= {middle:g}"')
     return (*hints, *([f"keep = {to_toml(few[:4])}"] if few else []))
+
+
+def is_number(cell: Any) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def has_few(cells: Sequence[Any]) -> bool:
@@ -265,10 +269,7 @@ def mended(imported: Imported, settings: Mapping[str, Any]) -> dict[str, tuple[A
     found = suspects(imported.questions).unique("rule", keep="first", maintain_order=True)
     golds = found.join(imported.questions, on="question_id", maintain_order="left").select("rule", "gold")
     for rule, gold in golds.iter_rows():
-        if rule in MAPS:
-            more["gold_map"] = (MAPS[rule], f"{rule}: gold {gold!r}")
-        elif rule == "gold_is_chain":
-            more["gold_pattern"] = (pattern_for(gold), f"{rule}: gold {gold[:60]!r}")
+        more |= {key: (value, f"{rule}: gold {gold[:60]!r}") for key, value in settings_for(rule, gold).items()}
     questions = imported.questions["question"].to_list()
     often = [
         name
@@ -278,9 +279,6 @@ def mended(imported: Imported, settings: Mapping[str, Any]) -> dict[str, tuple[A
     if often:
         more["question_strip"] = (often, "questions hold instructions of their own")
     return {key: value for key, value in more.items() if key not in settings}
-
-
-MAPS = {"gold_is_number": {"0": "No", "1": "Yes"}, "gold_is_boolean": {"true": "Yes", "false": "No"}}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sources of which no answer is right, told while the build still runs: their golds may be what no answer can match.
 
-source figureqa: 0 of 20 right; golds '0', '1'; answers 'No', 'Yes'; gold_map = { "0" = "No", "1" = "Yes" }
+source figureqa: 0 of 20 right; golds '0', '1'; answers 'No', 'Yes'; gold_map = {0 = "No", 1 = "Yes"}
 """
 
 import asyncio

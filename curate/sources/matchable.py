@@ -1,16 +1,18 @@
 """Golds that no answer can match, found before a model is asked: one note for a source, one finding per question.
 
-gold_is_number   "Is the bar red?", gold 1      -> gold_map = { "0" = "No", "1" = "Yes" }
-gold_is_boolean  "Is the bar red?", gold true   -> gold_map = { "true" = "Yes", "false" = "No" }
+gold_is_number   "Is the bar red?", gold 1      -> gold_map = {0 = "No", 1 = "Yes"}
+gold_is_boolean  "Is the bar red?", gold true   -> gold_map = {true = "Yes", false = "No"}
 gold_is_letter   gold B of a question without options
 gold_is_chain    <REASONING> … </REASONING> <CONCLUSION> B </CONCLUSION>, as it is
 """
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 
+from ovt.core.section import to_toml
 from ovt.verifiers import split_golds
 
 LONG = 60  # words; the longest golds of real data sets that answers match have some forty
@@ -72,6 +74,7 @@ def _is_chain(question: str, gold: str) -> bool:
     return thought or len(gold.split()) > LONG or len(_TAGGED.findall(gold[:20_000])) > 1
 
 
+_MEANT = {"gold_is_number": {"0": "No", "1": "Yes"}, "gold_is_boolean": {"true": "Yes", "false": "No"}}
 RULES: dict[str, Callable[[str, str], bool]] = {
     "gold_is_number": _is_number,
     "gold_is_boolean": _is_boolean,
@@ -82,13 +85,15 @@ RULES: dict[str, Callable[[str, str], bool]] = {
 
 def advice(rule: str, gold: str) -> str:
     """What to write in the recipe."""
-    if rule == "gold_is_number":
-        return 'gold_map = { "0" = "No", "1" = "Yes" }'
-    if rule == "gold_is_boolean":
-        return 'gold_map = { "true" = "Yes", "false" = "No" }'
-    if rule == "gold_is_letter":
-        return "name the columns of its options in columns.choices"
-    return f"gold_pattern = {pattern_for(gold)!r}"
+    lines = [f"{key} = {to_toml(value)}" for key, value in settings_for(rule, gold).items()]
+    return lines[0] if lines else "name the columns of its options in columns.choices"
+
+
+def settings_for(rule: str, gold: str) -> dict[str, Any]:
+    """The setting of [[sources]] that helps golds such as this one; none where options are missing."""
+    if rule in _MEANT:
+        return {"gold_map": _MEANT[rule]}
+    return {"gold_pattern": pattern_for(gold)} if rule == "gold_is_chain" else {}
 
 
 def pattern_for(gold: str) -> str:

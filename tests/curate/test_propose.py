@@ -66,6 +66,15 @@ def test_columns_pictures_golds_and_boilerplate_are_found_by_content(quiz, what)
     assert {doubt.ours for doubt in found.doubts} == {"image", "question", "gold"}
 
 
+def test_hints_are_of_columns_with_few_values_and_conditions_only_of_numbers(place):
+    rows = [
+        {"image": f"pics/p{n}.png", "question": f"How many, {n}?", "answer": str(n), "hard": n % 2 > 0, "grade": n % 3}
+        for n in range(12)
+    ]
+    Path("hard.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert propose("hard.jsonl").hints == ('where = "grade <= 1"', 'keep = ["hard", "grade"]')
+
+
 def test_what_is_given_is_taken(quiz):
     found = propose("quiz.csv", {"gold": "level"})
     assert found.settings["columns"]["gold"] == "level"

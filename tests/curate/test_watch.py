@@ -40,7 +40,7 @@ def test_golds_that_no_answer_matches_are_told_before_the_build_is_over(recipe_o
     session = Session(home)
     build(recipe_of(ENOUGH), session)
     early, last = session.progress.alarms
-    hint = 'gold_map = { "0" = "No", "1" = "Yes" }'
+    hint = 'gold_map = {0 = "No", 1 = "Yes"}'
     assert early == f"source rows: 0 of {ENOUGH} right; golds '0', '1'; answers 'Yes'; {hint}"
     assert last.startswith(f"source rows: none of {ENOUGH} answered questions is right, and {ENOUGH} are now for RL")
 

@@ -3,9 +3,10 @@ import time
 import pytest
 
 from ovt.core.home import Home
+from ovt.core.untrusted import parse_toml
 from ovt.curate.sources.golds import read_gold_text
 from ovt.curate.sources.importing import import_sources
-from ovt.curate.sources.matchable import LONG, pattern_for, rule_of
+from ovt.curate.sources.matchable import LONG, advice, pattern_for, rule_of
 from ovt.curate.sources.section import SourceSection
 from ovt.verifiers import verify
 
@@ -57,7 +58,9 @@ def test_what_is_reported_is_what_answers_cannot_match(question: str, gold: str,
     ],
 )
 def test_the_pattern_that_is_proposed_reads_the_chain(chain: str) -> None:
-    section = SourceSection(path="x.jsonl", gold_pattern=pattern_for(chain))
+    section = SourceSection(
+        path="x.jsonl", **parse_toml(advice("gold_is_chain", chain))
+    )  # as it is copied into a recipe
     assert read_gold_text(chain, section) == "7"
 
 
@@ -76,7 +79,7 @@ def test_an_import_says_what_its_recipe_lacks(home: Home, jsonl) -> None:
         notes = import_sources([SourceSection(path=path)], home).notes
         assert notes[-1] == (
             "source rows: 4 of 4 golds can hardly be matched (gold_is_number): gold '0'; "
-            'gold_map = { "0" = "No", "1" = "Yes" }'
+            'gold_map = {0 = "No", 1 = "Yes"}'
         )
     mapped = SourceSection(path=path, gold_map={"0": "No", "1": "Yes"})
     made = import_sources([mapped], home)
