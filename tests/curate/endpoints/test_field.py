@@ -41,6 +41,7 @@ def field() -> Iterator[tuple[Any, str]]:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.time = SimpleNamespace(time=lambda: time.time() * FASTER)
+    module.asyncio = SimpleNamespace(sleep=lambda seconds: asyncio.sleep(seconds / FASTER))
     loop, ready = asyncio.new_event_loop(), threading.Event()
 
     async def serve() -> None:
@@ -93,7 +94,7 @@ ALL_ANSWERED = [
     "plain", "o_series", "claude", "dashscope", "reasoning", "mistral", "usage_null", "finish_null", "ra0", "ra1",
     "reset_header", "err200", "err200_429str", "keepalive", "comments", "sse_anyway", "no_n500", "no_n_clamp",
     "no_n400", "gw502", "cf524", "gzip", "reset", "halfbody", "logit_refuse_seed", "top_k_refuse", "dies", "nan",
-    "bom", "redirect",
+    "bom", "redirect", "slowfirst",
 ]  # fmt: skip
 
 
