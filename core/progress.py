@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,8 +19,10 @@ class Tally:
 
     The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
     in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
-    counts calls, `retries` those that were sent again; `heard` is the moment of the last reply, on the monotonic clock.
-    `note`: what it waits for or last met with, in a line; "" while there is nothing to tell.
+    counts calls, of which its servers are given `width` at once (0: unknown), `begun` these and those that wait to be
+    sent, `retries` those that were sent again, the latest after `error`; `heard` is the moment of the last reply, on
+    the monotonic clock. `note`: what it does besides asking, in a line, or ""; `waits` tells what the calls begun wait
+    for.
     """
 
     total: int = 0
@@ -31,9 +33,13 @@ class Tally:
     completion_tokens: int = 0
     cost_usd: float | None = 0.0
     in_flight: int = 0
+    begun: int = 0
+    width: int = 0
     retries: int = 0
+    error: str = ""
     heard: float = 0.0
     note: str = ""
+    waits: Callable[[], str] = str
 
 
 # A build's progress: one tally per stage, written by the build and read by any display.
@@ -114,12 +120,15 @@ def stage_lines(progress: Progress) -> list[StageLine]:
 
 
 def _note(tally: Tally, quiet_s: float) -> str:
-    """ "128 calls in flight, 12 sent again, HTTP 503: overloaded"."""
+    """ "128 of 256 calls in flight, no reply for 0:12: waiting for …, 12 sent again (HTTP 503: overloaded)"."""
+    waits = tally.waits() if tally.begun and quiet_s >= QUIET_S else ""
     parts = (
-        f"{tally.in_flight:,} calls in flight" if tally.in_flight else "",
-        f"{tally.retries:,} sent again" if tally.retries else "",
-        f"no reply for {duration(quiet_s)}" if tally.in_flight and not tally.note and quiet_s >= QUIET_S else "",
+        f"{tally.in_flight:,}{f' of {tally.width:,}' if tally.width else ''} calls in flight"
+        if tally.in_flight
+        else "",
+        f"no reply for {duration(quiet_s)}: {waits}" if waits else "",
         tally.note,
+        f"{tally.retries:,} sent again ({tally.error})" if tally.retries else "",
     )
     return ", ".join(filter(None, parts))
 

@@ -28,6 +28,7 @@ from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
 from ovt.curate.endpoints.section import SamplingSection, ServeSection
 from ovt.curate.endpoints.serving import lists_models
+from ovt.curate.endpoints.timing import seconds_of
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import Url
 from ovt.curate.recipe import Recipe
@@ -235,7 +236,7 @@ async def probe_url(url: Url, endpoint: Endpoint, sampling: Mapping[str, Any]) -
             return replace(found, error=f"no answer within {LONGEST_S:.0f} s")
         if replies[0].error:
             return replace(found, error=replies[0].error)
-        seconds, text = time.monotonic() - began, (replies[0].text or "")[:80]
+        seconds, text = seconds_of(response, began), (replies[0].text or "")[:80]
         honours = len(replies) == 2
         return replace(found, error=None, latency_s=seconds, honours_n=honours, accepts_images=image, reply=text)
     return found

@@ -1,6 +1,5 @@
 """How much of a response is read, and what is in it. Nothing in it is trusted."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from ovt.core.errors import CallError
 from ovt.core.untrusted import parse_json
 from ovt.curate.endpoints.streams import Stream
+from ovt.curate.endpoints.timing import Deadline
 
 STALL_S = 100.0  # between two pieces of a stream; gateways cut silent connections after that time
 
@@ -28,10 +28,10 @@ class Reading:
     """The limits of reading a body: its bytes, and the deadline, which each piece of a stream puts off."""
 
     longest: int
-    deadline: asyncio.Timeout
+    deadline: Deadline
 
     def go_on(self) -> None:
-        self.deadline.reschedule(asyncio.get_running_loop().time() + STALL_S)
+        self.deadline.put_off(STALL_S)
 
 
 def read_body(content: bytes) -> Any:

@@ -51,7 +51,8 @@ class Reply:
     """One reply of a model, or the reason why there is none (then `text` is None and `error` says why).
 
     Tokens and US dollars (None: no known price) are this reply's cost: its share of a call that
-    answered several indexes, including a discarded empty try. `latency_s` is the duration of the answering call.
+    answered several indexes, including a discarded empty try. `latency_s`: from its request's
+    last byte to the answer's own, as its server took it.
     """
 
     text: str | None

@@ -26,6 +26,7 @@ from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
 from ovt.curate.endpoints.meanings import MODEL_GONE
 from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
+from ovt.curate.endpoints.timing import seconds_of
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
 
@@ -42,6 +43,7 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
     disk). All replies so far are kept.
     """
     work = replace(work, locks=work.store.locks)
+    work.tally.waits = work.endpoint.waits_for
     jobs = missing_jobs(requests, work)
     if work.endpoint.section.batch:
         await fill_in_batches(jobs, work)
@@ -53,7 +55,7 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        work.tally.note = ""
+        work.tally.note, work.tally.waits = "", str
         work.give_all_back()
     for worker in finished:
         worker.result()
@@ -65,7 +67,11 @@ async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
     for job in jobs:
         if isinstance(job, Job):
             async with work.turns:
-                await answer(job, work)
+                work.tally.begun += 1
+                try:
+                    await answer(job, work)
+                finally:
+                    work.tally.begun -= 1
         else:
             await asyncio.sleep(job)
 
@@ -139,7 +145,7 @@ async def call(job: Job, work: Work) -> list[Reply]:
                 raise
             if is_about_n(error, job, tries, endpoint):
                 raise CallError("refused", error.reason, error.status) from None
-            work.tally.retries, work.tally.note = work.tally.retries + 1, error.reason
+            work.tally.retries, work.tally.error = work.tally.retries + 1, error.reason
             await asyncio.sleep(backoff_s(error, waits if waiting else tries))
 
 
@@ -178,7 +184,7 @@ async def try_once(job: Job, work: Work) -> list[Reply]:
         await endpoint.requests_pace.admit()
         await endpoint.tokens_pace.admit(worst.tokens)
         url = await endpoint.urls.take(first_image(job.request))
-        work.tally.in_flight += 1
+        work.tally.in_flight, work.tally.width = work.tally.in_flight + 1, endpoint.urls.width
         began = time.monotonic()
         try:
             replies, real = await exchange(job, url, worst, work)
@@ -208,14 +214,14 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
     began = time.monotonic()
     try:
         response = await url.transport.send(body)
-        seconds = getattr(response, "seconds", time.monotonic() - began)
+        seconds = seconds_of(response, began)
         heard = Heard(url.name, seconds, job.request.keep_thinking, endpoint.secrets)
         replies = read_replies(response, len(job.keys), endpoint.section, heard)
     except CallError as error:
         endpoint.urls.failed(url, error, began)
         raise await own_failure(error, url, endpoint) or stopped(error, url, endpoint) from None
     endpoint.urls.succeeded(url)
-    work.tally.note, work.tally.heard = "", time.monotonic()
+    work.tally.heard = time.monotonic()
     endpoint.measured = True
     endpoint.proved_n = endpoint.proved_n or len(replies) > 1
     usage = read_usage(response)

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from ovt.core.errors import OvtError
 from ovt.core.registry import MODELS
+from ovt.core.text import duration
 from ovt.core.used_keys import remember_key
 from ovt.curate.endpoints.chat import ChatRequest, ImageBytes, reply_keys, request_body, with_detail
 from ovt.curate.endpoints.connection import Way
@@ -53,6 +54,11 @@ class Pace:
                 await asyncio.sleep(min(wait, 0.1))
             self._free_at = max(self._free_at, time.monotonic()) + cost * 60.0 / self.per_minute
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next admission."""
+        return self._free_at - time.monotonic() if self.per_minute is not None else 0.0
+
     def refund(self, cost: float) -> None:
         """Refunds the difference between the admitted and the real cost (negative: charges more)."""
         if self.per_minute is not None:
@@ -93,6 +99,14 @@ class Endpoint:
     def own_machine(self) -> bool:
         """Whether the model runs in this process or on this machine, where calls are free."""
         return self.section.embedded is not None or hosts(self.section) <= LOOPBACK
+
+    def waits_for(self) -> str:
+        """What the next reply waits for, for people."""
+        paces = {"requests_per_minute": self.requests_pace, "tokens_per_minute": self.tokens_pace}
+        name = max(paces, key=lambda name: paces[name].wait_s)
+        if paces[name].wait_s < 1 or any(url.in_flight for url in self.urls.all):
+            return self.urls.waits_for()
+        return f"{name} = {paces[name].per_minute:,g} lets the next call go in {duration(paces[name].wait_s)}"
 
     def sampling(self, request: ChatRequest) -> dict[str, Any]:
         """The parameters that affect `request`'s replies: the endpoint's `extra_body`, then the request's own."""

@@ -98,6 +98,7 @@ def missing_jobs(requests: Iterable[ChatRequest | None], work: Work) -> Iterator
         yield from jobs_of(batch, work, elsewhere)
         yield 0.0 if batch else NOT_YET_S
     while elsewhere:
+        work.tally.note = "the rest is being asked by another build"
         now = time.monotonic()
         while time.monotonic() < now + LOOK_AGAIN_S:
             yield LOOK_AGAIN_S

@@ -64,10 +64,12 @@ def wait_until_ready(
     """
     give_up = time.monotonic() + ready_s
     left = list(urls)
+    over = False  # of the moment before each look: a look that came late still counts
     while left := [url for url in left if not lists_models(url)]:
         check()
-        if time.monotonic() > give_up:
+        if over:
             return left[0]
+        over = time.monotonic() > give_up
         waiting(len(left))
         time.sleep(POLL_S)
     check()  # what answers may be another server, which kept this one from its port

@@ -28,6 +28,7 @@ from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
 from ovt.curate.endpoints.secrets import is_secret, scrub, without_key
 from ovt.curate.endpoints.streams import Stream
+from ovt.curate.endpoints.timing import Answer, Deadline, Stopwatch
 
 LISTING_S = 30.0  # for the list of models, which some routers take seconds to send
 # What servers answer, with status 200, to a path that they do not know: LM Studio without /v1.
@@ -49,14 +50,6 @@ class Transport(Protocol):
     async def send(self, body: dict[str, Any]) -> dict[str, Any]: ...
 
     async def close(self) -> None: ...
-
-
-class Answer(dict[str, Any]):
-    """The body of a response; `seconds`: how long its server took to begin answering, our own work left out."""
-
-    def __init__(self, body: Mapping[str, Any], seconds: float) -> None:
-        super().__init__(body)
-        self.seconds = seconds
 
 
 class HttpTransport:
@@ -139,11 +132,15 @@ class HttpTransport:
             await connection.close()
 
     @asynccontextmanager
-    async def _deadline(self, seconds: float) -> AsyncGenerator[asyncio.Timeout]:
+    async def _deadline(self, seconds: float) -> AsyncGenerator[Deadline]:
         """The longest that a round trip may take, from the first byte sent to the last one read."""
         try:
-            async with asyncio.timeout(seconds) as limit:
-                yield limit
+            async with asyncio.timeout(None) as limit:
+                deadline = Deadline(limit, seconds)
+                try:
+                    yield deadline
+                finally:
+                    deadline.close()
         except TimeoutError:
             raise CallError("broken", f"{TIMED_OUT} {seconds:g} s", billed=True) from None
 
@@ -154,11 +151,11 @@ class HttpTransport:
 
     async def _round_trip(self, method: str, path: str, reading: Reading, carried: dict[str, Any]) -> dict[str, Any]:
         address = self._address(path)
-        began = time.monotonic()
         with self._told():
+            watch = Stopwatch()
             response = await self._request(method, address, carried)
-            seconds = time.monotonic() - began
-            return Answer(await self._read(response, reading), seconds)
+            watch.answered(response)
+            return Answer(await self._read(response, reading), watch.seconds())
 
     @contextmanager
     def _told(self) -> Generator[None]:

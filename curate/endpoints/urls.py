@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from ovt.core.errors import CallError
+from ovt.core.text import duration
 from ovt.curate.endpoints.meanings import TIMED_OUT
 from ovt.curate.endpoints.transport import Transport
 from ovt.curate.endpoints.width import Width
@@ -74,6 +75,21 @@ class Urls:
     def slots(self) -> int:
         """Concurrent calls allowed over all URLs."""
         return self.max_concurrency * len(self.all)
+
+    @property
+    def width(self) -> int:
+        """Concurrent calls that the URLs are given now."""
+        return sum(url.room for url in self.all)
+
+    def waits_for(self) -> str:
+        """What the next reply waits for, for people: "waiting for http://127.0.0.1:8000/v1 to answer"."""
+        names = [url.name for url in self.all if url.in_flight]
+        resting = [url for url in self.all if url.rests_until > time.monotonic()]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        if names or len(resting) < len(self.all):
+            return f"waiting for {names[0]}{more} to answer" if names else f"waiting to ask {self.all[0].name} again"
+        first = min(resting, key=lambda url: url.rests_until)
+        return f"{first.name} is asked again in {duration(first.rests_until - time.monotonic()) or '0:01'}"
 
     async def take(self, image: str = "") -> Url:
         """The URL for the next call, counted in its load until `give_back`; waits while all are busy or resting.

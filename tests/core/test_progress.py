@@ -1,5 +1,6 @@
 """How far a build is, in numbers."""
 
+import re
 import time
 
 from ovt.core.progress import Progress, read_shared, shared, stage_lines
@@ -31,10 +32,16 @@ def test_a_stage_under_way_says_what_it_waits_for():
         return stage_lines(progress_of(**counts))[0].note
 
     assert note(done=1) == ""
-    told = note(in_flight=128, retries=12, note="HTTP 503: overloaded")
-    assert told == "128 calls in flight, 12 sent again, HTTP 503: overloaded"
-    assert note(in_flight=8).startswith("8 calls in flight, no reply for 0:1")
-    assert note(in_flight=8, heard=time.monotonic() + 1) == "8 calls in flight"
+    soon = time.monotonic() + 1
+    told = note(in_flight=128, width=256, retries=12, error="HTTP 503: overloaded", heard=soon)
+    assert told == "128 of 256 calls in flight, 12 sent again (HTTP 503: overloaded)"
+    told = note(in_flight=8, begun=8, waits=lambda: "waiting for http://a/v1 to answer")
+    assert re.fullmatch(r"8 calls in flight, no reply for 0:1\d: waiting for http://a/v1 to answer", told)
+    assert (
+        note(in_flight=8, begun=8, waits=lambda: "waiting for http://a/v1 to answer", heard=soon) == "8 calls in flight"
+    )
+    assert note(waits=lambda: "waiting for what the stage before has not said yet") == ""
+    assert note(note="the rest is being asked by another build") == "the rest is being asked by another build"
 
 
 def test_what_is_spent_at_no_known_price_is_unknown():

@@ -182,14 +182,14 @@ def test_a_refused_request_is_its_own_failure(loopback: Any, fill_all: Callable,
     assert (again.tally.done, again.tally.failed, again.tally.cached) == (2, 0, 18)
 
 
-def test_the_last_error_is_told_until_a_reply_comes(
+def test_the_last_error_is_told(
     loopback: Any, tmp_path: Path, questions: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ovt.curate.endpoints.client.FIRST_BACKOFF_S", 0.001)
     tally, told = Tally(), []
 
     def status(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
-        told.append((tally.note, tally.retries, tally.in_flight))
+        told.append((tally.error, tally.retries, tally.in_flight, tally.begun, tally.width, tally.waits()))
         return (500, {"error": "out of memory"}) if len(told) == 1 else None
 
     loopback.status = status
@@ -202,8 +202,10 @@ def test_the_last_error_is_told_until_a_reply_comes(
     began = time.monotonic()
     with ReplyStore(tmp_path / "replies.sqlite") as store:
         asyncio.run(run(store))
-    assert told == [("", 0, 1), ("HTTP 500: out of memory", 1, 1), ("", 1, 1)]
-    assert tally.note == ""
+    under_way = (1, 1, 1, f"waiting for {loopback.url} to answer")
+    again = ("HTTP 500: out of memory", 1, *under_way)
+    assert told == [("", 0, *under_way), again, again]
+    assert tally.waits() == ""
     assert tally.heard > began
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import time
 
-from ovt.curate.endpoints.endpoint import Pace
+from ovt.curate.endpoints.endpoint import Pace, open_endpoint
+from ovt.curate.endpoints.section import EndpointSection
 
 
 def admissions(pace: Pace, costs: list[float], refund: float = 0.0) -> list[float]:
@@ -48,3 +49,11 @@ def test_a_pace_outlives_its_event_loop() -> None:
     pace = Pace(1200)
     admissions(pace, [1.0] * 3)
     assert admissions(pace, [1.0] * 3)[-1] >= 0.099
+
+
+def test_what_a_limit_makes_a_reply_wait_for_is_told() -> None:
+    section = EndpointSection(base_url="http://127.0.0.1:9/v1", model="m", requests_per_minute=3)
+    endpoint = open_endpoint("slow", section)
+    assert endpoint.waits_for() == "waiting to ask http://127.0.0.1:9/v1 again"
+    asyncio.run(endpoint.requests_pace.admit(30))
+    assert endpoint.waits_for().startswith("requests_per_minute = 3 lets the next call go in ")

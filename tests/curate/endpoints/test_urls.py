@@ -1,5 +1,6 @@
 """Several URLs: the load is shared, a dead one rests and comes back, and a server's 429s narrow the stream."""
 
+import math
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import OvtError
-from ovt.curate.endpoints.urls import rest_s
+from ovt.curate.endpoints.urls import Urls, rest_s
 
 
 class Nowhere:
@@ -128,3 +129,13 @@ def test_a_server_that_restarts_is_found_again(loopback: Any, fill_all: Callable
 
 def test_rests_double_up_to_a_minute() -> None:
     assert [rest_s(times) for times in (1, 2, 3, 20)] == [1, 2, 4, 60]
+
+
+def test_what_a_reply_waits_for_is_told() -> None:
+    urls = Urls([("http://a/v1", Nowhere()), ("http://b/v1", Nowhere())], 4)
+    assert urls.waits_for() == "waiting to ask http://a/v1 again"
+    urls.all[0].in_flight = urls.all[1].in_flight = 1
+    assert urls.waits_for() == "waiting for http://a/v1 and 1 more to answer"
+    urls.all[0].in_flight = urls.all[1].in_flight = 0
+    urls.all[0].rests_until, urls.all[1].rests_until = math.inf, time.monotonic() + 3600
+    assert urls.waits_for().startswith("http://b/v1 is asked again in ")
