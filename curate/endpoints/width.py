@@ -1,9 +1,10 @@
 """How many calls a URL takes at once, found out while it is used.
 
 doubles with each round trip, until the server refuses or more calls bring no more replies
-refused right after it was raised    back to what worked; the next try comes after some round trips
-refused again at once                the server takes less than before: 0.7 of what was under way
-below one                            pauses between single calls, for servers that count requests per second
+refused right after it was raised     back to what worked; the next try comes after some round trips
+refused again and again               the server takes less than before: 0.7 of what was under way
+as often refused as at the wider one  the refusals have other reasons (a router's other users): back to that one
+below one                             pauses between single calls, for servers that count requests per second
 """
 
 import math
@@ -14,6 +15,9 @@ STEEPEST = 0.25  # of the width, in one rise
 WIDER, WORTH = 1.4, 0.15  # a stream so much wider has to bring more replies a second, by this part of what it grew
 HOLD = (80, 12.0, 400)  # replies before the next rise after one that failed: least, per call at once, most
 SOON = 20  # replies: a refusal that comes earlier after another one says that the server takes less
+# Three refusals tell whether a narrower stream is refused less; a server that is asked for up to 1/0.7 of what it takes
+# refuses up to a third of that, and nothing after it was narrowed.
+FEW, THIRD, LESS = 3, 0.34, 0.6
 
 
 class Width:
@@ -27,6 +31,10 @@ class Width:
         self._rising = True  # by each reply, until something speaks against it
         self._calm = 0  # replies since the last change
         self._since_refusal = math.inf
+        # Of the calls answered since the last change of width: how many, how many with a refusal, and from when on.
+        self._seen = self._refused = 0
+        self._wider: tuple[float, bool, float] | None = None  # before the last narrowing: width, rising, share refused
+        self.noise = 0.0  # the share that is refused at any width
         self._step = 1.0
         self._narrowed_at = -math.inf
         # A window of replies, about two round trips long: how many of how many, their widths added up, and since when.
@@ -38,25 +46,53 @@ class Width:
         if self.steady:
             return
         self._calm += 1
+        self._seen += 1
         self._since_refusal += 1
         self._measure(now)
         if self._rising:
             self.now = min(self.most, self.now + 1.0)
         elif self._calm >= self._hold():
-            self._good, self._calm = self.now, 0
+            self._good, self._calm, self._wider = self.now, 0, None
             self.now = min(self.most, self.now + max(self._step * min(1.0, self.now), 0.05 * self.now))
             self._step = min(2 * self._step, max(2.0, STEEPEST * self.now))
+            if self._seen >= HOLD[0]:
+                self.noise = min(self.noise, 1.2 * self._refused / self._seen)
+                self._seen = self._refused = 0
 
     def refused(self, in_flight: int, sent: float, now: float) -> None:
         """A call sent at `sent` was refused, or timed out, at `now`, with `in_flight` under way; those that were sent
         before the last narrowing say nothing new."""
         if self.steady or sent < self._narrowed_at:
             return
+        self._seen, self._refused = self._seen + 1, self._refused + 1
+        if self._wider is not None and self._refused >= FEW and self._is_noise(*self._wider):
+            return
+        usual = self.noise * self._seen
+        if self.noise and self._refused <= usual + 3 * math.sqrt(usual) + FEW:
+            return
+        if self._wider is not None and self._refused < FEW:
+            return
+        self._narrow(in_flight, now)
+
+    def _is_noise(self, width: float, rising: bool, before: float) -> bool:
+        """Whether a narrower stream is refused as often as the wider one was, which then comes back."""
+        share = self._refused / self._seen
+        if share > THIRD or before > THIRD or share < LESS * before:
+            return False
+        self.noise, self.now, self._good, self._rising = share, width, width, rising
+        self._seen = self._refused = 0
+        self._wider = None
+        return True
+
+    def _narrow(self, in_flight: int, now: float) -> None:
         level = min(self.now, max(float(in_flight), 1.0)) if self.now >= 1 else self.now
         if self._since_refusal < SOON or self._rising:
             self._good = 0.7 * level
+        before = self._refused / (self._seen if self._refused >= FEW else self._seen + SOON)
+        self._wider = (level, self._rising, before)
         self.now = max(LEAST, min(self._good, level))
         self._rising, self._step, self._calm, self._since_refusal = False, 1.0, 0, 0
+        self._seen = self._refused = 0
         self._narrowed_at = now
 
     def pause_s(self, seconds: float) -> float:

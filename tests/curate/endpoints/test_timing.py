@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -37,7 +37,7 @@ class Stuck:
 
 
 @contextmanager
-def served(stuck: Stuck, answer: bytes) -> Iterator[str]:
+def served(stuck: Stuck, answer: bytes) -> Generator[str]:
     """The address of a server that answers one request while the loop stands still."""
 
     def serve() -> None:
@@ -76,7 +76,7 @@ def test_an_answer_that_came_in_time_counts_however_late_it_is_read() -> None:
     async def run() -> Answer:
         loop, passed = asyncio.get_running_loop(), [0.0]
         real = loop.time
-        loop.time = lambda: real() + passed[0]  # ty: ignore[invalid-assignment]
+        loop.time = lambda: real() + passed[0]
         return (await ask(lambda: passed.append(passed.pop() + 3600)))[0]
 
     assert asyncio.run(run())["choices"][0]["message"]["content"] == "yes"
@@ -86,7 +86,7 @@ def test_a_server_that_sends_nothing_is_given_up_though_this_process_was_late() 
     async def run() -> None:
         loop, passed = asyncio.get_running_loop(), [0.0]
         real = loop.time
-        loop.time = lambda: real() + passed[0]  # ty: ignore[invalid-assignment]
+        loop.time = lambda: real() + passed[0]
 
         def late() -> None:
             passed[0] += 601

@@ -26,18 +26,23 @@ class Outcome:
         return self.replies / self.possible
 
 
-def run(width: Width, capacity: Callable[[float], int], seconds: float, latency: float = 0.1) -> Outcome:
+def run(
+    width: Width, capacity: Callable[[float], int], seconds: float, noise: float = 0.0, latency: float = 0.1
+) -> Outcome:
     """A server that answers `capacity(time)` calls at once in about `latency` s each, and refuses more with a 429
-    within a millisecond; the client sends whenever its width allows, and a refused call waits half a second."""
+    within a millisecond; the client sends whenever its width allows, and a refused call waits half a second. noise: the
+    share of calls that it refuses however few there are, as late as others are answered."""
     dice, now, events, serving, in_flight = random.Random(7), 0.0, [], 0, 0
     replies = refused = 0
     waiting: list[float] = []  # when refused calls may be sent again; there is always enough work
     while now < seconds:
         while waiting and waiting[0] <= now:
             heapq.heappop(waiting)
-        while in_flight < max(1, int(width.now)) and len(waiting) < MOST:
+        while in_flight < max(1, int(width.now)) and len(waiting) < 4 * MOST:
             in_flight += 1
-            if serving < capacity(now):
+            if noise and dice.random() < noise:
+                heapq.heappush(events, (now + latency * dice.uniform(0.7, 1.3), False, now))
+            elif serving < capacity(now):
                 serving += 1
                 heapq.heappush(events, (now + latency * dice.uniform(0.7, 1.3), True, now))
             else:
@@ -96,8 +101,24 @@ def test_a_burst_of_refusals_counts_once_and_the_next_one_again() -> None:
     for _ in range(32):
         width.refused(in_flight=32, sent=1.0, now=2.0)
     assert width.now == pytest.approx(0.7 * 32)
-    width.refused(in_flight=22, sent=3.0, now=4.0)
+    for _ in range(3):
+        width.refused(in_flight=22, sent=3.0, now=4.0)
     assert width.now == pytest.approx(0.49 * 32, rel=0.05)
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.04, 0.1])
+@pytest.mark.parametrize(("capacity", "least"), [(1000, 0.9), (64, 0.85)])
+def test_refusals_that_do_not_follow_from_the_width_do_not_narrow_it(noise: float, capacity: int, least: float) -> None:
+    """A router whose other users take its upstream's limit, say: measured before, 4% left 16% of the replies."""
+    outcome = run(Width(MOST), lambda now: min(MOST, capacity), 40, noise=noise)
+    assert outcome.share / (1 - noise) >= least, outcome
+    assert outcome.refused / (outcome.replies + outcome.refused) < 1.6 * noise + 0.03, outcome
+
+
+def test_a_server_that_takes_less_is_noticed_amid_refusals_for_other_reasons() -> None:
+    outcome = run(Width(MOST), moving([96, 24, 48], 60), 180, noise=0.05)
+    assert outcome.share / 0.95 >= 0.85, outcome
+    assert outcome.refused / (outcome.replies + outcome.refused) < 0.12, outcome
 
 
 def test_below_one_call_at_once_there_are_pauses() -> None:
