@@ -29,6 +29,7 @@ from ovt.core.schema import kept_columns
 from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.endpoint import open_endpoint
+from ovt.curate.endpoints.failures import counted
 from ovt.curate.endpoints.jobs import is_lacking
 from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
@@ -38,12 +39,13 @@ from ovt.curate.run import Run, Session, asking_stage, planned, prepare, reasone
 from ovt.curate.servers import serving
 from ovt.curate.stages import judge, verify
 from ovt.curate.versions.ledger import usage
-from ovt.curate.versions.manifest import ModelUse, Provenance, Usage
+from ovt.curate.versions.manifest import ModelUse, Provenance, ReasonCount, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
 from ovt.curate.versions.write import VersionWriter
 from ovt.curate.watch import Score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
+MOST_ERRORS = 20
 HOW = ("git_commit", "rebuild")  # of the provenance: versions do not differ by these
 
 
@@ -142,7 +144,7 @@ def write(run: Run) -> Version:
             score.add(made)
             tally.done += len(chunk)
         run.session.progress.alarms += score.lines()
-        further = [Usage.model_validate(use) for use in usage(blind)]
+        further = [Usage.model_validate(use | {"errors": frequent(blind["error"])}) for use in usage(blind)]
         further += [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), further, run.recipe.limits.max_failed)
 
@@ -170,15 +172,16 @@ def judged(
     endpoint = run.endpoints[section.endpoint]
     keys = [endpoint.keys(request)[0] for request in judge.requests(questions, verdicts, section)]
     found = run.store.get_many(keys)
+    failed = run.store.get_failures(key for key in keys if key not in found)
     # Only their usage is kept: there may be a million.
-    judgements |= {key: replace(found[key], text=None) if key in found else None for key in keys}
+    judgements |= {key: replace(found[key], text=None) if key in found else failed.get(key) for key in keys}
     return judge.run(verdicts, keys, found, section, endpoint.model)
 
 
 def judge_usage(replies: Iterable[Reply | None]) -> Usage:
-    """The judgements' cost, in the columns that `ledger.usage` counts; None stands for a request without a reply."""
+    """The judgements' cost, in the columns that `ledger.usage` counts; None stands for a request that was not sent."""
     asked = list(replies)
-    found = [reply for reply in asked if reply]
+    found = [reply for reply in asked if reply and reply.error is None]
     costs = [reply.cost_usd for reply in found]
     return Usage(
         stage="judge",
@@ -187,7 +190,14 @@ def judge_usage(replies: Iterable[Reply | None]) -> Usage:
         prompt_tokens=sum(reply.prompt_tokens or 0 for reply in found),
         completion_tokens=sum(reply.completion_tokens or 0 for reply in found),
         cost_usd=math.fsum(cost for cost in costs if cost) if costs and None not in costs else None,
+        errors=frequent(reply.error for reply in asked if reply),
     )
+
+
+def frequent(errors: Iterable[str | None]) -> tuple[ReasonCount, ...]:
+    """The most frequent failures of a stage, alike ones together."""
+    found = counted(error for error in errors if error is not None)
+    return tuple(ReasonCount(reason=said, rows=count) for said, count in found[:MOST_ERRORS])
 
 
 def provenance_of(run: Run) -> Provenance:

@@ -1,6 +1,8 @@
-"""Which replies can be asked again, and when failures in a row that are all alike end a build."""
+"""Which replies can be asked again, what most failures say, and when those in a row that are all alike end a build."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 from ovt.core.errors import CallError
 from ovt.curate.endpoints.chat import ReplyKind
@@ -14,6 +16,13 @@ VARIABLE = re.compile(r"\b(?:req|chatcmpl|call)[-_]\w+|\b[0-9a-f-]{12,}\b|\d+", 
 def in_common(said: str) -> str:
     """A failure's words without what differs from one to the next: numbers, and ids of requests."""
     return VARIABLE.sub("#", said)
+
+
+def counted(errors: Iterable[str]) -> list[tuple[str, int]]:
+    """The first in each group of failures that have their words in common, and how many they are; most first."""
+    first: dict[str, str] = {}
+    groups = Counter(in_common(first.setdefault(in_common(said), said)) for said in errors)
+    return [(first[group], count) for group, count in groups.most_common()]
 
 
 class Streak:

@@ -27,9 +27,15 @@ NO_MONEY = re.compile(
 MODEL_GONE = re.compile(
     r"model\b.{0,80}(?:not found|does not exist|not loaded|unloaded)|no models? (?:is )?loaded", re.I
 )
+# Said with a 500 by servers of a model that takes no images, whatever is tried.
+BLIND = re.compile(
+    r"image input is not supported|unsupported content part type|not a multimodal model"
+    r"|(?:does not|doesn't) support (?:image|vision|multimodal)",
+    re.IGNORECASE,
+)
 # Waiting times in an error's words.
 IN_WORDS = re.compile(
-    r"(?:try again in|retry (?:after|in)|retryDelay\W{1,5}|estimated_time\W{1,5}|wait)\s*"
+    r"(?:try again in|retry (?:after|in)|retryDelay\W{1,5}|estimated_time\W{1,5}|wait(?: for)?)\s*"
     r"((?:\d[\d.]*\s*(?:ms\b|milliseconds?|sec\w*|s\b|min\w*|m(?=\d|\b)|hours?|h(?=\d|\b))?)+)",
     re.IGNORECASE,
 )
@@ -64,7 +70,7 @@ def status_error(status: int, said: str, headers: Mapping[str, str], now: float)
         return CallError("away", reason, status, wait)
     if status in (403, 404) or (status == 400 and MODEL_GONE.search(said)) or 300 <= status < 400:
         return CallError("misplaced", reason, status)
-    if status in (408, 409, 425) or status >= 500:
+    if status in (408, 409, 425) or (status >= 500 and not BLIND.search(said)):
         return CallError("broken", reason, status, wait)
     return CallError("refused", reason, status)
 
@@ -141,8 +147,9 @@ def wait_in_words(said: str) -> float | None:
     return duration(found[1]) if found else None
 
 
-def error_message(text: str) -> str:
-    """The message within an error body, in the formats that servers use; else the body itself."""
+def error_message(text: str, deep: int = 3) -> str:
+    """The message within an error body, in the formats that servers use, also within others (`deep` of them); else the
+    body itself."""
     try:
         found: Any = parse_json(text)
     except ValueError:
@@ -151,11 +158,20 @@ def error_message(text: str) -> str:
         found = found[0]
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
-            code = found.get("code")
-            rest = {key: found[key] for key in ("estimated_time", "details") if key in found}
+            code, more = found.get("code"), further(found)
             found = found[name]
             if isinstance(code, str) and isinstance(found, str):
                 found = f"{found} ({code})"
-            if rest and isinstance(found, str):
-                found = f"{found} {json.dumps(rest)}"
-    return found if isinstance(found, str) else json.dumps(found)
+            found = f"{found} {more}" if more and isinstance(found, str) else found
+    if isinstance(found, str):
+        return error_message(found, deep - 1) if deep and found.lstrip().startswith("{") else found
+    return json.dumps(found)
+
+
+def further(error: Mapping[str, Any]) -> str:
+    """What stands beside an error's message: how long to wait, and what a router's upstream said (OpenRouter)."""
+    rest = {key: error[key] for key in ("estimated_time", "details") if key in error}
+    about = error.get("metadata")
+    raw = about.get("raw") if isinstance(about, dict) else None
+    upstream = raw if isinstance(raw, str) else json.dumps(raw) if raw else ""
+    return " ".join(filter(None, (json.dumps(rest) if rest else "", error_message(upstream) if upstream else "")))

@@ -17,6 +17,7 @@ from ovt.curate.endpoints.thinking import answer_alone, joined, rejoined, split_
 CUT = ("length", "max_tokens", "MAX_TOKENS")  # finish reasons of a reply that reached its limit
 FILTERED = {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive",
             "image_safety", "guardrail_intervened", "refusal"}  # fmt: skip
+BROKEN = ("error", "abort", "aborted", "cancelled")  # of one that its server broke off; vLLM ends a stream with "abort"
 TOOLS = {"tool_calls", "function_call", "tool_use"}
 
 
@@ -102,7 +103,7 @@ def told(kind: ReplyKind, detail: str = "") -> str:
 
 def broke_off(choice: Mapping[str, Any]) -> bool:
     """Whether a choice says that its server failed before it was complete."""
-    return bool(choice.get("error")) or choice.get("finish_reason") == "error"
+    return bool(choice.get("error")) or choice.get("finish_reason") in BROKEN
 
 
 def price(usage: Usage | None, prompt_tokens: int, completion_tokens: int, section: EndpointSection) -> float | None:

@@ -21,11 +21,13 @@ DONE = b"[DONE]"
 class Stream:
     """The events of one reply, as bytes in pieces of any size.
 
-    done: whether [DONE] came. broken: the event that holds an error, if one did.
+    done: whether [DONE] came. counted: whether the tokens were counted after the last choice, which is an end as well.
+    broken: the event that holds an error, if one did.
     """
 
     def __init__(self) -> None:
         self.done = False
+        self.counted = False
         self.broken: dict[str, Any] | None = None
         self._rest = b""
         self._head: dict[str, Any] = {}
@@ -43,7 +45,8 @@ class Stream:
         self._take(self._rest)
         if self.broken is not None:
             return self.broken
-        if not self._choices or not (self.done or any("finish_reason" in one for one in self._choices.values())):
+        ended = self.done or self.counted or any("finish_reason" in one for one in self._choices.values())
+        if not self._choices or not ended:
             raise ValueError("the stream ended early")
         return {**self._head, "choices": [self._whole(index) for index in sorted(self._choices)]}
 
@@ -66,6 +69,7 @@ class Stream:
             self.broken = event
             return
         self._head.update((name, inner) for name, inner in event.items() if name != "choices" and inner is not None)
+        self.counted = bool(self._choices and event.get("usage") and not event.get("choices"))
         for choice in event.get("choices") or ():
             if isinstance(choice, dict):
                 self._add(choice)

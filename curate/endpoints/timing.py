@@ -16,7 +16,7 @@ TCP_INFO = getattr(socket, "TCP_INFO", None) if hasattr(socket, "SO_PEERCRED") e
 AGES = struct.Struct("=44x3I")  # of struct tcp_info: milliseconds since data was sent, acknowledged and received
 TICK_S = 0.02  # the system counts in steps of up to 10 ms
 LATE_S = 0.1  # a deadline noticed later than this was missed by us
-GRACE_S = 5.0
+GRACE_S = 5.0  # for reading what has come, at most as long as the deadline was away
 
 
 class Answer(dict[str, Any]):
@@ -74,7 +74,7 @@ class Deadline:
     def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
         self._limit = limit
         self._loop = asyncio.get_running_loop()
-        self._grace = GRACE_S
+        self._grace = min(GRACE_S, seconds)
         self._due = self._loop.time() + seconds
         self._set()
 

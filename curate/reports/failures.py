@@ -13,7 +13,9 @@ from ovt.curate.endpoints.failures import VARIABLE
 from ovt.curate.versions.read import Version, reading, scan
 
 FAILED = pl.col("error").is_not_null()
-UNJUDGED = "no judgement came, so the rules' abstention stands"
+BESIDE = ("vision", "judge")
+OTHERS = "others, each of them rarer"
+UNSAID = "its server's words were not kept"  # by an older ovt
 
 
 def report(version: Version) -> Report:
@@ -29,8 +31,8 @@ def failures(version: Version) -> list[dict[str, Any]]:
     """One row per stage, endpoint and message, the most frequent first.
 
     samples: how many; of_stage: their share of the stage's. Messages that differ only in numbers and ids are counted
-    together: `said` is one of them, and `example` the id of its sample. Judgements are no samples: those that failed
-    are one row, without an example.
+    together: `said` is one of them, and `example` the id of its sample, without one where the stage's replies are no
+    samples of the version (vision, judge).
     """
     alike = pl.col("error").str.replace_all(f"(?i){VARIABLE.pattern}", "#")
     with reading(version):
@@ -39,19 +41,22 @@ def failures(version: Version) -> list[dict[str, Any]]:
     groups = samples.filter(FAILED).group_by("stage", "endpoint", alike.alias("alike"), maintain_order=True)
     counted = groups.agg(samples=pl.len(), said=pl.col("error").first(), example=pl.col("sample_id").first())
     rows = counted.drop("alike").sort("samples", descending=True, maintain_order=True).to_dicts()
-    return [row | {"of_stage": row["samples"] / sizes[row["stage"]]} for row in rows] + judgements(version)
+    return [row | {"of_stage": row["samples"] / sizes[row["stage"]]} for row in rows] + beside(version)
 
 
-def judgements(version: Version) -> list[dict[str, Any]]:
-    """The requests to the judge that failed; what its server said is in the reply store alone."""
-    made = version.manifest
-    endpoints = [use.endpoint for use in made.provenance.models if use.stage == "judge"]
-    uses = [use for use in made.usage if use.stage == "judge" and use.failed]
-    said = {"said": UNJUDGED, "example": None}
-    return [
-        {"stage": "judge", "endpoint": endpoint, "samples": use.failed, **said, "of_stage": use.failed / use.samples}
-        for use, endpoint in zip(uses, endpoints, strict=False)
-    ]
+def beside(version: Version) -> list[dict[str, Any]]:
+    """The failures of stages whose replies are no samples: those that the manifest names, and all others as one."""
+    made, rows = version.manifest, []
+    endpoints = {use.stage: use.endpoint for use in made.provenance.models}
+    for use in made.usage:
+        if use.stage not in BESIDE or not use.failed:
+            continue
+        said = [(error.reason, error.rows) for error in use.errors]
+        rest = use.failed - sum(count for _, count in said)
+        for words, count in [*said, *([(OTHERS if said else UNSAID, rest)] if rest else [])]:
+            known = {"stage": use.stage, "endpoint": endpoints.get(use.stage, ""), "samples": count, "said": words}
+            rows.append({**known, "example": None, "of_stage": count / use.samples})
+    return rows
 
 
 def lines(rows: list[dict[str, Any]], most: int = 3) -> list[str]:

@@ -107,7 +107,8 @@ class FunnelRow(Section):
 
 
 class Usage(Section):
-    """The usage of one stage's samples; `cost_usd` is null if the price of any reply is unknown."""
+    """The usage of one stage's samples; `cost_usd` is null if the price of any reply is unknown. `errors`: the most
+    frequent failures of a stage whose samples are not in the ledger, in the servers' words."""
 
     stage: str
     samples: Count
@@ -115,6 +116,7 @@ class Usage(Section):
     prompt_tokens: Count
     completion_tokens: Count
     cost_usd: float | None
+    errors: tuple[ReasonCount, ...] = added_later(())
 
     def exceeds(self, max_failed: float) -> bool:
         """Whether a larger share than `max_failed` has no reply."""

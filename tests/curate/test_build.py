@@ -231,9 +231,14 @@ def test_usage_counts_each_judgement_and_what_it_took() -> None:
         Reply("CORRECT", prompt_tokens=10, completion_tokens=2, cost_usd=0.5),
         Reply("WRONG", cost_usd=0.0),
         None,
+        Reply(None, error="HTTP 400: 4097 tokens are too many"),
+        Reply(None, error="HTTP 400: 5120 tokens are too many"),
+        Reply(None, error="HTTP 500: out of memory"),
     ]
     used = judge_usage(replies)
-    assert (used.stage, used.samples, used.failed) == ("judge", 3, 1)
+    assert (used.stage, used.samples, used.failed) == ("judge", 6, 4)
+    said = [(error.reason, error.rows) for error in used.errors]
+    assert said == [("HTTP 400: 4097 tokens are too many", 2), ("HTTP 500: out of memory", 1)]
     assert (used.prompt_tokens, used.completion_tokens, used.cost_usd) == (10, 2, 0.5)
     assert judge_usage([]).cost_usd is None
     # As with samples: where the price of one is not known, that of all is not.

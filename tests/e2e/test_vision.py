@@ -94,6 +94,18 @@ def test_or_they_are_marked(seeing):
     assert {row["right_unseen"] for row in told(shell, "data", "funnel", "small", "--by", "right_unseen")}
 
 
+def test_what_failed_unseen_is_listed_in_its_servers_words(seeing, loopback):
+    shell = seeing
+    refusal = (400, {"error": {"message": "no grey ones"}})
+    loopback.status = lambda body: refusal if re.search(r"Unseen: .*number 7\b", str(body["messages"])) else None
+    built = shell.build("--set", "limits.max_failed=1")
+    (row,) = told(shell, "data", "failures", "small")
+    assert (row["stage"], row["endpoint"], row["samples"]) == ("vision", "server", 2)
+    assert row["said"] == "HTTP 400: no grey ones"
+    assert row["of_stage"] == 0.05
+    assert json.loads((Path(built["path"]) / "manifest.json").read_text())["usage"][-1]["stage"] == "vision"
+
+
 def test_without_the_section_a_recipe_is_as_it_was():
     from ovt.curate.recipe import load_recipe
 

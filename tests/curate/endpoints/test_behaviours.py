@@ -94,6 +94,9 @@ STREAMS = [
     ("usage in every chunk, growing",
      [{**one, "usage": {"prompt_tokens": 5, "completion_tokens": at}} for at, one in enumerate(WHOLE)] + [USAGE]),
     ("no [DONE]", [*WHOLE, USAGE]),
+    ("an empty finish_reason in every chunk (farion1231/cc-switch#5093)",
+     [delta(reasoning="1+1", finish=""), delta(content="2", finish=""), delta(finish="stop"), USAGE, "data: [DONE]"]),
+    ("no finish_reason, and no [DONE] after the usage (earendil-works/pi#7441)", [*WHOLE[:3], USAGE]),
     ("comments and event names between", [": OPENROUTER PROCESSING", "event: message", *WHOLE, ": ping", USAGE]),
     ("data: without a blank", [f"data:{json.dumps(one)}" for one in [*WHOLE, USAGE]]),
     ("thinking as parts of the content",
@@ -131,6 +134,7 @@ BROKEN = [
         "a choice that ends with an error",
         [WHOLE[1], {"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}],
     ),
+    ("a stream that vLLM aborts (vllm-project/vllm#57082)", [WHOLE[1], delta(finish="abort"), USAGE, "data: [DONE]"]),
     ("it stops short", WHOLE[:2]),
     ("half an event", [WHOLE[1], 'data: {"choices": [']),
     ("nothing at all", []),
@@ -172,6 +176,11 @@ WAITS = [
     ("a model that is loading (openinterpreter/openinterpreter#540)", 503,
      {"error": "Model m is currently loading", "estimated_time": 0.05}, {}),
     ("llama.cpp while it loads", 503, "Loading model", {}),
+    ("tower_governor, in plain text (userFRM/ThetaDataDx#645)", 429, "Too Many Requests! Wait for 0.05 s", {}),
+    ("an inner server that is away (gpustack/gpustack#2128)", 504,
+     {"message": "The upstream server is timing out"}, {}),
+    ("an error within an error's message (vercel/ai#2698)", 200,
+     {"error": {"code": 429, "message": json.dumps({"error": {"code": 429, "message": "exhausted"}})}}, {}),
     ("overloaded, at Anthropic", 529, "Overloaded", {}),
     ("a gateway in front of a server that restarts", 502, "Bad Gateway", {}),
 ]  # fmt: skip
@@ -187,6 +196,54 @@ def test_waiting_costs_no_try(
     filled = fill_all([ChatRequest(({"role": "user", "content": "q"},))], base_url=server.url, model="m", max_retries=1)
     assert filled.texts == [[TEXT]]
     assert filled.tally.retries == 5
+
+
+# The server's answer → what it is, and how many calls it costs.
+ANSWERS = [
+    ("choices are null where the upstream is exhausted (decolua/9router#2727)",
+     lambda: web.json_response({"id": None, "choices": None}), "failed", "the answer has no choices", 3),
+    ("an aborted reply (vllm-project/vllm#57082)",
+     lambda: web.json_response({"choices": [{"index": 0, "message": {"content": "Th"}, "finish_reason": "abort"}]}),
+     "failed", "broken off by the server: no reason given", 3),
+    ("a router's upstream in its own words (open-webui/computer#293)",
+     lambda: refused(400, {"error": {"message": "Provider returned error", "code": 400,
+                                     "metadata": {"raw": '{"error": {"message": "m takes one image"}}'}}}),
+     "failed", "HTTP 400: Provider returned error m takes one image", 1),
+    ("no images at a server without a projector (ggml-org/llama.cpp#15377)",
+     lambda: refused(500, "image input is not supported - hint: you may need to provide the mmproj"),
+     "failed", "HTTP 500: image input is not supported - hint: you may need to provide the mmproj", 1),
+    ("thinking took all tokens (vllm-project/vllm#52640)",
+     lambda: web.json_response({"choices": [{"index": 0, "message": {"content": None, "reasoning": "Let me"},
+                                             "finish_reason": "length"}]}), "truncated", None, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "answer", "kind", "error", "calls"), ANSWERS, ids=[name for name, *_ in ANSWERS])
+def test_an_answer_that_is_none(
+    server: Any,
+    fill_all: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    answer: Callable,
+    kind: str,
+    error: str | None,
+    calls: int,
+) -> None:
+    monkeypatch.setattr(client, "FIRST_BACKOFF_S", 0.01)
+    server.answer = lambda request: answered() if "fine" in str(server.bodies[-1]) else answer()
+    asked = [ChatRequest(({"role": "user", "content": text},)) for text in ("fine", "q")]
+    filled = fill_all(asked, base_url=server.url, model="m", max_retries=2, max_concurrency=1)
+    reply = filled.replies[1][0]
+    assert (kind_of(reply), reply.error, len(server.bodies) - 1) == (kind, error, calls)
+    assert reply.text == ("<think>Let me" if kind == "truncated" else None)
+
+
+def test_a_router_without_a_provider_for_the_model_is_told_at_once(server: Any, fill_all: Callable) -> None:
+    server.answer = lambda request: refused(404, "No allowed providers are available for the selected model.")
+    with pytest.raises(OvtError, match="No allowed providers are available") as raised:  # cline/cline#5449
+        fill_all([ChatRequest(({"role": "user", "content": "q"},))], base_url=server.url, model="m")
+    assert "\n" not in str(raised.value)
+    assert len(server.bodies) == 1
 
 
 def test_headers_and_query_of_an_endpoint(server: Any, fill_all: Callable) -> None:
