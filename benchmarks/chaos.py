@@ -1,12 +1,13 @@
 """A build that is killed ten times while a fifth of its calls fail: what is lost, what is asked twice, what is written.
 
-    python benchmarks/chaos.py [--questions 50000] [--kills 10] [--share 0.2]
+    python benchmarks/chaos.py [--questions 50000] [--kills 10] [--share 0.2] [--minutes 20]
 
 A loopback server (tests/loopback.py, in this process) answers a caption and a chain for each question: 100,000 calls,
 of which a fifth meets a 429, a 500, a dropped connection, half a body, a web page, an empty reply or a delay. The build
 runs as `ovt curate build` and dies of `kill -9` at even distances; the same command goes on until nothing has failed
 (it may end with 0 and a few failures, such as an answer that was lost to a kill and came empty twice when it was asked
-again). Then the same build runs undisturbed in another home.
+again). Then the same build runs undisturbed in another home. `--minutes`: two small builds are timed first, and there
+are only as many questions as this machine gets through in that time.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import polars as pl
 ROOT = Path(__file__).parents[1]
 OVT = str(Path(sys.executable).with_name("ovt"))
 AT_ONCE = 64
+TRIAL = 500  # questions
 KINDS = ("429", "500", "drop", "truncated", "html", "empty", "slow")
 RECIPE = """
 name = "chaos"
@@ -81,20 +83,47 @@ def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
             return
 
 
+def affordable(minutes: float, most: int, kills: int, share: float) -> int:
+    """How many questions, at most `most`, take about so many minutes: from a build of one question, which is the time
+    that each start takes, and one of TRIAL."""
+    seconds = []
+    for questions in (1, TRIAL):
+        with tempfile.TemporaryDirectory() as name, server_of(share) as server:
+            folder = Path(name)
+            write_all(folder, server.url, questions)
+            began = time.monotonic()
+            start(folder, "trial").wait()
+            seconds.append(time.monotonic() - began)
+    each = max(seconds[1] - seconds[0], 1e-3) / TRIAL
+    left = 60 * minutes - sum(seconds) - (kills + 3) * seconds[0]
+    return max(TRIAL, min(most, int(left / (2 * each))))
+
+
+def server_of(share: float) -> Any:
+    """The server, `share` of whose answers go wrong."""
+    module = loopback()
+    return module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1))
+
+
+def write_all(folder: Path, url: str, questions: int) -> None:
+    """The questions and the recipe."""
+    write_questions(folder, questions)
+    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, url=url, at_once=AT_ONCE))
+
+
 def disturb(folder: Path, questions: int, kills: int, share: float) -> dict[str, Any]:
     """Both builds, and what is to be said about them."""
-    module = loopback()
-    write_questions(folder, questions)
     distance = 2 * questions // (kills + 1)
-    with module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1)) as server:
-        (folder / "recipe.toml").write_text(RECIPE.format(folder=folder, url=server.url, at_once=AT_ONCE))
+    with server_of(share) as server:
+        write_all(folder, server.url, questions)
         codes = list(killed(folder, server, iter(range(distance, distance * (kills + 1), distance))))
         answers = Counter(seen.digest for seen in server.seen if seen.outcome in ("answered", "slow"))
         calls = len(server.seen)
-        server.chaos = module.Chaos()
+        server.chaos = loopback().Chaos()
         if start(folder, "undisturbed").wait():
             raise RuntimeError("the undisturbed build failed")
     return {
+        "questions": questions,
         "calls": calls,
         "kills": codes.count(-signal.SIGKILL),
         "runs": len(codes),
@@ -134,10 +163,13 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--share", type=float, default=0.2, help="of the calls that go wrong")
+    parser.add_argument("--minutes", type=float, help="that it may take, with fewer questions")
     options = parser.parse_args()
+    began, questions = time.monotonic(), options.questions
+    if options.minutes:
+        questions = affordable(options.minutes, questions, options.kills, options.share)
     with tempfile.TemporaryDirectory() as name:
-        began = time.monotonic()
-        for what, value in disturb(Path(name), options.questions, options.kills, options.share).items():
+        for what, value in disturb(Path(name), questions, options.kills, options.share).items():
             print(f"{what:20} {value}")
         print(f"{'seconds':20} {time.monotonic() - began:.0f}")
 

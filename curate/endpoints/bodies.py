@@ -101,8 +101,7 @@ def longest_reply(body: Mapping[str, Any]) -> int:
 
 def moved(response: Any, address: str) -> str | None:
     """The address that a redirect names; None if the response is none."""
-    location = response.headers.get("location")
-    if not location or not 300 <= response.status_code < 400:
+    if not 300 <= response.status_code < 400 or not (location := response.headers.get("location")):
         return None
     try:
         return urljoin(address, location)

@@ -52,6 +52,7 @@ class Connection:
         timeout = httpx2.Timeout(None, connect=CONNECT_S)
         self._client = careful_client()(limits=limits, timeout=timeout, trust_env=not direct, follow_redirects=False)
         self._headers = headers_of(url, key, way, self._client)
+        self._json_headers = httpx2.Headers({**self._headers, "Content-Type": "application/json"})
 
     async def send(self, method: str, address: str, **carried: Any) -> Any:
         """The response, its body still to be read if it is a success. A redirect is followed once, and only within the
@@ -66,9 +67,8 @@ class Connection:
     async def _once(self, method: str, address: str, carried: dict[str, Any]) -> Any:
         import httpx2
 
-        made = httpx2.Request(method, parsed(address), headers=self._headers, **carried)
-        if "content" in carried:
-            made.headers["Content-Type"] = "application/json"
+        headers = self._json_headers if "content" in carried else self._headers
+        made = httpx2.Request(method, parsed(address), headers=headers, **carried)
         return await self._client.send(made, stream=True)
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ from ovt.curate.endpoints.bodies import (
     read_up_to,
     too_long,
 )
+from ovt.curate.endpoints.chat import body_bytes
 from ovt.curate.endpoints.connection import Connection, Way
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
@@ -94,7 +95,7 @@ class HttpTransport:
         return replace(self.dialect, stream=False).spell(body)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
-        carried = {"content": json.dumps(body).encode()}
+        carried = {"content": body_bytes(body)}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post", "/chat/completions", Reading(longest_reply(body), limit), carried)
 

@@ -1,13 +1,14 @@
 """A reply's address holds everything that shapes it, and nothing else; images travel as data URLs."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovt.curate.endpoints.chat import data_url, mime_type, reply_keys, request_body
+from ovt.curate.endpoints.chat import PLACE, body_bytes, data_url, mime_type, reply_keys, request_body
 
 contents = st.one_of(
     st.text(max_size=30),
@@ -108,3 +109,22 @@ def test_media_types_come_from_the_bytes(format: str) -> None:
 
 def test_unknown_bytes_are_not_called_an_image() -> None:
     assert data_url(b"hello").startswith("data:application/octet-stream;base64,")
+
+
+@given(messages, samplings)
+def test_a_body_is_the_json_that_it_would_be_anyway(asked: list, sampling: dict) -> None:
+    body = request_body("m", asked, sampling, 4, lambda image: image.encode() * 100)
+    assert body_bytes(body) == json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("url", ['data:"', "data:\\", "https://a/b.png", 7, None])
+def test_a_url_that_was_not_made_here_is_escaped_as_usual(url: Any) -> None:
+    image = {"type": "image_url", "image_url": {"url": url}}
+    body = {"messages": [{"role": "user", "content": [image, "a", {"type": "image_url", "image_url": "data:x"}]}]}
+    assert body_bytes(body) == json.dumps(body).encode()
+
+
+def test_a_text_that_holds_the_mark_of_an_image_stays_a_text() -> None:
+    image = {"type": "image_url", "image_url": {"url": data_url(b"\xff\xd8\xff a photo")}}
+    body = {"messages": [{"role": "user", "content": [image, {"type": "text", "text": PLACE}]}]}
+    assert body_bytes(body) == json.dumps(body).encode()
