@@ -157,8 +157,7 @@ def body_bytes(body: Mapping[str, Any]) -> bytes:
 
     def set_aside(part: Any) -> Any:
         image = part.get("image_url") if isinstance(part, dict) else None
-        url = image.get("url") if isinstance(image, dict) else None
-        if not isinstance(url, DataUrl):
+        if not isinstance(image, dict) or not isinstance(url := image.get("url"), DataUrl):
             return part
         urls.append(url)
         return {**part, "image_url": {**image, "url": PLACE}}
