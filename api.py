@@ -9,7 +9,7 @@ The synchronous calls also work inside a running event loop, as in a notebook; `
 
 import asyncio
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,13 +116,17 @@ class Version(read.Version):
 
         return head(self, Pick(rows, split=split, **pick))
 
-    def export(self, to: str, out: str | Path, split: Split | None = None) -> dict[str, Any]:
+    def export(
+        self, to: str, out: str | Path, split: Split | None = None, drop: Sequence[str] = (), keep: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Write the version as files for another trainer: `to` is trl, llamafactory, easyr1, ms-swift, openai
-        or a plugin's format. Returns the record of what was written, with how to pass it to the trainer."""
+        or a plugin's format. `drop`, `keep`: leave out rows with these labels, or write only those. Returns the record
+        of what was written, with how to pass it to the trainer."""
         from ovt import __version__
+        from ovt.curate.export.chosen import choose
         from ovt.curate.export.export import export
 
-        return export(self, to, Path(out), split, __version__)[0]
+        return export(choose(self, drop, keep), to, Path(out), split, __version__)[0]
 
     def __repr__(self) -> str:
         return f"{self.ref}: " + ", ".join(f"{self.manifest.rows[split]:,} {split}" for split in ("sft", "rl"))

@@ -4,7 +4,7 @@
     python benchmarks/view.py --samples 100000 --home /tmp/view
 
 The version is that of whatif.py. Each answer is asked for in one process, as the server does, JSON included; the peak
-memory is that process's. The rows are read once, when the version is first shown.
+memory is that process's. The rows are read, and the texts unpacked in the background, when the version is first shown.
 """
 
 import argparse
@@ -22,25 +22,31 @@ from ovt.core.home import Home
 from ovt.view.answers import View, get
 
 REF = {"version": ["million"]}
-ASKED: dict[str, tuple[str, dict[str, list[str]]]] = {
-    "first screen (funnel)": ("version", {}),
-    "stats": ("stats", {}),
-    "rows, read for the first time": ("rows", {}),
+Asked = dict[str, tuple[str, dict[str, list[str]]]]
+FIRST: Asked = {"first screen (funnel)": ("version", {}), "rows, read for the first time": ("rows", {})}
+ASKED: Asked = {
     "rows": ("rows", {}),
     "filter: verdict": ("rows", {"outcome": ["wrong"]}),
     "filter: three at once": ("rows", {"outcome": ["correct"], "source": ["maps", "tables"], "words": ["200..300"]}),
     "pictures: a row per question": ("rows", {"each": ["question"], "outcome": ["wrong"]}),
     "sorted by words": ("rows", {"sort": ["-words"]}),
-    "search": ("rows", {"text": ["let me check again"]}),
-    "search, a word in few rows": ("rows", {"text": ["number 249999"]}),
-    "the same search, filtered": ("rows", {"text": ["let me check again"], "outcome": ["wrong"]}),
+    "search, many rows": ("rows", {"text": ["but wait, the"]}),
+    "search, few rows": ("rows", {"text": ["larger image larger angle"]}),
+    "search, no row": ("rows", {"text": ["let me check again"]}),
+    "the first search again, filtered": ("rows", {"text": ["but wait, the"], "outcome": ["wrong"]}),
+    "stats": ("stats", {}),
 }
 
 
 def answer_all(folder: Path) -> dict[str, tuple[float, float, int]]:
     """Wall and CPU seconds and bytes of each answer; those of a question; and the peak memory in MB."""
     view = View(Home(folder))
-    told = {name: timed(view, asked, params) for name, (asked, params) in ASKED.items()}
+    start, cpu = time.perf_counter(), time.process_time()
+    told = {name: timed(view, asked, params) for name, (asked, params) in FIRST.items()}
+    while not view.rows("million").texts.unpacked:
+        time.sleep(0.1)
+    told["texts unpacked, from the first screen"] = time.perf_counter() - start, time.process_time() - cpu, 0
+    told |= {name: timed(view, asked, params) for name, (asked, params) in ASKED.items()}
     first = get(view, "rows", REF)["rows"][0]["question_id"]
     further = {
         "a question": ("question", {"id": [first]}),
@@ -69,7 +75,7 @@ def main() -> None:
         told = measure(answer_all, folder).result
         *_, peak = told.pop("peak")
         for name, (seconds, cpu, size) in told.items():
-            print(f"{name:<32} {1000 * seconds:8,.0f} ms, CPU {1000 * cpu:8,.0f} ms  {size / 1000:8,.1f} kB")
+            print(f"{name:<38} {1000 * seconds:8,.0f} ms, CPU {1000 * cpu:8,.0f} ms  {size / 1000:8,.1f} kB")
         print(f"peak memory {peak:,} MB")
 
 

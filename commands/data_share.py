@@ -28,21 +28,34 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 
-@commands.command(epilog=examples("ovt data export charts exports/charts --to llamafactory"))
+@commands.command(
+    epilog=examples(
+        "ovt data export charts exports/charts --to llamafactory",
+        "ovt data export charts exports/charts --to trl --drop bad --drop wrong_gold",
+    )
+)
 def export(
     ref: Ref,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder, or an earlier export to replace.")],
     to: Annotated[str, typer.Option("--to", help="trl, llamafactory, easyr1, ms-swift, openai or a plugin's format.")],
     split: Annotated[str | None, typer.Option(help="sft or rl [default: all that the format can hold].")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", metavar="LABEL", help="Leave out rows labelled so in `ovt view`.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", metavar="LABEL", help="Write only rows labelled so in `ovt view`.")
+    ] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Write a version as files that another trainer reads directly."""
     import ovt
+    from ovt.curate.export.chosen import choose
     from ovt.curate.export.export import export as write
     from ovt.curate.versions.read import open_version
 
-    record, is_new = write(open_version(ref, Home.locate(home)), to, out, split, ovt.__version__)
+    chosen = choose(open_version(ref, Home.locate(home)), drop or (), keep or ())
+    record, is_new = write(chosen, to, out, split, ovt.__version__)
     if json:
         print_json(record | {"is_new": is_new})
         return

@@ -10,10 +10,11 @@ version that has the same question, or the same reply. `who` and `when` are ther
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import ValidationError
 
 from ovt.core.errors import OvtError
@@ -84,6 +85,26 @@ def by_label(labels: Iterable[Label]) -> dict[str, list[Label]]:
     for one in labels:
         found.setdefault(one.label, []).append(one)
     return dict(sorted(found.items(), key=lambda named: (-len(named[1]), named[0])))
+
+
+def left_out(held: Sequence[Label], drop: Sequence[str], keep: Sequence[str]) -> pl.Expr:
+    """Why a row (sample_id, question_id, reply_key) is left out: `labelled_NAME`, or `not_labelled` where only some
+    labels are kept; else null. A label on a question holds for all of its samples."""
+    why = pl.lit(None, pl.String)
+    for name in reversed(drop):
+        why = pl.when(_has(held, (name,))).then(pl.lit(f"labelled_{name}")).otherwise(why)
+    if keep:
+        why = pl.coalesce(why, pl.when(~_has(held, keep)).then(pl.lit("not_labelled")))
+    return why
+
+
+def _has(held: Sequence[Label], names: Sequence[str]) -> pl.Expr:
+    """Whether a row has one of the labels, itself or through its question."""
+    chosen = [one for one in held if one.label in names]
+    keys = [one.reply_key for one in chosen if one.reply_key]
+    ids = [one.id for one in chosen if not one.reply_key]
+    columns = {"reply_key": keys, "question_id": ids, "sample_id": ids}
+    return pl.any_horizontal(pl.col(name).is_in(values).fill_null(False) for name, values in columns.items())
 
 
 def _lines(path: Path) -> list[str]:

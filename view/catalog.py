@@ -14,6 +14,7 @@ from ovt.train.loop.steps import loop_names, read_status
 from ovt.train.runs import Run, list_runs, open_run, read_log
 
 MOST_POINTS = 600  # of a curve
+NOW = ("step", "loss", "reward")  # what is told of a run that goes on
 
 
 def contents(home: Home) -> dict[str, Any]:
@@ -67,7 +68,16 @@ def _of_run(run: Run) -> dict[str, Any]:
     return record | {
         "status": record["status"] if run.done or live else "stopped",
         "written": _written(run.path / "run.json"),
+        "now": _now(run) if live else {},
     }
+
+
+def _now(run: Run) -> dict[str, float]:
+    """The step, the loss and the reward that it logged last."""
+    told: dict[str, float] = {}
+    for line in read_log(run.log_path):
+        told |= {name: line[name] for name in NOW if isinstance(line.get(name), int | float)}
+    return told
 
 
 def of_evaluation(one: Evaluation, home: Home) -> dict[str, Any]:

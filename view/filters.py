@@ -13,6 +13,7 @@ from ovt.core.text import did_you_mean
 from ovt.curate.stages.behaviours import FAMILIES
 from ovt.view.rows import OWN, Filters, Labels, Rows, decimals
 
+MARKS = ("behaviour", "label")  # filters of which a row may have several values
 NONE = "–"  # the value of rows without one
 MOST_VALUES = 100  # of a filter
 BINS = 24
@@ -51,29 +52,37 @@ def _between(name: str, value: str) -> pl.Expr:
         raise OvtError(f"{name} is {value[:40]!a}: expected two numbers, such as {name}=100..200") from None
 
 
-def counts(rows: Rows, passing: Mapping[str, pl.Series], labels: Labels) -> dict[str, Any]:
-    """The bars and histograms, each under all filters but its own."""
+def counts(rows: Rows, passing: Mapping[str, pl.Series], filters: Filters, labels: Labels) -> dict[str, Any]:
+    """The bars and histograms, each under all filters but its own; of many values the most frequent, and the chosen."""
     everything = reduce(and_, passing.values())
     under = {
         name: reduce(and_, (mask for other, mask in passing.items() if other != name))
         for name in passing.keys() - {"level", "text"}
     }
-    values = {name: _values(rows, under.get(name, everything), name, labels) for name in rows.values}
-    ranges = {name: _bins(rows, passing["level"], under.get(name, everything), name) for name in rows.ranges}
+    told = {name: (under.get(name, everything), name) for name in (*rows.values, *rows.ranges)}
+    values = {
+        name: _marks(rows, *told[name], labels) if name in MARKS else _values(rows, *told[name], filters.get(name, ()))
+        for name in rows.values
+    }
+    ranges = {name: _bins(rows, passing["level"], *told[name]) for name in rows.ranges}
     return {"values": values, "ranges": ranges}
 
 
-def _values(rows: Rows, mask: pl.Series, name: str, labels: Labels) -> list[dict[str, Any]]:
+def _marks(rows: Rows, mask: pl.Series, name: str, labels: Labels) -> list[dict[str, Any]]:
+    """Rows under a mask by family of cues or by label, of which a row may have several."""
+    known = FAMILIES if name == "behaviour" else labels
+    rules = [_condition(rows, name, [one], labels).fill_null(False).alias(one) for one in known]
+    found = rows.table.select((rule & mask).sum() for rule in rules).row(0, named=True) if rules else {}
+    first = sorted(found.items(), key=lambda named: (-named[1], named[0]))
+    return [{"value": one, "rows": count} for one, count in first if count]
+
+
+def _values(rows: Rows, mask: pl.Series, name: str, chosen: Sequence[str]) -> list[dict[str, Any]]:
     """Rows under a mask by value of a filter, the most frequent first, equals by name."""
-    if name in ("behaviour", "label"):
-        known = FAMILIES if name == "behaviour" else labels
-        rules = [_condition(rows, name, [one], labels).fill_null(False).alias(one) for one in known]
-        found = rows.table.select((rule & mask).sum() for rule in rules).row(0, named=True) if rules else {}
-        first = sorted(found.items(), key=lambda named: (-named[1], named[0]))
-        return [{"value": one, "rows": count} for one, count in first if count]
-    counted = rows.table[name].filter(mask).value_counts(name="rows").cast({name: pl.String})
-    first = counted.sort("rows", name, descending=[True, False]).head(MOST_VALUES)
-    return [{"value": NONE if value is None else value, "rows": count} for value, count in first.iter_rows()]
+    counted = rows.table[name].filter(mask).value_counts(name="rows").cast({name: pl.String}).fill_null(NONE)
+    first = counted.sort("rows", name, descending=[True, False]).with_row_index("place")
+    shown = first.filter((pl.col("place") < MOST_VALUES) | pl.col(name).is_in(list(chosen)))
+    return shown.select("rows", value=name).select("value", "rows").to_dicts()
 
 
 def _bins(rows: Rows, level: pl.Series, mask: pl.Series, name: str) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def answer(rows: Rows, wanted: Wanted, labels: Labels) -> dict[str, Any]:
         passing["text"] = search(rows, wanted.text)
     places = _places(rows, reduce(and_, passing.values()), wanted)
     page = rows.table[places.slice(max(wanted.offset, 0), min(wanted.limit, MOST_ROWS))]
-    counted = {} if wanted.after or wanted.before else counts(rows, passing, labels)
+    counted = {} if wanted.after or wanted.before else counts(rows, passing, wanted.filters, labels)
     return {"total": len(places), "offset": wanted.offset, "rows": _told(rows, page, wanted.text, labels)} | counted
 
 

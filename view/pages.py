@@ -13,7 +13,21 @@ from importlib.resources.abc import Traversable
 
 from ovt.core.report import render_page
 
-MODULES = ("base", "plot", "text", "local", "home", "version", "rows", "question", "compare", "whatif", "runs", "main")
+MODULES = (
+    "base",
+    "plot",
+    "text",
+    "local",
+    "home",
+    "version",
+    "rows",
+    "pictures",
+    "question",
+    "compare",
+    "whatif",
+    "runs",
+    "main",
+)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'"

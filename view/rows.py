@@ -4,7 +4,7 @@
     sample  1f0c2d3e4a5b6c7d-reason-0  verify  wrong   wrong    bars    …          61  left
 
 One row per decision, question by question, so that every count is the funnel's own. A million samples take about a
-gigabyte. The texts stay on disk (search.py). Columns that are not ovt's are a version's own metadata, and those of a
+gigabyte. The texts stay on disk (texts.py). Columns that are not ovt's are a version's own metadata, and those of a
 run's rollouts (step, reward): they are filters like the others, called own.NAME.
 """
 
@@ -21,6 +21,7 @@ from ovt.curate.reports.diff.tables import known
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.versions.ledger import LEVEL
 from ovt.view.shelf import Shelf
+from ovt.view.texts import Texts
 
 # The filters, in order: VALUES have a bar per value, RANGES a histogram ("tokens=100..200").
 NAMED = ("stage", "reason", "outcome", "judged", "kind", "source", "model", "difficulty", "finish")
@@ -35,11 +36,12 @@ Labels = Mapping[str, Sequence[str]]  # label → ids of questions and samples
 
 @dataclass(frozen=True)
 class Rows:
-    """The table, its questions (a row each: question_id, question, gold, choices, images), and recent searches."""
+    """The table, its questions (a row each: question_id, question, gold, choices, images), the texts, and searches."""
 
     shelf: Shelf
     table: pl.DataFrame
     questions: pl.DataFrame
+    texts: Texts
     searches: "OrderedDict[str, pl.Series]" = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,7 +79,7 @@ def read_rows(shelf: Shelf) -> Rows:
     order = parts[0].select(pl.arg_sort_by("asked_at", "text_at", nulls_last=True, maintain_order=True)).to_series()
     table = pl.concat([ends.select("level", "id", "question_id"), *parts], how="horizontal")
     asked = questions.select(pl.exclude("source", "^own\\..*$"))
-    return Rows(shelf, _rounded(table[order]).with_row_index("row"), asked)
+    return Rows(shelf, _rounded(table[order]).with_row_index("row"), asked, Texts(shelf))
 
 
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:

@@ -1,12 +1,8 @@
-"""Full-text search: the texts stay on disk, a search scans them once, and what it found is kept.
-
-A search reads all responses: two gigabytes take about as long as they take to unpack.
-"""
+"""Full-text search: the texts stay on disk (texts.py), a search reads all of them, and what it found is kept."""
 
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.curate.versions.read import rows_at
 from ovt.view.rows import Rows
 
 LONGEST_SEARCHED = 500  # characters
@@ -29,9 +25,7 @@ def search(rows: Rows, text: str) -> pl.Series:
         if (kept := rows.searches.get(wanted)) is not None:
             rows.searches.move_to_end(wanted)
             return kept
-    said = rows.shelf.scan("samples").select(pl.col("text").str.contains(wanted).fill_null(False))
-    with rows.shelf.reading():
-        said = said.collect(engine="streaming").to_series()
+    said = rows.texts.holding(wanted)
     asked = rows.questions["question"].str.contains(wanted).fill_null(False)
     hits = [table.gather(rows.table[at]).fill_null(False) for table, at in ((said, "text_at"), (asked, "asked_at"))]
     with rows.lock:
@@ -45,7 +39,6 @@ def around(rows: Rows, page: pl.DataFrame, text: str) -> dict[str, str]:
     """id → the match in its text, on one line. page: rows of the table."""
     match = rf"(.{{0,{AROUND}}}{pattern(text).removeprefix('(?i)')}.{{0,{AROUND}}})"
     line = pl.col("text").str.replace_all(r"\s+", " ").str.extract("(?i)" + match)
-    places = page["text_at"].drop_nulls().unique().sort()
-    with rows.shelf.reading():
-        said = rows_at(rows.shelf.scan("samples").select("sample_id", "text"), places)
-    return dict(said.select("sample_id", line).drop_nulls().iter_rows())
+    said = page.select("id", "text_at").drop_nulls().sort("text_at")
+    found = said.with_columns(text=rows.texts.at(said["text_at"])).select("id", line).drop_nulls()
+    return dict(found.iter_rows())

@@ -51,7 +51,8 @@ class Guard:
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         if self.token is None and not is_loopback(host_name(host)):
             return "this view answers only to loopback addresses: open it at 127.0.0.1 or localhost"
-        if origin is not None and origin != f"{request.scheme}://{host}":
+        own = {f"{request.scheme}://{host}"} | ({f"https://{host}"} if self.token else set())  # through a proxy
+        if origin is not None and origin not in own:
             return "this view does not answer to other sites"
         if self.token is not None and not hmac.compare_digest(self._given(request), self.token):
             return "this view needs its token: open the whole address that `ovt view` printed"

@@ -19,18 +19,20 @@ splits   the splits to write: all supported ones with rows, or the requested one
 folder   where to write; its content is an interrupted export of the same version, whose images `keep_image` reuses
 place    the folder's final location: the prefix for paths inside the files
 
-Texts and images are untrusted: no text may become part of a path, and `tagged` keeps trainers from finding tags in
-it. The same version must give the same bytes.
+`read_rows` and `batches` leave out what labels leave out (chosen.py). Texts and images are untrusted: no text may
+become part of a path, and `tagged` keeps trainers from finding tags in it. The same version must give the same bytes.
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError, RecipeError
@@ -40,6 +42,7 @@ from ovt.core.records import MadeOf
 from ovt.core.registry import EXPORTERS
 from ovt.core.schema import SPLITS
 from ovt.core.untrusted import read_json
+from ovt.curate.export.chosen import Chosen
 from ovt.curate.versions.read import Version, verify_files
 
 RECORD = ".export.json"  # hidden: a trainer that is given the folder may read every other file in it
@@ -71,7 +74,8 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     """Writes a version for a trainer into the folder `out`; returns the content of .export.json, and whether it is new.
 
     Repeating an export does nothing; a different export there is replaced; any other non-empty folder is left
-    alone (OvtError). Every file of the version is checked against its manifest first.
+    alone (OvtError). Every file of the version is checked against its manifest first. Rows that were labelled are left
+    out of a version that `chosen.choose` returns.
     """
     exporter: Exporter = EXPORTERS.get(to)
     splits = choose_splits(version, to, exporter.splits, split)
@@ -84,8 +88,11 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
         "place": str(out),
         "ovt_version": ovt_version,
     }
+    asked |= {"labels": version.asked} if isinstance(version, Chosen) else {}
     there = read_record(out)
-    if there is not None and not MadeOf(f"export {out}", asked).differences({key: there.get(key) for key in asked}):
+    if there is not None and not MadeOf(f"export {out}", asked).differences(
+        {key: there[key] for key in (*asked, "labels") if key in there}
+    ):
         return there, False
     verify_files(version)
     with disk_errors(out):
@@ -101,7 +108,10 @@ def choose_splits(version: Version, to: str, possible: tuple[str, ...], split: s
             f"{to} files cannot hold rows of {split}{' (they have no response)' * (split == 'rl')}: "
             f"choose --split {possible[0]}, or another format"
         )
-    splits = tuple(one for one in possible if version.manifest.rows[one] and split in (None, one))
+    gone = {one: sum(version.counts[one].values()) if isinstance(version, Chosen) else 0 for one in possible}
+    splits = tuple(one for one in possible if version.manifest.rows[one] > gone[one] and split in (None, one))
+    if not splits and any(gone.values()):
+        raise OvtError(f"these labels leave no row of {version.ref} to export: choose others")
     if not splits:
         raise OvtError(f"{version.ref} has no rows in {split or ' or '.join(possible)}: there is nothing to export")
     return splits
@@ -129,7 +139,8 @@ def write(
     what = "-".join([asked["format"].replace(".", "-"), *splits, version.manifest.content_hash[:12]])
     with new_folder(out, what, busy=f"another export is writing to {out}: wait until it has ended") as part:
         written = exporter.write(version, splits, part, out)
-        record = asked | {"rows": dict(written.rows), "left_out": dict(written.left_out), "use": written.use}
+        left_out = {**written.left_out, **_labelled(version, splits)}
+        record = asked | {"rows": dict(written.rows), "left_out": left_out, "use": written.use}
         write_json(part / RECORD, record)
     return record
 
@@ -147,12 +158,29 @@ class Row:
     choices: tuple[str, ...] | None
 
 
+def _labelled(version: Version, splits: tuple[str, ...]) -> dict[str, int]:
+    """The rows of these splits that labels leave out, by reason."""
+    found: dict[str, int] = {}
+    for split in splits if isinstance(version, Chosen) else ():
+        for reason, rows in version.counts[split].items():
+            found[reason] = found.get(reason, 0) + rows
+    return found
+
+
 def read_rows(version: Version, split: str) -> Iterator[Row]:
     """The rows of a split in order, a few at a time in memory."""
+    for batch in batches(version, split, COLUMNS, BATCH_ROWS):
+        yield from map(_row, batch.to_pylist())
+
+
+def batches(version: Version, split: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Columns of a split in order, `rows` at a time, without the rows that labels leave out."""
+    without = pa.array(version.without if isinstance(version, Chosen) else (), pa.string())
+    key = "sample_id" if split == "sft" else "question_id"
     for path in sorted((version.path / "data").glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=COLUMNS):
-                yield from map(_row, batch.to_pylist())
+            for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
+                yield batch.filter(pc.invert(pc.is_in(batch[key], without))) if len(without) else batch
 
 
 def _row(row: dict) -> Row:

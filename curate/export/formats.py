@@ -46,12 +46,21 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ovt.core.files import write_json
 from ovt.core.images import open_image
 from ovt.core.parquet import open_parquet
-from ovt.curate.export.export import BATCH_ROWS, Exporter, Row, Written, keep_image, read_rows, tagged, untagged
+from ovt.curate.export.export import (
+    BATCH_ROWS,
+    Exporter,
+    Row,
+    Written,
+    batches,
+    keep_image,
+    read_rows,
+    tagged,
+    untagged,
+)
 from ovt.curate.export.graded import boxed_prompt, plain_gold
 from ovt.curate.versions.data import COLUMNS, feature
 from ovt.curate.versions.read import Version
@@ -194,11 +203,9 @@ def copy_columns(version: Version, split: str, columns: tuple[str, ...], path: P
     schema = pa.schema({name: COLUMNS[name] for name in columns}, metadata={"huggingface": note})
     rows = 0
     with open_parquet(path, schema) as writer:
-        for source in sorted((version.path / "data").glob(f"{split}-*.parquet")):
-            with pq.ParquetFile(source) as file:
-                for batch in file.iter_batches(batch_size=4 * BATCH_ROWS, columns=list(columns)):
-                    writer.write_table(pa.Table.from_batches([batch]).select(columns).cast(schema))
-                    rows += batch.num_rows
+        for batch in batches(version, split, columns, 4 * BATCH_ROWS):
+            writer.write_table(pa.Table.from_batches([batch]).select(columns).cast(schema))
+            rows += batch.num_rows
     return rows
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 from ovt.core.errors import OvtError
 from ovt.core.files import write_json
 from ovt.core.parquet import open_parquet
+from ovt.curate.export.chosen import Chosen
 from ovt.curate.export.export import BATCH_ROWS, Exporter, Row, Written, keep_image, read_rows, tagged, untagged
 from ovt.curate.export.formats import TAGS
 from ovt.curate.filters.format import rewrite
@@ -54,9 +55,10 @@ def wrong_chains(version: Version) -> dict[str, tuple[str, str]]:
     ordered = wrong.select("question_id", "sample_id", "text").sort(
         "question_id", pl.col("text").str.len_chars(), "sample_id"
     )
+    without = version.without if isinstance(version, Chosen) else ()
     found: dict[str, tuple[str, str]] = {}
     for question_id, sample_id, text in ordered.collect().iter_rows():
-        if question_id not in found and (written := formatted(text)):
+        if question_id not in found and sample_id not in without and (written := formatted(text)):
             found[question_id] = (sample_id, written)
     return found
 

@@ -17,7 +17,7 @@ from pydantic import model_validator
 from ovt.core.errors import RecipeError
 from ovt.core.hashing import hash_bytes
 from ovt.core.section import Section
-from ovt.curate.labels import Label, read_labels
+from ovt.curate.labels import left_out, read_labels
 
 
 class LabelsSection(Section):
@@ -55,22 +55,5 @@ def apply(frame: pl.LazyFrame, section: LabelsSection) -> pl.LazyFrame:
         raise RecipeError(
             f"{section.file} has changed since this recipe was read: build again to use the labels as they are now"
         )
-    held = read_labels(Path(section.file))
-    drop = pl.lit(None, pl.String)
-    for name in reversed(section.drop):
-        drop = pl.when(_has(held, (name,))).then(pl.lit(f"labelled_{name}")).otherwise(drop)
-    if section.keep:
-        drop = pl.coalesce(drop, pl.when(~_has(held, section.keep)).then(pl.lit("not_labelled")))
-    return frame.with_columns(drop=drop, why=pl.lit(None, pl.String))
-
-
-def _has(held: list[Label], names: tuple[str, ...]) -> pl.Expr:
-    """Whether a sample has one of the labels, itself or through its question."""
-    chosen = [one for one in held if one.label in names]
-    keys = [one.reply_key for one in chosen if one.reply_key]
-    ids = [one.id for one in chosen if not one.reply_key]
-    return (
-        pl.col("reply_key").is_in(keys).fill_null(False)
-        | pl.col("question_id").is_in(ids)
-        | pl.col("sample_id").is_in(ids)
-    )
+    why = left_out(read_labels(Path(section.file)), section.drop, section.keep)
+    return frame.with_columns(drop=why, why=pl.lit(None, pl.String))

@@ -251,7 +251,8 @@ function Curve({ points, title }) {
 const LONG = 20000; // characters shown at first
 const MOST_MATHS = 300; // formulas of a text
 const LONGEST_MATHS = 2000; // characters of one
-const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|\$(?![\s\d][^$]*\s\$)[^$\n]+?\$/g;
+// A single $ begins and ends a formula as in Pandoc: no space inside of it, no digit after it, none escaped ("$5-$10").
+const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
 const TAGS = /<\/?(?:think|answer)>/g;
 
 // KaTeX, trusting nothing: no links, no images, no raw HTML, macros bounded; what it cannot read is shown as written.
@@ -676,7 +677,7 @@ const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged
 const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
 const isFilter = (name) => name in TITLES || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
-const LOOKS = ["look", "offset"]; // of the address, not of the rows
+const LOOKS = ["look", "offset", "beside"]; // of the address, not of the rows
 
 const asked = (params) => Object.fromEntries(Object.entries(params).filter(([name]) => !LOOKS.includes(name)));
 
@@ -703,6 +704,7 @@ function Controls({ params, set, grid, numbers }) {
   const submit = (event) => { event.preventDefault(); set({ text: event.target.elements.search.value.trim() }); };
   const chosen = Object.keys(params).filter(isFilter).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
   const drop = (name, value) => set({ [name]: listOf(params[name]).filter((one) => one !== value) });
+  const kept = { version: params.version, level: params.level, look: params.look, each: params.each, beside: params.beside };
   return html`<form class="row" role="search" onSubmit=${submit}>
       <label class="grow"><span class="hidden">search</span><input id="search" name="search" type="search" value=${params.text || ""} key=${params.text}
         placeholder="search questions and responses   /" maxlength="500" /></label>
@@ -716,7 +718,8 @@ function Controls({ params, set, grid, numbers }) {
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
       holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
-      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
+      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", kept)}>clear</a></p>`}
+    ${params.beside && html`<p class="chips"><button type="button" onClick=${() => set({ beside: "" })}>beside ${plain(params.beside)} ×</button></p>`}`;
 }
 
 function Filters({ page, params, set }) {
@@ -746,8 +749,8 @@ function Values({ name, values, chosen, flip }) {
     ${known.length > shown.length && html`<button type="button" class="bare" onClick=${() => showAll(true)}>${known.length - shown.length} more</button>`}</fieldset>`;
 }
 
-const questionLink = (row, params) => link("question", { ...asked(params), each: "", sort: "", id: row.question_id,
-  chain: row.level === "sample" && params.each !== "question" ? row.id : "" });
+const questionLink = (row, params) => link("question", { ...asked(params), look: params.look, beside: params.beside, each: "", sort: "",
+  id: row.question_id, chain: row.level === "sample" && params.each !== "question" ? row.id : "" });
 
 function List({ rows, params }) {
   return html`<ol class="rows">${rows.map((row) => html`<li key=${row.id}><a href=${questionLink(row, params)}>
@@ -783,13 +786,100 @@ function Pager({ total, offset, set }) {
   return html`<nav class="row" aria-label="pages">${turn(at - 1, "previous", at === 0)} <span class="soft">page ${count(at + 1)} of ${count(last + 1)}</span>
     ${turn(at + 1, "next", at === last)}</nav>`;
 }
+// Pictures of questions: large, enlarged, and those of two questions side by side, zoomed and moved in step.
+
+const CLOSEST = 40; // times as large as the panel
+const FARTHEST = 0.2;
+const BY_ARROW = 40; // pixels of an arrow key
+
+// Each enlarges on a click: enlarge(ids).
+const Pictures = ({ ids, enlarge }) => ids.length > 0 && html`<div class="pictures">${ids.map((id, place) => html`<button type="button" class="bare"
+  aria-label=${`enlarge image ${place + 1}`} onClick=${() => enlarge([id])}><${Picture} id=${id} alt=${`image ${place + 1} of the question`} /></button>`)}</div>`;
+
+const WHOLE = { scale: 1, x: 0, y: 0, own: {} }; // own: how far each image is from where the others are
+
+// The images alone, moved and scaled in step: wheel, pinch or + and - to zoom, drag or the arrows to move (with shift: one
+// alone, where two are not aligned), Escape to close. [view, set]: the state of a WHOLE, which outlives this.
+function Zoom({ ids, close, at: [view, set] }) {
+  const place = useRef();
+  const fingers = useRef(new Map()); // pointer → [x, y]
+  useEffect(() => { place.current.showModal(); }, []);
+  // x, y: what stays where it is, in pixels from the middle of its panel
+  const scaled = (by, x = 0, y = 0) => set((old) => {
+    const scale = Math.min(Math.max(old.scale * by, FARTHEST), CLOSEST);
+    const grown = scale / old.scale;
+    const own = Object.fromEntries(Object.entries(old.own).map(([number, [right, down]]) => [number, [right * grown, down * grown]]));
+    return { scale, x: x - (x - old.x) * grown, y: y - (y - old.y) * grown, own };
+  });
+  const offset = ({ own }, number) => own[number] || [0, 0];
+  const moved = (x, y, alone) => set((old) => {
+    if (alone === undefined) return { ...old, x: old.x + x, y: old.y + y };
+    const [right, down] = offset(old, alone);
+    return { ...old, own: { ...old.own, [alone]: [right + x, down + y] } };
+  });
+  const keys = { "+": () => scaled(1.25), "=": () => scaled(1.25), "-": () => scaled(0.8), ArrowLeft: () => moved(BY_ARROW, 0), ArrowRight: () => moved(-BY_ARROW, 0),
+    ArrowUp: () => moved(0, BY_ARROW), ArrowDown: () => moved(0, -BY_ARROW), z: close, 0: () => set(WHOLE) };
+  const press = (event) => { if (keys[event.key]) { event.preventDefault(); event.stopPropagation(); keys[event.key](); } };
+  const drag = (event) => {
+    const before = fingers.current.get(event.pointerId);
+    if (!before) return;
+    const now = [event.clientX, event.clientY];
+    const other = [...fingers.current].find(([pointer]) => pointer !== event.pointerId)?.[1];
+    fingers.current.set(event.pointerId, now);
+    if (other) scaled(distance(now, other) / (distance(before, other) || 1), ...fromMiddle(event));
+    else moved(now[0] - before[0], now[1] - before[1], event.shiftKey ? event.target.closest(".panel")?.dataset.number : undefined);
+  };
+  const lift = (event) => fingers.current.delete(event.pointerId);
+  const across = Math.ceil(Math.sqrt(ids.length));
+  const shift = (number) => { const [right, down] = offset(view, number); return `translate(${view.x + right}px, ${view.y + down}px) scale(${view.scale})`; };
+  return html`<dialog class="zoom" ref=${place} aria-label=${ids.length > 1 ? `${ids.length} images, in step` : "image"} onClose=${close} onKeyDown=${press}
+      onWheel=${(event) => { event.preventDefault(); scaled(1.0015 ** -event.deltaY, ...fromMiddle(event)); }}
+      onPointerDown=${(event) => fingers.current.set(event.pointerId, [event.clientX, event.clientY])}
+      onPointerMove=${drag} onPointerUp=${lift} onPointerCancel=${lift} onPointerLeave=${lift}>
+    <form method="dialog"><span class="soft">+ − 0 and arrows</span> <button>close</button></form>
+    <div class="panels" style=${{ "--across": across, "--down": Math.ceil(ids.length / across) }}>${ids.map((id, number) => html`<div class="panel" key=${id} data-number=${number}>
+      <div class="stage" style=${{ transform: shift(number) }}><${Picture} id=${id} alt=${ids.length > 1 ? `image ${number + 1}, enlarged` : "the image, enlarged"} /></div></div>`)}</div></dialog>`;
+}
+
+const distance = ([x, y], [to, down]) => Math.hypot(x - to, y - down);
+
+// Where an event is, in pixels from the middle of the panel under it.
+function fromMiddle(event) {
+  const panel = event.target.closest(".panel")?.getBoundingClientRect();
+  return panel ? [event.clientX - panel.left - panel.width / 2, event.clientY - panel.top - panel.height / 2] : [0, 0];
+}
+
+// What `beside` of an address names, as {version, id}; null without one.
+function heldIn(params) {
+  const cut = (params.beside || "").lastIndexOf(" ");
+  return cut > 0 ? { version: params.beside.slice(0, cut), id: params.beside.slice(cut + 1) } : null;
+}
+
+const besideOf = ({ version, id }) => `${version} ${id}`;
+
+const imagesOf = (...stories) => [...new Set(stories.flatMap((story) => story?.question?.images || []))];
+
+// Two questions next to each other: pictures (enlarged together), texts, golds. sides: two of {version, id, story}.
+function Sides({ sides, enlarge }) {
+  const ids = sides.map(({ story }) => imagesOf(story));
+  const right = ({ samples }) => samples.filter((one) => one.verdict?.outcome === "correct").length;
+  const judged = ({ samples }) => samples.filter((one) => one.verdict).length;
+  const pictures = (place) => html`<${Pictures} ids=${ids[place]} enlarge=${enlarge} />`;
+  const about = ({ version, id, story }) => html`<div><a href=${link("question", { version, id })}>${plain(version)}</a> <span class="soft">${plain(id)}</span>
+    <b class="what">${plain(story.question?.question ?? "not imported")}</b>
+    gold <b class="answer">${plain(story.question?.gold)}</b> <span class="soft">· ${right(story)} of ${judged(story)} right</span></div>`;
+  if (`${ids[0]}` === `${ids[1]}`) return html`<div class="sides same">${pictures(0)}${sides.map(about)}</div>`;
+  return html`<div class="sides">${sides.map((side, place) => html`<div key=${place}>${pictures(place)}${about(side)}</div>`)}</div>`;
+}
 // A question's whole life: its image, its chains side by side, every decision, and where else it was asked.
 
-const OWN = ["id", "chain", "each", "offset", "look"]; // of the address, not of the rows that j and k walk through
+const OWN = ["id", "chain", "each"]; // of the address, not of the rows that j and k walk through
 
 function QuestionPage({ params, settings }) {
   const found = useAnswer("question", { version: params.version, id: params.id });
-  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} />`}<//>`;
+  const enlarged = useState(null); // ids of images, or "all": it stays where one goes on to the next question
+  const at = useState(WHOLE);
+  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
 }
 
 const filtersOf = (params) => Object.fromEntries(Object.entries(asked(params)).filter(([name]) => !OWN.includes(name)));
@@ -800,13 +890,22 @@ async function neighbour(params, anchor, further = {}) {
   return page.rows[0];
 }
 
-function Story({ story, params, settings }) {
+function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt }) {
   const samples = story.samples;
   const given = samples.findIndex((one) => one.sample_id === params.chain);
   const [at, setAt] = useState(Math.max(given, 0));
   const [look, setLook] = useState({ diff: false, maths: true, cues: true });
-  const [zoomed, zoom] = useState(false);
+  const held = heldIn(params);
+  const own = { version: params.version, id: params.id };
+  const apart = held && besideOf(held) !== besideOf(own);
+  const other = useAnswer(apart ? "question" : null, held || {});
+  const sides = apart && other.data && [{ ...own, story }, { ...held, story: other.data }];
+  const shown = enlarged === "all" ? imagesOf(story, sides && other.data) : enlarged || [];
   const [note, say] = useState("");
+  const hold = () => {
+    go("question", { ...params, beside: held ? "" : besideOf(own) });
+    say(held ? "" : "held: the next question is shown beside it");
+  };
   const flip = (name) => () => setLook({ ...look, [name]: !look[name] });
   const move = async (anchor, further, chain) => {
     const next = await neighbour(params, anchor, further).catch((error) => say(error.message));
@@ -821,20 +920,24 @@ function Story({ story, params, settings }) {
   const chain = (by) => () => setAt(Math.min(Math.max(at + by, 0), samples.length - 1));
   useKeys({ j: ["next question", () => move("after")], k: ["previous question", () => move("before")], h: ["chain to the left", chain(-1)],
     l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences of two chains", flip("diff")],
-    z: ["zoom", () => zoom(!zoomed)], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
-    "/": ["search", () => go("rows", { ...filtersOf(params) })] });
+    z: ["zoom", () => enlarge("all")], b: ["hold this question, to look at another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
+    "/": ["search", () => go("rows", back)] });
   const moved = useRef(given > 0); // at first the top of the page is shown, unless a chain was asked for
   useEffect(() => {
     if (moved.current) document.getElementById(`chain-${at}`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     moved.current = true;
   }, [at]);
+  const back = { ...filtersOf(params), look: params.look, beside: params.beside, each: params.look ? "question" : "" };
   const labels = useLabels(params.version, settings.labels, () => samples[at]?.sample_id, params.id, say);
   const question = story.question;
-  return html`<p class="path"><a href=${link("rows", { ...filtersOf(params), look: params.look })}>${plain(params.version)} rows</a> <span class="soft">${plain(params.id)}</span>
-      <span class="keys"><button type="button" onClick=${() => move("before")}>k previous</button><button type="button" onClick=${() => move("after")}>j next</button></span></p>
+  return html`<p class="path"><a href=${link("rows", back)}>${plain(params.version)} rows</a> <span class="soft">${plain(params.id)}</span>
+      <span class="keys"><button type="button" aria-pressed=${Boolean(held)} onClick=${hold}>b ${held ? "let go" : "hold"}</button><button type="button" onClick=${() => move("before")}>k previous</button><button type="button" onClick=${() => move("after")}>j next</button></span></p>
     ${note && html`<p class="soft" role="status">${note}</p>`}
+    ${apart && other.error && html`<p class="note card">${plain(other.error)}</p>`}
+    ${sides && html`<section class="card" aria-label="side by side"><${Sides} sides=${sides} enlarge=${() => enlarge("all")} /></section>`}
+    ${shown.length > 0 && html`<${Zoom} ids=${shown} close=${() => enlarge(null)} at=${zoomAt} />`}
     <div class="question">
-      <div class="asked"><${Pictures} ids=${question?.images || []} zoomed=${zoomed} zoom=${zoom} />
+      <div class="asked">${!sides && html`<${Pictures} ids=${imagesOf(story)} enlarge=${enlarge} />`}
         <h1 class="short">${question ? plain(question.question) : plain(story.id)}</h1>
         ${question?.choices && html`<ol class="choices">${question.choices.map((one) => html`<li>${plain(one)}</li>`)}</ol>`}
         <${Facts} of=${{ gold: question && html`<b class="answer">${plain(question.gold)}</b>`, source: question && `${plain(question.source)} ${plain(question.source_id)}`,
@@ -947,35 +1050,9 @@ function Life({ params }) {
     { title: "right", number: true, cell: (one) => `${one.right} of ${one.judged}` },
     { title: "gold", cell: (one) => plain(one.gold), wide: true },
     { title: "ended", cell: (one) => one.ended && html`<${Ended} of=${one.ended} />`, wide: true },
+    { title: "", cell: (one) => one.ref !== params.version && html`<a href=${link("question", { ...params, beside: besideOf({ version: one.ref, id: one.question_id }) })}>beside</a>` },
   ];
   return html`<${Await} of=${found}>${(places) => html`<${Table} columns=${columns} rows=${places} label="elsewhere" key=${(one) => one.ref} />`}<//>`;
-}
-
-function Pictures({ ids, zoomed, zoom }) {
-  const [chosen, choose] = useState(0);
-  if (!ids.length) return null;
-  return html`<div class="pictures">${ids.map((id, place) => html`<button type="button" class="bare" aria-label=${`enlarge image ${place + 1}`}
-      onClick=${() => { choose(place); zoom(true); }}><${Picture} id=${id} alt=${`image ${place + 1} of the question`} /></button>`)}</div>
-    ${zoomed && html`<${Zoom} id=${ids[chosen]} close=${() => zoom(false)} />`}`;
-}
-
-// The image alone: wheel or + and - to zoom, drag or the arrows to move, Escape to close.
-function Zoom({ id, close }) {
-  const place = useRef();
-  const [view, set] = useState({ scale: 1, x: 0, y: 0 });
-  const drag = useRef(null);
-  useEffect(() => { place.current.showModal(); }, []);
-  const scaled = (by) => set((old) => ({ ...old, scale: Math.min(Math.max(old.scale * by, 0.2), 40) }));
-  const moved = (x, y) => set((old) => ({ ...old, x: old.x + x, y: old.y + y }));
-  const keys = { "+": () => scaled(1.25), "-": () => scaled(0.8), ArrowLeft: () => moved(40, 0), ArrowRight: () => moved(-40, 0),
-    ArrowUp: () => moved(0, 40), ArrowDown: () => moved(0, -40), z: close, 0: () => set({ scale: 1, x: 0, y: 0 }) };
-  const press = (event) => { if (keys[event.key]) { event.preventDefault(); event.stopPropagation(); keys[event.key](); } };
-  return html`<dialog class="zoom" ref=${place} aria-label="image" onClose=${close} onKeyDown=${press}
-      onWheel=${(event) => { event.preventDefault(); scaled(event.deltaY < 0 ? 1.15 : 0.87); }}
-      onPointerDown=${(event) => { drag.current = [event.clientX, event.clientY]; }} onPointerUp=${() => { drag.current = null; }}
-      onPointerMove=${(event) => { if (drag.current) { moved(event.clientX - drag.current[0], event.clientY - drag.current[1]); drag.current = [event.clientX, event.clientY]; } }}>
-    <form method="dialog"><button>close</button></form>
-    <div class="stage" style=${{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})` }}><${Picture} id=${id} alt="the image, enlarged" /></div></dialog>`;
 }
 // Two versions, evaluations or runs: what flipped first, then how all of it drifted.
 
@@ -1022,9 +1099,13 @@ function Pair({ flip, params, settings, diff, showDiff }) {
   const wanted = flip.change < 0 ? ["correct", "wrong"] : ["wrong", "correct"];
   const telling = (samples, outcome) => samples.find((one) => one.verdict?.outcome === outcome) || samples[0];
   const told = sides.map((side, place) => side.data && telling(side.data.samples, wanted[place]));
-  const refs = [[params.a, flip.question_id], [params.b, flip.question_id_b]];
-  return html`<div class="pair"><p class="row">${refs.map(([version, id]) => html`<a href=${link("question", { version, id })}>all of it in ${plain(version)}</a>`)}
-      <button type="button" aria-pressed=${diff} onClick=${() => showDiff(!diff)}>d word by word</button></p>
+  const both = sides.every((side) => side.data) && sides.map((side, place) => ({ version: place ? params.b : params.a, id: place ? flip.question_id_b : flip.question_id, story: side.data }));
+  const [zoomed, zoom] = useState(false);
+  const zoomAt = useState(WHOLE);
+  const images = imagesOf(...sides.map((side) => side.data));
+  useKeys({ z: ["zoom", () => zoom(true)] });
+  return html`<div class="pair">${both && html`<${Sides} sides=${both} enlarge=${() => zoom(true)} />`}${zoomed && images.length > 0 && html`<${Zoom} ids=${images} close=${() => zoom(false)} at=${zoomAt} />`}
+    <p class="row"><button type="button" aria-pressed=${diff} onClick=${() => showDiff(!diff)}>d word by word</button></p>
     ${diff && told[0] && told[1] ? html`<div class="card"><${WordDiff} old=${told[0].text ?? ""} now=${told[1].text ?? ""} /></div>`
       : html`<div class="chains" role="region" aria-label="chains of both" tabindex="0">${sides.map((side, place) => html`<div class="card chain ${told[place]?.verdict?.outcome || ""}" key=${place}><${Await} of=${side}>${() => (told[place]
         ? html`<header><b>${place ? "b" : "a"}</b> <${Badge} of=${told[place].verdict?.outcome || "failed"} /> <span class="soft">${plain(told[place].model)}</span></header>

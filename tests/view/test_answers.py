@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ovt.core.files import write_json
+from ovt.core.files import locked, write_json
 from ovt.core.home import Home
 from ovt.core.progress import Progress, stage_lines
 from ovt.curate.reports import funnel, why
@@ -19,6 +19,7 @@ from ovt.curate.versions.read import list_versions, open_version, scan
 from ovt.evaluation.results import open_evaluation
 from ovt.train.runs import list_runs
 from ovt.view.answers import ANSWERS, View
+from ovt.view.catalog import contents
 from ovt.view.rows import RANGES
 
 
@@ -62,6 +63,14 @@ def test_bars_and_histograms_count_the_rows_behind_them(site):
         for one in page["ranges"][name]:
             span = f"{one['from']}..{one['to']}"
             assert site.get("rows", version="small", outcome="wrong", limit=0, **{name: span})["total"] == one["rows"]
+
+
+def test_a_chosen_value_is_counted_however_rare(site, monkeypatch):
+    every = site.get("rows", version="small", limit=0)["values"]["reason"]
+    monkeypatch.setattr("ovt.view.filters.MOST_VALUES", 1)
+    last = every[-1]
+    shown = site.get("rows", version="small", limit=0, reason=last["value"])["values"]["reason"]
+    assert (len(every) > 2, shown) == (True, [every[0], last])
 
 
 def test_values_of_one_filter_add_up_and_filters_narrow(site):
@@ -215,6 +224,19 @@ def test_what_runs_is_live(site, old_home):
     assert (found["name"], found["stages"][0]["cells"]["done"]) == ("build-charts", "2/8")
     write_json(old_home.live / "build-charts.json", told | {"when": 1.0})  # of a process that was killed
     assert site.get("home")["running"] == []
+
+
+def test_a_run_that_goes_on_tells_its_loss_and_reward(old_home, tmp_path):
+    home = Home(Path(shutil.copytree(old_home.path, tmp_path / "home")))
+    (run,) = [one for one in list_runs(home) if one.name == "reinforced"]
+    (run.path / "result.json").unlink(missing_ok=True)
+    record = json.loads((run.path / "run.json").read_text())
+    write_json(run.path / "run.json", record | {"status": "running"})
+    with locked(run.path):
+        told = {one["name"]: one for one in contents(home)["runs"]}
+    assert told["reinforced"]["status"] == "running"
+    assert told["reinforced"]["now"].keys() == {"step", "loss", "reward"}
+    assert told["done"]["now"] == {}
 
 
 def test_an_evaluation_is_told_as_by_its_command(site, old_home):

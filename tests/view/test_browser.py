@@ -3,6 +3,7 @@
 Needs Chromium of the system and Playwright; skipped with a reason elsewhere.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -201,13 +202,87 @@ def test_keys_walk_through_questions_and_chains(watch, site):
     page.wait_for_selector("dialog.zoom", state="detached")
     seen.press("?")
     keys = page.locator("dialog.help kbd").all_text_contents()
-    assert {"j", "k", "h", "l", "v", "d", "z", "/", "u", "?", "1"} <= set(keys)
+    assert {"j", "k", "h", "l", "v", "d", "z", "b", "/", "u", "?", "1"} <= set(keys)
     page.keyboard.press("Escape")
     seen.press("/")
     page.wait_for_url("**#/rows?**")
     seen.settle()
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "search"
+
+
+STAGES = "panels => panels.map((one) => one.style.transform)"
+
+
+def test_two_questions_side_by_side_are_enlarged_in_step(watch, site):
+    seen = watch()
+    first, other, *_ = site.get("rows", version="small@v2", each="question")["rows"]
+    page = seen.show(site.url, "question", SMALL | {"id": first["question_id"]})
+    seen.press("b", "j")
+    page.wait_for_url(f"**id={other['question_id']}**")
+    seen.settle()
+    pictures = page.get_by_label("side by side").locator("img")
+    assert [one.split("/")[-1] for one in pictures.evaluate_all("all => all.map((one) => one.src)")] == [
+        *other["images"],
+        *first["images"],
+    ]
+    seen.press("z")
+    assert page.locator("dialog.zoom img").count() == 2
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowLeft")
+    playwright.expect(page.locator(".zoom .stage").last).to_have_attribute(
+        "style", re.compile(r"translate\(40px.*1\.25")
+    )
+    assert len(set(page.locator(".zoom .stage").evaluate_all(STAGES))) == 1
+    box = page.locator(".zoom .panel").last.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2 - 40, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 + 30)
+    page.mouse.up()
+    playwright.expect(page.locator(".zoom .stage").first).to_have_attribute(
+        "style", re.compile(r"translate\(80px, 30px")
+    )
+    assert len(set(page.locator(".zoom .stage").evaluate_all(STAGES))) == 1
+    page.keyboard.down("Shift")  # one of them alone
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 10, box["y"] + box["height"] / 2 + 30)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    playwright.expect(page.locator(".zoom .stage").last).to_have_attribute(
+        "style", re.compile(r"translate\(90px, 30px")
+    )
+    seen.press("j")  # the next question, at the same place
+    page.wait_for_url(lambda url: f"id={other['question_id']}" not in url)
+    seen.settle()
+    playwright.expect(page.locator(".zoom .stage").first).to_have_attribute(
+        "style", re.compile(r"translate\(80px, 30px")
+    )
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.zoom", state="detached")
+    page.locator(".path a").click()  # the rows, where another one can be chosen
+    seen.settle()
+    assert page.get_by_role("button", name=f"beside small@v2 {first['question_id']} ×").is_visible()
+    page.go_back()
+    seen.settle()
+    seen.press("b")
+    assert page.get_by_label("side by side").count() == 0
+    assert "beside" not in page.url
+    assert seen.complaints == []
+
+
+def test_a_question_beside_itself_in_another_version(watch, site):
+    seen = watch()
+    page = seen.show(site.url, "compare", SCREENS["compare"][1])
+    seen.press("j", "z")
+    assert page.locator("dialog.zoom img").count() == 1  # both have the same picture
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.zoom", state="detached")
+    page.locator(".sides a", has_text="small@v2").click()
+    seen.settle()
+    page.get_by_role("link", name="beside", exact=True).first.click()
+    seen.settle()
+    assert page.get_by_label("side by side").locator("a").all_text_contents() == ["small@v2", "small@v1"]
+    assert seen.complaints == []
 
 
 def test_v_goes_to_the_next_wrong_chain(watch, site):
@@ -264,6 +339,7 @@ HOSTILE = (
     "$\\href{javascript:window.hacked=1}{x}$ $\\includegraphics{http://evil.example/x.png}$ $\\htmlData{a=b}{x}$",
     "$\\frac{1}{$ $\\def\\a{\\a\\a}\\a$ \\[ \\begin{array} \\] $$ $ {{7*7}} ${window.hacked=1} `${1}`",
     "<answer></answer>" + "<think>" * 2_000 + "wait, " * 16_000,
+    "It costs $5-$10, \\$7 or \\$8, US$9 and A$10; not $y^2$.",
     "$x^2$ and \\(\\sqrt{2}\\) and <!-- --> &lt;script&gt; ]]> </div></main></body>",
 )
 
@@ -317,6 +393,16 @@ def test_mathematics_is_rendered(watch, served, hostile):
         page.wait_for_selector(".chain .katex")
         seen.press("m")
         assert page.locator(".chain .katex").count() == 0
+
+
+def test_money_is_no_mathematics(watch, served, hostile):
+    with served(View(hostile)) as site:
+        seen = watch()
+        found = next(one for one in site.get("rows", version="small@v2", text="It costs")["rows"] if one["found"])
+        page = seen.show(site.url, "question", SMALL | {"id": found["question_id"]})
+        text = page.locator(".chain .text", has_text="It costs").first
+        assert text.locator(".katex").count() == 1
+        assert "It costs $5-$10, \\$7 or \\$8, US$9 and A$10; not" in text.text_content()
 
 
 @contextmanager

@@ -59,6 +59,9 @@ def test_beyond_loopback_a_token_is_needed(served, old_home):
         assert "SameSite=Strict" in cookie
         assert site.ask("/api/home", Cookie=cookie.split(";")[0])[0] == 200
         assert site.ask("/api/home", Cookie=cookie.split(";")[0], Origin="http://evil.example")[0] == 403
+        proxied = {"Host": "box.example", "Cookie": cookie.split(";")[0]}  # by one that speaks https
+        assert site.ask("/api/home", **proxied, Origin="https://box.example")[0] == 200
+        assert site.ask("/api/home", **proxied, Origin="https://evil.example")[0] == 403
 
 
 def test_every_response_has_the_policy(site):

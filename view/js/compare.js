@@ -1,6 +1,7 @@
 // Two versions, evaluations or runs: what flipped first, then how all of it drifted.
 import { html, useAnswer, useKeys, Await, Table, Badge, Picture, link, go, plain, share, count } from "./base.js";
 import { Marked, Pieces, WordDiff } from "./text.js";
+import { Sides, WHOLE, Zoom, imagesOf } from "./pictures.js";
 import { pageOf } from "./home.js";
 
 const STEP = 40; // flips on a page
@@ -46,9 +47,13 @@ function Pair({ flip, params, settings, diff, showDiff }) {
   const wanted = flip.change < 0 ? ["correct", "wrong"] : ["wrong", "correct"];
   const telling = (samples, outcome) => samples.find((one) => one.verdict?.outcome === outcome) || samples[0];
   const told = sides.map((side, place) => side.data && telling(side.data.samples, wanted[place]));
-  const refs = [[params.a, flip.question_id], [params.b, flip.question_id_b]];
-  return html`<div class="pair"><p class="row">${refs.map(([version, id]) => html`<a href=${link("question", { version, id })}>all of it in ${plain(version)}</a>`)}
-      <button type="button" aria-pressed=${diff} onClick=${() => showDiff(!diff)}>d word by word</button></p>
+  const both = sides.every((side) => side.data) && sides.map((side, place) => ({ version: place ? params.b : params.a, id: place ? flip.question_id_b : flip.question_id, story: side.data }));
+  const [zoomed, zoom] = useState(false);
+  const zoomAt = useState(WHOLE);
+  const images = imagesOf(...sides.map((side) => side.data));
+  useKeys({ z: ["zoom", () => zoom(true)] });
+  return html`<div class="pair">${both && html`<${Sides} sides=${both} enlarge=${() => zoom(true)} />`}${zoomed && images.length > 0 && html`<${Zoom} ids=${images} close=${() => zoom(false)} at=${zoomAt} />`}
+    <p class="row"><button type="button" aria-pressed=${diff} onClick=${() => showDiff(!diff)}>d word by word</button></p>
     ${diff && told[0] && told[1] ? html`<div class="card"><${WordDiff} old=${told[0].text ?? ""} now=${told[1].text ?? ""} /></div>`
       : html`<div class="chains" role="region" aria-label="chains of both" tabindex="0">${sides.map((side, place) => html`<div class="card chain ${told[place]?.verdict?.outcome || ""}" key=${place}><${Await} of=${side}>${() => (told[place]
         ? html`<header><b>${place ? "b" : "a"}</b> <${Badge} of=${told[place].verdict?.outcome || "failed"} /> <span class="soft">${plain(told[place].model)}</span></header>

@@ -1,5 +1,5 @@
 // The first screen: versions, runs, evaluations, loops, and what was made from what.
-import { html, useAnswer, Await, Table, Badge, Bar, link, go, count, share, money, day, bytes, plain } from "./base.js";
+import { html, useAnswer, Await, Table, Badge, Bar, link, go, count, share, money, day, bytes, figure, plain } from "./base.js";
 
 const LIVE = 2; // seconds between looks at what is running
 
@@ -67,8 +67,9 @@ function Runs({ of }) {
     { title: "kind", cell: (one) => one.kind },
     { title: "from", cell: (one) => plain(one.model), wide: true },
     { title: "on", cell: (one) => plain(one.data), wide: true },
+    { title: "now", cell: (one) => Object.entries(one.now).map(([name, value]) => `${name} ${figure(value)}`).join(", ") },
     { title: "written", cell: (one) => day(one.written) },
-  ];
+  ].filter((column) => column.title !== "now" || of.some((one) => one.status === "running"));
   return html`<h2>Runs</h2><${Table} columns=${columns} rows=${of} label="training runs" key=${(one) => one.name} />`;
 }
 

@@ -1,14 +1,17 @@
 // A question's whole life: its image, its chains side by side, every decision, and where else it was asked.
-import { html, get, post, useAnswer, useKeys, Await, Badge, Facts, Picture, Table, link, go, listOf, count, money, plain } from "./base.js";
+import { html, get, post, useAnswer, useKeys, Await, Badge, Facts, Table, link, go, listOf, count, money, plain } from "./base.js";
 import { Marked, WordDiff } from "./text.js";
+import { Pictures, Sides, WHOLE, Zoom, besideOf, heldIn, imagesOf } from "./pictures.js";
 import { asked } from "./rows.js";
 import { pageOf } from "./home.js";
 
-const OWN = ["id", "chain", "each", "offset", "look"]; // of the address, not of the rows that j and k walk through
+const OWN = ["id", "chain", "each"]; // of the address, not of the rows that j and k walk through
 
 export function QuestionPage({ params, settings }) {
   const found = useAnswer("question", { version: params.version, id: params.id });
-  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} />`}<//>`;
+  const enlarged = useState(null); // ids of images, or "all": it stays where one goes on to the next question
+  const at = useState(WHOLE);
+  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
 }
 
 const filtersOf = (params) => Object.fromEntries(Object.entries(asked(params)).filter(([name]) => !OWN.includes(name)));
@@ -19,13 +22,22 @@ async function neighbour(params, anchor, further = {}) {
   return page.rows[0];
 }
 
-function Story({ story, params, settings }) {
+function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt }) {
   const samples = story.samples;
   const given = samples.findIndex((one) => one.sample_id === params.chain);
   const [at, setAt] = useState(Math.max(given, 0));
   const [look, setLook] = useState({ diff: false, maths: true, cues: true });
-  const [zoomed, zoom] = useState(false);
+  const held = heldIn(params);
+  const own = { version: params.version, id: params.id };
+  const apart = held && besideOf(held) !== besideOf(own);
+  const other = useAnswer(apart ? "question" : null, held || {});
+  const sides = apart && other.data && [{ ...own, story }, { ...held, story: other.data }];
+  const shown = enlarged === "all" ? imagesOf(story, sides && other.data) : enlarged || [];
   const [note, say] = useState("");
+  const hold = () => {
+    go("question", { ...params, beside: held ? "" : besideOf(own) });
+    say(held ? "" : "held: the next question is shown beside it");
+  };
   const flip = (name) => () => setLook({ ...look, [name]: !look[name] });
   const move = async (anchor, further, chain) => {
     const next = await neighbour(params, anchor, further).catch((error) => say(error.message));
@@ -40,20 +52,24 @@ function Story({ story, params, settings }) {
   const chain = (by) => () => setAt(Math.min(Math.max(at + by, 0), samples.length - 1));
   useKeys({ j: ["next question", () => move("after")], k: ["previous question", () => move("before")], h: ["chain to the left", chain(-1)],
     l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences of two chains", flip("diff")],
-    z: ["zoom", () => zoom(!zoomed)], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
-    "/": ["search", () => go("rows", { ...filtersOf(params) })] });
+    z: ["zoom", () => enlarge("all")], b: ["hold this question, to look at another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
+    "/": ["search", () => go("rows", back)] });
   const moved = useRef(given > 0); // at first the top of the page is shown, unless a chain was asked for
   useEffect(() => {
     if (moved.current) document.getElementById(`chain-${at}`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
     moved.current = true;
   }, [at]);
+  const back = { ...filtersOf(params), look: params.look, beside: params.beside, each: params.look ? "question" : "" };
   const labels = useLabels(params.version, settings.labels, () => samples[at]?.sample_id, params.id, say);
   const question = story.question;
-  return html`<p class="path"><a href=${link("rows", { ...filtersOf(params), look: params.look })}>${plain(params.version)} rows</a> <span class="soft">${plain(params.id)}</span>
-      <span class="keys"><button type="button" onClick=${() => move("before")}>k previous</button><button type="button" onClick=${() => move("after")}>j next</button></span></p>
+  return html`<p class="path"><a href=${link("rows", back)}>${plain(params.version)} rows</a> <span class="soft">${plain(params.id)}</span>
+      <span class="keys"><button type="button" aria-pressed=${Boolean(held)} onClick=${hold}>b ${held ? "let go" : "hold"}</button><button type="button" onClick=${() => move("before")}>k previous</button><button type="button" onClick=${() => move("after")}>j next</button></span></p>
     ${note && html`<p class="soft" role="status">${note}</p>`}
+    ${apart && other.error && html`<p class="note card">${plain(other.error)}</p>`}
+    ${sides && html`<section class="card" aria-label="side by side"><${Sides} sides=${sides} enlarge=${() => enlarge("all")} /></section>`}
+    ${shown.length > 0 && html`<${Zoom} ids=${shown} close=${() => enlarge(null)} at=${zoomAt} />`}
     <div class="question">
-      <div class="asked"><${Pictures} ids=${question?.images || []} zoomed=${zoomed} zoom=${zoom} />
+      <div class="asked">${!sides && html`<${Pictures} ids=${imagesOf(story)} enlarge=${enlarge} />`}
         <h1 class="short">${question ? plain(question.question) : plain(story.id)}</h1>
         ${question?.choices && html`<ol class="choices">${question.choices.map((one) => html`<li>${plain(one)}</li>`)}</ol>`}
         <${Facts} of=${{ gold: question && html`<b class="answer">${plain(question.gold)}</b>`, source: question && `${plain(question.source)} ${plain(question.source_id)}`,
@@ -166,33 +182,7 @@ function Life({ params }) {
     { title: "right", number: true, cell: (one) => `${one.right} of ${one.judged}` },
     { title: "gold", cell: (one) => plain(one.gold), wide: true },
     { title: "ended", cell: (one) => one.ended && html`<${Ended} of=${one.ended} />`, wide: true },
+    { title: "", cell: (one) => one.ref !== params.version && html`<a href=${link("question", { ...params, beside: besideOf({ version: one.ref, id: one.question_id }) })}>beside</a>` },
   ];
   return html`<${Await} of=${found}>${(places) => html`<${Table} columns=${columns} rows=${places} label="elsewhere" key=${(one) => one.ref} />`}<//>`;
-}
-
-function Pictures({ ids, zoomed, zoom }) {
-  const [chosen, choose] = useState(0);
-  if (!ids.length) return null;
-  return html`<div class="pictures">${ids.map((id, place) => html`<button type="button" class="bare" aria-label=${`enlarge image ${place + 1}`}
-      onClick=${() => { choose(place); zoom(true); }}><${Picture} id=${id} alt=${`image ${place + 1} of the question`} /></button>`)}</div>
-    ${zoomed && html`<${Zoom} id=${ids[chosen]} close=${() => zoom(false)} />`}`;
-}
-
-// The image alone: wheel or + and - to zoom, drag or the arrows to move, Escape to close.
-function Zoom({ id, close }) {
-  const place = useRef();
-  const [view, set] = useState({ scale: 1, x: 0, y: 0 });
-  const drag = useRef(null);
-  useEffect(() => { place.current.showModal(); }, []);
-  const scaled = (by) => set((old) => ({ ...old, scale: Math.min(Math.max(old.scale * by, 0.2), 40) }));
-  const moved = (x, y) => set((old) => ({ ...old, x: old.x + x, y: old.y + y }));
-  const keys = { "+": () => scaled(1.25), "-": () => scaled(0.8), ArrowLeft: () => moved(40, 0), ArrowRight: () => moved(-40, 0),
-    ArrowUp: () => moved(0, 40), ArrowDown: () => moved(0, -40), z: close, 0: () => set({ scale: 1, x: 0, y: 0 }) };
-  const press = (event) => { if (keys[event.key]) { event.preventDefault(); event.stopPropagation(); keys[event.key](); } };
-  return html`<dialog class="zoom" ref=${place} aria-label="image" onClose=${close} onKeyDown=${press}
-      onWheel=${(event) => { event.preventDefault(); scaled(event.deltaY < 0 ? 1.15 : 0.87); }}
-      onPointerDown=${(event) => { drag.current = [event.clientX, event.clientY]; }} onPointerUp=${() => { drag.current = null; }}
-      onPointerMove=${(event) => { if (drag.current) { moved(event.clientX - drag.current[0], event.clientY - drag.current[1]); drag.current = [event.clientX, event.clientY]; } }}>
-    <form method="dialog"><button>close</button></form>
-    <div class="stage" style=${{ transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})` }}><${Picture} id=${id} alt="the image, enlarged" /></div></dialog>`;
 }

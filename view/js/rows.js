@@ -9,7 +9,7 @@ const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged
 const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
 const isFilter = (name) => name in TITLES || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
-const LOOKS = ["look", "offset"]; // of the address, not of the rows
+const LOOKS = ["look", "offset", "beside"]; // of the address, not of the rows
 
 export const asked = (params) => Object.fromEntries(Object.entries(params).filter(([name]) => !LOOKS.includes(name)));
 
@@ -36,6 +36,7 @@ function Controls({ params, set, grid, numbers }) {
   const submit = (event) => { event.preventDefault(); set({ text: event.target.elements.search.value.trim() }); };
   const chosen = Object.keys(params).filter(isFilter).flatMap((name) => listOf(params[name]).map((value) => [name, value]));
   const drop = (name, value) => set({ [name]: listOf(params[name]).filter((one) => one !== value) });
+  const kept = { version: params.version, level: params.level, look: params.look, each: params.each, beside: params.beside };
   return html`<form class="row" role="search" onSubmit=${submit}>
       <label class="grow"><span class="hidden">search</span><input id="search" name="search" type="search" value=${params.text || ""} key=${params.text}
         placeholder="search questions and responses   /" maxlength="500" /></label>
@@ -49,7 +50,8 @@ function Controls({ params, set, grid, numbers }) {
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
       holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
-      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", { version: params.version, level: params.level, look: params.look, each: params.each })}>clear</a></p>`}`;
+      ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", kept)}>clear</a></p>`}
+    ${params.beside && html`<p class="chips"><button type="button" onClick=${() => set({ beside: "" })}>beside ${plain(params.beside)} ×</button></p>`}`;
 }
 
 function Filters({ page, params, set }) {
@@ -79,8 +81,8 @@ function Values({ name, values, chosen, flip }) {
     ${known.length > shown.length && html`<button type="button" class="bare" onClick=${() => showAll(true)}>${known.length - shown.length} more</button>`}</fieldset>`;
 }
 
-export const questionLink = (row, params) => link("question", { ...asked(params), each: "", sort: "", id: row.question_id,
-  chain: row.level === "sample" && params.each !== "question" ? row.id : "" });
+export const questionLink = (row, params) => link("question", { ...asked(params), look: params.look, beside: params.beside, each: "", sort: "",
+  id: row.question_id, chain: row.level === "sample" && params.each !== "question" ? row.id : "" });
 
 function List({ rows, params }) {
   return html`<ol class="rows">${rows.map((row) => html`<li key=${row.id}><a href=${questionLink(row, params)}>

@@ -4,7 +4,8 @@ import { html, plain, count } from "./base.js";
 const LONG = 20000; // characters shown at first
 const MOST_MATHS = 300; // formulas of a text
 const LONGEST_MATHS = 2000; // characters of one
-const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|\$(?![\s\d][^$]*\s\$)[^$\n]+?\$/g;
+// A single $ begins and ends a formula as in Pandoc: no space inside of it, no digit after it, none escaped ("$5-$10").
+const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
 const TAGS = /<\/?(?:think|answer)>/g;
 
 // KaTeX, trusting nothing: no links, no images, no raw HTML, macros bounded; what it cannot read is shown as written.

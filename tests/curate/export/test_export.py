@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -12,8 +13,10 @@ import ovt
 from ovt.cli import app
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.registry import EXPORTERS
+from ovt.curate.export.chosen import choose
 from ovt.curate.export.export import Exporter, Written, export, read_rows
-from ovt.curate.versions.read import open_version
+from ovt.curate.labels import Label, append_label, labels_path
+from ovt.curate.versions.read import open_version, scan
 
 NAMES = re.compile(
     r"(?:README\.md|\.export\.json|dataset_info\.json|(?:sft|rl|dpo|train)(?:\.ids)?\.(?:json|jsonl|parquet))"
@@ -140,3 +143,51 @@ def test_the_command(version, tmp_path):
         f"use:    --dataset {tmp_path}{os.sep}out{os.sep}sft.jsonl",
     ]
     assert "already there" in CliRunner().invoke(app, arguments).output
+
+
+@pytest.fixture
+def labelled(version):
+    """Two rows of sft are labelled bad (one of them through its question), one good; and a question of rl is bad."""
+    rows = list(read_rows(version, "sft"))
+    keys = dict(scan(version, "samples").select("sample_id", "reply_key").collect().iter_rows())
+    path = labels_path(version.path, "tiny")
+    for row, label in ((rows[0], "bad"), (rows[2], "good")):
+        append_label(path, Label(version="tiny@x", id=row.sample_id, reply_key=keys[row.sample_id], label=label))
+    for one in (rows[1], next(read_rows(version, "rl"))):
+        append_label(path, Label(version="tiny@x", id=one.question_id, label="bad"))
+    yield rows
+    path.unlink()
+
+
+def ids(folder):
+    return [one["sample_id"] for one in pq.read_table(folder / "sft.parquet", columns=["sample_id"]).to_pylist()]
+
+
+def test_labelled_rows_are_left_out(version, labelled, tmp_path):
+    out = tmp_path / "out"
+    every, _ = export(version, "trl", out, None, ovt.__version__)
+    record, is_new = export(choose(version, drop=["bad"]), "trl", out, None, ovt.__version__)
+    assert is_new
+    assert record["rows"] == {"sft": every["rows"]["sft"] - 2, "rl": every["rows"]["rl"] - 1}
+    assert record["left_out"] == {"labelled_bad": 3}
+    assert ids(out) == [row.sample_id for row in labelled[2:]]
+    again, is_new = export(choose(version, drop=["bad"]), "trl", out, None, ovt.__version__)
+    assert (again, is_new) == (record, False)
+    kept, _ = export(choose(version, drop=["bad"], keep=["good"]), "trl", out, None, ovt.__version__)
+    assert ids(out) == [labelled[2].sample_id]
+    assert (kept["rows"], kept["left_out"]) == ({"sft": 1}, {"labelled_bad": 2, "not_labelled": 5})
+    assert export(version, "trl", out, None, ovt.__version__) == (every, True)
+
+
+def test_every_format_leaves_them_out(exported, version, labelled, tmp_path):
+    for to in EXPORTERS.ours:
+        whole, _ = export(version, to, tmp_path / "whole", None, ovt.__version__)
+        part, _ = export(choose(version, drop=["bad"]), to, tmp_path / "part", None, ovt.__version__)
+        assert sum(part["rows"].values()) < sum(whole["rows"].values()), to
+
+
+def test_labels_that_are_not_there_are_a_mistake(version, labelled, tmp_path):
+    with pytest.raises(RecipeError, match="is labelled 'baad': did you mean bad"):
+        choose(version, drop=["baad"])
+    with pytest.raises(OvtError, match="these labels leave no row"):
+        export(choose(version, drop=["good"], keep=["good"]), "openai", tmp_path / "out", None, ovt.__version__)
