@@ -540,8 +540,9 @@ function Runs({ of }) {
     { title: "kind", cell: (one) => one.kind },
     { title: "from", cell: (one) => plain(one.model), wide: true },
     { title: "on", cell: (one) => plain(one.data), wide: true },
+    { title: "now", cell: (one) => Object.entries(one.now).map(([name, value]) => `${name} ${figure(value)}`).join(", ") },
     { title: "written", cell: (one) => day(one.written) },
-  ];
+  ].filter((column) => column.title !== "now" || of.some((one) => one.status === "running"));
   return html`<h2>Runs</h2><${Table} columns=${columns} rows=${of} label="training runs" key=${(one) => one.name} />`;
 }
 
@@ -686,12 +687,14 @@ function RowsPage({ params }) {
   const offset = Number(params.offset || 0);
   const found = useAnswer("rows", { ...asked(params), offset, limit: PAGE });
   const set = (changes) => go("rows", { ...params, offset: "", ...changes });
+  const [open, setOpen] = useState(false); // the filters, where there is no room beside the rows
   useKeys({ "/": ["search", () => document.getElementById("search").focus()],
     n: ["next page", () => set({ offset: Math.min(offset + PAGE, Math.max(found.data.total - 1, 0)) })],
     p: ["previous page", () => set({ offset: Math.max(offset - PAGE, 0) || "" })],
     g: ["list or pictures", () => set({ look: grid ? "" : "grid", each: grid ? "" : "question" })] });
   return html`<h1 class="short"><a href=${params.version.includes(":") ? "#/" : link("version", { version: params.version })}>${plain(params.version)}</a> <i>rows</i></h1>
-    <div class="beside"><aside aria-label="filters"><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
+    <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>filters</button></p>
+    <div class="beside"><aside aria-label="filters" class=${open ? "open" : ""}><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
     <div class="listing" aria-busy=${found.busy}>
       <${Controls} params=${params} set=${set} grid=${grid} numbers=${Object.keys(found.data?.ranges || {}).filter((name) => name.startsWith("own."))} />
       <${Await} of=${found} doing="reading the rows">${(page) => html`<p class="soft" role="status">${found.busy && params.text ? "searching all responses…" : `${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
@@ -729,7 +732,7 @@ function Filters({ page, params, set }) {
   };
   return html`${Object.entries(page.values).filter(([name, values]) => values.length > 1 || params[name]).map(([name, values]) =>
       html`<${Values} key=${name} name=${name} values=${values} chosen=${listOf(params[name])} flip=${(value) => flip(name, value)} />`)}
-    ${Object.entries(page.ranges).filter(([, bins]) => bins.length > 1).map(([name, bins]) => {
+    ${Object.entries(page.ranges).filter(([name, bins]) => bins.length > 1 && (params[name] || bins.some((bin) => bin.rows))).map(([name, bins]) => {
       const [low, high] = (listOf(params[name])[0] || "").split("..").map(Number);
       return html`<fieldset key=${name}><legend>${titleOf(name)}</legend><${Histogram} bins=${bins} label=${titleOf(name)}
         chosen=${params[name] && [low, high ?? low]} pick=${(from, to) => set({ [name]: `${from}..${to}` })} />
@@ -1158,9 +1161,11 @@ function WhatIfPage({ params }) {
     if (value === null) delete now[key];
     go("what-if", { version: params.version, set: Object.entries(now).map(([name, text]) => `${name}=${text}`) });
   };
+  const [open, setOpen] = useState(false); // the settings, where there is no room beside the outcome
   if (window.ovtFiles) return html`<p class="note card">A saved view cannot decide again: run <code>ovt view</code> where the version is.</p>`;
   return html`<h1 class="short">${plain(params.version)} <i>under other settings</i></h1>
-    <div class="beside"><aside aria-label="settings"><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
+    <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button></p>
+    <div class="beside"><aside aria-label="settings" class=${open ? "open" : ""}><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
     <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${params.version}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
       <${Await} of=${outcome}>${(about) => html`<${Outcome} about=${about} />`}<//></div></div>`;
 }
@@ -1195,10 +1200,10 @@ function Control({ of, value, change }) {
 function Outcome({ about }) {
   const before = Object.fromEntries(about.funnel.a.map((row) => [`${row.level} ${row.stage}`, row]));
   const drop = (row) => (row ? row.rows_in - row.rows_out : 0);
-  const changed = (now, was) => (now === was ? count(now) : html`<b class=${now > was ? "good" : "bad"}>${count(now)}</b> <span class="soft">was ${count(was)}</span>`);
+  const changed = (now, was, more = "good", fewer = "bad") => (now === was ? count(now) : html`<b class=${now > was ? more : fewer}>${count(now)}</b> <span class="soft">was ${count(was)}</span>`);
   const columns = [
     { title: "", cell: (row) => `${row.level}s` }, { title: "stage", cell: (row) => row.stage },
-    { title: "dropped", number: true, cell: (row) => changed(drop(row), drop(before[`${row.level} ${row.stage}`])) },
+    { title: "dropped", number: true, cell: (row) => changed(drop(row), drop(before[`${row.level} ${row.stage}`]), "bad", "good") },
     { title: "out", number: true, cell: (row) => changed(row.rows_out, before[`${row.level} ${row.stage}`]?.rows_out ?? 0) },
     { title: "why", wide: true, cell: (row) => (row.dropped.length ? row.dropped : row.kept_as).map((end) => `${plain(end.reason)} ${count(end.rows)}`).join(", ") },
   ];

@@ -155,6 +155,17 @@ def test_filters_are_in_the_address(watch, site):
     assert seen.complaints == []
 
 
+def test_on_a_phone_filters_open_above_the_rows(watch, site):
+    seen = watch(viewport=PHONE)
+    page = seen.show(site.url, "rows", SMALL)
+    assert not page.get_by_label("wrong").first.is_visible()
+    page.get_by_role("button", name="filters").click()
+    page.get_by_label("wrong").first.check()
+    page.wait_for_url("**=wrong**")
+    seen.settle()
+    assert page.locator("aside").bounding_box()["y"] < page.locator(".rows").bounding_box()["y"]
+
+
 def test_rollouts_have_a_filter_by_step(watch, site):
     seen = watch()
     page = seen.show(site.url, "rows", {"version": "run:reinforced", "own.step": "2..2"})
@@ -279,7 +290,8 @@ def test_a_question_beside_itself_in_another_version(watch, site):
     page.wait_for_selector("dialog.zoom", state="detached")
     page.locator(".sides a", has_text="small@v2").click()
     seen.settle()
-    page.get_by_role("link", name="beside", exact=True).first.click()
+    elsewhere = page.get_by_label("elsewhere").locator("tr", has_text="small@v1")
+    elsewhere.get_by_role("link", name="beside", exact=True).click()
     seen.settle()
     assert page.get_by_label("side by side").locator("a").all_text_contents() == ["small@v2", "small@v1"]
     assert seen.complaints == []
@@ -401,6 +413,7 @@ def test_money_is_no_mathematics(watch, served, hostile):
         found = next(one for one in site.get("rows", version="small@v2", text="It costs")["rows"] if one["found"])
         page = seen.show(site.url, "question", SMALL | {"id": found["question_id"]})
         text = page.locator(".chain .text", has_text="It costs").first
+        text.locator(".katex").first.wait_for()
         assert text.locator(".katex").count() == 1
         assert "It costs $5-$10, \\$7 or \\$8, US$9 and A$10; not" in text.text_content()
 

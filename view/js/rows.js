@@ -18,12 +18,14 @@ export function RowsPage({ params }) {
   const offset = Number(params.offset || 0);
   const found = useAnswer("rows", { ...asked(params), offset, limit: PAGE });
   const set = (changes) => go("rows", { ...params, offset: "", ...changes });
+  const [open, setOpen] = useState(false); // the filters, where there is no room beside the rows
   useKeys({ "/": ["search", () => document.getElementById("search").focus()],
     n: ["next page", () => set({ offset: Math.min(offset + PAGE, Math.max(found.data.total - 1, 0)) })],
     p: ["previous page", () => set({ offset: Math.max(offset - PAGE, 0) || "" })],
     g: ["list or pictures", () => set({ look: grid ? "" : "grid", each: grid ? "" : "question" })] });
   return html`<h1 class="short"><a href=${params.version.includes(":") ? "#/" : link("version", { version: params.version })}>${plain(params.version)}</a> <i>rows</i></h1>
-    <div class="beside"><aside aria-label="filters"><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
+    <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>filters</button></p>
+    <div class="beside"><aside aria-label="filters" class=${open ? "open" : ""}><${Await} of=${found}>${(page) => html`<${Filters} page=${page} params=${params} set=${set} />`}<//></aside>
     <div class="listing" aria-busy=${found.busy}>
       <${Controls} params=${params} set=${set} grid=${grid} numbers=${Object.keys(found.data?.ranges || {}).filter((name) => name.startsWith("own."))} />
       <${Await} of=${found} doing="reading the rows">${(page) => html`<p class="soft" role="status">${found.busy && params.text ? "searching all responses…" : `${count(page.total)} ${params.each === "question" ? "questions" : LEVELS[params.level || "sample"]}`}</p>
@@ -61,7 +63,7 @@ function Filters({ page, params, set }) {
   };
   return html`${Object.entries(page.values).filter(([name, values]) => values.length > 1 || params[name]).map(([name, values]) =>
       html`<${Values} key=${name} name=${name} values=${values} chosen=${listOf(params[name])} flip=${(value) => flip(name, value)} />`)}
-    ${Object.entries(page.ranges).filter(([, bins]) => bins.length > 1).map(([name, bins]) => {
+    ${Object.entries(page.ranges).filter(([name, bins]) => bins.length > 1 && (params[name] || bins.some((bin) => bin.rows))).map(([name, bins]) => {
       const [low, high] = (listOf(params[name])[0] || "").split("..").map(Number);
       return html`<fieldset key=${name}><legend>${titleOf(name)}</legend><${Histogram} bins=${bins} label=${titleOf(name)}
         chosen=${params[name] && [low, high ?? low]} pick=${(from, to) => set({ [name]: `${from}..${to}` })} />

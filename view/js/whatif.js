@@ -14,9 +14,11 @@ export function WhatIfPage({ params }) {
     if (value === null) delete now[key];
     go("what-if", { version: params.version, set: Object.entries(now).map(([name, text]) => `${name}=${text}`) });
   };
+  const [open, setOpen] = useState(false); // the settings, where there is no room beside the outcome
   if (window.ovtFiles) return html`<p class="note card">A saved view cannot decide again: run <code>ovt view</code> where the version is.</p>`;
   return html`<h1 class="short">${plain(params.version)} <i>under other settings</i></h1>
-    <div class="beside"><aside aria-label="settings"><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
+    <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button></p>
+    <div class="beside"><aside aria-label="settings" class=${open ? "open" : ""}><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
     <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${params.version}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
       <${Await} of=${outcome}>${(about) => html`<${Outcome} about=${about} />`}<//></div></div>`;
 }
@@ -51,10 +53,10 @@ function Control({ of, value, change }) {
 function Outcome({ about }) {
   const before = Object.fromEntries(about.funnel.a.map((row) => [`${row.level} ${row.stage}`, row]));
   const drop = (row) => (row ? row.rows_in - row.rows_out : 0);
-  const changed = (now, was) => (now === was ? count(now) : html`<b class=${now > was ? "good" : "bad"}>${count(now)}</b> <span class="soft">was ${count(was)}</span>`);
+  const changed = (now, was, more = "good", fewer = "bad") => (now === was ? count(now) : html`<b class=${now > was ? more : fewer}>${count(now)}</b> <span class="soft">was ${count(was)}</span>`);
   const columns = [
     { title: "", cell: (row) => `${row.level}s` }, { title: "stage", cell: (row) => row.stage },
-    { title: "dropped", number: true, cell: (row) => changed(drop(row), drop(before[`${row.level} ${row.stage}`])) },
+    { title: "dropped", number: true, cell: (row) => changed(drop(row), drop(before[`${row.level} ${row.stage}`]), "bad", "good") },
     { title: "out", number: true, cell: (row) => changed(row.rows_out, before[`${row.level} ${row.stage}`]?.rows_out ?? 0) },
     { title: "why", wide: true, cell: (row) => (row.dropped.length ? row.dropped : row.kept_as).map((end) => `${plain(end.reason)} ${count(end.rows)}`).join(", ") },
   ];
