@@ -23,7 +23,8 @@ from ovt.curate.versions.read import rows_at
 from ovt.view.shelf import Shelf
 
 FEW = 20_000  # texts that are searched quickly enough as they are
-TOGETHER = 4_096  # texts in a block
+UNPACKED = 16_384  # texts at a time: a row group of a version
+TOGETHER = 1_024  # texts in a block
 SPARE = 5 << 30  # bytes of the disk that stay free
 
 
@@ -51,11 +52,15 @@ class Blocks:
             return pl.concat(pool.map(lambda number: work(self.read(number)), range(len(self.places))))
 
     def at(self, places: pl.Series) -> pl.Series:
-        """The texts at these places."""
-        numbers = [bisect_right(self.places, place, key=lambda block: block[0]) - 1 for place in places]
-        read = {number: self.read(number) for number in set(numbers)}
-        found = [read[number][place - self.places[number][0]] for number, place in zip(numbers, places, strict=True)]
-        return pl.Series("text", found, pl.String)
+        """The texts at these places, which rise."""
+        starts = [first for first, _, _ in self.places]
+        blocks = places.to_frame("place").with_columns(
+            block=pl.Series([bisect_right(starts, one) - 1 for one in places])
+        )
+        found = [pl.Series("text", [], pl.String)]
+        for (number,), part in blocks.group_by("block", maintain_order=True):
+            found.append(self.read(number).gather(part["place"] - starts[number]))
+        return pl.concat(found)
 
 
 class Texts:
@@ -107,9 +112,10 @@ class Texts:
     def _write(self, blocks: Blocks, folder: Path) -> bool:
         """Whether there was room for all of them."""
         first = 0
-        for part in self._samples.collect_batches(chunk_size=TOGETHER, maintain_order=True):
+        while len(part := self._samples.slice(first, UNPACKED).collect()):  # a little each time: others ask meanwhile
             if shutil.disk_usage(folder).free < SPARE:
                 return False
-            blocks.append(part["text"], first)
+            for start in range(0, len(part), TOGETHER):
+                blocks.append(part["text"].slice(start, TOGETHER), first + start)
             first += len(part)
         return True

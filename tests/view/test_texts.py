@@ -9,7 +9,7 @@ import pytest
 
 from ovt.view.search import pattern
 from ovt.view.shelf import Shelf
-from ovt.view.texts import TOGETHER, Texts
+from ovt.view.texts import TOGETHER, UNPACKED, Texts
 
 SAID = (
     "<think>Wait, the BAR is\n\n red.</think> <answer>12</answer>",
@@ -23,7 +23,7 @@ SAID = (
 )
 WANTED = ("bar is red", "WAIT", "红色", "答案是 12", "straße", "café", "\u202egnp", "\u2066HIDDEN", "\u200b", "Σίσυφος")
 WANTED += ("🙂", "(.*)", "\\frac{1}", "100%", "\x00", "nowhere")
-COUNT = 2 * TOGETHER + 77
+COUNT = UNPACKED + 2 * TOGETHER + 77
 
 
 def texts() -> Texts:
@@ -52,7 +52,7 @@ def test_a_search_finds_the_same(unpacked, wanted):
 
 
 def test_texts_are_read_by_their_places(unpacked):
-    places = pl.Series([0, 6, 7, TOGETHER - 1, TOGETHER, 2 * TOGETHER, COUNT - 1], dtype=pl.UInt32)
+    places = pl.Series([0, 6, 7, TOGETHER - 1, TOGETHER, UNPACKED, COUNT - 1], dtype=pl.UInt32)
     assert unpacked.at(places).to_list() == texts().at(places).to_list() == [SAID[at % len(SAID)] for at in places]
     assert unpacked.at(places.head(0)).to_list() == []
 
