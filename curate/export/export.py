@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError, RecipeError
@@ -80,7 +79,7 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     exporter: Exporter = EXPORTERS.get(to)
     splits = choose_splits(version, to, exporter.splits, split)
     out = Path(os.path.abspath(out))  # noqa: PTH100 - without "..", which `absolute` leaves in paths inside the files
-    asked = {
+    asked: dict[str, Any] = {
         "format": to,
         "version": version.manifest.hash_ref,
         "content_hash": version.manifest.content_hash,
@@ -161,7 +160,9 @@ class Row:
 def _labelled(version: Version, splits: tuple[str, ...]) -> dict[str, int]:
     """The rows of these splits that labels leave out, by reason."""
     found: dict[str, int] = {}
-    for split in splits if isinstance(version, Chosen) else ():
+    if not isinstance(version, Chosen):
+        return found
+    for split in splits:
         for reason, rows in version.counts[split].items():
             found[reason] = found.get(reason, 0) + rows
     return found
@@ -175,12 +176,13 @@ def read_rows(version: Version, split: str) -> Iterator[Row]:
 
 def batches(version: Version, split: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     """Columns of a split in order, `rows` at a time, without the rows that labels leave out."""
-    without = pa.array(version.without if isinstance(version, Chosen) else (), pa.string())
+    without = version.without if isinstance(version, Chosen) else ()
     key = "sample_id" if split == "sft" else "question_id"
     for path in sorted((version.path / "data").glob(f"{split}-*.parquet")):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
-                yield batch.filter(pc.invert(pc.is_in(batch[key], without))) if len(without) else batch
+                kept = [one not in without for one in batch[key].to_pylist()] if without else None
+                yield batch if kept is None else batch.filter(pa.array(kept, pa.bool_()))
 
 
 def _row(row: dict) -> Row:

@@ -151,8 +151,8 @@ def labelled(version):
     rows = list(read_rows(version, "sft"))
     keys = dict(scan(version, "samples").select("sample_id", "reply_key").collect().iter_rows())
     path = labels_path(version.path, "tiny")
-    for row, label in ((rows[0], "bad"), (rows[2], "good")):
-        append_label(path, Label(version="tiny@x", id=row.sample_id, reply_key=keys[row.sample_id], label=label))
+    for sample_id, label in ((rows[0].sample_id or "", "bad"), (rows[2].sample_id or "", "good")):
+        append_label(path, Label(version="tiny@x", id=sample_id, reply_key=keys[sample_id], label=label))
     for one in (rows[1], next(read_rows(version, "rl"))):
         append_label(path, Label(version="tiny@x", id=one.question_id, label="bad"))
     yield rows
