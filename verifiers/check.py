@@ -8,7 +8,7 @@ from functools import lru_cache
 from ovt.verifiers.guard import MAX_ANSWER_CHARS, MAX_GOLD_CHARS, refuse
 from ovt.verifiers.kinds.text import normalize_text
 from ovt.verifiers.options import Options, pick, read_options
-from ovt.verifiers.phrases import STANCE
+from ovt.verifiers.phrases import stances
 from ovt.verifiers.reading import Reading, judge, read_text
 from ovt.verifiers.response import find_untagged
 from ovt.verifiers.values import LIST, TABLE, TEXT, Value, read_value
@@ -68,7 +68,7 @@ def check(
 def _is_settled(reading: Reading) -> bool:
     """Whether an answer is wrong however its words are meant: it asserts nothing, denies, or has it both ways."""
     value = reading.value
-    denied = any(mark.lastgroup == "denied" for mark in STANCE.finditer(reading.text[:200]))
+    denied = "denied" in stances(reading.text[:200])
     return bool(reading.problem) or denied or (value is not None and value.kind is LIST and value.data.alternatives)
 
 

@@ -23,9 +23,9 @@ from ovt.verifiers.guard import MAX_ANSWER_CHARS
 from ovt.verifiers.kinds.letter import Letter
 from ovt.verifiers.kinds.text import POLARITY
 from ovt.verifiers.options import settle
-from ovt.verifiers.phrases import ADVERBS, COPULA, EITHER_BEHIND, STANCE, TURN
+from ovt.verifiers.phrases import ADVERBS, COPULA, EITHER_BEHIND, STANCE, stances, turns
 from ovt.verifiers.sentences import telling
-from ovt.verifiers.values import CHOICE, TEXT, YES_NO, Value, is_exact, read_value
+from ovt.verifiers.values import CHOICE, TEXT, Value, is_exact, read_value
 
 MAX_SENTENCES = 8
 _AFTER_YES = words("because since as it they there the this that these those he she we you i both in on by")
@@ -63,11 +63,20 @@ def _as_a_whole(text: str) -> str:
     if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
         return "given_up"
     # English hedges have a clause; elsewhere verbs end in one, and nothing else is read behind the value.
-    if not bare.isascii() and any(mark.lastgroup == "hedged" for mark in STANCE.finditer(bare)):
-        return "" if _turns(bare, "so", "but") else "given_up"
-    behind = bare.lstrip("$")[:1] not in "|/" and (bare[1:2] != " " or " o " in bare.lower()[2:])
-    offered = behind and EITHER_BEHIND.match(bare)
-    return "several" if offered or "还是" in bare else ""
+    if not bare.isascii() and "hedged" in stances(bare):
+        return "" if turns(bare) & {"so", "but"} else "given_up"
+    return "several" if _is_offered(bare) or "还是" in bare else ""
+
+
+def _is_offered(text: str) -> bool:
+    """Whether a text begins with an "or"; not with a bar, which is an absolute value, nor with the letter O."""
+    first = EITHER_BEHIND.match(text)
+    if not first or first[0][-1] in "/|":
+        return False
+    said = text.lower().split()
+    # In Portuguese it is an article, too: `O raio é 5 e o diâmetro é 10`.
+    is_word = "o" in said[1:] and {"é", "são"}.isdisjoint(said)
+    return is_word or first[0].strip(" ,;，（($\\").lower() != "o"
 
 
 def unanswered(sentence: str) -> str:
@@ -86,15 +95,11 @@ def _gives_up(text: str) -> bool:
     for mark in STANCE.finditer(text):
         if (
             mark.lastgroup == "given_up"
-            and not _turns(text[: mark.start()], "aside")
-            and not _turns(text[mark.end() :], "so", "but")
+            and "aside" not in turns(text[: mark.start()])
+            and not turns(text[mark.end() :]) & {"so", "but"}
         ):
             return True
     return False
-
-
-def _turns(text: str, *roles: str) -> bool:
-    return any(turn.lastgroup in roles for turn in TURN.finditer(text))
 
 
 def _last_claim(pieces: list[str], kind: str) -> Claim | None:
@@ -150,9 +155,7 @@ def _polarities(sentence: str) -> list[str]:
     for role, clause in clauses_of(plain(sentence).removeprefix("~~")):
         if role == "aside" or sentence.endswith("?") or sentence[:1] in "[({" or _is_numero(sentence):
             continue
-        if any(mark.lastgroup == "hedged" for mark in STANCE.finditer(clause)) and not POLARITY.keys().isdisjoint(
-            clause.lower().split()
-        ):
+        if "hedged" in stances(clause) and not POLARITY.keys().isdisjoint(clause.lower().split()):
             found.append("hedged")
         for part in clause.replace("，", ",").replace("。", ",").split(","):
             polarity = _polarity(part.strip(" .!:;-\"'"))
@@ -192,12 +195,9 @@ def _last_letter(pieces: list[str]) -> Claim | None:
             return claim or Claim("several", None)
         if not letter:
             continue
-        hedged = any(mark.lastgroup == "hedged" for mark in STANCE.finditer(piece))
         if claim is None:
-            claim = Claim("hedged" if hedged else "asserted", Value(CHOICE, Letter(letter), letter), letter)
+            stance = "hedged" if "hedged" in stances(piece) else "asserted"
+            claim = Claim(stance, Value(CHOICE, Letter(letter), letter), letter)
         elif letter != claim.subject and concluded:
             return Claim("several", None)
     return claim
-
-
-__all__ = ["YES_NO", "Claim", "read_claim"]

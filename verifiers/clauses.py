@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ovt.verifiers.compare import compare
 from ovt.verifiers.dressing import fold, prose, words
-from ovt.verifiers.phrases import BOUND, COPULA, DENIED_BEHIND, EITHER_BEFORE, EITHER_BEHIND, STANCE, TURN
+from ovt.verifiers.phrases import BOUND, COPULA, DENIED_BEHIND, EITHER_BEFORE, EITHER_BEHIND, STANCE, TURN, stances
 from ovt.verifiers.places import Found, behind_object, find
 from ovt.verifiers.values import (
     CHOICE,
@@ -138,7 +138,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     subject = fold(before).strip(" ,;:*$(").lower()
     if "denied" in marks or DENIED_BEHIND.match(found.tail):
         return Claim("denied", found.value, subject)
-    if "hedged" in marks or any(mark.lastgroup == "hedged" for mark in STANCE.finditer(found.tail)):
+    if "hedged" in marks or "hedged" in stances(found.tail):
         return Claim("hedged", found.value, subject)
     return Claim("asserted", found.value, subject)
 
@@ -174,12 +174,7 @@ def _remark(text: str, kind: str) -> Claim | None:
     """A few words with a remark on them: `Paris, not London`, `Paris (because of the tower)`."""
     (_, said), *others = clauses_of(text)
     said = said.strip(" ,;:(")
-    if (
-        not others
-        or any(role != "aside" for role, _ in others)
-        or not said
-        or any(mark.lastgroup == "hedged" for mark in STANCE.finditer(text))
-    ):
+    if not others or any(role != "aside" for role, _ in others) or not said or "hedged" in stances(text):
         return None
     if len(said.split()) > 6 or COPULA.search(said) or STANCE.search(said):
         return None

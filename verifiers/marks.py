@@ -64,8 +64,10 @@ _BARE = (
     r"(?:^|(?<=\n))[ \t#*>✅☑✔➡️-]*+(?:final\s++)?answer\s*+\**+\s*+(?=\n)"
     r"|(?:^|(?<=\n))####[ \t]++(?!(?:[Ff]inal\s|[Aa]nswer|[A-Z][a-z]))"
 )
+_MAY_BEGIN = r"(?:(?<!\w)|(?=[^\x00-\x7f]))"  # tried first: most places are inside a word
 STATEMENT = re.compile(
-    rf"(?:{_ENGLISH}|{_ROMANCE}|{_GERMANIC}|{_OTHERS}|{_CHINESE}|{_BARE})\s*+\**+", re.IGNORECASE | re.MULTILINE
+    rf"{_MAY_BEGIN}(?:{_ENGLISH}|{_ROMANCE}|{_GERMANIC}|{_OTHERS}|{_CHINESE}|{_BARE})\s*+\**+",
+    re.IGNORECASE | re.MULTILINE,
 )
 _HINTS = (
     "answer option choice one statement alternative result ponse esta osta soluc soluç antwor sung ergebnis đáp ответ "

@@ -7,7 +7,6 @@ choices are themselves letters, the letter is the answer.
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -267,8 +266,3 @@ def _is_mentioned(text: str, match: re.Match[str]) -> bool:
     return bool(
         _RULED_OUT.search(before) or _SAID_OF.match(text, match.end()) or DENIED_BEHIND.match(text, match.end())
     )
-
-
-def letters_in(texts: Iterable[str]) -> set[str]:
-    """The letters that sentences settle on."""
-    return {letter for letter, _ in map(settle, texts) if letter}

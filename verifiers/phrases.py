@@ -6,6 +6,7 @@ before a value. Each phrase has a sentence in which it does so, and one in which
 
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 TABLES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
@@ -20,21 +21,23 @@ def _spaced(phrase: str) -> str:
 
 
 def _any(name: str) -> str:
-    """The phrases of a table, the longest first; words in letters at the edges of words."""
+    """The phrases of a table, the longest first, by how they start; words in letters at the edges of words."""
     phrases = {phrase for row in TABLES[name] for phrase in row["phrases"].replace("\n", "").split("|")}
-    words, others = [], []
+    by_start, others = defaultdict(list), []
     for phrase in sorted(phrases, key=lambda phrase: (-len(phrase), phrase)):
+        end = r"\b" if phrase[-1].isascii() and phrase[-1].isalpha() else ""
         if phrase[0].isalpha() and phrase[-1].isalpha() and phrase[0] < "\u0400" and phrase != "n't":
-            words.append(_spaced(phrase))
+            by_start[phrase[0]].append(_spaced(phrase)[1:])
+        elif phrase[0] == ",":
+            by_start[","].append(_spaced(phrase)[1:] + end)
         elif phrase[0] == "(":
             others.append(rf"\(\s{{0,9}}{_spaced(phrase[1:])}(?=\s[^)])")
         else:
-            others.append(
-                (r"\s{0,9}" if phrase[0] == "," else "")
-                + _spaced(phrase)
-                + (r"\b" if phrase[-1].isascii() and phrase[-1].isalpha() else "")
-            )
-    return "|".join([*([rf"(?<![\w'])(?:{'|'.join(words)})(?!\w)"] if words else []), *others])
+            others.append(_spaced(phrase) + end)
+    behind_comma = by_start.pop(",", [])
+    starts = [rf"{letter}(?:{'|'.join(rests)})" for letter, rests in by_start.items()]
+    words = [rf"(?<![\w'])(?:{'|'.join(starts)})(?!\w)"] if starts else []
+    return "|".join([*words, *([rf"\s{{0,9}},(?:{'|'.join(behind_comma)})"] if behind_comma else []), *others])
 
 
 def _named(*names: str) -> str:
@@ -45,8 +48,11 @@ _ANOTHER = (
     r"(?:,\s{0,9}|\s{1,9})(?:and|while)\s{1,9}(?=(?:the|its|their|his|her|it|they|this|that|there)\s{1,9}(?:[\w'-]{1,30}\s{1,9}){0,6}?"
     r"(?:is|are|was|were|has|have|equals)\b)|;\s|；"
 )  # a clause about something else: `and the height is 5`
-STANCE = re.compile(_named("neutral", "given_up", "hedged", "denied"), re.IGNORECASE)
-TURN = re.compile(_named("none", "same", "so", "aside", "but") + f"|(?P<and>{_ANOTHER})", re.IGNORECASE)
+_MAY_BEGIN = r"(?:(?<![\w'])|(?=[^A-Za-z])|(?=n't))"  # tried first: most places are inside a word
+STANCE = re.compile(rf"{_MAY_BEGIN}(?:{_named('neutral', 'given_up', 'hedged', 'denied')})", re.IGNORECASE)
+TURN = re.compile(
+    rf"{_MAY_BEGIN}(?:{_named('none', 'same', 'so', 'aside', 'but')}|(?P<and>{_ANOTHER}))", re.IGNORECASE
+)
 COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/])", re.IGNORECASE)
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
@@ -59,3 +65,13 @@ DENIED_BEHIND = re.compile(
     re.IGNORECASE,
 )
 BOUND = re.compile(rf"(?:{_any('bound')})[\s$\\(\[]{{0,9}}$", re.IGNORECASE)
+
+
+def stances(text: str, start: int = 0) -> set[str | None]:
+    """What a text does from `start` on to the answer in it: "denied", "hedged", "given_up"; "neutral" for none."""
+    return {mark.lastgroup for mark in STANCE.finditer(text, start)}
+
+
+def turns(text: str) -> set[str | None]:
+    """The roles of the clauses that a text turns to: "so", "but", "aside" and so on."""
+    return {turn.lastgroup for turn in TURN.finditer(text)}

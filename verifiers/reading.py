@@ -13,8 +13,8 @@ from ovt.verifiers.clauses import MAX_SHORT_CHARS, Claim, clauses_of
 from ovt.verifiers.compare import compare
 from ovt.verifiers.dressing import plain, prose, undress, words
 from ovt.verifiers.guard import MAX_ANSWER_CHARS
-from ovt.verifiers.options import Options, Pick, judged, pick, settle
-from ovt.verifiers.phrases import STANCE
+from ovt.verifiers.options import Options, Pick, judged, others_beside, pick, settle
+from ovt.verifiers.phrases import STANCE, stances
 from ovt.verifiers.response import Span, find_span, find_untagged
 from ovt.verifiers.sentences import labelled_lines, telling
 from ovt.verifiers.values import CHOICE, LIST, TEXT, Value, is_exact, read_value
@@ -140,7 +140,7 @@ def _conclusion(piece: str) -> str:
 
 def _is_doubted(claims: str, letter: str) -> bool:
     """Whether the clause that names a letter denies it, or leaves it open."""
-    if any(mark.lastgroup == "hedged" for mark in STANCE.finditer(claims, claims.rfind(letter))):
+    if "hedged" in stances(claims, claims.rfind(letter)):
         return True
     clause = next((part for part in reversed(claims.replace(";", ",").split(",")) if letter in part), claims)
     before = clause.rpartition(letter)[0]
@@ -197,13 +197,9 @@ def judge(answer: Reading, gold: Reading, kind: str = "auto") -> Finding:
     if answer.value is None:
         shown = plain(answer.text) if len(answer.text) <= MAX_ANSWER_CHARS else ""
         return Finding("wrong", answer.problem or "no_answer", shown, plain(gold.text))
-    if wanted.kind is CHOICE is answer.value.kind and answer.value.data.text and _names_another(answer.value):
+    if wanted.kind is CHOICE is answer.value.kind and answer.value.data.text and others_beside(*answer.value.data):
         return Finding("wrong", "several_choices", plain(answer.text), wanted.data.letter)
     return compare(answer.value, wanted, kind)
-
-
-def _names_another(value: Value) -> bool:
-    return settle(f"{value.data.letter}) {value.data.text}")[0] is None
 
 
 def _judge_options(answer: Reading, gold: frozenset[int]) -> Finding:

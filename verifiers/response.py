@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.kinds.units import read_unit
 from ovt.verifiers.marks import ANSWER, ANSWER_OPEN, BOX, HEADING, HINTS, KEYS, STATEMENT
-from ovt.verifiers.phrases import TURN
+from ovt.verifiers.phrases import turns
 from ovt.verifiers.sentences import SENTENCE_END
 from ovt.verifiers.thinking import after_thinking, split_thinking
 
@@ -245,7 +245,7 @@ def _is_one_row(between: str) -> bool:
     r"""Whether the boxes on both sides are one answer: `\boxed{2}, \boxed{3}`, `\boxed{2} cats, \boxed{3} dogs`."""
     if _BETWEEN_BOXES.fullmatch(between[:200]):
         return True
-    concludes = "no" in between or any(turn.lastgroup in ("so", "but") for turn in TURN.finditer(between))
+    concludes = "no" in between or bool(turns(between) & {"so", "but"})
     return len(between) <= 200 and not concludes and not SENTENCE_END.search(between)
 
 

@@ -7,7 +7,7 @@
 import re
 
 from ovt.verifiers.dressing import words
-from ovt.verifiers.phrases import TURN
+from ovt.verifiers.phrases import turns
 
 SENTENCE_END = re.compile(
     r"(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n"
@@ -69,7 +69,7 @@ def labelled_lines(lines: list[str]) -> dict[int, str]:
 
 def _is_check(line: str) -> bool:
     """Whether a line only checks the answer before it, and does not correct it."""
-    return bool(_CHECK.match(line)) and not any(turn.lastgroup == "but" for turn in TURN.finditer(line))
+    return bool(_CHECK.match(line)) and "but" not in turns(line)
 
 
 def _is_cut_off(sentence: str) -> bool:

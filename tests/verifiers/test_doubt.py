@@ -58,6 +58,8 @@ DOUBTED = [
     ("There is not enough information; 7", "7", None, "hedged"),
     ("7 (wrong)", "7", None, "hedged"),
     ("~~7~~", "7", None, "no_answer"),
+    ("o 8 o 7", "7", None, "several_answers"),
+    ("ou 7", "7", None, "several_answers"),
 ]
 
 
@@ -123,6 +125,10 @@ SETTLED = [
     ("I cannot see the label, but it is 7", "7", None),
     ("7, because no other value can be found", "7", None),
     ("D", "D", ("1", "2", "3", "It cannot be determined")),
+    ("O", "O", None),
+    ("The complexity is O(n^2).", "O(n^2)", None),
+    ("O raio é 5 e o diâmetro é 10.", "10", None),
+    ("O lado é 3, logo o perímetro é 12.", "12", None),
 ]
 
 
