@@ -240,14 +240,15 @@ def prose(text: str) -> str:
 @lru_cache(maxsize=16384)
 def plain(text: str) -> str:
     """`undress`, plus removal of LaTeX wrappers, math delimiters and spacing inside: for words, letters, numbers."""
-    text = (
-        undress(text)
-        .replace("\\mathbf{", "\\text{")
-        .replace("\\boldsymbol{", "\\text{")
-        .replace("\\! ", "")
-        .replace("\\!", "")
-    )
-    text = _INLINE_MATH.sub(r"\1", unwrap(text))
-    text = _SPACING.sub(" ", text).replace("\\%", "%").replace("\\$", "$")
-    text = _BOLD.sub("", text)
+    text = undress(text)
+    if not _MARKED.isdisjoint(text):
+        for command, meaning in _TIGHT:
+            text = text.replace(command, meaning)
+        text = _INLINE_MATH.sub(r"\1", unwrap(text))
+        text = _SPACING.sub(" ", text).replace("\\%", "%").replace("\\$", "$")
+        text = _BOLD.sub("", text)
     return undress(" ".join(text.split()))
+
+
+_MARKED = frozenset("\\$~{}_*")
+_TIGHT = (("\\mathbf{", "\\text{"), ("\\boldsymbol{", "\\text{"), ("\\! ", ""), ("\\!", ""))

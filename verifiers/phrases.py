@@ -53,7 +53,9 @@ STANCE = re.compile(rf"{_MAY_BEGIN}(?:{_named('neutral', 'given_up', 'hedged', '
 TURN = re.compile(
     rf"{_MAY_BEGIN}(?:{_named('none', 'same', 'so', 'aside', 'but')}|(?P<and>{_ANOTHER}))", re.IGNORECASE
 )
-COPULA = re.compile(rf"(?:{_any('copula')})|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/])", re.IGNORECASE)
+COPULA = re.compile(
+    rf"{_MAY_BEGIN}(?:{_any('copula')}|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/]))", re.IGNORECASE
+)
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
 EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)

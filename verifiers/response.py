@@ -43,7 +43,7 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
+    r"(?!\B\w)(?:(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
     r"(?:\s?(?=[,.!:，。！：])|\s+(?:wait|no|actually)\b)"
     r"|(?:actually|wait|no|sorry)[ \t]+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
     r"|(?:^|[.!?\n—–]|(?<=\bwait),|(?<=[—–-] no),)\s{0,20}+(?:this|that|it)"
@@ -51,7 +51,7 @@ _CHANGE_OF_MIND = re.compile(
     r"|(?: can't be| cannot be| isn't|(?: doesn't| does not) (?:look|seem)) (?:right|correct))\s?(?:[,.!;:]|$)"
     r"|[.!?\n]\s{0,20}+(?:or\s{1,9})?(?:maybe|perhaps|possibly)\s++(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)"
     r"|\b(?:on second thought|on reflection|scratch that|correction|i made a mistake|i was wrong|just kidding)\b"
-    r"|\b(?:could|might|may)\s(?:also\s)?be\s(?:either|both|\(?[A-H]\b)|\balso\s(?:fits|works|possible|plausible)\b",
+    r"|\b(?:could|might|may)\s(?:also\s)?be\s(?:either|both|\(?[A-H]\b)|\balso\s(?:fits|works|possible|plausible)\b)",
     re.IGNORECASE,
 )
 _IF = re.compile(

@@ -13,9 +13,12 @@ _BRACKET = re.compile(r"\\?[{}]|[()\[\]]")
 _CLOSERS = ("\\}", ")", "]", "}")
 AND = "and und et 和 与 及 以及 と 와 과 و и"
 OR = "or oder ou 或 或者 还是 または 또는 أو или"
-_WORDS = "|".join(rf"(?<![A-Za-z\\]){word}(?![A-Za-z])" for word in (AND + " " + OR).split() if word.isascii())
+_WORDS = "|".join(word for word in (AND + " " + OR).split() if word.isascii())
 _OTHERS = "|".join(sorted((word for word in (AND + " " + OR).split() if not word.isascii()), key=len, reverse=True))
-CONJUNCTION = re.compile(rf"(?<!\s)\s*+(?:(?:[,;，；]\s*+)?(?:{_WORDS}|(?:{_OTHERS}))|[;；&])\s*+")
+CONJUNCTION = re.compile(
+    r"(?<!\s)(?!(?<=[A-Za-z\\])[A-Za-z])\s*+"
+    rf"(?:(?:[,;，；]\s*+)?(?:(?<![A-Za-z\\])(?:{_WORDS})(?![A-Za-z])|{_OTHERS})|[;；&])\s*+"
+)
 OR_WORDS = frozenset(OR.split())
 _COMMA = re.compile(r"(?<!\s)\s*+[,，、]\s*+")
 _RELATION = re.compile(r"[<>≤≥≠=∈≈]")
@@ -104,7 +107,7 @@ class Relation(NamedTuple):
 
 def read_relation(source: str) -> Relation | None:
     """The chain of relations at a source's outermost level; None without one."""
-    parts = split_top(source, _RELATION)
+    parts = split_top(source, _RELATION) if _RELATION.search(source) else []
     if len(parts) < 2 or not all(parts):
         return None
     signs = []

@@ -182,9 +182,11 @@ def _from_inequality(source: str) -> list[Piece] | None:
 
 def _from_two_bounds(source: str) -> list[Piece] | None:
     """`x > 2 and x < 5`: a lower and an upper bound of one name."""
-    relations = [read_relation(part) for part in _AND.split(source)]
-    pieces = [_from_inequality(part) for part in _AND.split(source)]
-    if len(pieces) != 2 or not all(found and len(found) == 1 for found in pieces):
+    parts = _AND.split(source)
+    if len(parts) != 2:
+        return None
+    relations, pieces = [*map(read_relation, parts)], [*map(_from_inequality, parts)]
+    if not all(found and len(found) == 1 for found in pieces):
         return None
     if len({member for relation in relations if relation for member in relation.members if is_name(member)}) != 1:
         return None

@@ -25,7 +25,9 @@ _SPELLING = re.compile(
     r"|(?<=[a-z\d)\]])_(?:\{(?P<below>\d+)\}|(?=\d))"
 )
 _TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=∨∧¬])\s*+")
-_SEPARATORS = re.compile(r"[,;](?!\d)|\"|\s+|\.(?=\s)")
+_SEPARATORS = re.compile(r"[,;](?!\d)|\"|\.(?=\s)")
+_MARKS = frozenset(",;.\"-*^_=")
+"""Without one of them, and in ASCII, a text is spelt as it is compared."""
 _COMMAND = re.compile(r"\\[a-zA-Z]+ ?")
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
@@ -56,8 +58,9 @@ def normalize_text(text: str) -> str:
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
     text = _without(_ARTICLES, _without_pointer(text))
     text = _COMMAND.sub(lambda found: _SIGNS.get(found[0].strip(), found[0]), text)
-    text = _SPELLING.sub(_respell, text)
-    text = _SEPARATORS.sub(" ", _TIGHT.sub(lambda found: found[1] or "-", text))
+    if not text.isascii() or not _MARKS.isdisjoint(text):
+        text = _SPELLING.sub(_respell, text)
+        text = _SEPARATORS.sub(" ", _TIGHT.sub(lambda found: found[1] or "-", text))
     text = _DECADE_OR_ORDINAL.sub(_in_digits, " ".join(text.split()).strip(" .,;:!?'\"*_`$"))
     text = (
         _without(("<", "["), text).removesuffix(">").removesuffix("]") if text[:1] + text[-1:] in ("<>", "[]") else text
