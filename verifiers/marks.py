@@ -20,8 +20,7 @@ THINK = re.compile(
     rf"<\s*+(?P<closed>/?)\s*+(?:{THINKING})\s*+>|◁(?P<closed_kimi>/?)think▷|\[(?P<closed_magistral>/?)THINK\]",
     re.IGNORECASE,
 )
-ANSWER = re.compile(rf"{_OPEN}((?:(?!{_OPEN}).)*?)<\s*+/\s*+(?:{ANSWERS})\s*+>", re.I | re.S)
-ANSWER_OPEN = re.compile(_OPEN, re.IGNORECASE)
+ANSWER = re.compile(rf"{_OPEN}(?:((?:(?!{_OPEN}).)*?)<\s*+/\s*+(?:{ANSWERS})\s*+>)?", re.I | re.S)
 BOX = re.compile(r"\\(?:boxed|fbox|beginboxed)\s*+(?:\{|(?=[0-9A-Za-z]))|<\|begin_of_box\|>")
 HARMONY = re.compile(r"<\|channel\|>\s*+(\w++)[^<]{0,100}+<\|message\|>")
 END = re.compile(

@@ -50,12 +50,8 @@ _ANOTHER = (
 )  # a clause about something else: `and the height is 5`
 _MAY_BEGIN = r"(?:(?<![\w'])|(?=[^A-Za-z])|(?=n't))"  # tried first: most places are inside a word
 STANCE = re.compile(rf"{_MAY_BEGIN}(?:{_named('neutral', 'given_up', 'hedged', 'denied')})", re.IGNORECASE)
-TURN = re.compile(
-    rf"{_MAY_BEGIN}(?:{_named('none', 'same', 'so', 'aside', 'but')}|(?P<and>{_ANOTHER}))", re.IGNORECASE
-)
-COPULA = re.compile(
-    rf"{_MAY_BEGIN}(?:{_any('copula')}|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/]))", re.IGNORECASE
-)
+TURN = re.compile(rf"{_MAY_BEGIN}(?:{_named('none', 'same', 'so', 'aside', 'but')}|(?P<and>{_ANOTHER}))", re.IGNORECASE)
+COPULA = re.compile(rf"{_MAY_BEGIN}(?:{_any('copula')}|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/]))", re.IGNORECASE)
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
 EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ovt.verifiers.dressing import balanced, fold, unwrap
 from ovt.verifiers.kinds.units import read_unit
-from ovt.verifiers.marks import ANSWER, ANSWER_OPEN, BOX, HEADING, HINTS, KEYS, STATEMENT
+from ovt.verifiers.marks import ANSWER, BOX, HEADING, HINTS, KEYS, STATEMENT
 from ovt.verifiers.phrases import turns
 from ovt.verifiers.sentences import SENTENCE_END
 from ovt.verifiers.thinking import after_thinking, split_thinking
@@ -43,7 +43,8 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?!\B\w)(?:(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
+    r"(?!\B\w)(?:(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+"
+    r"(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
     r"(?:\s?(?=[,.!:，。！：])|\s+(?:wait|no|actually)\b)"
     r"|(?:actually|wait|no|sorry)[ \t]+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
     r"|(?:^|[.!?\n—–]|(?<=\bwait),|(?<=[—–-] no),)\s{0,20}+(?:this|that|it)"
@@ -108,10 +109,15 @@ def split_response(text: str) -> ResponseParts:
 
 
 def _without_answer_tags(visible: str) -> str:
-    found = list(ANSWER.finditer(visible))
-    if not found:
-        return visible.strip()
-    return (visible[: found[-1].start()] + visible[found[-1].end() :]).strip()
+    found, _ = _answer_tags(visible)
+    return (visible[: found[-1].start()] + visible[found[-1].end() :]).strip() if found else visible.strip()
+
+
+def _answer_tags(text: str) -> tuple[list[re.Match[str]], bool]:
+    """(the answer tags of a text, whether there is any that is never closed)."""
+    tags = list(ANSWER.finditer(text))
+    closed = [tag for tag in tags if tag[1] is not None]
+    return closed, len(closed) < len(tags)
 
 
 def find_span(response: str) -> Span:
@@ -120,10 +126,10 @@ def find_span(response: str) -> Span:
     if not visible.strip() and not split_thinking(response)[2]:
         return Span("", "", "unclosed_thinking")
     if "<" in visible:
-        tagged = list(ANSWER.finditer(visible))
+        tagged, is_open = _answer_tags(visible)
         if tagged:
             return _in_tags(visible, tagged)
-        if ANSWER_OPEN.search(visible):
+        if is_open:
             return Span("", "", "unclosed_answer")
     return find_untagged(visible)
 
@@ -233,12 +239,18 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
         if not _is_one_row(text[earlier[1] : row[0][0]]):
             break
         row.insert(0, earlier)
-    contents = list(dict.fromkeys(_TIGHT.sub(r"\1, ", content) for _, _, content in row))
+    contents = list(dict.fromkeys(_apart(content) for _, _, content in row))
     return row[-1][0], row[-1][1], ", ".join(contents)
 
 
-_TIGHT = re.compile(r"^([-+]?\d+),(?=[-+]?\d+$)(?![1-9]?\d\d$)")
-"""The comma of `\\boxed{-2,1}`: LaTeX has no other between digits than one that separates members, or thousands."""
+def _apart(content: str) -> str:
+    r"""`\boxed{-2,1}` with a space: LaTeX has no comma between digits but one that separates members, or thousands."""
+    first, _, second = content.partition(",")
+    bare = second.removeprefix("-").removeprefix("+")
+    if not (first.removeprefix("-").removeprefix("+").isdecimal() and bare.isdecimal()):
+        return content
+    thousands = bare == second and (len(bare) == 2 or (len(bare) == 3 and bare[0] != "0"))
+    return content if thousands else f"{first}, {second}"
 
 
 def _is_one_row(between: str) -> bool:

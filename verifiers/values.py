@@ -8,12 +8,12 @@ a text. Plugins' kinds (`ovt.core.registry.KINDS`) are tried only when named: `k
 """
 
 import contextlib
-import re
 import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from operator import attrgetter
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 from ovt.core.registry import KINDS
@@ -142,13 +142,13 @@ def tried(kind: str) -> tuple[Kind, ...]:
 
 
 _WORDS_ONLY = (LIST, TEXT)
-_PLAIN_WORDS = re.compile(r"[A-Za-z]{2}[A-Za-z ,.'!?;:-]*+")
+_IN_WORDS = frozenset(ascii_letters + " ,.'!?;:-")
 _NAMES = frozenset([*WORDS, *SCALES, *POLARITY, *FUNCTIONS, *SYMBOL_COMMANDS, *_OTHER_NAMES.split()])
 
 
 def _is_words(text: str) -> bool:
     """Whether a text is plain English words, none of which is a number, a letter, a time or a sign."""
-    if not _PLAIN_WORDS.fullmatch(text):
+    if not (_IN_WORDS.issuperset(text) and len(text) > 1 and text[:2].isalpha()):
         return False
     found = text.lower().replace("-", " ").replace("'", " ").split()
     return all(len(word) > 1 for word in found) and _NAMES.isdisjoint(word.strip(",.!?;:") for word in found)

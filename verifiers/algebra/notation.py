@@ -7,6 +7,7 @@ All symbolic kinds use this source; `syntax.py` parses its tokens into trees.
 
 import re
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from ovt.verifiers.dressing import undress, unwrap
@@ -82,14 +83,14 @@ _OF_GROUP = {
     "infinity": "∞",
     "union": "∪",
 }
-_NOTHING_TO_REPLACE = re.compile(r"(?!.*(?:inf|oo|factorial))[\w .,:;-]*$")
+_AS_IT_IS = frozenset(ascii_letters + digits + "_ .,:;-\n")
 
 
 @lru_cache(maxsize=16384)
 def math_source(text: str) -> str:
     """The canonical spelling of a text's mathematics, without wrappers and spacing."""
     source = unwrap(undress(text))
-    if not _NOTHING_TO_REPLACE.match(source):
+    if not _AS_IT_IS.issuperset(source) or any(word in source for word in ("inf", "oo", "factorial")):
         source = _SPELLING.sub(_respell, source)
         if source.startswith("<") and source.endswith(">") and "," in source:
             source = f"({source[1:-1]})"  # a vector

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from ovt.verifiers.dressing import words
 
 _OPENERS = ("\\{", "(", "[", "{")
-_BRACKET = re.compile(r"\\?[{}]|[()\[\]]")
 _CLOSERS = ("\\}", ")", "]", "}")
 AND = "and und et 和 与 及 以及 と 와 과 و и"
 OR = "or oder ou 或 或者 还是 または 또는 أو или"
@@ -20,7 +19,7 @@ CONJUNCTION = re.compile(
     rf"(?:(?:[,;，；]\s*+)?(?:(?<![A-Za-z\\])(?:{_WORDS})(?![A-Za-z])|{_OTHERS})|[;；&])\s*+"
 )
 OR_WORDS = frozenset(OR.split())
-_COMMA = re.compile(r"(?<!\s)\s*+[,，、]\s*+")
+COMMA = re.compile(r"(?<!\s)\s*+[,，、]\s*+")
 _RELATION = re.compile(r"[<>≤≥≠=∈≈]")
 _GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?!\d)")
 
@@ -44,8 +43,8 @@ def split_top(source: str, separator: re.Pattern[str]) -> list[str]:
         return [part.strip() for part in separator.split(source)]
     parts, start, position, depth = [], 0, 0, 0
     for match in separator.finditer(source):
-        for bracket in _BRACKET.finditer(source, position, match.start()):
-            depth = depth + 1 if bracket[0] in _OPENERS else max(0, depth - 1)
+        for bracket in filter("()[]{}".__contains__, source[position : match.start()]):
+            depth = depth + 1 if bracket in "([{" else max(0, depth - 1)
         position = match.start()
         if not depth and match.end() > position:
             parts.append(source[start:position])
@@ -85,7 +84,7 @@ def members(source: str, bare: bool) -> list[str]:
         source = _GROUPED.sub(lambda match: match[1].replace(",", ""), source)
     parts: list[str] = []
     for part in split_top(source.strip(" ,;"), CONJUNCTION):
-        parts += split_top(part, _COMMA)
+        parts += split_top(part, COMMA)
     return parts if all(parts) else []
 
 

@@ -26,12 +26,11 @@ MAX_MEMBERS = 40
 _EMPTY = frozenset(["∅", "\\{\\}", "{}", "\\{ \\}", "{ }", "\\{∅\\}"])
 _ORDERED = frozenset(["()", "[]", "(]", "[)"])
 _SETS = frozenset(["\\{\\}", "{}"])
-_MEMBERSHIP = re.compile(r"^(?P<name>[^∈=]++)(?:∈|=)\s*+(?=[\\({\[±])")
-_NAME = re.compile(r"[^\W\d_][^\W\d_ ]+(?: [^\W\d_]+)*")
-_MAY_BE_INTERVAL = re.compile(r"[∪∩∖∞≤≥<>≠ℝ]|^\]|\[$")
+_OF_INTERVALS = frozenset("∪∩∖∞≤≥<>≠ℝ")
 _POINT = re.compile(
     r"^(?:(?:the )?(?:ordered )?(?:point|pair|vector|coordinates?) |点|坐标)?(?:[A-Z](?:_?\d)?'?)?\s*(?=\([^()]*\)$)"
 )
+_STARTS = ("\\", "(", "{", "[", "±")
 _NO_BRACES = dict.fromkeys(map(ord, " {}"))
 _NO_SEPARATORS = dict.fromkeys(map(ord, " ,，、和与及;；."))
 
@@ -64,11 +63,12 @@ def read_collection(text: str) -> Collection | None:
     source = math_source(apart(text)).rstrip(" .")
     if source in _EMPTY:
         return Collection((), (), "\\{\\}")
-    if _MAY_BE_INTERVAL.search(source):
+    if not _OF_INTERVALS.isdisjoint(source) or source.startswith("]") or source.endswith("["):
         return None
-    match = _MEMBERSHIP.match(source)
-    if match and is_name(match["name"]) and (enclosing(source[match.end() :]) or "±" in source):
-        inner = read_collection(source[match.end() :])
+    name, _, said = source.partition("∈") if "∈" in source.partition("=")[0] else source.partition("=")
+    said = said.lstrip()
+    if said[:1] in _STARTS and name and is_name(name) and (enclosing(said) or "±" in source):
+        inner = read_collection(said)
         if inner:
             return inner
     source = _POINT.sub("", source)
@@ -164,8 +164,13 @@ def _leaves_open(found: Collection, gold: Collection) -> bool:
     either, every = (found, gold) if found.alternatives else (gold, found)
     if any(either.names) and len(set(either.names)) == 1:
         return False  # `x = 1 or x = 2` are the two solutions
-    texts = all(_NAME.fullmatch(member) or member >= "①" for member in either.members)
+    texts = all(_is_words(member) or member >= "①" for member in either.members)
     return either is found or texts or len(set(either.names)) > 1 or every.together
+
+
+def _is_words(text: str) -> bool:
+    words = text.split(" ")
+    return len(words[0]) > 1 and all(map(str.isalpha, words))
 
 
 def compare_with_one(collection: Collection, text: str, compare: Compare) -> Finding:

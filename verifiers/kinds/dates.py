@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ovt.verifiers.algebra.notation import math_source
 from ovt.verifiers.dressing import plain, words
 from ovt.verifiers.kinds.expression import compare_ratios
-from ovt.verifiers.kinds.number import read_number
+from ovt.verifiers.kinds.number import is_month, read_number
 from ovt.verifiers.kinds.numerals import read_chinese, simplify
 from ovt.verifiers.kinds.units import read_unit
 from ovt.verifiers.verdict import Finding, equal_or_not
@@ -24,15 +24,8 @@ _WEEKDAYS = words(
     "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun"
 )
 _FILLERS = frozenset(["on", "in", "of", "the"])
-_NUMERIC = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})")
-_MONTH_AND_YEAR = re.compile(r"(0[1-9])/((?:19|20)\d\d)")
-_HANZI = re.compile("(?<![零一二三四五六七八九十])[零一二三四五六七八九十]{1,9}(?=[年月日号])")
-_CHINESE = re.compile(r"(?:(\d{4})年)?(?:(\d{1,2})月)?(?:(\d{1,2})[日号])?")
-
-
-def _in_digits(found: re.Match[str]) -> str:
-    value = read_chinese(found[0])
-    return found[0] if value is None else str(value)
+_HANZI = "[零一二三四五六七八九十]{1,9}"
+_CHINESE = re.compile(rf"(?:(\d{{4}}|{_HANZI})年)?(?:(\d{{1,2}}|{_HANZI})月)?(?:(\d{{1,2}}|{_HANZI})[日号])?")
 
 
 class Date(NamedTuple):
@@ -52,18 +45,23 @@ def read_date(text: str) -> Date | None:
     if len(text) > 60:
         return None
     text = plain(text).lower().strip(" .")
-    if match := _NUMERIC.fullmatch(text):
-        return _numeric(match[1], match[3], match[4])
-    if match := _MONTH_AND_YEAR.fullmatch(text):
-        return Date(int(match[2]), int(match[1]), 0)
-    chinese = text if text.isascii() else _HANZI.sub(_in_digits, simplify(text))
-    match = _CHINESE.fullmatch(chinese.replace(" ", ""))
+    for mark in "-/.":
+        if text.count(mark) == 2 and text.replace(mark, "").isdecimal():
+            return _numeric(*text.split(mark))
+    month, slash, year = text.partition("/")
+    if slash and (month + year).isdecimal() and is_month(month, year):
+        return _checked(int(year), int(month), 0)
+    match = None if text.isascii() else _CHINESE.fullmatch(simplify(text).replace(" ", ""))
     if match and match[2]:
-        return _checked(*(int(part or 0) for part in match.groups()))
+        year, month, day = (int(part) if part.isdecimal() else read_chinese(part) for part in match.groups("0"))
+        known = month is not None and day is not None and (year == 0 if match[1] is None else year and year >= 1000)
+        return _checked(int(year or 0), int(month), int(day)) if known else None
     return _spelt(text.replace(",", " ").split())
 
 
 def _numeric(first: str, second: str, third: str) -> Date | None:
+    if not (first and 1 <= len(second) <= 2 and third):
+        return None
     if len(first) == 4 and len(third) <= 2:
         return _checked(int(first), int(second), int(third))
     if len(first) <= 2 and len(third) in (2, 4):
@@ -119,7 +117,6 @@ _RANGE = re.compile(
     r"(?P<unit>\s*+(?:[^\W\d_][\w\s./^{}°]*|°))?",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"\d+(?:\s*-\s*\d+){2,}")
 
 
 class Range(NamedTuple):
@@ -145,7 +142,8 @@ def read_range(text: str) -> Range | None:
         if unit and (read_unit(unit) is None or (len(unit) == 1 and unit.isalpha() and match["unit"] == unit)):
             return None
         return Range((_end(match[1]), _end(match[4])), unit or match["year"] or "", bool(match["to"]))
-    return Range(tuple("".join(text.split()).split("-"))) if _CODE.fullmatch(text) else None
+    code = [part.strip() for part in text.split("-")]
+    return Range(tuple(code)) if len(code) > 2 and all(map(str.isdecimal, code)) else None
 
 
 def _end(text: str) -> str:

@@ -19,7 +19,6 @@ from ovt.verifiers.kinds.quantity import approximates, read_measure
 from ovt.verifiers.verdict import Finding
 
 _LETTERS = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
-_PLAIN = re.compile(r"[A-Za-z](?:_\{?\w+\}?)?")
 _NO_BRACES = dict.fromkeys(map(ord, "{}"))
 
 
@@ -112,7 +111,7 @@ def _names_agree(found: Equation, gold: Equation) -> bool:
     """`x = 5` is not `y = 5`; but names of functions and phrases are free: `y = 2x` is `f(x) = 2x`."""
     if _is_glued(found.left, gold.left):
         return False
-    if not (_PLAIN.fullmatch(found.left) and _PLAIN.fullmatch(gold.left)):
+    if not all(_is_letter(name.partition("_")[0]) for name in (found.left, gold.left)):
         return True
     return found.left.translate(_NO_BRACES) == gold.left.translate(_NO_BRACES) or not _is_constant(gold.right)
 

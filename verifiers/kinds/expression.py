@@ -15,7 +15,6 @@ from ovt.verifiers import guard
 from ovt.verifiers.algebra.exact import compare_exactly, exact_ratio
 from ovt.verifiers.algebra.notation import SYMBOL_COMMANDS, Unreadable, has_words, math_source
 from ovt.verifiers.algebra.numeric import compare_numerically, evaluate, proportional
-from ovt.verifiers.algebra.structure import split_top
 from ovt.verifiers.algebra.syntax import number_node, parse
 from ovt.verifiers.kinds.number import MIN_ROUNDED_DIGITS, Number, read_number
 from ovt.verifiers.verdict import Finding
@@ -88,7 +87,6 @@ def _ask(left: str, right: str) -> str:
 
 
 _BEYOND_US = re.compile(r"\\(?:int|iint|oint|lim|sum|prod|partial)(?![a-z])")
-_LONE_LETTERS = re.compile(r"[a-z](?: [a-z])+")
 ORDINAL_OR_DECADE = re.compile(r"\d+(?:st|nd|rd|th)|(?:1\d|20)\d\d'?s")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ '-")
 
@@ -101,7 +99,8 @@ def looks_symbolic(text: str) -> bool:
     # Two letters side by side may be a word, a name or a product: only math dressing says which.
     if not _LETTERS.issuperset(source) or "$" in text or "\\" in text:
         return True
-    return source == "pi" or source in SYMBOL_COMMANDS or bool(_LONE_LETTERS.fullmatch(source))
+    lone = " " in source and all(len(word) == 1 and word.islower() for word in source.split(" "))
+    return source == "pi" or source in SYMBOL_COMMANDS or lone
 
 
 def read_expression(text: str) -> str | None:
@@ -182,18 +181,12 @@ def _compare_beyond(left: str, right: str) -> str:
     return _ask_math_verify(left, right)
 
 
-_COLON = re.compile(r"(?<!\s)\s*+:\s*+")
-
-
 @lru_cache(maxsize=8192)
 def read_ratio(text: str) -> tuple[str, ...] | None:
     """The two or more terms of a ratio, as sources."""
-    terms = split_top(math_source(text), _COLON)
-    if len(terms) == 1:
-        terms = math_source(text).split(" to ")
-    if not 2 <= len(terms) <= 5 or not all(terms) or not all(_is_term(term.strip()) for term in terms):
-        return None
-    return tuple(term.strip() for term in terms)
+    source = math_source(text)
+    terms = tuple(term.strip() for term in source.split(":" if ":" in source else " to "))
+    return terms if 2 <= len(terms) <= 5 and all(terms) and all(map(_is_term, terms)) else None
 
 
 def _is_term(source: str) -> bool:

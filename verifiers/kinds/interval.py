@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ovt.verifiers.algebra.exact import CONSTANT, VARIABLE, TooLarge, exact_value
 from ovt.verifiers.algebra.notation import Unreadable, math_source
 from ovt.verifiers.algebra.structure import (
+    COMMA,
     Relation,
     enclosing,
     flip,
@@ -25,13 +26,9 @@ from ovt.verifiers.kinds.expression import compare_sources, finding_of, order_of
 from ovt.verifiers.verdict import Finding
 
 _UNION = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z]))\s*+")
-_UNION_OR_COMMA = re.compile(r"(?<!\s)\s*+(?:∪|(?:,\s*+)?(?<![A-Za-z])or(?![A-Za-z])|,)\s*+")
 _MEMBERSHIP = re.compile(r"^(?:[A-Za-z]\w*(?:\s*\([a-z]\))?|\\[a-z]+)\s*(?:∈|=)\s*")
-_ALL_REALS = frozenset(
-    prefix + line
-    for prefix in ("", "x ∈ ")
-    for line in ("ℝ", "all reals", "all real numbers", "real numbers", "the real numbers", "set of real numbers")
-) | {"set of all real numbers", "the set of real numbers", "the set of all real numbers", "the set of all reals"}
+_SOME = ("", "all ", "the ", "set of ", "the set of ", "set of all ", "the set of all ")
+_ALL_REALS = frozenset(["ℝ", "all reals", "the set of all reals", *(f"{some}real numbers" for some in _SOME)])
 _WITHOUT = re.compile(
     r"^(?:ℝ|(?:x\s+∈\s+)?all\s+(?:the\s+)?reals?(?:\s+numbers)?|\(\s*+-\s*+∞\s*+,\s*+(?:\+\s*+)?∞\s*+\))\s*+"
     r"(?:(?:∖|-)\s*+(?=\\?\{)|except\s*+(?:for\s+)?(?:x\s*=\s*)?)",
@@ -82,14 +79,12 @@ def read_union(text: str) -> Pieces | None:
 def read_intervals(text: str) -> Pieces | None:
     """The union of intervals that a text is, by brackets or by inequalities in one variable."""
     source = _source(text)
-    if source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS:
-        return (Piece("-∞", False, "∞", False),)
     if match := _BUILDER.match(source):
         source = match[2].strip()
     if match := _MEMBERSHIP.match(source):
         source = source[match.end() :]
-        if source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS:
-            return (Piece("-∞", False, "∞", False),)
+    if source.lower() in _ALL_REALS:
+        return (Piece("-∞", False, "∞", False),)
     if match := _WITHOUT.match(source):
         return _holes(source[match.end() :])
     parts = split_top(source, _UNION)
@@ -116,21 +111,9 @@ def read_certain_intervals(text: str) -> Pieces | None:
         return pieces if _UNION.search(source) or _AND.search(source) else None
     if "∪" not in source and all(piece.low == piece.high for piece in pieces):
         return None
-    if (
-        len(pieces) > 1
-        or "∞" in source
-        or "ℝ" in source
-        or enclosing(source.rpartition("∈")[2].strip()) in ("(]", "[)")
-    ):
-        return pieces
+    certain = len(pieces) > 1 or any(sign in source for sign in "∞ℝ∪∈") or enclosing(source) in ("(]", "[)")
     turned = source != math_source(text).rstrip(" .")
-    known = (
-        "∪" in source
-        or "∈" in source
-        or source.lower().replace("ℝ".lower(), "ℝ") in _ALL_REALS
-        or _BUILDER.match(source)
-    )
-    return pieces if turned or known else None
+    return pieces if certain or turned or source.lower() in _ALL_REALS or _BUILDER.match(source) else None
 
 
 def _bracketed(source: str) -> list[Piece] | None:
@@ -288,7 +271,7 @@ def _compare_ends(left: str, right: str) -> str:
 
 def _comma_union(prediction: str) -> Pieces | None:
     """`(-∞,-8), (8,∞)` for a union."""
-    parts = split_top(_source(prediction), _UNION_OR_COMMA)
+    parts = [part for pieces in split_top(_source(prediction), _UNION) for part in split_top(pieces, COMMA)]
     if len(parts) > MAX_PIECES:
         return None
     pieces = [_bracketed(part) for part in parts]

@@ -18,7 +18,6 @@ _LABELLED = re.compile(
     + r"|([A-Z])\s*(?:\.|[,;](?=\s*[a-z]))|([A-Z])\s+(?:-+|=)(?=\s))\s*+[:.]*+\s*+(?:-\s++)?(\S.*)",
     re.DOTALL,
 )
-_LETTER_LAST = re.compile(r"([^()]*[^()\s])\s*\(([A-Z])\)")
 _RUN = re.compile(r"\(?([A-Za-z])\)?(?:(?:[\s,;/&+]|\band\b|\bor\b|和|或)++\(?([A-Za-z])\)?)+[.\s]*", re.IGNORECASE)
 _STRICT = re.compile(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:](?=\s|[^\x00-\x7f]))\s*([^\s,;/&|].*)", re.DOTALL)
 
@@ -53,8 +52,10 @@ def labelled(text: str) -> Letter | None:
     if match := _LABELLED.fullmatch(text):
         said = match[6].strip()
         return None if said.lower().startswith(_NO_LABEL) else Letter(_first(match).upper(), said)
-    match = _LETTER_LAST.fullmatch(text)
-    return Letter(match[2], match[1]) if match else None
+    said, opened, last = text.rpartition("(")
+    capital = len(last) == 2 and "A" <= last[0] <= "Z" and last[1] == ")"
+    alone = opened and capital and "(" not in said and ")" not in said and said.strip()
+    return Letter(last[0], said.rstrip()) if alone else None
 
 
 def read_letter(text: str) -> Letter | None:

@@ -7,6 +7,7 @@ least six significant digits (`0.333333` is 1/3, `0.33` is not). A percent sign 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -42,33 +43,28 @@ class Number:
         return show_fraction(self.value) + ("%" if self.percent else "")
 
 
-_DECIMAL = re.compile(
+_NUMERAL = re.compile(
     r"(?P<plain>\d+(?:\.\d*)?|\.\d+)"
     r"|(?P<commas>[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?)"
     r"|(?P<spaces>\d{1,3}(?:[ '_]\d{3})+(?:[.,]\d+)?)"
     r"|(?P<dots>\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})"
     r"|(?P<comma>\d+,\d+)"
-)
-_REPEATING = re.compile(
-    r"(?P<whole>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(?P<braced>\d{1,30})\}|(?P<bare>\d))|\((?P<round>\d{1,30})\)|\\dot\s*\{(?P<first>\d)\}(?P<middle>\d{0,28})\\dot\s*\{(?P<last>\d)\})"
-)
-_SCIENTIFIC = re.compile(
-    r"(?:(?P<mantissa>[^eE]*?)(?:\\times|\\cdot|×|·|\*|x|X)\s*+)?10\s*+(?:\^|\*\*)\s*+(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|"
-    r"\(\s*(?P<round>[-+]?\d+)\s*\)|(?P<bare>[-+]?\d+))"
-    r"|(?P<e_mantissa>[\d.]+)[eE](?P<e_exponent>[-+]?\d+)"
-)
-_LATEX_FRACTION = re.compile(
-    r"(?P<whole>[\d,\s]*+)\\[dtc]?frac\s*(?:\{\s*(?P<top>[-+]?[\d.,]+)\s*\}|\s(?P<top1>\d)|(?P<top2>\d))\s*"
-    r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d))"
-)
-_SLASH_FRACTION = re.compile(
-    r"(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|又|\s*-\s*(?=\d+\s*/)))?(?P<top>[\d.,]+)\s*/\s*(?P<bottom>-?[\d.,]+)"
+    r"|(?P<scientific>(?:(?P<mantissa>[^eE]*?)(?:\\times|\\cdot|×|·|\*|x|X)\s*+)?10\s*+(?:\^|\*\*)\s*+"
+    r"(?:\{\s*(?P<braced>[-+]?\d+)\s*\}|\(\s*(?P<round>[-+]?\d+)\s*\)|(?P<bare>[-+]?\d+))"
+    r"|(?P<e_mantissa>[\d.]+)[eE](?P<e_exponent>[-+]?\d+))"
+    r"|(?P<latex>(?P<units>[\d,\s]*+)\\[dtc]?frac\s*(?:\{\s*(?P<top>[-+]?[\d.,]+)\s*\}|\s(?P<top1>\d)|(?P<top2>\d))\s*"
+    r"(?:\{\s*(?P<bottom>[-+]?[\d.,]+)\s*\}|(?P<bottom1>\d)))"
+    r"|(?P<slash>(?:(?P<whole>\d+)(?:\s+(?:and\s+)?|又|\s*-\s*(?=\d+\s*/)))?(?P<over>[\d.,]+)\s*/\s*(?P<under>-?[\d.,]+))"
+    r"|(?P<repeating>(?P<before>\d*)\.(?P<fixed>\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(?P<again>\d{1,30})\}|(?P<one>\d))"
+    r"|\((?P<enclosed>\d{1,30})\)|\\dot\s*\{(?P<first>\d)\}(?P<middle>\d{0,28})\\dot\s*\{(?P<last>\d)\}))"
 )
 _OUT_OF = re.compile(
     r"(?P<top>\d{1,9}|[a-z]+) (?:in|out of(?: the| a total of)?) (?:every )?(?P<bottom>\d{1,9}|[a-z]+)"
 )
-_PER_MILLE = re.compile(r"(?<!\s)\s*+(?:‰|per\s?mille?\b)$", re.IGNORECASE)
-_PERCENT = re.compile(r"(?<!\s)\s*+(?:\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE)
+_SHARE = re.compile(
+    r"(?<!\s)\s*+(?:(?P<mille>‰|per\s?mille?\b)|\\?%|per\s?cent\b|pct\.?|percentage(?:\s+points?)?)$", re.IGNORECASE
+)
+_SHARE_ENDS = frozenset("%‰telsTELS")
 
 
 def show_fraction(value: Fraction) -> str:
@@ -86,13 +82,13 @@ def read_number(text: str) -> Number | None:
     text = plain(text).replace("{,}", ",").replace("\\left", "").replace("\\right", "")
     if not text or len(text) > MAX_DIGITS:
         return None
-    if match := _PERCENT.search(text):
-        number = _read_signed(text[: match.start()].strip().rstrip("$").strip())
-        return replace(number, percent=True) if number else None
-    if text[-1] in "‰el" and (match := _PER_MILLE.search(text)):
-        number = _read_signed(text[: match.start()])
-        return _exact(number.value / 1000) if number else None
-    return _read_signed(text)
+    match = _SHARE.search(text) if text[-1] in _SHARE_ENDS else None
+    if match is None:
+        return _read_signed(text)
+    number = _read_signed(text[: match.start()].strip().rstrip("$").strip())
+    if number is None:
+        return None
+    return _exact(number.value / 1000) if match["mille"] else replace(number, percent=True)
 
 
 def _read_signed(text: str) -> Number | None:
@@ -118,7 +114,7 @@ def _read_unsigned(text: str) -> Number | None:
     if not text:
         return None
     if text[0] in "0123456789.\\":
-        number = _read_decimal(text) or _read_scientific(text) or _read_fraction(text) or _read_repeating(text)
+        number = _read_numeral(text)
         if number:
             return number
     if text.isascii():
@@ -137,27 +133,24 @@ def _in_chinese(text: str) -> Number | None:
     return None if value is None else _exact(value)
 
 
-def _read_decimal(text: str) -> Number | None:
-    match = _DECIMAL.fullmatch(text)
-    if not match:
-        return None
-    match match.lastgroup:
-        case "plain":
-            whole, point, decimals = text.partition(".")
-            if not point:
-                return Number(Fraction(int(text)), None, len(text.lstrip("0")))
-            return _decimal(whole, decimals)
-        case "commas":
-            return _read_decimal(text.replace(",", ""))
-        case "spaces":
-            return _read_decimal(text.translate(_NO_SPACES).replace(",", "."))
-        case "dots":
-            return _read_decimal(text.replace(".", "").replace(",", "."))
-    number = _decimal(*text.split(","))
-    return replace(number, decimal_comma=True)
+def _read_numeral(text: str) -> Number | None:
+    """The number that is written in digits."""
+    match = _NUMERAL.fullmatch(text)
+    return _FORMS[match.lastgroup or ""](match) if match else None
 
 
-_NO_SPACES = dict.fromkeys(map(ord, " '_"))
+def _plain(match: re.Match[str]) -> Number:
+    whole, point, decimals = match[0].partition(".")
+    return _decimal(whole, decimals) if point else Number(Fraction(int(whole)), None, len(whole.lstrip("0")))
+
+
+def _grouped(marks: str, comma: str = "") -> Callable[[re.Match[str]], Number | None]:
+    """A form whose marks stand between groups of digits, with this for its comma."""
+    return lambda match: _read_numeral(match[0].translate(dict.fromkeys(map(ord, marks))).replace(",", comma))
+
+
+def _with_comma(match: re.Match[str]) -> Number:
+    return replace(_decimal(*match[0].split(",")), decimal_comma=True)
 
 
 def _decimal(whole: str, decimals: str) -> Number:
@@ -165,20 +158,14 @@ def _decimal(whole: str, decimals: str) -> Number:
     return Number(value, len(decimals), len((whole + decimals).lstrip("0")))
 
 
-def _read_repeating(text: str) -> Number | None:
+def _repeating(match: re.Match[str]) -> Number:
     r"""`0.1\overline{6}` is 1/6."""
-    match = _REPEATING.fullmatch(text)
-    if not match:
-        return None
-    digits = match["braced"] or match["bare"] or match["round"] or match["first"] + match["middle"] + match["last"]
-    fixed = _decimal(match["whole"], match["fixed"]).value
+    digits = match["again"] or match["one"] or match["enclosed"] or match["first"] + match["middle"] + match["last"]
+    fixed = _decimal(match["before"], match["fixed"]).value
     return Number(fixed + Fraction(int(digits), (10 ** len(digits) - 1) * 10 ** len(match["fixed"])))
 
 
-def _read_scientific(text: str) -> Number | None:
-    match = _SCIENTIFIC.fullmatch(text)
-    if not match:
-        return None
+def _scientific(match: re.Match[str]) -> Number | None:
     exponent = match["braced"] or match["round"] or match["bare"] or match["e_exponent"]
     mantissa = match["e_mantissa"] or ("1" if match["mantissa"] is None else match["mantissa"])
     if len(exponent) > 5 or abs(int(exponent)) > MAX_DIGITS:
@@ -190,33 +177,45 @@ def _read_scientific(text: str) -> Number | None:
     return replace(factor, value=factor.value * Fraction(10) ** int(exponent), places=places or None)
 
 
-def _read_fraction(text: str) -> Number | None:
-    match = _LATEX_FRACTION.fullmatch(text)
-    if match:
-        top = match["top"] or match["top1"] or match["top2"]
-        bottom = match["bottom"] or match["bottom1"]
-    elif match := _SLASH_FRACTION.fullmatch(text):
-        top, bottom = match["top"], match["bottom"]
-    else:
+def _fraction(match: re.Match[str]) -> Number | None:
+    top = match["top"] or match["top1"] or match["top2"] or match["over"]
+    bottom = match["bottom"] or match["bottom1"] or match["under"]
+    if is_month(top, bottom):
         return None
-    if top[0] == "0" and len(top) == 2 and len(bottom) == 4 and bottom[:2] in ("19", "20"):
-        return None  # a month: `03/2021`
     numerator, denominator = _read_signed(top), _read_signed(bottom)
     if not numerator or not denominator or not denominator.value:
         return None
     value = numerator.value / denominator.value
-    if whole := (match["whole"] or "").strip():
-        units = _read_decimal(whole)
+    if whole := (match["units"] or match["whole"] or "").strip():
+        units = _read_numeral(whole)
         if units is None or value < 0:
             return None
         value += units.value
     return Number(value)
 
 
+def is_month(top: str, bottom: str) -> bool:
+    """Whether a fraction is a month and its year: `03/2021`."""
+    return top[:1] == "0" and len(top) == 2 and len(bottom) == 4 and bottom[:2] in ("19", "20")
+
+
+_FORMS: dict[str, Callable[[re.Match[str]], Number | None]] = {
+    "plain": _plain,
+    "commas": _grouped(","),
+    "spaces": _grouped(" '_", "."),
+    "dots": _grouped(".", "."),
+    "comma": _with_comma,
+    "scientific": _scientific,
+    "latex": _fraction,
+    "slash": _fraction,
+    "repeating": _repeating,
+}
+
+
 def _read_out_of(text: str) -> Number | None:
     """`5 out of 8` and `1 in 6`: a share, never its first number."""
     match = _OUT_OF.fullmatch(text.lower())
-    parts = [_read_decimal(part) or _read_words(part) for part in match.groups()] if match else []
+    parts = [_read_numeral(part) or _read_words(part) for part in match.groups()] if match else []
     if len(parts) == 2 and parts[0] and parts[1] and parts[1].value:
         return Number(parts[0].value / parts[1].value)
     return None

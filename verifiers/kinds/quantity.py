@@ -61,7 +61,6 @@ _UPRIGHT = ("\\text", "\\mathrm", "\\mbox", "\\rm")
 _HANZI = frozenset("零〇一二三四五六七八九十百千万萬亿億两兩半分之点點负負.,")
 _HOUR, _METRE, _MINUTE = read_unit("h"), read_unit("m"), read_unit("min")
 _ARC = {read_unit("min"): read_unit("arcmin"), read_unit("s"): read_unit("arcsec")}
-_TWICE = re.compile(r"([^()]*[^()\s])\s*+\(([^()]*)\)")
 
 
 @lru_cache(maxsize=16384)
@@ -82,14 +81,17 @@ def read_quantity(text: str) -> Quantity | None:
         source = digits_for_hanzi(source)
     if "°" in source and "'" in source:
         source = _in_arc_units(source)
-    if (match := _TWICE.fullmatch(source)) and (twice := _read_twice(*match.groups())):
+    if source.endswith(")") and (twice := _read_twice(source[:-1])):
         return twice
     return _read_compound(source) or _read_single(source, text)
 
 
-def _read_twice(first: str, second: str) -> Quantity | None:
-    """`14 cm (0.14 m)` says one thing."""
-    left, right = read_quantity(first), read_quantity(second)
+def _read_twice(source: str) -> Quantity | None:
+    """What `14 cm (0.14 m)` says, which is one thing, from the source without its last bracket."""
+    first, _, second = source.partition("(")
+    if not first.strip() or any(bracket in first + second for bracket in "()"):
+        return None
+    left, right = read_quantity(first.rstrip()), read_quantity(second)
     said = left and right and left.unit and right.unit and compare_quantities(left, right).outcome == "correct"
     return left if said else None
 

@@ -26,7 +26,7 @@ _SPELLING = re.compile(
 )
 _TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=∨∧¬])\s*+")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\.(?=\s)")
-_MARKS = frozenset(",;.\"-*^_=")
+_MARKS = frozenset(',;."-*^_=')
 """Without one of them, and in ASCII, a text is spelt as it is compared."""
 _COMMAND = re.compile(r"\\[a-zA-Z]+ ?")
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]

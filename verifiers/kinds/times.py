@@ -11,15 +11,13 @@ from ovt.verifiers.kinds.number import read_number
 from ovt.verifiers.verdict import Finding, equal_or_not
 
 _TIME = re.compile(
-    r"(?:at\s+)?(?P<hour>\d{1,2})(?:\s?(?P<colon>[:.h])\s?(?P<minute>\d{2})(?:\s?:\s?(?P<second>\d{2}))?)?\s*"
-    r"(?P<half>[ap]\.?\s?m\.?|noon|midnight|o'?\s?clock|uhr)?"
-)
-_SPOKEN = re.compile(
-    r"(?:at\s+)?(?:(?P<part>half|(?:a\s+)?quarter|[a-z\d-]+)(?:\s+minutes)?\s+(?P<way>past|after|to|before)\s+)?"
-    r"(?P<hour>[a-z]+|\d{1,2})(?P<clock>\s+o'?\s?clock)?(?:\s*(?P<half>[ap]\.?m\.?))?"
-)
-_CHINESE = re.compile(
-    r"(?P<part>上午|早上|凌晨|下午|晚上|中午)?(?P<hour>[\d一二三四五六七八九十两]{1,3})[点點时](?:钟|整|(?P<half>半)|(?P<minute>[\d一二三四五六七八九十零]{1,3})分?)?"
+    r"(?P<written>(?:at\s+)?(?P<hour>\d{1,2})(?:\s?(?P<colon>[:.h])\s?(?P<minute>\d{2})(?:\s?:\s?(?P<second>\d{2}))?)?\s*"
+    r"(?P<half>[ap]\.?\s?m\.?|noon|midnight|o'?\s?clock|uhr)?)"
+    r"|(?P<spoken>(?:at\s+)?"
+    r"(?:(?P<part>half|(?:a\s+)?quarter|[a-z\d-]+)(?:\s+minutes)?\s+(?P<way>past|after|to|before)\s+)?"
+    r"(?P<to>[a-z]+|\d{1,2})(?P<clock>\s+o'?\s?clock)?(?:\s*(?P<m>[ap]\.?m\.?))?)"
+    r"|(?P<chinese>(?P<day>上午|早上|凌晨|下午|晚上|中午)?(?P<hours>[\d一二三四五六七八九十两]{1,3})[点點时]"
+    r"(?:钟|整|(?P<thirty>半)|(?P<minutes>[\d一二三四五六七八九十零]{1,3})分?)?)"
 )
 _PARTS = {"half": 30, "quarter": 15, "a quarter": 15}
 _NAMED = {"noon": (12, "pm"), "midnight": (12, "am"), "midday": (12, "pm")}
@@ -48,8 +46,10 @@ def read_time(text: str) -> Time | None:
     if text in _NAMED:
         return Time(_NAMED[text][0], 0, 0, _NAMED[text][1])
     match = _TIME.fullmatch(text)
-    if not match:
-        return _read_spoken(text) or _read_chinese(text)
+    return _READERS[match.lastgroup or ""](match) if match else None
+
+
+def _written(match: re.Match[str]) -> Time | None:
     half = "".join(char for char in match["half"] or "" if char.isalpha())
     if not match["minute"] and half not in ("am", "pm", *_HALVES):
         return None
@@ -62,32 +62,31 @@ def read_time(text: str) -> Time | None:
     return Time(hour, minute, second, _HALVES.get(half, half))
 
 
-def _read_spoken(text: str) -> Time | None:
+def _spoken(match: re.Match[str]) -> Time | None:
     """`half past nine`, `a quarter to 10`, `ten past five`, `nine o'clock`; not `5 to 10`, which is a range."""
-    match = _SPOKEN.fullmatch(text)
-    if not match or not (match["clock"] or match["part"]):
+    if not (match["clock"] or match["part"]):
         return None
     part = " ".join((match["part"] or "").split())
     back = match["way"] in ("to", "before")
     if part not in _PARTS and back and part[:1].isdecimal():
         return None
-    hour, minutes = read_number(match["hour"]), read_number(str(_PARTS.get(part, part)) if part else "0")
+    hour, minutes = read_number(match["to"]), read_number(str(_PARTS.get(part, part)) if part else "0")
     if not hour or not minutes or hour.value not in range(1, 13) or minutes.value not in range(60):
         return None
     minute = int(minutes.value) * (-1 if back else 1)
-    half = (match["half"] or "").replace(".", "")
+    half = (match["m"] or "").replace(".", "")
     return Time((int(hour.value) - (minute < 0) - 1) % 12 + 1, minute % 60, 0, half)
 
 
-def _read_chinese(text: str) -> Time | None:
-    match = None if text.isascii() else _CHINESE.fullmatch(text)
-    if not match:
-        return None
-    hour, minute = read_number(match["hour"]), read_number((match["minute"] or "0").removeprefix("零") or "0")
+def _chinese(match: re.Match[str]) -> Time | None:
+    hour, minute = read_number(match["hours"]), read_number((match["minutes"] or "0").removeprefix("零") or "0")
     if not hour or not minute or hour.value > 24 or minute.value > 59:
         return None
-    half = _DAY_PARTS.get(match["part"] or "", "") if hour.value <= 12 else ""
-    return Time(int(hour.value), 30 if match["half"] else int(minute.value), 0, half)
+    half = _DAY_PARTS.get(match["day"] or "", "") if hour.value <= 12 else ""
+    return Time(int(hour.value), 30 if match["thirty"] else int(minute.value), 0, half)
+
+
+_READERS = {"written": _written, "spoken": _spoken, "chinese": _chinese}
 
 
 def _hour(time: Time) -> int:

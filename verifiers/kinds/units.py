@@ -92,7 +92,6 @@ _TWO_WORDS = {
 }
 _IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "feet": "foot", "mice": "mouse"}
 _PLURALS = (("ies", "y"), ("sses", "ss"), ("shes", "sh"), ("ches", "ch"), ("xes", "x"))
-_NOUN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _NEVER_IN_CHINESE = frozenset("以多余或到至和不是第分之的ではあ아错对吗")
 _SCALES_CHINESE = "百千万萬亿億兆半"
 _FUNCTION_WORDS = (
@@ -197,7 +196,7 @@ def _counted(text: str) -> Unit | None:
         words.pop()
     if words[:1] in (["more"], ["fewer"]) and len(words) > 1:
         words.pop(0)  # `5 more lions`
-    if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(_NOUN.fullmatch(word) for word in words):
+    if not 1 <= len(words) <= 4 or words[0] in _NEVER_FIRST or not all(map(_is_noun, words)):
         return None
     if not _NEVER_IN_NOUN.isdisjoint(words) or (len(words[-1]) < 2 and text.isascii()):
         return None
@@ -208,6 +207,10 @@ def _counted(text: str) -> Unit | None:
     if text[0] in COUNTERS:
         words[0] = words[0][1:] or ANYTHING
     return Unit((("counted", 1),), Fraction(1), " ".join(map(_singular, words)))
+
+
+def _is_noun(word: str) -> bool:
+    return all(map(str.isalpha, word.replace("’", "'").replace("-", "'").split("'")))
 
 
 def _singular(word: str) -> str:
