@@ -2,7 +2,7 @@
 
 What is optional on one side is documented here: the unit of a quantity and a percent sign (`quantity.py`), the name of
 an assignment (`x = 5` is `5`), the half of a day, a leading article, the label of a gold (`(D) Alina` is `Alina`), the
-space behind a comma (`3,5` is 3.5, and the list `3, 5` in that order).
+space behind a comma (`3,5` is 3.5, and the list `3, 5` in that order), the brackets of a matrix with one row or column.
 Everything else must be on both sides.
 """
 

@@ -3,28 +3,21 @@
     cross(["2*pi"], ["2", "2\\pi"], grade).unequal  ->  (("2*pi", "2", "2\\pi"),) if it earns for both
 
 What an answer may leave out excuses a pair: `21` earns for `21 cm` and for `21 m` (a unit), `50%` for `50` and `0.5`
-(the sign), `5` for `x = 5` and for `y = 5` (a name), `7:30` for the morning and for the evening.
+(the sign), `5` for `x = 5` and for `y = 5` (a name), `7:30` for the morning and for the evening, and a matrix of one row
+for a tuple in either bracket.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations
+from typing import Any, NamedTuple
+
+from ovt.verifiers.reading import read_text
+from ovt.verifiers.values import EQUATION, EXPRESSION, LIST, MATRIX, NUMBER, QUANTITY, RATIO, TIME, Value, read_value
 
 Earns = Callable[[str, str], bool]
 """(text, gold) -> whether the text earns for it."""
-
-SEVERAL = re.compile(r"[,;或和]|\b(?:or|and(?! a ))\b")
-DIGIT = re.compile(r"[\d½¼¾一二三四五六七八九十]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
-NAME, MEMBER = re.compile(r"[A-Za-z]\w*\s*="), re.compile(r"[-+]?[\w./]+")
-WORDS = "pi|sqrt|sin|cos|tan|log|ln|to|or|and|out|mod|thousand|million|billion"
-UNIT = re.compile(
-    r"(?<=[\d})π])\s*(?:\^?\{?\\circ\}?|\\[,;: ]|\\(?:text|mathrm|rm|Omega|mu)|[°%‰℃Ω$€£¥㎡万人个元年米时分度次只名]"
-    rf"|(?!(?:{WORDS})(?![^\W\d_]))[^\W\d_]{{2}}|[mgsLlNJWVAKCFhdtM]\b).*$",
-    re.DOTALL,
-)
-SIGN = re.compile(r"^(?:US|USD|EUR)?\s*\\?[$€£¥￥]\s*")
-PERCENT = re.compile(r"%|‰|per ?cent|百分|千分|成")
 
 
 @dataclass(frozen=True)
@@ -51,43 +44,50 @@ def cross(texts: Sequence[str], golds: Sequence[str], earns: Earns) -> Crossed:
     return Crossed(accepted, excused, tuple(unequal))
 
 
+class Optional(NamedTuple):
+    """amounts: the numbers that a value may be meant as, None for one that is not written as a
+    number. marks: what it has of that which an answer may leave out: a unit, a percent sign, a name, half a day."""
+
+    shape: str
+    amounts: frozenset[Fraction] | None
+    marks: tuple[Any, ...]
+
+
 def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
-    """Whether two golds that a text earns for are unequal only by a unit, a percent sign or a name.
+    """Whether two golds that a text earns for are unequal only by a unit, a percent sign, a name or a row's brackets.
 
-    Both golds have one, on one value; or of the three single amounts some have one and some have none.
+    Each has one value, the same but for these, and they do not have the same of them.
     """
-    if bare(one) == bare(two) or (_is_named(text, one, two) and _values(one) == _values(two)):
-        return True
-    each = (text, one, two)
-    if any(map(SEVERAL.search, each)) or not all(map(DIGIT.search, each)):
+    said, *golds = (_take_apart(read_text(each, None).value) for each in (text, one, two))
+    if said is None or None in golds or {said.shape, *(gold.shape for gold in golds)} not in _SHAPES:
         return False
-    return len(set(map(_marks, each))) > 1
+    amounts = [gold.amounts & said.amounts for gold in golds if gold.amounts is not None and said.amounts is not None]
+    return all(amounts) and len({said.marks, *(gold.marks for gold in golds)}) > 1
 
 
-def _marks(text: str) -> tuple[bool, bool]:
-    """Whether an amount has a unit or a percent sign, and whether it has a name."""
-    value = text.strip().strip("$").strip()
-    money = SIGN.match(text.strip()) and not text.rstrip().endswith("$")
-    return bool(PERCENT.search(text) or money or UNIT.search(value.rpartition("=")[2])), "=" in text
+_SHAPES = ({"amount"}, {"list"}, {"list", "matrix"}, {"time"})
 
 
-def _is_named(text: str, one: str, two: str) -> bool:
-    return bool(NAME.search(one) or NAME.search(two)) and not NAME.search(text)
+def _take_apart(value: Value | None) -> Optional | None:
+    if value is None:
+        return None
+    if value.kind is EQUATION and value.data.name:
+        inner = _take_apart(read_value(value.data.right))
+        return inner and inner._replace(marks=(*inner.marks, value.data.name))
+    if value.kind in (NUMBER, QUANTITY):
+        return _of_quantity(value.data)
+    if value.kind in (EXPRESSION, RATIO):
+        return Optional("amount", None, (None, False))
+    if value.kind is TIME:
+        return Optional("time", None, (value.data.half,))
+    if value.kind is LIST:
+        return Optional("list", None, (value.data.brackets, any(value.data.names)) if any(value.data.names) else ())
+    return Optional("matrix", None, ("rows",)) if value.kind is MATRIX else None
 
 
-def _values(text: str) -> list[str]:
-    """The members of a list, without names, brackets and order: `x = 1, y = 2` and `\\{2, 1\\}`."""
-    return sorted(MEMBER.findall(NAME.sub(" ", text)))
-
-
-def bare(text: str) -> str:
-    """A text without the name beside it and the unit behind it: `AB = 21 cm` -> `21`."""
-    value = text.strip().strip("$").strip()
-    if "=" in value and not SEVERAL.search(value):
-        first, last = value.partition("=")[0], value.rpartition("=")[2]
-        value = last if any(map(str.isdigit, last)) else first
-    return _squeezed(UNIT.sub("", SIGN.sub("", value.strip())))
-
-
-def _squeezed(text: str) -> str:
-    return text.replace(",", "").replace(" ", "")
+def _of_quantity(quantity: Any) -> Optional:
+    number, unit = quantity.number, quantity.unit
+    if number is None:
+        return Optional("amount", None, (unit, False))
+    sizes = {Fraction(1), Fraction(1, 100) if number.percent else Fraction(1), unit.factor if unit else Fraction(1)}
+    return Optional("amount", frozenset(number.value * size for size in sizes), (unit, number.percent))

@@ -23,6 +23,7 @@ class Node(NamedTuple):
 
 
 _STARTERS = frozenset(["number", "letter", "word", "command"])
+_NO_FACTOR = words(r"\} \rfloor \rceil \rangle \choose \over \to \mod \pmod \bmod")
 _ACCENTS = words("overline vec hat bar widehat angle triangle mathcal mathbb tilde mathbf overrightarrow boldsymbol")
 _VECTORS = frozenset(["vec", "mathbf", "overrightarrow", "boldsymbol"])
 
@@ -127,18 +128,7 @@ class _Parser:
     def starts_factor(self) -> bool:
         token = self.peek()
         if token.kind in _STARTERS:
-            return token.text not in (
-                "\\}",
-                "\\rfloor",
-                "\\rceil",
-                "\\rangle",
-                "\\choose",
-                "\\over",
-                "\\to",
-                "\\mod",
-                "\\pmod",
-                "\\bmod",
-            )
+            return token.text not in _NO_FACTOR
         return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
 
     def signed(self) -> Node:
