@@ -3,8 +3,8 @@
     cross(["2*pi"], ["2", "2\\pi"], grade).unequal  ->  (("2*pi", "2", "2\\pi"),) if it earns for both
 
 What an answer may leave out excuses a pair: `21` earns for `21 cm` and for `21 m` (a unit), `50%` for `50` and `0.5`
-(the sign), `5` for `x = 5` and for `y = 5` (a name), `7:30` for the morning and for the evening, and a matrix of one row
-for a tuple in either bracket.
+(the sign), `5` for `x = 5` and for `y = 5` (a name), `7:30` for the morning and for the evening, a matrix of one
+row for a tuple in either bracket.
 """
 
 from collections.abc import Callable, Sequence
