@@ -68,10 +68,8 @@ MEANS = {
     ("MathVista", "official", "several_answers"): "two values are stated, and GPT-4 has chosen one",
     ("MathVista", "official", "other_choice"): "`D` for the option `(b)`, whose letter is D; a letter and the "
     "other text",
-    ("MathVista", "ours", "same_choice"): "the option's text, or a letter outside a box (the paper's rule reads "
-    "boxes), and 4 values on the way in replies that end without an answer, which ours should not accept",
-    ("MathVista", "ours", "equal"): "`10^8` for 100000000; and once a number on the way, which ours should not accept",
-    ("MathVista", "ours", "identical"): "a number on the way, which ours should not accept",
+    ("MathVista", "ours", "same_choice"): "the option's text, or a letter outside a box (the paper's rule reads boxes)",
+    ("MathVista", "ours", "equal"): "`10^8` for 100000000",
     ("MathVision", "ours", "same_choice"): "the option's value with its unit, `°`, `%` or `π`, or its letter in other "
     "dress (`\\textbf{A}`, `Arc D`)",
     ("MathVision", "ours", "equal"): "a number in words, or with its unit",
@@ -90,7 +88,6 @@ MEANS = {
     ("MMMU-Pro", "official", "timeout"): "two seconds are not enough for one long calculation",
     ("EMMA", "ours", "same_choice"): "a letter with its option (`\\boxed{B: 6.84}`), in bold, or the option's text",
     ("EMMA", "ours", "equal"): "numbers in words: `Three` for 3",
-    ("EMMA", "ours", "identical"): "`5 + 1 = 6. **Six**` for 5, which ours should not accept",
     ("EMMA", "official", "several_answers"): "a reply that boxes two answers",
 }  # fmt: skip
 

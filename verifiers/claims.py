@@ -43,7 +43,8 @@ def read_claim(text: str, kind: str = "auto") -> Claim:
         unanswered(piece) if before.endswith("?") else piece
         for before, piece in zip(["", *pieces], pieces, strict=False)
     ]
-    if len(text) <= MAX_SHORT_CHARS and _gives_up(text):
+    # A short text that says so anywhere gives no answer; a solution, where it ends with that.
+    if _gives_up(text if len(text) <= MAX_SHORT_CHARS else " ".join(pieces[-2:])):
         return Claim("given_up", None)
     leading = _leading_polarity(pieces, kind)
     if leading:

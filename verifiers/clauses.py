@@ -129,7 +129,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     before = clause[: found.start]
     if EITHER_BEHIND.match(found.tail) or EITHER_BEFORE.search(before[-60:]) or _adds_another(found, kind):
         return Claim("several", None)
-    if BOUND.search(before[-60:]):
+    if BOUND.search(before[-60:]) or _is_operand(found.tail):
         return None
     if _says_more(before):
         return Claim("several", None)
@@ -141,6 +141,15 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
     if "hedged" in marks or "hedged" in stances(found.tail):
         return Claim("hedged", found.value, subject)
     return Claim("asserted", found.value, subject)
+
+
+def _is_operand(tail: str) -> bool:
+    """Whether something is done to a value, behind a remark on it: `5 (bonds) + 1 (new one) = 6`."""
+    remark, closed, rest = tail.lstrip().partition(")")
+    return remark[:1] == "(" and bool(closed) and rest.lstrip()[:1] in _OPERATORS
+
+
+_OPERATORS = frozenset("+*/=×÷")
 
 
 def _says_more(before: str) -> bool:

@@ -171,8 +171,8 @@ def _several(text: str, options: Options) -> Pick | None:
     letters = list(run) if run and max(run) <= chr(64 + len(options.texts)) else letters_of(bare)
     if not letters or max(letters) > chr(64 + len(options.texts)):
         parts = members(bare.replace("+", ","), bare=True) if len(bare) < 500 else []
-        picked = [_exact(part, options) for part in parts]
-        if len(picked) < 2 or None in picked or _is_either(bare):
+        picked = [_with_own_text(part, options) if (own := _exact(part, options)) is None else own for part in parts]
+        if len(picked) < 2 or None in picked:
             return (None, "several_choices") if letters else None
         letters = [chr(65 + index) for index in picked if index is not None]
     found = frozenset(ord(letter) - 65 for letter in letters)

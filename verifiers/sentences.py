@@ -75,4 +75,4 @@ def _is_check(line: str) -> bool:
 def _is_cut_off(sentence: str) -> bool:
     """Whether a text ends in the middle of a sentence: `Next, subtract the 7 that`."""
     last = sentence.rstrip("*$ ").lower().rpartition(" ")[2]
-    return last in _GOES_ON or last in ("+", "=", "-", "×", "*", "/", "(")
+    return last in _GOES_ON or last in ("+", "=", "-", "×", "*", "/") or (last[:1] == "(" and ")" not in last)

@@ -140,6 +140,8 @@ def test_yes_no_options(check_table: Callable[..., None]) -> None:
             ("(A) No", "A", "wrong", "conflict"),
             ("yes", "A", "right", "case"),
             ("Yes, because it is", "A", "right", "a reason"),
+            ("The answer could be either A (yes) or B (no).", "A", "wrong", "an option's own text is no judgement"),
+            ("The answer is A (yes) or B (no).", "B", "wrong", "an option's own text is no judgement"),
         ],
         choices,
     )

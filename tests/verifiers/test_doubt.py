@@ -59,6 +59,10 @@ DOUBTED = [
     ("7 (wrong)", "7", None, "hedged"),
     ("~~7~~", "7", None, "no_answer"),
     ("o 8 o 7", "7", None, "several_answers"),
+    (f"The weight is '7'. {'We look for the increase. ' * 9}So it cannot be answered.", "7", None, "hedged"),
+    (f"The area is 7. {'This is a ring. ' * 15}However, this is not an option in the choices.", "7", None, "hedged"),
+    (f"{'There are bonds. ' * 15}Count: 7 (old bonds) + 1 (new bond) = 8. It is so.", "7", None, "unparseable"),
+    (f"x = 7. {'We go on. ' * 25}Now y = 20 / (20.0 - 25.0) = (20", "7", None, "unparseable"),
     ("ou 7", "7", None, "several_answers"),
 ]
 
@@ -125,6 +129,7 @@ SETTLED = [
     ("I cannot see the label, but it is 7", "7", None),
     ("7, because no other value can be found", "7", None),
     ("D", "D", ("1", "2", "3", "It cannot be determined")),
+    (f"It cannot be answered by the text alone. {'We look at the picture. ' * 9}So it is 7.", "7", None),
     ("O", "O", None),
     ("The complexity is O(n^2).", "O(n^2)", None),
     ("O raio é 5 e o diâmetro é 10.", "10", None),
