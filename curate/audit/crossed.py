@@ -44,7 +44,7 @@ def cross(texts: Sequence[str], golds: Sequence[str], earns: Earns) -> Crossed:
     return Crossed(accepted, excused, tuple(unequal))
 
 
-class Optional(NamedTuple):
+class Parts(NamedTuple):
     """amounts: the numbers that a value may be meant as, None for one that is not written as a
     number. marks: what it has of that which an answer may leave out: a unit, a percent sign, a name, half a day."""
 
@@ -58,9 +58,11 @@ def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
 
     Each has one value, the same but for these, and they do not have the same of them.
     """
-    said, *golds = (_take_apart(read_text(each, None).value) for each in (text, one, two))
-    if said is None or None in golds or {said.shape, *(gold.shape for gold in golds)} not in _SHAPES:
+    parts = [_take_apart(read_text(each, None).value) for each in (text, one, two)]
+    known = [part for part in parts if part]
+    if len(known) < 3 or {part.shape for part in known} not in _SHAPES:
         return False
+    said, *golds = known
     amounts = [gold.amounts & said.amounts for gold in golds if gold.amounts is not None and said.amounts is not None]
     return all(amounts) and len({said.marks, *(gold.marks for gold in golds)}) > 1
 
@@ -68,7 +70,7 @@ def differ_in_what_is_optional(text: str, one: str, two: str) -> bool:
 _SHAPES = ({"amount"}, {"list"}, {"list", "matrix"}, {"time"})
 
 
-def _take_apart(value: Value | None) -> Optional | None:
+def _take_apart(value: Value | None) -> Parts | None:
     if value is None:
         return None
     if value.kind is EQUATION and value.data.name:
@@ -77,17 +79,17 @@ def _take_apart(value: Value | None) -> Optional | None:
     if value.kind in (NUMBER, QUANTITY):
         return _of_quantity(value.data)
     if value.kind in (EXPRESSION, RATIO):
-        return Optional("amount", None, (None, False))
+        return Parts("amount", None, (None, False))
     if value.kind is TIME:
-        return Optional("time", None, (value.data.half,))
+        return Parts("time", None, (value.data.half,))
     if value.kind is LIST:
-        return Optional("list", None, (value.data.brackets, any(value.data.names)) if any(value.data.names) else ())
-    return Optional("matrix", None, ("rows",)) if value.kind is MATRIX else None
+        return Parts("list", None, (value.data.brackets, any(value.data.names)) if any(value.data.names) else ())
+    return Parts("matrix", None, ("rows",)) if value.kind is MATRIX else None
 
 
-def _of_quantity(quantity: Any) -> Optional:
+def _of_quantity(quantity: Any) -> Parts:
     number, unit = quantity.number, quantity.unit
     if number is None:
-        return Optional("amount", None, (unit, False))
+        return Parts("amount", None, (unit, False))
     sizes = {Fraction(1), Fraction(1, 100) if number.percent else Fraction(1), unit.factor if unit else Fraction(1)}
-    return Optional("amount", frozenset(number.value * size for size in sizes), (unit, number.percent))
+    return Parts("amount", frozenset(number.value * size for size in sizes), (unit, number.percent))
