@@ -99,7 +99,9 @@ def _body(reply: http.client.HTTPResponse, deadline: float) -> bytes:
         found += part
         if len(found) > MAX_CELL:
             raise ValueError(f"more than {MAX_CELL:,} bytes")
-    if time.monotonic() > deadline or reply.length:
+    # Only of a body of unknown length the end may be our own cut; any other counts however late it is read.
+    unknown = reply.length is None and not reply.chunked
+    if reply.length or (unknown and time.monotonic() > deadline):
         raise ValueError(f"not whole after {WHOLE_S:g} s, or cut off")
     return bytes(found)
 

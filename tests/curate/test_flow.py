@@ -120,7 +120,7 @@ def test_a_judgement_that_failed_is_among_the_failures(make_recipe, home, loopba
         version = build(make_recipe(judge=judge.url), Session(home))
     (row,) = failures(version)
     assert (row["stage"], row["endpoint"], row["samples"], row["of_stage"]) == ("judge", "judge", 1, 1 / QUESTIONS)
-    assert "no judgement came" in str(report(version))
+    assert "HTTP 400: no" in str(report(version))
 
 
 def test_what_ends_one_stage_ends_all(make_recipe, home, loopback):
