@@ -135,17 +135,22 @@ SOURCES = Registry(
     {
         "files": "ovt.curate.sources.files:open_files",
         "package": "ovt.curate.sources.files:open_package",
-        "hf": "ovt.curate.sources.arrow:open_hub",
+        "hf": "ovt.curate.sources.hub:open_hub",
         "pocket": "ovt.pocket.figures:open_figures",
         ".parquet": "ovt.curate.sources.arrow:parquet_part",
         ".jsonl": "ovt.curate.sources.texts:jsonl_part",
         ".ndjson": "ovt.curate.sources.texts:jsonl_part",
         ".jsonl.gz": "ovt.curate.sources.texts:jsonl_part",
         ".json": "ovt.curate.sources.texts:json_part",
+        ".json.gz": "ovt.curate.sources.texts:json_part",
         ".csv": "ovt.curate.sources.texts:csv_part",
+        ".csv.gz": "ovt.curate.sources.texts:csv_part",
         ".tsv": "ovt.curate.sources.texts:csv_part",
+        ".tsv.gz": "ovt.curate.sources.texts:csv_part",
         ".arrow": "ovt.curate.sources.arrow:arrow_part",
         ".tar": "ovt.curate.sources.archives:tar_part",
+        ".tar.gz": "ovt.curate.sources.archives:tar_part",
+        ".tgz": "ovt.curate.sources.archives:tar_part",
     },
 )
 KINDS = Registry(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,6 +57,7 @@ class Hub:
     repos: dict[str, Repo] = field(default_factory=dict)
     stored: dict[str, bytes] = field(default_factory=dict)  # large files by sha256
     seen: list[str] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)  # bytes of each file
     url: str = ""
 
     def __enter__(self) -> "Hub":
@@ -268,10 +270,14 @@ class Handler(BaseHTTPRequestHandler):
             if path not in files:
                 self.answer({}, status=404, X_Error_Code="EntryNotFound")
                 return
-            data, start = files[path], self.headers.get("Range", "bytes=0-")[6:].partition("-")[0]
+            data, whole = files[path], self.headers.get("Range", "bytes=0-")[6:]
+            start, end = (int(one) if one else None for one in whole.split("-"))
             etag = (entry(path, data).get("lfs") or entry(path, data))["oid"]
             status = 206 if "Range" in self.headers else 200
-            self.answer(data[int(start) :], status, ETag=f'"{etag}"', X_Repo_Commit=sha, Accept_Ranges="bytes")
+            part = data[start : None if end is None else end + 1]
+            if self.command == "GET":
+                self.hub.sent[path] += len(part)
+            self.answer(part, status, ETag=f'"{etag}"', X_Repo_Commit=sha, Accept_Ranges="bytes")
 
     def whoami(self) -> None:
         if self.may_write():

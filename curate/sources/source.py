@@ -55,7 +55,7 @@ class Part:
     """A piece of a source: a file, or a split of a dataset.
 
     columns        theirs; image_columns: those declared as images; late: those that only later rows have
-    count          rows
+    count          rows; more than there are, if that shows only when they are read
     rows           (columns wanted, row numbers wanted, counted from 0) -> (row number, row), in rising order. It may
                    include more columns than wanted
     root           base folder of relative image paths, None if there is none
@@ -94,7 +94,7 @@ def expected() -> str:
     """The supported forms of a path, for messages."""
     added = [name if name.startswith(".") else f"{name}:…" for name in SOURCES.names() if name not in SOURCES.ours]
     return (
-        "expected .parquet, .jsonl (also .gz), .json, .csv, .tsv, .arrow or .tar, a folder of these, "
+        "expected .parquet, .jsonl, .json, .csv, .tsv (also .gz), .arrow, .tar or .tar.gz, a folder of these, "
         f"{''.join(f'{name}, ' for name in added)}hf://OWNER/NAME, package:NAME/FILE or pocket:figures"
     )
 
