@@ -89,12 +89,20 @@ def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto
     options; `unparseable_gold`: the requested kind cannot read it; `gold_not_accepted`: its own verifier rejects it;
     `gold_takes_too_long`.
     """
-    text, _, options = _key(gold, "", choices)
-    if len(text) > MAX_CHARS:
-        return "gold_too_long"
-    if len(golds := split_golds(text)) > 1:
-        return next((reason for one in golds if (reason := lint_gold(one, choices, kind))), None)
-    (reply,) = pool.run("lint", [(text, options)], _added(known_kind(kind)), kind)
+    return lint_golds([(gold, choices)], kind)[0]
+
+
+def lint_golds(rows: Iterable[tuple[str, Sequence[str] | None]], kind: str = "auto") -> list[str | None]:
+    """`lint_gold` of each (gold, choices), in order: in one go, and of equal ones once."""
+    each = [[_key(one, "", choices) for one in split_golds(str(gold or ""))] for gold, choices in rows]
+    unique = [key for key in dict.fromkeys(chain.from_iterable(each)) if len(key[0]) <= MAX_CHARS]
+    sent = [(text, options) for text, _, options in unique]
+    replies = pool.run("lint", sent, _added(known_kind(kind)), kind)
+    known = {key: _why(reply) for key, reply in zip(unique, replies, strict=True)}
+    return [next(filter(None, (known.get(key, "gold_too_long") for key in keys)), None) for keys in each]
+
+
+def _why(reply: Any) -> str | None:
     return reply[0] if isinstance(reply, list) else "gold_takes_too_long" if reply == pool.TIMEOUT else "worker_lost"
 
 

@@ -112,7 +112,7 @@ def golds(questions: pl.DataFrame, kind: str) -> Iterator[Finding]:
     reason = cache(lambda gold, choices: lint_gold(gold, choices, kind))
     for question_id, gold, choices in questions.select("question_id", "gold", "choices").iter_rows():
         if why := reason(gold, tuple(choices) if choices else None):
-            yield why, question_id, f"gold {gold[:80]!r}"
+            yield why, question_id, f"gold {gold[:80]!r}" if gold else "it is empty"
 
 
 def question_texts(questions: pl.DataFrame) -> Iterator[Finding]:

@@ -1,33 +1,42 @@
 """Tar and zip archives, read in place: pictures by their names, and tars of samples (WebDataset). Nothing is unpacked
-to disk, and links, devices and encrypted members are as if they were not there.
+to disk but a .tar.gz, into a file without a name that ends with the process; and links, devices and encrypted members
+are as if they were not there.
 
     image_root = "images.zip"     the row's "a/0.png" is the member a/0.png
     path = "shards/*.tar"         000.png, 000.json, 001.png, 001.json  ->  two rows
 """
 
+import os
+import shutil
 import tarfile
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from threading import Lock
+from typing import IO, Any, Self
 
 from ovt.core import images
 from ovt.core.errors import OvtError
+from ovt.core.files import disk_errors
 from ovt.core.untrusted import parse_json
 from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
 from ovt.curate.sources.section import Name
 from ovt.curate.sources.source import MaybeRow, Part, columns_of
+from ovt.curate.sources.texts import open_text
 
-SUFFIXES = (".zip", ".tar")
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 PEEK = 1_000  # samples inspected for column names
 MOST_MEMBERS = 20_000_000
 MOST_HEADER = 64 * 2**10  # bytes of a tar header's long names; no path is longer than 4,096
 DENSITY, UNPACKED = 50, 8 * 2**20  # pictures hardly shrink in a zip file
 
+_listing = Lock()  # that of an unpacked archive moves in its one open file
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
@@ -61,9 +70,8 @@ def _content(archive: Path, member: Member) -> bytes:
     if member.size > MAX_CELL:
         raise too_large(member.size)
     if member.info is None:
-        with archive.open("rb") as file:
-            file.seek(member.start)
-            return file.read(member.size)
+        with _tar_of(archive) as file:
+            return os.pread(file.fileno(), member.size, member.start)
     if member.size > max(UNPACKED, DENSITY * member.info.compress_size):
         raise Unfit(
             "unreadable_image", f"{member.size:,} bytes that are packed into {member.info.compress_size:,}, a bomb?"
@@ -95,11 +103,33 @@ def _in_zip(archive: Path) -> Iterator[tuple[str, Member]]:
 
 
 def _in_tar(archive: Path) -> Iterator[tuple[str, Member]]:
-    with tarfile.open(archive, "r:", tarinfo=_Header, errorlevel=2) as opened:
-        while (info := opened.next()) is not None:
-            vars(opened)["members"].clear()  # else it keeps every header
-            if info.isreg() and not info.issparse():
-                yield _normal(info.name), Member(info.offset_data, info.size)
+    with _listing, _tar_of(archive) as file:
+        file.seek(0)
+        with tarfile.open(fileobj=file, mode="r:", tarinfo=_Header, errorlevel=2) as opened:
+            while (info := opened.next()) is not None:
+                vars(opened)["members"].clear()  # else it keeps every header
+                if info.isreg() and not info.issparse():
+                    yield _normal(info.name), Member(info.offset_data, info.size)
+
+
+@contextmanager
+def _tar_of(archive: Path) -> Generator[IO[bytes]]:
+    """A tar archive, opened; a packed one, unpacked."""
+    if archive.suffix.lower() == ".tar":
+        with archive.open("rb") as file:
+            yield file
+    else:
+        about = archive.stat()
+        yield _unpacked(archive, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _unpacked(archive: Path, size: int, mtime_ns: int) -> IO[bytes]:
+    """The content of a .tar.gz, in a file that ends with the process. OvtError where it is a bomb, or the disk full."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - kept open, to be read from again
+    with disk_errors(archive), open_text(archive) as packed:
+        shutil.copyfileobj(packed, file, 2**20)
+    return file
 
 
 def _normal(name: str) -> str:

@@ -86,10 +86,20 @@ class Places:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as found: its bytes or Pillow image, and the file it was read from, if any."""
+    """An image as found: its bytes or Pillow image, or None for a file that has not been read yet; and its file."""
 
-    content: bytes | Image.Image
+    held: bytes | Image.Image | None
     path: Path | None = None
+
+    @property
+    def content(self) -> bytes | Image.Image:
+        """What is held, or in the file. Raises Unfit("unreadable_image")."""
+        if self.held is not None or self.path is None:
+            return self.held or b""
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise Unfit("unreadable_image", f"{self.path}: {error.strerror}") from None
 
 
 def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
@@ -103,6 +113,15 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
         elif not _is_empty(cell):
             flat.append(cell)
     return flat
+
+
+def weight(cell: Any) -> int:
+    """The bytes of an image cell, roughly."""
+    if isinstance(cell, Mapping):
+        return max(map(weight, cell.values()), default=0)
+    if isinstance(cell, Image.Image):
+        return 4 * cell.width * cell.height
+    return len(cell) if isinstance(cell, bytes | str) else 0
 
 
 def _is_empty(cell: Any) -> bool:
@@ -167,14 +186,14 @@ def _read_file(path: Path, text: str) -> Picture:
             return _read_in_archive(path, text)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise Unfit("unreadable_image", f"{text[:200]}: more than {MAX_FILE_BYTES // 2**20} MiB")
-        return Picture(path.read_bytes(), path)
+        return Picture(None, path)
     except OSError as error:
         raise Unfit("unreadable_image", f"{text[:200]}: {error.strerror}") from None
 
 
 def _read_in_archive(path: Path, text: str) -> Picture:
     """A picture whose path leads into an archive: images.zip/a/0.png."""
-    archive = next((one for one in path.parents if one.suffix.lower() in SUFFIXES and one.is_file()), None)
+    archive = next((one for one in path.parents if one.name.lower().endswith(SUFFIXES) and one.is_file()), None)
     content = read_member(archive, path.relative_to(archive).as_posix()) if archive else None
     if archive is None or content is None:
         raise MissingFile(archive or path, text, "" if archive else _archive_beside(path.parent))
@@ -186,7 +205,7 @@ def _archive_beside(folder: Path) -> str:
     """The name of an archive in a folder or the one above it."""
     for place in (folder, folder.parent):
         with suppress(OSError):
-            found = sorted(one.name for one in place.iterdir() if one.suffix.lower() in SUFFIXES)
+            found = sorted(one.name for one in place.iterdir() if one.name.lower().endswith(SUFFIXES))
             if found:
                 return found[0]
     return ""

@@ -5,11 +5,12 @@ A row that passes has a question, images, and a gold that the verifier can compa
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.verifiers import lint_gold
+from ovt.verifiers import lint_golds
 from ovt.verifiers.guard import MAX_GOLD_CHARS
 
 MAX_CELL = 64 * 2**20  # bytes of a row, and of an image
@@ -31,12 +32,16 @@ def too_large(size: int) -> Unfit:
     return Unfit("cell_too_large", f"{size:,} bytes, at most {MAX_CELL:,}")
 
 
-def check_texts(question: str, gold: str, choices: Sequence[str] | None) -> None:
-    """Raises Unfit("empty_question"), or the verifier's objection to the gold."""
-    if not question:
-        raise Unfit("empty_question")
-    if reason := lint_gold(gold, choices):
-        raise Unfit(reason, f"gold {gold[:80]!r}")
+def check_golds(records: Sequence[dict[str, Any]]) -> None:
+    """Gives the fit ones of some rows of ROWS the verifier's objection to their gold, if it has one, as their reason.
+
+    Not those whose gold is an index beyond the choices (`mark_readings`). All at once: the verifier is another process.
+    """
+    fit = [record for record in records if not record.get("reason") and record["read_as"] != "beyond"]
+    reasons = lint_golds((record["gold"], record["choices"]) for record in fit)
+    for record, reason in zip(fit, reasons, strict=True):
+        if reason:
+            record |= {"reason": reason, "detail": f"gold {record['gold'][:80]!r}"}
 
 
 def check_length(gold: str) -> None:

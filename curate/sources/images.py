@@ -22,6 +22,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, write_file
 from ovt.core.home import Home
 from ovt.core.images import FORMATS, TooLarge, open_image
+from ovt.curate.sources.cells import Picture
 from ovt.curate.sources.faults import Unfit
 
 LARGE = 16_000_000  # pixels; such an image needs up to 24 bytes for each, so one is decoded at a time
@@ -95,19 +96,29 @@ class Storing:
 
     def __init__(self, home: Home, limits: dict[str, Any], readings: set[str]) -> None:
         self._store, self._readings = partial(store_image, home, **limits), readings
-        self._known: dict[bytes, str] = {}
+        self._known: dict[Any, str] = {}  # by content, and by file
 
-    def __call__(self, content: bytes | Image.Image) -> str:
+    def __call__(self, picture: Picture) -> str:
+        if picture.held is None and picture.path is not None:
+            about = picture.path.stat()
+            key: Any = (picture.path, about.st_size, about.st_mtime_ns)
+            return self._known.get(key) or self._remember(key, self._by_content(picture.content))
+        return self._by_content(picture.content)
+
+    def _by_content(self, content: bytes | Image.Image) -> str:
         if not isinstance(content, bytes):
             return self._store(content)
         key = hashlib.sha256(content).digest()
         if (found := self._known.get(key)) is not None:
             return found
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
         if content[24:26] == b"\x10\0" and content[:4] == b"\x89PNG" and _is_of_12_bits(content):
             self._readings.add("levels")
-        return self._known.setdefault(key, self._store(content))
+        return self._remember(key, self._store(content))
+
+    def _remember(self, key: Any, image_id: str) -> str:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        return self._known.setdefault(key, image_id)
 
 
 def _is_of_12_bits(png: bytes) -> bool:

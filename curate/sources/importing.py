@@ -29,9 +29,9 @@ from ovt.core.files import disk_errors, new_folder, write_json
 from ovt.core.hashing import SPACED, hash_json
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS, kept_columns
-from ovt.curate.sources.cells import Places
+from ovt.curate.sources.cells import Places, weight
 from ovt.curate.sources.columns import Columns, describe, match_columns
-from ovt.curate.sources.faults import mark_readings, mark_repeats
+from ovt.curate.sources.faults import MAX_CELL, check_golds, mark_readings, mark_repeats
 from ovt.curate.sources.images import Storing, image_path
 from ovt.curate.sources.matchable import notes_on_golds
 from ovt.curate.sources.rows import KEPT, ROWS, kept_names, read_images, read_texts
@@ -41,6 +41,7 @@ from ovt.curate.sources.where import columns_in, matches, table_of
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 IMPORTER_VERSION = 1  # bump when the import makes something else of the same rows
+AT_ONCE = 256  # rows whose golds are checked together, unless their images are heavy
 CHUNK = 5_000  # rows converted to a table at once; bounds the memory
 
 NO_ROWS = ROWS.to_frame().drop("files")
@@ -251,7 +252,7 @@ def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) 
     schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(about), pl.String)})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
-        records = _counted(_stored(_texts(found, wanted), store), on_row)
+        records = _counted(_stored(_checked(_texts(found, wanted)), store), on_row)
         tables = [schema.to_frame()]
         while chunk := list(islice(records, CHUNK)):
             tables.append(pl.DataFrame(chunk, schema))
@@ -272,6 +273,21 @@ def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[dict[str, An
                 found.readings.update(record.pop("readings"))
                 yield record, where
         start += part.count
+
+
+def _checked(texts: Iterable[tuple[dict[str, Any], Places]]) -> Iterator[tuple[dict[str, Any], Places]]:
+    """The records, with the reason of those whose gold the verifier rejects."""
+    some: list[tuple[dict[str, Any], Places]] = []
+    held = 0
+    for one in texts:
+        some.append(one)
+        held += sum(map(weight, one[0].get("shown", ())))
+        if len(some) == AT_ONCE or held > MAX_CELL:
+            check_golds([record for record, _ in some])
+            yield from some
+            some, held = [], 0
+    check_golds([record for record, _ in some])
+    yield from some
 
 
 def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
@@ -342,6 +358,8 @@ def _typed(cells: pl.Series) -> pl.Series:
 
 
 def _nothing_left(rows: pl.DataFrame) -> str:
+    if rows.is_empty():
+        return "the sources have no rows, expected at least one"
     reasons = rows["reason"].value_counts(sort=True).head(3).rows()
     counted = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
     first = rows.row(0, named=True)

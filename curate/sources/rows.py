@@ -10,15 +10,14 @@ from math import isfinite
 from typing import Any
 
 import polars as pl
-from PIL import Image
 
 from ovt.core.hashing import hash_json
 from ovt.core.schema import QUESTIONS
-from ovt.curate.sources.cells import MissingFile, Places, flatten, plain_text, read_picture, squeeze
+from ovt.curate.sources.cells import MissingFile, Picture, Places, flatten, plain_text, read_picture, squeeze
 from ovt.curate.sources.choices import Gold, labels_of, read_choices, read_gold, read_several, split_question
 from ovt.curate.sources.columns import Columns, cells
 from ovt.curate.sources.conversations import as_turns, is_paired, read_conversation, rounds_of
-from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags, check_texts
+from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags
 from ovt.curate.sources.golds import read_golds
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import MaybeRow, Row
@@ -154,10 +153,16 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: Source
         "read_as": found.read_as,
         "shown": shown,
     }
-    if found.read_as != "beyond":
-        check_texts(record["question"], found.text, choices)
-    if not shown:
-        raise Unfit("missing_image", "the row has no image")
+    if found.read_as != "beyond" and not record["question"]:
+        raise Unfit("empty_question")
+    if found.read_as != "beyond" and not found.text:
+        raise Unfit("empty_gold", _empty(cells(row, columns.gold), columns))
+
+
+def _empty(given: Sequence[Any], columns: Columns) -> str:
+    text = plain_text(given[0]) if given else None
+    where = ", ".join(map(str, columns.gold or columns.question))
+    return f"{text[:80]!r} in {where} holds no answer" if text else f"nothing in {where}"
 
 
 def _read_gold(
@@ -204,11 +209,13 @@ def _gold_key(gold: str) -> str:
         return text
 
 
-def read_images(record: dict[str, Any], places: Places, store: Callable[[bytes | Image.Image], str]) -> dict[str, Any]:
+def read_images(record: dict[str, Any], places: Places, store: Callable[[Picture], str]) -> dict[str, Any]:
     """The record of `read_texts` as a row of ROWS: images stored (`store` returns their ids), and hashes computed."""
     shown = record.pop("shown", [])
     if not record.get("reason"):
         try:
+            if not shown:
+                raise Unfit("missing_image", "the row has no image")
             images = [_store(cell, places, store, record["files"]) for cell in shown]
             question, choices, gold = record["question"], record["choices"], record["gold"]
             record |= {"images": images, "asked": short_hash([images, question, choices])}
@@ -218,7 +225,7 @@ def read_images(record: dict[str, Any], places: Places, store: Callable[[bytes |
     return {name: record.get(name) for name in (*ROWS, *(name for name in record if name.startswith(KEPT)))}
 
 
-def _store(cell: Any, places: Places, store: Callable[[bytes | Image.Image], str], files: list[str]) -> str:
+def _store(cell: Any, places: Places, store: Callable[[Picture], str], files: list[str]) -> str:
     try:
         picture = read_picture(cell, places)
     except MissingFile as missing:
@@ -226,4 +233,4 @@ def _store(cell: Any, places: Places, store: Callable[[bytes | Image.Image], str
         raise
     if picture.path:
         files.append(str(picture.path))
-    return store(picture.content)
+    return store(picture)

@@ -1,4 +1,4 @@
-"""Text files as rows: JSONL (also packed with gzip), JSON, CSV and TSV.
+"""Text files as rows: JSONL, JSON, CSV and TSV, also packed with gzip.
 
 A row that is a list has its positions as column names.
 """
@@ -64,8 +64,21 @@ class Unpacked(io.RawIOBase):
         super().close()
 
 
-def _lines_of(path: Path) -> io.BufferedReader:
-    return io.BufferedReader(Unpacked(path), 2**16) if path.suffix == ".gz" else path.open("rb")
+def open_text(path: Path) -> io.BufferedReader:
+    """The bytes of a file, unpacked as they are read."""
+    packed = path.suffix.lower() in (".gz", ".tgz")
+    return io.BufferedReader(Unpacked(path), 2**16) if packed else path.open("rb")
+
+
+def _whole(path: Path) -> bytes:
+    """All bytes of a file. OvtError for one that is too large."""
+    with open_text(path) as file:
+        data = file.read(MOST_WHOLE + 1)
+    if len(data) > MOST_WHOLE:
+        raise OvtError(
+            f"{path} is larger than {MOST_WHOLE // 2**30} GiB: save it as JSONL or Parquet, in several files"
+        )
+    return data
 
 
 def jsonl_part(path: Path) -> Part:
@@ -93,7 +106,7 @@ def jsonl_part(path: Path) -> Part:
 def _filled(path: Path) -> Iterator[bytes]:
     """The lines that are not blank, each cut off after MAX_CELL + 1 bytes."""
     blank = 0
-    with _lines_of(path) as lines:
+    with open_text(path) as lines:
         while line := lines.readline(MAX_CELL + 1):
             more = line
             while len(more) > MAX_CELL and not more.endswith(b"\n"):
@@ -122,9 +135,8 @@ def as_row(value: Any) -> Row | None:
 
 def json_part(path: Path) -> Part:
     """A JSON file: a list of rows, {id: row}, or an object that holds one list of rows; or JSONL in disguise."""
-    check_size(path)
     try:
-        value = json.loads(_decoded(path))
+        value = json.loads(_decoded(_whole(path)))
     except (ValueError, RecursionError) as error:
         part = jsonl_part(path)
         if part.count > 1 and part.columns:
@@ -138,18 +150,9 @@ def json_part(path: Path) -> Part:
     return Part(columns_of(rows), len(rows), take_shallow, path.parent, (path.parent,))
 
 
-def _decoded(path: Path) -> str:
-    """The text of a file in UTF-8 or, as its first bytes say, UTF-16."""
-    data = path.read_bytes()
+def _decoded(data: bytes) -> str:
+    """Bytes as a text in UTF-8 or, as the first ones say, UTF-16."""
     return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
-
-
-def check_size(path: Path) -> None:
-    """Raises OvtError for a file that is too large to be read whole."""
-    if path.stat().st_size > MOST_WHOLE:
-        raise OvtError(
-            f"{path} is larger than {MOST_WHOLE // 2**30} GiB: save it as JSONL or Parquet, in several files"
-        )
 
 
 def _list_of_rows(value: Any, path: Path) -> list[Any]:
@@ -208,14 +211,14 @@ def _is_picture_beside(cell: Any, path: Path) -> bool:
 
 def csv_part(path: Path) -> Part:
     """A CSV (or TSV) file with a header; every cell is text, so that a gold of 007 is kept as is."""
-    check_size(path)
-    with path.open("rb") as file:
+    packed = path.suffix.lower() == ".gz"
+    with open_text(path) as file:
         head = file.readline(MAX_CELL)
     if head.startswith(PACKED):
-        raise OvtError(f"{path} is compressed: unpack it first")
-    content: Path | io.BytesIO = path
+        raise OvtError(f"{path} is compressed{' twice' if packed else ''}: unpack it first")
+    content: Path | io.BytesIO = io.BytesIO(_whole(path)) if packed else path
     if head.startswith(UTF16):
-        text = _decoded(path)
+        text = _decoded(_whole(path))
         head, content = text.partition("\n")[0].encode(), io.BytesIO(text.encode())
     separator = _separator(head, path)
     if head.count(separator.encode()) >= MOST_COLUMNS:
@@ -225,7 +228,7 @@ def csv_part(path: Path) -> Part:
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().splitlines()[0]
         advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
-        raise OvtError(f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}{advice}") from None
+        raise OvtError(f"{path} cannot be read as {_suffix(path)[1:].upper()}: {reason}{advice}") from None
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         return take(table.select(names).iter_rows(named=True), wanted)
@@ -235,5 +238,10 @@ def csv_part(path: Path) -> Part:
 
 def _separator(head: bytes, path: Path) -> str:
     """What stands between the columns of the first line: a comma, else a tab or a semicolon; a tab in a .tsv file."""
-    likely = "\t,;" if path.suffix.lower() == ".tsv" else ",\t;"
+    likely = "\t,;" if _suffix(path) == ".tsv" else ",\t;"
     return next((one for one in likely if one.encode() in head), likely[0])
+
+
+def _suffix(path: Path) -> str:
+    """What a file is, packed or not."""
+    return path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()

@@ -281,6 +281,16 @@ def a_line_that_unpacks_without_end(folder: Path) -> Path:
     return gzipped(folder / "rows.jsonl.gz", b"x")
 
 
+@attack("error: .*unpacks to more than 100 times its size")
+def a_table_that_unpacks_without_end(folder: Path) -> Path:
+    return gzipped(folder / "rows.csv.gz", b"x")
+
+
+@attack("error: .*unpacks to more than 100 times its size")
+def an_archive_that_unpacks_without_end(folder: Path) -> Path:
+    return gzipped(folder / "rows.tar.gz", b"\0")
+
+
 @attack("error: .*more than 5,000,000 blank lines")
 def blank_lines_that_unpack_without_end(folder: Path) -> Path:
     return gzipped(folder / "rows.jsonl.gz", b"\n")

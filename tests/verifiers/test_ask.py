@@ -8,7 +8,7 @@ import time
 import polars as pl
 import pytest
 
-from ovt.verifiers import ask, join_golds, lint_gold, split_golds, verify, verify_many, verify_response
+from ovt.verifiers import ask, join_golds, lint_gold, lint_golds, split_golds, verify, verify_many, verify_response
 from ovt.verifiers.process import pool
 
 ROWS = [
@@ -107,4 +107,7 @@ def test_of_several_golds_any_is_right():
     assert verify("C", "A ||| C", choices=["x", "y", "z"]).outcome == "correct"
     assert lint_gold(gold) is None
     assert lint_gold("A ||| D", ["x", "y"]) == "gold_not_in_choices"
+    rows = [("7", None), ("A ||| D", ["x", "y"]), ("", None), ("7", None), ("x" * (ask.MAX_CHARS + 1), None)]
+    assert lint_golds(rows) == [None, "gold_not_in_choices", "empty_gold", None, "gold_too_long"]
+    assert lint_golds([]) == []
     assert verify("mint", gold, presume_wrong=False).outcome == "abstain"

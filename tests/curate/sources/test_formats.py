@@ -388,6 +388,35 @@ def test_jsonl_packed_with_gzip(load, folder, jsonl, rows) -> None:
         load(packed)
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("rows.json.gz", lambda rows: json.dumps(rows)),
+    ("rows.csv.gz", lambda rows: as_csv(rows, ",")),
+    ("rows.tsv.gz", lambda rows: as_csv(rows, "\t")),
+    ("rows.csv.gz", lambda rows: "\ufeff" + as_csv(rows, ";")),
+])  # fmt: skip
+def test_json_and_csv_packed_with_gzip(load, folder, rows, name, text) -> None:
+    whole = gzip.compress(text(rows).encode())
+    (folder / name).write_bytes(whole)
+    imported = load(folder / name)
+    assert asked(imported) == TWO
+    assert imported.questions["source"].to_list() == ["rows"] * 2
+    for broken, said in (
+        (whole[:-9], "is not a whole gzip file"),
+        (gzip.compress(whole), "is compressed twice|not JSON"),
+    ):
+        (folder / name).write_bytes(broken)
+        with pytest.raises(OvtError, match=said):
+            load(folder / name)
+
+
+def as_csv(rows: list[dict], separator: str) -> str:
+    out = io.StringIO()
+    table = csv.writer(out, delimiter=separator)
+    table.writerow(rows[0])
+    table.writerows([cell if cell is None else str(cell) for cell in row.values()] for row in rows)
+    return out.getvalue()
+
+
 def test_a_column_that_comes_late(load, jsonl) -> None:
     early = [{"question": f"{n}?", "answer": str(n), "image": "0.png"} for n in range(PEEK)]
     late = {"question": "What?", "answer": "B", "image": "1.png", "options": ["cat", "dog"], "id": "z", "x": {"y": 1}}
@@ -415,7 +444,7 @@ def packed(path: Path, files: dict[str, bytes]) -> Path:
             for name, data in files.items():
                 out.writestr(name, data)
         return path
-    with tarfile.open(path, "w") as out:
+    with tarfile.open(path, "w:gz") if path.suffix in (".gz", ".tgz") else tarfile.open(path, "w") as out:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -423,7 +452,7 @@ def packed(path: Path, files: dict[str, bytes]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
 def test_pictures_in_an_archive(load, folder, jsonl, rows, picture, home, suffix) -> None:
     archive = packed(folder / f"images{suffix}", {"all/1.png": picture(1), "./2.png": picture(2), "x/": b""})
     path = jsonl([rows[0] | {"image": "all/1.png"}, rows[1], rows[1] | {"id": "c", "image": "3.png"}])
@@ -433,23 +462,24 @@ def test_pictures_in_an_archive(load, folder, jsonl, rows, picture, home, suffix
     assert imported.decisions["detail"].to_list() == ["rows c: 3.png is not there"]
     missing = load(path).decisions["detail"][0]
     assert f"all/1.png is not there, but images{suffix} is: unpack it, or set image_root to it" in missing
-    archive.write_bytes(archive.read_bytes()[:300])
-    with pytest.raises(OvtError, match="is no whole archive"):
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(OvtError, match=r"is no whole archive|is not a whole gzip file"):
         load(path, image_root=str(archive))
 
 
-def test_webdataset(load, folder, rows, picture) -> None:
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tgz"])
+def test_webdataset(load, folder, rows, picture, suffix) -> None:
     files = {}
     for at, row in enumerate(rows):
         files[f"a/{at}.json"] = json.dumps({key: row[key] for key in row if key != "image"}).encode()
         files[f"a/{at}.png"] = picture(at)
     files |= {"a/2.json": b"[broken", "a/3.question.txt": b"only a text"}
-    packed(folder / "train-000.tar", files)
-    imported = load(folder / "train-000.tar")
+    packed(folder / f"train-000{suffix}", files)
+    imported = load(folder / f"train-000{suffix}")
     assert asked(imported) == TWO
     assert imported.questions["source_id"].to_list() == ["a", "b"]
     assert imported.decisions["reason"].to_list() == ["malformed_row", "empty_question"]
-    assert load(folder / "*.tar", limit=1).questions["source_id"].to_list() == ["a"]
+    assert load(folder / f"*{suffix}", limit=1).questions["source_id"].to_list() == ["a"]
 
 
 @pytest.mark.parametrize("form", ["stream", "file"])
