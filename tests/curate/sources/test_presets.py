@@ -1,5 +1,6 @@
 """Data sets by name: each on a tiny copy in its true schema, made here, with its golds as they are meant."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -217,6 +218,20 @@ def mathv360k(folder: Path, picture: Callable[[int], bytes]) -> Path:
     return files(folder, made | {f"data_images/TabMWP/images/{n}.png": picture(n) for n in (0, 1)})
 
 
+def r1_onevision(folder: Path, picture: Callable[[int], bytes]) -> Path:
+    chains = ("<think>So.</think>\n\n**Final Answer**: B", "The answer is \\boxed{12}.")
+    asked = ("Which is it?\nA. wood\nB. metal", "How many?")
+    rows = [
+        {
+            "id": str(n),
+            "image": base64.b64encode(picture(n)).decode(),
+            "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": chain}],
+        }
+        for n, (question, chain) in enumerate(zip(asked, chains, strict=True))
+    ]
+    return table(folder, rows)
+
+
 SOLVED = "<think>So it is.</think><answer>145°</answer>"
 FOUR = ["cat", "dog", "cow", "hen"]
 COPIES: dict[str, tuple[Make, Rows]] = {
@@ -231,14 +246,11 @@ COPIES: dict[str, tuple[Make, Rows]] = {
             {
                 "problem": "<image>Find x.",
                 "answer": "12",
-                "id": 0,
-                "choices": ["4", "8", "12", "3"],
-                "ground_truth": "C",
             },
             images="images",
             several=True,
         ),
-        [("Find x.", "12", ["4", "8", "12", "3"])],
+        [("Find x.", "12", None)],
     ),
     "tabmwp": (
         tabmwp,
@@ -314,6 +326,7 @@ COPIES: dict[str, tuple[Make, Rows]] = {
         [("Look.\nWhich?", "B", FOUR)],
     ),
     "llava-cot": (llava_cot, [("Which is it?", "A", ["wood", "metal"])]),
+    "r1-onevision": (r1_onevision, [("Which is it?", "B", ["wood", "metal"]), ("How many?", "12", None)]),
     "mathv360k": (mathv360k, [("Which is it?", "B", ["wood", "metal"]), ("How many?", "12", None)]),
     "geoqa-r1v": (hub({"problem": "Find it.", "solution": "<answer> 145° </answer>"}), [("Find it.", "145°", None)]),
     "clevr-r1v": (hub({"problem": "How many?", "solution": "<answer> 3 </answer>"}), [("How many?", "3", None)]),
