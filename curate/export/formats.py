@@ -4,7 +4,8 @@ OpenAI (images inside).
 **TRL**: a folder that `load_dataset` and `trl sft --dataset_name` read, with only the trained columns.
 
     sft  images, prompt, completion, question_id, sample_id      SFTTrainer, loss on the completion
-    rl   images, prompt, answer, choices, question_id            GRPOTrainer; answer and choices go to the reward
+    rl   images, prompt, answer, choices, question_id, answers   GRPOTrainer; answer and choices go to our reward, and
+                                                                 answers has each right one, for a reward of one's own
 
 https://huggingface.co/docs/trl/dataset_formats
 
@@ -29,7 +30,8 @@ one image; it refuses rows with a mismatch. https://github.com/hiyouga/LLaMA-Fac
     swift sft --dataset OUT/sft.jsonl           swift rlhf --rlhf_type grpo --dataset OUT/rl.jsonl
 
 Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO passes other columns to the
-reward: `accuracy` reads the gold in `solution` only in a box, and answers in one, for which the rows of rl ask. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
+reward: `accuracy` reads the gold in `solution` only in a box, and answers in one, for which the rows of rl ask.
+`solutions` has all golds of the question, for a reward of one's own. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
 
 **OpenAI's fine-tuning** (and servers that take its files): JSON lines with the images inside, as data URLs.
 
@@ -61,9 +63,10 @@ from ovt.curate.export.export import (
     tagged,
     untagged,
 )
-from ovt.curate.export.graded import boxed_prompt, plain_gold
+from ovt.curate.export.graded import boxed_prompt, plain_gold, plain_golds
 from ovt.curate.versions.data import COLUMNS, feature
 from ovt.curate.versions.read import Version
+from ovt.verifiers import split_golds
 
 TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 FEWEST_ROWS = 10
@@ -120,8 +123,9 @@ def line(row: Row, folder: Path, place: Path) -> dict:
     turns += [{"role": "assistant", "content": untagged(row.completion)}] if row.completion is not None else []
     images = [str(place / keep_image(folder, image)) for image in row.images]
     ids = {"question_id": row.question_id, "sample_id": row.sample_id}
-    gold = {} if row.sample_id else {"solution": f"\\boxed{{{plain_gold(row)}}}"}
-    return {"messages": turns, "images": images} | gold | ids
+    boxed = [] if row.sample_id else [f"\\boxed{{{gold}}}" for gold in plain_golds(row)]
+    golds = {"solution": boxed[0], "solutions": boxed} if boxed else {}
+    return {"messages": turns, "images": images} | golds | ids
 
 
 def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
@@ -182,6 +186,9 @@ KEPT = {
 }
 
 
+_TEXT = pa.string()
+
+
 def write_trl(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
     """SPLIT.parquet for each split, and a README.md that makes each a config with the split "train".
 
@@ -198,18 +205,22 @@ def write_trl(version: Version, splits: tuple[str, ...], folder: Path, place: Pa
 
 
 def copy_columns(version: Version, split: str, columns: tuple[str, ...], path: Path) -> int:
-    """Some columns of a split's data unchanged, in one file; returns the rows."""
-    note = json.dumps({"info": {"features": {name: feature(COLUMNS[name]) for name in columns}}})
-    schema = pa.schema({name: COLUMNS[name] for name in columns}, metadata={"huggingface": note})
+    """Some columns of a split's data unchanged, and the answer's golds apart, in one file; returns the rows."""
+    kinds = {name: COLUMNS[name] for name in columns} | ({"answers": pa.list_(_TEXT)} if "answer" in columns else {})
+    note = json.dumps({"info": {"features": {name: feature(kind) for name, kind in kinds.items()}}})
+    schema = pa.schema(kinds, metadata={"huggingface": note})
     rows = 0
     with open_parquet(path, schema) as writer:
         for batch in batches(version, split, columns, 4 * BATCH_ROWS):
-            writer.write_table(pa.Table.from_batches([batch]).select(columns).cast(schema))
+            table = pa.Table.from_batches([batch]).select(columns)
+            if "answers" in kinds:
+                golds = [split_golds(answer) for answer in table["answer"].to_pylist()]
+                table = table.append_column("answers", pa.array(golds, kinds["answers"]))
+            writer.write_table(table.cast(schema))
             rows += batch.num_rows
     return rows
 
 
-_TEXT = pa.string()
 _KINDS = {"images": COLUMNS["images"], "problem": _TEXT, "answer": _TEXT, "question_id": _TEXT}
 _NOTE = json.dumps({"info": {"features": {name: feature(kind) for name, kind in _KINDS.items()}}})
 SCHEMA = pa.schema(_KINDS, metadata={"huggingface": _NOTE})

@@ -24,10 +24,18 @@ def boxed_prompt(row: Row) -> str:
 
 
 def plain_gold(row: Row) -> str:
-    """What the box has to hold: an option's letter, or the gold without dollar signs; of several golds, the first."""
-    gold = split_golds(row.answer)[0]
-    if row.choices:
-        index = gold_index(gold, read_options(row.choices))
+    """What the box has to hold; of several golds, the first: a grader of texts reads one."""
+    return plain_golds(row)[0]
+
+
+def plain_golds(row: Row) -> list[str]:
+    """All that the box may hold: each gold as an option's letter, or without dollar signs."""
+    return [_plain(gold, row.choices) for gold in split_golds(row.answer)]
+
+
+def _plain(gold: str, choices: tuple[str, ...] | None) -> str:
+    if choices:
+        index = gold_index(gold, read_options(choices))
         return gold if index is None else chr(ord("A") + index) if index < 26 else gold
     bare = gold.strip()
     return bare[1:-1] if len(bare) > 2 and bare[0] == bare[-1] == "$" and "$" not in bare[1:-1] else bare

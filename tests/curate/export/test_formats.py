@@ -14,11 +14,12 @@ from PIL import Image
 import ovt
 from ovt.core.home import Home
 from ovt.curate.export.export import Row, export, read_rows, tagged, untagged
-from ovt.curate.export.formats import fit, unfit
-from ovt.curate.export.graded import BOXED, boxed_prompt, plain_gold
+from ovt.curate.export.formats import fit, line, unfit
+from ovt.curate.export.graded import BOXED, boxed_prompt, plain_gold, plain_golds
 from ovt.curate.export.pairs import UNPAIRED
 from ovt.curate.stages.reason import INSTRUCTION
 from ovt.curate.versions.read import scan
+from ovt.verifiers import split_golds
 
 
 def lines(path: Path) -> list[dict]:
@@ -39,7 +40,8 @@ def test_trl_reads_both_splits(exported, version, tmp_path):
     }
     assert {name: len(rows) for name, rows in loaded.items()} == record["rows"] == {"sft": 8, "rl": 4}
     assert loaded["sft"].column_names == ["images", "prompt", "completion", "question_id", "sample_id"]
-    assert loaded["rl"].column_names == ["images", "prompt", "answer", "choices", "question_id"]
+    assert loaded["rl"].column_names == ["images", "prompt", "answer", "choices", "question_id", "answers"]
+    assert loaded["rl"]["answers"][:] == [split_golds(answer) for answer in loaded["rl"]["answer"]]
     for row, want in zip(loaded["sft"], read_rows(version, "sft"), strict=True):
         assert row["completion"] == [{"role": "assistant", "content": want.completion}]
         assert [image.tobytes() for image in row["images"]] == pictures(want)
@@ -110,6 +112,7 @@ def test_ms_swift_as_documented(exported, version):
             assert "".join(turn["content"] for turn in row["messages"]).count("<image>") == len(row["images"])
             assert all(Path(path).is_absolute() for path in row["images"])
             assert [Path(path).read_bytes() for path in row["images"]] == list(want.images)
+            assert row.get("solutions") == ([row["solution"]] if split == "rl" else None)
             assert row.get("solution") == (f"\\boxed{{{plain_gold(want)}}}" if split == "rl" else None)
             assert (BOXED in row["messages"][0]["content"]) == (split == "rl")
             assert row["question_id"] == want.question_id
@@ -143,6 +146,13 @@ def test_the_targets_own_graders_find_the_gold_in_the_box_that_is_asked_for(answ
     assert verify(meant, said)
     grader = pytest.importorskip("mathruler.grader")
     assert grader.grade_answer(grader.extract_boxed_content(response), gold)
+
+
+def test_all_golds_of_a_question_are_there_for_a_reward_of_ones_own(tmp_path):
+    row = Row("q", None, (), "What?", None, "basil ||| $x$", None)
+    said = line(row, tmp_path, tmp_path)
+    assert (said["solution"], said["solutions"]) == ("\\boxed{basil}", ["\\boxed{basil}", "\\boxed{x}"])
+    assert plain_golds(Row("q", None, (), "What?", None, "A ||| metal", ("wood", "metal"))) == ["A", "B"]
 
 
 def test_a_prompt_of_ones_own_keeps_its_words():
