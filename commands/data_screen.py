@@ -101,12 +101,14 @@ def dedup(
     epilog=examples(
         "ovt data decontam charts --against mathvista.pack",
         "ovt data decontam --against hf://AI4Math/MathVista --save-pack mathvista.pack",
+        """ovt data decontam charts --against '{ path = "bench.csv", columns = { gold = "label" } }'""",
     )
 )
 def decontam(
     what: Annotated[str | None, typer.Argument(metavar="[NAME|RECIPE|SOURCE]", help=WHAT)] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="A hash pack, a version, a source, or benchmarks: the six. Repeatable.")
+        list[str] | None,
+        typer.Option(help="A pack, version, source, table as in [[sources]], or benchmarks: the six."),
     ] = None,
     save_pack: Annotated[Path | None, typer.Option(help="Write the benchmark's hashes to this file.")] = None,
     max_bits: MaxBits = 24,
@@ -124,6 +126,7 @@ def decontam(
 ) -> None:
     """Find questions that are in a benchmark, by image and text; [decontam] in a recipe drops them."""
     from ovt.core.errors import RecipeError
+    from ovt.core.section import read_section
     from ovt.curate.questions import source_at
     from ovt.curate.screen import decontam as stage
     from ovt.curate.screen.fingerprints import pictures_in
@@ -134,20 +137,22 @@ def decontam(
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
         raise RecipeError("give --against BENCHMARK, and questions to compare or --save-pack FILE (for one benchmark)")
     own = overrides if not what else None  # without questions, the overrides apply to the benchmark
-    packs = [open_benchmark(source_at(str(one), own) if own else one, place) for one in everything(against, place)]
+    settings = {
+        "against": against,
+        "max_bits": max_bits,
+        "max_colour": max_colour,
+        "max_repeats": max_repeats,
+        "min_words": min_words,
+    }
+    section = read_section(stage.DecontamSection, settings, "decontam")
+    known = everything(section.against, place)
+    packs = [open_benchmark(source_at(one, own) if own and isinstance(one, str) else one, place) for one in known]
     if save_pack:
         write_pack(packs[0], save_pack)
         note(f"{save_pack}: {items_note(packs[0])}")
     if not what:
         return
     asked = read(what, place, overrides, limit)
-    section = stage.DecontamSection(
-        against=tuple(against),
-        max_bits=max_bits,
-        max_colour=max_colour,
-        max_repeats=max_repeats,
-        min_words=min_words,
-    )
     _, _, found = stage.run(asked.table, pictures_in(asked.table, place), packs, section)
     counted = {f"in {pack.name}, of {pack.items:,} items": in_pack(found, pack) for pack in packs}
     print_found(asked, found, most, counted, json)

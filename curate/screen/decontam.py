@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field
 
 from ovt.core.decisions import dropped
+from ovt.core.untrusted import parse_toml
 from ovt.curate.screen.fingerprints import BITS, GRAM, Nearness, Pictures, nearest, whole
 from ovt.curate.screen.packs import Pack, text_hashes
 from ovt.curate.sources.section import SourceSection
@@ -26,8 +27,20 @@ Mode = Literal["drop", "report", "fail"]
 
 
 def _several(against: Any) -> Any:
-    """A single one as a list of it."""
-    return (against,) if isinstance(against, str) else against
+    """A single one as a list of it; a text that is a table, as on a command line, as that table."""
+    several = (against,) if isinstance(against, str) else against
+    return [_table(one) for one in several] if isinstance(several, list | tuple) else several
+
+
+def _table(one: Any) -> Any:
+    """{ path = "hf://AI4Math/MathVista", split = "testmini" } of a text. ValueError if it is no such table."""
+    if not isinstance(one, str) or not one.lstrip().startswith("{"):
+        return one
+    try:
+        return parse_toml(f"source = {one}")["source"]
+    except ValueError as error:
+        expected = '{ path = "hf://OWNER/NAME", split = "test", columns = { gold = "label" } }'
+        raise ValueError(f"{one[:80]!r} is no table ({error}); expected e.g. {expected}") from None
 
 
 class DecontamSection(Nearness):

@@ -131,6 +131,21 @@ def test_fail_is_a_gate(figures, loopback):
     assert loopback.seen == []
 
 
+def test_a_benchmark_with_settings_of_its_own(figures):
+    row = json.loads((figures.folder / "bench.jsonl").read_text().splitlines()[0])
+    other = {"asked": row["question"], "label": row["answer"], "scan": row["image"]}
+    (figures.folder / "other.jsonl").write_text(json.dumps(other) + "\n")
+    columns = '{ question = "asked", gold = "label", image = "scan" }'
+    told = f'{{ path = "other.jsonl", columns = {columns} }}'
+    done = figures.run("data", "decontam", "questions.jsonl", "--against", told, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [one["reason"] for one in json.loads(done.stdout)["found"]] == ["benchmark_image"]
+    for wrong, said in (("{ path = ", "is no table"), ('{ path = "x.csv", colums = 3 }', "did you mean columns?")):
+        done = figures.run("data", "decontam", "questions.jsonl", "--against", wrong)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
 def test_decontam_without_a_benchmark_is_a_usage_error(figures):
     done = figures.run("data", "decontam", "questions.jsonl")
     assert done.returncode == 2
