@@ -208,6 +208,11 @@ def paired_blocks(group: str, name: str, unit: str, a: list[float], b: list[floa
     return Estimate(group, name, unit, math.fsum(a) / count, math.fsum(b) / count, *around(mean, error, T9))
 
 
+def quantile(counts: pl.Series, share: float) -> float:
+    """A quantile of numbers, 0 of none: the usual median for 0.5, of an even number half-way; else one of them."""
+    return float(counts.quantile(share, "midpoint" if share == 0.5 else "nearest") or 0)
+
+
 def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | None:
     """(the quantile, the width of a step) of whole numbers; None if there are none.
 
@@ -218,9 +223,7 @@ def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | 
     if not count:
         return None
     half = max(Z * math.sqrt(share * (1 - share) / count), 1 / count)
-    low, middle, high = (
-        float(words.quantile(min(max(at, 0.0), 1.0), "nearest") or 0) for at in (share - half, share, share + half)
-    )
+    low, middle, high = (quantile(words, min(max(at, 0.0), 1.0)) for at in (share - half, share, share + half))
     return middle, max(high - low, 1.0) / (2 * half)
 
 

@@ -8,13 +8,13 @@ removed  false      filter  too_long
 changed  true       null    null
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from ovt.core.schema import SPLITS, STAGES
+from ovt.core.schema import SPLITS, STAGES, kept_columns
 from ovt.curate.decide import CHUNK, Tables
 from ovt.curate.reports.diff.changes import KINDS, MATCHES, Ends, classify, trace
 from ovt.curate.reports.diff.examples import FIELDS, SHOWN, pick
@@ -109,12 +109,14 @@ class Compared:
 
     ends      DECISIONS after, the columns of ENDS
     rows      before and after: `split` and the columns that `profile.summarise` needs
+    kept      column, value, a, b: rows before and after by each value of the columns that sources keep
     changes   one row per row of either side: status, is_KIND …, and the stage and reason that exclude it from the other
     picked    the `changes` to show as examples, with their texts (see `diff.examples`)
     """
 
     ends: pl.DataFrame
     rows: tuple[pl.DataFrame, pl.DataFrame]
+    kept: pl.DataFrame
     changes: pl.DataFrame
     picked: pl.DataFrame
     examples: list[dict[str, Any]]
@@ -133,10 +135,34 @@ def compare_chunk(chunk: Chunk, after: Tables, limit: int) -> Compared:
     return Compared(
         ends=after.decisions.select(ENDS),
         rows=(chunk.rows.select("split", *NEEDED), after.rows.select("split", *NEEDED)),
+        kept=by_kept(chunk.questions, chunk.rows, after.rows),
         changes=told.select(counted),
         picked=picked.select(counted),
         examples=[example(row, chunk.rows, after.rows) for row in picked.iter_rows(named=True)],
     )
+
+
+def by_kept(questions: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """`Compared.kept` of a chunk: of its questions, and its rows before and after."""
+    counted = [KEPT_ROWS.to_frame()]
+    for name in kept_columns(questions.schema):
+        values = questions.select("question_id", column=pl.lit(name), value=pl.col(name).cast(pl.String))
+        for side, rows in (("a", before), ("b", after)):
+            found = rows.select("question_id").join(values, on="question_id", maintain_order="left")
+            counted.append(
+                found.select("column", "value", **{one: pl.lit(int(one == side)) for one in "ab"}).cast(KEPT_ROWS)
+            )
+    return sum_kept(counted)
+
+
+def sum_kept(counted: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """`Compared.kept` of several: most rows first."""
+    summed = pl.concat(counted).group_by("column", "value", maintain_order=True).sum()
+    most = pl.max_horizontal("a", "b")
+    return summed.sort("column", most, "value", descending=[False, True, False])
+
+
+KEPT_ROWS = pl.Schema({"column": pl.String, "value": pl.String, "a": pl.Int64, "b": pl.Int64})
 
 
 def _side(rows: pl.DataFrame) -> pl.DataFrame:

@@ -21,12 +21,12 @@ from ovt.core.schema import SPLITS
 from ovt.core.section import read_section, set_key
 from ovt.curate.decide import Judge, Tables, decide, import_drops
 from ovt.curate.recipe import Recipe
-from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, unasked
+from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, sum_kept, unasked
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick
 from ovt.curate.reports.diff.recipes import compare_words, settings, short_value
 from ovt.curate.reports.diff.summary import change_lines, example_text
-from ovt.curate.reports.figures import LENGTHS, by_value
+from ovt.curate.reports.figures import LENGTHS, MOST, by_value
 from ovt.curate.reports.funnel import levels
 from ovt.curate.stages import verify
 from ovt.curate.versions.ledger import funnel
@@ -66,6 +66,7 @@ def what_if(
     funnel           {a, b}: before and after, as in a manifest
     rows             a, b: rows by split; same, changed, removed, added
     changed          kind, rows; removed, added: stage, reason, rows: what excludes these rows on the other side
+    kept             if sources keep columns, {column: [{value, a, b}]}: rows before and after by value, most first
     stats            {a, b}: `profile.summarise`
     examples         up to `examples` rows of each status but "same", with their texts
 
@@ -163,9 +164,17 @@ def summary(version: Version, dropped: pl.DataFrame, compared: list[Compared], e
         "funnel": {"a": [row.model_dump(mode="json") for row in version.manifest.funnel], "b": funnel(ends).to_dicts()},
         "rows": by_split | count_statuses(changes),
         **count_changes(changes),
+        **by_column(sum_kept(one.kept for one in compared)),
         "stats": {side: summarise(rows.lazy()) for side, rows in kept.items()},
         "examples": choose(compared, examples),
     }
+
+
+def by_column(kept: pl.DataFrame) -> dict[str, Any]:
+    """The rows by each value of what sources keep, as in `what_if`."""
+    columns = kept["column"].unique(maintain_order=True)
+    found = {name: kept.filter(pl.col("column") == name).drop("column").to_dicts() for name in columns}
+    return {"kept": found} if found else {}
 
 
 def choose(compared: list[Compared], limit: int) -> list[dict[str, Any]]:
@@ -307,9 +316,16 @@ def lines(about: dict[str, Any]) -> dict[str, str]:
         if all(words)
         else "",
         "difficulty": ", ".join(f"{name or 'none'} {_arrow(*(one.get(name, 0) for one in buckets))}" for name in named),
+        **{f"by {name}": _values(counts) for name, counts in about.get("kept", {}).items()},
         "verifier": "" if verifier["a"] == verifier["b"] else _arrow(verifier["a"], verifier["b"]),
         "saved as": about["saved"] or "",
     }
+
+
+def _values(counts: list[dict[str, Any]]) -> str:
+    """ "algebra 40 → 31, geometry 12"; those with fewest rows are only counted."""
+    told = [f"{'none' if one['value'] is None else one['value']} {_arrow(one['a'], one['b'])}" for one in counts[:MOST]]
+    return ", ".join(told) + (f" and {len(counts) - MOST:,} more" if len(counts) > MOST else "")
 
 
 def _arrow(old: Any, new: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.schema import SPLITS
-from ovt.core.statistics import histogram, round_up
+from ovt.core.statistics import histogram, quantile, round_up
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
 from ovt.curate.stages.behaviours import per_thousand_words
 from ovt.curate.versions.models import by_model, several
@@ -179,13 +179,13 @@ def lengths(counts: pl.Series) -> dict[str, Any] | None:
     if not len(counts):
         return None
     counts = counts.cast(pl.Int64)  # a sum of Int32 would overflow
-    longest = int(counts.to_numpy().max())
+    longest, middle = int(counts.to_numpy().max()), quantile(counts, 0.5)
     width = round_up(max(1, longest) / BINS)
     return {
         "rows": len(counts),
         "mean": round(counts.sum() / len(counts), 1),
-        "median": int(counts.quantile(0.5, "nearest") or 0),
-        "p95": int(counts.quantile(0.95, "nearest") or 0),
+        "median": int(middle) if middle == int(middle) else middle,
+        "p95": int(quantile(counts, 0.95)),
         "max": longest,
         "histogram": histogram({"rows": counts}, width, longest // width),
     }

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.curate.reports.chunks import KEPT_ROWS, by_kept, sum_kept
 from ovt.curate.reports.diff.diff import compare, open_side
 from ovt.curate.reports.funnel import by_stage
-from ovt.curate.reports.what_if import Saving, report, what_if
+from ovt.curate.reports.what_if import Saving, _values, by_column, report, what_if
 from ovt.curate.versions.profile import NEEDED, summarise
 from ovt.curate.versions.read import open_version, scan_rows, verify_files
 
@@ -261,3 +262,15 @@ def test_it_shows_itself(version):
     for part in ("now: dropped", "too_long", "difficulty", "removed"):
         assert part in text
         assert part in html
+
+
+def test_rows_by_what_sources_keep():
+    questions = pl.DataFrame({"question_id": ["a", "b", "c"], "grade": [3, 4, None]})
+    rows = [pl.DataFrame({"question_id": ids}) for ids in (["a", "a", "b", "c"], ["a", "b"])]
+    counted = by_column(sum_kept([by_kept(questions, *rows)] * 2))
+    told = {one["value"]: (one["a"], one["b"]) for one in counted["kept"]["grade"]}
+    assert told == {"3": (4, 2), "4": (2, 2), None: (2, 0)}
+    assert by_column(KEPT_ROWS.to_frame()) == {}
+    many = [{"value": str(n), "a": 20 - n, "b": 1} for n in range(14)]
+    assert _values(counted["kept"]["grade"]) == "3 4 → 2, none 2 → 0, 4 2"
+    assert _values(many).endswith("11 9 → 1 and 2 more")
