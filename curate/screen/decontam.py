@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field
 
 from ovt.core.decisions import dropped
+from ovt.core.section import read_section
 from ovt.core.untrusted import parse_toml
 from ovt.curate.screen.fingerprints import BITS, GRAM, Nearness, Pictures, nearest, whole
 from ovt.curate.screen.packs import Pack, text_hashes
@@ -29,7 +30,12 @@ Mode = Literal["drop", "report", "fail"]
 def _several(against: Any) -> Any:
     """A single one as a list of it; a text that is a table, as on a command line, as that table."""
     several = (against,) if isinstance(against, str) else against
-    return [_table(one) for one in several] if isinstance(several, list | tuple) else several
+    return [_source(_table(one)) for one in several] if isinstance(several, list | tuple) else several
+
+
+def _source(one: Any) -> Any:
+    """A table as a section, whose faults are told as those of [[sources]] are (RecipeError)."""
+    return read_section(SourceSection, one, "decontam against") if isinstance(one, dict) else one
 
 
 def _table(one: Any) -> Any:
