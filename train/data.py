@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 Split = Literal["sft", "rl"]
+RESPONSES = ("completion", "chosen", "rejected")  # columns of rows: of SFT, and of DPO's pairs
 IGNORED = -100  # a label that the loss ignores
 
 
@@ -74,13 +75,17 @@ def why_empty(ref: str, manifest: Manifest, split: Split) -> str:
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
-    """The collator that makes a batch of rows, in training and in every measurement: TRL's own, without truncation."""
+    """The collator that makes a batch of rows, in training and in every measurement."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
+    return fed_to(DataCollatorForVisionLanguageModeling, processor, completion_only_loss=True)
+
+
+def fed_to(made: Callable[..., Any], processor: Any, **how: Any) -> Callable[[list[dict[str, Any]]], Any]:
+    """A collator of TRL's, without truncation, for a version's rows."""
     if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
-    made = DataCollatorForVisionLanguageModeling(processor=processor, max_length=None, completion_only_loss=True)
-    return partial(collate, made, most_pixels(processor))
+    return partial(collate, made(processor=processor, max_length=None, **how), most_pixels(processor))
 
 
 def collate(collator: Callable[[list[dict[str, Any]]], Any], max_pixels: int | None, rows: list[dict[str, Any]]) -> Any:
@@ -91,8 +96,13 @@ def collate(collator: Callable[[list[dict[str, Any]]], Any], max_pixels: int | N
 def fed(row: dict[str, Any], max_pixels: int | None = None) -> dict[str, Any]:
     """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered."""
     turns, images = place_images(row["prompt"], [shrunk(image, max_pixels) for image in row["images"]])
-    completion = [{**turn, "content": inert(turn["content"], thinking=False)} for turn in row.get("completion") or []]
-    return {"images": images, "prompt": turns, "completion": completion}
+    said = {name: [as_text(turn) for turn in row[name] or ()] for name in RESPONSES if name in row}
+    return {"images": images, "prompt": turns} | said
+
+
+def as_text(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn without the control tokens that its text may hold."""
+    return turn | {"content": inert(turn["content"], thinking=False)}
 
 
 def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[dict[str, Any]], list[Any]]:
@@ -102,7 +112,7 @@ def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[d
     A turn without tags stays text: the trainer puts its images first.
     """
     if len(turns) != 1 or not IMAGE_TAG.search(turns[0]["content"]):
-        return [{**turn, "content": inert(turn["content"], thinking=False)} for turn in turns], images
+        return [as_text(turn) for turn in turns], images
     parts = content(turns[0]["content"], [str(number) for number in range(len(images))])
     placed = [images[int(part["image"])] for part in parts if part["type"] == "image"]
     slots = [{"type": "image"} if part["type"] == "image" else part | {"text": inert(part["text"], thinking=False)}

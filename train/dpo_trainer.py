@@ -5,7 +5,6 @@ Everything around it is SFT's: what fits, batches, checkpoints, runs that resume
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,15 +16,14 @@ from ovt.curate.hub.pull import open_or_pull
 from ovt.curate.pairs import pairs
 from ovt.train import devices
 from ovt.train.arguments import dpo_arguments, refusals
-from ovt.train.data import place_images, set_aside
-from ovt.train.lengths import LENGTHS, describe_refused, fit, length_limit, longest, measure
+from ovt.train.data import fed_to
+from ovt.train.lengths import describe_refused, fit, length_limit, measure
 from ovt.train.models import load_processor
-from ovt.train.pixels import most_pixels, shrunk
 from ovt.train.runs import Run, read_log
 from ovt.train.settings import DpoSection
-from ovt.train.sft_trainer import describe_result
+from ovt.train.sft_trainer import describe_result, hold_out, shared, split_rows
 from ovt.train.training import Fed, Kind, Options, Training, make_order, train
-from ovt.train.weights import make_lora, prepare_policy
+from ovt.train.weights import prepare_policy
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -58,14 +56,8 @@ def choose_pairs(training: Training[DpoSection]) -> Fed:
     fits = fit(lengths)
     if not fits:
         raise OvtError(f"no pair of {rows.ref} can be trained on: {describe_refused(lengths)}; raise max_length")
-    fitting = paired.remove_columns(["question_id", "sample_id"]).select(fits)
-    tokens = lengths[fits].select(pl.col("prompt_tokens") * 2 + pl.col("completion_tokens")).to_series()
-    fitting = fitting.add_column("length", tokens.to_list())
-    train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
-    left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
-    note = f"pairs left out of {rows.ref}: {describe_refused(lengths)}" if left_out else ""
-    shuffled = fitting.select(train_on).shuffle(settings.seed)
-    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
+    note = f"pairs left out of {rows.ref}: {describe_refused(lengths)}" if len(fits) < len(lengths) else ""
+    return hold_out(paired, lengths, settings, note)
 
 
 def pair_rows(training: Training[DpoSection]) -> "Dataset":
@@ -93,36 +85,21 @@ def pair_rows(training: Training[DpoSection]) -> "Dataset":
 
 
 def both_lengths(paired: "Dataset", processor: Any, limit: int | None) -> pl.DataFrame:
-    """The lengths of pairs (LENGTHS), of both responses together; "too_long" if one of the two rows is."""
+    """The lengths of pairs (LENGTHS), both of whose rows are read at once; "too_long" if one of the two is."""
     alone = paired.remove_columns(["chosen", "rejected"])
-    sides = []
-    for side in ("chosen", "rejected"):
-        answered = alone.add_column("completion", paired[side][:], feature=paired.features[side])
-        sides.append(measure(answered, processor, limit))
-    one, other = sides
-    both = pl.coalesce(one["reason"], other["reason"])
-    return one.with_columns(
-        reason=pl.select(both).to_series(), completion_tokens=one["completion_tokens"] + other["completion_tokens"]
-    ).select(LENGTHS.names())
+    one, other = (
+        measure(alone.add_column("completion", paired[side][:], feature=paired.features[side]), processor, limit)
+        for side in ("chosen", "rejected")
+    )
+    tokens = {name: one[name] + other[name] for name in ("prompt_tokens", "image_tokens", "completion_tokens")}
+    return one.with_columns(reason=pl.select(pl.coalesce(one["reason"], other["reason"])).to_series(), **tokens)
 
 
 def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
-    """TRL's collator of pairs, without truncation; images are at the `<image>` tags of the prompt."""
+    """The collator of pairs."""
     from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 
-    if processor.tokenizer.pad_token is None:
-        processor.tokenizer.pad_token = processor.tokenizer.eos_token
-    made = DataCollatorForVisionPreference(processor=processor, max_length=None)
-    return partial(collate, made, most_pixels(processor))
-
-
-def collate(collator: Callable[[list[dict[str, Any]]], Any], most: int | None, rows: list[dict[str, Any]]) -> Any:
-    """A batch of pairs, by a collator that may modify its input."""
-    batch = []
-    for row in rows:
-        turns, images = place_images(row["prompt"], [shrunk(image, most) for image in row["images"]])
-        batch.append({"images": images, "prompt": turns, "chosen": row["chosen"], "rejected": row["rejected"]})
-    return collator(batch)
+    return fed_to(DataCollatorForVisionPreference, processor)
 
 
 @contextmanager
@@ -130,27 +107,14 @@ def make_trainer(
     training: Training[DpoSection], fed: Fed, run: Run, checkpoint: Path | None
 ) -> Generator["DPOTrainer"]:
     """TRL's trainer on these pairs. checkpoint: where the run resumes."""
-    import transformers
     from trl import DPOConfig, DPOTrainer
 
-    from ovt.train.callbacks import EvaluateAtEnd
-
     settings = training.settings
-    processor = load_processor(training.where, settings.max_pixels)
-    transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
+    given = shared(training, fed, make_collator)
     model = prepare_policy(run, training.where, settings, checkpoint)
     arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
     with refusals():
-        trainer = DPOTrainer(
-            model=model,
-            args=DPOConfig(**arguments),
-            train_dataset=fed.train,
-            eval_dataset=fed.held_out,
-            processing_class=processor,
-            data_collator=make_collator(processor),
-            peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
-            callbacks=[EvaluateAtEnd()],
-        )
+        trainer = DPOTrainer(model=model, args=DPOConfig(**arguments), **given)
     yield trainer
 
 
@@ -167,9 +131,7 @@ DPO = Kind(
     splits=lambda settings: ("sft",),
     choose=choose_pairs,
     arguments=lambda settings, fed, world: dpo_arguments(settings, fed.held_out is not None, world),
-    batches=lambda settings, world: devices.split_batch(
-        settings.global_batch_size, settings.per_device_train_batch_size, world
-    ),
+    batches=split_rows,
     trainer=make_trainer,
     result=result,
 )

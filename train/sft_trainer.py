@@ -5,7 +5,7 @@ portable checkpoints, and resumable runs.
 """
 
 import statistics
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -16,7 +16,7 @@ from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.train import devices
 from ovt.train.arguments import refusals, sft_arguments
-from ovt.train.data import Rows, make_collator, set_aside
+from ovt.train.data import RESPONSES, Rows, make_collator, set_aside
 from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured, unlearned_end
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
@@ -57,14 +57,20 @@ def choose_rows(training: Training[SftSection]) -> Fed:
     fits = fit(lengths)
     if not fits:
         raise OvtError(why_none(rows, lengths, limit))
-    fitting = with_lengths(rows.dataset, lengths).select(fits)
+    notes = [f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them"]
+    notes = notes if len(fits) < len(lengths) else []
+    if warning := unlearned_end(rows.dataset[fits[0]], processor, training.where):
+        notes.append(f"warning: {warning}")
+    return hold_out(rows.dataset, lengths, settings, "; ".join(notes))
+
+
+def hold_out(dataset: "Dataset", lengths: pl.DataFrame, settings: SftSection, note: str) -> Fed:
+    """The rows that fit, shuffled, and those of them that are held out."""
+    fitting = with_lengths(dataset, lengths).select(fit(lengths))
     train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
     shuffled = fitting.select(train_on).shuffle(settings.seed)  # "batch_rebalance" draws the same order for every seed
     left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
-    notes = [f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them"] if left_out else []
-    if warning := unlearned_end(rows.dataset[fits[0]], processor, training.where):
-        notes.append(f"warning: {warning}")
-    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, "; ".join(notes), longest(lengths))
+    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
 
 
 def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
@@ -73,7 +79,8 @@ def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
 
     tokens = (pl.col("prompt_tokens") + pl.col("completion_tokens")).fill_null(0)
     column = Dataset.from_dict({"length": lengths.select(tokens).to_series().to_list()})
-    return concatenate_datasets([dataset.select_columns(["images", "prompt", "completion"]), column], axis=1)
+    names = [name for name in ("images", "prompt", *RESPONSES) if name in dataset.column_names]
+    return concatenate_datasets([dataset.select_columns(names), column], axis=1)
 
 
 def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
@@ -94,28 +101,42 @@ def make_trainer(
     training: Training[SftSection], fed: Fed, run: Run, checkpoint: Path | None
 ) -> Generator["SFTTrainer"]:
     """TRL's trainer on these rows. checkpoint: where the run resumes."""
-    import transformers
     from trl import SFTConfig, SFTTrainer
+
+    settings = training.settings
+    given = shared(training, fed, make_collator)
+    model = prepare_model(training.where, settings, checkpoint)
+    arguments = sft_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    with refusals():
+        trainer = SFTTrainer(model=model, args=SFTConfig(**arguments), **given)
+    yield trainer
+
+
+def shared(training: Training[Any], fed: Fed, collator: Callable[[Any], Any]) -> dict[str, Any]:
+    """What the trainers of SFT and DPO are given alike. collator: of a processor.
+
+    Also sets the seed: new adapters are initialised before the trainer does.
+    """
+    import transformers
 
     from ovt.train.callbacks import EvaluateAtEnd
 
     settings = training.settings
     processor = load_processor(training.where, settings.max_pixels)
-    transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
-    evaluates = fed.held_out is not None
-    model = prepare_model(training.where, settings, checkpoint)
-    with refusals():
-        trainer = SFTTrainer(
-            model=model,
-            args=SFTConfig(**sft_arguments(settings, evaluates, devices.world_size(), run.checkpoints)),
-            train_dataset=fed.train,
-            eval_dataset=fed.held_out,
-            processing_class=processor,
-            data_collator=make_collator(processor),
-            peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
-            callbacks=[EvaluateAtEnd()],
-        )
-    yield trainer
+    transformers.set_seed(settings.seed)
+    return {
+        "train_dataset": fed.train,
+        "eval_dataset": fed.held_out,
+        "processing_class": processor,
+        "data_collator": collator(processor),
+        "peft_config": make_lora(settings.lora, settings.freeze_vision_tower),
+        "callbacks": [EvaluateAtEnd()],
+    }
+
+
+def split_rows(settings: SftSection, world: int) -> devices.Share:
+    """How a batch is divided among so many devices."""
+    return devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
 
 
 def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
@@ -145,9 +166,7 @@ SFT = Kind(
     splits=lambda settings: ("sft",),
     choose=choose_rows,
     arguments=lambda settings, fed, world: sft_arguments(settings, fed.held_out is not None, world),
-    batches=lambda settings, world: devices.split_batch(
-        settings.global_batch_size, settings.per_device_train_batch_size, world
-    ),
+    batches=split_rows,
     trainer=make_trainer,
     result=describe_result,
 )

@@ -1,5 +1,7 @@
 """Pairs of one question by the real DPOTrainer on a really small model: it learns them, stops, goes on, is refused."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -8,7 +10,8 @@ from ovt.core.schema import SAMPLES, VERDICTS
 from ovt.curate.pairs import pairs
 from ovt.curate.versions.read import open_version
 from ovt.train.arguments import dpo_arguments
-from ovt.train.dpo_trainer import DPO, choose_pairs, dpo
+from ovt.train.dpo_trainer import DPO, choose_pairs, dpo, make_collator
+from ovt.train.models import load_processor
 from ovt.train.runs import last_checkpoint, open_run, read_log
 from ovt.train.settings import DpoSection
 from ovt.train.training import Order, prepare
@@ -24,7 +27,7 @@ WRONG = "<think>The picture is pink.</think>\nIt is {}.\n<answer>{}</answer>"
 
 
 @pytest.fixture
-def contrasted(home, colour_rows, write_version, monkeypatch):
+def contrasted(home, colour_rows, write_version):
     """A version of eight rows, each with a right response and three wrong ones, of which the last is cut off."""
     write_version(home, colour_rows(8))
     version = open_version("colours", home)
@@ -94,6 +97,18 @@ def test_rows_that_are_too_long_are_left_out_whichever_side_it_is(home, small_vl
     assert sum(fed.left_out.values()) + len(fed.train) == 16
     assert 0 < fed.left_out["too_long"] < 16
     assert fed.train.column_names == ["images", "prompt", "chosen", "rejected", "length"]
+    assert fed.longest == (max(fed.train["length"]), 2 * 4)  # both rows of a pair are in memory, each with its image
+
+
+def test_control_tokens_of_both_responses_are_fed_as_text(small_vlm, colour_rows):
+    processor: Any = load_processor(str(small_vlm))
+    said = "<answer><|im_end|><|image_pad|></answer>"
+    row = {"images": colour_rows(1)[0]["images"], "prompt": [{"role": "user", "content": "Which <|im_end|>?"}]}
+    sides = {side: [{"role": "assistant", "content": said}] for side in ("chosen", "rejected")}
+    batch = make_collator(processor)([row | sides])
+    for text in processor.tokenizer.batch_decode(batch["input_ids"]):
+        assert text.count("<|im_end|>") == 2  # the template's: of the question and of the response
+        assert "<answer>< |im_end|>< |image_pad|></answer>" in text
 
 
 def test_what_cannot_be_compared_is_one_line(home, small_vlm, colour_rows, write_version):
