@@ -36,11 +36,9 @@ def pairs(
         .collect()
     )
     both = kept.with_row_index("row").join(rejected, on="question_id", maintain_order="left_right")
-    words = both.select(count_words("chosen").alias("one"), count_words("rejected").alias("other"))
-    ratio = words.select(pl.max_horizontal("one", "other") / pl.min_horizontal("one", "other").clip(1)).to_series()
-    both = both.with_columns(ratio=ratio if length_ratio else pl.lit(1.0))
-    if length_ratio:
-        both = both.filter(pl.col("ratio") <= length_ratio)
+    one, other = count_words("chosen"), count_words("rejected")
+    ratio = pl.max_horizontal(one, other) / pl.min_horizontal(one, other).clip(1) if length_ratio else pl.lit(1.0)
+    both = both.with_columns(ratio=ratio).filter(pl.col("ratio") <= (length_ratio or 1))
     order = ["row", "ratio", "index"]
     chosen = both.sort(order).unique("rejected_id", keep="first", maintain_order=True)
     first = chosen.group_by("question_id", maintain_order=True).head(per_question)
