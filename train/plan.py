@@ -101,15 +101,11 @@ def planned(kind: Kind[Settings], order: Order[Settings], count: int, shared: bo
     longest = tokens + (settings.max_completion_length if isinstance(settings, RlSection) else 0)
     sizes = describe(where, settings, not arguments["use_cpu"])
     held = count if shared else 1
-    memory = estimate(
-        sizes,
-        Work(arguments["per_device_train_batch_size"], longest,
-             images * patches_per_token(load_processor(where, settings.max_pixels))),
-        held, arguments["bf16"], arguments["activation_checkpointing"],
-    )  # fmt: skip
     patches = images * patches_per_token(load_processor(where, settings.max_pixels))
-    per_device = asdict(memory) | reference(settings, sizes, held) | rollouts(sizes, settings, arguments, Work(
-        arguments.get("generation_batch_size", 0) // count, longest, patches))  # fmt: skip
+    step = Work(arguments["per_device_train_batch_size"], longest, patches)
+    batch = Work(arguments.get("generation_batch_size", 0) // count, longest, patches)
+    memory = estimate(sizes, step, held, arguments["bf16"], arguments["activation_checkpointing"])
+    per_device = asdict(memory) | reference(settings, sizes, held) | rollouts(sizes, settings, arguments, batch)
     at_once = min(per_device["activations"], per_device.get("kv_cache", 0))
     return {
         "data": training.rows.ref,
