@@ -1,15 +1,13 @@
 """Parses an OpenAI chat-completions request body into a prompt and sampling settings for the embedded engine."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from ovt.curate.endpoints.embedded import Row, check_room, control_tokens, read_messages, read_rows, refuse
+from ovt.curate.endpoints.embedded import Row, check_room, control_tokens, make_random, read_messages, read_rows, refuse
 from ovt.pocket.model import ImageProcessor, Prompt
 
 
@@ -39,18 +37,10 @@ def make_prompt(processor: ImageProcessor, messages: list[dict[str, Any]], pictu
     return Prompt(seen["input_ids"][0].tolist(), seen.get("pixel_values"), seen.get("image_grid_thw"))
 
 
-def make_random(prompt: Prompt, seed: int | None, index: int) -> np.random.Generator:
-    """The random numbers of one reply, from its prompt and seed + index, as vLLM counts; new ones without a seed."""
-    if seed is None:
-        return np.random.default_rng()
-    digest = hashlib.sha256(repr((seed + index, prompt.ids)).encode())
-    if prompt.patches is not None:
-        digest.update(prompt.patches.numpy().tobytes())
-    return np.random.default_rng(int.from_bytes(digest.digest()[:16]))
-
-
 def read_request(body: Mapping[str, Any], processor: ImageProcessor, context: int) -> Asked:
     """Prompt and rows of a request body; CallError("refused") if it is invalid or does not fit `context`."""
     plain, pictures = read_messages(body.get("messages"), control_tokens(processor.tokenizer))
     prompt = make_prompt(processor, plain, pictures)
-    return Asked(prompt, read_rows(body, check_room(len(prompt.ids), context), partial(make_random, prompt)))
+    seen = [] if prompt.patches is None else [prompt.patches.numpy().tobytes()]
+    draw = partial(make_random, prompt.ids, seen)
+    return Asked(prompt, read_rows(body, check_room(len(prompt.ids), context), draw))

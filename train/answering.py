@@ -6,14 +6,12 @@ one call of `generate`; each reply is drawn with its own settings and random num
 engine made for it (`pocket`), which is several times as fast on small models.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jinja2 import TemplateError
 from PIL import Image
@@ -28,6 +26,7 @@ from ovt.curate.endpoints.embedded import (
     advance,
     check_room,
     control_tokens,
+    make_random,
     read_messages,
     read_rows,
     refuse,
@@ -92,7 +91,7 @@ class Engine(desk.Engine):
             ids = self._encode([prompt], [pictures])["input_ids"][0]
         except (ValueError, TypeError, KeyError, IndexError, TemplateError) as error:
             raise refuse(f"the prompt cannot be read: {' '.join(str(error).split())[:120]}") from None
-        draw = partial(make_random, ids.tolist(), pictures)
+        draw = partial(make_random, ids.tolist(), [picture.tobytes() for picture in pictures])
         return Asked(prompt, pictures, len(ids), read_rows(body, check_room(len(ids), self._context), draw))
 
     def run(self, batch: Sequence[Waiting]) -> None:
@@ -164,13 +163,3 @@ class Finished(StoppingCriteria):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any) -> Any:
         return torch.tensor([row.finish is not None for row in self._rows], device=input_ids.device)
-
-
-def make_random(ids: list[int], pictures: list[Image.Image], seed: int | None, index: int) -> np.random.Generator:
-    """The random numbers of one reply, from its prompt and seed + index, as vLLM counts; new ones without a seed."""
-    if seed is None:
-        return np.random.default_rng()
-    digest = hashlib.sha256(repr((seed + index, ids)).encode())
-    for picture in pictures:
-        digest.update(picture.tobytes())
-    return np.random.default_rng(int.from_bytes(digest.digest()[:16]))

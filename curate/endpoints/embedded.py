@@ -4,6 +4,7 @@ What a server would answer with a 400 raises CallError("refused", reason): a fai
 """
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,6 +143,16 @@ def read_rows(
         )
         for index in range(int(read_number(body, "n", 1, 1, 512)))
     )
+
+
+def make_random(ids: list[int], pictures: Sequence[bytes], seed: int | None, index: int) -> np.random.Generator:
+    """The random numbers of one reply, from its prompt and seed + index, as vLLM counts; new ones without a seed."""
+    if seed is None:
+        return np.random.default_rng()
+    digest = hashlib.sha256(repr((seed + index, ids)).encode())
+    for picture in pictures:
+        digest.update(picture)
+    return np.random.default_rng(int.from_bytes(digest.digest()[:16]))
 
 
 def check_room(tokens: int, context: int) -> int:
