@@ -1,11 +1,10 @@
 """`ovt train`: train a model on a dataset version; preview its input, inspect finished runs."""
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,12 +29,9 @@ from ovt.core.home import Home
 from ovt.core.records import git_commit, rebuild_line
 
 if TYPE_CHECKING:
-    from ovt.core.section import Section
     from ovt.train.devices import Launch
     from ovt.train.runs import Run
     from ovt.train.training import Kind, Order
-
-    Chosen = TypeVar("Chosen", bound=Section)
 
 commands = typer.Typer(no_args_is_help=True, help="Train a model on a dataset version.")
 
@@ -54,109 +50,58 @@ Devices = Annotated[int | None, typer.Option("--devices", min=1, help="With --dr
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory needed.")]
 
 
-@commands.command(
-    epilog=examples(
-        "ovt train sft charts --model Qwen/Qwen2.5-VL-7B-Instruct --accelerate fsdp",
-        "ovt train sft charts --model pocket --dry-run",
-    )
+def add_training(name: Literal["sft", "dpo", "rl"], does: str, *lines: str) -> None:
+    """Adds the command that trains in one of these ways. does: its help; lines: examples."""
+
+    @commands.command(name, help=does, epilog=examples(*lines))
+    def command(
+        ref: DataRef,
+        model: Model,
+        config: Config = None,
+        overrides: Overrides = None,
+        run_name: RunName = None,
+        resume: Resume = True,
+        accelerate: Accelerate = None,
+        processes: Processes = None,
+        dry_run: DryRun = False,
+        device: Device = None,
+        devices: Devices = None,
+        home: HomePath = None,
+        json: Json = False,
+    ) -> None:
+        with training():
+            from ovt.train.training import Order
+
+            kind, stages = chosen(name, config, overrides)
+            order = Order(ref, model, stages[0], Home.locate(home), run_name, resume, git_commit(), this_command())
+            launch = on_devices(accelerate, processes)
+            if dry_run:
+                show_plans(plans(kind, order, stages, launch, (device, devices)), name, json)
+            else:
+                refuse_assumed(device, devices)
+                carry_out(kind, order, stages, launch, json)
+
+
+add_training(
+    "sft",
+    "Fine-tune a model on the verified responses of a version; run the same command again to resume.",
+    "ovt train sft charts --model Qwen/Qwen2.5-VL-7B-Instruct --accelerate fsdp",
+    "ovt train sft charts --model pocket --dry-run",
 )
-def sft(
-    ref: DataRef,
-    model: Model,
-    config: Config = None,
-    overrides: Overrides = None,
-    name: RunName = None,
-    resume: Resume = True,
-    accelerate: Accelerate = None,
-    processes: Processes = None,
-    dry_run: DryRun = False,
-    device: Device = None,
-    devices: Devices = None,
-    home: HomePath = None,
-    json: Json = False,
-) -> None:
-    """Fine-tune a model on the verified responses of a version; run the same command again to resume."""
-    with training():
-        from ovt.train.settings import SftSection, load_settings
-        from ovt.train.sft_trainer import SFT
-        from ovt.train.training import Order
-
-        settings = load_settings(SftSection, "sft", config, overrides)
-        order = Order(ref, model, settings, Home.locate(home), name, resume, git_commit(), this_command())
-        launch = on_devices(accelerate, processes)
-        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
-        do(SFT, order, [settings], launch, json)
-
-
-@commands.command(
-    epilog=examples(
-        "ovt train dpo charts --model charts-sft",
-        "ovt train dpo charts --model charts-sft --set pairs.length_ratio=1.5",
-    )
+add_training(
+    "dpo",
+    "Train a model to prefer right responses to wrong ones; run the same command again to resume.",
+    "ovt train dpo charts --model charts-sft",
+    "ovt train dpo charts --model charts-sft --set pairs.length_ratio=1.5",
 )
-def dpo(
-    ref: DataRef,
-    model: Model,
-    config: Config = None,
-    overrides: Overrides = None,
-    name: RunName = None,
-    resume: Resume = True,
-    accelerate: Accelerate = None,
-    processes: Processes = None,
-    dry_run: DryRun = False,
-    device: Device = None,
-    devices: Devices = None,
-    home: HomePath = None,
-    json: Json = False,
-) -> None:
-    """Train a model to prefer right responses to wrong ones; run the same command again to resume."""
-    with training():
-        from ovt.train.dpo_trainer import DPO
-        from ovt.train.settings import DpoSection, load_settings
-        from ovt.train.training import Order
-
-        settings = load_settings(DpoSection, "dpo", config, overrides)
-        order = Order(ref, model, settings, Home.locate(home), name, resume, git_commit(), this_command())
-        launch = on_devices(accelerate, processes)
-        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
-        do(DPO, order, [settings], launch, json)
-
-
-@commands.command(
-    epilog=examples(
-        "ovt train rl charts --model charts-sft --config rl.toml",
-        "ovt train rl charts --model charts-sft --set learning_rate=1e-6",
-    )
+add_training(
+    "rl",
+    "Train a model by GRPO on a version's questions, rewarded by the verifier; run the same command again to resume."
+    "\n\nA configuration with several [[rl]] tables is a curriculum: one run per table, each from the previous one's "
+    "model.",
+    "ovt train rl charts --model charts-sft --config rl.toml",
+    "ovt train rl charts --model charts-sft --set learning_rate=1e-6",
 )
-def rl(
-    ref: DataRef,
-    model: Model,
-    config: Config = None,
-    overrides: Overrides = None,
-    name: RunName = None,
-    resume: Resume = True,
-    accelerate: Accelerate = None,
-    processes: Processes = None,
-    dry_run: DryRun = False,
-    device: Device = None,
-    devices: Devices = None,
-    home: HomePath = None,
-    json: Json = False,
-) -> None:
-    """Train a model by GRPO on a version's questions, rewarded by the verifier; run the same command again to resume.
-
-    A configuration with several [[rl]] tables is a curriculum: one run per table, each from the previous one's model.
-    """
-    with training():
-        from ovt.train.rl_trainer import RL
-        from ovt.train.settings import load_stages
-        from ovt.train.training import Order
-
-        stages = load_stages(config, overrides)
-        order = Order(ref, model, stages[0], Home.locate(home), name, resume, git_commit(), this_command())
-        launch = on_devices(accelerate, processes)
-        do = plans_for(device, devices) if dry_run else trained_here(device, devices)
-        do(RL, order, stages, launch, json)
 
 
 @commands.command(epilog=examples("ovt train preview charts --model Qwen/Qwen2.5-VL-7B-Instruct -n 1"))
@@ -308,6 +253,23 @@ def push(
     send(revision, private, create_pr, dry_run, json)
 
 
+def chosen(name: str, config: Path | None, overrides: list[str] | None) -> "tuple[Kind, list[Any]]":
+    """A kind of training, and the settings of its stages; only RL has several."""
+    from ovt.train.settings import DpoSection, SftSection, load_settings, load_stages
+
+    if name == "rl":
+        from ovt.train.rl_trainer import RL
+
+        return RL, load_stages(config, overrides)
+    if name == "dpo":
+        from ovt.train.dpo_trainer import DPO
+
+        return DPO, [load_settings(DpoSection, name, config, overrides)]
+    from ovt.train.sft_trainer import SFT
+
+    return SFT, [load_settings(SftSection, name, config, overrides)]
+
+
 def on_devices(config: str | None, processes: int | None) -> "Launch | None":
     """The launch that --accelerate and --processes describe; None without them. RecipeError for --processes alone."""
     if processes and not config:
@@ -329,37 +291,31 @@ def carry_out(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch
         show_finished(run, as_json)
 
 
-def trained_here(device: str | None, devices: int | None) -> "Callable[..., None]":
-    """`carry_out`; RecipeError for devices that only a plan may assume."""
+def refuse_assumed(device: str | None, devices: int | None) -> None:
+    """RecipeError for devices that only a plan may assume."""
     if device or devices:
         raise RecipeError("--device and --devices are for --dry-run: give it too, or --accelerate and --processes")
-    return carry_out
 
 
-def plans_for(device: str | None, devices: int | None) -> "Callable[..., None]":
-    """`show_plans` for so many of these devices, which share the model as FSDP and ZeRO-3 do."""
-    return partial(show_plans, assumed=(device, devices))
-
-
-def show_plans(
-    kind: "Kind",
-    order: "Order",
-    stages: "list[Any]",
-    launch: "Launch | None",
-    as_json: bool,
-    assumed: tuple[str | None, int | None] = (None, None),
-) -> None:
-    """The plan of a training, or of each stage of RL. assumed: a device's name and how many share the model."""
+def plans(
+    kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch | None", assumed: tuple[str | None, int | None]
+) -> list[dict[str, Any]]:
+    """The plan of each stage. assumed: a device's name, and how many of them share the model as FSDP and ZeRO-3 do."""
     from dataclasses import replace
 
-    from ovt.commands.views.train import plans_shown
     from ovt.train.plan import plan
 
     device, many = assumed
     count, shared = (launch.count, launch.shares) if launch else (1, False)
     count, shared = (many, many > 1) if many else (count, shared)
-    plans = [plan(kind, replace(order, settings=settings), count, shared, device) for settings in plannable(stages)]
-    report((plans if kind.name == "rl" else plans[0]) if as_json else plans, as_json, plans_shown)
+    return [plan(kind, replace(order, settings=settings), count, shared, device) for settings in plannable(stages)]
+
+
+def show_plans(found: list[dict[str, Any]], name: str, as_json: bool) -> None:
+    """Plans, with --json those of RL as a list, as it may have stages."""
+    from ovt.commands.views.train import plans_shown
+
+    report((found if name == "rl" else found[0]) if as_json else found, as_json, plans_shown)
 
 
 def plannable(stages: "list[Any]") -> "list[Any]":
