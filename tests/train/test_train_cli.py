@@ -17,7 +17,7 @@ from ovt.train.settings import SftSection, load_settings
 from ovt.train.sft_trainer import sft
 
 pytestmark = pytest.mark.timeout(900)  # commands in processes of their own, on a machine with many busy ones
-SETS = ("learning_rate=0.003", "global_batch_size=16", "max_steps=24", "save_steps=4", "warmup_steps=1")
+SETS = ("learning_rate=0.003", "global_batch_size=8", "max_steps=24", "save_steps=4", "warmup_steps=1")
 OPTIONS = [part for one in SETS for part in ("--set", one)]
 
 
@@ -29,7 +29,7 @@ def finished(process) -> tuple[int, str, str]:
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_as_undisturbed(home, start, small_vlm, colour_rows, write_version):
     """kill -9 after the first checkpoint; the same line again; the same weights as a run that nobody disturbed."""
-    write_version(home, colour_rows(32))
+    write_version(home, colour_rows(16))
     line = ("sft", "colours", "--model", str(small_vlm), "--name", "killed", *OPTIONS, "--json")
     process = start("train", *line)
     checkpoint = home.runs / "killed" / "checkpoints" / "checkpoint-4"
@@ -42,8 +42,7 @@ def test_killed_and_started_again_it_ends_as_undisturbed(home, start, small_vlm,
     assert "resuming from step" in err
     record = json.loads(out)
     assert record["status"] == "done"
-    undisturbed = SftSection(learning_rate=3e-3, global_batch_size=16, max_steps=24, save_steps=4, warmup_steps=1)
-    whole = sft("colours", str(small_vlm), undisturbed, home, name="whole")
+    whole = sft("colours", str(small_vlm), load_settings(SftSection, "sft", None, list(SETS)), home, name="whole")
     one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "killed" / "model", whole.model))
     assert all(torch.equal(one[name], two[name]) for name in one)
 
@@ -108,20 +107,27 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does(home, start, small_vlm, colour_rows, write_version, tmp_path):
-    """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name."""
+    """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name.
+
+    By plain gradient descent: Adam's first steps are as large for a gradient of rounding errors as for any other, and
+    the same for one that is twice too large.
+    """
     write_version(home, colour_rows(16))
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
-    chosen = ("learning_rate=0.003", "global_batch_size=8", "max_steps=2", "warmup_steps=0")
+    chosen = ("learning_rate=0.1", "global_batch_size=8", "max_steps=2", "warmup_steps=0", "trainer.optim=sgd")
     sets = [part for one in chosen for part in ("--set", one)]
     line = ("sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--json")
     code, out, err = finished(start("train", *line))
     assert code == 0, err
     assert json.loads(out)["result"]["steps"] == 2
-    alone = SftSection(learning_rate=3e-3, global_batch_size=8, max_steps=2, warmup_steps=0)
+    alone = load_settings(SftSection, "sft", None, list(chosen))
     whole = sft("colours", str(small_vlm), alone, home, name="one")
-    one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "colours-sft" / "model", whole.model))
-    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+    folders = (small_vlm, home.runs / "colours-sft" / "model", whole.model)
+    before, one, two = (load_model(str(folder), dtype=torch.float32).state_dict() for folder in folders)
+    learned = max(float((one[name] - before[name]).abs().max()) for name in one)
+    apart = max(float((one[name] - two[name]).abs().max()) for name in one)
+    assert apart < learned / 1000
 
 
 @pytest.mark.slow
