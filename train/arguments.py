@@ -30,13 +30,14 @@ ON_CPU = {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}  # TRL
 # Settings that TRL does not have, or that ovt handles itself.
 SFT_OWN = {
     "lora", "trainer", "global_batch_size", "max_pixels", "freeze_vision_tower", "eval_size", "attn_implementation",
-    "load_best_model_at_end", "quantization",
+    "load_best_model_at_end", "quantization", "keep_checkpoints",
 }  # fmt: skip
 DPO_OWN = {*SFT_OWN, "pairs"}
 RL_OWN = {
     "questions", "reward", "alarms", "lora", "trainer", "rollout_batch_size", "global_batch_size", "num_train_epochs",
     "max_pixels", "freeze_vision_tower", "attn_implementation", "use_vllm", "stall_s",
-    "per_device_generation_batch_size", "quantization",
+    "per_device_generation_batch_size", "quantization", "max_rollout_batches", "eval_size", "eval_steps",
+    "keep_checkpoints",
 }  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def by_rows(settings: SftSection, evaluates: bool, world: int, folder: Path) -> 
         "metric_for_best_model": "eval_loss" if picks else None,
         "save_total_limit": max(2, settings.save_total_limit) if picks else settings.save_total_limit,  # best and last
         "greater_is_better": False,
-        "ddp_find_unused_parameters": False,  # every row has an image, so every weight is used
+        "ddp_find_unused_parameters": False,  # where every row has an image, every weight is used
     }
 
 
@@ -112,6 +113,13 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
         else settings.top_p,  # below 1, vLLM's log-probabilities are of another distribution (trl#6789)
         "save_steps": ceil(settings.save_steps / whole) * whole,
     }
+    if settings.eval_size:
+        ours |= {
+            "eval_strategy": "steps",
+            "eval_steps": settings.eval_steps or ours["save_steps"],
+            "num_generations_eval": 1,
+            "per_device_eval_batch_size": 1,
+        }
     return by_trl_names(settings, GRPOConfig, RL_OWN, ours)
 
 
@@ -122,6 +130,11 @@ def plan_batches(settings: RlSection, world: int) -> Batches:
         raise RecipeError(
             f"global_batch_size = {learned} questions of {each} rollouts do not divide among {world} devices: "
             f"set global_batch_size to a multiple of {world}"
+        )
+    if settings.max_rollout_batches > 1 and asked % world:
+        raise RecipeError(
+            f"max_rollout_batches replaces whole groups of rollouts, and rollout_batch_size = {asked} questions do not "
+            f"divide among {world} devices: set rollout_batch_size to a multiple of {world}"
         )
     share = devices.split_batch(learned * each, settings.per_device_train_batch_size, world)
     iterations = settings.trainer.get("num_iterations", 1)

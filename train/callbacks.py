@@ -30,11 +30,12 @@ class LogLines(TrainerCallback):
 
     time_s       seconds of training so far, including time before a stop
     num_tokens   the same: TRL's SFTTrainer restarts from zero when it resumes
-    tokens_per_s   since the line before, of all devices
+    tokens_per_s   since the line before, of all devices; mfu: the share of their peak that these take
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, share: float | None = None) -> None:
+        """share: the MFU of one token per second (`chips.share_of_peak`), if it is known."""
+        self._path, self._share = path, share
         self._before = 0.0
         self._began = 0.0
         self._tokens = 0.0
@@ -64,11 +65,12 @@ class LogLines(TrainerCallback):
             file.write(json.dumps(line, default=float) + "\n")
 
     def _speed(self, tokens: float, seconds: float) -> dict[str, float]:
-        """Tokens per second since this was last asked."""
+        """Tokens per second since this was last asked, and what share of the devices' peak that is."""
         last, self._last = self._last, (tokens, seconds)
-        return (
-            {"tokens_per_s": round((tokens - last[0]) / (seconds - last[1]), 1)} if last and seconds > last[1] else {}
-        )
+        if not last or seconds <= last[1]:
+            return {}
+        speed = (tokens - last[0]) / (seconds - last[1])
+        return {"tokens_per_s": round(speed, 1)} | ({"mfu": round(speed * self._share, 4)} if self._share else {})
 
 
 class ShowSteps(TrainerCallback):
@@ -85,6 +87,9 @@ class ShowSteps(TrainerCallback):
             print(f"resuming from step {self._from:,} of {state.max_steps:,}", file=sys.stderr)
 
     def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and logs and "eval_accuracy" in logs:
+            right, low, high = (f"{logs[f'eval_{name}']:.1%}" for name in ("accuracy", "low", "high"))
+            print(f"step {state.global_step:,}: {right} of held-out questions right ({low} to {high})", file=sys.stderr)
         now = time.monotonic()
         due = now - self._shown >= LINE_EVERY or state.global_step >= state.max_steps
         if not (state.is_world_process_zero and logs and due and ("loss" in logs or "reward" in logs)):

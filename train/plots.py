@@ -19,23 +19,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SMOOTH_FROM = 20  # with more points, a curve is drawn as a moving mean over its faint self
+INTERVALS = "share, with 95% intervals"
 MANY = 5  # with more steps, their names below an axis are slanted
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A set of axes: its title, the unit on its y axis, and the logged columns it shows (label by column)."""
+    """A set of axes: its title, the unit on its y axis, and the logged columns it shows (label by column).
+
+    bounds   the columns of a 95% interval around the only curve
+    """
 
     title: str
     unit: str
     columns: Mapping[str, str]
     smooth: bool = True
+    bounds: tuple[str, str] | None = None
 
 
 PANELS = (
     Panel("Loss", "nats per token", {"loss": "train", "eval_loss": "held out"}),
     Panel("Reward", "mean over samples", {"reward": "reward", "second_opinion": "another grader"}),
-    Panel("Rollouts found correct", "share", {"accuracy": "correct"}),
+    Panel("Held-out accuracy", INTERVALS, {"eval_accuracy": "held out"}, False, ("eval_low", "eval_high")),
+    Panel("Rollouts found correct", INTERVALS, {"accuracy": "correct"}, True, ("low", "high")),
     Panel("Questions without a signal", "share", {"frac_reward_zero_std": "all samples score the same"}),
     Panel("KL to the reference", "nats per token", {"kl": "KL"}),
     Panel("Length of a response", "tokens", {"completions/mean_length": "mean"}),
@@ -65,7 +71,7 @@ def curves(run: Run) -> list[dict[str, Any]]:
         return log
     from ovt.train.rollouts import by_step
 
-    return log + by_step(run).select("step", "accuracy", *COLUMNS).to_dicts()
+    return log + by_step(run).select("step", "accuracy", "low", "high", *COLUMNS).to_dicts()
 
 
 def points(log: Iterable[Mapping[str, Any]], column: str) -> list[tuple[float, float]]:
@@ -85,6 +91,9 @@ def draw_curves(ax: "Axes", panel: Panel, log: Sequence[Mapping[str, Any]]) -> N
                 ax.plot(steps, values, color=colour, alpha=0.22, linewidth=0.8)
             ax.plot(steps, smooth, color=colour, linewidth=1.6, marker="o" if len(values) == 1 else None, markersize=4)
             ends.append((steps[-1], smooth[-1], name, colour))
+            if panel.bounds:
+                below, above = ([value for _, value in points(log, bound)] for bound in panel.bounds)
+                ax.vlines(steps, below, above, color=colour, alpha=0.3, linewidth=0.8)
     name_axes(ax, panel.title, "step", panel.unit)
     ax.margins(x=0.02)
     if len(ends) > 1:

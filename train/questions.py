@@ -9,8 +9,9 @@ each a run of its own (`[[rl]]` twice), the second from the model of the first.
 """
 
 import random
-from collections.abc import Collection
-from math import ceil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import ceil, log
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +20,7 @@ from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.curate.sources.where import columns_in, matches
 from ovt.train import devices, rollouts, runs
+from ovt.train.data import Rows, set_aside
 from ovt.train.lengths import length_limit, measured
 from ovt.train.models import load_processor
 from ovt.train.runs import Run
@@ -28,7 +30,7 @@ from ovt.train.training import Fed, Training
 if TYPE_CHECKING:
     from datasets import Dataset
 
-COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty", "pass_rate"]
+COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty", "pass_rate", "n_samples"]
 
 
 def choose_questions(training: Training[RlSection]) -> Fed:
@@ -36,12 +38,11 @@ def choose_questions(training: Training[RlSection]) -> Fed:
     import datasets
 
     settings, splits = training.settings, training.splits
+    check_mixture(splits, settings)
     names = [*COLUMNS, *further_columns(settings.questions.where, splits[0].dataset.column_names)]
     dataset = datasets.concatenate_datasets([rows.dataset.select_columns(names) for rows in splits])
     questions = measured_questions(training, dataset)
-    if settings.questions.sure == "rollouts":
-        questions = update_rates(questions, rollouts.pass_rates(parent_run(training.order.model, training.home)))
-    marked = mark(questions, settings.questions).with_row_index()
+    marked = mark(rated(questions, settings.questions.sure, training), settings.questions).with_row_index()
     asked = marked.filter(pl.col("left_out").is_null())
     left_out = describe_left_out(marked)
     told = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
@@ -49,7 +50,29 @@ def choose_questions(training: Training[RlSection]) -> Fed:
         raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
     longest = asked.select(pl.max("prompt_tokens", "image_tokens")).row(0)
     note = f"left out of {splits[0].ref}: {told}; {len(asked):,} questions are asked" if left_out else ""
-    return Fed(dataset.select_columns(COLUMNS).select(asked["index"].to_list()), None, left_out, note, longest)
+    spread = variances(rated(questions, settings.questions.order, training))
+    chosen = dataset.select_columns(COLUMNS).add_column("variance", spread)
+    chosen = chosen.add_column("length", marked["prompt_tokens"].to_list()).select(asked["index"].to_list())
+    train_on, aside = set_aside(chosen, settings.eval_size, settings.seed)
+    held_out = chosen.select(aside) if aside else None
+    pictured = bool((asked["image_tokens"] > 0).all())
+    return Fed(chosen.select(train_on) if aside else chosen, held_out, left_out, note, longest, pictured)
+
+
+def check_mixture(splits: Sequence[Rows], settings: RlSection) -> None:
+    """RecipeError for versions that cannot be asked together."""
+    ref, kinds = splits[0].ref, {rows.verify_kind for rows in splits}
+    if any(part.weight != 1 for rows in splits for part in rows.parts):
+        raise RecipeError(f"{ref} has weights, which are for rows: RL asks each question once a pass; leave them out")
+    if settings.reward.kind is None and (None in kinds or len(kinds) > 1):
+        raise RecipeError(f"the versions of {ref} compare answers in several ways: choose one with reward.kind")
+
+
+def rated(questions: pl.DataFrame, by: str, training: Training[RlSection]) -> pl.DataFrame:
+    """The questions with the pass rates of the run that the model comes from, if `by` is "rollouts"."""
+    if by != "rollouts":
+        return questions
+    return update_rates(questions, rollouts.pass_rates(parent_run(training.order.model, training.home)))
 
 
 def further_columns(where: str | None, there: Collection[str]) -> list[str]:
@@ -89,7 +112,7 @@ def prompt_limit(where: str, settings: RlSection) -> int:
 def parent_run(model: str, home: Home) -> Run:
     """The run that a model comes from; OvtError if it is not one of this home."""
     if model not in runs.run_names(home):
-        raise OvtError(f'questions.sure = "rollouts" needs the model of an RL run, not {model}: use "stored" or "keep"')
+        raise OvtError(f'"rollouts" under questions needs the model of an RL run, not {model}: use "stored"')
     return runs.open_run(model, home)
 
 
@@ -132,20 +155,63 @@ def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:
 
 
 def update_rates(questions: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
-    """The table with measured pass rates (question_id, pass_rate) in place of stored ones."""
-    newer = rates.rename({"pass_rate": "newer"})
-    joined = questions.join(newer, on="question_id", how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce("newer", "pass_rate").alias("pass_rate")).drop("newer")
+    """The table with measured pass rates (question_id, pass_rate, n_samples) in place of stored ones."""
+    joined = questions.join(rates, on="question_id", how="left", maintain_order="left", suffix="_newer")
+    newer = [pl.coalesce(f"{name}_newer", name).alias(name) for name in ("pass_rate", "n_samples")]
+    return joined.with_columns(newer).select(questions.columns)
 
 
-def asked_in_order(count: int, places: int, seed: int) -> list[int]:
-    """`places` indexes into `count` questions: repeated passes, each in an order drawn from the seed."""
+def asked_in_order(count: int, places: int, seed: int, weights: Sequence[float] | None = None) -> list[int]:
+    """`places` indexes into `count` questions: repeated passes, each in an order drawn from the seed (`shuffled`)."""
     drawn: list[int] = []
     for turn in range(ceil(places / count)):
-        order = list(range(count))
-        random.Random(f"{seed}-{turn}").shuffle(order)
-        drawn += order
+        drawn += shuffled(count, f"{seed}-{turn}", weights)
     return drawn[:places]
+
+
+def shuffled(count: int, seed: str, weights: Sequence[float] | None = None) -> list[int]:
+    """The numbers below `count` in an order drawn from the seed; with weights, as if drawn one after the other, each
+    with a chance in proportion to its own (Efraimidis and Spirakis, 2006).
+    """
+    order, rng = list(range(count)), random.Random(seed)
+    if weights is None:
+        rng.shuffle(order)
+        return order
+    keys = [log(1.0 - rng.random()) / weight for weight in weights]
+    return sorted(order, key=lambda place: (-keys[place], place))
+
+
+@dataclass(frozen=True)
+class Spares:
+    """The questions of a run's batches of rollouts, and what may be asked in their places.
+
+    count     questions; weights: how likely each comes first, None: all alike
+    batches   the places of each batch's questions, in training order; each is learned from in `steps` steps
+    most      spare questions of a batch, at most
+    """
+
+    count: int
+    weights: Sequence[float] | None
+    batches: Sequence[Sequence[int]]
+    steps: int
+    most: int
+    seed: int
+
+    def of(self, batch: int, rank: int = 0, world: int = 1) -> list[int]:
+        """The spare questions of a process for a batch, in the order of asking: none of the batch's own, none twice."""
+        own = set(self.batches[batch])
+        drawn = shuffled(self.count, f"{self.seed}-spare-{batch}", self.weights)
+        left = [place for place in drawn if place not in own]
+        each = min(len(left), self.most) // world
+        return left[rank : each * world : world]
+
+
+def variances(questions: pl.DataFrame) -> list[float]:
+    """p (1 − p) of each question, as far as its samples tell: Laplace's estimate of p, which no pass rate makes 0 or 1,
+    and ½ without samples."""
+    known = pl.when(pl.col("pass_rate").is_not_null()).then(pl.col("n_samples").fill_null(0)).otherwise(0)
+    p = (pl.col("pass_rate").fill_null(0.0) * known + 1) / (known + 2)
+    return questions.select(p * (1 - p)).to_series().to_list()
 
 
 def describe_left_out(marked: pl.DataFrame) -> dict[str, int]:

@@ -15,7 +15,7 @@ Both are stricter than the verifier, so their level says little; the trend is wh
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +46,11 @@ class Judged:
     tokens: Sequence[Sequence[int]]
     verdicts: Sequence[Verdict]
     rewards: Sequence[float | None]
+
+    def at(self, places: Sequence[int]) -> "Judged":
+        """Those at these positions."""
+        lists: tuple[Any, ...] = (self.question_ids, self.texts, self.tokens, self.verdicts, self.rewards)
+        return Judged(self.step, *([one[place] for place in places] for one in lists))
 
 
 def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limit: int) -> float | None:
@@ -89,27 +94,37 @@ class Reward:
         *,
         completions: Sequence[Any],
         completion_ids: Sequence[Sequence[int]],
-        answer: Sequence[str],
-        choices: Sequence[Sequence[str] | None],
-        question_id: Sequence[str],
         trainer_state: Any,
         log_metric: Callable[[str, float], None],
         **columns: Any,
     ) -> list[float | None]:
         """The rewards of a batch; lists are by rollout, as TRL passes them."""
         began = time.perf_counter()
-        texts = [self._opening + completion[-1]["content"] for completion in completions]
-        verdicts = verify_many(zip(texts, answer, choices, strict=True), responses=True, kind=self._kind)
-        rows = zip(verdicts, texts, completion_ids, strict=True)
-        rewards = [worth(verdict, text, len(ids), self._section, self._limit) for verdict, text, ids in rows]
-        log_metric("verdicts", len(verdicts) * world_size())  # TRL logs the mean over processes
+        judged = self.judge(trainer_state.global_step + 1, completions, completion_ids, columns)
+        texts, rewards = judged.texts, judged.rewards
+        log_metric("verdicts", len(rewards) * world_size())  # TRL logs the mean over processes
         log_metric("reward_s", time.perf_counter() - began)
         log_metric("abstain", sum(reward is None for reward in rewards) / len(rewards))
         log_metric("formatted", sum(map(is_formatted, texts)) / len(texts))
         if self._grader:
-            log_metric("second_opinion", self._grader(texts, answer, choices))
-        self._keep(Judged(trainer_state.global_step + 1, question_id, texts, completion_ids, verdicts, rewards))
-        return rewards
+            log_metric("second_opinion", self._grader(texts, columns["answer"], columns["choices"]))
+        self._keep(judged)
+        return list(rewards)
+
+    def judge(
+        self,
+        step: int,
+        completions: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        columns: Mapping[str, Sequence[Any]],
+    ) -> Judged:
+        """The verdicts and rewards of rollouts. columns: `answer`, `choices` and `question_id` of each."""
+        texts = [self._opening + completion[-1]["content"] for completion in completions]
+        asked = zip(texts, columns["answer"], columns["choices"], strict=True)
+        verdicts = verify_many(asked, responses=True, kind=self._kind)
+        rows = zip(verdicts, texts, completion_ids, strict=True)
+        rewards = [worth(verdict, text, len(ids), self._section, self._limit) for verdict, text, ids in rows]
+        return Judged(step, columns["question_id"], texts, completion_ids, verdicts, rewards)
 
 
 def open_grader(name: GraderName) -> AbstractContextManager[Grader | None]:

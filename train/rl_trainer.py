@@ -13,13 +13,15 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import polars as pl
+
 from ovt.core.home import Home
 from ovt.train import devices, rollouts
-from ovt.train.arguments import plan_batches, refusals, rl_arguments
-from ovt.train.data import place_images
+from ovt.train.arguments import Batches, plan_batches, refusals, rl_arguments
+from ovt.train.data import group_by_image, place_images
 from ovt.train.models import ending_tokens, load_processor
 from ovt.train.pixels import most_pixels, shrunk
-from ovt.train.questions import asked_in_order, choose_questions
+from ovt.train.questions import Spares, asked_in_order, choose_questions
 from ovt.train.reward import Grader, Judged, Reward, open_grader
 from ovt.train.runs import Run, read_log
 from ovt.train.settings import SAMPLED, RlSection
@@ -30,6 +32,8 @@ from ovt.verifiers import VERSION
 if TYPE_CHECKING:
     from datasets import Dataset
     from trl import GRPOTrainer
+
+    from ovt.train.held_out import Held
 
 DECODED = 1024  # images kept decoded: those of two of the paper's rollout batches
 
@@ -78,38 +82,46 @@ def build_trainer(
     import transformers
     from trl import GRPOConfig
 
-    from ovt.train.callbacks import RaiseAlarms
-    from ovt.train.sampling import Sampler, check_prompts, opening, pad_left
+    from ovt.train.callbacks import EvaluateAtEnd, RaiseAlarms
+    from ovt.train.held_out import HeldOut
+    from ovt.train.sampling import check_prompts, opening, pad_left
 
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
     batches = plan_batches(settings, devices.world_size())
-    places = ceil(arguments["max_steps"] / batches.steps_per_rollout) * batches.questions
     processor = pad_left(load_processor(where, settings.max_pixels))
     most = settings.max_pixels if settings.use_vllm else most_pixels(processor)  # vLLM has no max_pixels (trl#6401)
     check_prompts(processor, where)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
-    kind = settings.reward.kind or training.rows.verify_kind
+    kind = settings.reward.kind or training.rows.verify_kind or "auto"
     keep = partial(keep_rollouts, run, ending_tokens(model.generation_config, processor.tokenizer))
     quiet_libraries()
+    spares = lay_out(fed.train, ceil(arguments["max_steps"] / batches.steps_per_rollout), batches, settings)
+    questions = served(fed.train, most)
     with refusals():
-        return Sampler(
+        return HeldOut(
             model=model,
             rows=settings.per_device_generation_batch_size or SAMPLED * batches.share.rows,
             reward_funcs=Reward(settings, kind, grader, keep, opening(processor)),
-            args=GRPOConfig(**arguments),
-            train_dataset=lay_out(fed.train, places, settings.seed, most),
+            args=GRPOConfig(**arguments, eval_on_start=bool(fed.held_out) and checkpoint is None),
+            train_dataset=questions.select([place for batch in spares.batches for place in batch]),
             processing_class=processor,
             peft_config=make_lora(settings.lora, settings.freeze_vision_tower),
-            callbacks=[RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
+            callbacks=[EvaluateAtEnd(), RaiseAlarms(run.log_path, settings.alarms, training.order.say)],
+            spares=spares,
+            questions=questions,
+            keep=partial(keep, learned=False),
+            held=hold(fed.held_out, most),
         )
 
 
-def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged) -> None:
-    """Writes this process's part of a batch."""
-    rank = int(os.environ.get("RANK", "0"))
-    rollouts.write(rollouts.to_table(judged, ends, run.name, rank), run.rollouts, judged.step, rank)
+def keep_rollouts(run: Run, ends: frozenset[int], *judged: Judged, learned: bool = True) -> None:
+    """Writes this process's part of a batch, learned from or not."""
+    if judged:
+        rank = int(os.environ.get("RANK", "0"))
+        table = pl.concat([rollouts.to_table(one, ends, run.name, rank) for one in judged])
+        rollouts.write(table, run.rollouts, judged[0].step, rank, learned)
 
 
 def quiet_libraries() -> None:
@@ -120,16 +132,36 @@ def quiet_libraries() -> None:
     logging.getLogger("trl.trainer.grpo_trainer").addFilter(lambda record: loud not in record.getMessage())
 
 
-def lay_out(questions: "Dataset", places: int, seed: int, max_pixels: int | None = None) -> "Dataset":
-    """The questions in training order, with repetitions; one row per position. max_pixels: of an image, None: any.
+def lay_out(questions: "Dataset", count: int, batches: Batches, settings: RlSection) -> Spares:
+    """Which questions each of `count` batches of rollouts asks, and which may replace them."""
+    weights = None if settings.questions.order == "random" else questions["variance"][:]
+    ordered = asked_in_order(len(questions), count * batches.questions, settings.seed, weights)
+    each = [ordered[first : first + batches.questions] for first in range(0, len(ordered), batches.questions)]
+    most = int((settings.max_rollout_batches - 1) * batches.questions)
+    return Spares(len(questions), weights, each, batches.steps_per_rollout, most, settings.seed)
+
+
+def hold(questions: "Dataset | None", max_pixels: int | None) -> "Held | None":
+    """The questions that are held out, and which of them share images."""
+    from ovt.train.held_out import Held
+
+    if questions is None:
+        return None
+    groups = group_by_image(questions).values()
+    cluster = {place: number for number, places in enumerate(groups) for place in places}
+    return Held(served(questions, max_pixels), [cluster[place] for place in range(len(questions))])
+
+
+def served(questions: "Dataset", max_pixels: int | None = None) -> "Dataset":
+    """The questions as the trainer takes them. max_pixels: of an image, None: any.
 
     TRL reads every row of a rollout batch again in every micro-step, so decoded images are cached.
     """
     import datasets
 
     stored = questions.cast_column("images", datasets.List(datasets.Image(decode=False)))
-    ordered = stored.select(asked_in_order(len(questions), places, seed))
-    return ordered.remove_columns(["difficulty", "pass_rate"]).with_transform(partial(read_questions, max_pixels))
+    said = stored.select_columns(["images", "prompt", "answer", "choices", "question_id"])
+    return said.with_transform(partial(read_questions, max_pixels))
 
 
 def read_questions(max_pixels: int | None, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -159,18 +191,40 @@ def describe_result(training: Training[RlSection], fed: Fed, run: Run, trainer: 
     tenth = max(1, len(rewards) // 10)
     judging = sum(line.get("reward_s") or 0.0 for line in lines)
     stepping = sum(line.get("step_time") or 0.0 for line in lines)
+    tokens = max((line.get("num_tokens") or 0 for line in lines), default=0)
+    seconds = max((line["time_s"] for line in lines), default=0.0)
     return {
         "steps": trainer.state.global_step,
         "questions": len(fed.train),
+        "eval_rows": len(fed.held_out) if fed.held_out else 0,
         "left_out": fed.left_out,
         "first_reward": sum(rewards[:tenth]) / tenth if rewards else None,
         "last_reward": sum(rewards[-tenth:]) / tenth if rewards else None,
+        **replaced(lines),
+        **accuracies(read_log(run.log_path)),
         "verdicts": int(sum(line.get("verdicts") or 0 for line in lines)),
         "reward_s": round(judging, 3),
         "reward_share": round(judging / stepping, 5) if stepping else None,
         "alarms": [kind for line in lines for kind in line.get("alarms", ())],
-        "train_s": max((line["time_s"] for line in lines), default=0.0),
+        "tokens": tokens,
+        "tokens_per_s": round(tokens / seconds, 1) if seconds else None,
+        "train_s": seconds,
     }
+
+
+def replaced(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The questions asked, those of them in place of others, and the seconds for it, where any may be replaced."""
+    told = [line for line in lines if line.get("asked") is not None]
+    if not told:
+        return {}
+    sums = {name: int(sum(line[name] for line in told)) for name in ("asked", "replaced")}
+    return sums | {"replacing_s": round(sum(line["replacing_s"] for line in told), 3)}
+
+
+def accuracies(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """The first and the last accuracy on held-out questions, where there are some."""
+    told = [line["eval_accuracy"] for line in lines if "eval_accuracy" in line]
+    return {"first_accuracy": told[0], "last_accuracy": told[-1]} if told else {}
 
 
 RL = Kind(

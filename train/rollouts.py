@@ -4,7 +4,8 @@
     12    1f0c2d3e4a5b6c7d-rollout-12-0      0  <think>…  stop           correct     1.0       0.83
 
 runs/NAME/rollouts/step-00012-0.parquet holds the rollouts of one batch by one process; the step is the first that
-learned from them. A resumed run rewrites a step's file, so no rollout is there twice.
+learned from them. What was sampled for that batch and not admitted to it (admission.py) is in replaced-00012-0.parquet.
+A resumed run rewrites a step's files, so no rollout is there twice.
 
 As a version, they are the samples of the questions that were asked, decided under the recipe of the run's source
 version, using the reward's verdicts: what is kept is what rejection sampling would train on.
@@ -22,6 +23,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import replacing
 from ovt.core.home import Home
 from ovt.core.schema import SAMPLES, VERDICTS, kept_columns
+from ovt.core.statistics import share_interval
 from ovt.core.text import count_words
 from ovt.curate.decide import CHUNK, Tables, decide
 from ovt.curate.recipe import Recipe
@@ -38,6 +40,7 @@ from ovt.train.runs import Run
 STAGE = "rollout"
 ROLLOUTS = pl.Schema({"step": pl.Int32, **SAMPLES, **VERDICTS, "reward": pl.Float64})
 GROUP = ["step", "question_id"]
+LEARNED, REPLACED = "step", "replaced"  # how files begin: what a step learned from, and what was not admitted to it
 SAMPLING = ("temperature", "top_p", "max_completion_length")  # the run settings that affect its rollouts
 
 
@@ -66,22 +69,23 @@ def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -
     return pl.DataFrame(rows, ROLLOUTS, orient="row")
 
 
-def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0) -> None:
-    """Writes a batch into the run's folder, atomically; the same step replaces an earlier file."""
-    with replacing(folder / f"step-{step:05}-{rank}.parquet") as made:
+def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0, learned: bool = True) -> None:
+    """Writes a batch into the run's folder, atomically; the same step replaces an earlier file. learned: it is what
+    the step learns from."""
+    with replacing(folder / f"{LEARNED if learned else REPLACED}-{step:05}-{rank}.parquet") as made:
         rollouts.write_parquet(made, compression="zstd")
 
 
 def forget_after(folder: Path, step: int) -> None:
     """Removes what was written after a step: a run resumed there will rewrite it."""
-    for path in folder.glob("step-*.parquet"):
+    for path in (*folder.glob(f"{LEARNED}-*.parquet"), *folder.glob(f"{REPLACED}-*.parquet")):
         if int(path.name.split("-")[1]) > step:
             path.unlink()
 
 
 def scan(run: Run) -> pl.LazyFrame:
-    """All rollouts of a run (ROLLOUTS and `advantage`), by step; within a step in sampling order."""
-    files = sorted(run.rollouts.glob("step-*.parquet"))
+    """The rollouts that a run learned from (ROLLOUTS and `advantage`), by step; within a step in sampling order."""
+    files = files_of(run, LEARNED)
     if not files:
         raise OvtError(f"run {run.name} has no rollouts: give a run of `ovt train rl` that has made a step")
     reward = pl.col("reward")
@@ -89,6 +93,22 @@ def scan(run: Run) -> pl.LazyFrame:
     return pl.scan_parquet(files, glob=False).with_columns(
         ((reward - reward.mean().over(GROUP)) / (spread + 1e-4)).alias("advantage")
     )
+
+
+def scan_all(run: Run) -> pl.LazyFrame:
+    """All rollouts of a run (ROLLOUTS), by step, those that were replaced after those learned from."""
+    replaced = files_of(run, REPLACED)
+    learned = scan(run).drop("advantage")
+    return (
+        pl.concat([learned, pl.scan_parquet(replaced, glob=False)]).sort("step", maintain_order=True)
+        if replaced
+        else learned
+    )
+
+
+def files_of(run: Run, kind: str) -> list[Path]:
+    """The files of rollouts of a kind (LEARNED, REPLACED), in order."""
+    return sorted(run.rollouts.glob(f"{kind}-*.parquet"))
 
 
 def tables(run: Run) -> dict[str, pl.DataFrame]:
@@ -119,8 +139,9 @@ def pick(
 
 
 def by_step(run: Run) -> pl.DataFrame:
-    """A row per step: rollouts, accuracy (without abstentions), reward, abstain, truncated and same (shares), words,
-    and each family of behaviour per 1,000 words. `same` counts the groups whose rewards are all equal.
+    """A row per step: rollouts, reward, abstain, truncated and same (shares; `same` counts the groups whose rewards are
+    all equal), words, each family of behaviour per 1,000 words, and accuracy (without abstentions) with low and high,
+    its 95% interval by questions.
     """
     said = behaviours.run(scan(run).with_columns(count_words("text").alias("response_words")).collect(), "text")
     decided = pl.col("outcome") != "abstain"
@@ -128,20 +149,26 @@ def by_step(run: Run) -> pl.DataFrame:
     same = groups.group_by("step").agg((pl.col("rewards") < 2).mean().alias("same"))
     means = said.group_by("step").agg(
         pl.len().alias("rollouts"),
-        (pl.col("outcome") == "correct").filter(decided).mean().alias("accuracy"),
         pl.col("reward").mean(),
         (~decided).mean().alias("abstain"),
         (pl.col("finish_reason") == "length").mean().alias("truncated"),
         pl.col("response_words").mean().alias("words"),
         *behaviours.per_thousand_words(),
     )
-    return means.join(same, on="step").sort("step")
+    judged = said.filter(decided).select("step", cluster="question_id", right=pl.col("outcome") == "correct")
+    accuracy = pl.DataFrame(
+        [(step, *share_interval(rows)) for (step,), rows in judged.group_by("step", maintain_order=True)],
+        {"step": pl.Int32, "accuracy": pl.Float64, "low": pl.Float64, "high": pl.Float64},
+        orient="row",
+    )
+    return means.join(same, on="step").join(accuracy, on="step", how="left").sort("step")
 
 
 def pass_rates(run: Run) -> pl.DataFrame:
-    """question_id and pass_rate: the share of a question's rollouts that were correct, over the whole run."""
-    decided = scan(run).filter(pl.col("outcome") != "abstain")
-    return decided.group_by("question_id").agg((pl.col("outcome") == "correct").mean().alias("pass_rate")).collect()
+    """question_id, pass_rate (the share of its rollouts that were correct, over the whole run) and n_samples."""
+    decided = scan_all(run).filter(pl.col("outcome") != "abstain")
+    right = (pl.col("outcome") == "correct").mean().alias("pass_rate")
+    return decided.group_by("question_id").agg(right, pl.len().cast(pl.Int32).alias("n_samples")).collect()
 
 
 def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str | None = None) -> Version:
@@ -176,7 +203,7 @@ def learned_from(run: Run, home: Home) -> Version:
 
 def as_samples(run: Run) -> pl.DataFrame:
     """The rollouts under sample names: stage "reason", numbered per question, `reply_key` the rollout's own."""
-    rollouts = scan(run).collect()
+    rollouts = scan_all(run).collect()
     index = pl.int_range(pl.len(), dtype=pl.Int32).over("question_id")
     return rollouts.with_columns(
         reply_key=pl.concat_str(pl.lit(run.name + "/"), "sample_id"),

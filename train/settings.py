@@ -61,6 +61,7 @@ class TrainerSection(Section):
     activation_checkpointing  recompute activations instead of keeping them; null: if there is an accelerator
     bf16                      compute in bfloat16 (trained weights stay float32); null: if supported
     quantization              "nf4": the frozen base under adapters in four bits (QLoRA), on a GPU with bitsandbytes
+    keep_checkpoints          whether a finished run keeps its last checkpoints beside its model
     trainer                   further arguments of TRL's SFTConfig or GRPOConfig, those of `accepted`, passed unchanged
     """
 
@@ -69,6 +70,7 @@ class TrainerSection(Section):
     lora: LoraSection | None = None
     quantization: Literal["nf4"] | None = added_later(None)
     save_total_limit: int = Field(2, ge=1)
+    keep_checkpoints: bool = added_later(False)
     logging_steps: int = Field(1, ge=1)
     activation_checkpointing: bool | None = None
     bf16: bool | None = None
@@ -143,6 +145,8 @@ class QuestionsSection(Section):
     splits        "sft" (solved by the model that wrote the version) and "rl" (answered, but never right)
     difficulty    the version's buckets: easy, medium, hard, unsolved; empty: all
     where         an SQL expression over the columns of the data, those that the sources keep included: "grade <= 8"
+    order         how a pass over the questions goes: at "random", or with those first, by chance, whose answers vary
+                  most, p (1 − p), by the "stored" pass rates, or by the "rollouts" of the run that the model comes from
     sure          how to treat questions that are certain to be answered alike every time, right or wrong, so that a
                   group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
                   or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
@@ -153,6 +157,7 @@ class QuestionsSection(Section):
     splits: tuple[Literal["sft", "rl"], ...] = Field(("sft", "rl"), min_length=1)
     difficulty: list[str] = Field(default_factory=list)
     where: str | None = added_later(None)
+    order: Literal["random", "stored", "rollouts"] = added_later("random")
     sure: Literal["keep", "stored", "rollouts"] = "keep"
     max_prompt_length: int = Field(6144, ge=1)
 
@@ -202,6 +207,9 @@ class RlSection(TrainerSection):
 
     num_generations               rollouts per question, a group
     rollout_batch_size            questions answered at once, by one state of the model
+    max_rollout_batches           questions asked at most for each batch that is learned from, in batches: as long as
+                                  there are some, those whose rollouts all have one reward are replaced by others
+                                  (DAPO's dynamic sampling); 1: never
     global_batch_size             questions per optimizer step, on any number of devices
     per_device_train_batch_size   rollouts at once on a device in a training pass; null: the largest divisor of its
                                   share, at most 8
@@ -211,6 +219,8 @@ class RlSection(TrainerSection):
     max_completion_length         tokens of a response; longer ones are truncated
     beta                          weight of the KL divergence (k3) from the model that the stage begins with
     save_steps                    a checkpoint this often, in steps, rounded up to whole batches of rollouts
+    eval_size                     questions held out, by image: a share below 1, else a number; answered greedily before
+                                  the first step, every eval_steps (null: save_steps) and after the last
     use_vllm                      rollouts by vLLM, with top_p = 1; null: by transformers
     vllm_mode                     "colocate" (on the training GPUs) or "server" (`trl vllm-serve`, vllm_server_base_url)
     stall_s                       seconds without a step before the run is stopped
@@ -221,6 +231,7 @@ class RlSection(TrainerSection):
     alarms: AlarmSection = AlarmSection()
     num_generations: int = Field(5, ge=2)
     rollout_batch_size: int = Field(512, ge=1)
+    max_rollout_batches: Annotated[float, Field(ge=1)] = added_later(1.0)
     global_batch_size: int = Field(128, ge=1)
     per_device_train_batch_size: int | None = Field(None, ge=1)
     per_device_generation_batch_size: PositiveInt | None = added_later(None)
@@ -243,6 +254,8 @@ class RlSection(TrainerSection):
     vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
     vllm_tensor_parallel_size: int = Field(1, ge=1)
     save_steps: int = Field(4, ge=1)
+    eval_size: Annotated[ShareOrCount, Field(ge=0)] = added_later(0.0)
+    eval_steps: PositiveInt | None = added_later(None)
     stall_s: float = Field(3600.0, gt=0)
 
     @model_validator(mode="after")

@@ -4,12 +4,14 @@ import asyncio
 import base64
 import io
 import shutil
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from ovt.core.errors import CallError, OvtError
+from ovt.curate.endpoints.desk import Waiting
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.pocket.engine import Engine as PocketEngine
@@ -111,10 +113,11 @@ def test_a_batch_that_does_not_fit_is_halved(engine, monkeypatch):
     monkeypatch.setattr(engine._model, "generate", small)
     monkeypatch.setattr("torch.accelerator.empty_cache", lambda: None)
     bodies = [ask(f"{number}?", seed=number) for number in range(4)]
-    told = send(engine, *bodies)
-    assert max(sizes) == 4
+    batch = [Waiting(engine.read(body), Future()) for body in bodies]
+    engine.run(batch)
+    assert sizes == [4, 2, 2]
     monkeypatch.undo()
-    assert [texts(one) for one in told] == [texts(one) for one in send(engine, *bodies)]
+    assert [texts(one.answer.result()) for one in batch] == [texts(one) for one in send(engine, *bodies)]
 
 
 def test_the_engine_that_fits_a_folder_is_chosen(small_vlm, tmp_path, load_file):

@@ -16,6 +16,7 @@ QUESTIONS = pl.DataFrame(
         "question_id": ["a", "b", "c", "d", "d", "e"],
         "difficulty": ["easy", "medium", "hard", "unsolved", "unsolved", None],
         "pass_rate": [1.0, 0.5, 0.25, 0.0, 0.0, None],
+        "n_samples": [4, 4, 4, 4, 4, None],
         "reason": [None, None, "too_long", None, None, None],
     }
 )
@@ -45,7 +46,9 @@ def test_where_chooses_by_any_column():
 
 
 def test_measured_pass_rates_come_before_stored_ones():
-    newer = update_rates(QUESTIONS, pl.DataFrame({"question_id": ["a", "b"], "pass_rate": [0.5, 1.0]}))
+    newer = update_rates(
+        QUESTIONS, pl.DataFrame({"question_id": ["a", "b"], "pass_rate": [0.5, 1.0], "n_samples": [8, 8]})
+    )
     marked = mark(newer, QuestionsSection(sure="rollouts"))
     assert marked["left_out"].to_list() == [None, "sure", "too_long", "sure", "repeated", None]
 

@@ -80,6 +80,64 @@ def test_a_run_says_what_it_was_made_of(whole, changed):
     assert "trained by reinforcement" in (whole.model / "README.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def replaced(taught):
+    """A run that replaces questions whose rollouts all have one reward, and looks at held-out questions."""
+    return rl("colours", "taught", settings(**REPLACING), taught, name="replaced")
+
+
+REPLACING = {"max_rollout_batches": 4.0, "eval_size": 8, "eval_steps": 2, "questions": {"order": "stored"}}
+
+
+def test_questions_that_teach_nothing_are_replaced_and_what_it_costs_is_told(replaced):
+    learned, everything = rollouts.scan(replaced).collect(), rollouts.scan_all(replaced).collect()
+    lines = [line for line in read_log(replaced.log_path) if "asked" in line]
+    assert len(everything) == everything["sample_id"].n_unique() == 3 * sum(line["asked"] for line in lines)
+    assert len(learned) == 2 * 4 * 3
+    for line in lines:
+        step, full = pl.col("step") == line["step"], line["asked"] < 16
+        groups = learned.filter(step).group_by("question_id").agg(pl.col("reward").n_unique().alias("rewards"))
+        assert len(groups) == 4
+        assert not full or groups["rewards"].min() == 2  # all of them teach something, unless 16 were asked
+        assert line["replaced"] <= line["asked"] - 4
+        assert line["replacing_s"] > 0 or line["asked"] == 4
+    assert replaced.record.result["asked"] == sum(line["asked"] for line in lines) > 8
+    assert set(rollouts.pass_rates(replaced)["question_id"]) == set(everything["question_id"])
+
+
+def test_held_out_questions_are_answered_and_never_asked(replaced, taught, changed):
+    told = [line for line in read_log(replaced.log_path) if "eval_accuracy" in line]
+    assert [line["step"] for line in told] == [0, 2, 4]
+    assert all(line["eval_low"] <= line["eval_accuracy"] <= line["eval_high"] for line in told)
+    assert (replaced.record.result["questions"], replaced.record.result["eval_rows"]) == (40, 8)
+    asked = rollouts.scan_all(replaced).select("question_id").unique().collect().height
+    assert asked <= 40
+    oftener = rl("colours", "taught", settings(**REPLACING | {"eval_steps": 1}), taught, name="oftener")
+    assert not changed(oftener.model, replaced.model)  # looking changes nothing
+
+
+def test_a_run_that_replaces_questions_resumes_as_if_undisturbed(replaced, taught, changed, monkeypatch):
+    from ovt.train import rl_trainer
+
+    keep = rl_trainer.keep_rollouts
+
+    def stop(run, ends, *judged, learned=True):
+        if not learned and judged[0].step == 3:
+            raise KeyboardInterrupt
+        keep(run, ends, *judged, learned=learned)
+
+    monkeypatch.setattr(rl_trainer, "keep_rollouts", stop)
+    with pytest.raises(KeyboardInterrupt):
+        rl("colours", "taught", settings(**REPLACING), taught, name="halted")
+    monkeypatch.undo()
+    resumed = rl("colours", "taught", settings(**REPLACING), taught, name="halted")
+    assert not changed(resumed.model, replaced.model)
+    names = ("rollouts/" + path.name for path in sorted(replaced.rollouts.glob("*.parquet")))
+    for name in names:
+        one, two = (pl.read_parquet(run.path / name).drop("model") for run in (resumed, replaced))
+        assert one.equals(two)
+
+
 STALL = """
 import time
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_pick_and_count(run):
     assert [one["step"] for one in pick(run, 9, question="qa")] == [1, 1, 2, 2]
     with pytest.raises(OvtError, match="run r has no rollouts of step 3: choose among 1, 2"):
         pick(run, 9, step=3)
-    rates = dict(pass_rates(run).iter_rows())
+    rates = dict(pass_rates(run).select("question_id", "pass_rate").iter_rows())
     assert rates == {"qa": 0.75, "qb": 0.0}
     first, second = by_step(run).to_dicts()
     assert first["rollouts"] == 4
