@@ -47,6 +47,7 @@ Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="With --dry-run: plan for h100, a100, rtx4090, …")
 ]
 Devices = Annotated[int | None, typer.Option("--devices", min=1, help="With --dry-run: so many, that share the model.")]
+Measure = Annotated[bool, typer.Option("--measure", help="Train two steps on the longest rows, and show their cost.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory needed.")]
 
 
@@ -64,6 +65,7 @@ def add_training(name: Literal["sft", "dpo", "rl"], does: str, *lines: str) -> N
         accelerate: Accelerate = None,
         processes: Processes = None,
         dry_run: DryRun = False,
+        measure: Measure = False,
         device: Device = None,
         devices: Devices = None,
         home: HomePath = None,
@@ -79,7 +81,7 @@ def add_training(name: Literal["sft", "dpo", "rl"], does: str, *lines: str) -> N
                 show_plans(plans(kind, order, stages, launch, (device, devices)), name, json)
             else:
                 refuse_assumed(device, devices)
-                carry_out(kind, order, stages, launch, json)
+                carry_out(kind, order, stages, launch, (measure, json))
 
 
 add_training(
@@ -279,16 +281,36 @@ def on_devices(config: str | None, processes: int | None) -> "Launch | None":
     return Launch(config, processes) if config else None
 
 
-def carry_out(kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch | None", as_json: bool) -> None:
-    """Trains in this process, or relaunches this command once per device and exits with the launcher's code."""
+def carry_out(
+    kind: "Kind", order: "Order", stages: "list[Any]", launch: "Launch | None", how: tuple[bool, bool]
+) -> None:
+    """Trains in this process, or relaunches this command once per device and exits with the launcher's code.
+
+    how   whether two steps of the first stage are only measured; whether it reports in JSON
+    """
     from ovt.train.training import train_stages
 
+    only_measured, as_json = how
     if launch:
         for settings in stages:
             kind.batches(settings, launch.count)
         raise typer.Exit(launch.run(sys.argv[1:]))
+    if only_measured:
+        show_measured(kind, order, as_json)
+        return
     for run in train_stages(kind, order, stages):
         show_finished(run, as_json)
+
+
+def show_measured(kind: "Kind", order: "Order", as_json: bool) -> None:
+    """What two steps took, printed by the main process."""
+    from ovt.commands.views.train import measured_shown
+    from ovt.train.devices import is_main
+    from ovt.train.measure import measure
+
+    found = measure(kind, order)
+    if is_main():
+        report(found, as_json, measured_shown)
 
 
 def refuse_assumed(device: str | None, devices: int | None) -> None:

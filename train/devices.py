@@ -20,20 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.core.errors import OvtError, RecipeError, Terminated
 from ovt.core.text import did_you_mean
+from ovt.train.chips import CHIPS
 
 if TYPE_CHECKING:
     from accelerate import PartialState
 
 SHIPPED = ("fsdp", "zero3")
 WITH_VALUE = ("--accelerate", "--processes")
-# Bytes of memory, as their makers count them.
-MEMORY = {
-    name: gigabytes * 10**9
-    for name, gigabytes in {
-        "a100-40": 40, "a100": 80, "h100": 80, "h200": 141, "b200": 180, "gh200": 96, "mi300x": 192, "l40s": 48,
-        "a6000": 48, "a10g": 24, "l4": 24, "rtx3090": 24, "rtx4090": 24, "rtx5090": 32, "v100": 32, "t4": 16,
-    }.items()
-}  # fmt: skip
 _planned: ContextVar[bool] = ContextVar("planned", default=False)  # whether a plan assumes an accelerator
 ROWS_AT_ONCE = 8  # rows of a micro-batch, unless per_device_train_batch_size says otherwise
 
@@ -50,6 +43,11 @@ class Share:
 def world_size() -> int:
     """The number of processes that train together; a launcher sets it in WORLD_SIZE."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def are_sharing() -> bool:
+    """Whether each process holds but a part of the model; accelerate's launcher says so."""
+    return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
 def is_main() -> bool:
@@ -117,10 +115,10 @@ def has_bf16() -> bool:
 def planned_for(device: str | None) -> Generator[None]:
     """Makes the block see an accelerator of that name, for plans alone; None: the machine as it is.
 
-    RecipeError for a name that is not in MEMORY.
+    RecipeError for a name that is not in CHIPS.
     """
-    if device is not None and device not in MEMORY:
-        hint = did_you_mean(device, MEMORY, f"choose one of {', '.join(MEMORY)}")
+    if device is not None and device not in CHIPS:
+        hint = did_you_mean(device, CHIPS, f"choose one of {', '.join(CHIPS)}")
         raise RecipeError(f"--device {device} is not known; {hint}")
     before = _planned.set(device is not None or _planned.get())
     try:

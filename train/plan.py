@@ -27,6 +27,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from ovt.train import devices
+from ovt.train.chips import CHIPS
 from ovt.train.models import load_config, load_processor
 from ovt.train.settings import SAMPLED, DpoSection, RlSection, TrainerSection
 from ovt.train.training import Kind, Order, Settings, prepare
@@ -83,12 +84,12 @@ def plan(
     counted.
 
     count    devices; shared: whether weights, gradients and optimizer states are split among them
-    device   one of `devices.MEMORY`, whatever this machine has; None: this machine's
+    device   one of `chips.CHIPS`, whatever this machine has; None: this machine's
     """
     with devices.planned_for(device):
         return planned(kind, order, count, shared) | {
             "device": device,
-            "device_memory": devices.MEMORY[device] if device else None,
+            "device_memory": CHIPS[device].memory if device else None,
         }
 
 

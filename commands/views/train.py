@@ -58,6 +58,8 @@ def run_finished(run: Run) -> RenderableType:
         told.append(f"loss {result['first_loss']:.3f} → {result['last_loss']:.3f}")
     if result.get("first_reward") is not None:
         told.append(f"reward {result['first_reward']:.3f} → {result['last_reward']:.3f}")
+    if "first_accuracy" in result:
+        told.append(f"held out {result['first_accuracy']:.1%} → {result['last_accuracy']:.1%}")
     if result.get("eval_loss") is not None:
         told.append(f"evaluation {result['eval_loss']:.3f}")
     told.append(duration(result.get("train_s")))
@@ -96,6 +98,22 @@ def plan_shown(found: dict[str, Any]) -> RenderableType:
         Text(""),
         Table([*names("argument"), *texts("value")], arguments),
         Text("Memory is a rough estimate. Nothing was trained."),
+    )
+
+
+def measured_shown(found: dict[str, Any]) -> RenderableType:
+    """What the steps on the longest rows took, beside what was estimated."""
+    one = found["measured"]
+    first, last = one["seconds"][0], one["seconds"][-1]
+    speed = f", {one['tokens_per_s']:,.0f} tokens/s" if one["tokens_per_s"] else ""
+    speed += f", MFU {one['mfu']:.1%}" if one["mfu"] else ""
+    return Group(
+        Text(
+            f"longest row {found['longest_row']:,} tokens: {first:.2f} s for the first step, then {last:.2f} s{speed}"
+        ),
+        Text(f"{found['steps']:,} steps of this size: {duration(one['total_s'])}"),
+        Text(f"memory: {size(one['memory'])} at most, {size(found['memory_per_device']['total'])} estimated"),
+        Text("Nothing was kept."),
     )
 
 
