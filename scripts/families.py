@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,10 @@ from ovt.core.errors import OvtError
 from ovt.core.files import write_file
 from ovt.core.home import Home
 
+sys.path.append(str(Path(__file__).resolve().parent))  # however this file is loaded
+from family_scores import ROLLOUTS, largest_gap, prepared, several
+
 STEPS = {"learning_rate": 3e-3, "global_batch_size": 4, "max_steps": 4, "save_steps": 2, "warmup_steps": 0, "seed": 1}
-ROLLOUTS = {
-    "num_generations": 2,
-    "rollout_batch_size": 4,
-    "global_batch_size": 4,
-    "max_steps": 2,
-    "max_completion_length": 8,
-    "per_device_train_batch_size": 2,
-    "per_device_generation_batch_size": 3,
-    "learning_rate": 1e-4,
-}
 LARGE, SMALL = 10**9, 112 * 112  # pixels
 NEAR = 1e-4  # float32 in another order of summation
 BEGIN, END = "<!-- families -->", "<!-- /families -->"
@@ -96,7 +88,7 @@ def resumed(one: Try) -> str:
     from ovt.train.runs import RECORD, open_run
     from ovt.train.sft_trainer import sft
 
-    undisturbed = one.run(sft, "undisturbed", **STEPS)
+    undisturbed = one.run(sft, "undisturbed", **STEPS, keep_checkpoints=True)
     stopped = open_run(undisturbed.name, one.home)
     expected = load_model(str(stopped.model), dtype=torch.float32).state_dict()
     shutil.rmtree(stopped.model)
@@ -188,115 +180,47 @@ def reinforced(one: Try) -> str:
 def probabilities(one: Try) -> str:
     """The log-probabilities of rollouts are those of each alone and unpadded, in both passes of training; prompts have
     several lengths, one image or two, and the tokenizer pads on the right."""
-    gap, told = largest_gap(prepared(one, 1)), "one image or two"
+    gap, told = scores(one, 1), "one image or two"
     try:
-        gap = max(gap, largest_gap(prepared(one, 2)))
+        gap = max(gap, scores(one, 2))
     except OvtError as error:
         told = f"one image; two are refused ({error.what.partition(': ')[2].partition(';')[0]})"
     require(gap < NEAR, f"log-probabilities differ by {gap:.0e} ({told})")
     return f"gap {gap:.0e}, {told}"
 
 
-def prepared(one: Try, images: int = 1) -> Any:
-    """The RL trainer of a family, from a copy of its checkpoint whose tokenizer pads on the right. images: of every
-    other question."""
-    from ovt.train.rl_trainer import RL, build_trainer
-    from ovt.train.runs import begin
-    from ovt.train.settings import RlSection
-    from ovt.train.training import Order, make_record, prepare
-
-    right = one.home.path / "right" / one.model.name
-    shutil.copytree(one.model, right, dirs_exist_ok=True)
-    told = right / "tokenizer_config.json"
-    told.write_text(json.dumps(json.loads(told.read_text()) | {"padding_side": "right"}))
-    settings = RlSection.model_validate(ROLLOUTS | {"questions": {"splits": ["sft"]}})
-    training = prepare(RL, Order(one.ref, str(right), settings, one.home))
-    run = begin(make_record(RL, training), one.home, f"{one.model.name}-scored", False)
-    fed = RL.choose(training)
-    if images > 1:
-        fed = replace(fed, train=fed.train.map(several, with_indices=True, fn_kwargs={"images": images}))
-    return build_trainer(training, fed, run, None, None)
+def scores(one: Try, images: int) -> float:
+    """The largest gap, with so many images in every other question."""
+    return largest_gap(prepared(one.model, one.ref, one.home, images))
 
 
-def several(row: dict[str, Any], number: int, images: int) -> dict[str, Any]:
-    """A row with its image so many times, in every other row."""
-    return {"images": row["images"] * (1 if number % 2 else images)}
-
-
-def largest_gap(trainer: Any) -> float:
-    """How far the log-probabilities of a batch, as it is scored and as it is learned from, are from each rollout's
-    alone, at most. ValueError for prompts of one length, which show nothing."""
-    rows = next(iter(trainer.get_train_dataloader()))
-    scored = trainer._generate_and_score_completions(rows)
-    if len({int(mask.sum()) for mask in scored["prompt_mask"]}) < 2:
-        raise ValueError("all prompts have one length: give a version with several")
-    expected = {}
-    gaps = []
-    for row, ids, told in zip(rows, rollouts_of(scored), scored["ref_per_token_logps"], strict=True):
-        expected[ids] = alone(trainer, row, ids[1])
-        gaps.append(told[: len(ids[1])] - expected[ids])
-    for ids, told in learned_from(trainer, scored):
-        gaps.append(told[: len(ids[1])] - expected[ids])
-    return max(float(gap.abs().max()) for gap in gaps)
-
-
-def rollouts_of(batch: dict[str, Any]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """The tokens of each rollout of a batch, without padding: (prompt, completion)."""
-    parts = [
-        [
-            tuple(ids[there.bool()].tolist())
-            for ids, there in zip(batch[f"{name}_ids"], batch[f"{name}_mask"], strict=True)
-        ]
-        for name in ("prompt", "completion")
-    ]
-    return list(zip(*parts, strict=True))
-
-
-def learned_from(trainer: Any, scored: dict[str, Any]) -> list[Any]:
-    """(rollout, log-probabilities) of what the learning pass reads: the batch, shuffled and in its micro-batches."""
+def textual(one: Try) -> str:
+    """Rows without an image beside others: logits of SFT and log-probabilities of RL are those of each alone."""
     import torch
 
-    told: list[Any] = []
-    trainer._generate_and_score_completions = lambda batch: scored
-    score = trainer._get_per_token_logps_and_entropies
+    from ovt.train.data import load_split, make_collator
+    from ovt.train.models import load_model, load_processor
 
-    def noted(*arguments: Any, **options: Any) -> Any:
-        found = score(*arguments, **options)
-        told.append(found[0].detach())
-        return found
-
-    trainer._get_per_token_logps_and_entropies = noted
-    pairs = []
-    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-    trainer.model.train()
-    for step in range(trainer.args.steps_per_generation):
-        trainer._step = step
-        inputs = trainer._prepare_inputs(None)
-        told.clear()
-        with torch.no_grad():
-            trainer.compute_loss(trainer.model, inputs)
-        pairs += zip(rollouts_of(inputs), told[0], strict=True)
-    return pairs
+    dataset = load_split(one.ref, "sft", one.home).dataset
+    rows = [dict(dataset[number]) | several(dataset[number], number, 0) for number in range(4)]
+    collate = make_collator(load_processor(str(one.model)))
+    model = load_model(str(one.model), dtype=torch.float32).eval()
+    pairs = zip(learned_logits(model, collate(rows)), rows, strict=True)
+    gap = max(float((said - learned_logits(model, collate([row]))[0]).abs().max()) for said, row in pairs)
+    require(gap < NEAR, f"logits differ by {gap:.0e} from those of each row alone")
+    scored = scores(one, 0)
+    require(scored < NEAR, f"log-probabilities in RL differ by {scored:.0e}")
+    return f"gap {gap:.0e} in SFT, {scored:.0e} in RL"
 
 
-def alone(trainer: Any, row: dict[str, Any], completion: tuple[int, ...]) -> Any:
-    """The log-probabilities of a rollout: the model on its prompt and completion, with nothing else in the batch."""
+def learned_logits(model: Any, batch: Any) -> list[Any]:
+    """The logits of what is learned from each row of a batch."""
     import torch
-    from trl.data_utils import prepare_multimodal_messages
 
-    processor, said = trainer.processing_class, torch.tensor(completion)
-    asks = prepare_multimodal_messages(row["prompt"], images=row["images"])
-    prompt = processor.apply_chat_template(asks, add_generation_prompt=True, tokenize=False)
-    asked = processor(images=[row["images"]], text=[prompt], return_tensors="pt")
-    fields = {name: value for name, value in asked.items() if name not in ("input_ids", "attention_mask")}
-    for name in {"mm_token_type_ids", "token_type_ids"} & fields.keys():
-        fields[name] = torch.cat([fields[name], torch.zeros_like(said[None])], dim=1)
-    ids = torch.cat([asked["input_ids"], said[None]], dim=1)
+    learned = batch.pop("labels") != -100
     with torch.no_grad():
-        logits = trainer.model(input_ids=ids, attention_mask=torch.ones_like(ids), **fields).logits
-    begins = asked["input_ids"].shape[1]
-    told = torch.log_softmax(logits[0, begins - 1 : -1].float() / trainer.temperature, dim=-1)
-    return told.gather(1, said[:, None])[:, 0]
+        logits = model(**batch).logits
+    return [row[:-1][there[1:]] for row, there in zip(logits, learned, strict=True)]
 
 
 def evaluated(one: Try) -> str:
@@ -326,6 +250,7 @@ CHECKS = {
     "DPO": preferred,
     "RL": reinforced,
     "log-probabilities": probabilities,
+    "rows of text": textual,
     "evaluation": evaluated,
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from ovt.core.home import Home
 
-CHECKS = ("SFT", "log-probabilities", "evaluation")
+CHECKS = ("SFT", "log-probabilities", "rows of text", "evaluation")
 
 
 @pytest.fixture(scope="module")
