@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,10 @@ from ovt.curate.stages.prompt import IMAGE_TAG, content
 from ovt.curate.versions.data import read_split
 from ovt.curate.versions.manifest import Manifest
 from ovt.curate.versions.read import on_hub
+from ovt.train import mixture
+from ovt.train.mixture import Part, read_mixture
 from ovt.train.pixels import most_pixels, shrunk
+from ovt.verifiers import VERSION
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,17 +28,21 @@ IGNORED = -100  # a label that the loss ignores
 
 @dataclass(frozen=True)
 class Rows:
-    """A split of a version: `dataset` has the columns of `versions/data.py`; images are decoded on access.
+    """A split of a version, or of several mixed; `dataset` has the columns of `versions/data.py`, those that all have.
 
-    verify_kind   how the version's recipe compares answers, one of `ovt.verifiers.kind_names()`
+    Images are decoded on access.
+
+    verify_kind   how the version's recipe compares answers, one of `ovt.verifiers.kind_names()`; None: several ways
+    parts         the versions, in the order of the rows
     """
 
     ref: str
     content_hash: str
     verifier_version: str | None
-    verify_kind: str
+    verify_kind: str | None
     dataset: "Dataset"
     split: str
+    parts: tuple[Part, ...]
 
 
 def load_split(ref: str, split: Split, home: Home) -> Rows:
@@ -44,11 +51,48 @@ def load_split(ref: str, split: Split, home: Home) -> Rows:
 
 
 def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
-    """The requested splits of a version that have rows: of "name@v2", a version's folder, or a Hub id ("owner/name",
-    "owner/name@TAG"), which is pulled first.
+    """The requested splits that have rows: of "name@v2", a version's folder, a Hub id ("owner/name", "owner/name@TAG"),
+    which is pulled first, or several of these with weights (`mixture`).
 
-    OvtError if the version does not exist, or none of the splits has rows.
+    OvtError if a version does not exist, or none of its splits has rows.
     """
+    asked = read_mixture(ref)
+    loaded = [load_version(one, names, home) for one, _ in asked]
+    parts = [Part(one, splits[0].ref, weight, 0) for (one, weight), splits in zip(asked, loaded, strict=True)]
+    hashes = [splits[0].content_hash for splits in loaded]
+    together = []
+    for name in names:
+        found = [
+            (part, rows) for part, splits in zip(parts, loaded, strict=True) for rows in splits if rows.split == name
+        ]
+        if found:
+            mixed = replace(mix(found), ref=mixture.told(parts), content_hash=mixture.content_hash(parts, hashes))
+            together.append(mixed)
+    return together
+
+
+def mix(found: Sequence[tuple[Part, Rows]]) -> Rows:
+    """A split of several versions, one after the other."""
+    from datasets import concatenate_datasets
+
+    first = found[0][1]
+    parts = tuple(replace(part, rows=len(rows.dataset)) for part, rows in found)
+    if len(found) == 1:
+        return replace(first, parts=parts)
+    shared = [name for name in first.dataset.column_names if all(name in rows.dataset.features for _, rows in found)]
+    kinds = {rows.verify_kind for _, rows in found}
+    outdated = [rows.verifier_version for _, rows in found if rows.verifier_version != VERSION]
+    return replace(
+        first,
+        dataset=concatenate_datasets([rows.dataset.select_columns(shared) for _, rows in found]),
+        verify_kind=first.verify_kind if len(kinds) == 1 else None,
+        verifier_version=outdated[0] if outdated else VERSION,
+        parts=parts,
+    )
+
+
+def load_version(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
+    """`load_splits` of one version."""
     from ovt.curate.hub.pull import open_or_pull
 
     version = open_or_pull(ref, home)
@@ -60,7 +104,7 @@ def load_splits(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
     kind, content_hash = made.recipe.get("verify", {}).get("kind", "auto"), version.manifest.content_hash
     cache = home.make().path / "datasets"
     return [
-        Rows(told, content_hash, made.verifier_version, kind, read_split(version.path, name, cache), name)
+        Rows(told, content_hash, made.verifier_version, kind, read_split(version.path, name, cache), name, ())
         for name in there
     ]
 
@@ -146,8 +190,13 @@ def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], li
 
 
 def group_by_image(dataset: "Dataset") -> dict[str, list[int]]:
-    """Row indexes by group: rows connected by shared images (the key is the smallest image hash of the group)."""
-    images = [image_hashes(row) for row in stored_images(dataset)]
+    """Row indexes by group: rows connected by shared images (the key is the smallest image hash of the group); those
+    without any by their prompt."""
+    prompts = dataset["prompt"][:] if "prompt" in dataset.features else [None] * len(dataset)
+    images = [
+        image_hashes(row) or [hashlib.sha256(repr(prompt).encode()).hexdigest()]
+        for row, prompt in zip(stored_images(dataset), prompts, strict=True)
+    ]
     parent: dict[str, str] = {}
 
     def find(name: str) -> str:

@@ -5,6 +5,7 @@ Everything around it is SFT's: what fits, batches, checkpoints, runs that resume
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -16,11 +17,12 @@ from ovt.curate.hub.pull import open_or_pull
 from ovt.curate.pairs import pairs
 from ovt.train import devices
 from ovt.train.arguments import dpo_arguments, refusals
-from ovt.train.data import fed_to
+from ovt.train.data import Rows, fed_to
 from ovt.train.lengths import describe_refused, fit, length_limit, measure
+from ovt.train.mixture import Part
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
-from ovt.train.settings import DpoSection
+from ovt.train.settings import DpoSection, PairsSection
 from ovt.train.sft_trainer import describe_result, hold_out, shared, split_rows
 from ovt.train.training import Fed, Kind, Options, Training, make_order, train
 from ovt.train.weights import prepare_policy
@@ -52,7 +54,7 @@ def choose_pairs(training: Training[DpoSection]) -> Fed:
     processor = load_processor(training.where, settings.max_pixels)
     paired = pair_rows(training)
     with devices.main_first():
-        lengths = both_lengths(paired, processor, length_limit(training.where, settings.max_length))
+        lengths = both_lengths(paired.dataset, processor, length_limit(training.where, settings.max_length))
     fits = fit(lengths)
     if not fits:
         raise OvtError(f"no pair of {rows.ref} can be trained on: {describe_refused(lengths)}; raise max_length")
@@ -60,19 +62,31 @@ def choose_pairs(training: Training[DpoSection]) -> Fed:
     return hold_out(paired, lengths, settings, note)
 
 
-def pair_rows(training: Training[DpoSection]) -> "Dataset":
-    """A version's rows as pairs: images, prompt, chosen, rejected, question_id, sample_id. OvtError if it has none."""
+def pair_rows(training: Training[DpoSection]) -> Rows:
+    """A version's rows, or several's, as pairs: images, prompt, chosen, rejected, question_id, sample_id. OvtError if a
+    version has none."""
+    from datasets import concatenate_datasets
+
     rows, section = training.rows, training.settings.pairs
-    dataset = rows.dataset
+    paired, start = [], 0
+    for part in rows.parts:
+        own = rows.dataset.select(range(start, start + part.rows)) if len(rows.parts) > 1 else rows.dataset
+        paired.append(pair_part(part, own, section, training.home))
+        start += part.rows
+    parts = tuple(replace(part, rows=len(one)) for part, one in zip(rows.parts, paired, strict=True))
+    return replace(rows, dataset=concatenate_datasets(paired) if len(paired) > 1 else paired[0], parts=parts)
+
+
+def pair_part(part: Part, dataset: "Dataset", section: PairsSection, home: Home) -> "Dataset":
+    """The pairs of one version, of which these are the rows."""
     texts = [turns[0]["content"] for turns in dataset["completion"]]
     ids = {name: dataset[name][:] for name in ("question_id", "sample_id")}
     kept = pl.DataFrame(ids | {"chosen": texts}, dict.fromkeys((*ids, "chosen"), pl.String))
-    version = open_or_pull(training.order.data, training.home)
-    found = pairs(version, kept, section.per_question, section.length_ratio)
+    found = pairs(open_or_pull(part.asked, home), kept, section.per_question, section.length_ratio)
     if found.is_empty():
         near = f" within a length ratio of {section.length_ratio:g}" if section.length_ratio else ""
         raise OvtError(
-            f"{rows.ref} has no pairs: no question has both a kept and a wrong response that ended by itself{near}; "
+            f"{part.ref} has no pairs: no question has both a kept and a wrong response that ended by itself{near}; "
             "build it with more samples per question (reason.k), or save the rollouts of an RL run as a version"
         )
     place = {sample: index for index, sample in enumerate(ids["sample_id"])}
@@ -113,6 +127,7 @@ def make_trainer(
     given = shared(training, fed, make_collator)
     model = prepare_policy(run, training.where, settings, checkpoint)
     arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    arguments["ddp_find_unused_parameters"] = not fed.pictured
     with refusals():
         trainer = DPOTrainer(model=model, args=DPOConfig(**arguments), **given)
     yield trainer

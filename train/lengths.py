@@ -18,6 +18,7 @@ from ovt.core.errors import RecipeError
 from ovt.core.files import replacing
 from ovt.core.home import Home
 from ovt.core.text import plain
+from ovt.curate.stages.prompt import IMAGE_TAG
 from ovt.train.data import IGNORED, Rows, fed, make_collator
 from ovt.train.models import ending_tokens, generation_settings, load_config
 from ovt.train.pixels import most_pixels
@@ -83,6 +84,11 @@ def limited(lengths: pl.DataFrame, max_length: int | None) -> pl.DataFrame:
 def fit(lengths: pl.DataFrame) -> list[int]:
     """The indexes of the rows that are not left out."""
     return lengths.with_row_index().filter(pl.col("reason").is_null())["index"].to_list()
+
+
+def all_pictured(lengths: pl.DataFrame) -> bool:
+    """Whether every row that fits has an image."""
+    return bool((lengths.filter(pl.col("reason").is_null())["image_tokens"] > 0).all())
 
 
 def longest(lengths: pl.DataFrame) -> tuple[int, int]:
@@ -174,7 +180,7 @@ def unfitness(row: dict[str, Any]) -> str | None:
     """Why a row cannot be fed, regardless of its length."""
     if row["images"] is None:
         return "image_unreadable"
-    if not row["images"]:
+    if not row["images"] and IMAGE_TAG.search(row["prompt"][0]["content"]):
         return "image_missing"
     if row.get("completion") and not row["completion"][0]["content"].strip():
         return "empty_completion"

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 RECORD = "run.json"
 CARD = "README.md"  # beside the weights
 STATE = "trainer_state.json"  # the last file of a checkpoint that the trainer writes
+RESUMING = ("checkpoints", "start")  # folders that a finished run no longer needs
 COMPARED = ("kind", "model_revision", "data_hash", "seed")
 SECTIONS: dict[str, type[Section]] = {"sft": SftSection, "dpo": DpoSection, "rl": RlSection}
 # Settings that may change between a stop and the resumption: they affect how and where, not what is learned.
 MACHINE = {
     *("activation_checkpointing", "attn_implementation", "bf16", "dataloader_num_workers", "logging_steps"),
-    *("per_device_train_batch_size", "report_to", "save_steps", "save_total_limit"),
+    *("per_device_train_batch_size", "report_to", "save_steps", "save_total_limit", "keep_checkpoints"),
 }
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # torch.save and safetensors raise errors of their own, identifiable only by their text.
@@ -167,6 +168,12 @@ def finish(run: Run, result: dict[str, Any]) -> Run:
     record = run.record.model_copy(update={"status": "done", "result": result})
     write_record(run.path, record)
     return Run(run.name, run.path, record)
+
+
+def forget_checkpoints(run: Run) -> None:
+    """Removes what only resuming a run needs."""
+    for name in RESUMING:
+        shutil.rmtree(run.path / name, ignore_errors=True)
 
 
 def open_run(ref: str, home: Home | Path | str | None = None) -> Run:

@@ -17,7 +17,8 @@ from ovt.core.home import Home
 from ovt.train import devices
 from ovt.train.arguments import refusals, sft_arguments
 from ovt.train.data import RESPONSES, Rows, make_collator, set_aside
-from ovt.train.lengths import describe_refused, fit, length_limit, longest, measured, unlearned_end
+from ovt.train.lengths import all_pictured, describe_refused, fit, length_limit, longest, measured, unlearned_end
+from ovt.train.mixture import repeated
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
 from ovt.train.settings import SftSection
@@ -61,16 +62,21 @@ def choose_rows(training: Training[SftSection]) -> Fed:
     notes = notes if len(fits) < len(lengths) else []
     if warning := unlearned_end(rows.dataset[fits[0]], processor, training.where):
         notes.append(f"warning: {warning}")
-    return hold_out(rows.dataset, lengths, settings, "; ".join(notes))
+    return hold_out(rows, lengths, settings, "; ".join(notes))
 
 
-def hold_out(dataset: "Dataset", lengths: pl.DataFrame, settings: SftSection, note: str) -> Fed:
-    """The rows that fit, shuffled, and those of them that are held out."""
-    fitting = with_lengths(dataset, lengths).select(fit(lengths))
+def hold_out(rows: Rows, lengths: pl.DataFrame, settings: SftSection, note: str) -> Fed:
+    """The rows that fit, shuffled, each as often as its version's weight says, and those of them that are held out."""
+    fits = fit(lengths)
+    fitting = with_lengths(rows.dataset, lengths).select(fits)
     train_on, aside = set_aside(fitting, settings.eval_size, settings.seed)
-    shuffled = fitting.select(train_on).shuffle(settings.seed)  # "batch_rebalance" draws the same order for every seed
+    place = {index: number for number, index in enumerate(fits)}
+    fed = repeated([fits[number] for number in train_on], rows.parts, settings.seed)
+    # "batch_rebalance" draws the same order for every seed
+    shuffled = fitting.select([place[index] for index in fed]).shuffle(settings.seed)
     left_out = dict(lengths["reason"].drop_nulls().value_counts().iter_rows())
-    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths))
+    return Fed(shuffled, fitting.select(aside) if aside else None, left_out, note, longest(lengths),
+               all_pictured(lengths))  # fmt: skip
 
 
 def with_lengths(dataset: "Dataset", lengths: pl.DataFrame) -> "Dataset":
@@ -87,9 +93,7 @@ def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
     """Why no row of a version can be trained on, in one line."""
     reasons = set(lengths["reason"].to_list())
     if reasons == {"image_missing"}:
-        return (
-            f"{rows.ref} has no images: ovt trains vision-language models; give a version whose questions have images"
-        )
+        return f"{rows.ref} has no images for the <image> tags of its prompts: give a version that has"
     if reasons == {"too_long"}:
         longest = lengths.select(pl.col("prompt_tokens") + pl.col("completion_tokens")).to_series()
         return f"every row of {rows.ref} is longer than {limit:,} tokens (shortest {longest.min():,}): raise max_length"
@@ -107,6 +111,7 @@ def make_trainer(
     given = shared(training, fed, make_collator)
     model = prepare_model(training.where, settings, checkpoint)
     arguments = sft_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    arguments["ddp_find_unused_parameters"] = not fed.pictured
     with refusals():
         trainer = SFTTrainer(model=model, args=SFTConfig(**arguments), **given)
     yield trainer
@@ -145,7 +150,7 @@ def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -
     losses = [line["loss"] for line in lines if "loss" in line]
     held = [line["eval_loss"] for line in lines if "eval_loss" in line]
     best = training.settings.load_best_model_at_end and bool(held)
-    speeds = [line["tokens_per_s"] for line in lines if "tokens_per_s" in line]
+    speeds, shares = ([line[name] for line in lines if name in line] for name in ("tokens_per_s", "mfu"))
     return {
         "steps": trainer.state.global_step,
         "train_rows": len(fed.train),
@@ -157,6 +162,7 @@ def describe_result(training: Training[Any], fed: Fed, run: Run, trainer: Any) -
         "best_step": trainer.state.best_global_step if best else None,
         "tokens": next((line["num_tokens"] for line in reversed(lines) if "num_tokens" in line), None),
         "tokens_per_s": statistics.median(speeds) if speeds else None,
+        "mfu": statistics.median(shares) if shares else None,
         "train_s": max((line["time_s"] for line in lines), default=0.0),
     }
 

@@ -13,9 +13,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import is_locked, locked
 from ovt.core.home import Home
 from ovt.core.untrusted import read_json
-from ovt.train.runs import Run, busy, list_runs, open_run
-
-RESUMING = ("checkpoints", "start")  # folders that a finished run no longer needs
+from ovt.train.runs import RESUMING, Run, busy, list_runs, open_run
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
 
 from ovt import __version__
+from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.train import devices, runs
+from ovt.train import devices, mixture, runs
+from ovt.train.chips import share_of_peak
 from ovt.train.data import Rows, Split, load_splits
 from ovt.train.models import resolve_model, weights_revision
 from ovt.train.publish import write_card
@@ -92,6 +94,7 @@ class Fed:
     train      rows to learn from, or questions to ask; held_out: rows for evaluation
     left_out   how many of the version's rows are not used, by reason; note: the same for people, "" if none
     longest    (tokens of the longest row or prompt, image tokens of the one with most)
+    pictured   whether each has an image
     """
 
     train: "Dataset"
@@ -99,6 +102,7 @@ class Fed:
     left_out: dict[str, int]
     note: str
     longest: tuple[int, int]
+    pictured: bool = True
 
 
 @dataclass(frozen=True)
@@ -165,9 +169,19 @@ def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
         return run
     with runs.held(run, devices.is_main()):
         fed = kind.choose(training)
+        check_pictured(fed)
         if fed.note:
             order.say(fed.note)
         return run_trainer(kind, training, fed, run)
+
+
+def check_pictured(fed: Fed) -> None:
+    """OvtError for rows without images where devices share the vision tower: they would wait for each other."""
+    if not fed.pictured and devices.are_sharing():
+        raise OvtError(
+            "some rows have no image, and devices that share a vision tower (FSDP, ZeRO-3) must all use it in each "
+            "step: train on one device or by plain data parallelism, or give versions whose rows have images"
+        )
 
 
 def train_stages(kind: Kind[Settings], order: Order[Settings], stages: Sequence[Settings]) -> list[Run]:
@@ -198,13 +212,13 @@ def make_record(kind: Kind[Settings], training: Training[Settings]) -> RunRecord
     """The inputs of the run, under the name of its data and kind."""
     order, rows = training.order, training.rows
     return RunRecord(
-        name=f"{Path(rows.ref).name.partition('@')[0]}-{kind.name}",
+        name=f"{mixture.names(rows.ref)}-{kind.name}",
         kind=kind.name,
         model=order.model,
         model_revision=weights_revision(training.where),
         data=rows.ref,
         data_hash=rows.content_hash,
-        parents=[rows.ref, order.model],
+        parents=[*(part.ref for part in rows.parts), order.model],
         settings=order.settings.model_dump(mode="json"),
         seed=order.settings.seed,
         verifier_version=kind.verifier(rows),
@@ -225,7 +239,8 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
         checkpoint = runs.last_checkpoint(run)
         with kind.trainer(training, fed, run, checkpoint) as trainer:
             trainer.remove_callback(transformers.PrinterCallback)
-            for callback in (LogLines(run.log_path), ShowSteps(), CompleteCheckpoints(training.where), stop):
+            share = None if kind.name == "rl" else share_of_peak(trainer.model, devices.world_size())  # RL samples, too
+            for callback in (LogLines(run.log_path, share), ShowSteps(), CompleteCheckpoints(training.where), stop):
                 trainer.add_callback(callback)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             if stop.asked and trainer.state.global_step < trainer.state.max_steps:
@@ -236,4 +251,6 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
             take_model(run, chosen_checkpoint(trainer, best), training.where)
             done = runs.finish(run, kind.result(training, fed, run, trainer))
             write_card(done, training.home)
+            if not training.settings.keep_checkpoints:
+                runs.forget_checkpoints(done)
     return done

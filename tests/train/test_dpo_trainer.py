@@ -76,7 +76,8 @@ def test_it_learns_to_prefer_and_resumes(home, small_vlm, contrasted, changed):
     assert whole.result["last_loss"] < whole.result["first_loss"] == pytest.approx(0.693, abs=1e-3)
     assert whole.result["last_preferred"] == 1.0
     assert "pairs of verified right and wrong" in whole.card
-    halved = dpo(contrasted, str(small_vlm), FAST, home, name="halved")
+    assert not whole.checkpoints.exists()  # what only resuming needs goes when a run is done
+    halved = dpo(contrasted, str(small_vlm), FAST | {"keep_checkpoints": True}, home, name="halved")
     shutil.rmtree(halved.model)
     shutil.rmtree(halved.checkpoints / "checkpoint-4")
     told = halved.record.model_copy(update={"status": "running", "result": {}})

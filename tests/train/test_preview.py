@@ -50,7 +50,7 @@ def test_it_cannot_lie(home, small_vlm, colour_rows, write_version):
 
 def test_every_row_left_out_has_its_reason(home, small_vlm, colour_rows, write_version, question_id):
     rows = colour_rows(5)
-    rows[1] |= {"images": []}
+    rows[1] |= {"images": [], "prompt": "<image> What is it?"}
     rows[3] |= {"completion": "so " * 600}
     rows[4] |= {"completion": " "}
     write_version(home, rows)

@@ -123,7 +123,8 @@ def test_only_the_completion_is_learned(home, small_vlm, colour_rows, write_vers
 def test_the_best_checkpoint_becomes_the_model(home, small_vlm, colour_rows, write_version, changed):
     """With a learning rate that ruins the model after a while, the last checkpoint is not the best one."""
     write_version(home, colour_rows(24))
-    wild = settings(max_steps=12, save_steps=4, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant")
+    wild = settings(max_steps=12, save_steps=4, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant",
+                    keep_checkpoints=True)  # fmt: skip
     run = sft("colours", str(small_vlm), wild, home)
     losses = {line["step"]: line["eval_loss"] for line in read_log(run.log_path) if "eval_loss" in line}
     best = min(losses, key=lambda step: losses[step])
@@ -140,7 +141,7 @@ def test_one_checkpoint_asked_for_leaves_those_that_are_needed(
     """With a single checkpoint to keep, the trainer would delete the last one in favour of the best."""
     write_version(home, colour_rows(24))
     wild = settings(max_steps=6, save_steps=2, eval_size=8, learning_rate=0.3, lr_scheduler_type="constant",
-                    save_total_limit=1, load_best_model_at_end=best)  # fmt: skip
+                    save_total_limit=1, load_best_model_at_end=best, keep_checkpoints=True)  # fmt: skip
     run = sft("colours", str(small_vlm), wild, home)
     kept = {path.name for path in run.checkpoints.glob("checkpoint-*")}
     taken = run.record.result["best_step"] if best else 6
@@ -162,7 +163,7 @@ def test_the_model_holds_what_others_load(home, small_vlm, colour_rows, write_ve
     from ovt.pocket.engine import load
 
     write_version(home, colour_rows(16))
-    run = sft("colours", str(small_vlm), settings(max_steps=1), home)
+    run = sft("colours", str(small_vlm), settings(max_steps=1, keep_checkpoints=True), home)
     for folder in (run.model, run.checkpoints / "checkpoint-1"):
         for name in ("preprocessor_config.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.json",
                      "generation_config.json"):  # fmt: skip
@@ -213,7 +214,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
 @pytest.mark.parametrize(
     ("change", "changes", "told"),
     [
-        ({"images": []}, {}, "colours@v1 has no images: ovt trains vision-language models"),
+        ({"images": [], "prompt": "<image>?"}, {}, "colours@v1 has no images for the <image> tags of its prompts"),
         ({"completion": "so " * 900}, {}, "every row of colours@v1 is longer than 512 tokens"),
         ({}, {"max_length": 4096}, "max_length = 4096 is more than the 512 tokens of .*'s? context: lower it"),
         ({}, {"max_length": 8}, r"every row of colours@v1 is longer than 8 tokens \(shortest \d+\): raise max_length"),
