@@ -21,13 +21,14 @@ import torch
 from accelerate.utils import gather
 from trl.data_utils import prepare_multimodal_messages
 
+from ovt.train.by_vllm import ByVllm
 from ovt.train.questions import Spares
 from ovt.train.reward import Judged
-from ovt.train.sampling import Sampler
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+OF_IMAGES = ("pixel_values", "pixel_attention_mask", "image_grid_thw", "image_sizes", "image_position_ids")
 LEAST = 1 / 8  # the share of informative questions that a round is planned for, at least: a round is no lottery ticket
 
 
@@ -45,7 +46,7 @@ class Round:
     signals: torch.Tensor
 
 
-class Admission(Sampler):
+class Admission(ByVllm):
     """TRL's trainer, with batches of questions that teach something, as far as there are spares."""
 
     def __init__(
@@ -61,6 +62,9 @@ class Admission(Sampler):
         self._ready: tuple[Any, ...] | None = None
         super().__init__(*args, **kwargs)
         self._each = self.num_generations or 1
+        for model in (self._trained, self.ref_model):
+            if model is not None:
+                model.register_forward_pre_hook(without_empty_images, with_kwargs=True)
 
     def _generate_and_score_completions(self, inputs: list[Any]) -> Any:
         if self._spares.most and self._trained.training:
@@ -73,9 +77,11 @@ class Admission(Sampler):
         return self.model
 
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
-        """As TRL's; what was said to admitted questions is there already."""
+        """As TRL's; what was said to admitted questions is there already. A prompt of text among others has no images,
+        where TRL's has None, which its learning pass cannot read (seen in 1.16; no report found)."""
         ready, self._ready = self._ready, None
-        return ready or super()._generate(prompts)
+        *said, images, tools = ready or super()._generate(prompts)
+        return *said, images and [one or [] for one in images], tools
 
     def _admit(self, rows: list[Any]) -> list[Any]:
         """The rows to learn from, as many as were given, with their completions ready."""
@@ -116,6 +122,15 @@ class Admission(Sampler):
             before += len(one.rows)
         self._keep(*(one for one in left if one.rewards))
         return joined([one.rows for one in rounds], taken) or []
+
+
+def without_empty_images(module: Any, args: Any, fields: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What a model is called with, less the images of a micro-batch that has none: TRL slices them to no rows, or, of
+    Idefics and its like, which pad each row's images (rows, images, …), to nothing but padding."""
+    pixels = fields.get("pixel_values")
+    if pixels is None or (pixels.numel() and (pixels.ndim < 5 or bool(pixels.any()))):
+        return args, fields
+    return args, {name: value for name, value in fields.items() if name not in OF_IMAGES}
 
 
 def joined(parts: Sequence[Sequence[Any] | None], places: Sequence[int]) -> list[Any] | None:

@@ -89,6 +89,8 @@ def build_trainer(
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
     batches = plan_batches(settings, devices.world_size())
+    if settings.use_vllm:
+        arguments |= {"vllm_max_model_length": needed_length(training, fed)}
     processor = pad_left(load_processor(where, settings.max_pixels))
     most = settings.max_pixels if settings.use_vllm else most_pixels(processor)  # vLLM has no max_pixels (trl#6401)
     check_prompts(processor, where)
@@ -114,6 +116,17 @@ def build_trainer(
             keep=partial(keep, learned=False),
             held=hold(fed.held_out, most),
         )
+
+
+def needed_length(training: Training[RlSection], fed: Fed) -> int:
+    """The tokens of the longest prompt and response, for which vLLM needs room; says how to start its server."""
+    from ovt.train.by_vllm import server_command
+
+    settings = training.settings
+    length = settings.trainer.get("vllm_max_model_length") or fed.longest[0] + settings.max_completion_length
+    if settings.vllm_mode == "server":
+        training.order.say(f"rollouts come from a server, started by: {server_command(training.where, length)}")
+    return length
 
 
 def keep_rollouts(run: Run, ends: frozenset[int], *judged: Judged, learned: bool = True) -> None:

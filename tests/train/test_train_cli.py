@@ -22,7 +22,7 @@ OPTIONS = [part for one in SETS for part in ("--set", one)]
 
 
 def finished(process) -> tuple[int, str, str]:
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=800)  # two processes share what a busy machine leaves to one
     return process.returncode, out, err
 
 
