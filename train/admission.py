@@ -62,7 +62,8 @@ class Admission(ByVllm):
         self._ready: tuple[Any, ...] | None = None
         super().__init__(*args, **kwargs)
         self._each = self.num_generations or 1
-        for model in (self._trained, self.ref_model):
+        models: tuple[Any, ...] = (self.model, self.ref_model)
+        for model in models:
             if model is not None:
                 model.register_forward_pre_hook(without_empty_images, with_kwargs=True)
 
