@@ -193,6 +193,8 @@ def save_rollouts(run: Run, name: str, home: Home, rebuild: str, git_commit: str
 def learned_from(run: Run, home: Home) -> Version:
     """The version whose questions were asked; a Hub version is identified by its content, under any local name."""
     record = run.record
+    if "," in str(record.data):
+        raise OvtError(f"run {run.name} asked questions of {record.data}: only those of one version can be saved")
     if not on_hub(str(record.data)):
         return open_version(str(record.data), home)
     for version in list_versions(home)[0]:
