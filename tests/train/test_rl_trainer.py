@@ -159,6 +159,7 @@ rl("colours", "taught", settings, home, name="stalled", again="ovt train rl")
 """
 
 
+@pytest.mark.timeout(600)
 def test_a_stalled_run_ends_and_goes_on_as_if_nothing_had_been(taught, whole, changed, start):
     """The watchdog ends the process as kill -9 would: at once, with the last checkpoint on disk and nothing else."""
     chosen = settings(stall_s=10.0)
