@@ -64,11 +64,15 @@ def _keys(cell: dict) -> list[Any]:
     return sorted(cell, key=lambda key: (len(str(key)), str(key)))
 
 
+_PLACEHOLDER = re.compile(r"(?:[(（]image[)）] ?)?\[([^\[\]\n]{1,200})\]")  # (image)[image-2.png]
+
+
 def _is_picture(option: Any) -> bool:
     if isinstance(option, dict):
         return bool(option.get("bytes")) or ("path" in option and "bytes" in option)
     if isinstance(option, str):
-        return names_image(option)
+        placeholder = _PLACEHOLDER.fullmatch(option.strip())
+        return names_image(placeholder[1] if placeholder else option)
     return isinstance(option, bytes | Image.Image)
 
 

@@ -232,10 +232,12 @@ def test_several_options_may_be_right_together(gold: str) -> None:
 
 
 def test_options_that_are_pictures_have_a_reason_of_their_own() -> None:
-    for cell in (["choice_0.png", "choice_1.png"], [{"bytes": b"x", "path": None}] * 2):
+    placeholders = ["(image)[image-2.png]", "[image-3.jpg]"]  # https://github.com/DAMO-NLP-SG/M3Exam/issues/5
+    for cell in (["choice_0.png", "choice_1.png"], [{"bytes": b"x", "path": None}] * 2, placeholders):
         with pytest.raises(Unfit) as unfit:
             read_choices(cell)
         assert unfit.value.reason == "picture_choices"
+    assert read_choices(["[1, 2]", "[2, 3]"]) == ("[1, 2]", "[2, 3]")
 
 
 @given(st.text(alphabet="AaBb12()①②[]（）、:. \n?", max_size=200), st.text(alphabet="AB12①()", max_size=5))
