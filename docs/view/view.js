@@ -15,9 +15,12 @@ async function get(name, params = {}) {
   try {
     return window.ovtFiles ? await fromFiles(name, params, query) : await read(await fetch(`api/${name}?${query}`));
   } finally {
-    setTimeout(() => asking(-1), 40); // when it has been drawn
+    drawn(() => asking(-1));
   }
 }
+
+// After the next picture, and what the parts on it do then: a second frame, as effects wait for the first.
+const drawn = (then) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => setTimeout(then))));
 
 // How many answers are on their way is on the body, for whoever drives the page.
 function asking(more) {

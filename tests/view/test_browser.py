@@ -19,6 +19,7 @@ from ovt.view.answers import View
 from ovt.view.static import write_view
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright drives the browser")
+playwright.expect.set_options(timeout=60_000)  # milliseconds, on a busy machine
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here"),
@@ -90,6 +91,7 @@ def watch(chromium) -> Iterator[Callable[..., Watched]]:
 
     def open_page(**options: Any) -> Watched:
         context = chromium.new_context(**({"viewport": DESK} | options))
+        context.set_default_timeout(60_000)
         opened.append(context)
         return Watched(context.new_page())
 
@@ -233,12 +235,13 @@ def test_two_questions_side_by_side_are_enlarged_in_step(watch, site):
     page.wait_for_url(f"**id={other['question_id']}**")
     seen.settle()
     pictures = page.get_by_label("side by side").locator("img")
+    playwright.expect(pictures).to_have_count(2)
     assert [one.split("/")[-1] for one in pictures.evaluate_all("all => all.map((one) => one.src)")] == [
         *other["images"],
         *first["images"],
     ]
     seen.press("z")
-    assert page.locator("dialog.zoom img").count() == 2
+    playwright.expect(page.locator("dialog.zoom[open] img")).to_have_count(2)
     page.keyboard.press("+")
     page.keyboard.press("ArrowLeft")
     playwright.expect(page.locator(".zoom .stage").last).to_have_attribute(
@@ -263,8 +266,8 @@ def test_two_questions_side_by_side_are_enlarged_in_step(watch, site):
         "style", re.compile(r"translate\(90px, 30px")
     )
     seen.press("j")  # the next question, at the same place
-    page.wait_for_url(lambda url: f"id={other['question_id']}" not in url)
-    seen.settle()
+    playwright.expect(page.locator(".path")).not_to_contain_text(other["question_id"])
+    playwright.expect(page.locator("dialog.zoom[open]")).to_have_count(1)
     playwright.expect(page.locator(".zoom .stage").first).to_have_attribute(
         "style", re.compile(r"translate\(80px, 30px")
     )
@@ -276,7 +279,7 @@ def test_two_questions_side_by_side_are_enlarged_in_step(watch, site):
     page.go_back()
     seen.settle()
     seen.press("b")
-    assert page.get_by_label("side by side").count() == 0
+    playwright.expect(page.get_by_label("side by side")).to_have_count(0)
     assert "beside" not in page.url
     assert seen.complaints == []
 
@@ -284,8 +287,10 @@ def test_two_questions_side_by_side_are_enlarged_in_step(watch, site):
 def test_a_question_beside_itself_in_another_version(watch, site):
     seen = watch()
     page = seen.show(site.url, "compare", SCREENS["compare"][1])
-    seen.press("j", "z")
-    assert page.locator("dialog.zoom img").count() == 1  # both have the same picture
+    seen.press("j")
+    page.locator(".sides").wait_for()
+    seen.press("z")
+    playwright.expect(page.locator("dialog.zoom[open] img")).to_have_count(1)  # both have the same picture
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.zoom", state="detached")
     page.locator(".sides a", has_text="small@v2").click()
@@ -293,7 +298,7 @@ def test_a_question_beside_itself_in_another_version(watch, site):
     elsewhere = page.get_by_label("elsewhere").locator("tr", has_text="small@v1")
     elsewhere.get_by_role("link", name="beside", exact=True).click()
     seen.settle()
-    assert page.get_by_label("side by side").locator("a").all_text_contents() == ["small@v2", "small@v1"]
+    playwright.expect(page.get_by_label("side by side").locator("a")).to_have_text(["small@v2", "small@v1"])
     assert seen.complaints == []
 
 
