@@ -16,8 +16,9 @@ from ovt.curate.endpoints import desk
 from ovt.curate.endpoints.desk import Waiting
 from ovt.curate.endpoints.embedded import Row, response
 from ovt.pocket import WEIGHTS
-from ovt.pocket.model import Vocabulary, generate, load_model, load_processor
+from ovt.pocket.model import load_model, load_processor
 from ovt.pocket.request import Asked, read_request
+from ovt.train.decoding import Vocabulary, generate
 
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
 

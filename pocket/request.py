@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image
 
 from ovt.curate.endpoints.embedded import Row, check_room, control_tokens, make_random, read_messages, read_rows, refuse
-from ovt.pocket.model import ImageProcessor, Prompt
+from ovt.pocket.model import ImageProcessor
+from ovt.train.decoding import Prompt
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ MAX_TOKENS = 1024  # if the request sets no limit
 class Row:
     """One reply in progress.
 
-    prompt: its index in the batch. stops: texts that end it. finish: stop | length, once it has ended.
+    prompt: its index in the batch. stops: texts that end it. finish: stop | length, once it has ended; end: the token
+    that ended it, which is not among its ids.
     """
 
     prompt: int
@@ -34,12 +35,13 @@ class Row:
     stops: tuple[str, ...] = ()
     ids: list[int] = field(default_factory=list)
     finish: str | None = None
+    end: int | None = None
 
 
 def advance(row: Row, token: int, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
     """Append a row's next token, and end the row if it is finished. ends: the tokens that end a reply."""
     if token in ends:
-        row.finish = "stop"
+        row.finish, row.end = "stop", token
         return
     row.ids.append(token)
     if row.stops and any(stop in decode(row.ids) for stop in row.stops):
