@@ -65,6 +65,9 @@ _IF = re.compile(
 MAX_CLAUSE_CHARS = 1_000
 MAX_BOXES = 200
 MAX_OBJECTS = 20
+MAX_RIVALS = 10
+"""Different answers stated in one breath that are read, to see whether they say the same; more are never one answer."""
+
 MIN_STATEMENT = 8
 """Characters; none is shorter: `answer 7`."""
 
@@ -164,6 +167,8 @@ def find_untagged(text: str) -> Span:
         span = Span(content + _unit_behind(content, text[end : end + 60]), "box")
     elif statement:
         start, content, rivals = statement
+        if len(rivals) > MAX_RIVALS:
+            return Span("", "", "several_answers")
         if _is_supposed(SENTENCE_END.split(text[max(0, start - 300) : start])[-1]):
             return Span("", "", "hedged")
         end, span = start + len(content), Span(content, "statement", "", rivals)

@@ -60,6 +60,7 @@ PROBLEMS = [
     ("\\boxed{4}\n\nWait, that is wrong.", "answer_withdrawn"),
     ("It is not \\boxed{4}", "several_answers"),
     ("either \\boxed{4} or 5", "several_answers"),
+    ("and" + "answer : " * 210, "several_answers"),  # each was read, for the whole of a verdict's time
 ]
 
 
@@ -199,6 +200,7 @@ AFTERWARDS = [
     ("<answer>7</answer> The answer is given in the chart.", True),
     ("Whether it is even or not\n<answer>7</answer>", True),
     ("<answer>7</answer><answer>7", True),
+    ("The answer is 7.\n" * 210, True),
 ]
 
 
