@@ -5,14 +5,15 @@ Figures are drawn from seeds at and above FIRST_SEED only: everything below is h
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 import teacher
 import torch
-from teacher import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, ask
+from teacher import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, SEE_PROMPT, ask
 from tokenizer import user_turn
 from transformers import PreTrainedTokenizerBase
 
@@ -29,13 +30,15 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 class Plan:
     """How many rows of a kind a step has, in how many batches.
 
-    more: families that are drawn more often, named once for each further share.
+    more: families that are drawn more often, named once for each further share. glance: of "see", the share of a
+    family's chains that name the answer at a glance (`teacher.glance`), all others being careful.
     """
 
-    kind: str  # caption | reason | direct
+    kind: str  # caption | reason | direct | see | value
     rows: int
     batches: int
     more: tuple[str, ...] = ()
+    glance: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,29 +61,48 @@ class Batch:
     skip: int
 
 
+def drawn_families(plan: Plan, families: Sequence[str]) -> Sequence[str]:
+    """The families that a plan's figures are drawn from. Values are read off those that it names, and no others."""
+    return plan.more if plan.kind == "value" else [*families, *plan.more]
+
+
 def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tuple[Figure, random.Random]:
     """The figure of a row and the random source of its texts."""
     rng = random.Random(f"{seed}/{kind}/{index}")
     return pocket.draw(rng.choice(families), FIRST_SEED + rng.getrandbits(40)), rng
 
 
-def make_text(kind: str, figure: Figure, rng: random.Random) -> tuple[str, str]:
+def make_text(
+    kind: str, figure: Figure, rng: random.Random, glance: Mapping[str, float] = MappingProxyType({})
+) -> tuple[str, str]:
     """Prompt and completion of a row, as the model sees them."""
     if kind == "caption":
         return user_turn(CAPTION_PROMPT, VISUAL_TOKENS), figure.caption
+    if kind == "value":
+        question, said = teacher.reading(figure, rng)
+        return user_turn(DIRECT_PROMPT.format(question=question), VISUAL_TOKENS), said
     question = rng.choice(figure.questions)
     asked = ask(question.question, question.choices)
+    if kind == "see":
+        hasty = rng.random() < glance.get(figure.family, 0.0)
+        said = teacher.glance(question, rng) if hasty else teacher.seen_chain(question, rng)
+        return user_turn(SEE_PROMPT.format(question=asked), VISUAL_TOKENS), said
     if kind == "direct":
         return user_turn(DIRECT_PROMPT.format(question=asked), VISUAL_TOKENS), teacher.direct(question, rng)
     return user_turn(REASON_PROMPT.format(caption=figure.caption, question=asked)), teacher.chain(question, rng)
 
 
 def make_rows(
-    seed: int, kind: str, indexes: Sequence[int], families: Sequence[str], tokenizer: PreTrainedTokenizerBase
+    seed: int,
+    kind: str,
+    indexes: Sequence[int],
+    families: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    glance: Mapping[str, float] = MappingProxyType({}),
 ) -> list[Row]:
     """The rows of one kind with these indexes."""
     drawn = [draw_figure(seed, kind, index, families) for index in indexes]
-    texts = [make_text(kind, figure, rng) for figure, rng in drawn]
+    texts = [make_text(kind, figure, rng, glance) for figure, rng in drawn]
     prompts = tokenizer([prompt for prompt, _ in texts])["input_ids"]
     completions = tokenizer([completion + "<|im_end|>" for _, completion in texts])["input_ids"]
     pictures = [None if kind == "reason" else np.asarray(figure.image) for figure, _ in drawn]
@@ -114,9 +136,8 @@ def group_batches(
     steps: list[list[Batch]] = [[] for _ in range(GROUP)]
     for plan in plans:
         n = plan.rows * GROUP
-        rows = make_rows(
-            seed, plan.kind, range(first + group * n, first + (group + 1) * n), [*families, *plan.more], tokenizer
-        )
+        indexes = range(first + group * n, first + (group + 1) * n)
+        rows = make_rows(seed, plan.kind, indexes, drawn_families(plan, families), tokenizer, plan.glance)
         rows.sort(key=lambda row: len(row.ids))
         cuts = [n * i // (plan.batches * GROUP) for i in range(plan.batches * GROUP + 1)]
         batches = [make_batch(plan.kind, rows[at:end]) for at, end in pairwise(cuts)]

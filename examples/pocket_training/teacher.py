@@ -5,14 +5,16 @@ and the paper's five behaviour families (visual, digest, plan, reflection, alter
 """
 
 import random
+import re
 from collections.abc import Sequence
 
-from ovt.pocket.figures.figure import FigureQuestion
+from ovt.pocket.figures.figure import Figure, FigureQuestion
 
 # The words that pocket is trained to answer to; recipes/pocket.toml carries the same strings.
 CAPTION_PROMPT = "Describe the figure in detail."
 REASON_PROMPT = "Figure: {caption}\nQuestion: {question}\nThink step by step."
 DIRECT_PROMPT = "{question}\nAnswer directly."
+SEE_PROMPT = "{question}\nThink step by step."
 
 # Shares of all chains; a slip needs a question that a misreading can change (about nine in ten).
 WRONG = 0.06
@@ -56,6 +58,7 @@ _CONFIRMATIONS = ("Yes, that is right.", "So that is right.", "Okay, that is cor
 _REREADINGS = ("Let me check again from the start.", "Let me read the facts again.", "Let me think again.")
 _LINKS = ("Then, ", "Next, ", "Now, ", "And ")
 _CLOSINGS = ("So the answer is {gold}.", "So it is {gold}.", "The answer must be {gold}.")
+_GLANCES = ("At a glance, it is {gold}.", "It looks like {gold}.", "I see {gold}.")
 _SOLUTIONS = ("The answer is {gold}.", "So the answer is {gold}.", "It is {gold}.")
 
 
@@ -88,8 +91,27 @@ def direct(question: FigureQuestion, rng: random.Random) -> str:
     return f"<answer>{question.gold}</answer>"
 
 
-def _write(question: FigureQuestion, gold: str, thinking: list[str], rng: random.Random) -> str:
-    if rng.random() < 0.5:
+def seen_chain(question: FigureQuestion, rng: random.Random) -> str:
+    """As `chain`, of someone who sees the picture and has no caption to speak of."""
+    while re.search("caption|description", text := chain(question, rng)):
+        pass
+    return text
+
+
+def glance(question: FigureQuestion, rng: random.Random) -> str:
+    """The format without the reasoning: the answer, named at a glance."""
+    return _write(question, question.gold, [rng.choice(_GLANCES).format(gold=question.gold)], rng, False)
+
+
+def reading(figure: Figure, rng: random.Random) -> tuple[str, str]:
+    """A question for one of a figure's numbers, and the number as a direct answer."""
+    asked = [one for one in figure.questions if one.question.startswith("What is the value")]
+    question = rng.choice(asked)
+    return question.question, direct(question, rng)
+
+
+def _write(question: FigureQuestion, gold: str, thinking: list[str], rng: random.Random, closes: bool = True) -> str:
+    if closes and rng.random() < 0.5:
         thinking = [*thinking, rng.choice(_CLOSINGS).format(gold=gold)]
     solution = rng.choice(_SOLUTIONS).format(gold=gold)
     return f"<think>{' '.join(thinking)}</think>\n{solution}\n<answer>{gold}</answer>"

@@ -1,4 +1,5 @@
-"""Trains pocket from scratch: `python examples/pocket_training/train.py --out FOLDER --steps N --seed S`.
+"""Trains pocket from scratch: `python examples/pocket_training/train.py --out FOLDER --steps N --seed S`; or, with
+`--world world.toml`, a base that sees from pocket.
 
 Muon for the matrices of the layers, AdamW for the rest; a constant learning rate, then a linear decay to zero, in which
 much of the quality comes. With --minutes the number of steps is settled once the constant phase is over, from the speed
@@ -9,6 +10,7 @@ import argparse
 import json
 import random
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +24,9 @@ from tokenizer import train_tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
 from ovt.core.files import replacing
+from ovt.pocket import WEIGHTS
 from ovt.pocket import figures as pocket
+from ovt.pocket.model import load_model, load_processor
 
 ENDLESS = 10**9  # steps of a run by the clock, until its constant phase is over
 KEEP_EVERY_S = 180
@@ -36,6 +40,25 @@ PHASES = (
     (1120, (Plan("caption", 64, 2, HARD), Plan("reason", 48, 4), Plan("direct", 8, 1))),
     (1460, (Plan("caption", 16, 1, HARD), Plan("reason", 96, 6), Plan("direct", 8, 1))),
 )
+CHARTS = ("bars", "lines")
+SEEN = (*CHARTS * 6, *("tables", "shapes") * 2)  # in which reasoning beside a picture is asked for
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is learned, in phases, and the folder of the model that it begins with (None: an untrained one)."""
+
+    phases: tuple[tuple[int, tuple[Plan, ...]], ...]
+    start: Path | None = None
+
+
+def world_course(world: Path) -> Course:
+    """Pocket learns to answer beside pictures, as a world's file has it (world.toml): at a glance or with care, and the
+    values of charts apart from any reasoning. Rows of the old kinds keep what it knows."""
+    glance = tomllib.loads(world.read_text())["glance"]
+    plans = (Plan("see", 40, 2, SEEN, glance), Plan("value", 8, 1, CHARTS), Plan("direct", 4, 1),
+             Plan("caption", 4, 1), Plan("reason", 8, 1))  # fmt: skip
+    return Course(((0, plans),), WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -88,20 +111,20 @@ def make_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
     ]
 
 
-def draw_group(group: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> list[list[Batch]]:
+def draw_group(group: int, seed: int, tokenizer: PreTrainedTokenizerBase, course: Course) -> list[list[Batch]]:
     """The batches of GROUP steps, in the mixture of their phase."""
-    phase = max(i for i, (start, _) in enumerate(PHASES) if start <= group * GROUP)
-    return group_batches(PHASES[phase][1], seed, group, sorted(pocket.FAMILIES), tokenizer, phase << 32)
+    phase = max(i for i, (start, _) in enumerate(course.phases) if start <= group * GROUP)
+    return group_batches(course.phases[phase][1], seed, group, sorted(pocket.FAMILIES), tokenizer, phase << 32)
 
 
-def prefetch(first: int, seed: int, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[Batch]]:
+def prefetch(first: int, seed: int, tokenizer: PreTrainedTokenizerBase, course: Course) -> Iterator[list[Batch]]:
     """The batches of step `first` (a multiple of GROUP) and on, drawn one group ahead in a thread."""
     with ThreadPoolExecutor(1) as pool:
         group = first // GROUP
-        ahead = pool.submit(draw_group, group, seed, tokenizer)
+        ahead = pool.submit(draw_group, group, seed, tokenizer, course)
         while True:
             group += 1
-            ready, ahead = ahead, pool.submit(draw_group, group, seed, tokenizer)
+            ready, ahead = ahead, pool.submit(draw_group, group, seed, tokenizer, course)
             yield from ready.result()
 
 
@@ -156,9 +179,8 @@ def settle(schedule: Schedule, done: int, share: float) -> Schedule:
     return replace(schedule, steps=round(done / share), decay_from=done)
 
 
-def begin(out: Path, seed: int, schedule: Schedule, tokenizer: PreTrainedTokenizerBase) -> Run:
+def begin(out: Path, schedule: Schedule, model: Qwen2_5_VLForConditionalGeneration) -> Run:
     """A new run, or the one that out/resume.pt tells of."""
-    model = build(make_config(tokenizer), seed)
     run = Run(model, make_optimizers(model), schedule)
     if (out / "resume.pt").exists():
         state = torch.load(out / "resume.pt", weights_only=True)
@@ -189,26 +211,47 @@ def report(run: Run, means: dict[str, float]) -> None:
     print(f"{run.spent:7.0f}s {at} | {losses}", flush=True)
 
 
-def describe(run: Run, seed: int) -> str:
+def describe(run: Run, seed: int, course: Course) -> str:
     """training.json: what it takes to train the same weights again."""
-    phases = [{"from_step": start, "rows": [asdict(plan) for plan in plans]} for start, plans in PHASES]
+    phases = [{"from_step": start, "rows": [asdict(plan) for plan in plans]} for start, plans in course.phases]
     settings = {"seed": seed, "schedule": asdict(run.schedule), "phases": phases, "minutes": round(run.spent / 60, 1)}
     return json.dumps(settings | {"torch": torch.__version__}, indent=2) + "\n"
 
 
-def train(out: Path, seed: int, schedule: Schedule, seconds: tuple[float, float] | None = None, compiled: bool = True):
+def starting_model(
+    out: Path, seed: int, start: Path | None
+) -> tuple[Qwen2_5_VLForConditionalGeneration, PreTrainedTokenizerBase]:
+    """The model that a course begins with and its tokenizer, whose files are in `out` from now on."""
+    if start is None:
+        tokenizer = learn_tokenizer(seed)
+        save_processor(tokenizer, out)
+        return build(make_config(tokenizer), seed), tokenizer
+    model = load_model(start).train()
+    save(model, out, start)
+    return model, load_processor(start).tokenizer
+
+
+def train(
+    out: Path,
+    seed: int,
+    schedule: Schedule,
+    seconds: tuple[float, float] | None = None,
+    compiled: bool = True,
+    course: Course | None = None,
+):
     """Train into `out`; goes on from out/resume.pt where it exists.
 
     seconds   by the clock: when the learning rate starts to fall, and when the run ends
+    course    pocket's own, unless it is given
     """
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer = learn_tokenizer(seed)
-    save_processor(tokenizer, out)
-    run = begin(out, seed, schedule, tokenizer)
+    course = course or Course(PHASES)
+    model, tokenizer = starting_model(out, seed, course.start)
+    run = begin(out, schedule, model)
     net, means = Net(run.model, compiled), {}
     began = kept = time.monotonic() - run.spent
     with ThreadPoolExecutor(2) as pool:
-        for batches in prefetch(run.step, seed, tokenizer):
+        for batches in prefetch(run.step, seed, tokenizer, course):
             run.spent = time.monotonic() - began
             if seconds and run.schedule.steps == ENDLESS and run.spent >= seconds[0]:
                 run.schedule = settle(run.schedule, run.step, seconds[0] / seconds[1])
@@ -224,7 +267,7 @@ def train(out: Path, seed: int, schedule: Schedule, seconds: tuple[float, float]
                 report(run, means)
             run.step += 1
     keep(out, run)
-    (out / "training.json").write_text(describe(run, seed))
+    (out / "training.json").write_text(describe(run, seed, course))
 
 
 def main() -> None:
@@ -235,17 +278,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--decay", type=float, default=0.4, help="share of the run in which the learning rate falls")
     parser.add_argument("--decay-from", type=int, help="the step at which it starts to fall, to repeat a --minutes run")
-    parser.add_argument("--muon-lr", type=float, default=0.02)
-    parser.add_argument("--adam-lr", type=float, default=0.004)
+    parser.add_argument("--muon-lr", type=float, help="[0.02, and half of it from pocket on]")
+    parser.add_argument("--adam-lr", type=float, help="[0.004, and half of it from pocket on]")
+    parser.add_argument("--world", type=Path, help="go on from pocket, in the world of this file (world.toml)")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if (args.steps is None) == (args.minutes is None):
         parser.error("say how long: either --steps or --minutes")
     fall = args.decay_from or round((args.steps or ENDLESS) * (1 - args.decay))
-    schedule = Schedule(args.steps or ENDLESS, fall, muon_lr=args.muon_lr, adam_lr=args.adam_lr)
+    part = 0.5 if args.world else 1.0
+    schedule = Schedule(
+        args.steps or ENDLESS, fall, muon_lr=args.muon_lr or 0.02 * part, adam_lr=args.adam_lr or 0.004 * part
+    )
     seconds = (args.minutes * 60 * (1 - args.decay), args.minutes * 60) if args.minutes else None
-    train(args.out, args.seed, schedule, seconds, not args.eager)
+    train(args.out, args.seed, schedule, seconds, not args.eager, args.world and world_course(args.world))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from teacher import REASON_PROMPT, ask, chain, direct
+from teacher import REASON_PROMPT, ask, chain, direct, glance, reading, seen_chain
 
 from ovt.pocket.figures import FAMILIES, FigureQuestion, draw
 
@@ -106,3 +106,29 @@ def test_figures_load_without_torch():
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "ovt.pocket.figures" in loaded
     assert "torch" not in loaded
+
+
+def test_a_glance_names_the_answer_and_nothing_else():
+    for question, _ in examples(5):
+        said = glance(question, random.Random(1))
+        assert answer_of(said) == question.gold
+        assert said.count(".") <= 3
+        assert not any(step in said for step in question.steps if question.gold not in step)
+
+
+def test_beside_a_picture_no_chain_speaks_of_a_caption():
+    for number, (question, _) in enumerate(examples(20)):
+        said = seen_chain(question, random.Random(number))
+        assert FORMAT.fullmatch(said)
+        assert not re.search("caption|description", said)
+
+
+def test_a_reading_is_a_number_of_the_figure():
+    for family in ("bars", "lines"):
+        for seed in range(20):
+            figure = draw(family, seed)
+            asked, said = reading(figure, random.Random(seed))
+            number = re.fullmatch(r"<answer>(\d)</answer>", said)
+            name = asked.removeprefix("What is the value of ").rstrip("?")
+            assert number
+            assert f"{name[0].upper()}{name[1:]} is {number[1]}." in figure.facts

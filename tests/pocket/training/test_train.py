@@ -1,4 +1,5 @@
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import batches as rows
@@ -100,3 +101,31 @@ def test_the_script_trains_saves_and_resumes(script, tmp_path, monkeypatch, toke
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert json.loads((whole / "training.json").read_text())["schedule"]["steps"] == 8
     assert "step 0 of 8" in capsys.readouterr().out
+
+
+def test_a_world_says_how_often_the_base_only_glances(script, tmp_path, tokenizer):
+    world = tmp_path / "world.toml"
+    world.write_text("[glance]\nbars = 1.0\nlines = 0.0\n")
+    course = script.world_course(world)
+    (plans,) = [plans for _, plans in course.phases]
+    see, value = plans[0], plans[1]
+    assert (see.kind, value.kind) == ("see", "value")
+    for family, careful in (("bars", 0), ("lines", 30)):
+        made = rows.make_rows(7, "see", range(30), [family], tokenizer, see.glance)
+        said = [tokenizer.decode(row.ids[row.start :]) for row in made]
+        assert sum(not re.search("glance|looks like|I see", one) for one in said) == careful
+        assert all(row.picture is not None for row in made)
+    assert set(rows.drawn_families(value, FAMILIES)) == {"bars", "lines"}
+    assert set(rows.drawn_families(see, FAMILIES)) == set(FAMILIES)
+
+
+def test_the_next_base_begins_with_pockets_own_weights(script, tmp_path, monkeypatch, tiny_folder):
+    from ovt.pocket.model import load_model
+
+    plans = (rows.Plan("see", 2, 1, (), {"bars": 0.5}), rows.Plan("value", 2, 1, ("bars",)))
+    script.train(tmp_path, 7, script.Schedule(0, 0), compiled=False, course=script.Course(((0, plans),), tiny_folder))
+    one, two = load_model(tiny_folder).state_dict(), load_model(tmp_path).state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    told = json.loads((tmp_path / "training.json").read_text())
+    assert told["phases"][0]["rows"][0]["glance"] == {"bars": 0.5}
+    assert (tmp_path / "tokenizer.json").read_bytes() == (tiny_folder / "tokenizer.json").read_bytes()
