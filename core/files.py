@@ -186,7 +186,8 @@ def disk_errors(place: Path) -> Generator[None]:
 
 @contextmanager
 def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
-    """A path beside `place` that this process alone writes to; what is there at the end goes, unless it has a key."""
+    """A path beside `place` that this process alone writes to; what is there at the end goes. After an error, what has
+    a key stays."""
     part = _name_part(place, key)
     for left in place.parent.glob(f".{escape(place.name)}.*.part*"):
         if found := re.fullmatch(rf"(\.{re.escape(place.name)}\.[^.]+\.part)(?:\.lock|\.old)?", left.name):
@@ -196,7 +197,7 @@ def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path
         try:
             yield part
         except BaseException:
-            if not key:
+            if not key or (part.is_dir() and not any(part.iterdir())):
                 _remove(part)
             raise
         else:

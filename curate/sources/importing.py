@@ -1,11 +1,6 @@
 """`import_sources`: all sources of a recipe -> one table of questions, and one decision per row left out.
 
-Imports are cached for the next build in `home.imports/FINGERPRINT/`, renamed into place when complete:
-
-rows.parquet    ROWS, in order
-stamps.parquet  path, size and time of every image file that was read or missing
-import.json     what the folder's name is over, which folders held the images, and which ways of reading that older
-                versions of ovt did not have were needed: {"settings": …, "roots": […], "readings": […]}
+Imports are kept for the next build (kept.py), and one that was stopped goes on after its last part.
 """
 
 import json
@@ -18,21 +13,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.core.files import disk_errors, new_folder, write_json
+from ovt.core.files import disk_errors
 from ovt.core.hashing import SPACED, hash_json
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS, kept_columns
 from ovt.curate.sources.cells import Places, weight
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import MAX_CELL, check_golds, mark_readings, mark_repeats
-from ovt.curate.sources.images import Storing, image_path
+from ovt.curate.sources.images import Storing
+from ovt.curate.sources.kept import Cache, Kept, in_parts
 from ovt.curate.sources.matchable import notes_on_golds
 from ovt.curate.sources.rows import KEPT, ROWS, kept_names, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
@@ -42,7 +37,6 @@ from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 IMPORTER_VERSION = 1  # bump when the import makes something else of the same rows
 AT_ONCE = 256  # rows whose golds are checked together, unless their images are heavy
-CHUNK = 5_000  # rows converted to a table at once; bounds the memory
 
 NO_ROWS = ROWS.to_frame().drop("files")
 
@@ -142,20 +136,18 @@ def import_source(
     notes = (*opened.notes, *filter(None, [describe(columns, section)]))
     settings = _settings(section, most, opened)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
-    place = home.imports / hash_json(settings, SPACED)
-    kept = load_import(place, home, roots)
+    cache = Cache(home, home.imports / hash_json(settings, SPACED), settings, tuple(roots))
+    kept = cache.load()
     if kept is None:
-        readings = set(columns.readings)
-        found = Found(opened, section, columns, readings)
-        rows = _read(found, home, wanted_rows(opened, section, most), on_row)
-        kept = Kept(rows, tuple(sorted(readings)))
-        save_import(place, kept, roots, settings)
+        found = Found(opened, section, columns, set(columns.readings))
+        order = wanted_rows(opened, section, most)
+        kept = cache.complete(partial(_read_on, found, home, order, on_row), partial(_arranged, order))
     elif on_row:
         on_row(len(kept.rows))
     if section.where:
         notes = (*notes, f"source {section.name}: {len(kept.rows):,} rows where {section.where}, of {total:,}")
     fingerprint = name_import(settings, kept.readings)
-    rows = mark_readings(kept.rows.drop("files", strict=False), section.name)
+    rows = mark_readings(kept.rows, section.name)
     return rows, fingerprint, (*notes, *notes_on_golds(rows, section.name))
 
 
@@ -243,20 +235,33 @@ class Found:
     readings: set[str]
 
 
-def _read(found: Found, home: Home, order: Sequence[int], on_row: OnRow | None) -> pl.DataFrame:
-    """ROWS in the given order. Rows are read sequentially, whatever the order, and images as they come."""
-    wanted = order if isinstance(order, range) else frozenset(order)
+def _read_on(
+    found: Found, home: Home, order: Sequence[int], on_row: OnRow | None, before: Sequence[Kept]
+) -> Iterator[Kept]:
+    """The parts that follow those `before`. Rows are read sequentially, whatever the order, and images as they come."""
     about = found.section
+    for part in before:
+        found.readings.update(part.readings)
+    done = sum(len(part.rows) for part in before)
+    last = before[-1].rows["row"][-1] if before else -1
     limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
     store = Storing(home, limits, found.readings)
     schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(about), pl.String)})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
-        records = _counted(_stored(_checked(_texts(found, wanted)), store), on_row)
-        tables = [schema.to_frame()]
-        while chunk := list(islice(records, CHUNK)):
-            tables.append(pl.DataFrame(chunk, schema))
-    rows = pl.concat(tables)
+        for records in in_parts(_counted(_stored(_checked(_texts(found, after(order, last))), store), on_row, done)):
+            yield Kept.of(pl.DataFrame(records, schema), found.readings)
+
+
+def after(order: Sequence[int], last: int) -> Collection[int]:
+    """The rows to read that come after the one numbered `last`."""
+    if isinstance(order, range):
+        return range(max(order.start, last + 1), order.stop)
+    return frozenset(number for number in order if number > last)
+
+
+def _arranged(order: Sequence[int], rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows in question order."""
     if isinstance(order, range):
         return rows
     place = pl.DataFrame({"row": order, "place": range(len(order))}, {"row": pl.Int64, "place": pl.Int64})
@@ -310,8 +315,8 @@ def _stored(texts: Iterable[tuple[dict[str, Any], Places]], store: Callable[...,
             yield waiting.popleft().result()
 
 
-def _counted(records: Iterable[dict[str, Any]], on_row: OnRow | None) -> Iterator[dict[str, Any]]:
-    for count, record in enumerate(records, 1):
+def _counted(records: Iterable[dict[str, Any]], on_row: OnRow | None, done: int) -> Iterator[dict[str, Any]]:
+    for count, record in enumerate(records, done + 1):
         yield record
         if on_row:
             on_row(count)
@@ -365,58 +370,3 @@ def _nothing_left(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
     example = f"{first['source']} {first['source_id']}: {first['detail'] or first['reason']}"
     return f"none of {len(rows):,} rows can be used ({counted}); the first is {example[:300]}"
-
-
-# The import cache.
-
-_ABSENT = (-1, -1)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An import: ROWS, and the names of the newer ways of reading that it needed."""
-
-    rows: pl.DataFrame
-    readings: tuple[str, ...] = ()
-
-
-def load_import(folder: Path, home: Home, roots: Sequence[str]) -> Kept | None:
-    """An earlier import; None if there is none, an image file changed since, or a stored image is gone."""
-    try:
-        noted = json.loads((folder / "import.json").read_text())
-        rows, stamps = pl.read_parquet(folder / "rows.parquet"), pl.read_parquet(folder / "stamps.parquet")
-    except (OSError, ValueError, pl.exceptions.PolarsError):
-        return None
-    if noted.get("roots") != list(roots):
-        return None
-    if any(_stamp(path) != (size, mtime_ns) for path, size, mtime_ns in stamps.iter_rows()):
-        return None
-    images = rows["images"].explode().drop_nulls().unique()
-    there = all(_is_stored(home, image) for image in images)
-    return Kept(rows, tuple(noted.get("readings", ()))) if there else None
-
-
-def save_import(folder: Path, made: Kept, roots: Sequence[str], settings: dict) -> None:
-    """Caches an import. Two processes may do so at once, with the same rows."""
-    files = made.rows["files"].explode().drop_nulls().unique(maintain_order=True)
-    stamps = [(path, *_stamp(path)) for path in files]
-    schema = {"path": pl.String, "size": pl.Int64, "mtime_ns": pl.Int64}
-    about = {"settings": settings, "roots": list(roots)} | ({"readings": made.readings} if made.readings else {})
-    with disk_errors(folder), new_folder(folder) as place:
-        made.rows.drop("files").write_parquet(place / "rows.parquet")
-        pl.DataFrame(stamps, schema, orient="row").write_parquet(place / "stamps.parquet")
-        write_json(place / "import.json", about)
-
-
-def _is_stored(home: Home, image_id: str) -> bool:
-    """Whether an image exists; a power cut may have left an empty file."""
-    path = image_path(home, image_id)
-    return path.exists() and path.stat().st_size > 0
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a hundred thousand of them
-    except OSError:
-        return _ABSENT
-    return found.st_size, found.st_mtime_ns

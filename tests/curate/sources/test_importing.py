@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.curate.sources import kept
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.verifiers import verify
@@ -116,8 +117,8 @@ def test_a_licence_or_a_broken_cache_changes_nothing(load, jsonl, home: Home) ->
     path = jsonl([ask(0)])
     first = load(path)
     assert load(path, license="MIT").fingerprint == first.fingerprint
-    for kept in home.imports.rglob("rows.parquet"):
-        kept.write_bytes(b"cut off")
+    for cached in home.imports.rglob("rows.parquet"):
+        cached.write_bytes(b"cut off")
     assert load(path).questions.equals(first.questions)
 
 
@@ -164,6 +165,54 @@ def test_two_imports_at_once(home: Home, jsonl) -> None:
     assert all(result.questions.equals(results[0].questions) for result in results)
     assert [path.name[0] for path in home.imports.iterdir()] != ["."]
     assert len(list(home.imports.iterdir())) == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ovt.core.home import Home
+from ovt.curate.sources import kept
+from ovt.curate.sources.importing import import_sources
+from ovt.curate.sources.section import SourceSection
+kept.PART = 20
+section = SourceSection(path=sys.argv[1], shuffle_seed=int(sys.argv[3]) or None, limit=90)
+import_sources([section], Home(Path(sys.argv[2])), on_row=lambda n: n == 70 and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_after_kill_9_an_import_goes_on_from_its_last_part(
+    home: Home, tmp_path: Path, folder: Path, jsonl, picture, seed, monkeypatch
+) -> None:
+    pairs = [{"user": f"What is {n}?", "assistant": "blue"} for n in range(3)]
+    rows = [{"id": str(n), "image": f"{n % 10}.png", "texts": pairs if n % 7 == 0 else pairs[:1]} for n in range(100)]
+    section = SourceSection(path=str(jsonl(rows)), shuffle_seed=seed or None, limit=90)
+    code = [sys.executable, "-c", KILLED, section.path, str(home.path), str(seed)]
+    assert subprocess.run(code, check=False).returncode == -9
+    (left,) = home.imports.glob(".*.rows.part")
+    assert [path.name for path in sorted(left.iterdir())] == ["000000", "000001", "000002"]
+    monkeypatch.setattr(kept, "PART", 20)
+    heard: list[int] = []
+    resumed = import_sources([section], home, on_row=heard.append)
+    whole = import_sources([section], Home(tmp_path / "other"))
+    assert 60 < heard[0] <= 67  # a part ends with a whole row
+    assert resumed.questions.equals(whole.questions)
+    assert resumed.fingerprints == whole.fingerprints
+    assert [path.name for path in home.imports.iterdir()] == [
+        path.name for path in (tmp_path / "other" / "imports").iterdir()
+    ]
+    assert import_sources([section], home).questions.equals(whole.questions)
+
+
+def test_parts_are_not_used_after_an_image_changed(home: Home, folder: Path, jsonl, picture, monkeypatch) -> None:
+    section = SourceSection(path=str(jsonl([ask(n) for n in range(100)])), limit=90)
+    code = [sys.executable, "-c", KILLED, section.path, str(home.path), "0"]
+    assert subprocess.run(code, check=False).returncode == -9
+    (folder / "3.png").write_bytes(picture(77))
+    heard: list[int] = []
+    resumed = import_sources([section], home, on_row=heard.append)
+    assert heard[0] == 1
+    assert resumed.questions.equals(import_sources([section], Home(home.path / "other")).questions)
 
 
 def test_it_knows_nothing_of_torch_and_loads_datasets_only_when_asked(jsonl, tmp_path: Path) -> None:
