@@ -4,13 +4,17 @@ VENV ?= .venv
 OVT = $(VENV)/bin/ovt
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench audit clean
+.PHONY: demo test test-ray check bench audit clean
 
 demo: $(VENV)/installed        ## caption → reason → verify → select → filter, with the embedded model
 	$(OVT) curate build recipes/pocket.toml
 
 test: $(VENV)/installed        ## the whole suite: offline, no GPU
 	$(VENV)/bin/python -m pytest --numprocesses 2
+
+test-ray: $(VENV)/installed    ## the tests that need Ray, which this installs into the environment (240 MB)
+	$(PIP) install --quiet --constraint constraints.txt ray
+	$(VENV)/bin/python -m pytest -m ray
 
 check: $(VENV)/installed       ## what pre-commit runs: format, lint, types
 	$(VENV)/bin/ruff format --check .

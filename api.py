@@ -148,6 +148,8 @@ def build(
     retry: Iterable[str] = (),
     home: Place = None,
     progress: Progress | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> Version:
     """Build a dataset version, requesting only replies that are not in the home yet; call it again to resume.
 
@@ -156,17 +158,19 @@ def build(
     max_usd, max_tokens    raises BudgetReached before a request could exceed them; replies so far are kept
     retry     kinds of stored replies to ask again: "empty", "filtered", "refusal", "tool_calls", "truncated"
     progress  updated while the build runs; a notebook shows progress anyway
+    engine    "local", or "ray": pictures are decoded and chunks decided by Ray, on this machine or at `ray_address`
 
     >>> ovt.build("pocket", limit=20, home=home).ref
     'pocket@v1'
     """
     from ovt.curate import build as building
+    from ovt.curate.on_ray import open_engine
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
     session = asking_again(session, retry)
     chosen = agreed_recipe(recipe, set, session.home)
-    with follow(session.progress):
-        return own(building.build(chosen, session), session.home)
+    with follow(session.progress), open_engine(engine, ray_address) as opened:
+        return own(building.build(chosen, replace(session, engine=opened)), session.home)
 
 
 async def abuild(
@@ -179,15 +183,18 @@ async def abuild(
     retry: Iterable[str] = (),
     home: Place = None,
     progress: Progress | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
 ) -> Version:
     """`build` as a coroutine: the work runs in other threads, so the caller's event loop stays free."""
     from ovt.curate import build as building
+    from ovt.curate.on_ray import open_engine
 
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
     session = asking_again(session, retry)
     chosen = agreed_recipe(recipe, set, session.home)
-    with follow(session.progress):
-        return own(await building.abuild(chosen, session), session.home)
+    with follow(session.progress), open_engine(engine, ray_address) as opened:
+        return own(await building.abuild(chosen, replace(session, engine=opened)), session.home)
 
 
 def plan(

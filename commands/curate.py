@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from ovt.commands.options import (
+    EngineName,
     HomePath,
     Json,
     Limit,
     MaxTokens,
     MaxUsd,
     Overrides,
+    RayAddress,
     RecipePath,
     Retry,
     YesRecipe,
@@ -35,6 +37,8 @@ def build(
     max_tokens: MaxTokens = None,
     retry: Retry = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     yes_send_key: YesSendKey = False,
     yes_recipe: YesRecipe = False,
     home: HomePath = None,
@@ -69,6 +73,8 @@ def build(
                     retry=retry.split(",") if retry else (),
                     home=home,
                     progress=progress,
+                    engine=engine,
+                    ray_address=ray_address,
                 )
         except TooManyFailed as error:
             print_built(api.load(error.version, home), json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Overrides, Ref, RefA, RefB, Refs, examples
+from ovt.commands.options import EngineName, HomePath, Json, Overrides, RayAddress, Ref, RefA, RefB, Refs, examples
 from ovt.commands.terminal import console, note, print_json, report
 from ovt.core.home import Home
 from ovt.core.records import git_commit, rebuild_line
@@ -195,10 +195,13 @@ def what_if(
     reverify: Annotated[bool, typer.Option("--reverify", help="Judge every answer again with this verifier.")] = False,
     rows: Annotated[int, typer.Option("-n", "--examples", min=0, help="Rows to show of each kind of change.")] = 1,
     save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Save the result as a version.")] = None,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
     """Show a version's funnel and rows under other settings, from the stored replies; sends no request."""
+    from ovt.curate.on_ray import open_engine
     from ovt.curate.reports.what_if import Saving
     from ovt.curate.reports.what_if import what_if as decide_again
     from ovt.curate.versions.read import open_version
@@ -210,7 +213,9 @@ def what_if(
         options = {"overrides": overrides, "reverify": reverify, "save_as": save_as}
         again = rebuild_line("data", "what-if", version.manifest.hash_ref, **options)
         saving = Saving(save_as, there, again, git_commit())
-    about = decide_again(version, overrides or (), judge_again=reverify, examples=rows, saving=saving)
+    how = {"judge_again": reverify, "examples": rows, "saving": saving}
+    with open_engine(engine, ray_address) as opened:
+        about = decide_again(version, overrides or (), engine=opened, **how)
     from ovt.commands.views.diff import what_if_shown
 
     report(about, json, lambda about: what_if_shown(about, bool(console().color_system)))

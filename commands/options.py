@@ -89,6 +89,10 @@ YesSendKey = Annotated[
 YesRecipe = Annotated[
     bool, typer.Option("--yes-recipe", help="Agree, for good, to the programs that it starts and the files it sends.")
 ]
+EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help="Where chunks are decided: local or ray.")]
+RayAddress = Annotated[
+    str | None, typer.Option("--ray-address", metavar="ADDRESS", help="A running Ray [starts one on this machine].")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 4 if anything is found.")]
 
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub.")]

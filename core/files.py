@@ -197,7 +197,7 @@ def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path
         try:
             yield part
         except BaseException:
-            if not key or (part.is_dir() and not any(part.iterdir())):
+            if not key or (part.is_dir() and not any(part.iterdir())):  # an empty folder is nothing to go on from
                 _remove(part)
             raise
         else:

@@ -15,29 +15,29 @@ import math
 from collections.abc import Collection, Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 
 import polars as pl
 
 from ovt import __version__
 from ovt.core.coroutines import run_beside, run_to_end
 from ovt.core.errors import TooManyFailed
+from ovt.core.hashing import hash_json
 from ovt.core.progress import Tally, shared
 from ovt.core.records import MadeOf
 from ovt.core.registry import FILTERS
 from ovt.core.schema import kept_columns
-from ovt.curate.decide import Tables, decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.failures import counted
 from ovt.curate.endpoints.jobs import is_lacking
 from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
+from ovt.curate.parts import decided, mark_of
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
-from ovt.curate.run import Run, Session, asking_stage, planned, prepare, reasoned, stages_of, unseen
+from ovt.curate.run import Run, Session, asking_stage, planned, prepare, stages_of, unseen
 from ovt.curate.servers import serving
-from ovt.curate.stages import judge, verify
+from ovt.curate.versions.closed import Drifted
 from ovt.curate.versions.ledger import usage
 from ovt.curate.versions.manifest import ModelUse, Provenance, ReasonCount, Usage
 from ovt.curate.versions.read import Version, is_whole, list_versions
@@ -131,51 +131,44 @@ def built_before(run: Run) -> Version | None:
 
 
 def write(run: Run) -> Version:
-    """Decide chunk by chunk and write the version."""
+    """Decide chunk by chunk and write the version; what a killed build had decided and written is not done again."""
     run, blind = unseen(run)
-    tally = run.session.progress.begin("verify → version", len(run.questions))
+    try:
+        return write_chunks(run, blind)
+    except Drifted:
+        return write_chunks(run, blind)  # other replies came since, so its files were removed
+
+
+def write_chunks(run: Run, blind: pl.DataFrame) -> Version:
+    """Writes the version. blind: the replies of `[vision]`."""
     judgements: dict[str, Reply | None] = {}
     score = Score()
-    with VersionWriter(run.session.home, run.recipe.name, kept_columns(run.questions.schema)) as writer:
-        writer.append(**vars(run.left_out))
-        for chunk in run.chunks():
-            made = decide_chunk(run, chunk, judgements)
-            writer.append(**vars(made))
+    with VersionWriter(run.session.home, run.recipe.name, kept_columns(run.questions.schema), key_of(run)) as writer:
+        if (built := built_before(run)) is not None:
+            return built  # another process has written it meanwhile
+        tally = run.session.progress.begin("verify → version", len(run.questions))
+        writer.append(mark_of(run.left_out.questions, run.left_out.decisions), **vars(run.left_out))
+        for mark, made in decided(run, judgements, writer.decided):
+            writer.append(mark, **vars(made))
             score.add(made)
-            tally.done += len(chunk)
+            tally.done += len(made.questions)
         run.session.progress.alarms += score.lines()
         further = [Usage.model_validate(use | {"errors": frequent(blind["error"])}) for use in usage(blind)]
         further += [judge_usage(judgements.values())] if run.recipe.verify.judge else []
         return writer.finish(provenance_of(run), further, run.recipe.limits.max_failed)
 
 
+def key_of(run: Run) -> str:
+    """A hash of all that the version is made of but its replies; empty where a script's filter may change."""
+    if any(name in FILTERS.added for name in run.recipe.filter.plugins):
+        return ""
+    made = provenance_of(run).model_dump(mode="json", exclude=set(HOW))
+    return hash_json(made)[:16]
+
+
 def count_kept(run: Run) -> int:
     """The rows of sft that the questions of a run come to, from their stored replies."""
-    kept = (decide_chunk(run, chunk, {}).rows["split"] == "sft" for chunk in unseen(run)[0].chunks())
-    return sum(int(rows.sum()) for rows in kept)
-
-
-def decide_chunk(run: Run, chunk: pl.DataFrame, judgements: dict[str, Reply | None]) -> Tables:
-    """One chunk, from its stored replies; the judge's results are added to `judgements`."""
-    _, said = reasoned(run, chunk)
-    return decide(run.recipe, chunk, said, partial(judged, run, judgements))
-
-
-def judged(
-    run: Run, judgements: dict[str, Reply | None], answered: pl.DataFrame, questions: pl.DataFrame
-) -> pl.DataFrame:
-    """The rules' verdicts and, where they abstain and there is a judge, its verdicts, added to `judgements`."""
-    verdicts = verify.judge(answered, questions, run.recipe.verify)
-    section = run.recipe.verify.judge
-    if section is None:
-        return verdicts
-    endpoint = run.endpoints[section.endpoint]
-    keys = [endpoint.keys(request)[0] for request in judge.requests(questions, verdicts, section)]
-    found = run.store.get_many(keys)
-    failed = run.store.get_failures(key for key in keys if key not in found)
-    # Only their usage is kept: there may be a million.
-    judgements |= {key: replace(found[key], text=None) if key in found else failed.get(key) for key in keys}
-    return judge.run(verdicts, keys, found, section, endpoint.model)
+    return sum(int((made.rows["split"] == "sft").sum()) for _, made in decided(unseen(run)[0], {}))
 
 
 def judge_usage(replies: Iterable[Reply | None]) -> Usage:

@@ -2,7 +2,7 @@
 
     verify → select → filter → rows
 
-Builds read the samples from the reply store, `what_if` from a version's ledger; both use the functions here.
+Builds read the samples from the reply store (parts.py), `what_if` from a version's ledger; both use the functions here.
 """
 
 from collections.abc import Callable
@@ -50,8 +50,7 @@ def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge
 
     samples: all SAMPLES rows of the questions, captions first, each by (question, index). judge: returns the verdicts.
     """
-    of_stage = samples.partition_by("stage", as_dict=True)
-    captions_said, said = (of_stage.get((stage,), samples.clear()) for stage in ("caption", "reason"))
+    captions_said, said = by_stage(samples)
     captioned, captions, lost = described(recipe, questions, captions_said)
     answered, unanswered = reason.run(captioned, said)
     verdicts = judge(answered, captioned)
@@ -69,6 +68,24 @@ def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge
         recipe.data,
     )
     return Tables(questions, samples, verdicts, decided, made)
+
+
+def rule(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+    """The rules' VERDICTS on the answers of one chunk: what `decide` asks its judge for."""
+    captions_said, said = by_stage(samples)
+    captioned = described(recipe, questions, captions_said)[0]
+    return verify.judge(reason.run(captioned, said)[0], captioned, recipe.verify)
+
+
+def deciding(recipe: Recipe) -> Recipe:
+    """The recipe without what deciding does not need, and other machines are not told: where models are."""
+    return recipe.model_copy(update={"endpoints": {}, "sources": ()})
+
+
+def by_stage(samples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(captions, chains) among samples."""
+    of_stage = samples.partition_by("stage", as_dict=True)
+    return of_stage.get(("caption",), samples.clear()), of_stage.get(("reason",), samples.clear())
 
 
 def import_drops(dropped: pl.DataFrame, questions: pl.DataFrame | None = None) -> Tables:

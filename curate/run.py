@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from ovt.core.engine import Engine
 from ovt.core.home import Home
 from ovt.core.progress import Progress, Tally
 from ovt.core.schema import DECISIONS, SAMPLES
@@ -53,6 +54,7 @@ class Session:
     limit     maximum number of questions
     rebuild   the command that rebuilds the version, and git_commit the commit it ran in: for the version's card
     retry     kinds of replies to ask again: "empty", "filtered", "refusal", "tool_calls", "truncated"
+    engine    where pictures are decoded and chunks are decided; None: here
     """
 
     home: Home
@@ -62,6 +64,7 @@ class Session:
     rebuild: str = ""
     git_commit: str | None = None
     retry: frozenset[str] = frozenset()
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def import_questions(sources: Sequence[SourceSection], session: Session) -> Impo
     def count(rows: int) -> None:
         tally.done = rows
 
-    imported = import_sources(sources, session.home, session.limit, count)
+    imported = import_sources(sources, session.home, session.limit, count, session.engine)
     tally.total = tally.done = sum(imported.rows_in.values())
     return imported
 

@@ -4,7 +4,7 @@ No model is called, and images are only read to save a version. Verdicts are the
 again. `change` decides which settings may differ from the version's own, and refuses the others.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +13,14 @@ from typing import Any
 import polars as pl
 
 from ovt import __version__
+from ovt.core.engine import HERE, Engine, map_chunks
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.registry import FILTERS, KINDS
 from ovt.core.report import Report, Styled, Table, facts, names, numbers, texts
 from ovt.core.schema import SPLITS
 from ovt.core.section import read_section, set_key
-from ovt.curate.decide import Judge, Tables, decide, import_drops
+from ovt.curate.decide import Judge, Tables, decide, deciding, import_drops
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, sum_kept, unasked
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
@@ -58,6 +59,7 @@ def what_if(
     judge_again: bool = False,
     examples: int = 3,
     saving: Saving | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """The outcome of `a.b=value` overrides of `version`'s recipe, as plain data, named as in a diff.
 
@@ -70,7 +72,8 @@ def what_if(
     stats            {a, b}: `profile.summarise`
     examples         up to `examples` rows of each status but "same", with their texts
 
-    judge_again: compute every verdict again with this ovt's verifier; saving: also write the outcome as a version.
+    judge_again: compute every verdict again with this ovt's verifier; saving: also write the outcome as a version;
+    engine: decides the chunks (None: this process).
     Raises RecipeError for a setting that needs a model, OvtError if the version's files were changed.
     """
     recipe, changed = change(version, overrides)
@@ -83,7 +86,14 @@ def what_if(
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(version, saving)) if saving else None
         dropped = left_out(version)
-        compared = list(decided(version, recipe, again, examples, dropped, writer))
+        work = partial(decide_chunk, deciding(recipe), again, examples, writer is not None)
+        if writer:
+            writer.append(**vars(dropped))
+        compared = []
+        for _, (tables, told) in map_chunks(engine or HERE, work, read_chunks(version)):
+            if writer and tables:
+                writer.append(**vars(tables))
+            compared.append(told)
         judged = [use for use in version.manifest.usage if use.stage in ("vision", "judge")]
         saved = writer.finish(provenance(version, recipe, verifier, saving), judged).ref if writer and saving else None
     about: dict[str, Any] = {"a": version.ref, "saved": saved, "settings": changed}
@@ -105,17 +115,12 @@ def left_out(version: Version) -> Tables:
     return import_drops(ends, questions.collect())
 
 
-def decided(
-    version: Version, recipe: Recipe, again: bool, examples: int, dropped: Tables, writer: VersionWriter | None
-) -> Iterator[Compared]:
-    """Each chunk compared with its earlier state, and written if there is a writer."""
-    if writer:
-        writer.append(**vars(dropped))
-    for chunk in read_chunks(version):
-        tables = decide_again(recipe, chunk, again)
-        if writer:
-            writer.append(**vars(tables))
-        yield compare_chunk(chunk, tables, examples)
+def decide_chunk(
+    recipe: Recipe, again: bool, examples: int, save: bool, chunk: Chunk
+) -> tuple[Tables | None, Compared]:
+    """(a chunk as it is decided now, if that is to be saved; how it compares with its earlier state)."""
+    tables = decide_again(recipe, chunk, again)
+    return tables if save else None, compare_chunk(chunk, tables, examples)
 
 
 def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:

@@ -10,8 +10,9 @@ import hashlib
 import io
 import math
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -89,13 +90,14 @@ def store_image(
 
 
 class Storing:
-    """`store_image` for the pictures of a source: one that comes again is neither decoded nor written again.
+    """`fit_image` for the pictures of a source: one that comes again is neither decoded nor kept again.
 
-    readings: gets "levels" for a 16-bit picture that has been read as one of 12 bits.
+    keep: takes what is to be stored, and returns its id; readings: gets "levels" for a 16-bit picture that has been
+    read as one of 12 bits.
     """
 
-    def __init__(self, home: Home, limits: dict[str, Any], readings: set[str]) -> None:
-        self._store, self._readings = partial(store_image, home, **limits), readings
+    def __init__(self, keep: Callable[[bytes], str], limits: dict[str, Any], readings: set[str]) -> None:
+        self._keep, self._limits, self._readings = keep, limits, readings
         self._known: dict[Any, str] = {}  # by content, and by file
 
     def __call__(self, picture: Picture) -> str:
@@ -114,6 +116,9 @@ class Storing:
         if content[24:26] == b"\x10\0" and content[:4] == b"\x89PNG" and _is_of_12_bits(content):
             self._readings.add("levels")
         return self._remember(key, self._store(content))
+
+    def _store(self, content: bytes | Image.Image) -> str:
+        return self._keep(fit_image(content, **self._limits))
 
     def _remember(self, key: Any, image_id: str) -> str:
         if len(self._known) >= REMEMBERED:
@@ -135,13 +140,18 @@ def _highest(image: Image.Image) -> int:
 
 def keep_image(home: Home, data: bytes) -> str:
     """Stores a normalised image under `home.images` unchanged and returns its id."""
-    image_id = hashlib.sha256(data).hexdigest()
+    image_id = id_of(data)
     path = image_path(home, image_id)
     if not path.exists():
         with disk_errors(path.parent):
             home.make()
             write_file(path, data, durable=False)
     return image_id
+
+
+def id_of(data: bytes) -> str:
+    """The id of a normalised image."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def fit_image(content: bytes | Image.Image, max_pixels: int, min_pixels: int = 0, more: tuple[str, ...] = ()) -> bytes:

@@ -5,19 +5,18 @@ Imports are kept for the next build (kept.py), and one that was stopped goes on 
 
 import json
 import math
-import os
 import random
 import warnings
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ovt.core.engine import Engine, Threads, map_chunks
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.files import disk_errors
 from ovt.core.hashing import SPACED, hash_json
@@ -26,10 +25,10 @@ from ovt.core.schema import DECISIONS, QUESTIONS, kept_columns
 from ovt.curate.sources.cells import Places, weight
 from ovt.curate.sources.columns import Columns, describe, match_columns
 from ovt.curate.sources.faults import MAX_CELL, check_golds, mark_readings, mark_repeats
-from ovt.curate.sources.images import Storing
+from ovt.curate.sources.images import Storing, id_of, keep_image
 from ovt.curate.sources.kept import Cache, Kept, in_parts
 from ovt.curate.sources.matchable import notes_on_golds
-from ovt.curate.sources.rows import KEPT, ROWS, kept_names, read_images, read_texts
+from ovt.curate.sources.rows import KEPT, ROWS, kept_names, open_images, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
 from ovt.curate.sources.where import columns_in, matches, table_of
@@ -67,11 +66,16 @@ class Imported:
 
 
 def import_sources(
-    sections: Sequence[SourceSection], home: Home, limit: int | None = None, on_row: OnRow | None = None
+    sections: Sequence[SourceSection],
+    home: Home,
+    limit: int | None = None,
+    on_row: OnRow | None = None,
+    engine: Engine | None = None,
 ) -> Imported:
     """Reads every source, stores its images under `home.images` and lints its golds.
 
-    `limit` is the maximum number of rows in all, spread evenly over the sources; `on_row(n)` reports the rows done.
+    `limit` is the maximum number of rows in all, spread evenly over the sources; `on_row(n)` reports the rows done;
+    `engine` decodes the pictures (None: threads do).
     A source already imported with the same settings and content is not read again.
     Raises OvtError for user mistakes: a missing file or column, an unknown format, no usable row.
     """
@@ -84,7 +88,7 @@ def import_sources(
     for section, most in zip(sections, shares(sections, limit), strict=True):
         done = sum(map(len, tables.values()))
         heard = partial(_report, on_row, done) if on_row else None
-        rows, fingerprint, noted = import_source(section, home, most, heard) if most != 0 else (NO_ROWS, "", ())
+        rows, fingerprint, noted = import_source(section, home, most, heard, engine) if most != 0 else (NO_ROWS, "", ())
         tables[section.name], prints[section.name] = rows, fingerprint
         notes += noted
     rows = mark_repeats(pl.concat(tables.values(), how="diagonal"))
@@ -125,7 +129,7 @@ def deal(count: int, weights: Sequence[float]) -> list[int]:
 
 
 def import_source(
-    section: SourceSection, home: Home, most: int | None, on_row: OnRow | None
+    section: SourceSection, home: Home, most: int | None, on_row: OnRow | None, engine: Engine | None
 ) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
     """(ROWS without "files", fingerprint, notes) of one source, from the cache if nothing changed."""
     opened = open_source(section, most if section.where is None else None)
@@ -139,7 +143,7 @@ def import_source(
     cache = Cache(home, home.imports / hash_json(settings, SPACED), settings, tuple(roots))
     kept = cache.load()
     if kept is None:
-        found = Found(opened, section, columns, set(columns.readings))
+        found = Found(opened, section, columns, set(columns.readings), engine)
         order = wanted_rows(opened, section, most)
         kept = cache.complete(partial(_read_on, found, home, order, on_row), partial(_arranged, order))
     elif on_row:
@@ -227,29 +231,28 @@ def places(part: Part, section: SourceSection) -> Places:
 
 @dataclass(frozen=True)
 class Found:
-    """An opened source, its column mapping, and which newer ways of reading its rows have needed so far."""
+    """An opened source, its column mapping, which newer ways of reading its rows have needed so far, and where its
+    pictures are decoded (None: here)."""
 
     opened: Opened
     section: SourceSection
     columns: Columns
     readings: set[str]
+    engine: Engine | None
 
 
 def _read_on(
     found: Found, home: Home, order: Sequence[int], on_row: OnRow | None, before: Sequence[Kept]
 ) -> Iterator[Kept]:
     """The parts that follow those `before`. Rows are read sequentially, whatever the order, and images as they come."""
-    about = found.section
     for part in before:
         found.readings.update(part.readings)
     done = sum(len(part.rows) for part in before)
     last = before[-1].rows["row"][-1] if before else -1
-    limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
-    store = Storing(home, limits, found.readings)
-    schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(about), pl.String)})
+    schema = pl.Schema({**ROWS, **dict.fromkeys(kept_names(found.section), pl.String)})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # what it warns of is decided here: too large, or read as it is
-        for records in in_parts(_counted(_stored(_checked(_texts(found, after(order, last))), store), on_row, done)):
+        for records in in_parts(_counted(_stored(found, after(order, last), home), on_row, done)):
             yield Kept.of(pl.DataFrame(records, schema), found.readings)
 
 
@@ -302,17 +305,45 @@ def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
     return frozenset(number - start for number in wanted if start <= number < start + count)
 
 
-def _stored(texts: Iterable[tuple[dict[str, Any], Places]], store: Callable[..., str]) -> Iterator[dict[str, Any]]:
+def _stored(found: Found, wanted: Collection[int], home: Home) -> Iterator[dict[str, Any]]:
     """The records with their images stored, in order; a few in parallel, since Pillow releases Python's lock."""
-    workers = min(os.cpu_count() or 1, 16)
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[dict[str, Any]]] = deque()
-        for record, where in texts:
-            waiting.append(pool.submit(read_images, record, where, store))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    keep, about = partial(keep_image, home), found.section
+    limits = {"max_pixels": about.max_pixels, "min_pixels": about.min_pixels, "more": about.image_formats}
+    apart = found.engine
+    if apart is None:
+        store = Storing(keep, limits, found.readings)
+        with Threads() as engine:
+            read = map_chunks(engine, lambda one: read_images(*one, store), _checked(_texts(found, wanted)))
+            yield from (record for _, record in read)
+        return
+    opened = (open_images(*one) for one in _checked(_texts(found, wanted)))
+    batches = iter(lambda: [*islice(opened, apart.together)], [])
+    for _, made in map_chunks(apart, partial(_read_apart, limits), batches):
+        found.readings.update(made.readings)
+        for image in made.images:
+            keep(image)
+        yield from made.records
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Records that were read where there is no home: their images, which are yet to be stored."""
+
+    records: list[dict[str, Any]]
+    images: list[bytes]
+    readings: set[str]
+
+
+def _read_apart(limits: dict[str, Any], records: list[dict[str, Any]]) -> Apart:
+    images: dict[str, bytes] = {}
+    readings: set[str] = set()
+
+    def keep(image: bytes) -> str:
+        images[name := id_of(image)] = image
+        return name
+
+    store = Storing(keep, limits, readings)
+    return Apart([read_images(record, None, store) for record in records], [*images.values()], readings)
 
 
 def _counted(records: Iterable[dict[str, Any]], on_row: OnRow | None, done: int) -> Iterator[dict[str, Any]]:

@@ -209,8 +209,23 @@ def _gold_key(gold: str) -> str:
         return text
 
 
-def read_images(record: dict[str, Any], places: Places, store: Callable[[Picture], str]) -> dict[str, Any]:
-    """The record of `read_texts` as a row of ROWS: images stored (`store` returns their ids), and hashes computed."""
+def open_images(record: dict[str, Any], places: Places) -> dict[str, Any]:
+    """The record of `read_texts` with its images' contents in "shown", up to one that cannot be had: its fault."""
+    shown, record["shown"] = record.pop("shown", []), []
+    for cell in [] if record.get("reason") else shown:
+        try:
+            record["shown"].append(Picture(_open(cell, places, record["files"]).content))
+        except Unfit as unfit:
+            record["shown"].append(Unfit(unfit.reason, unfit.detail))
+            break
+    return record
+
+
+def read_images(record: dict[str, Any], places: Places | None, store: Callable[[Picture], str]) -> dict[str, Any]:
+    """The record of `read_texts` as a row of ROWS: images stored (`store` returns their ids), and hashes computed.
+
+    places: None for a record of `open_images`.
+    """
     shown = record.pop("shown", [])
     if not record.get("reason"):
         try:
@@ -225,7 +240,13 @@ def read_images(record: dict[str, Any], places: Places, store: Callable[[Picture
     return {name: record.get(name) for name in (*ROWS, *(name for name in record if name.startswith(KEPT)))}
 
 
-def _store(cell: Any, places: Places, store: Callable[[Picture], str], files: list[str]) -> str:
+def _store(cell: Any, places: Places | None, store: Callable[[Picture], str], files: list[str]) -> str:
+    if isinstance(cell, Unfit):
+        raise cell
+    return store(cell if places is None else _open(cell, places, files))
+
+
+def _open(cell: Any, places: Places, files: list[str]) -> Picture:
     try:
         picture = read_picture(cell, places)
     except MissingFile as missing:
@@ -233,4 +254,4 @@ def _store(cell: Any, places: Places, store: Callable[[Picture], str], files: li
         raise
     if picture.path:
         files.append(str(picture.path))
-    return store(picture)
+    return picture

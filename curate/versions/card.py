@@ -7,7 +7,7 @@ text cannot end a table, a fence or the metadata, nor become HTML, an image or a
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -132,22 +132,24 @@ def metadata(manifest: Manifest, folder: Path) -> Markdown:
         "task_categories": ["visual-question-answering", "image-text-to-text"],
         "tags": ["reasoning", "chain-of-thought", "vision-language", "ovt"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>10M")],
-        "configs": configs(manifest.rows, manifest.hash_ref),
+        "configs": configs(manifest.rows, manifest.hash_ref, manifest.files),
     }
     if rows:
         fields["dataset_info"] = {"config_name": "default", "features": [feature_yaml(*one) for one in columns.items()]}
     return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
 
 
-def configs(rows: Mapping[str, int], ref: str) -> list[dict[str, Any]]:
+def configs(rows: Mapping[str, int], ref: str, files: Collection[str] = ()) -> list[dict[str, Any]]:
     """What `load_dataset` can be asked for: by default both splits; each alone, as "train"; the tables of the ledger.
 
     What has no rows is left out: `datasets` refuses it. The first one says which version this is (`ref`): `datasets`
     caches a folder by its last name and this list alone, and would take every other `v1` for the first one loaded.
+    files: those of the version.
     """
     data = {split: f"data/{split}-*.parquet" for split in SPLITS if rows[split]}
     both = [{"split": split, "path": path} for split, path in data.items()]
-    alone = data | {table: f"ledger/{table}.parquet" for table in TABLES if rows[table]}
+    in_parts = {table: any(path.startswith(f"ledger/{table}-") for path in files) for table in TABLES}
+    alone = data | {table: f"ledger/{table}{'-*' * in_parts[table]}.parquet" for table in TABLES if rows[table]}
     parts = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in alone.items()]
     nothing = {"config_name": "default", "data_files": "data/*.parquet"}  # `datasets` then says that no file is there
     first, *others = ([{"config_name": "default", "data_files": both}] if both else []) + parts or [nothing]

@@ -7,16 +7,15 @@ There is no `messages` column: TRL refuses completion-only loss on images beside
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ovt.core.files import as_open_as
-from ovt.core.parquet import open_parquet, to_arrow
+from ovt.core.files import as_open_as, make_folder
+from ovt.core.parquet import Series, name_parts, to_arrow
 from ovt.core.schema import ROWS, SPLITS
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 GROUP_ROWS = 256
 GROUP_BYTES = 32 << 20
 FILE_BYTES = 256 << 20
+
+ImageBytes = Callable[[str], bytes]
 
 _IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _TURN = pa.struct({"role": pa.string(), "content": pa.string()})
@@ -103,21 +104,18 @@ class Split:
     Row groups are cut by row count and image bytes, so memory is bounded and the chunking leaves no trace.
     """
 
-    def __init__(self, folder: Path, split: str, image_bytes: Callable[[str], bytes], schema: pa.Schema) -> None:
+    def __init__(self, place: Path, image_bytes: ImageBytes, schema: pa.Schema, closed: Sequence[int]) -> None:
         self.rows = 0
-        self._schema = schema
-        self._folder = folder
-        self._split = split
+        self.files = Series(place, schema, FILE_BYTES, closed)
         self._image_bytes = image_bytes
-        self._files: list[Path] = []
-        self._writer: pq.ParquetWriter | None = None
         self._frames: list[pl.DataFrame] = []
         self._images: list[list[bytes]] = []
         self._group_bytes = 0
 
     def append(self, rows: pl.DataFrame) -> None:
         """Adds rows of this split (schema ROWS); reads their images."""
-        start = 0
+        self.rows += len(rows)
+        rows, start = self.files.rest(rows), 0
         for number, ids in enumerate(rows["images"].to_list(), start=1):
             contents = [self._image_bytes(image) for image in ids]
             self._images.append(contents)
@@ -127,7 +125,6 @@ class Split:
                 self._write_group()
                 start = number
         self._frames.append(rows[start:])
-        self.rows += len(rows)
 
     def close(self) -> None:
         """Writes the remaining rows and gives the files their final names.
@@ -136,32 +133,25 @@ class Split:
         """
         if self._images:
             self._write_group()
-        self._close_file()
-        for number, path in enumerate(self._files):
-            path.rename(self._folder / f"{self._split}-{number:05}-of-{len(self._files):05}.parquet")
+        self.files.close()
+        name_parts(self.files.paths)
 
     def _write_group(self) -> None:
-        if self._writer is None:
-            self._files.append(self._folder / f"{self._split}-{len(self._files):05}.parquet")
-            self._writer = open_parquet(self._files[-1], self._schema)
-        self._writer.write_table(nest(pl.concat(self._frames), self._images, self._schema))
+        self.files.write(nest(pl.concat(self._frames), self._images, self.files.schema))
         self._frames, self._images, self._group_bytes = [], [], 0
-        if self._files[-1].stat().st_size >= FILE_BYTES:
-            self._close_file()
-
-    def _close_file(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
 
 class Data:
-    """All splits of one folder, being written."""
+    """All splits of one folder, being written. closed: of the files of each split, as in `Series`."""
 
-    def __init__(self, folder: Path, image_bytes: Callable[[str], bytes], kept: pl.Schema) -> None:
-        folder.mkdir()
+    def __init__(
+        self, folder: Path, image_bytes: ImageBytes, kept: pl.Schema, closed: Mapping[str, Sequence[int]]
+    ) -> None:
+        make_folder(folder)
         self._columns = pl.Schema({**ROWS, **kept})
-        self._splits = {split: Split(folder, split, image_bytes, schema_with(kept)) for split in SPLITS}
+        self._splits = {
+            split: Split(folder / split, image_bytes, schema_with(kept), closed.get(split, ())) for split in SPLITS
+        }
 
     def append(self, rows: pl.DataFrame) -> None:
         """Adds rows (schema ROWS, and kept columns), each to its split."""
@@ -176,6 +166,11 @@ class Data:
         for split in self._splits.values():
             split.close()
         return {name: split.rows for name, split in self._splits.items()}
+
+    @property
+    def files(self) -> dict[str, Series]:
+        """The files of each split."""
+        return {name: split.files for name, split in self._splits.items()}
 
 
 def read_split(folder: Path, split: str, cache: Path) -> "datasets.Dataset":

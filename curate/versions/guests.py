@@ -4,6 +4,7 @@ A file of two kilobytes can unpack to gigabytes, a column can have a type that n
 a format that only an attacker uses. Polars, `datasets` and the trainers read tables as they are.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ def check_tables(folder: Path, manifest: Manifest) -> None:
         if table not in TABLES:
             check_images(folder / path)
     for table in LEDGER:
-        if f"ledger/{table}.parquet" not in manifest.files:
+        if not any(re.fullmatch(rf"ledger/{table}(-.*)?\.parquet", path) for path in manifest.files):
             raise OvtError(f"{folder} has no ledger/{table}.parquet: it is no version")
     if wrong := [table for table, count in manifest.rows.items() if rows[table] != count]:
         raise OvtError(

@@ -5,13 +5,15 @@ A violation is a bug in ovt, never caused by the user or a model: it raises `Bro
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
-from ovt.core.parquet import TableFile
+from ovt.core.files import make_folder
+from ovt.core.parquet import Series, TableFile
 from ovt.core.schema import DECISIONS, FUNNEL, QUESTIONS, SAMPLES, SCREENS, SPLITS, STAGES, VERDICTS
 from ovt.curate.versions.manifest import LEDGER
 
@@ -28,6 +30,8 @@ LEVELS = {
 
 KEPT = pl.col("decision") == "kept"
 
+FILE_BYTES = 2**30  # of a table; a larger one comes in parts
+
 # A broken rule (in words that follow a number), and the ids that break it.
 Rule = tuple[str, pl.Series]
 
@@ -37,12 +41,19 @@ class BrokenLedger(RuntimeError):
 
 
 class Ledger:
-    """The four tables, written a chunk at a time; `kept` are the columns that sources keep, of the questions."""
+    """The four tables, written a chunk at a time; `kept` are the columns that sources keep, of the questions.
 
-    def __init__(self, folder: Path, kept: pl.Schema) -> None:
-        folder.mkdir()
+    closed: of the files of each table, as in `Series`."""
+
+    def __init__(
+        self, folder: Path, kept: pl.Schema, closed: Mapping[str, Sequence[int]] = MappingProxyType({})
+    ) -> None:
+        make_folder(folder)
         tables = {**TABLES, "questions": pl.Schema({**QUESTIONS, **kept})}
-        self._files = {table: TableFile(folder / f"{table}.parquet", schema) for table, schema in tables.items()}
+        self._files = {
+            table: TableFile(folder / f"{table}.parquet", schema, most=FILE_BYTES, closed=closed.get(table, ()))
+            for table, schema in tables.items()
+        }
 
     def append(self, **frames: pl.DataFrame) -> None:
         """Adds a chunk of each table, by table name."""
@@ -54,6 +65,11 @@ class Ledger:
         for file in self._files.values():
             file.close()
         return {table: file.rows for table, file in self._files.items()}
+
+    @property
+    def files(self) -> dict[str, Series]:
+        """The files of each table."""
+        return {table: file.files for table, file in self._files.items()}
 
 
 def funnel(decisions: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -112,30 +128,56 @@ def usage(samples: pl.DataFrame | pl.LazyFrame) -> list[dict]:
             (pl.col("cost_usd").is_null() & pl.col("error").is_null()).any().alias("unpriced"),
         )
     )
-    rows = sorted(grouped.collect().to_dicts(), key=lambda row: STAGES.index(row["stage"]))
-    # fsum: exact, so the order in which threads add up can't change the last digit.
-    costs = [None if row.pop("unpriced") else math.fsum(row["cost_usd"]) for row in rows]
-    return [row | {"cost_usd": cost} for row, cost in zip(rows, costs, strict=True)]
+    found = grouped.collect()
+    # fsum: exact, so the order in which threads add up can't change the last digit. A series: 8 bytes for each sample.
+    paid = zip(found["cost_usd"], found["unpriced"], strict=True)
+    costs = [None if unpriced else math.fsum(cost) for cost, unpriced in paid]
+    rows = found.drop("cost_usd", "unpriced").to_dicts()
+    used = [row | {"cost_usd": cost} for row, cost in zip(rows, costs, strict=True)]
+    return sorted(used, key=lambda row: STAGES.index(row["stage"]))
 
 
-def check(
-    questions: pl.LazyFrame, samples: pl.LazyFrame, verdicts: pl.LazyFrame, decisions: pl.LazyFrame, rows: pl.LazyFrame
-) -> None:
-    """Raises BrokenLedger naming the first broken rule, how many ids break it, and some of them.
+class Check:
+    """The rules that tables keep, checked chunk by chunk: a chunk has everything that belongs to its questions, and the
+    first one also what was left out before.
 
-    `rows` are the kept rows: split, question_id, sample_id. Rows left out at import have a decision but are not among
-    the questions, since they may not have been any.
+    Of each row and question it remembers 8 bytes, to see that none comes in two chunks.
     """
-    asked, said, judged, ended, kept = pl.collect_all(
-        [
-            questions.select("question_id"),
-            samples.select("sample_id", "question_id", "stage", "index"),
-            verdicts.select("sample_id"),
-            decisions.drop("detail").with_columns(LEVEL.alias("funnel_level")),
-            rows.select("split", "question_id", "sample_id"),
-        ]
-    )
-    for broken_rule, ids in chain(_decision_rules(asked, said, judged, ended), _row_rules(ended, kept)):
+
+    def __init__(self) -> None:
+        self._seen: list[pl.Series] = []
+
+    def chunk(
+        self, *, questions: pl.DataFrame, samples: pl.DataFrame, verdicts: pl.DataFrame, decisions: pl.DataFrame,
+        rows: pl.DataFrame
+    ) -> None:  # fmt: skip
+        """Raises BrokenLedger naming the first broken rule, how many ids break it, and some of them.
+
+        `rows` are the kept rows. Rows left out at import have a decision but are not among the questions, since they
+        may not have been any.
+        """
+        ended = decisions.with_columns(LEVEL.alias("funnel_level"))
+        rules = chain(_decision_rules(questions, samples, verdicts, ended), _row_rules(ended, rows))
+        _refuse(rules)
+        self._seen.append(_questions_of(decisions.lazy()).collect().to_series().hash())
+
+    def whole(self, decisions: pl.LazyFrame) -> None:
+        """The same for what can only be seen at the end. decisions: all of them."""
+        seen = pl.concat(self._seen) if self._seen else pl.Series([], dtype=pl.UInt64)
+        twice = seen.filter(seen.is_duplicated()).unique()
+        if len(twice):
+            suspect = pl.col("id").hash().is_in(twice.implode())
+            again = _questions_of(decisions).filter(suspect).collect().to_series()
+            _refuse([("questions or samples with two decisions", _repeated(again))])
+
+
+def _questions_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
+    """The ids of all questions, and of rows that were left out."""
+    return decisions.filter(pl.col("level") == "question").select("id")
+
+
+def _refuse(rules: Iterable[Rule]) -> None:
+    for broken_rule, ids in rules:
         if len(ids):
             some = ", ".join(map(str, ids.sort().head(3).to_list()))
             raise BrokenLedger(f"{len(ids)} {broken_rule}, such as {some}")

@@ -22,8 +22,8 @@ CARD = "README.md"
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"  # of a version, without its number
 # Every path that a version may hold: none leads out of its folder, and none is hidden.
 PATH = re.compile(
-    r"README\.md|data/(?:sft|rl)-\d{5}-of-\d{5}\.parquet|ledger/(?:questions|samples|verdicts|decisions)\.parquet"
-    r"|figures/[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+    r"README\.md|data/(?:sft|rl)-\d{5}-of-\d{5}\.parquet"
+    r"|ledger/(?:questions|samples|verdicts|decisions)(?:-\d{5}-of-\d{5})?\.parquet|figures/[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 )
 MOST_BYTES = 16 * 2**20  # of a manifest; the largest real ones have 100 kB
 MOST_FILES = 10_000

@@ -11,6 +11,7 @@ import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.core.parquet import parts_of
 from ovt.core.schema import SPLITS, kept_columns
 from ovt.core.text import did_you_mean
 from ovt.core.untrusted import refuse_odd_files
@@ -127,8 +128,9 @@ def scan(version: Version, table: str) -> pl.LazyFrame:
 def scan_folder(folder: Path, table: str) -> pl.LazyFrame:
     """Like `scan`, for a version that is still being written."""
     if table in TABLES:
-        return pl.scan_parquet(folder / "ledger" / f"{table}.parquet", glob=False)
-    files = sorted((folder / "data").glob(f"{table}-*.parquet"))
+        whole = folder / "ledger" / f"{table}.parquet"
+        return pl.scan_parquet(parts_of(folder / "ledger", table) or [whole], glob=False)
+    files = parts_of(folder / "data", table)
     if table in SPLITS and files:
         return pl.scan_parquet(files, glob=False)
     return pl.LazyFrame(pl.from_arrow(SCHEMA.empty_table()))

@@ -1,11 +1,14 @@
 """Writes a version chunk by chunk into a temporary folder, which becomes vN in one rename.
 
 versions/pocket/.lock               held for a moment, to choose a number
-versions/pocket/.new.8c1f….part/    a build in progress (core/files.py)
+versions/pocket/.new.8c1f….part/    a build in progress (core/files.py); with a key, it goes on after a kill:
+    decided/                        what its chunks came to (curate/parts.py)
+    data/, ledger/, closed.json     the files of the version, and which of them are closed (closed.py)
 versions/pocket/v1/                 a version: complete, and never modified again
 """
 
 import re
+import shutil
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -22,8 +25,9 @@ from ovt.core.hashing import canonical_hash
 from ovt.core.home import Home
 from ovt.curate.sources.images import image_bytes
 from ovt.curate.versions.card import render_card
+from ovt.curate.versions.closed import Chain
 from ovt.curate.versions.data import Data
-from ovt.curate.versions.ledger import TABLES, Ledger, check, funnel, usage
+from ovt.curate.versions.ledger import TABLES, Check, Ledger, funnel, usage
 from ovt.curate.versions.manifest import (
     CARD,
     MANIFEST,
@@ -35,19 +39,23 @@ from ovt.curate.versions.manifest import (
     content_hash,
     hash_file,
 )
-from ovt.curate.versions.read import LAST, Version, find_content, folder_of, ordinal_folders, scan_folder, scan_rows
+from ovt.curate.versions.read import LAST, Version, find_content, folder_of, ordinal_folders, scan_folder
+
+DECIDED = "decided"
 
 
 class VersionWriter:
     """A version being written: `with VersionWriter(home, name) as writer: writer.append(…) …; writer.finish(…)`.
 
     Several builds of one name may run at once. Leaving the block without `finish` leaves no version; a killed build's
-    leftovers are removed when the next one of that name starts.
+    leftovers are removed when the next one of that name starts, unless it has the same key: then its closed files stay.
     """
 
-    def __init__(self, home: Home, name: str, kept: pl.Schema | None = None) -> None:
-        """kept: the columns of questions and rows that sources keep (`schema.kept_columns`)."""
+    def __init__(self, home: Home, name: str, kept: pl.Schema | None = None, key: str = "") -> None:
+        """kept: the columns of questions and rows that sources keep (`schema.kept_columns`); key: a hash of everything
+        that the version is made of but replies. Of two writers of one key, the second waits for the first."""
         check_name(name)
+        self._key = key
         self._kept = kept or pl.Schema()
         self.is_new = False  # whether `finish` created a version, or found its content in an older one
         self._home = home
@@ -57,19 +65,31 @@ class VersionWriter:
     def __enter__(self) -> Self:
         with disk_errors(self._place), ExitStack() as stack:
             self._home.make()
-            self._folder = stack.enter_context(staging(self._place / "new"))
-            self._ledger = Ledger(self._folder / "ledger", self._kept)
-            self._data = Data(self._folder / "data", partial(image_bytes, self._home), self._kept)
+            self._folder = stack.enter_context(staging(self._place / "new", self._key))
+            self._chain = Chain(self._folder)
+            closed = self._chain.closed
+            self._ledger = Ledger(self._folder / "ledger", self._kept, closed)
+            self._data = Data(self._folder / "data", partial(image_bytes, self._home), self._kept, closed)
+            self._check = Check()
             self._end = stack.pop_all().__exit__
         return self
+
+    @property
+    def decided(self) -> Path | None:
+        """The folder for what chunks came to; None without a key."""
+        return self._folder / DECIDED if self._key else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and self._key and not any((self._folder / DECIDED).glob("[!.]*")):
+            shutil.rmtree(self._folder, ignore_errors=True)  # nothing to go on from
         self._end(kind, error, trace)
 
     def append(
         self,
+        mark: str = "",
+        /,
         *,
         questions: pl.DataFrame,
         samples: pl.DataFrame,
@@ -78,13 +98,18 @@ class VersionWriter:
         rows: pl.DataFrame,
     ) -> None:
         """Adds a chunk: tables of the schemas QUESTIONS, SAMPLES, VERDICTS, DECISIONS and ROWS, in their final order;
-        questions and rows with the kept columns.
+        questions and rows with the kept columns. A chunk has everything that belongs to its questions.
 
         How the work is chunked leaves no trace in the files. The images of `rows` are read from the home.
+        mark: a hash of what the tables were made of. Raises BrokenLedger, and Drifted (begin again) if a stopped writer
+        of the same key was given something else.
         """
+        self._check.chunk(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions, rows=rows)
         with disk_errors(self._place):
             self._ledger.append(questions=questions, samples=samples, verdicts=verdicts, decisions=decisions)
             self._data.append(rows)
+            if self._key:
+                self._chain.add(mark, self._ledger.files | self._data.files)
 
     def finish(self, provenance: Provenance, more_usage: Sequence[Usage] = (), max_failed: float = 1.0) -> Version:
         """Checks the ledger, writes the card and the manifest, and moves the version into place.
@@ -92,6 +117,9 @@ class VersionWriter:
         more_usage: usage beyond the samples (judgements). max_failed: the share of failures that makes it incomplete.
         If a version of this name already has the same content and terms, that one is returned and nothing is added.
         """
+        self._chain.end()
+        if self.decided:
+            shutil.rmtree(self.decided, ignore_errors=True)
         with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
             if any(use.exceeds(max_failed) for use in manifest.usage):
@@ -105,7 +133,7 @@ class VersionWriter:
     def _describe(self, rows: dict[str, int], provenance: Provenance, more_usage: Sequence[Usage]) -> Manifest:
         """The manifest, except for the card."""
         tables = {table: scan_folder(self._folder, table) for table in TABLES}
-        check(**tables, rows=scan_rows(self._folder, ["question_id", "sample_id"]))
+        self._check.whole(tables["decisions"])
         files = {path.relative_to(self._folder).as_posix(): seal(path) for path in data_files(self._folder)}
         fields = {
             "name": self._name,

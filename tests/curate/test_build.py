@@ -5,6 +5,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,12 +19,14 @@ from PIL import Image
 from ovt.core.errors import OvtError, TooManyFailed
 from ovt.core.home import Home
 from ovt.curate.build import abuild, build, judge_usage, write
+from ovt.curate.decide import decide
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.plan import plan, preview
 from ovt.curate.recipe import LimitsSection, Recipe
 from ovt.curate.reports.failures import failures
 from ovt.curate.run import Session
 from ovt.curate.versions.read import Version, open_version
+from ovt.curate.versions.write import VersionWriter
 
 QUESTIONS = 12
 
@@ -224,6 +228,55 @@ def test_a_disk_that_fills_while_the_version_is_written_costs_nothing(recipe, ho
     asked = len(loopback.seen)
     assert build(recipe, Session(home)).manifest.rows["sft"] == QUESTIONS
     assert len(loopback.seen) == asked
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from ovt.core.home import Home
+from ovt.curate import parts, run
+from ovt.curate.build import build
+from ovt.curate.recipe import Recipe
+run.CHUNK = 2
+keep = parts.Results.put
+def put(self, part, result):
+    keep(self, part, result)
+    if len([*self.folder.iterdir()]) == 4:
+        os.kill(os.getpid(), 9)
+parts.Results.put = put
+build(Recipe.model_validate_json(sys.argv[1]), run.Session(Home(Path(sys.argv[2]))))
+"""
+
+
+def test_after_kill_9_nothing_is_asked_or_decided_again(recipe, home, loopback, monkeypatch, tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, recipe.model_dump_json(), str(home.path)], check=False)
+    assert killed.returncode == -9
+    asked, decided = len(loopback.seen), []
+    monkeypatch.setattr("ovt.curate.run.CHUNK", 2)
+    monkeypatch.setattr("ovt.curate.parts.decide", lambda *of: decided.append(of) or decide(*of))
+    version = build(recipe, Session(home))
+    assert len(loopback.seen) == asked == 3 * QUESTIONS - QUESTIONS
+    assert len(decided) == QUESTIONS // 2 - 4
+    assert version.manifest.content_hash == build(recipe, Session(Home(tmp_path / "other"))).manifest.content_hash
+    assert [path.name for path in version.path.parent.iterdir() if path.name != ".lock"] == ["v1"]
+
+
+def test_what_was_decided_from_a_failed_reply_is_decided_again(recipe, home, loopback, monkeypatch, tmp_path):
+    loopback.status = refuses(1)
+    finish = VersionWriter.finish
+    monkeypatch.setattr(VersionWriter, "finish", lambda *_: stop())
+    with pytest.raises(KeyboardInterrupt):
+        build(recipe, Session(home))
+    assert [*home.path.glob("versions/small/.new.*.part/decided/*")]
+    monkeypatch.setattr(VersionWriter, "finish", finish)
+    loopback.status = lambda body: None
+    version = build(recipe, Session(home))
+    assert not failures(version)
+    assert version.manifest.rows["sft"] == QUESTIONS
+
+
+def stop() -> None:
+    raise KeyboardInterrupt
 
 
 def test_usage_counts_each_judgement_and_what_it_took() -> None:

@@ -6,9 +6,12 @@ import resource
 import stat
 
 import pytest
+from datasets import load_dataset
 
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
+from ovt.curate.versions.closed import Drifted
+from ovt.curate.versions.guests import check_tables
 from ovt.curate.versions.ledger import BrokenLedger
 from ovt.curate.versions.manifest import hash_file
 from ovt.curate.versions.read import open_version, scan, verify_files
@@ -166,6 +169,83 @@ sys.stdin.readline()
         open_version("tiny", home)
     assert make_build(6).write(home).ref == "tiny@v1"
     assert names(home) == ["v1"]
+
+
+IN_PARTS = """
+from functools import partial
+from ovt.core.parquet import TableFile
+from ovt.curate.versions import data, ledger
+data.FILE_BYTES, data.GROUP_ROWS, ledger.FILE_BYTES = 1, 2, 1
+ledger.TableFile = partial(TableFile, group_rows=7)
+
+def write(home, count, changed=None, kill=None):
+    build = make_build(home, count)
+    with VersionWriter(home, "tiny", key="k") as writer:
+        for number, start in enumerate(range(0, count, 3)):
+            if number == kill:
+                writer.decided.mkdir()
+                (writer.decided / "one").touch()
+                os.kill(os.getpid(), 9)
+            mark = f"{number} changed" if number == changed else str(number)
+            writer.append(mark, **build.frames(slice(start, start + 3)))
+        return writer.finish(provenance())
+"""
+
+
+@pytest.fixture
+def in_parts(monkeypatch, load_file):
+    """`write` of IN_PARTS, for the test's process."""
+    for name in ("data.FILE_BYTES", "data.GROUP_ROWS", "ledger.FILE_BYTES", "ledger.TableFile"):
+        monkeypatch.setattr(f"ovt.curate.versions.{name}", None)  # is put back at the end
+    names = {**vars(load_file("curate/versions/conftest")), "os": os}
+    exec(IN_PARTS, names)
+    return names["write"]
+
+
+def test_a_large_version_is_in_parts_and_reads_as_one(home, make_build, in_parts, tmp_path):
+    version = in_parts(home, 30)
+    assert [path for path in version.manifest.files if "verdicts" in path] == [
+        f"ledger/verdicts-{number:05}-of-00011.parquet" for number in range(11)
+    ]
+    verify_files(version)
+    check_tables(version.path, version.manifest)
+    frames = make_build(30).frames()
+    for table in ("questions", "samples", "verdicts", "decisions", "sft", "rl"):
+        loaded = load_dataset(str(version.path), table, split="train", cache_dir=str(tmp_path / "cache"))
+        assert len(loaded) == len(scan(version, table).collect()) == version.manifest.rows[table]
+        assert table not in frames or scan(version, table).collect().equals(frames[table])
+
+
+def test_after_kill_9_a_version_is_written_on_after_its_closed_files(home, in_parts, start, tmp_path):
+    assert start(IN_PARTS + "write(home, 30, kill=7)").wait() == -9
+    (folder,) = under_way(home)
+    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("*/*.parquet")}
+    version = in_parts(home, 30)
+    times = {path.stat().st_mtime_ns for path in version.path.rglob("*.parquet")}
+    kept = [name for name, time in there.items() if time in times]
+    assert {name.partition("-")[0] for name in kept} == {"questions", "samples", "verdicts", "decisions", "sft", "rl"}
+    assert len(kept) >= len(there) - 6  # those that were open
+    assert version.manifest.content_hash == in_parts(Home(tmp_path / "other"), 30).manifest.content_hash
+    assert names(home) == ["v1"]
+
+
+def test_closed_files_of_other_tables_are_written_again(home, in_parts, start, tmp_path):
+    assert start(IN_PARTS + "write(home, 30, kill=7)").wait() == -9
+    with pytest.raises(Drifted):
+        in_parts(home, 30, changed=2)
+    assert not [*under_way(home)[0].glob("*/*.parquet")]
+    version = in_parts(home, 30, changed=2)
+    assert version.manifest.content_hash == in_parts(Home(tmp_path / "other"), 30).manifest.content_hash
+
+
+def test_a_question_that_comes_in_two_chunks_is_refused(home, make_build, provenance):
+    frames = make_build(6).frames()
+    again = make_build(6).frames(slice(3, 6))
+    with VersionWriter(home, "tiny") as writer:
+        writer.append(**frames)
+        writer.append(**again)
+        with pytest.raises(BrokenLedger, match="3 questions or samples with two decisions"):
+            writer.finish(provenance())
 
 
 def test_error_in_a_build_leaves_nothing(home, make_build):
