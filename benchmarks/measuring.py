@@ -29,4 +29,9 @@ def _measured(work: Callable[..., Any], arguments: tuple[Any, ...], first: tuple
     start, cpu = time.perf_counter(), time.process_time()
     result = work(*arguments)
     seconds, used = time.perf_counter() - start, time.process_time() - cpu
-    return Measured(result, seconds, used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+    return Measured(result, seconds, used, peak_of(resource.RUSAGE_SELF))
+
+
+def peak_of(who: int) -> float:
+    """The peak memory of this process, or of its largest child, in GB."""
+    return resource.getrusage(who).ru_maxrss / 1e6

@@ -24,6 +24,7 @@ R = TypeVar("R")
 
 ENGINES = ("local", "ray")
 TRIES = 4  # of a chunk whose workers die
+STARTS = 3  # tries to start Ray here: it gives up after 30 s, which a busy machine may need
 STORE_BYTES = 512 << 20  # of the object store of a Ray that is started here
 # What a Ray that is started here may know of this process's environment: where programs are, and nothing secret.
 PASSED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV",
@@ -97,16 +98,27 @@ class OnRay:
     def _start(self) -> None:
         import ray  # ty: ignore[import-not-found] (optional)
 
+        self._connect(STARTS if self._address is None else 1)
+        self._work = ray.remote(num_cpus=1, max_retries=TRIES - 1)(work)
+        check_versions(ray.get(ray.remote(num_cpus=0)(versions).remote()))
+
+    def _connect(self, tries: int) -> None:
+        import ray  # ty: ignore[import-not-found] (optional)
+
         options: dict[str, Any] = {"address": self._address}
         if self._address is None:
             options = {"num_cpus": self._cores, "object_store_memory": STORE_BYTES, "include_dashboard": False}
         try:
             with passed_alone() if self._address is None else nullcontext():
                 ray.init(**options, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": WORKER})
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise OvtError(f"Ray cannot be reached at {self._address or 'this machine'}: {str(error)[:300]}") from error
-        self._work = ray.remote(num_cpus=1, max_retries=TRIES - 1)(work)
-        check_versions(ray.get(ray.remote(num_cpus=0)(versions).remote()))
+        except Exception as error:  # Ray raises this very class for a node that is slow to start
+            ray.shutdown()
+            if tries > 1:
+                return self._connect(tries - 1)
+            where = f"be reached at {self._address}" if self._address else "be started on this machine"
+            raise OvtError(
+                f"Ray cannot {where}: {str(error)[:300]}", "look at its logs, or leave --engine out"
+            ) from error
 
 
 def work(function: Callable[[C], R], chunk: C) -> R:
