@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ovt.core.engine import HERE, Threads, map_chunks
+from ovt.core.engine import HERE, Here, Threads, map_chunks
 from ovt.core.frames import read_frames, write_frames
 
 
@@ -31,7 +31,7 @@ def test_results_come_in_the_order_of_the_chunks():
 
 @pytest.mark.parametrize("ahead", [0, 3])
 def test_no_more_chunks_are_made_than_may_wait(ahead):
-    class Narrow(type(HERE)):
+    class Narrow(Here):
         pass
 
     engine, made = Narrow(), []
