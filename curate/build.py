@@ -32,11 +32,13 @@ from ovt.curate.endpoints.failures import counted
 from ovt.curate.endpoints.jobs import is_lacking
 from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
+from ovt.curate.on_ray import OnRay
 from ovt.curate.parts import decided, mark_of
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
 from ovt.curate.run import Run, Session, asking_stage, planned, prepare, stages_of, unseen
 from ovt.curate.servers import serving
+from ovt.curate.servers_on_ray import serving_on_ray
 from ovt.curate.versions.closed import Drifted
 from ovt.curate.versions.ledger import usage
 from ovt.curate.versions.manifest import ModelUse, Provenance, ReasonCount, Usage
@@ -100,8 +102,13 @@ def started(run: Run) -> Generator[Run]:
     """The run with the servers that its recipe has ovt start, where there is something left to ask of them."""
     served = {name for name in run.endpoints if run.recipe.endpoints[name].serve is not None}
     wanted = {name: run.recipe.endpoints[name] for name in sorted(lacking(run, served))}
+    # Endpoints are opened again, since the servers' tokens are known only then.
+    if wanted and isinstance(run.session.engine, OnRay):
+        with serving_on_ray(wanted, run.session.engine, run.session.progress) as servers:
+            servers.endpoints = {name: open_endpoint(name, section) for name, section in servers.sections.items()}
+            yield replace(run, endpoints={**run.endpoints, **servers.endpoints})
+        return
     with serving(wanted, run.session.home, run.session.progress):
-        # Opened again, since the servers' tokens are known only now.
         opened = {name: open_endpoint(name, section) for name, section in wanted.items()}
         yield replace(run, endpoints={**run.endpoints, **opened})
 

@@ -62,23 +62,19 @@ class OnRay:
 
     def __exit__(self, *error: object) -> None:
         if self._work is not None:
-            import ray  # ty: ignore[import-not-found] (optional)
-
+            ray = ray_module()
             ray.shutdown()
             self._work = None
 
     @property
     def ahead(self) -> int:
         """Two chunks for each core; a cluster may grow meanwhile."""
-        import ray  # ty: ignore[import-not-found] (optional)
-
+        ray = ray_module()
         return 2 * int(ray.cluster_resources().get("CPU", 1)) if self._work is not None else 1
 
     def submit(self, function: Callable[[C], R], chunk: C) -> Callable[[], R]:
-        import ray  # ty: ignore[import-not-found] (optional)
-
-        if self._work is None:
-            self._start()
+        ray = ray_module()
+        self.start()
         reference = self._work.remote(function, chunk)
 
         def result() -> R:
@@ -95,16 +91,22 @@ class OnRay:
 
         return result
 
-    def _start(self) -> None:
-        import ray  # ty: ignore[import-not-found] (optional)
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether work may be done on other machines."""
+        return self._address is not None
 
+    def start(self) -> None:
+        """Starts Ray, or connects to it, unless it was done."""
+        if self._work is not None:
+            return
+        ray = ray_module()
         self._connect(STARTS if self._address is None else 1)
         self._work = ray.remote(num_cpus=1, max_retries=TRIES - 1)(work)
         check_versions(ray.get(ray.remote(num_cpus=0)(versions).remote()))
 
     def _connect(self, tries: int) -> None:
-        import ray  # ty: ignore[import-not-found] (optional)
-
+        ray = ray_module()
         options: dict[str, Any] = {"address": self._address}
         if self._address is None:
             options = {"num_cpus": self._cores, "object_store_memory": STORE_BYTES, "include_dashboard": False}
@@ -119,6 +121,13 @@ class OnRay:
             raise OvtError(
                 f"Ray cannot {where}: {str(error)[:300]}", "look at its logs, or leave --engine out"
             ) from error
+
+
+def ray_module() -> Any:
+    """Ray, which is imported where it is asked for, and nowhere else."""
+    import ray  # ty: ignore[import-not-found] (optional)
+
+    return ray
 
 
 def work(function: Callable[[C], R], chunk: C) -> R:

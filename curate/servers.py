@@ -112,6 +112,13 @@ def serving(endpoints: Mapping[str, EndpointSection], home: Home, progress: Prog
         yield []
         return
     check_agreed(server_claims(there))
+    with kept_running(there, home, progress) as replicas:
+        yield replicas
+
+
+@contextmanager
+def kept_running(there: Mapping[str, EndpointSection], home: Home, progress: Progress) -> Generator[list[Replica]]:
+    """`serving`, for endpoints that all have `serve`, of which the user has been asked before."""
     replicas = replicas_of(there, home)
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(replicas, home, progress, over), daemon=True)

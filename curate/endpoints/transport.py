@@ -71,6 +71,14 @@ class HttpTransport:
         self.dialect = way.dialect
         self._query = urlencode(way.query)
         self._connection: Connection | None = None
+        self._left: list[Connection] = []
+
+    def move(self, url: str, key: str | None) -> None:
+        """Has later calls go to the same server at another place."""
+        self.url, self._key = url, key
+        self._secrets = tuple(secret for secret in (key or "", *self._way.secrets) if is_secret(secret))
+        self._left += filter(None, [self._connection])  # calls may be under way there
+        self._connection = None
 
     async def send(self, body: dict[str, Any]) -> dict[str, Any]:
         """One chat completion; CallError within `timeout` seconds if there is none."""
@@ -128,8 +136,9 @@ class HttpTransport:
         return [str(model["id"]) for model in models if isinstance(model, dict) and "id" in model]
 
     async def close(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
+        open_now = [*self._left, *filter(None, [self._connection])]
+        self._left, self._connection = [], None
+        for connection in open_now:
             await connection.close()
 
     @asynccontextmanager

@@ -7,7 +7,10 @@ import importlib.util
 import json
 import os
 import signal
-from collections.abc import Iterator
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,17 @@ from PIL import Image
 from ovt.core.engine import map_chunks
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
-from ovt.curate import on_ray, parts
+from ovt.core.progress import Progress
+from ovt.core.section import read_section
+from ovt.curate import on_ray, parts, servers_on_ray
 from ovt.curate.build import build
 from ovt.curate.decide import deciding
+from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.serving import listeners, lists_models
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.what_if import what_if
 from ovt.curate.run import Session
+from ovt.curate.servers import Record, read_record
 from ovt.curate.versions.read import Version
 
 QUESTIONS = 12
@@ -148,6 +156,50 @@ def test_no_secret_is_in_an_argument_an_environment_or_a_log(recipe, home, engin
     assert not [process for process in started if SECRET in words_of(process, "environ")]
 
 
+@with_ray
+@pytest.mark.parametrize("victim", ["actor", "server"])
+def test_an_actor_or_its_server_that_dies_is_replaced(engine, monkeypatch, victim):
+    monkeypatch.setattr("ovt.curate.servers_on_ray.check_agreed", lambda found: None)
+    port = free_port()
+    command = f"{sys.executable} {Path(__file__).parents[1] / 'loopback.py'} --port {{port}}"
+    serve = {"command": command, "replicas": 1, "ready_s": 60}
+    own = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "test-model", "serve": serve, "max_concurrency": 2}
+    section = read_section(EndpointSection, own, "own")
+    with servers_on_ray.serving_on_ray({"server": section}, engine, Progress()) as servers:
+        (one,) = servers.placed
+        url, token = one.where
+        assert (url, lists_models(url), bool(token)) == (section.urls[0], True, True)
+        record = record_of(port)
+        killed = {"actor": record.owner, "server": record.process}[victim]
+        os.kill(killed.number, signal.SIGKILL)
+        wait_for(lambda: not killed.is_alive())
+        wait_for(lambda: lists_models(url))
+        assert on_ray.ray_module().get(one.actor.where.remote()) == (url, token)
+        last = record_of(port)
+        assert (last.process == record.process) == (victim == "actor")  # a server that was left over is taken over
+    wait_for(lambda: not last.process.is_alive())
+    assert not listeners(port)
+
+
+def record_of(port: int) -> Record:
+    record = read_record(servers_on_ray.own_folder() / "servers" / f"{port}.json")
+    assert record is not None
+    return record
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 90
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
 def words_of(process: Path, name: str) -> str:
     try:
         return (process / name).read_bytes().decode(errors="replace")
@@ -166,7 +218,7 @@ def test_workers_with_another_ovt_are_refused():
         on_ray.check_versions(("9.9", "1"))
 
 
-def test_only_one_file_knows_ray():
+def test_only_one_file_imports_ray():
     root = Path(on_ray.__file__).parents[1]
     folders = ("core", "verifiers", "curate", "evaluation", "train", "commands", "view", "pocket")
     files = [path for folder in folders for path in (root / folder).rglob("*.py")]
