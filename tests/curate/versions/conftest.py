@@ -86,7 +86,8 @@ def store_image(home: Home, seed: int, side: int = 28) -> str:
     image_id = hashlib.sha256(out.getvalue()).hexdigest()
     path = home.images / image_id[:2] / image_id
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(out.getvalue())
+    if not path.exists():  # another process may be reading it
+        path.write_bytes(out.getvalue())
     return image_id
 
 
