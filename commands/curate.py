@@ -1,7 +1,7 @@
 """`ovt curate`: build a dataset version or preview what a build would do. `ovt doctor`: check that it would work."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,21 +61,12 @@ def build(
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
     settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)
+    limits: dict[str, Any] = {"limit": limit, "max_usd": max_usd, "max_tokens": max_tokens}
+    how = limits | {"retry": retry.split(",") if retry else (), "engine": engine, "ray_address": ray_address}
     with resumable():
         try:
             with live(progress):
-                version = api.build(
-                    recipe,
-                    set=overrides or (),
-                    limit=limit,
-                    max_usd=max_usd,
-                    max_tokens=max_tokens,
-                    retry=retry.split(",") if retry else (),
-                    home=home,
-                    progress=progress,
-                    engine=engine,
-                    ray_address=ray_address,
-                )
+                version = api.build(recipe, set=overrides or (), home=home, progress=progress, **how)
         except TooManyFailed as error:
             print_built(api.load(error.version, home), json)
             raise

@@ -8,9 +8,12 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,6 +120,47 @@ def test_a_worker_that_dies_is_replaced_and_its_chunk_done_again(recipe, home, e
     there = build(recipe, Session(home, engine=engine))
     assert int(dead.read_text()) != os.getpid()
     assert hash_of(there) == hash_of(here)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from ovt.core.home import Home
+from ovt.curate import on_ray, parts, run
+from ovt.curate.build import build
+from ovt.curate.recipe import Recipe
+run.CHUNK = 2
+keep = parts.Results.put
+def put(self, part, result):
+    keep(self, part, result)
+    if len([*self.folder.glob("decided-*")]) == 3:
+        print(on_ray.ray_module()._private.worker._global_node.get_session_dir_path(), flush=True)
+        os.kill(os.getpid(), 9)
+parts.Results.put = put
+with on_ray.OnRay(cores=2) as engine:
+    build(Recipe.model_validate_json(sys.argv[1]), run.Session(Home(Path(sys.argv[2])), engine=engine))
+"""
+
+
+@with_ray
+def test_after_kill_9_of_the_driver_nothing_is_asked_or_decided_again(
+    recipe, home, engine, loopback, monkeypatch, tmp_path
+):
+    loopback.chaos = replace(loopback.chaos, share=0.2)
+    code = [sys.executable, "-c", KILLED, recipe.model_dump_json(), str(home.path)]
+    killed = subprocess.run(code, check=False, stdout=subprocess.PIPE, text=True)
+    assert killed.returncode == -9
+    put = []
+    keep = parts.Results.put
+    monkeypatch.setattr(parts.Results, "put", lambda self, *of: put.append(self.name) or keep(self, *of))
+    there = build(recipe, Session(home, engine=engine))
+    assert put.count("decided") == QUESTIONS // 2 - 3
+    answered = Counter(seen.digest for seen in loopback.seen if seen.outcome == "answered")
+    assert len(answered) > QUESTIONS
+    assert max(answered.values()) == 1
+    assert hash_of(there) == hash_of(build(recipe, Session(Home(tmp_path / "here"))))
+    session = killed.stdout.strip().splitlines()[-1]
+    wait_for(lambda: not [one for one in Path("/proc").glob("[0-9]*") if session in words_of(one, "cmdline")])
 
 
 @with_ray
