@@ -61,8 +61,9 @@ def build(
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
     settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)
-    limits: dict[str, Any] = {"limit": limit, "max_usd": max_usd, "max_tokens": max_tokens}
-    how = limits | {"retry": retry.split(",") if retry else (), "engine": engine, "ray_address": ray_address}
+    limits = {"limit": limit, "max_usd": max_usd, "max_tokens": max_tokens}
+    ways = {"retry": retry.split(",") if retry else (), "engine": engine, "ray_address": ray_address}
+    how: dict[str, Any] = limits | ways
     with resumable():
         try:
             with live(progress):
