@@ -52,10 +52,13 @@ class Chain:
             write_json(self._folder / CLOSED, {"closed": closed, "chunks": self._count, "hash": self._hash})
             self.closed = {table: [*rows] for table, rows in closed.items()}
 
-    def end(self) -> None:
+    def check_end(self) -> None:
         """All chunks were added."""
         if self._count < self._until:
             self._drift()
+
+    def remove(self) -> None:
+        """Removes the note: the version is complete."""
         (self._folder / CLOSED).unlink(missing_ok=True)
 
     def _drift(self) -> None:
@@ -63,7 +66,7 @@ class Chain:
         raise Drifted
 
     def _forget(self) -> None:
-        (self._folder / CLOSED).unlink(missing_ok=True)
+        self.remove()
         for name in ("data", "ledger"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
 

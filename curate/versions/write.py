@@ -117,9 +117,7 @@ class VersionWriter:
         more_usage: usage beyond the samples (judgements). max_failed: the share of failures that makes it incomplete.
         If a version of this name already has the same content and terms, that one is returned and nothing is added.
         """
-        self._chain.end()
-        if self.decided:
-            shutil.rmtree(self.decided, ignore_errors=True)
+        self._chain.check_end()
         with disk_errors(self._place):
             manifest = self._describe(self._data.close() | self._ledger.close(), provenance, more_usage)
             if any(use.exceeds(max_failed) for use in manifest.usage):
@@ -154,6 +152,8 @@ class VersionWriter:
         manifest = manifest.model_copy(update={"files": manifest.files | {CARD: seal(card)}})
         path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         seal(path)
+        self._chain.remove()  # only now: until here, a killed build can go on
+        shutil.rmtree(self._folder / DECIDED, ignore_errors=True)
         return manifest
 
 

@@ -229,6 +229,26 @@ def test_after_kill_9_a_version_is_written_on_after_its_closed_files(home, in_pa
     assert names(home) == ["v1"]
 
 
+def test_after_kill_9_at_the_very_end_what_was_decided_is_still_there(home, in_parts, start, tmp_path):
+    killed = """
+from ovt.curate.versions import write as writing
+writing.render_card = lambda *_: os.kill(os.getpid(), 9)
+finish = VersionWriter.finish
+def decided_before(self, *of):
+    self.decided.mkdir()
+    (self.decided / "one").touch()
+    return finish(self, *of)
+VersionWriter.finish = decided_before
+write(home, 30)
+"""
+    assert start(IN_PARTS + killed).wait() == -9
+    (folder,) = under_way(home)
+    assert (folder / "decided" / "one").exists()
+    version = in_parts(home, 30)
+    assert not (version.path / "decided").exists()
+    assert version.manifest.content_hash == in_parts(Home(tmp_path / "other"), 30).manifest.content_hash
+
+
 def test_closed_files_of_other_tables_are_written_again(home, in_parts, start, tmp_path):
     assert start(IN_PARTS + "write(home, 30, kill=7)").wait() == -9
     with pytest.raises(Drifted):
