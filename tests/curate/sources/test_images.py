@@ -216,7 +216,7 @@ def test_16_bits_may_hold_8_or_12(top: int, white: bool) -> None:
 def test_a_picture_is_decoded_once(load, jsonl, monkeypatch) -> None:
     seen = []
     fit = images.fit_image
-    monkeypatch.setattr(images, "fit_image", lambda content, *limits: seen.append(content) or fit(content, *limits))
+    monkeypatch.setattr(images, "fit_image", lambda content, **limits: seen.append(content) or fit(content, **limits))
     rows = [{"question": f"{n}?", "answer": "1", "image": f"{n % 3}.png"} for n in range(200)]
     made = load(jsonl(rows))
     assert len(made.questions) == 200
