@@ -72,9 +72,9 @@ class View:
             return self.told[key]
 
     def warm(self, ref: str) -> None:
-        """Reads the rows of a shelf and unpacks its texts, so that they are there when somebody asks for them."""
+        """Reads the rows of a shelf, so that they are there when somebody asks for them."""
         with suppress(OvtError):  # told to whoever asks
-            self.rows(ref).texts.begin(self.home.path)
+            self.rows(ref)
 
 
 def get(view: View, name: str, params: Params) -> Any:
@@ -166,7 +166,7 @@ def rows(view: View, params: Params) -> dict[str, Any]:
     )
     found = view.rows(one(params, "version"))
     told = answer(found, wanted, labelled(found))
-    found.texts.begin(view.home.path)
+    found.texts.begin(view.home.path)  # not before: the first answer should not wait for it
     return told
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from bisect import bisect_right
 from collections.abc import Callable
@@ -111,11 +112,13 @@ class Texts:
 
     def _write(self, blocks: Blocks, folder: Path) -> bool:
         """Whether there was room for all of them."""
-        first = 0
-        while len(part := self._samples.slice(first, UNPACKED).collect()):  # a little each time: others ask meanwhile
+        first, began = 0, time.perf_counter()
+        while len(part := self._samples.slice(first, UNPACKED).collect()):
             if shutil.disk_usage(folder).free < SPARE:
                 return False
             for start in range(0, len(part), TOGETHER):
                 blocks.append(part["text"].slice(start, TOGETHER), first + start)
             first += len(part)
+            time.sleep(time.perf_counter() - began)  # half of the time is for answers that others wait for
+            began = time.perf_counter()
         return True
