@@ -86,7 +86,7 @@ class SftSection(TrainerSection):
     global_batch_size             rows per optimizer step, on any number of devices
     per_device_train_batch_size   rows at once on a device; null: the largest divisor of its share, at most 8
     train_sampling_strategy       how rows share micro-batches; "batch_rebalance": those of a step, drawn at random,
-                                  are put together by length, which saves padding and changes no gradient
+                                  are put together by length, which saves padding
     warmup_steps                  a share of all steps below 1, else a number of steps
     max_length                    tokens of a row, image tokens included; longer rows are left out, never cut; null: the
                                   model's context
