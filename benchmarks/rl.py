@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial, partialmethod
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ prompt = """
 Think step by step."""
 '''
 PAPER_BATCH = 2_560
+SAMPLES = "_generate_single_turn"  # of TRL's trainers
 
 
 def build(folder: Path) -> None:
@@ -55,25 +58,26 @@ def build(folder: Path) -> None:
 
 def reinforce(folder: Path, settings: dict[str, Any]) -> tuple[list[dict], float, list[tuple]]:
     """The run's log, the seconds spent sampling, and (text, gold, choices) of every rollout."""
-    from trl import GRPOTrainer
-
     from ovt.core.home import Home
     from ovt.train import rollouts
     from ovt.train.data import load_split
     from ovt.train.rl_trainer import rl
     from ovt.train.runs import read_log
+    from ovt.train.sampling import Sampler
     from ovt.train.settings import RlSection
+    from ovt.train.small_rl import SmallSampler
 
-    sample, spent = GRPOTrainer._generate_single_turn, [0.0]
+    spent = [0.0]
 
-    def timed(*args: Any, **kwargs: Any) -> Any:
+    def timed(sample: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         began = time.perf_counter()
         try:
             return sample(*args, **kwargs)
         finally:
             spent[0] += time.perf_counter() - began
 
-    GRPOTrainer._generate_single_turn = timed
+    for trainer in (Sampler, SmallSampler):
+        setattr(trainer, SAMPLES, partialmethod(partial(timed, getattr(trainer, SAMPLES))))
     home = Home(folder / "home")
     run = rl("bench", "pocket", RlSection.model_validate(settings), home, name="bench", resume=False)
     truth = {}

@@ -85,6 +85,7 @@ def build_trainer(
     from ovt.train.callbacks import EvaluateAtEnd, RaiseAlarms
     from ovt.train.held_out import HeldOut
     from ovt.train.sampling import check_prompts, opening, pad_left
+    from ovt.train.small_rl import SmallSampler, suits
 
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
@@ -102,7 +103,8 @@ def build_trainer(
     spares = lay_out(fed.train, ceil(arguments["max_steps"] / batches.steps_per_rollout), batches, settings)
     questions = served(fed.train, most)
     with refusals():
-        return HeldOut(
+        fast = suits(model, arguments) and settings.lora is None and devices.world_size() == 1
+        return (SmallSampler if fast else HeldOut)(
             model=model,
             rows=settings.per_device_generation_batch_size or SAMPLED * batches.share.rows,
             reward_funcs=Reward(settings, kind, grader, keep, opening(processor)),

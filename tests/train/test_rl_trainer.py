@@ -141,19 +141,19 @@ def test_a_run_that_replaces_questions_resumes_as_if_undisturbed(replaced, taugh
 STALL = """
 import time
 from pathlib import Path
-from trl import GRPOTrainer
 from ovt.core.home import Home
 from ovt.curate.versions.read import open_version, scan
 from ovt.train.rl_trainer import rl
 from ovt.train.settings import RlSection
-sample = GRPOTrainer._generate_single_turn
+from ovt.train.small_rl import SmallSampler
+sample = SmallSampler._generate_single_turn
 calls = []
 def hang(*args, **kwargs):
     calls.append(1)
     if len(calls) == 2:
         time.sleep(600)
     return sample(*args, **kwargs)
-GRPOTrainer._generate_single_turn = hang
+SmallSampler._generate_single_turn = hang
 settings, home = RlSection.model_validate_json({settings!r}), Home(Path("{home}"))
 rl("colours", "taught", settings, home, name="stalled", again="ovt train rl")
 """
@@ -199,10 +199,10 @@ def test_abstentions_alone_teach_nothing_and_stop_nothing(taught, changed):
 
 def test_stages_follow_each_other(taught, changed):
     """A frozen vision tower first, then adapters, on the questions that the first stage did not find sure."""
-    one = {"max_steps": 1, "global_batch_size": 4}
+    one = {"max_steps": 1, "rollout_batch_size": 16, "global_batch_size": 16}  # enough for some to be unsure
     stages = [
         settings(**one, freeze_vision_tower=True, questions={"difficulty": ["easy"]}),
-        settings(max_steps=1, rollout_batch_size=2, lora={"r": 2}, questions={"sure": "rollouts"}),
+        settings(max_steps=1, rollout_batch_size=2, global_batch_size=2, lora={"r": 2}, questions={"sure": "rollouts"}),
     ]
     first, second = train_stages(RL, Order("colours", "taught", stages[0], taught, name="staged"), stages)
     assert second.record.parents == ["colours@v1", "staged-1"]
