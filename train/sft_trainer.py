@@ -114,6 +114,8 @@ def make_trainer(
     arguments["ddp_find_unused_parameters"] = not fed.pictured
     with refusals():
         trainer = SFTTrainer(model=model, args=SFTConfig(**arguments), **given)
+    # TRL divides by the learned tokens of the whole step, if they are counted; most families tell transformers not to
+    trainer.model_accepts_loss_kwargs = True
     yield trainer
 
 

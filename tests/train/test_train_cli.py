@@ -107,19 +107,27 @@ def test_what_devices_share_is_read_from_their_configuration(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does(home, start, small_vlm, colour_rows, write_version, tmp_path):
-    """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name."""
-    write_version(home, colour_rows(40))
+    """The global batch stays the same, and so does what is learned, up to rounding; they agree on the run's name.
+
+    By plain gradient descent: Adam's first steps are as large for a gradient of rounding errors as for any other, and
+    the same for one that is twice too large.
+    """
+    write_version(home, colour_rows(16))
     config = tmp_path / "cpus.yaml"
     config.write_text(TWO_CPUS)
-    sets = [part for one in ("learning_rate=0.003", "max_steps=3", "warmup_steps=0") for part in ("--set", one)]
+    chosen = ("learning_rate=0.1", "global_batch_size=8", "max_steps=2", "warmup_steps=0", "trainer.optim=sgd")
+    sets = [part for one in chosen for part in ("--set", one)]
     line = ("sft", "colours", "-m", str(small_vlm), *sets, "--accelerate", str(config), "--json")
     code, out, err = finished(start("train", *line))
     assert code == 0, err
-    assert json.loads(out)["result"]["steps"] == 3
-    alone = SftSection(learning_rate=3e-3, max_steps=3, warmup_steps=0)
+    assert json.loads(out)["result"]["steps"] == 2
+    alone = load_settings(SftSection, "sft", None, list(chosen))
     whole = sft("colours", str(small_vlm), alone, home, name="one")
-    one, two = (load_model(str(folder)).state_dict() for folder in (home.runs / "colours-sft" / "model", whole.model))
-    assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
+    folders = (small_vlm, home.runs / "colours-sft" / "model", whole.model)
+    before, one, two = (load_model(str(folder), dtype=torch.float32).state_dict() for folder in folders)
+    learned = max(float((one[name] - before[name]).abs().max()) for name in one)
+    apart = max(float((one[name] - two[name]).abs().max()) for name in one)
+    assert apart < learned / 1000
 
 
 @pytest.mark.slow
