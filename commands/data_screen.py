@@ -136,15 +136,9 @@ def decontam(
     place = Home.locate(home)
     if not against or (save_pack and len(against) > 1) or not (what or save_pack):
         raise RecipeError("give --against BENCHMARK, and questions to compare or --save-pack FILE (for one benchmark)")
+    near = {"max_bits": max_bits, "max_colour": max_colour, "max_repeats": max_repeats, "min_words": min_words}
+    section = read_section(stage.DecontamSection, {"against": against, **near}, "decontam")
     own = overrides if not what else None  # without questions, the overrides apply to the benchmark
-    settings = {
-        "against": against,
-        "max_bits": max_bits,
-        "max_colour": max_colour,
-        "max_repeats": max_repeats,
-        "min_words": min_words,
-    }
-    section = read_section(stage.DecontamSection, settings, "decontam")
     known = everything(section.against, place)
     packs = [open_benchmark(source_at(one, own) if own and isinstance(one, str) else one, place) for one in known]
     if save_pack:

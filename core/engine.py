@@ -1,4 +1,4 @@
-"""Where work on chunks is done: in this process, in threads of it, or on other machines (`core/on_ray.py`).
+"""Where work on chunks is done: in this process, in threads of it, or on other machines (`curate/on_ray.py`).
 
     for chunk, result in map_chunks(engine, decide_part, chunks): …        in order, a few chunks ahead
 
