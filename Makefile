@@ -9,8 +9,8 @@ PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 demo: $(VENV)/installed        ## caption → reason → verify → select → filter, with the embedded model
 	$(OVT) curate build recipes/pocket.toml
 
-test: $(VENV)/installed        ## the whole suite: offline, no GPU
-	$(VENV)/bin/python -m pytest --numprocesses 2
+test: $(VENV)/installed        ## the whole suite: offline, no GPU; a file's tests share what they set up
+	$(VENV)/bin/python -m pytest --numprocesses 3 --dist loadfile
 
 test-ray: $(VENV)/installed    ## the tests that need Ray, which this installs into the environment (240 MB)
 	$(PIP) install --quiet --constraint constraints.txt ray

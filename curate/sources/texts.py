@@ -71,10 +71,12 @@ def open_text(path: Path) -> io.BufferedReader:
 
 
 def _whole(path: Path) -> bytes:
-    """All bytes of a file. OvtError for one that is too large."""
-    with open_text(path) as file:
-        data = file.read(MOST_WHOLE + 1)
-    if len(data) > MOST_WHOLE:
+    """All bytes of a file. OvtError for one that is too large, before more of it than that is read."""
+    data = b""
+    if fits := path.stat().st_size <= MOST_WHOLE:
+        with open_text(path) as file:
+            data = file.read(MOST_WHOLE + 1)
+    if not fits or len(data) > MOST_WHOLE:
         raise OvtError(
             f"{path} is larger than {MOST_WHOLE // 2**30} GiB: save it as JSONL or Parquet, in several files"
         )

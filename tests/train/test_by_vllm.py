@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from trl.data_utils import prepare_multimodal_messages
 
+from ovt.train import small_rl
 from ovt.train.by_vllm import server_command
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import begin
@@ -24,7 +25,10 @@ class Vllm:
 
 
 @pytest.mark.parametrize(("mode", "marks"), [("colocate", 1), ("server", 4)])
-def test_an_image_is_one_mark_where_vllm_writes_its_tokens(mode, marks, small_vlm, home, colour_rows, write_version):
+def test_an_image_is_one_mark_where_vllm_writes_its_tokens(
+    mode, marks, small_vlm, home, colour_rows, write_version, monkeypatch
+):
+    monkeypatch.setattr(small_rl, "suits", lambda *_: False)  # as with use_vllm, which cannot be set without a GPU
     write_version(home, colour_rows(4))
     settings = RlSection(
         num_generations=2, rollout_batch_size=2, global_batch_size=2, max_steps=1, max_completion_length=8

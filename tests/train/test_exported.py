@@ -33,5 +33,6 @@ def test_sft_trainer_takes_a_step(small_vlm, rows, tmp_path):
 
 def test_grpo_rows_hold_what_a_reward_needs(rows):
     row = rows("rl")[0]
-    assert list(row) == ["images", "prompt", "answer", "choices", "question_id"]
+    assert list(row) == ["images", "prompt", "answer", "choices", "question_id", "answers"]
+    assert row["answers"] == [row["answer"]]
     assert row["prompt"][0]["role"] == "user"
