@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ovt import __version__
 from ovt.core.engine import Engine
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 C = TypeVar("C")
@@ -33,13 +33,13 @@ WORKER = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a task has one c
 
 
 def open_engine(name: str, address: str | None = None) -> AbstractContextManager[Engine | None]:
-    """The engine of a name, for the duration of a block; None for "local". OvtError for any other name."""
+    """The engine of a name, for the duration of a block; None for "local". RecipeError for any other name."""
     if name == "ray":
         return OnRay(address)
     if name != "local":
-        raise OvtError(f"found the engine {name[:40]!r}", f"choose {' or '.join(ENGINES)}")
+        raise RecipeError(f"--engine is {name[:40]!a}", f"choose {' or '.join(ENGINES)}")
     if address is not None:
-        raise OvtError("--ray-address is for --engine ray", "add it, or leave the address out")
+        raise RecipeError("--ray-address is for --engine ray", "add it, or leave the address out")
     return nullcontext()
 
 

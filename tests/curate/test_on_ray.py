@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from ovt.core.engine import map_chunks
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.progress import Progress
 from ovt.core.section import read_section
@@ -259,6 +259,18 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(OvtError, match=r"--engine ray needs Ray, which is not installed; pip install 'ovt\[ray\]'"):
         on_ray.OnRay()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("spark",), "--engine is 'spark'; choose local or ray"),
+        (("local", "auto"), "--ray-address is for --engine ray"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_a_line(asked, told):
+    with pytest.raises(RecipeError, match=told):
+        on_ray.open_engine(*asked)
 
 
 def test_workers_with_another_ovt_are_refused():
