@@ -1,10 +1,13 @@
-"""The paper in miniature: what SFT data, RL and iterations do to pocket's held-out accuracy, over several seeds.
+"""The paper in miniature: what SFT data, RL and iterations do to held-out accuracy, over several seeds, in two worlds.
 
-    python benchmarks/study.py --out /tmp/study [--seeds 1 2 3] [--conditions unfiltered iterations longer …]
-    python benchmarks/study.py --out /tmp/study --report
+    python benchmarks/study.py --out study [--seeds 1 2 3] [--conditions unfiltered iterations longer …]
+    python benchmarks/study.py --out study-vl --base FOLDER [--world FILE]
+    python benchmarks/study.py --out study --report
 
-Each condition is a loop (recipes/pocket-loop.toml with the changes below), so finished work is kept under --out: stop
-the script at any time, and the same command resumes it. --report prints and plots the results so far.
+Each condition is a loop (recipes/pocket-loop.toml, or seeing.toml with --base, with the changes of worlds.py),
+so finished work is kept under --out: stop the script at any time, and the same command resumes it. --report prints and
+plots the results so far. --validate does all of it on questions of their own, under --out/validation: for choosing a
+setting, before the held-out questions are looked at.
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
@@ -13,13 +16,14 @@ the script at any time, and the same command resumes it. --report prints and plo
     rl-only      GRPO from the base, on the questions of the first iteration
     iterations   the paper: SFT on the shortest correct chain, cut, from the base; GRPO from it; that model, seeing the
                  image, writes the next iteration's data; three times
-    longer       the first iteration with eight times the rollouts: four times the batches, twice the answers
+    longer       the first iteration, with RL that goes on for longer
+    sft-only     the iterations without RL
 
 Seeds differ in the training figures, in data sampling and in training. The held-out questions are the same for all,
 from a figure seed that nothing trains on. The world of figures is small and the same figures appear under other seeds,
 so a held-out question is excluded if its picture, pixel by pixel, is among the training figures of any seed or was
-drawn for pocket's own training (whose 262,000 figures are drawn again to check; a few minutes, once). This excludes all
-of geometry, diagrams and icons, which have only 347, 849 and about 7,400 different pictures.
+drawn for the base's own training (whose figures are drawn again to check; a few minutes, once). This excludes all of
+geometry, diagrams and icons, which have only 347, 849 and about 7,400 different pictures.
 """
 
 import argparse
@@ -27,11 +31,13 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from PIL import Image
+from worlds import FAMILIES, POCKET, World, seeing
 
 from ovt.core.home import Home
 from ovt.core.statistics import mean_interval, share_interval
@@ -42,79 +48,50 @@ from ovt.evaluation.evaluate import embedded_endpoint, evaluate
 from ovt.evaluation.question_set import without_images_of
 from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
 from ovt.evaluation.scores import mean, paired
-from ovt.pocket import WEIGHTS
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record
 from ovt.train.loop.work import Tools
 
-CONDITIONS = ("direct", "unfiltered", "short", "cut", "rl-only", "iterations", "longer")
-RANDOM_CHAIN = "curate.select.strategy=random_correct"
-CHANGES: dict[str, list[str]] = {
-    "unfiltered": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "rl=[]"],
-    "short": [RANDOM_CHAIN, "curate.filter.reflection.mode=off", "curate.filter.length.max_words=50", "rl=[]"],
-    "cut": [RANDOM_CHAIN, "rl=[]"],
-    "rl-only": ["sft=false"],
-    "iterations": [],
-    "longer": ["rl.0.max_steps=240", "rl.0.num_generations=8"],
-}
 BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 DIRECT = "{question}\n{choices}\nAnswer directly."
-POCKET_SEED = 1  # of pocket's own training (pocket/weights/README.md)
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
-HELD_OUT = ("bars", "lines", "tables", "shapes", "easy")  # families with more figures than pocket can have seen
-HARD = ["bars", "lines", "tables", "icons"]
-ROWS = (  # (row of the table, its name in the plot, condition, step whose evaluation it is)
-    ("base, answering directly", "direct", "direct", "base"),
-    ("base", "base", "iterations", "base"),
-    ("SFT, unfiltered chains", "unfiltered", "unfiltered", "sft-1"),
-    ("SFT, at most 50 words", "short", "short", "sft-1"),
-    ("SFT, reflections cut", "cut", "cut", "sft-1"),
-    ("RL only", "RL only", "rl-only", "rl-1"),
-    *(
-        (f"{kind}-Iter{i}", f"{kind} {i}", "iterations", f"{kind.lower()}-{i}")
-        for i in (1, 2, 3)
-        for kind in ("SFT", "RL")
-    ),
-    ("SFT-Iter1 once more", "SFT 1 again", "longer", "sft-1"),
-    ("RL-Iter1 from it, eight times as long", "RL 1 long", "longer", "rl-1"),
-)
+VALIDATION_SEED = 901  # of the figures of --validate; the recipes' own seed is that of the held-out ones
+EXAMPLES = Path(__file__).parents[1] / "examples" / "pocket_training"
 
 
-def make_recipe(condition: str, seed: int, size: float) -> LoopRecipe:
-    """The loop of a condition and seed; size scales its numbers of questions (1 for real, less to try things out)."""
-    changes = [*CHANGES[condition], f"name=study-{condition}-{seed}", "gate.enabled=false"]
+@dataclass(frozen=True)
+class Study:
+    """A world, the home that keeps its work, and the share of its questions that are used (1 for real, less to try
+    things out). validates: on the questions for that, not on the held-out ones."""
+
+    world: World
+    home: Home
+    size: float
+    validates: bool
+
+
+def make_recipe(condition: str, seed: int, study: Study) -> LoopRecipe:
+    """The loop of a condition and seed."""
+    world = study.world
+    changes = [*world.changes, *world.conditions[condition], f"name=study-{condition}-{seed}", "gate.enabled=false"]
     changes += [f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
-    if condition != "rl-only":
+    if "sft=false" not in changes:
         changes.append(f"sft.seed={seed}")
-    iterations = 3 if condition == "iterations" else 1
+    iterations = 3 if condition in world.repeated else 1
     tables: list[dict[str, Any]] = [
-        {"curate": {"sources": sources(seed, number, size)}} for number in range(1, iterations + 1)
+        {"curate": {"sources": world.sources(seed, number, study.size)}} for number in range(1, iterations + 1)
     ]
-    for later in tables[1:]:  # the pass rates are the model's own
-        later["rl"] = [{"questions": {"sure": "stored"}}]
-    if condition not in ("unfiltered", "short", "cut"):
+    if "rl=[]" not in changes:
         changes.append(f"rl.0.seed={seed}")
+        for later in tables[1:] if world.hard else ():  # the pass rates are the model's own
+            later["rl"] = [{"questions": {"sure": "stored"}}]
     changes.append(f"iterations={toml(tables)}")
-    recipe = load_loop("pocket-loop", changes)
+    recipe = load_loop(world.recipe, changes)
     known = {source.name: source for source in recipe.evaluate.sources}
-    held_out = [known[family].model_copy(update={"limit": round(200 * size)}) for family in HELD_OUT]
+    asked = {"limit": round(world.held_out * study.size)} | ({"seed": VALIDATION_SEED} if study.validates else {})
+    held_out = [known[family].model_copy(update=asked) for family in FAMILIES]
     return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": held_out})})
-
-
-def sources(seed: int, number: int, size: float) -> list[dict[str, Any]]:
-    """The training figures of an iteration: of all families first, then with more of the hard ones."""
-    figures = {"path": "pocket:figures", "license": "Apache-2.0", "seed": 100 * seed + number}
-    if number == 1:
-        return [{**figures, "name": "figures", "limit": round(1200 * size)}]
-    hard = {
-        **figures,
-        "name": "hard figures",
-        "limit": round(400 * size),
-        "families": HARD,
-        "seed": 1000 * seed + number,
-    }
-    return [{**figures, "name": "figures", "limit": round(800 * size)}, hard]
 
 
 def toml(value: Any) -> str:
@@ -126,54 +103,61 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def run(condition: str, seed: int, home: Home, size: float, questions: pl.DataFrame) -> None:
+def run(condition: str, seed: int, study: Study, questions: pl.DataFrame) -> None:
     """The steps of one loop that are not done yet; questions: the held-out ones."""
     print(f"== {condition}, seed {seed}", file=sys.stderr, flush=True)
     if condition == "direct":
-        answer_directly(home, size, questions)
+        answer_directly(study, questions)
         return
     tools = Tools(say=lambda line: print(line, file=sys.stderr, flush=True))
-    run_loop(make_recipe(condition, seed, size), home, tools, questions)
+    run_loop(make_recipe(condition, seed, study), study.home, tools, questions)
 
 
-def answer_directly(home: Home, size: float, questions: pl.DataFrame) -> None:
+def answer_directly(study: Study, questions: pl.DataFrame) -> None:
     """The base's direct answers to the held-out questions; the same for every seed."""
-    settings = make_recipe("iterations", 1, size).evaluate.settings.model_copy(update={"prompt": DIRECT})
-    endpoint = embedded_endpoint(str(WEIGHTS), "pocket")
-    evaluate("study-direct", questions, endpoint, settings, Session(home))
+    settings = make_recipe("iterations", 1, study).evaluate.settings.model_copy(update={"prompt": DIRECT})
+    endpoint = embedded_endpoint(str(study.world.base), "pocket")
+    evaluate("study-direct", questions, endpoint, settings, Session(study.home))
 
 
-def held_out(home: Home, size: float) -> pl.DataFrame:
+def held_out(study: Study) -> pl.DataFrame:
     """The same held-out questions for all: those whose picture nothing here was trained on, of any seed up to SEEDS."""
-    recipes = [make_recipe("iterations", seed, size) for seed in range(1, SEEDS + 1)]
+    recipes = [make_recipe("iterations", seed, study) for seed in range(1, SEEDS + 1)]
     trained = [
-        import_sources(one.curate.sources, home, None, None).questions
+        import_sources(one.curate.sources, study.home, None, None).questions
         for recipe in recipes
         for one in recipe.iterations
     ]
-    questions = without_images_of(import_questions(recipes[0].evaluate.sources, Session(home)).questions, trained)
-    known = pocket_figures(home.path.parent / "pocket-figures.bin")
-    new = [pixels(Image.open(image_path(home, images[0]))) not in known for images in questions["images"]]
+    asked = import_questions(recipes[0].evaluate.sources, Session(study.home)).questions
+    questions = without_images_of(asked, trained)
+    known = set[bytes]().union(
+        *(
+            drawn_figures(folder, study.home.path.parent / f"figures-of-training-{at}.bin")
+            for at, folder in enumerate(study.world.trainings, 1)
+        )
+    )
+    new = [pixels(Image.open(image_path(study.home, images[0]))) not in known for images in questions["images"]]
     return questions.filter(pl.Series(new, dtype=pl.Boolean))
 
 
-def pocket_figures(kept: Path) -> set[bytes]:
-    """The pictures of every row of pocket's own training, by `pixels`; drawn once, and kept in a file."""
+def drawn_figures(folder: Path, kept: Path) -> set[bytes]:
+    """The pictures of every row that a base was trained on, as its training.json has them, by `pixels`; drawn once, and
+    kept in a file."""
     if not kept.exists():
-        sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "pocket_training"))
+        sys.path.insert(0, str(EXAMPLES))
         import batches as rows
 
         from ovt.pocket import figures as pocket
-        from train import PHASES
 
-        steps = json.loads((WEIGHTS / "training.json").read_text())["schedule"]["steps"]
-        families, known = sorted(pocket.FAMILIES), set()
-        for group in range(-(-steps // rows.GROUP)):
-            phase = max(at for at, (start, _) in enumerate(PHASES) if start <= group * rows.GROUP)
-            for plan in PHASES[phase][1]:
-                count, first = plan.rows * rows.GROUP, phase << 32
+        told = json.loads((folder / "training.json").read_text())
+        starts, families, known = [one["from_step"] for one in told["phases"]], sorted(pocket.FAMILIES), set()
+        for group in range(-(-told["schedule"]["steps"] // rows.GROUP)):
+            phase = max(at for at, start in enumerate(starts) if start <= group * rows.GROUP)
+            for plan in told["phases"][phase]["rows"]:
+                count, first = plan["rows"] * rows.GROUP, phase << 32
+                drawn = rows.drawn_families(rows.Plan(**plan), families)
                 for index in range(first + group * count, first + (group + 1) * count):
-                    figure, _ = rows.draw_figure(POCKET_SEED, plan.kind, index, [*families, *plan.more])
+                    figure, _ = rows.draw_figure(told["seed"], plan["kind"], index, drawn)
                     known.add(pixels(figure.image))
         kept.write_bytes(b"".join(sorted(known)))
     stored = kept.read_bytes()
@@ -185,31 +169,31 @@ def pixels(image: Image.Image) -> bytes:
     return hashlib.sha256(image.convert("RGB").tobytes()).digest()[:16]
 
 
-def results(home: Home, seeds: Iterable[int], size: float) -> list[dict[str, Any]]:
+def results(study: Study, seeds: Iterable[int]) -> list[dict[str, Any]]:
     """A row per row of the table that has at least one evaluation: pooled over the seeds that are done."""
     rows = []
-    for label, short, condition, step in ROWS:
-        found = [one for seed in seeds if (one := result(home, condition, seed, step, size))]
+    for label, short, condition, step in study.world.rows:
+        found = [one for seed in seeds if (one := result(condition, seed, step, study))]
         if found:
             rows.append({"label": label, "short": short, "condition": condition, **pooled(found)})
     return rows
 
 
-def result(home: Home, condition: str, seed: int, step: str, size: float) -> dict[str, Any] | None:
+def result(condition: str, seed: int, step: str, study: Study) -> dict[str, Any] | None:
     """The evaluation of a step, its answers, and the seconds of each training that led to it."""
     if condition == "direct":
-        return direct_result(home) if seed == 1 else None
-    folder = home.loops / f"study-{condition}-{seed}"
+        return direct_result(study.home) if seed == 1 else None
+    folder = study.home.loops / f"study-{condition}-{seed}"
     record = read_record(folder, f"eval-{step}")
     if record is None or record.status != "done":
         return None
     seconds = []
-    for one in plan_steps(make_recipe(condition, seed, size)):
+    for one in plan_steps(make_recipe(condition, seed, study)):
         if one.name == f"eval-{step}":
             break
         if (done := read_record(folder, one.name)) and "train_s" in done.numbers:
             seconds.append(done.numbers["train_s"])
-    return {"seed": seed, "answers": read_answers(record.ref or "", home), "seconds": seconds, **record.numbers}
+    return {"seed": seed, "answers": read_answers(record.ref or "", study.home), "seconds": seconds, **record.numbers}
 
 
 def direct_result(home: Home) -> dict[str, Any] | None:
@@ -245,27 +229,13 @@ def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def gains(home: Home, seeds: Iterable[int], size: float) -> list[str]:
+def gains(study: Study, seeds: Iterable[int]) -> list[str]:
     """The differences that the paper is about, paired by question and pooled over seeds, as lines of Markdown."""
-    pairs = (
-        ("RL only, against the base", ("rl-only", "rl-1"), ("iterations", "base")),
-        ("length filter, against unfiltered", ("short", "sft-1"), ("unfiltered", "sft-1")),
-        ("reflections cut, against unfiltered", ("cut", "sft-1"), ("unfiltered", "sft-1")),
-        ("SFT-Iter1, against the base", ("iterations", "sft-1"), ("iterations", "base")),
-        ("SFT-Iter1, against reflections cut", ("iterations", "sft-1"), ("cut", "sft-1")),
-        ("RL-Iter1, against SFT-Iter1", ("iterations", "rl-1"), ("iterations", "sft-1")),
-        ("RL-Iter1, eight times as long, against its SFT-Iter1", ("longer", "rl-1"), ("longer", "sft-1")),
-        ("RL-Iter1, against RL only", ("iterations", "rl-1"), ("rl-only", "rl-1")),
-        ("SFT-Iter2, against SFT-Iter1", ("iterations", "sft-2"), ("iterations", "sft-1")),
-        ("RL-Iter2, against RL-Iter1", ("iterations", "rl-2"), ("iterations", "rl-1")),
-        ("RL-Iter3, against RL-Iter2", ("iterations", "rl-3"), ("iterations", "rl-2")),
-        ("RL-Iter3, against RL-Iter1", ("iterations", "rl-3"), ("iterations", "rl-1")),
-    )
     lines = []
-    for label, one, other in pairs:
+    for label, one, other in study.world.pairs:
         tables = []
         for seed in seeds:
-            after, before = result(home, one[0], seed, one[1], size), result(home, other[0], seed, other[1], size)
+            after, before = result(one[0], seed, one[1], study), result(other[0], seed, other[1], study)
             if after and before:
                 tables.append(paired(after["answers"], before["answers"]))
         if tables:
@@ -298,17 +268,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def report(home: Home, seeds: list[int], size: float, out: Path, page: Path | None) -> None:
+def report(study: Study, seeds: list[int], out: Path, page: Path | None) -> None:
     """Prints the tables of what is done; writes them, the numbers and the plot into `out`, and onto a page."""
     from ovt.train.plots import plot_loop
 
-    rows = results(home, seeds, size)
+    rows = results(study, seeds)
     if not rows:
         print("nothing is done yet")
         return
     text = "\n".join([table(rows), "", "| difference | seeds | points | 95% interval | each seed |",
                       "| --- | ---: | ---: | ---: | ---: |",
-                      *gains(home, seeds, size), ""])  # fmt: skip
+                      *gains(study, seeds), ""])  # fmt: skip
     print(text)
     (out / "study.md").write_text(text, encoding="utf-8")
     (out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -325,18 +295,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
     parser.add_argument("--seeds", type=int, nargs="+", choices=range(1, SEEDS + 1), default=[1, 2, 3])
-    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help="those to run, of the world's")
+    parser.add_argument("--base", type=Path, help="a base that sees, trained by train.py --world")
+    parser.add_argument("--world", type=Path, default=EXAMPLES / "world.toml", help="the knobs it was trained by")
+    parser.add_argument("--validate", action="store_true", help="on the questions for choosing settings")
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
     parser.add_argument("--page", type=Path, help="a Markdown file between whose markers the tables go")
     args = parser.parse_args()
-    home = Home.locate(args.out / "home")
+    world = seeing(args.world, args.base.resolve()) if args.base else POCKET
+    out = args.out / "validation" if args.validate else args.out
+    study = Study(world, Home.locate(out / "home"), args.size, args.validate)
+    if unknown := set(args.conditions or ()) - set(world.conditions):
+        parser.error(f"no condition {min(unknown)}: choose among {', '.join(world.conditions)}")
     if not args.report:
-        questions = held_out(home, args.size)
+        questions = held_out(study)
+        print(f"{len(questions):,} questions held out", file=sys.stderr)
         for seed in args.seeds:
-            for condition in args.conditions:
-                run(condition, seed, home, args.size, questions)
-    report(home, args.seeds, args.size, args.out, args.page)
+            for condition in args.conditions or world.conditions:
+                run(condition, seed, study, questions)
+    report(study, args.seeds, out, args.page)
 
 
 if __name__ == "__main__":
