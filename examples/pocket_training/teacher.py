@@ -21,6 +21,7 @@ WRONG = 0.06
 CORRECTED = 0.08
 RECHECKED = 0.27
 LONG = 0.12
+SEEN_WORDS = 60  # of a chain beside a picture
 
 _OPENERS = (
     "First, I look up the facts.",
@@ -92,8 +93,8 @@ def direct(question: FigureQuestion, rng: random.Random) -> str:
 
 
 def seen_chain(question: FigureQuestion, rng: random.Random) -> str:
-    """As `chain`, of someone who sees the picture and has no caption to speak of."""
-    while re.search("caption|description", text := chain(question, rng)):
+    """As `chain`, of someone who sees the picture: without a caption to speak of, and never in many words."""
+    while re.search("caption|description", text := chain(question, rng)) or len(text.split()) > SEEN_WORDS:
         pass
     return text
 

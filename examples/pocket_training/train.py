@@ -20,6 +20,7 @@ import torch
 from architecture import build, make_config, save, save_processor
 from batches import GROUP, PICTURE_AT, Batch, Plan, draw_figure, group_batches, make_text
 from forward import Net
+from muon import make_muon
 from tokenizer import train_tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
@@ -56,7 +57,7 @@ def world_course(world: Path) -> Course:
     """Pocket learns to answer beside pictures, as a world's file has it (world.toml): at a glance or with care, and the
     values of charts apart from any reasoning. Rows of the old kinds keep what it knows."""
     glance = tomllib.loads(world.read_text())["glance"]
-    plans = (Plan("see", 40, 2, SEEN, glance), Plan("value", 8, 1, CHARTS), Plan("direct", 4, 1),
+    plans = (Plan("see", 44, 3, SEEN, glance), Plan("value", 16, 1, CHARTS), Plan("direct", 4, 1),
              Plan("caption", 4, 1), Plan("reason", 8, 1))  # fmt: skip
     return Course(((0, plans),), WEIGHTS)
 
@@ -105,8 +106,8 @@ def make_optimizers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
     hidden = [p for name, p in named if p.ndim == 2 and "embed" not in name]
     rest = [p for name, p in named if p.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(hidden[0::2], lr=0.0, weight_decay=0.01, momentum=0.95),  # two halves: one for each thread
-        torch.optim.Muon(hidden[1::2], lr=0.0, weight_decay=0.01, momentum=0.95),
+        make_muon(hidden[0::2]),  # two halves: one for each thread
+        make_muon(hidden[1::2]),
         torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
