@@ -30,7 +30,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ import polars as pl
 from PIL import Image
 from worlds import FAMILIES, POCKET, World, seeing
 
+from ovt.core.files import write_file
 from ovt.core.home import Home
 from ovt.core.statistics import mean_interval, share_interval
 from ovt.curate.run import Session, import_questions
@@ -62,13 +63,22 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "pocket_training"
 
 @dataclass(frozen=True)
 class Study:
-    """A world, the home that keeps its work, and the share of its questions that are used (1 for real, less to try
+    """A world, the folder that keeps its work, and the share of its questions that are used (1 for real, less to try
     things out). validates: on the questions for that, not on the held-out ones."""
 
     world: World
-    home: Home
-    size: float
-    validates: bool
+    folder: Path
+    size: float = 1.0
+    validates: bool = False
+
+    @property
+    def out(self) -> Path:
+        """Where the tables go, beside the home."""
+        return self.folder / "validation" if self.validates else self.folder
+
+    @property
+    def home(self) -> Home:
+        return Home.locate(self.out / "home")
 
 
 def make_recipe(condition: str, seed: int, study: Study) -> LoopRecipe:
@@ -130,38 +140,38 @@ def held_out(study: Study) -> pl.DataFrame:
     ]
     asked = import_questions(recipes[0].evaluate.sources, Session(study.home)).questions
     questions = without_images_of(asked, trained)
-    known = set[bytes]().union(
-        *(
-            drawn_figures(folder, study.home.path.parent / f"figures-of-training-{at}.bin")
-            for at, folder in enumerate(study.world.trainings, 1)
-        )
-    )
+    known = set[bytes]().union(*(drawn_figures(folder, study.folder) for folder in study.world.trainings))
     new = [pixels(Image.open(image_path(study.home, images[0]))) not in known for images in questions["images"]]
     return questions.filter(pl.Series(new, dtype=pl.Boolean))
 
 
-def drawn_figures(folder: Path, kept: Path) -> set[bytes]:
-    """The pictures of every row that a base was trained on, as its training.json has them, by `pixels`; drawn once, and
-    kept in a file."""
+def drawn_figures(trained: Path, keep: Path) -> set[bytes]:
+    """The pictures of every row that the base in the folder `trained` was trained on, as its training.json has them, by
+    `pixels`; drawn once, and kept in a file below `keep`."""
+    told = (trained / "training.json").read_bytes()
+    kept = keep / f"figures-{hashlib.sha256(told).hexdigest()[:12]}.bin"
     if not kept.exists():
-        sys.path.insert(0, str(EXAMPLES))
-        import batches as rows
-
-        from ovt.pocket import figures as pocket
-
-        told = json.loads((folder / "training.json").read_text())
-        starts, families, known = [one["from_step"] for one in told["phases"]], sorted(pocket.FAMILIES), set()
-        for group in range(-(-told["schedule"]["steps"] // rows.GROUP)):
-            phase = max(at for at, start in enumerate(starts) if start <= group * rows.GROUP)
-            for plan in told["phases"][phase]["rows"]:
-                count, first = plan["rows"] * rows.GROUP, phase << 32
-                drawn = rows.drawn_families(rows.Plan(**plan), families)
-                for index in range(first + group * count, first + (group + 1) * count):
-                    figure, _ = rows.draw_figure(told["seed"], plan["kind"], index, drawn)
-                    known.add(pixels(figure.image))
-        kept.write_bytes(b"".join(sorted(known)))
+        known = {pixels(image) for image in pictures_of(json.loads(told))}
+        write_file(kept, b"".join(sorted(known)))
     stored = kept.read_bytes()
     return {stored[at : at + 16] for at in range(0, len(stored), 16)}
+
+
+def pictures_of(training: dict[str, Any]) -> Iterator[Image.Image]:
+    """The picture of each row of a training, drawn again."""
+    sys.path.insert(0, str(EXAMPLES))
+    import batches as rows
+
+    from ovt.pocket import figures as pocket
+
+    starts, families = [one["from_step"] for one in training["phases"]], sorted(pocket.FAMILIES)
+    for group in range(-(-training["schedule"]["steps"] // rows.GROUP)):
+        phase = max(at for at, start in enumerate(starts) if start <= group * rows.GROUP)
+        for plan in training["phases"][phase]["rows"]:
+            count, first = plan["rows"] * rows.GROUP, phase << 32
+            drawn = rows.drawn_families(rows.Plan(**plan), families)
+            for index in range(first + group * count, first + (group + 1) * count):
+                yield rows.draw_figure(training["seed"], plan["kind"], index, drawn)[0].image
 
 
 def pixels(image: Image.Image) -> bytes:
@@ -268,8 +278,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def report(study: Study, seeds: list[int], out: Path, page: Path | None) -> None:
-    """Prints the tables of what is done; writes them, the numbers and the plot into `out`, and onto a page."""
+def report(study: Study, seeds: list[int], page: Path | None) -> None:
+    """Prints the tables of what is done; writes them, the numbers and the plot into its folder, and onto a page."""
     from ovt.train.plots import plot_loop
 
     rows = results(study, seeds)
@@ -280,15 +290,15 @@ def report(study: Study, seeds: list[int], out: Path, page: Path | None) -> None
                       "| --- | ---: | ---: | ---: | ---: |",
                       *gains(study, seeds), ""])  # fmt: skip
     print(text)
-    (out / "study.md").write_text(text, encoding="utf-8")
-    (out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    for path in plot_loop("pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], out):
+    (study.out / "study.md").write_text(text, encoding="utf-8")
+    (study.out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    for path in plot_loop("pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], study.out):
         print(path)
     if page:
         before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]
         page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
-        page.with_suffix(".svg").write_bytes((out / "loop.svg").read_bytes())
+        page.with_suffix(".svg").write_bytes((study.out / "loop.svg").read_bytes())
 
 
 def main() -> None:
@@ -304,8 +314,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="a Markdown file between whose markers the tables go")
     args = parser.parse_args()
     world = seeing(args.world, args.base.resolve()) if args.base else POCKET
-    out = args.out / "validation" if args.validate else args.out
-    study = Study(world, Home.locate(out / "home"), args.size, args.validate)
+    study = Study(world, args.out, args.size, args.validate)
     if unknown := set(args.conditions or ()) - set(world.conditions):
         parser.error(f"no condition {min(unknown)}: choose among {', '.join(world.conditions)}")
     if not args.report:
@@ -314,7 +323,7 @@ def main() -> None:
         for seed in args.seeds:
             for condition in args.conditions or world.conditions:
                 run(condition, seed, study, questions)
-    report(study, args.seeds, out, args.page)
+    report(study, args.seeds, args.page)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 class Plan:
     """How many rows of a kind a step has, in how many batches.
 
-    more: families that are drawn more often, named once for each further share. glance: of "see", the share of a
-    family's chains that name the answer at a glance (`teacher.glance`), all others being careful.
+    more: families that are drawn more often, named once for each further share; of "see" and "value" the only ones.
+    glance: of "see", the share of a family's chains that name the answer at a glance (`teacher.glance`), all others
+    being careful.
     """
 
     kind: str  # caption | reason | direct | see | value
@@ -62,8 +63,8 @@ class Batch:
 
 
 def drawn_families(plan: Plan, families: Sequence[str]) -> Sequence[str]:
-    """The families that a plan's figures are drawn from. Values are read off those that it names, and no others."""
-    return plan.more if plan.kind == "value" else [*families, *plan.more]
+    """The families that a plan's figures are drawn from."""
+    return plan.more if plan.kind in ("see", "value") else [*families, *plan.more]
 
 
 def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tuple[Figure, random.Random]:
