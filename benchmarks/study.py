@@ -6,8 +6,8 @@
 
 Each condition is a loop (recipes/pocket-loop.toml, or seeing.toml with --base, with the changes of worlds.py),
 so finished work is kept under --out: stop the script at any time, and the same command resumes it. --report prints and
-plots the results so far. --validate does all of it on questions of their own, under --out/validation: for choosing a
-setting, before the held-out questions are looked at.
+plots the results so far. --validate does all of it on questions of their own, half as many, under --out/validation: for
+choosing a setting, before the held-out questions are looked at.
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
@@ -88,7 +88,7 @@ def make_recipe(condition: str, seed: int, study: Study) -> LoopRecipe:
     changes += [f"curate.reason.sampling.seed={7 + 1000 * seed}", f"curate.select.seed={seed}"]
     if "sft=false" not in changes:
         changes.append(f"sft.seed={seed}")
-    iterations = 3 if condition in world.repeated else 1
+    iterations = world.iterations if condition in world.repeated else 1
     tables: list[dict[str, Any]] = [
         {"curate": {"sources": world.sources(seed, number, study.size)}} for number in range(1, iterations + 1)
     ]
@@ -99,7 +99,9 @@ def make_recipe(condition: str, seed: int, study: Study) -> LoopRecipe:
     changes.append(f"iterations={toml(tables)}")
     recipe = load_loop(world.recipe, changes)
     known = {source.name: source for source in recipe.evaluate.sources}
-    asked = {"limit": round(world.held_out * study.size)} | ({"seed": VALIDATION_SEED} if study.validates else {})
+    asked = {"limit": round(world.held_out * study.size)}
+    if study.validates:
+        asked = {"limit": asked["limit"] // 2, "seed": VALIDATION_SEED}
     held_out = [known[family].model_copy(update=asked) for family in FAMILIES]
     return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": held_out})})
 
@@ -292,7 +294,9 @@ def report(study: Study, seeds: list[int], page: Path | None) -> None:
     print(text)
     (study.out / "study.md").write_text(text, encoding="utf-8")
     (study.out / "study.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    for path in plot_loop("pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], study.out):
+    for path in plot_loop(
+        "pocket, the paper in miniature", [{**row, "label": row["short"]} for row in rows], study.out
+    ):
         print(path)
     if page:
         before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
@@ -308,12 +312,13 @@ def main() -> None:
     parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help="those to run, of the world's")
     parser.add_argument("--base", type=Path, help="a base that sees, trained by train.py --world")
     parser.add_argument("--world", type=Path, default=EXAMPLES / "world.toml", help="the knobs it was trained by")
+    parser.add_argument("--iterations", type=int, default=3, help="with --base: fewer, for a first look")
     parser.add_argument("--validate", action="store_true", help="on the questions for choosing settings")
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
     parser.add_argument("--page", type=Path, help="a Markdown file between whose markers the tables go")
     args = parser.parse_args()
-    world = seeing(args.world, args.base.resolve()) if args.base else POCKET
+    world = seeing(args.world, args.base.resolve(), args.iterations) if args.base else POCKET
     study = Study(world, args.out, args.size, args.validate)
     if unknown := set(args.conditions or ()) - set(world.conditions):
         parser.error(f"no condition {min(unknown)}: choose among {', '.join(world.conditions)}")

@@ -25,7 +25,7 @@ class World:
     """The subject of a study.
 
     recipe       the loop; base: the folder of its base; changes: what every condition changes
-    conditions   what each changes beyond that; repeated: those with three iterations
+    conditions   what each changes beyond that; repeated: those with as many iterations as `iterations` says
     rows         of the table: (label, name in the plot, condition, step); pairs: of the gains: (label, after, before)
     trainings    the folders whose training.json tells what the base was trained on
     questions    to train on in an iteration; held_out: of each family; hard: whether later ones are of hard families
@@ -41,6 +41,7 @@ class World:
     trainings: tuple[Path, ...]
     questions: int
     held_out: int
+    iterations: int = 3
     hard: bool = False
 
     def sources(self, seed: int, number: int, size: float) -> list[dict[str, Any]]:
@@ -115,15 +116,16 @@ POCKET = World(
 )
 
 
-def seeing(knobs: Path, base: Path) -> World:
+def seeing(knobs: Path, base: Path, iterations: int = 3) -> World:
     """The world whose knobs are in a file, and whose base was trained by them into a folder.
 
-    RL alone and the long RL of iteration 1 have the rollouts of all three iterations together.
+    RL alone and the long RL of iteration 1 have the rollouts of all iterations together.
     """
+    recipe = Path(__file__).with_name("seeing.toml")
     most = tomllib.loads(knobs.read_text())["captions"]["max_tokens"]
-    all_rollouts = "rl.0.max_steps=96"
+    all_rollouts = f"rl.0.max_steps={iterations * tomllib.loads(recipe.read_text())['rl'][0]['max_steps']}"
     return World(
-        recipe=str(Path(__file__).with_name("seeing.toml")),
+        recipe=str(recipe),
         base=base,
         changes=(f"base={base}", f"curate.caption.sampling.max_tokens={most}"),
         conditions={
@@ -158,4 +160,5 @@ def seeing(knobs: Path, base: Path) -> World:
         trainings=(WEIGHTS, base),
         questions=1000,
         held_out=400,
+        iterations=iterations,
     )

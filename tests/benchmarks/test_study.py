@@ -68,9 +68,12 @@ def test_the_knobs_and_the_base_reach_the_loop(study, worlds, base, tmp_path):
     assert recipe.iterations[0].curate.caption.sampling.max_tokens == 21
 
 
-def test_rl_alone_has_the_rollouts_of_all_iterations(study, worlds, tmp_path):
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_rl_alone_has_the_rollouts_of_all_iterations(study, worlds, base, tmp_path, iterations):
+    world = study.seeing(tmp_path / "world.toml", base, iterations)
+
     def rollouts(condition: str) -> int:
-        recipe = study.make_recipe(condition, 1, made(study, worlds["seeing"], tmp_path))
+        recipe = study.make_recipe(condition, 1, made(study, world, tmp_path))
         return sum(rl.max_steps * rl.global_batch_size * rl.num_generations
                    for one in recipe.iterations for rl in one.rl)  # fmt: skip
 

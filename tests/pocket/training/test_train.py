@@ -116,13 +116,14 @@ def test_a_world_says_how_often_the_base_only_glances(script, tmp_path, tokenize
         assert sum(not re.search("glance|looks like|I see", one) for one in said) == careful
         assert all(row.picture is not None for row in made)
     assert set(rows.drawn_families(value, FAMILIES)) == {"bars", "lines"}
-    assert set(rows.drawn_families(see, FAMILIES)) == set(FAMILIES)
+    assert set(rows.drawn_families(see, FAMILIES)) == {"bars", "lines", "tables", "shapes", "easy"}
+    assert set(rows.drawn_families(plans[-1], FAMILIES)) == set(FAMILIES)
 
 
 def test_the_next_base_begins_with_pockets_own_weights(script, tmp_path, monkeypatch, tiny_folder):
     from ovt.pocket.model import load_model
 
-    plans = (rows.Plan("see", 2, 1, (), {"bars": 0.5}), rows.Plan("value", 2, 1, ("bars",)))
+    plans = (rows.Plan("see", 2, 1, ("bars",), {"bars": 0.5}), rows.Plan("value", 2, 1, ("bars",)))
     script.train(tmp_path, 7, script.Schedule(0, 0), compiled=False, course=script.Course(((0, plans),), tiny_folder))
     one, two = load_model(tiny_folder).state_dict(), load_model(tmp_path).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
