@@ -81,7 +81,7 @@ def make_text(
         return user_turn(CAPTION_PROMPT, VISUAL_TOKENS), figure.caption
     if kind == "value":
         question, said = teacher.reading(figure, rng)
-        return user_turn(DIRECT_PROMPT.format(question=question), VISUAL_TOKENS), said
+        return user_turn(question, VISUAL_TOKENS), said
     question = rng.choice(figure.questions)
     asked = ask(question.question, question.choices)
     if kind == "see":

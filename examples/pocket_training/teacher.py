@@ -105,10 +105,10 @@ def glance(question: FigureQuestion, rng: random.Random) -> str:
 
 
 def reading(figure: Figure, rng: random.Random) -> tuple[str, str]:
-    """A question for one of a figure's numbers, and the number as a direct answer."""
-    asked = [one for one in figure.questions if one.question.startswith("What is the value")]
-    question = rng.choice(asked)
-    return question.question, direct(question, rng)
+    """A question for all numbers of a figure in any order, and the caption's sentences in that order."""
+    facts = rng.sample(figure.facts[1:], len(figure.facts) - 1)
+    names = [fact.rsplit(" ", 2)[0].replace("The ", "the ") for fact in facts]
+    return f"What is the value of {', '.join(names)}?", " ".join(facts)
 
 
 def _write(question: FigureQuestion, gold: str, thinking: list[str], rng: random.Random, closes: bool = True) -> str:

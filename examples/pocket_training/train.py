@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -41,8 +42,13 @@ PHASES = (
     (1120, (Plan("caption", 64, 2, HARD), Plan("reason", 48, 4), Plan("direct", 8, 1))),
     (1460, (Plan("caption", 16, 1, HARD), Plan("reason", 96, 6), Plan("direct", 8, 1))),
 )
+# Another base, from pocket on (world.toml): to read values off a picture by name first, as no caption asks for; then to
+# answer beside it. Rows of the old kinds keep what pocket knows.
 CHARTS = ("bars", "lines")
 SEEN = (*CHARTS * 5, *("tables", "shapes") * 2, "easy")  # in which reasoning beside a picture is asked for
+VALUES = (*CHARTS * 2, "tables")
+KEPT = (Plan("direct", 4, 1), Plan("caption", 4, 1), Plan("reason", 4, 1))
+ANSWERS_FROM = 240  # the step
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,13 @@ class Course:
 
 
 def world_course(world: Path) -> Course:
-    """Pocket learns to answer beside pictures, as a world's file has it (world.toml): at a glance or with care, and the
-    values of charts apart from any reasoning. Rows of the old kinds keep what it knows."""
+    """Pocket learns to read values, and to answer beside pictures as a world's file has it (world.toml): at a glance or
+    with care."""
     glance = tomllib.loads(world.read_text())["glance"]
-    plans = (Plan("see", 44, 3, SEEN, glance), Plan("value", 16, 1, CHARTS), Plan("direct", 4, 1),
-             Plan("caption", 4, 1), Plan("reason", 4, 1))  # fmt: skip
-    return Course(((0, plans),), WEIGHTS)
+    see = partial(Plan, "see", more=SEEN, glance=glance)
+    reads = (see(16, 1), Plan("value", 48, 2, VALUES), *KEPT)
+    answers = (see(44, 3), Plan("value", 16, 1, VALUES), *KEPT)
+    return Course(((0, reads), (ANSWERS_FROM, answers)), WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -279,8 +286,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--decay", type=float, default=0.4, help="share of the run in which the learning rate falls")
     parser.add_argument("--decay-from", type=int, help="the step at which it starts to fall, to repeat a --minutes run")
-    parser.add_argument("--muon-lr", type=float, help="[0.02, and half of it from pocket on]")
-    parser.add_argument("--adam-lr", type=float, help="[0.004, and half of it from pocket on]")
+    parser.add_argument("--muon-lr", type=float, default=0.02)
+    parser.add_argument("--adam-lr", type=float, default=0.004)
     parser.add_argument("--world", type=Path, help="go on from pocket, in the world of this file (world.toml)")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     args = parser.parse_args()
@@ -288,10 +295,7 @@ def main() -> None:
     if (args.steps is None) == (args.minutes is None):
         parser.error("say how long: either --steps or --minutes")
     fall = args.decay_from or round((args.steps or ENDLESS) * (1 - args.decay))
-    part = 0.5 if args.world else 1.0
-    schedule = Schedule(
-        args.steps or ENDLESS, fall, muon_lr=args.muon_lr or 0.02 * part, adam_lr=args.adam_lr or 0.004 * part
-    )
+    schedule = Schedule(args.steps or ENDLESS, fall, muon_lr=args.muon_lr, adam_lr=args.adam_lr)
     seconds = (args.minutes * 60 * (1 - args.decay), args.minutes * 60) if args.minutes else None
     train(args.out, args.seed, schedule, seconds, not args.eager, args.world and world_course(args.world))
 

@@ -107,7 +107,7 @@ def test_a_world_says_how_often_the_base_only_glances(script, tmp_path, tokenize
     world = tmp_path / "world.toml"
     world.write_text("[glance]\nbars = 1.0\nlines = 0.0\n")
     course = script.world_course(world)
-    (plans,) = [plans for _, plans in course.phases]
+    plans = course.phases[-1][1]
     see, value = plans[0], plans[1]
     assert (see.kind, value.kind) == ("see", "value")
     for family, careful in (("bars", 0), ("lines", 30)):
@@ -115,7 +115,7 @@ def test_a_world_says_how_often_the_base_only_glances(script, tmp_path, tokenize
         said = [tokenizer.decode(row.ids[row.start :]) for row in made]
         assert sum(not re.search("glance|looks like|I see", one) for one in said) == careful
         assert all(row.picture is not None for row in made)
-    assert set(rows.drawn_families(value, FAMILIES)) == {"bars", "lines"}
+    assert set(rows.drawn_families(value, FAMILIES)) == {"bars", "lines", "tables"}
     assert set(rows.drawn_families(see, FAMILIES)) == {"bars", "lines", "tables", "shapes", "easy"}
     assert set(rows.drawn_families(plans[-1], FAMILIES)) == set(FAMILIES)
 
