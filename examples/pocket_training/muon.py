@@ -3,6 +3,7 @@ instructions for it (8.4 of the 13 seconds of a step).
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ class Float32Muon(torch.optim.Muon):
     """torch.optim.Muon, with Nesterov momentum and "original" rates, whose iteration is in float32."""
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             for weight in (one for one in group["params"] if one.grad is not None):
                 state = self.state[weight]
@@ -26,7 +27,7 @@ class Float32Muon(torch.optim.Muon):
                 weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(wanted, alpha=-group["lr"] * tall)
 
 
-def orthogonal(matrix: Tensor, group: dict) -> Tensor:
+def orthogonal(matrix: Tensor, group: dict[str, Any]) -> Tensor:
     """The matrix with its singular values brought near 1, by as many Newton-Schulz iterations as the group says."""
     a, b, c = group["ns_coefficients"]
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
@@ -37,7 +38,7 @@ def orthogonal(matrix: Tensor, group: dict) -> Tensor:
     return wide.T if matrix.shape[0] > matrix.shape[1] else wide
 
 
-def make_muon(weights: list[Tensor]) -> torch.optim.Muon:
+def make_muon(weights: list[torch.nn.Parameter]) -> torch.optim.Muon:
     """Muon in the numbers that this CPU is fast in."""
     kind = torch.optim.Muon if native_half() == torch.bfloat16 else Float32Muon
     return kind(weights, lr=0.0, weight_decay=0.01, momentum=0.95)

@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import batches as rows
 import numpy as np
@@ -19,7 +20,7 @@ from ovt.train.loop.steps import plan_steps
 
 ROOT = Path(__file__).parents[2]
 KNOBS = "[glance]\nbars = 0.5\n[captions]\nmax_tokens = 21\n"
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "seed": 3,
     "schedule": {"steps": 4},
     "phases": [{"from_step": 0, "rows": [
