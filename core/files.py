@@ -44,13 +44,14 @@ def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
             part.write_bytes(data)
         return
     part = _name_part(path)
+    limit = make_folder(path.parent).stat().st_mode & 0o666
     try:
-        make_folder(path.parent)
-        part.write_bytes(data)
-        close_like_parent(part)
+        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, limit)) as file:
+            file.write(data)
         part.replace(path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

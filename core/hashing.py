@@ -13,6 +13,12 @@ from ovt.core.errors import OvtError
 
 COMPACT = (",", ":")
 SPACED = (", ", ": ")  # the spacing that import addresses have always used
+_ENCODERS = {
+    separators: json.JSONEncoder(
+        sort_keys=True, separators=separators, ensure_ascii=False, allow_nan=False, default=dict
+    ).encode
+    for separators in (COMPACT, SPACED)
+}
 SHAPES_REPLIES = ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json")
 
 
@@ -22,8 +28,7 @@ def canonical_json(value: Any, separators: tuple[str, str] = COMPACT) -> bytes:
     Mappings are written as dicts. Raises ValueError for NaN and infinities, TypeError for what JSON cannot express;
     `canonical_hash` refuses everything that could be written in more than one way, and names its location.
     """
-    text = json.dumps(value, sort_keys=True, separators=separators, ensure_ascii=False, allow_nan=False, default=dict)
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODERS[separators](value).encode("utf-8", "surrogatepass")
 
 
 def hash_json(value: Any, separators: tuple[str, str] = COMPACT) -> str:

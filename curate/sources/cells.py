@@ -142,7 +142,7 @@ def read_picture(cell: Any, places: Places) -> Picture:
         inner = next((cell[key] for key in ("bytes", "path", "url", "image_url", "image") if cell.get(key)), None)
         if inner is None or isinstance(inner, Mapping):
             raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
-        return read_picture(inner, replace(places, pattern=None))
+        return read_picture(inner, replace(places, pattern=None) if places.pattern else places)
     if isinstance(cell, str) and (cell.startswith("data:") or _BASE64.match(cell)):
         return Picture(_decode(cell))
     text = plain_text(cell)

@@ -170,7 +170,7 @@ def split_question(question: str, gold: str | None) -> Split:
     It is split only if the gold is a letter or one of the options (in rarer dressings: a label); text after the last
     option stays with the question.
     """
-    if gold is None:
+    if gold is None or (question.isascii() and not _SECOND.search(question)):
         return Split(question)
     label = _LABEL.fullmatch(label_key(gold[:20]))
     for dressing in _DRESSINGS if label else _DRESSINGS[:OLD]:
@@ -224,6 +224,7 @@ def _anywhere(head: str, line_start: bool) -> bool:
     return True
 
 
+_SECOND = re.compile(r"(?<![A-Za-z0-9])[Bb2](?![A-Za-z0-9])")  # what every list of options has in ASCII
 _DRESSINGS = (
     _Dressing(_PARENTHESISED, _follows_a_stop),
     _Dressing(_LINE_START, _anywhere),

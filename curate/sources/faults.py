@@ -5,6 +5,7 @@ A row that passes has a question, images, and a gold that the verifier can compa
 
 import re
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from ovt.verifiers.guard import MAX_GOLD_CHARS
 
 MAX_CELL = 64 * 2**20  # bytes of a row, and of an image
 MAX_TEXT = 1_000_000  # characters of one text
+REMEMBERED = 100_000  # golds of a source that have been checked
 IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
@@ -32,16 +34,31 @@ def too_large(size: int) -> Unfit:
     return Unfit("cell_too_large", f"{size:,} bytes, at most {MAX_CELL:,}")
 
 
-def check_golds(records: Sequence[dict[str, Any]]) -> None:
+class GoldCheck:
     """Gives the fit ones of some rows of ROWS the verifier's objection to their gold, if it has one, as their reason.
 
-    Not those whose gold is an index beyond the choices (`mark_readings`). All at once: the verifier is another process.
+    Not those whose gold is an index beyond the choices (`mark_readings`). Equal golds of a source are judged once, and
+    by one worker process at a time: each takes half a second to start.
     """
-    fit = [record for record in records if not record.get("reason") and record["read_as"] != "beyond"]
-    reasons = lint_golds((record["gold"], record["choices"]) for record in fit)
-    for record, reason in zip(fit, reasons, strict=True):
-        if reason:
-            record |= {"reason": reason, "detail": f"gold {record['gold'][:80]!r}"}
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, tuple[str, ...]], str | None] = {}
+        self._alone = Lock()
+
+    def __call__(self, records: Sequence[dict[str, Any]]) -> None:
+        fit = [record for record in records if not record.get("reason") and record["read_as"] != "beyond"]
+        keys = [(record["gold"], tuple(record["choices"] or ())) for record in fit]
+        for record, reason in zip(fit, self._reasons(keys), strict=True):
+            if reason:
+                record |= {"reason": reason, "detail": f"gold {record['gold'][:80]!r}"}
+
+    def _reasons(self, keys: list[tuple[str, tuple[str, ...]]]) -> list[str | None]:
+        with self._alone:
+            if len(self._known) > REMEMBERED:
+                self._known.clear()
+            new = [key for key in dict.fromkeys(keys) if key not in self._known]
+            self._known |= zip(new, lint_golds(new), strict=True)
+            return [self._known[key] for key in keys]
 
 
 def check_length(gold: str) -> None:

@@ -222,8 +222,9 @@ def open_images(record: dict[str, Any], places: Places) -> dict[str, Any]:
 
 
 def read_images(record: dict[str, Any], places: Places | None, store: Callable[[Picture], str]) -> dict[str, Any]:
-    """The record of `read_texts` as a row of ROWS: images stored (`store` returns their ids), and hashes computed.
+    """The record of `read_texts` as a row of ROWS, without its empty cells: images stored, hashes computed.
 
+    store: stores an image and returns its id.
     places: None for a record of `open_images`.
     """
     shown = record.pop("shown", [])
@@ -237,7 +238,7 @@ def read_images(record: dict[str, Any], places: Places | None, store: Callable[[
             record["question_id"] = question_id(images, question, choices, gold)
         except Unfit as unfit:
             record |= {"reason": unfit.reason, "detail": unfit.detail or None}
-    return {name: record.get(name) for name in (*ROWS, *(name for name in record if name.startswith(KEPT)))}
+    return record
 
 
 def _store(cell: Any, places: Places | None, store: Callable[[Picture], str], files: list[str]) -> str:
