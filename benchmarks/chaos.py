@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,13 @@ def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
     answers."""
     while True:
         build, kill_at = start(folder, "disturbed"), next(at, None)
+        began, before = time.monotonic(), len(server.seen)
         while build.poll() is None:
             if kill_at is not None and len(server.seen) >= kill_at:
                 build.send_signal(signal.SIGKILL)
             time.sleep(0.01)
+        calls, seconds = len(server.seen) - before, time.monotonic() - began
+        print(f"{'run':20} exit {build.returncode}, {calls} calls in {seconds:.0f} s", flush=True)
         yield build.returncode
         if build.returncode == 0 and not failures(last_version(folder / "disturbed")):
             return
@@ -99,10 +103,17 @@ def affordable(minutes: float, most: int, kills: int, share: float) -> int:
     return max(TRIAL, min(most, int(left / (2 * each))))
 
 
+class Outcomes(list[Any]):
+    """What a server has seen, without the bodies, which would take gigabytes."""
+
+    def append(self, seen: Any) -> None:
+        super().append(replace(seen, body={}))
+
+
 def server_of(share: float) -> Any:
     """The server, `share` of whose answers go wrong."""
     module = loopback()
-    return module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1))
+    return module.Loopback(latency_s=0.005, chaos=module.Chaos(share, KINDS, slow_s=0.1), seen=Outcomes())
 
 
 def write_all(folder: Path, url: str, questions: int) -> None:

@@ -1,7 +1,6 @@
 """How much of a response is read, and what is in it. Nothing in it is trusted."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -55,38 +54,36 @@ def too_long(longest: int) -> CallError:
 
 
 async def read_up_to(response: Any, longest: int) -> tuple[bytes, bool]:
-    """The first bytes of a body, decompressed, and whether they are all of it; the response is closed."""
+    """The first bytes of a body, decompressed, and whether they are all of it; the response is released."""
     parts, length = [], 0
     try:
-        async with aclosing(response.aiter_bytes()) as stream:
-            async for part in stream:
-                parts.append(part)
-                length += len(part)
-                if length > longest:
-                    break
+        async for part in response.content.iter_any():
+            parts.append(part)
+            length += len(part)
+            if length > longest:
+                break
     finally:
-        await response.aclose()
+        response.release()
     return b"".join(parts)[:longest], length <= longest
 
 
 async def lines_of(response: Any, reading: Reading) -> AsyncGenerator[bytes]:
-    """The lines of a body of any size, of which none may be longer than `reading` allows; the response is closed."""
+    """The lines of a body of any size, of which none may be longer than `reading` allows; the response is released."""
     parts, length = [], 0
     try:
-        async with aclosing(response.aiter_bytes()) as pieces:
-            async for piece in pieces:
-                reading.go_on()
-                *ends, rest = piece.split(b"\n")
-                for end in ends:
-                    yield b"".join([*parts, end])
-                    parts, length = [], 0
-                parts.append(rest)
-                length += len(rest)
-                if length > reading.longest:
-                    raise too_long(reading.longest)
+        async for piece in response.content.iter_any():
+            reading.go_on()
+            *ends, rest = piece.split(b"\n")
+            for end in ends:
+                yield b"".join([*parts, end])
+                parts, length = [], 0
+            parts.append(rest)
+            length += len(rest)
+            if length > reading.longest:
+                raise too_long(reading.longest)
         yield b"".join(parts)
     finally:
-        await response.aclose()
+        response.release()
 
 
 def longest_reply(body: Mapping[str, Any]) -> int:
@@ -101,7 +98,7 @@ def longest_reply(body: Mapping[str, Any]) -> int:
 
 def moved(response: Any, address: str) -> str | None:
     """The address that a redirect names; None if the response is none."""
-    if not 300 <= response.status_code < 400 or not (location := response.headers.get("location")):
+    if not 300 <= response.status < 400 or not (location := response.headers.get("location")):
         return None
     try:
         return urljoin(address, location)

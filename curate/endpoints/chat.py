@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, zip_longest
+from itertools import chain
 from typing import Any, Literal
 
 from ovt.core.hashing import canonical_json
@@ -110,24 +110,24 @@ def spell(sampling: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def request_body(
-    model: str, messages: Iterable[Message], sampling: Mapping[str, Any], n: int, images: ImageBytes
+    model: str, messages: Iterable[Message], sampling: Mapping[str, Any], n: int, urls: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The body of a chat-completions request; image ids become data URLs, so build it only to send it."""
-    body = {"model": model, "messages": [with_data_urls(message, images) for message in messages], **sampling}
+    """The body of a chat-completions request; `urls` makes image ids into data URLs, so build it only to send it."""
+    body = {"model": model, "messages": [with_data_urls(message, urls) for message in messages], **sampling}
     return {**body, "n": n} if n > 1 else body
 
 
-def with_data_urls(message: Message, images: ImageBytes) -> dict[str, Any]:
+def with_data_urls(message: Message, urls: Callable[[str], Any]) -> dict[str, Any]:
     """`message` as OpenAI-compatible servers read it."""
     content = message["content"]
     if isinstance(content, str):
         return dict(message)
-    return {**message, "content": [image_url(part, images) if part["type"] == "image" else part for part in content]}
+    return {**message, "content": [image_url(part, urls) if part["type"] == "image" else part for part in content]}
 
 
-def image_url(part: Mapping[str, Any], images: ImageBytes) -> dict[str, Any]:
+def image_url(part: Mapping[str, Any], urls: Callable[[str], Any]) -> dict[str, Any]:
     """The part {"type": "image", "image": ID} with the image's bytes in it."""
-    return {"type": "image_url", "image_url": {"url": data_url(images(part["image"]))}}
+    return {"type": "image_url", "image_url": {"url": urls(part["image"])}}
 
 
 def with_detail(body: dict[str, Any], detail: str) -> dict[str, Any]:
@@ -139,38 +139,41 @@ def with_detail(body: dict[str, Any], detail: str) -> dict[str, Any]:
     return body
 
 
-class DataUrl(str):
-    """A data URL that was made here: JSON has it as it is."""
+@dataclass(frozen=True, slots=True)
+class DataUrl:
+    """A data URL that was made here, in two parts, as the bytes that JSON has of it."""
 
-    __slots__ = ()
+    head: bytes
+    content: bytes
+
+    def __str__(self) -> str:
+        return (self.head + self.content).decode("ascii")
 
 
 def data_url(image: bytes) -> DataUrl:
     """An image file's bytes as a data URL, its type read from its first bytes."""
-    return DataUrl(b"data:%b;base64,%b" % (mime_type(image).encode(), base64.b64encode(image)), "ascii")
+    return DataUrl(b"data:%b;base64," % mime_type(image).encode(), base64.b64encode(image))
 
 
 def body_bytes(body: Mapping[str, Any]) -> bytes:
-    """A request's body as JSON. Its data URLs are set in as they are: escaping what needs none took most of the time
-    that a call with a large image costs."""
+    """A request's body as JSON. Its data URLs are set in as they are, copied once: escaping what needs none took most
+    of the time that a call with a large image costs."""
     urls: list[DataUrl] = []
 
-    def set_aside(part: Any) -> Any:
-        image = part.get("image_url") if isinstance(part, dict) else None
-        if not isinstance(image, dict) or not isinstance(url := image.get("url"), DataUrl):
-            return part
-        urls.append(url)
-        return {**part, "image_url": {**image, "url": PLACE}}
+    def set_aside(value: Any) -> str:
+        if not isinstance(value, DataUrl):
+            raise TypeError(f"a request holds a {type(value).__name__}, which JSON has not")
+        urls.append(value)
+        return PLACE
 
-    def without_urls(message: Any) -> Any:
-        content = message.get("content")
-        return {**message, "content": [*map(set_aside, content)]} if isinstance(content, list) else message
-
-    spelt = json.dumps({**body, "messages": [*map(without_urls, body["messages"])]}).encode()
-    pieces = spelt.split(PLACE.encode())
-    if len(pieces) != len(urls) + 1:  # somebody's text holds the mark
-        return json.dumps(body).encode()
-    return b"".join(chain.from_iterable(zip_longest(pieces, (url.encode() for url in urls), fillvalue=b"")))
+    spelt = json.dumps(body, default=set_aside).encode()
+    if not urls:
+        return spelt
+    before, *after = spelt.split(PLACE.encode())
+    if len(after) != len(urls):  # somebody's text holds the mark
+        return json.dumps(body, default=str).encode()
+    set_in = ((url.head, url.content, rest) for url, rest in zip(urls, after, strict=True))
+    return b"".join([before, *chain.from_iterable(set_in)])
 
 
 def mime_type(image: bytes) -> str:

@@ -72,6 +72,7 @@ async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
                     await answer(job, work)
                 finally:
                     work.tally.begun -= 1
+            await asyncio.sleep(0)  # whatever else has come is stored before the next request is made
         else:
             await asyncio.sleep(job)
 

@@ -1,22 +1,23 @@
-"""The open connections to one server: openai's HTTP client (httpx over aiohttp), with the headers that `openai` sends.
+"""The open connections to one server: aiohttp's client, with the headers that `openai` sends.
 
-Requests are made once and handed to that client. `openai`'s own `post` would make each of them again, out of options,
-models and a joined URL, which took more than a third of the time that a call costs this process.
+Requests are made once and handed to aiohttp. `openai`'s own `post`, or its HTTP client (httpx over aiohttp), would make
+each of them again in other forms, which took more than half of the time that a call costs this process.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from ovt.curate.endpoints.bodies import LONGEST_ERROR, moved, read_up_to, same_server
+from ovt.curate.endpoints.bodies import moved, same_server
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.families import BEARER
 from ovt.curate.endpoints.section import LOOPBACK
 
 CONNECT_S = 10.0
-ENCODED = {b"content-encoding", b"content-length", b"transfer-encoding"}  # headers of a body that was decoded
+KEPT_S = 4  # shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed
 
 
 @dataclass(frozen=True)
@@ -43,79 +44,84 @@ class Connection:
     """The client, and the headers of each request; it belongs to the event loop that it is first used in."""
 
     def __init__(self, url: str, key: str | None, way: Way) -> None:
-        import httpx2
+        import aiohttp
 
-        # Shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed.
-        limits = httpx2.Limits(max_connections=way.connections, max_keepalive_connections=None, keepalive_expiry=4)
-        # Never use a proxy from the environment to reach this machine.
-        direct = urlsplit(url).hostname in LOOPBACK
-        timeout = httpx2.Timeout(None, connect=CONNECT_S)
-        self._client = careful_client()(limits=limits, timeout=timeout, trust_env=not direct, follow_redirects=False)
-        self._headers = headers_of(url, key, way, self._client)
-        self._json_headers = httpx2.Headers({**self._headers, "Content-Type": "application/json"})
+        tls = certificates() if url.startswith("https") else True
+        connector = aiohttp.TCPConnector(limit=way.connections, keepalive_timeout=KEPT_S, ssl=tls)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
+        self._client = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        # Not as the session's own headers: those go to a proxy as well.
+        self._headers = headers_of(url, key, way)
+        self._json_headers = self._headers.copy()
+        self._json_headers["Content-Type"] = "application/json"
+        self._proxy = proxy_of(url)
 
     async def send(self, method: str, address: str, **carried: Any) -> Any:
-        """The response, its body still to be read if it is a success. A redirect is followed once, and only within the
-        same server: the key, the prompt and the images go nowhere else. carried: `content` (JSON), or `data` and
-        `files`."""
+        """The response, its body still to be read. A redirect is followed once, and only within the same server: the
+        key, the prompt and the images go nowhere else. carried: `content` (JSON), or `fields` of a form."""
         response = await self._once(method, address, carried)
         elsewhere = moved(response, address)
-        if elsewhere is None or response.status_code not in (307, 308) or not same_server(elsewhere, address):
+        if elsewhere is None or response.status not in (307, 308) or not same_server(elsewhere, address):
             return response
+        response.release()
         return await self._once(method, elsewhere, carried)
 
     async def _once(self, method: str, address: str, carried: dict[str, Any]) -> Any:
-        import httpx2
-
         headers = self._json_headers if "content" in carried else self._headers
-        made = httpx2.Request(method, parsed(address), headers=headers, **carried)
-        return await self._client.send(made, stream=True)
+        data = form(carried["fields"]) if "fields" in carried else carried.get("content")
+        return await self._client.request(
+            method, address, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
+        )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
 
-@lru_cache(64)
-def parsed(address: str) -> Any:
-    """A URL, which takes a tenth as long to use again as to parse again."""
+def form(fields: Mapping[str, Any]) -> Any:
+    """Fields as a form: texts, and files as (name, content, media type)."""
+    import aiohttp
+
+    made = aiohttp.FormData()
+    for field_name, value in fields.items():
+        name, content, kind = value if isinstance(value, tuple) else (None, value, None)
+        made.add_field(field_name, content, filename=name, content_type=kind)
+    return made
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for a URL; never one to reach this machine."""
+    parts = urlsplit(url)
+    if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{found}" if found and "://" not in found else found
+
+
+@cache
+def certificates() -> Any:
+    """Whom to trust: certifi's authorities, or those of $SSL_CERT_FILE and $SSL_CERT_DIR."""
     import httpx2
 
-    return httpx2.URL(address)
+    return httpx2.create_ssl_context()
 
 
-def headers_of(url: str, key: str | None, way: Way, http: Any) -> Any:
+def headers_of(url: str, key: str | None, way: Way) -> Any:
     """The headers of each request: `openai`'s own, the endpoint's, and the key."""
-    import httpx2
     import openai
+    from multidict import CIMultiDict
 
-    client = openai.AsyncOpenAI(base_url=url, api_key=key or "none", http_client=http)
+    unused = openai.DefaultAioHttpClient(verify=False)  # never connects; one that could would read all certificates
+    client = openai.AsyncOpenAI(base_url=url, api_key=key or "none", http_client=unused)
     if not (urlsplit(url).hostname or "").endswith("api.openai.com"):
         # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID and $OPENAI_CUSTOM_HEADERS: for OpenAI alone.
         client.organization = client.project = None
         client._custom_headers = {}
     own = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
-    headers = httpx2.Headers({**own, BEARER: f"Bearer {key or 'none'}"})
+    headers = CIMultiDict({**own, BEARER: f"Bearer {key or 'none'}"})
     headers.pop("Content-Type", None)
     headers.update(way.headers)
     if way.key_header != BEARER:
         del headers[BEARER]
         headers[way.key_header] = key or ""
     return headers
-
-
-@cache
-def careful_client() -> Any:
-    """The class of HTTP client: openai's over aiohttp, which reads no more of an error than can be shown."""
-    import httpx2
-    import openai
-
-    class CarefulClient(openai.DefaultAioHttpClient):
-        async def send(self, request: Any, **options: Any) -> Any:
-            response = await super().send(request, **options)
-            if response.is_success:
-                return response
-            content, _ = await read_up_to(response, LONGEST_ERROR)
-            headers = [(name, value) for name, value in response.headers.raw if name.lower() not in ENCODED]
-            return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
-
-    return CarefulClient

@@ -18,7 +18,7 @@ from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.failures import Streak
 from ovt.curate.endpoints.families import family_of
 from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, variables
-from ovt.curate.endpoints.pictures import shrinking
+from ovt.curate.endpoints.pictures import Pictures
 from ovt.curate.endpoints.secrets import is_secret
 from ovt.curate.endpoints.section import LOOPBACK, OFFLINE, EndpointSection
 from ovt.curate.endpoints.transport import HttpTransport, Transport
@@ -93,7 +93,7 @@ class Endpoint:
         self.failed = Streak()
         self.key = key
         self.secrets: tuple[str, ...] = (key,) if key and is_secret(key) else ()
-        self._shrunk: ImageBytes | None = None
+        self._pictures: Pictures | None = None
 
     @property
     def own_machine(self) -> bool:
@@ -125,10 +125,10 @@ class Endpoint:
         sampling = {name: value for name, value in self.sampling(request).items() if value is not None}
         if "seed" in sampling:
             sampling["seed"] += first
-        if self.section.max_pixels is not None:
-            self._shrunk = self._shrunk or shrinking(images, self.section.max_pixels)
-            images = self._shrunk
-        body = request_body(self.model, request.messages, sampling, n, images)
+        pictures = self._pictures = self._pictures or Pictures(images, self.section.max_pixels)
+        # Only what goes out over HTTP takes them as bytes (`chat.body_bytes`).
+        urls = (lambda image: str(pictures(image))) if self.section.embedded or self.section.batch else pictures
+        body = request_body(self.model, request.messages, sampling, n, urls)
         return with_detail(body, self.section.image_detail) if self.section.image_detail else body
 
     async def __aenter__(self) -> Self:

@@ -1,25 +1,35 @@
-"""Images made smaller before they are sent, for endpoints with `max_pixels`: the same bytes for the same image."""
+"""Images as they are sent: data URLs, made smaller before where an endpoint has `max_pixels`. The same bytes for the same
+image."""
 
 import io
 import math
 from collections import OrderedDict
-from collections.abc import Callable
 
-KEPT = 64  # images; the samples of a question and its retries follow each other
+from ovt.curate.endpoints.chat import DataUrl, ImageBytes, data_url
+
+KEPT = 64 << 20  # bytes: the samples of a question, its stages and their retries ask about one image
 
 
-def shrinking(images: Callable[[str], bytes], max_pixels: int) -> Callable[[str], bytes]:
-    """`images`, with those of more than `max_pixels` scaled down."""
-    kept: OrderedDict[str, bytes] = OrderedDict()
+class Pictures:
+    """The data URLs of images by their ids; the latest ones are kept."""
 
-    def shrunk(image: str) -> bytes:
-        if image not in kept:
-            kept[image] = shrink(images(image), max_pixels)
-            if len(kept) > KEPT:
-                kept.popitem(last=False)
-        return kept[image]
+    def __init__(self, images: ImageBytes, max_pixels: int | None = None) -> None:
+        self._images = images
+        self._max_pixels = max_pixels
+        self._kept: OrderedDict[str, DataUrl] = OrderedDict()
+        self._bytes = 0
 
-    return shrunk
+    def __call__(self, image: str) -> DataUrl:
+        if image in self._kept:
+            self._kept.move_to_end(image)
+            return self._kept[image]
+        content = self._images(image)
+        url = self._kept[image] = data_url(shrink(content, self._max_pixels) if self._max_pixels else content)
+        self._bytes += len(url.content)
+        while self._bytes > KEPT:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.content)
+        return url
 
 
 def shrink(image: bytes, max_pixels: int) -> bytes:

@@ -41,9 +41,8 @@ class Stopwatch:
 
     def answered(self, response: Any) -> None:
         """The head of the response is here, and its connection still its own."""
-        # openai's client keeps aiohttp's response under these names; without them our own clock has to do.
-        inner = getattr(getattr(response.stream, "_stream", None), "_aiohttp_response", None)
-        transport = getattr(getattr(inner, "_protocol", None), "transport", None)
+        # Its connection goes back as soon as the body is here; without this name our own clock has to do.
+        transport = getattr(getattr(response, "_protocol", None), "transport", None)
         self._link = transport.get_extra_info("socket") if transport else None
         if (ages := self._ages()) and (sent := time.monotonic() - ages[0]) > self._sent + TICK_S:
             self._sent = sent

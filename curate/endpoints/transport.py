@@ -115,7 +115,7 @@ class HttpTransport:
 
     async def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """What the server says of a file of requests; CallError if it does not take it."""
-        carried = {"data": {"purpose": "batch"}, "files": {"file": (name, content, "application/jsonl")}}
+        carried = {"fields": {"purpose": "batch", "file": (name, content, "application/jsonl")}}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post", "/files", Reading(LONGEST_LIST, limit), carried)
 
@@ -169,21 +169,21 @@ class HttpTransport:
 
     @contextmanager
     def _told(self) -> Generator[None]:
-        """What the layers below raise, as a CallError; some of aiohttp's errors pass through those in between."""
+        """What aiohttp raises, as a CallError."""
         import aiohttp
-        import httpx2
 
         try:
             yield
-        except (httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             raise connection_error(error, self._scrubbed) from None
 
     async def _request(self, method: str, address: str, carried: dict[str, Any]) -> Any:
         """The response of a success, its body still to be read; CallError for any other."""
         self._connection = self._connection or Connection(self.url, self._key, self._way)
         response = await self._connection.send(method, address, **carried)
-        if not response.is_success:
-            raise self._refusal(response)
+        if not 200 <= response.status < 300:
+            content, _ = await read_up_to(response, LONGEST_ERROR)
+            raise self._refusal(response, content.decode(errors="replace"))
         return response
 
     async def _read(self, response: Any, reading: Reading) -> dict[str, Any]:
@@ -208,20 +208,19 @@ class HttpTransport:
     async def _read_stream(self, response: Any, reading: Reading) -> tuple[Any, bytes]:
         stream, length = Stream(), 0
         try:
-            async with aclosing(response.aiter_bytes()) as pieces:
-                async for piece in pieces:
-                    reading.go_on()
-                    stream.feed(piece)
-                    length += len(piece)
-                    if length > reading.longest * STREAM_OVERHEAD:
-                        raise too_long(reading.longest)
-                    if stream.done:
-                        break
+            async for piece in response.content.iter_any():
+                reading.go_on()
+                stream.feed(piece)
+                length += len(piece)
+                if length > reading.longest * STREAM_OVERHEAD:
+                    raise too_long(reading.longest)
+                if stream.done:
+                    break
             answer = stream.completion()
         except ValueError as error:
             raise CallError("broken", self._scrubbed(f"a broken stream: {error}"), billed=True) from None
         finally:
-            await response.aclose()
+            response.release()
         return answer, json.dumps(answer).encode() if answer.get("error") else b""
 
     def _routed(self, error: Any, text: str, headers: Mapping[str, str]) -> CallError:
@@ -234,13 +233,13 @@ class HttpTransport:
             return CallError("misplaced", said)
         return status_error(status, said, headers, time.time())
 
-    def _refusal(self, response: Any) -> CallError:
+    def _refusal(self, response: Any, text: str) -> CallError:
         """What a response that is no success means."""
-        status, address = response.status_code, str(response.request.url)
+        status, address = response.status, str(response.url)
         if elsewhere := moved(response, address):
             said = self._scrubbed(f"HTTP {status}: redirects to {elsewhere}, and redirects are not followed")
             return CallError("misplaced", said, status)
-        return status_error(status, self._said(response.text), response.headers, time.time())
+        return status_error(status, self._said(text), response.headers, time.time())
 
     def _said(self, text: str) -> str:
         """An error response's message, as one line without secrets."""
