@@ -1,5 +1,4 @@
-"""Images as they are sent: data URLs, made smaller before where an endpoint has `max_pixels`. The same bytes for the same
-image."""
+"""Images as they are sent: data URLs, of smaller images where an endpoint has `max_pixels`; always the same bytes."""
 
 import io
 import math
