@@ -1,21 +1,28 @@
-"""What pocket reads off the figures in the miniature study: does a wrong answer come from misreading or from bad
-reasoning?
+"""What the models of the miniature study read off the figures: does a wrong answer come from misreading or from bad
+reasoning, and what do an iteration's data teach?
 
     python benchmarks/reading.py --out study [--seeds 1 2 3]
 
-The chains on held-out bars, lines and tables state what they see ("The teal bar is 3."). The figures are drawn again,
-and each stated value is compared with the figure's own. Needs the output of `study.py --out`.
+The chains on bars, lines and tables state what they see ("The teal bar is 3."). The figures are drawn again, and each
+stated value is compared with the figure's own: in the answers to held-out questions, and in the chains that each
+iteration's SFT learns from, with the teacher's coverage (the questions with a right chain among all of theirs). Needs
+the output of `study.py --out`.
 """
 
 import argparse
 import random
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import polars as pl
 
 from ovt.core.home import Home
+from ovt.curate.versions.read import Version, list_versions, scan
+from ovt.evaluation.results import evaluation_names
 from ovt.pocket.figures import FAMILIES
 
 VALUES = {
@@ -25,10 +32,10 @@ VALUES = {
 }
 STEPS = (
     ("base", "iterations", "base"),
-    ("SFT-Iter1", "iterations", "sft-1"),
-    ("RL-Iter1", "iterations", "rl-1"),
+    *((f"{kind.upper()}-Iter{i}", "iterations", f"{kind}-{i}") for i in (1, 2, 3) for kind in ("sft", "rl")),
+    ("RL only", "rl-only", "rl-1"),
     ("SFT-Iter1 once more", "longer", "sft-1"),
-    ("RL-Iter1 from it, eight times as long", "longer", "rl-1"),
+    ("RL-Iter1 from it, longer", "longer", "rl-1"),
 )
 
 
@@ -52,10 +59,52 @@ def check(answers: pl.DataFrame) -> pl.DataFrame:
     """One row per answer that states a value: stated, right (how many of them the figure has), is_correct."""
     rows = []
     for source, source_id, text, outcome in answers.iter_rows():
-        said = VALUES[source].findall(text)
-        right = sum(shown(source_id).get(name) == value for name, value in said)
-        rows.append({"stated": len(said), "right": right, "is_correct": outcome == "correct"})
+        stated, right = values_in(text, source, source_id)
+        rows.append({"stated": stated, "right": right, "is_correct": outcome == "correct"})
     return pl.DataFrame(rows).filter(pl.col("stated") > 0)
+
+
+def values_in(text: str, family: str, source_id: str) -> tuple[int, int]:
+    """How many values a text states, and how many of them the question's figure has."""
+    said = VALUES[family].findall(text)
+    return len(said), sum(shown(source_id).get(name) == value for name, value in said)
+
+
+def taught(version: Version) -> dict[str, Any]:
+    """What a version teaches: the questions by family, the share of chains that are right, coverage by family, and of
+    the chains learned from on bars, lines and tables the share that state a wrong value."""
+    family = pl.col("source_id").str.split("-").list.first().alias("family")
+    asked = scan(version, "questions").select("question_id", "source_id", family)
+    right = pl.col("outcome") == "correct"
+    told = scan(version, "verdicts").group_by("question_id").agg(chains=right.mean(), covered=right.any())
+    table = asked.join(told, on="question_id").collect()
+    learned = scan(version, "sft").select("question_id", "completion").collect()
+    chains = [
+        values_in(text, family, source_id)
+        for text, source_id, family in learned.join(table, on="question_id").select(
+            pl.col("completion").list.last().struct.field("content"), "source_id", "family").iter_rows()
+        if family in VALUES
+    ]  # fmt: skip
+    return {
+        "questions": len(table),
+        "chains": table["chains"].mean(),
+        "covered": table["covered"].mean(),
+        "families": dict(table.group_by("family").agg(pl.col("covered").mean()).sort("family").iter_rows()),
+        "misread": sum(stated > right for stated, right in chains) / max(1, len(chains)),
+    }
+
+
+def teachers(home: Home, seeds: list[int]) -> Iterator[str]:
+    """A line for the data of each iteration, its seeds' means."""
+    for number in (1, 2, 3):
+        versions = [one for seed in seeds for one in list_versions(home, f"study-iterations-{seed}-{number}")[0]]
+        if not versions:
+            continue
+        found = [taught(one) for one in versions]
+        families = ", ".join(f"{name} {mean([one['families'][name] for one in found]):.0%}"
+                             for name in found[0]["families"])  # fmt: skip
+        numbers = [f"{mean([one[name] for one in found]):.1%}" for name in ("chains", "covered", "misread")]
+        yield f"| data {number} | {len(found)} | {' | '.join(numbers)} | {families} |"
 
 
 def report(label: str, checked: pl.DataFrame) -> str:
@@ -78,9 +127,14 @@ def main() -> None:
     home = Home.locate(args.out / "home")
     print("|  | answers | values right | accuracy where all are | of wrong answers, misread |")
     print("| --- | ---: | ---: | ---: | ---: |")
+    there = evaluation_names(home)
     for label, condition, step in STEPS:
         names = [f"study-{condition}-{seed}-eval-{step}" for seed in args.seeds]
-        print(report(label, check(pl.concat([read_answers(home, name) for name in names]))))
+        if known := [name for name in names if name in there]:
+            print(report(label, check(pl.concat([read_answers(home, name) for name in known]))))
+    print("\n|  | seeds | chains right | covered | learned from, a value wrong | covered, by family |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    print(*teachers(home, args.seeds), sep="\n")
 
 
 if __name__ == "__main__":
