@@ -45,6 +45,7 @@ from ovt.core.statistics import mean_interval, share_interval
 from ovt.curate.run import Session, import_questions
 from ovt.curate.sources.images import image_path
 from ovt.curate.sources.importing import import_sources
+from ovt.curate.sources.section import SourceSection
 from ovt.evaluation.evaluate import embedded_endpoint, evaluate
 from ovt.evaluation.question_set import without_images_of
 from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
@@ -98,12 +99,18 @@ def make_recipe(condition: str, seed: int, study: Study) -> LoopRecipe:
             later["rl"] = [{"questions": {"sure": "stored"}}]
     changes.append(f"iterations={toml(tables)}")
     recipe = load_loop(world.recipe, changes)
-    known = {source.name: source for source in recipe.evaluate.sources}
-    asked = {"limit": round(world.held_out * study.size)}
-    if study.validates:
-        asked = {"limit": asked["limit"] // 2, "seed": VALIDATION_SEED}
-    held_out = [known[family].model_copy(update=asked) for family in FAMILIES]
-    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": held_out})})
+    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"sources": asked(recipe, study)})})
+
+
+def asked(recipe: LoopRecipe, study: Study) -> list[SourceSection]:
+    """The sources of the held-out questions, or of those for validation: the recipe's own, of the world's numbers."""
+    times = study.world.held_out * study.size / (2 if study.validates else 1)
+    found = []
+    for source in recipe.evaluate.sources:
+        if source.name in FAMILIES:
+            update: dict[str, Any] = {"limit": round((source.limit or 0) * times), "where": study.world.where}
+            found.append(source.model_copy(update=update | ({"seed": VALIDATION_SEED} if study.validates else {})))
+    return found
 
 
 def toml(value: Any) -> str:

@@ -28,7 +28,8 @@ class World:
     conditions   what each changes beyond that; repeated: those with as many iterations as `iterations` says
     rows         of the table: (label, name in the plot, condition, step); pairs: of the gains: (label, after, before)
     trainings    the folders whose training.json tells what the base was trained on
-    questions    to train on in an iteration; held_out: of each family; hard: whether later ones are of hard families
+    questions    figures drawn for an iteration, of `families`; hard: whether later ones have more of hard families
+    held_out     how many times the loop's own held-out figures; where: which questions of figures are asked (SQL)
     """
 
     recipe: str
@@ -40,7 +41,9 @@ class World:
     pairs: tuple[tuple[str, Step, Step], ...]
     trainings: tuple[Path, ...]
     questions: int
-    held_out: int
+    held_out: float
+    families: tuple[str, ...] = ()
+    where: str | None = None
     iterations: int = 3
     hard: bool = False
 
@@ -48,9 +51,11 @@ class World:
         """The training figures of an iteration of a seed, a share `size` of them."""
         count = round(self.questions * size)
         figures = {"path": "pocket:figures", "license": "Apache-2.0", "seed": 100 * seed + number, "name": "figures"}
-        if not self.hard:
-            return [{**figures, "families": list(FAMILIES), "limit": count}]
-        if number == 1:
+        if self.families:
+            figures["families"] = list(self.families)
+        if self.where:
+            figures["where"] = self.where
+        if not self.hard or number == 1:
             return [{**figures, "limit": count}]
         more = {**figures, "name": "hard figures", "families": HARD, "seed": 1000 * seed + number}
         return [{**figures, "limit": count - count // 3}, {**more, "limit": count // 3}]
@@ -111,7 +116,7 @@ POCKET = World(
     ),
     trainings=(WEIGHTS,),
     questions=1200,
-    held_out=200,
+    held_out=200 / 120,
     hard=True,
 )
 
@@ -121,13 +126,14 @@ def seeing(knobs: Path, base: Path, iterations: int = 3) -> World:
 
     RL alone and the long RL of iteration 1 have the rollouts of all iterations together.
     """
-    recipe = Path(__file__).with_name("seeing.toml")
-    most = tomllib.loads(knobs.read_text())["captions"]["max_tokens"]
-    all_rollouts = f"rl.0.max_steps={iterations * tomllib.loads(recipe.read_text())['rl'][0]['max_steps']}"
+    recipe, told = Path(__file__).with_name("seeing.toml"), tomllib.loads(knobs.read_text())
+    loop = tomllib.loads(recipe.read_text())
+    source = loop["curate"]["sources"][0]
+    all_rollouts = f"rl.0.max_steps={iterations * loop['rl'][0]['max_steps']}"
     return World(
         recipe=str(recipe),
         base=base,
-        changes=(f"base={base}", f"curate.caption.sampling.max_tokens={most}"),
+        changes=(f"base={base}", f"curate.caption.sampling.max_tokens={told['captions']['max_tokens']}"),
         conditions={
             "direct": [],
             "iterations": [],
@@ -158,7 +164,9 @@ def seeing(knobs: Path, base: Path, iterations: int = 3) -> World:
             ("SFT-Iter3, against SFT only", ("iterations", "sft-3"), ("sft-only", "sft-3")),
         ),
         trainings=(WEIGHTS, base),
-        questions=1000,
-        held_out=400,
+        questions=source["limit"],
+        held_out=10 / 3,
+        families=tuple(source["families"]),
+        where=f"question ~ '{told['questions']['asked']}'",
         iterations=iterations,
     )

@@ -5,10 +5,10 @@ Figures are drawn from seeds at and above FIRST_SEED only: everything below is h
 """
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from types import MappingProxyType
 
 import numpy as np
 import teacher
@@ -30,16 +30,17 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 class Plan:
     """How many rows of a kind a step has, in how many batches.
 
-    more: families that are drawn more often, named once for each further share; of "see" and "value" the only ones.
-    glance: of "see", the share of a family's chains that name the answer at a glance (`teacher.glance`), all others
-    being careful.
+    more: families that are drawn more often, named once for each further share; of "see" the only ones. Of "see", too:
+    glance: the share of a family's chains that name the answer at a glance (`teacher.glance`), all others being
+    careful; asked: which questions, as a regular expression.
     """
 
-    kind: str  # caption | reason | direct | see | value
+    kind: str  # caption | reason | direct | see
     rows: int
     batches: int
     more: tuple[str, ...] = ()
     glance: Mapping[str, float] = field(default_factory=dict)
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Batch:
 
 def drawn_families(plan: Plan, families: Sequence[str]) -> Sequence[str]:
     """The families that a plan's figures are drawn from."""
-    return plan.more if plan.kind in ("see", "value") else [*families, *plan.more]
+    return plan.more if plan.kind == "see" else [*families, *plan.more]
 
 
 def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tuple[Figure, random.Random]:
@@ -73,19 +74,14 @@ def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tu
     return pocket.draw(rng.choice(families), FIRST_SEED + rng.getrandbits(40)), rng
 
 
-def make_text(
-    kind: str, figure: Figure, rng: random.Random, glance: Mapping[str, float] = MappingProxyType({})
-) -> tuple[str, str]:
-    """Prompt and completion of a row, as the model sees them."""
+def make_text(kind: str, figure: Figure, rng: random.Random, seen: Plan | None = None) -> tuple[str, str]:
+    """Prompt and completion of a row, as the model sees them; seen: the plan of a row of kind "see"."""
     if kind == "caption":
         return user_turn(CAPTION_PROMPT, VISUAL_TOKENS), figure.caption
-    if kind == "value":
-        question, said = teacher.reading(figure, rng)
-        return user_turn(question, VISUAL_TOKENS), said
-    question = rng.choice(figure.questions)
+    question = rng.choice([one for one in figure.questions if not seen or re.search(seen.asked, one.question)])
     asked = ask(question.question, question.choices)
-    if kind == "see":
-        hasty = rng.random() < glance.get(figure.family, 0.0)
+    if seen:
+        hasty = rng.random() < seen.glance.get(figure.family, 0.0)
         said = teacher.glance(question, rng) if hasty else teacher.seen_chain(question, rng)
         return user_turn(SEE_PROMPT.format(question=asked), VISUAL_TOKENS), said
     if kind == "direct":
@@ -99,11 +95,11 @@ def make_rows(
     indexes: Sequence[int],
     families: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
-    glance: Mapping[str, float] = MappingProxyType({}),
+    seen: Plan | None = None,
 ) -> list[Row]:
     """The rows of one kind with these indexes."""
     drawn = [draw_figure(seed, kind, index, families) for index in indexes]
-    texts = [make_text(kind, figure, rng, glance) for figure, rng in drawn]
+    texts = [make_text(kind, figure, rng, seen) for figure, rng in drawn]
     prompts = tokenizer([prompt for prompt, _ in texts])["input_ids"]
     completions = tokenizer([completion + "<|im_end|>" for _, completion in texts])["input_ids"]
     pictures = [None if kind == "reason" else np.asarray(figure.image) for figure, _ in drawn]
@@ -138,7 +134,8 @@ def group_batches(
     for plan in plans:
         n = plan.rows * GROUP
         indexes = range(first + group * n, first + (group + 1) * n)
-        rows = make_rows(seed, plan.kind, indexes, drawn_families(plan, families), tokenizer, plan.glance)
+        seen = plan if plan.kind == "see" else None
+        rows = make_rows(seed, plan.kind, indexes, drawn_families(plan, families), tokenizer, seen)
         rows.sort(key=lambda row: len(row.ids))
         cuts = [n * i // (plan.batches * GROUP) for i in range(plan.batches * GROUP + 1)]
         batches = [make_batch(plan.kind, rows[at:end]) for at, end in pairwise(cuts)]

@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from ovt.pocket.figures.figure import Figure, FigureQuestion
+from ovt.pocket.figures.figure import FigureQuestion
 
 # The words that pocket is trained to answer to; recipes/pocket.toml carries the same strings.
 CAPTION_PROMPT = "Describe the figure in detail."
@@ -102,13 +102,6 @@ def seen_chain(question: FigureQuestion, rng: random.Random) -> str:
 def glance(question: FigureQuestion, rng: random.Random) -> str:
     """The format without the reasoning: the answer, named at a glance."""
     return _write(question, question.gold, [rng.choice(_GLANCES).format(gold=question.gold)], rng, False)
-
-
-def reading(figure: Figure, rng: random.Random) -> tuple[str, str]:
-    """A question for all numbers of a figure in any order, and the caption's sentences in that order."""
-    facts = rng.sample(figure.facts[1:], len(figure.facts) - 1)
-    names = [fact.rsplit(" ", 2)[0].replace("The ", "the ") for fact in facts]
-    return f"What is the value of {', '.join(names)}?", " ".join(facts)
 
 
 def _write(question: FigureQuestion, gold: str, thinking: list[str], rng: random.Random, closes: bool = True) -> str:

@@ -19,13 +19,13 @@ from ovt.pocket.model import load_processor
 from ovt.train.loop.steps import plan_steps
 
 ROOT = Path(__file__).parents[2]
-KNOBS = "[glance]\nbars = 0.5\n[captions]\nmax_tokens = 21\n"
+KNOBS = "[glance]\nbars = 0.5\n[captions]\nmax_tokens = 21\n[questions]\nasked = '^W|^[a-z]'\n"
 TRAINING: dict[str, Any] = {
     "seed": 3,
     "schedule": {"steps": 4},
     "phases": [{"from_step": 0, "rows": [
         {"kind": "caption", "rows": 2, "batches": 1, "more": []},
-        {"kind": "value", "rows": 3, "batches": 1, "more": ["bars"]},
+        {"kind": "see", "rows": 3, "batches": 1, "more": ["bars"], "glance": {"bars": 0.5}, "asked": "^W"},
     ]}],
 }  # fmt: skip
 
@@ -67,6 +67,8 @@ def test_the_knobs_and_the_base_reach_the_loop(study, worlds, base, tmp_path):
     recipe = study.make_recipe("iterations", 1, made(study, worlds["seeing"], tmp_path))
     assert recipe.base == str(base)
     assert recipe.iterations[0].curate.caption.sampling.max_tokens == 21
+    drawn = [source for one in recipe.iterations for source in one.curate.sources] + list(recipe.evaluate.sources)
+    assert {source.where for source in drawn} == {"question ~ '^W|^[a-z]'"}
 
 
 @pytest.mark.parametrize("iterations", [1, 3])
@@ -99,7 +101,8 @@ def test_a_bases_own_pictures_are_drawn_again_once(study, base, tmp_path, monkey
     plans = [rows.Plan(**plan) for plan in TRAINING["phases"][0]["rows"]]
     families = sorted(rows.pocket.FAMILIES)
     trained = [row.picture for plan in plans for row in rows.make_rows(
-        3, plan.kind, range(plan.rows * rows.GROUP), rows.drawn_families(plan, families), tokenizer)]  # fmt: skip
+        3, plan.kind, range(plan.rows * rows.GROUP), rows.drawn_families(plan, families), tokenizer,
+        plan if plan.kind == "see" else None)]  # fmt: skip
     known = study.drawn_figures(base, tmp_path)
     assert known == {study.pixels(Image.fromarray(np.asarray(picture))) for picture in trained}
     monkeypatch.setattr(study, "pictures_of", lambda training: pytest.fail("drawn again"))
@@ -134,6 +137,16 @@ def test_pooled_answers_of_a_picture_are_one_cluster(study):
     assert pooled["minutes"] == pytest.approx(1.5)
     assert pooled["high"] - pooled["low"] > 0.7 * (alone["high"] - alone["low"])
     assert "| 62.5 |" in study.table([{"label": "base", **pooled}])
+
+
+def test_the_loop_asks_what_the_knobs_that_come_with_it_say(study, base):
+    recipe = study.load_loop(ROOT / "benchmarks" / "seeing.toml")
+    world = study.seeing(study.EXAMPLES / "world.toml", base)
+    drawn = [source for one in recipe.iterations for source in one.curate.sources] + list(recipe.evaluate.sources)
+    assert {source.where for source in drawn} == {world.where}
+    assert (
+        f"curate.caption.sampling.max_tokens={recipe.iterations[0].curate.caption.sampling.max_tokens}" in world.changes
+    )
 
 
 def test_the_shipped_pocket_needs_no_base(study):

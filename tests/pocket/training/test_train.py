@@ -103,27 +103,25 @@ def test_the_script_trains_saves_and_resumes(script, tmp_path, monkeypatch, toke
     assert "step 0 of 8" in capsys.readouterr().out
 
 
-def test_a_world_says_how_often_the_base_only_glances(script, tmp_path, tokenizer):
+def test_a_world_says_what_is_asked_and_how_often_the_base_only_glances(script, tmp_path, tokenizer):
     world = tmp_path / "world.toml"
-    world.write_text("[glance]\nbars = 1.0\nlines = 0.0\n")
-    course = script.world_course(world)
-    plans = course.phases[-1][1]
-    see, value = plans[0], plans[1]
-    assert (see.kind, value.kind) == ("see", "value")
+    world.write_text('[glance]\nbars = 1.0\nlines = 0.0\n[questions]\nasked = "^Which|^Who"\n')
+    ((_, (see, *kept)),) = script.world_course(world).phases
+    assert see.kind == "see"
     for family, careful in (("bars", 0), ("lines", 30)):
-        made = rows.make_rows(7, "see", range(30), [family], tokenizer, see.glance)
+        made = rows.make_rows(7, "see", range(30), [family], tokenizer, see)
         said = [tokenizer.decode(row.ids[row.start :]) for row in made]
         assert sum(not re.search("glance|looks like|I see", one) for one in said) == careful
+        assert all("Which" in tokenizer.decode(row.ids[: row.start]) for row in made)
         assert all(row.picture is not None for row in made)
-    assert set(rows.drawn_families(value, FAMILIES)) == {"bars", "lines", "tables"}
     assert set(rows.drawn_families(see, FAMILIES)) == {"bars", "lines", "tables", "shapes", "easy"}
-    assert set(rows.drawn_families(plans[-1], FAMILIES)) == set(FAMILIES)
+    assert all(set(rows.drawn_families(plan, FAMILIES)) == set(FAMILIES) for plan in kept)
 
 
 def test_the_next_base_begins_with_pockets_own_weights(script, tmp_path, monkeypatch, tiny_folder):
     from ovt.pocket.model import load_model
 
-    plans = (rows.Plan("see", 2, 1, ("bars",), {"bars": 0.5}), rows.Plan("value", 2, 1, ("bars",)))
+    plans = (rows.Plan("see", 2, 1, ("bars",), {"bars": 0.5}), rows.Plan("caption", 2, 1))
     script.train(tmp_path, 7, script.Schedule(0, 0), compiled=False, course=script.Course(((0, plans),), tiny_folder))
     one, two = load_model(tiny_folder).state_dict(), load_model(tmp_path).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
