@@ -72,9 +72,9 @@ class View:
             return self.told[key]
 
     def warm(self, ref: str) -> None:
-        """Reads the rows of a shelf, so that they are there when somebody asks for them."""
+        """Reads the rows of a shelf, and then its texts, so that they are there when somebody asks for them."""
         with suppress(OvtError):  # told to whoever asks
-            self.rows(ref)
+            self.rows(ref).texts.begin(self.home.path)
 
 
 def get(view: View, name: str, params: Params) -> Any:
@@ -165,9 +165,8 @@ def rows(view: View, params: Params) -> dict[str, Any]:
         limit=number(params, "limit", 48),
     )
     found = view.rows(one(params, "version"))
-    told = answer(found, wanted, labelled(found))
-    found.texts.begin(view.home.path)  # not before: the first answer should not wait for it
-    return told
+    found.texts.begin(view.home.path)
+    return answer(found, wanted, labelled(found))
 
 
 PLAIN = {"version", "level", "text", "each", "sort", "after", "before", "offset", "limit"}

@@ -1,67 +1,68 @@
-"""The responses of a shelf: searched on disk as they are, or unpacked.
+"""The responses of a shelf, which stay on disk: as they are, or unpacked.
 
-Searching the texts of a large version takes a fifth of the time that unpacking them takes. They are therefore written
-out once, while it is being looked at: in order, into a file without a name, which goes when the server does.
+Most of the time of a search goes into unpacking the texts. Those of a large version are therefore written out once, in
+order, while it is being looked at: into a file without a name, which goes when the server does. A search meanwhile
+takes from it what is there already, and has the cores to itself.
 """
 
 import os
 import shutil
 import tempfile
 import threading
-import time
 import weakref
-from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 import pyarrow as pa
 
-from ovt.curate.versions.read import rows_at
+from ovt.core.errors import OvtError
 from ovt.view.shelf import Shelf
 
 FEW = 20_000  # texts that are searched quickly enough as they are
-UNPACKED = 16_384  # texts at a time: a row group of a version
-TOGETHER = 1_024  # texts in a block
+PART = 16_384  # texts that are unpacked together: a row group of a version
+BLOCK = 1_024  # texts that are read together
 SPARE = 5 << 30  # bytes of the disk that stay free
+SCHEMA = pa.schema([("text", pa.large_string())])
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Texts in a file, in blocks: the number of its first text, where it begins, and its bytes."""
+class Unpacked:
+    """Texts in a file without a name, in Arrow's record batches of BLOCK; the last may have fewer. OSError for a folder
+    without the right to one.
+    """
 
-    file: IO[bytes]
-    places: list[tuple[int, int, int]] = field(default_factory=list)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (open for as long as `self` is there)
+        weakref.finalize(self, self._file.close).atexit = False  # a thread may still write
+        self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, "w"), SCHEMA)
+        self._writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA))  # with what stands before the first one
+        self._places: list[tuple[int, int]] = []  # where each block begins, and its bytes
+        self.count = 0  # texts
 
-    def append(self, texts: pl.Series, first: int) -> None:
-        start = self.file.tell()
-        self.file.write(pa.record_batch([texts.to_arrow(compat_level=pl.CompatLevel.oldest())], ["text"]).serialize())
-        self.places.append((first, start, self.file.tell() - start))
+    def append(self, texts: pl.Series) -> bool:
+        """Whether there was room for them. OSError for a disk that fills; then none of them is there."""
+        if shutil.disk_usage(self._folder).free < SPARE:
+            return False
+        batch = pa.record_batch([texts.to_arrow(compat_level=pl.CompatLevel.oldest())], SCHEMA)
+        places = [self._write(batch.slice(start, BLOCK)) for start in range(0, len(texts), BLOCK)]
+        self._file.flush()
+        self._places.extend(places)
+        self.count += len(texts)
+        return True
 
-    def read(self, number: int) -> pl.Series:
-        _, start, size = self.places[number]
-        held = pa.py_buffer(os.pread(self.file.fileno(), size, start))
-        batch = pa.ipc.read_record_batch(held, pa.schema([("text", pa.large_string())]))
-        return pl.Series("text", pl.from_arrow(batch.column(0)))
+    def _write(self, block: pa.RecordBatch) -> tuple[int, int]:
+        start = self._file.tell()
+        self._writer.write_batch(block)
+        return start, self._file.tell() - start
 
-    def each(self, work: Callable[[pl.Series], pl.Series]) -> pl.Series:
-        """What `work` makes of all texts, on all cores."""
-        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-            return pl.concat(pool.map(lambda number: work(self.read(number)), range(len(self.places))))
-
-    def at(self, places: pl.Series) -> pl.Series:
-        """The texts at these places, which rise."""
-        starts = [first for first, _, _ in self.places]
-        blocks = places.to_frame("place").with_columns(
-            block=pl.Series([bisect_right(starts, one) - 1 for one in places])
-        )
-        found = [pl.Series("text", [], pl.String)]
-        for (number,), part in blocks.group_by("block", maintain_order=True):
-            found.append(self.read(number).gather(part["place"] - starts[number]))
-        return pl.concat(found)
+    def block(self, number: int) -> pl.Series:
+        start, size = self._places[number]
+        held = pa.py_buffer(os.pread(self._file.fileno(), size, start))
+        return pl.Series(pl.from_arrow(pa.ipc.read_record_batch(held, SCHEMA).column(0)))
 
 
 class Texts:
@@ -70,27 +71,33 @@ class Texts:
     def __init__(self, shelf: Shelf) -> None:
         self._samples = shelf.scan("samples").select("text")
         self._reading = shelf.reading
-        self._blocks: Blocks | None = None  # once all of them are there
+        self._unpacked: Unpacked | None = None  # of a large version: its first texts, or all
         self._begun = threading.Lock()
+        self._searches = 0  # under way
+        self._searched = threading.Condition()
 
     @property
     def unpacked(self) -> bool:
-        return self._blocks is not None
+        """Whether all of them are."""
+        return self._unpacked is not None and self._unpacked.count == self._count()
 
     def holding(self, pattern: str) -> pl.Series:
         """Which texts match a regular expression."""
-        if self._blocks:
-            return self._blocks.each(lambda texts: texts.str.contains(pattern).fill_null(False))
-        with self._reading():
-            found = self._samples.select(pl.col("text").str.contains(pattern).fill_null(False))
-            return found.collect(engine="streaming").to_series()
+
+        def matches(first: int) -> list[pl.Series]:
+            return [texts.str.contains(pattern).fill_null(False) for texts in self._part(first)]
+
+        with self._searching(), ThreadPoolExecutor(pl.thread_pool_size()) as cores:
+            parts = cores.map(matches, range(0, self._count(), PART))
+            return pl.concat([pl.Series([], dtype=pl.Boolean), *chain.from_iterable(parts)])
 
     def at(self, places: pl.Series) -> pl.Series:
         """The texts at these places, which rise."""
-        if self._blocks:
-            return self._blocks.at(places)
-        with self._reading():
-            return rows_at(self._samples, places)["text"]
+        blocks = places.to_frame("place").with_columns(block=pl.col("place") // BLOCK)
+        found = [pl.Series([], dtype=pl.String)]
+        for (number,), wanted in blocks.group_by("block", maintain_order=True):
+            found.append(self._block(number).gather(wanted["place"] - number * BLOCK))
+        return pl.concat(found)
 
     def begin(self, folder: Path) -> None:
         """Unpacks them in the background, if there are many; once."""
@@ -98,27 +105,44 @@ class Texts:
             threading.Thread(target=self.unpack, args=(folder,), daemon=True).start()
 
     def unpack(self, folder: Path, few: int = FEW) -> None:
-        """Writes more than a few into a file in `folder`. Without the room or the right to, they stay as they are."""
-        try:
-            if self._samples.select(pl.len()).collect().item() <= few:
+        """Writes more than a few into a file in `folder`. Without the room or the right to, the rest stays as it is."""
+        with suppress(OSError, OvtError, pl.exceptions.PolarsError):  # told to whoever reads them
+            if self._count() <= few:
                 return
-            blocks = Blocks(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115  (open for as long as `self` is there)
-            weakref.finalize(self, blocks.file.close)
-            if self._write(blocks, folder):
-                blocks.file.flush()
-                self._blocks = blocks
-        except (OSError, pl.exceptions.PolarsError):
-            return
+            self._unpacked = Unpacked(folder)
+            for first in range(0, self._count(), PART):
+                with self._searched:
+                    self._searched.wait_for(lambda: not self._searches)
+                if not self._unpacked.append(self._slice(first, PART)):
+                    return
 
-    def _write(self, blocks: Blocks, folder: Path) -> bool:
-        """Whether there was room for all of them."""
-        first, began = 0, time.perf_counter()
-        while len(part := self._samples.slice(first, UNPACKED).collect()):
-            if shutil.disk_usage(folder).free < SPARE:
-                return False
-            for start in range(0, len(part), TOGETHER):
-                blocks.append(part["text"].slice(start, TOGETHER), first + start)
-            first += len(part)
-            time.sleep(time.perf_counter() - began)  # half of the time is for answers that others wait for
-            began = time.perf_counter()
-        return True
+    def _count(self) -> int:
+        return self._samples.select(pl.len()).collect().item()
+
+    def _part(self, first: int) -> Iterable[pl.Series]:
+        """The texts of a part, in blocks if it is unpacked."""
+        if self._unpacked and first < self._unpacked.count:
+            last = min(first + PART, self._unpacked.count)
+            return (self._block(number) for number in range(first // BLOCK, -(-last // BLOCK)))
+        return [self._slice(first, PART)]
+
+    def _block(self, number: int) -> pl.Series:
+        if self._unpacked and number * BLOCK < self._unpacked.count:
+            return self._unpacked.block(number)
+        return self._slice(number * BLOCK, BLOCK)
+
+    def _slice(self, first: int, count: int) -> pl.Series:
+        with self._reading():
+            return self._samples.slice(first, count).collect()["text"]
+
+    @contextmanager
+    def _searching(self) -> Generator[None]:
+        """Nothing more is unpacked meanwhile."""
+        with self._searched:
+            self._searches += 1
+        try:
+            yield
+        finally:
+            with self._searched:
+                self._searches -= 1
+                self._searched.notify()

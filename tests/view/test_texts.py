@@ -9,7 +9,7 @@ import pytest
 
 from ovt.view.search import pattern
 from ovt.view.shelf import Shelf
-from ovt.view.texts import TOGETHER, UNPACKED, Texts
+from ovt.view.texts import BLOCK, PART, SPARE, Texts, Unpacked
 
 SAID = (
     "<think>Wait, the BAR is\n\n red.</think> <answer>12</answer>",
@@ -23,7 +23,9 @@ SAID = (
 )
 WANTED = ("bar is red", "WAIT", "红色", "答案是 12", "straße", "café", "\u202egnp", "\u2066HIDDEN", "\u200b", "Σίσυφος")
 WANTED += ("🙂", "(.*)", "\\frac{1}", "100%", "\x00", "nowhere")
-COUNT = UNPACKED + 2 * TOGETHER + 77
+Disk = namedtuple("Disk", "free")
+WRITE = Unpacked._write
+COUNT = PART + 2 * BLOCK + 77
 
 
 def texts() -> Texts:
@@ -52,18 +54,42 @@ def test_a_search_finds_the_same(unpacked, wanted):
 
 
 def test_texts_are_read_by_their_places(unpacked):
-    places = pl.Series([0, 6, 7, TOGETHER - 1, TOGETHER, UNPACKED, COUNT - 1], dtype=pl.UInt32)
+    places = pl.Series([0, 6, 7, BLOCK - 1, BLOCK, PART, COUNT - 1], dtype=pl.UInt32)
     assert unpacked.at(places).to_list() == texts().at(places).to_list() == [SAID[at % len(SAID)] for at in places]
     assert unpacked.at(places.head(0)).to_list() == []
+
+
+def test_a_disk_that_fills_meanwhile_leaves_the_rest_as_it_is(unpacked, tmp_path, monkeypatch):
+    room = iter([SPARE, 0])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Disk(next(room)))
+    half = texts()
+    half.unpack(tmp_path, few=0)
+    assert not half.unpacked
+    assert half.holding(pattern("红色")).to_list() == unpacked.holding(pattern("红色")).to_list()
+    places = pl.Series([1, PART - 1, PART, COUNT - 1], dtype=pl.UInt32)
+    assert half.at(places).to_list() == unpacked.at(places).to_list()
+
+
+def test_a_write_that_fails_leaves_what_was_there(unpacked, tmp_path, monkeypatch):
+    written = []
+
+    def write(blocks: Unpacked, block) -> tuple[int, int]:
+        written.append(block)
+        if len(written) > PART // BLOCK + 1:
+            raise OSError(28, "No space left on device")
+        return WRITE(blocks, block)
+
+    monkeypatch.setattr(Unpacked, "_write", write)
+    half = texts()
+    half.unpack(tmp_path, few=0)
+    assert not half.unpacked
+    assert half.holding(pattern("红色")).to_list() == unpacked.holding(pattern("红色")).to_list()
 
 
 def test_nothing_is_left_in_the_folder(unpacked, tmp_path):
     again = texts()
     again.unpack(tmp_path, few=0)
     assert list(tmp_path.iterdir()) == []
-
-
-Disk = namedtuple("Disk", "free")
 
 
 def test_few_texts_and_full_disks_are_left_as_they_are(tmp_path, monkeypatch):
