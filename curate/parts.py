@@ -68,12 +68,13 @@ class Results:
 
 def decided(run: Run, judgements: dict[str, Reply | None], folder: Path | None = None) -> Iterator[tuple[str, Tables]]:
     """Each chunk of the run's questions, decided from its stored replies, with its mark; the judge's results are added
-    to `judgements`. folder: where what parts came to is kept."""
+    to `judgements`. folder: where what parts came to is kept; without one they have no mark."""
     engine, recipe = run.session.engine or HERE, deciding(run.recipe)
-    parts = (marked(Part(chunk, reasoned(run, chunk)[1])) for chunk in run.chunks())
+    mark = marked if folder else replace  # a mark is only asked for where something is kept, and takes its time
+    parts = (mark(Part(chunk, reasoned(run, chunk)[1])) for chunk in run.chunks())
     if recipe.verify.judge:
         ruled = map_chunks(engine, partial(rule_part, recipe), parts, Results(folder, "ruled"))
-        parts = (judged(run, part, found["verdicts"], judgements) for part, found in ruled)
+        parts = (mark(judged(run, part, found["verdicts"], judgements)) for part, found in ruled)
     for part, made in map_chunks(engine, partial(decide_part, recipe), parts, Results(folder, "decided")):
         yield part.mark, Tables(part.questions, part.samples, **made)
 
@@ -101,4 +102,4 @@ def judged(run: Run, part: Part, verdicts: pl.DataFrame, judgements: dict[str, R
     failed = run.store.get_failures(key for key in keys if key not in found)
     # Only their usage is kept: there may be a million.
     judgements |= {key: replace(found[key], text=None) if key in found else failed.get(key) for key in keys}
-    return marked(replace(part, verdicts=judge.run(verdicts, keys, found, section, endpoint.model)))
+    return replace(part, verdicts=judge.run(verdicts, keys, found, section, endpoint.model))

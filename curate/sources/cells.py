@@ -29,6 +29,7 @@ MAX_IMAGES = 256  # in one list; longer ones are pixels
 
 # The base64 prefixes of JPEG, PNG, GIF, WebP, BMP and TIFF: what distinguishes it from a path.
 _BASE64 = re.compile(r"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]{60,}")
+_PRINTED = re.compile(r"\['([^\\]*)'\]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 
 
@@ -106,13 +107,21 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
     """The image cells of a row in order: lists flattened (also a JSON list in a string), empty cells left out."""
     flat = []
     for cell in cells:
-        if isinstance(cell, str) and cell.lstrip().startswith('["'):
-            cell = unpacked(cell)
+        if isinstance(cell, str):
+            cell = _listed(cell)
         if isinstance(cell, list | tuple):
             flat += flatten(cell, depth - 1) if depth and len(cell) <= MAX_IMAGES else [cell]
         elif not _is_empty(cell):
             flat.append(cell)
     return flat
+
+
+def _listed(text: str) -> Any:
+    """The list that a text is in JSON, or as Python prints one of plain texts (VLMEvalKit's tables); else the text."""
+    if text.lstrip().startswith('["'):
+        return unpacked(text)
+    printed = _PRINTED.fullmatch(text.strip()) if text.lstrip().startswith("['") else None
+    return re.split("' *, *'", printed[1]) if printed else text
 
 
 def weight(cell: Any) -> int:
@@ -154,7 +163,10 @@ def read_picture(cell: Any, places: Places) -> Picture:
         if places.remote:
             return Picture(fetch(text))
         raise Unfit("remote_image", f"{text[:200]}: not fetched; download it and give its path, or set fetch_images")
-    return _read_file(locate(text, places), text)
+    path = locate(text, places)
+    if "\\" in text and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where a name is too long
+        path = locate(text.replace("\\", "/"), places)  # written on Windows
+    return _read_file(path, text)
 
 
 def _decode(text: str) -> bytes:

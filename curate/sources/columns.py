@@ -38,6 +38,7 @@ _LESS_KNOWN: dict[str, tuple[str, ...]] = {
         "png",
     ),
 }
+REWARDED = "reward_model.ground_truth"  # the gold of verl's rows, beside a prompt
 _OPTION = re.compile(r"(?:(?:option|choice|opt?)[ _-]?)?([a-z])|(?:option|choice|opt)[ _-]?(\d{1,2})", re.IGNORECASE)
 _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
 
@@ -87,12 +88,14 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
     for ours in () if conversation else _LESS_KNOWN:
         names[ours] = names[ours] or _first(_LESS_KNOWN[ours], found)
     lettered = () if names["choices"] else option_columns(found)
+    rewarded = conversation and not names["gold"] and "reward_model" in found
+    names["gold"] = (REWARDED,) if rewarded else names["gold"]
     if not names["question"]:
         raise RecipeError(_missing(section, "no column for question", found))
     for ours in () if conversation else ("gold", "images"):
         if not names[ours]:
             raise RecipeError(_missing(section, f"no column for {ours}", found))
-    readings = ("option columns",) if lettered else ()
+    readings = (*(["option columns"] if lettered else []), *(["reward model"] if rewarded else []))
     return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings, kept=kept)
 
 

@@ -1,12 +1,15 @@
 """Hub datasets, read with `datasets`; none of their code runs, and what a limit leaves out is not downloaded.
 
-hf://owner/name                 downloaded and prepared once, in the cache of `datasets`
-hf://owner/name, limit = 500    its first 500 rows, read in place: a few row groups of its first file
+hf://owner/name                         downloaded and prepared once, in the cache of `datasets`
+… limit = 500                           its first 500 rows, read in place: a few row groups of its first file
+… limit = 500, where = "grade <= 8"     the column grade of all files, and the row groups of the rows that are chosen
+… limit = 500, shuffle_seed = 1         the row groups of the rows that are drawn
+… split = "train[10%:20%]"              the row groups of the slice
 """
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ from ovt.core.errors import OvtError
 from ovt.curate.sources.arrow import arrow_rows, dataset_part, first_line, image_columns
 from ovt.curate.sources.batches import BATCH
 from ovt.curate.sources.section import Name, SourceSection
-from ovt.curate.sources.source import MaybeRow, Opened, Part, Rows, pick_split, split_note
+from ovt.curate.sources.source import MaybeRow, Opened, Part, Rows, pick_split, split_note, within
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
@@ -29,8 +32,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def open_hub(section: SourceSection, most: int | None = None) -> Opened:
     """hf://OWNER/NAME, identified by its commit, configuration and split.
 
-    Downloaded unless cached; of its first `most` rows, only these. No code of the dataset runs, and paths in its rows
-    cannot leave the Hub's cache.
+    Downloaded unless cached; of at most `most` rows, and of a slice, what these need. No code of the dataset runs, and
+    paths in its rows cannot leave the Hub's cache.
     """
     name = section.path.removeprefix("hf://").removeprefix("datasets/").strip("/")
     if name.count("/") > 1 or not name or ":" in name:
@@ -53,15 +56,17 @@ def _open(name: str, section: SourceSection, most: int | None) -> Opened:
 
     commit = _commit_online(name, section.revision)
     split = section.split or _only_split(name, section)
-    if commit and most is not None and section.shuffle_seed is None and "[" not in split:
+    notes = split_note(section, [split])
+    if commit and (most is not None or "[" in split):
         builder = datasets.load_dataset_builder(name, section.config, revision=commit)
         if not Path(builder.cache_dir).is_dir():
-            parts = _first_rows(builder, name, split, most)
-            return Opened(parts, _content(commit, section, split), split_note(section, [split]))
+            if parts := _in_place(builder, section, split, most):
+                return Opened(parts, _content(commit, section, split), notes)
+            notes = (*notes, f"source {section.name}: downloads all of {section.path}, which is not in Parquet files")
     dataset = datasets.load_dataset(name, section.config, split=split, revision=section.revision)
     sure = _check_commit(dataset, commit, section)
     part = dataset_part(dataset, None, _cache_folders())
-    return Opened((part,), _content(sure, section, split), split_note(section, [split]))
+    return Opened((part,), _content(sure, section, split), notes)
 
 
 def _content(commit: str, section: SourceSection, split: str) -> str:
@@ -77,23 +82,65 @@ def _cache_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).absolute() for folder in folders)
 
 
-def _first_rows(builder: "DatasetBuilder", name: str, split: str, most: int) -> tuple[Part, ...]:
-    """Parts that hold the first `most` rows of a split, read in place."""
+def _in_place(builder: "DatasetBuilder", section: SourceSection, split: str, most: int | None) -> tuple[Part, ...]:
+    """Parts of which only what is wanted is downloaded; none if the format does not allow it.
+
+    With `where` or a shuffle any row may be wanted, else the first `most`.
+    """
     from datasets.packaged_modules.parquet.parquet import ParquetConfig
 
+    whole = section.where is not None or section.shuffle_seed is not None or most is None
     if not isinstance(builder.config, ParquetConfig):
-        return (_streamed_part(builder, name, split, most),)
-    files = builder.config.data_files or {}
+        if whole or most is None or "[" in split:
+            return ()
+        return (_streamed_part(builder, section.path, split, most),)
     features = builder.info.features.arrow_schema if builder.info.features else None
+    files = builder.config.data_files or {}
+    if "[" in split:
+        names = [one.partition("[")[0].strip() for one in split.split("+")]
+        return _sliced({name: _parquets(files[name], features, None) for name in names}, split)
+    urls = [url for one in split.split("+") for url in files[one.strip()]]
+    return tuple(_parquets(urls, features, None if whole else most))
+
+
+def _parquets(urls: Sequence[str], features: pa.Schema | None, most: int | None) -> list[Part]:
+    """The files, as many as hold `most` rows."""
     parts: list[Part] = []
-    for url in [url for one in split.split("+") for url in files[one.strip()]]:
-        if sum(part.count for part in parts) < most:
+    for url in urls:
+        if most is None or sum(part.count for part in parts) < most:
             parts.append(_parquet_in_place(url, features))
-    return tuple(parts)
+    return parts
+
+
+def _sliced(splits: dict[str, list[Part]], spec: str) -> tuple[Part, ...]:
+    """The rows that a spec such as "train[:10%]+test[5:]" means, as `datasets` reads it."""
+    from datasets import ReadInstruction
+
+    counts = {name: sum(part.count for part in parts) for name, parts in splits.items()}
+    found: list[Part] = []
+    for wanted in ReadInstruction.from_spec(spec).to_absolute(counts):
+        start = 0
+        for part in splits[wanted.splitname]:
+            stop = counts[wanted.splitname] if wanted.to is None else wanted.to
+            inside = within(range(wanted.from_ or 0, stop), start, part.count)
+            if inside:
+                found.append(replace(part, count=len(inside), rows=_from_row(part.rows, min(inside))))
+            start += part.count
+    return tuple(found)
+
+
+def _from_row(read: Rows, first: int) -> Rows:
+    """Rows that are numbered from the one that was `first`."""
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        for number, row in read(names, frozenset(number + first for number in wanted)):
+            yield number - first, row
+
+    return rows
 
 
 def _parquet_in_place(url: str, features: pa.Schema | None) -> Part:
-    """A Parquet file on the Hub, of which only the wanted columns of the first row groups are downloaded.
+    """A Parquet file on the Hub, of which only the wanted columns of the row groups with wanted rows are downloaded.
 
     `datasets` would join row groups until they have 32 MiB, and reads ahead in threads, which an interpreter that ends
     meanwhile does not survive (https://github.com/apache/arrow/issues/45214).
@@ -105,11 +152,16 @@ def _parquet_in_place(url: str, features: pa.Schema | None) -> Part:
         return pq.ParquetFile(file, buffer_size=AT_ONCE, pre_buffer=False)
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        columns, last = [str(name) for name in names], max(wanted, default=-1)
+        columns, start = [str(name) for name in names], 0
         with opened() as file:
-            groups = range(file.num_row_groups)
-            each = (file.iter_batches(min(BATCH, last + 1), row_groups=[group], columns=columns) for group in groups)
-            yield from arrow_rows(chain.from_iterable(each), schema, wanted)
+            for group in range(file.num_row_groups):
+                inside = within(wanted, start, file.metadata.row_group(group).num_rows)
+                if inside:
+                    at_once = min(BATCH, max(inside) + 1)
+                    batches = file.iter_batches(at_once, row_groups=[group], columns=columns)
+                    for number, row in arrow_rows(batches, schema, inside):
+                        yield start + number, row
+                start += file.metadata.row_group(group).num_rows
 
     with opened() as file:
         schema, found, count = features or file.schema_arrow, file.schema_arrow.names, file.metadata.num_rows
@@ -131,7 +183,7 @@ def _in_one_line(read: Rows, place: str) -> Rows:
     return rows
 
 
-def _streamed_part(builder: "DatasetBuilder", name: str, split: str, most: int) -> Part:
+def _streamed_part(builder: "DatasetBuilder", path: str, split: str, most: int) -> Part:
     """The first `most` rows of a split in another format, as `datasets` streams it (of an image folder, it fetches the
     pictures of a whole block of rows). That there are fewer shows only when they are read."""
     dataset: Any = builder.as_streaming_dataset(split=split)
@@ -141,7 +193,7 @@ def _streamed_part(builder: "DatasetBuilder", name: str, split: str, most: int) 
         batches = dataset.select_columns([str(name) for name in names]).with_format("arrow").iter(BATCH)
         return arrow_rows(batches, schema, wanted)
 
-    read = _in_one_line(rows, f"hf://{name}")
+    read = _in_one_line(rows, path)
     return Part(tuple(schema.names), most, read, None, _cache_folders(), image_columns(schema))
 
 

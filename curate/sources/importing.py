@@ -124,7 +124,7 @@ def import_source(
     section: SourceSection, home: Home, most: int | None, on_row: OnRow | None, engine: Engine | None
 ) -> tuple[pl.DataFrame, str, tuple[str, ...]]:
     """(ROWS without "files", fingerprint, notes) of one source, from the cache if nothing changed."""
-    opened = open_source(section, most if section.where is None else None)
+    opened = open_source(section, most)
     total = sum(part.count for part in opened.parts)
     if not total:
         raise OvtError(f"source {section.name}: {section.path} has no rows, expected at least one")

@@ -27,7 +27,7 @@ from ovt.curate.sources.images import Storing, id_of, keep_image
 from ovt.curate.sources.kept import Kept, in_parts
 from ovt.curate.sources.rows import ROWS, kept_names, open_images, read_images, read_texts
 from ovt.curate.sources.section import SourceSection
-from ovt.curate.sources.source import Opened, Part
+from ovt.curate.sources.source import Opened, Part, within
 from ovt.curate.sources.where import columns_in, matches, table_of
 
 GROUP = 32  # rows whose golds are checked and whose images are stored together
@@ -151,13 +151,6 @@ def groups(texts: Iterable[tuple[Record, Places]]) -> Iterator[Group]:
             yield group
             group, held = [], 0
     yield group
-
-
-def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
-    """The wanted rows of a part, numbered from its own first row."""
-    if isinstance(wanted, range):
-        return range(max(wanted.start - start, 0), min(wanted.stop - start, count))
-    return frozenset(number - start for number in wanted if start <= number < start + count)
 
 
 def _stored(found: Found, wanted: Collection[int], home: Home) -> Iterator[Record]:

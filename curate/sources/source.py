@@ -81,8 +81,12 @@ class Opened:
 
 
 def open_source(section: SourceSection, most: int | None = None) -> Opened:
-    """Opens a source, of which at most `most` rows will be read. Raises OvtError if missing or of unknown format."""
+    """Opens a source, of which at most `most` rows will be read. Raises OvtError if missing or of unknown format.
+
+    With `where`, these may be any rows: only hf:// is told how many, since it can look at single columns.
+    """
     name, colon, _ = section.path.partition(":")
+    most = most if section.where is None or name == "hf" else None
     if colon and name in SOURCES:
         return SOURCES.get(name)(section, most)
     if re.match(r"\w+:(//|\w+$)", section.path) and not section.path.startswith("file:///"):
@@ -109,6 +113,13 @@ def take(rows: Iterable[Kind], wanted: Collection[int]) -> Iterator[tuple[int, K
     for number, row in enumerate(islice(rows, max(wanted, default=-1) + 1)):
         if number in wanted:
             yield number, row
+
+
+def within(wanted: Collection[int], start: int, count: int) -> Collection[int]:
+    """The wanted rows of a part, numbered from its own first row."""
+    if isinstance(wanted, range):
+        return range(max(wanted.start - start, 0), min(wanted.stop - start, count))
+    return frozenset(number - start for number in wanted if start <= number < start + count)
 
 
 def hash_files(files: Sequence[Path]) -> str:

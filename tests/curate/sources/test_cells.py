@@ -130,6 +130,8 @@ def test_lists_are_opened_and_empty_cells_left_out() -> None:
         "b.png",
     ]
     assert flatten(['["a.png", "b.png"]']) == ["a.png", "b.png"]
+    assert flatten(["['a.png', 'b.png']"]) == ["a.png", "b.png"]
+    assert flatten(["['a.png"]) == ["['a.png"]
     assert flatten([None, []]) == []
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def files(picture):
 
 @pytest.fixture
 def shard() -> bytes:
-    """A Parquet file of 32 questions in row groups of four, whose pictures are noise: 3.7 MB a row group."""
+    """A Parquet file of 32 questions in row groups of four, whose pictures are noise: 0.9 MB a row group."""
     features = Features({"question": Value("string"), "answer": Value("string"), "image": ImageFeature()})
     rows = {
         "question": [f"How many, {n}?" for n in range(32)],
@@ -53,7 +54,7 @@ def shard() -> bytes:
 
 def noise(n: int) -> bytes:
     out = io.BytesIO()
-    picture = PillowImage.frombytes("RGB", (640, 480), random.Random(n).randbytes(640 * 480 * 3))
+    picture = PillowImage.frombytes("RGB", (320, 240), random.Random(n).randbytes(320 * 240 * 3))
     picture.save(out, "PNG", compress_level=0)
     return out.getvalue()
 
@@ -78,65 +79,108 @@ def import_each(url: str, sections: list[dict], folder: Path) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+ANIMALS = "hf://owner/animals"
+SECTIONS = {
+    "main": {"path": ANIMALS},
+    "cached": {"path": ANIMALS, "offline": True},
+    "test": {"path": ANIMALS, "split": "test"},
+    "old": {"path": ANIMALS, "split": "train", "revision": "old"},
+    "no split": {"path": ANIMALS, "split": "dev"},
+    "nothing": {"path": "hf://owner/nothing", "split": "train"},
+    "hidden": {"path": "hf://owner/hidden"},
+    "no name": {"path": "hf://a/b/c"},
+    "unsure": {"path": ANIMALS, "offline": True},
+    "unnamed": {"path": ANIMALS, "revision": "old", "offline": True},
+    "unreachable": {"path": "hf://owner/name", "offline": True},
+    "few": {"path": "hf://owner/few", "limit": 5},
+    "again": {"path": "hf://owner/few", "limit": 5},
+    "folder": {"path": "hf://owner/folder", "limit": 2},
+    "both": {"path": ANIMALS, "split": "train+test", "limit": 100},
+    "one": {"path": ANIMALS, "split": "test", "limit": 1},
+    "where": {"path": "hf://owner/where", "limit": 2, "where": "answer >= 29"},
+    "drawn": {"path": "hf://owner/drawn", "limit": 3, "shuffle_seed": 1},
+    "slice": {"path": "hf://owner/slice", "split": "train[40:42]+train[-1:]"},
+    "all": {"path": "hf://owner/folder", "limit": 1, "where": "answer = 'dog'"},
+}
+SHARDED = ("few", "where", "drawn", "slice")  # each has three shards, in a folder of its name
+DRAWN = random.Random(1).sample(range(96), 3)  # rows that the shuffle takes
+
+
 def test_datasets_of_the_hub(tmp_path: Path, files, shard, picture, hub) -> None:
     repo = hub.make("datasets/owner/animals")
     commits = [repo.commit(files(branch), branch) for branch in ("main", "old")]
-    hub.make("datasets/owner/many").commit({f"data/train-{n:05}-of-00003.parquet": shard for n in range(3)})
+    for name in SHARDED:
+        shards = {f"{name}/train-{n:05}-of-00003.parquet": shard for n in range(3)}
+        hub.make(f"datasets/owner/{name}").commit(shards)
     hub.make("datasets/owner/folder").commit(folder_of(picture))
     (tmp_path / "owner" / "hidden").mkdir(parents=True)
-    path = "hf://owner/animals"
-    sections = [
-        {"path": path},
-        {"path": path, "offline": True},
-        {"path": path, "split": "test"},
-        {"path": path, "split": "train", "revision": "old"},
-        {"path": path, "split": "dev"},
-        {"path": "hf://owner/nothing", "split": "train"},
-        {"path": "hf://owner/hidden"},
-        {"path": "hf://a/b/c"},
-        *({"path": path, "revision": revision, "offline": True} for revision in (None, "old", *commits)),
-        {"path": "hf://owner/name", "offline": True},
-        {"path": "hf://owner/many", "limit": 5},
-        {"path": "hf://owner/many", "limit": 5},
-        {"path": "hf://owner/folder", "limit": 2},
-        {"path": path, "split": "train+test", "limit": 100},
-        {"path": path, "split": "test", "limit": 1},
-    ]
-    imported = import_each(hub.url, sections, tmp_path)
-    imported, limited = imported[:-5], imported[-5:]
-    main, cached, test, old, *wrong, unsure, unnamed, at_main, at_old, unreachable = imported
-    no_split, nothing, hidden, no_name = wrong
+    at_commits = {f"at {commit}": {"path": ANIMALS, "revision": commit, "offline": True} for commit in commits}
+    sections = SECTIONS | at_commits
+    imported = dict(zip(sections, import_each(hub.url, [*sections.values()], tmp_path), strict=True))
+    check_whole(imported)
+    check_refused(imported)
+    check_offline(imported, *(imported[name] for name in at_commits))
+    check_limited(imported)
+    check_sent(imported, hub.sent, len(shard))
 
+
+def asked(imported: dict) -> list[str]:
+    return [question["question"] for question in imported["questions"]]
+
+
+def check_whole(imported: dict[str, dict]) -> None:
+    main, test, old = imported["main"], imported["test"], imported["old"]
     assert [(q["question"], q["gold"], q["source"]) for q in main["questions"]] == [("main train?", "dog", "animals")]
     assert main["reasons"] == ["image_outside_root"]
     assert main["notes"] == ["source animals: split train", "source animals: gold from label"]
-    assert [q["question"] for q in test["questions"]] == ["main test?"]
-    assert [q["question"] for q in old["questions"]] == ["old train?"]
+    assert asked(test) == ["main test?"]
+    assert asked(old) == ["old train?"]
     assert len({main["fingerprint"], test["fingerprint"], old["fingerprint"]}) == 3
 
-    assert "dev" in no_split["error"]
-    assert "hf://owner/nothing cannot be loaded" in nothing["error"]
-    assert "hides hf://owner/hidden" in hidden["error"]
-    assert "is not hf://OWNER/NAME" in no_name["error"]
-    assert unreachable["error"].startswith("source name: hf://owner/name cannot be loaded (")
-    assert "check its name, config, split and revision, the network" in unreachable["error"]
 
-    # Offline, datasets reads the newest copy in its cache, whatever the revision: what is not sure is refused.
-    assert cached == main
-    assert "datasets would read its newest cached copy" in unsure["error"]
-    assert "datasets would read its newest cached copy" in unnamed["error"]
+def check_refused(imported: dict[str, dict]) -> None:
+    assert "dev" in imported["no split"]["error"]
+    assert "hf://owner/nothing cannot be loaded" in imported["nothing"]["error"]
+    assert "hides hf://owner/hidden" in imported["hidden"]["error"]
+    assert "is not hf://OWNER/NAME" in imported["no name"]["error"]
+    unreachable = imported["unreachable"]["error"]
+    assert unreachable.startswith("source name: hf://owner/name cannot be loaded (")
+    assert "check its name, config, split and revision, the network" in unreachable
+
+
+def check_offline(imported: dict[str, dict], at_main: dict, at_old: dict) -> None:
+    """Offline, datasets reads the newest copy in its cache, whatever the revision: what is not sure is refused."""
+    assert imported["cached"] == imported["main"]
+    assert "datasets would read its newest cached copy" in imported["unsure"]["error"]
+    assert "datasets would read its newest cached copy" in imported["unnamed"]["error"]
     assert ("error" in at_main) + ("error" in at_old) == 1
-    assert at_main.get("questions", main["questions"]) == main["questions"]
-    assert at_old.get("questions", old["questions"]) == old["questions"]
+    assert at_main.get("questions", imported["main"]["questions"]) == imported["main"]["questions"]
+    assert at_old.get("questions", imported["old"]["questions"]) == imported["old"]["questions"]
 
-    # With a limit, only what it needs is downloaded: two row groups of the first file, and its end.
-    few, again, folder, both, one = limited
-    assert [q["question"] for q in few["questions"]] == [f"How many, {n}?" for n in range(5)]
-    assert again == few
-    sent = {path: size for path, size in hub.sent.items() if "-of-00003" in path}
-    assert list(sent) == ["data/train-00000-of-00003.parquet"]
-    assert sent["data/train-00000-of-00003.parquet"] < 0.3 * len(shard)
-    assert [q["gold"] for q in folder["questions"]] == ["cat", "dog"]
-    assert [q["question"] for q in both["questions"]] == ["main train?", "main test?"]
-    assert both["reasons"] == ["image_outside_root"] * 2
-    assert one["questions"] == test["questions"]
+
+def check_limited(imported: dict[str, dict]) -> None:
+    assert asked(imported["few"]) == [f"How many, {n}?" for n in range(5)]
+    assert imported["again"] == imported["few"]
+    assert [q["gold"] for q in imported["folder"]["questions"]] == ["cat", "dog"]
+    assert asked(imported["both"]) == ["main train?", "main test?"]
+    assert imported["both"]["reasons"] == ["image_outside_root"] * 2
+    assert imported["one"]["questions"] == imported["test"]["questions"]
+    assert asked(imported["where"]) == ["How many, 29?", "How many, 30?"]
+    assert asked(imported["drawn"]) == list(dict.fromkeys(f"How many, {n % 32}?" for n in DRAWN))
+    assert asked(imported["slice"]) == ["How many, 8?", "How many, 9?", "How many, 31?"]
+    assert [q["gold"] for q in imported["all"]["questions"]] == ["dog"]
+    assert any("downloads all of hf://owner/folder" in note for note in imported["all"]["notes"])
+
+
+def check_sent(imported: dict[str, dict], sent: Counter, size: int) -> None:
+    """Only what is needed is downloaded: a row group is an eighth of a shard, its pictures almost all of it."""
+    share = {
+        name: [round(8 * sent[f"{name}/train-{n:05}-of-00003.parquet"] / size, 1) for n in range(3)] for name in SHARDED
+    }
+    drawn = {(n // 32, n % 32 // 4) for n in DRAWN}
+    assert share["few"][0] <= 2.2
+    assert share["few"][1:] == [0, 0]
+    assert share["where"][0] <= 1.2
+    assert max(share["where"][1:]) < 0.2
+    assert sum(share["drawn"]) <= len(drawn) + 0.6
+    assert max(share["slice"][0], share["slice"][1] - 1, share["slice"][2] - 1) < 0.2

@@ -1,12 +1,15 @@
 import time
 
+from typing import Any
+
+import polars as pl
 import pytest
 
 from ovt.core.home import Home
 from ovt.core.untrusted import parse_toml
 from ovt.curate.sources.golds import read_gold_text
 from ovt.curate.sources.importing import import_sources
-from ovt.curate.sources.matchable import LONG, advice, pattern_for, rule_of
+from ovt.curate.sources.matchable import LONG, advice, pattern_for, rule_of, suspects
 from ovt.curate.sources.section import SourceSection
 from ovt.verifiers import verify
 
@@ -85,3 +88,23 @@ def test_an_import_says_what_its_recipe_lacks(home: Home, jsonl) -> None:
     made = import_sources([mapped], home)
     assert made.questions["gold"].to_list() == ["No", "Yes", "No", "Yes"]
     assert not any("matched" in note for note in made.notes)
+
+
+def test_suspects_are_those_that_break_a_rule() -> None:
+    golds = ["0", "1", "TRUE", "False", "B", "(c).", "I", "10", "no", "x " * (LONG + 1), "<a>", "</think>7", "0 ||| 1"]
+    golds += ["<GOAL>a</GOAL><ANSWER>b</ANSWER>", "", "trueish", "1 ||| dog", "A ||| B"]
+    asked = ["Is the bar red?", "How many?", "Which letter?"]
+    rows: list[dict[str, Any]] = [
+        {"question_id": f"{n} {gold}", "question": question, "gold": gold, "choices": choices}
+        for n, question in enumerate(asked)
+        for gold in golds
+        for choices in (None, [], ["cat", "dog"])
+    ]
+    expected = [
+        (row["question_id"], rule)
+        for row in rows
+        if (rule := rule_of(row["question"], row["gold"], bool(row["choices"])))
+    ]
+    schema = {"question_id": pl.String, "question": pl.String, "gold": pl.String, "choices": pl.List(pl.String)}
+    assert suspects(pl.DataFrame(rows, schema)).select("question_id", "rule").rows() == expected
+    assert len(expected) > len(golds)

@@ -1,0 +1,93 @@
+"""Rows as people have reported them where other tools failed on them: each comes in, or says why not."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.curate.sources.conftest import reasons
+
+
+def talk(asked: str, answered: str, **more: Any) -> dict[str, Any]:
+    return {"conversations": [{"from": "human", "value": asked}, {"from": "gpt", "value": answered}], **more}
+
+
+def ask(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+SIX = "<image> <image> <image> Pick one: 1 <image>, 2 <image>, 3 <image>"
+# Address -> rows, golds that come in, reasons of the others
+REPORTS: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
+    "hiyouga/LlamaFactory/issues/5883": ([talk("<image>\nWho?", "cat", image="0.png")], ["cat"], []),
+    "hiyouga/LlamaFactory/issues/10158": ([talk("<image>Who?", "cat", images=["./0.png"])], ["cat"], []),
+    "hiyouga/LlamaFactory/issues/5503": (
+        [talk("<image>Who?", "cat", images=["0.png"]), {"text": "x", "images": ["1.png"]}],
+        ["cat"],
+        ["empty_question"],
+    ),
+    "huggingface/datasets/issues/7322": (
+        [talk("A?", "3", id="0033", image="0.png"), talk("B?", "4", id=17, image="1.png"), talk("C?", "5", id=18)],
+        ["3", "4"],
+        ["missing_image"],
+    ),
+    "huggingface/datasets/issues/6460": (
+        [{"question": f"{n}?", "answer": n, "image": "0.png", "ner": ner} for n, ner in enumerate(([[0, "B"]], ["x"]))],
+        ["0", "1"],
+        [],
+    ),
+    "huggingface/datasets/issues/6324": (
+        [{"question": f"{n}?", "answer": n, "image": "0.png"} for n in (1, 2, "1a")],
+        ["1", "2", "1a"],
+        [],
+    ),
+    "huggingface/datasets/issues/6106": (
+        [{"question": f"{n!r}?", "answer": n, "image": "0.png"} for n in (-0.2253, "-0.2253")],
+        ["-0.2253", "-0.2253"],
+        [],
+    ),
+    "RUC-NLPIR/FlashRAG/issues/132": (
+        [{"question": f"{n}?", "answer": n, "image": "0.png"} for n in (["4"], 7)],
+        ["4", "7"],
+        [],
+    ),
+    "modelscope/evalscope/issues/977": ([talk(SIX, "1", images=[f"{n}.png" for n in range(6)])], ["1"], []),
+    "huggingface/trl/issues/5139": (
+        [{"prompt": ask(f"{n}?"), "solution": "4", "images": images} for n, images in enumerate(([], ["0.png"]))],
+        ["4"],
+        ["missing_image"],
+    ),
+    "rows of verl": (
+        [
+            {
+                "prompt": ask("<image>How many?"),
+                "images": ["0.png"],
+                "reward_model": {"ground_truth": "3", "style": "rule"},
+            }
+        ],
+        ["3"],
+        [],
+    ),
+    "paths written on Windows": ([{"question": "A?", "answer": "3", "image": ".\\0.png"}], ["3"], []),
+}
+
+
+@pytest.mark.parametrize("address", REPORTS)
+def test_rows_of_public_reports(address: str, load, jsonl) -> None:
+    rows, golds, left_out = REPORTS[address]
+    imported = load(jsonl(rows))
+    assert imported.questions["gold"].to_list() == golds
+    assert reasons(imported) == left_out
+
+
+@pytest.mark.parametrize("written", [str, json.dumps])
+def test_several_pictures_in_one_cell_of_a_table(written, load, folder: Path, picture) -> None:
+    """https://github.com/OpenGVLab/MMT-Bench/issues/2: as Python prints a list, or as JSON."""
+    pictures = written([base64.b64encode(picture(n, (40, 30))).decode() for n in (0, 1)])
+    cells = ["0", '"' + pictures.replace('"', '""') + '"', "Which?", "cat", "dog", "B"]
+    table = folder / "mmt.tsv"
+    table.write_text("\t".join(["index", "image", "question", "A", "B", "answer"]) + "\n" + "\t".join(cells) + "\n")
+    question = load(table).questions.row(0, named=True)
+    assert (question["gold"], question["choices"], len(question["images"])) == ("B", ["cat", "dog"], 2)
