@@ -1,5 +1,4 @@
 import time
-
 from typing import Any
 
 import polars as pl
