@@ -40,7 +40,7 @@ def files(picture):
 
 @pytest.fixture
 def shard() -> bytes:
-    """A Parquet file of 32 questions in row groups of four, whose pictures are noise: 0.9 MB a row group."""
+    """A Parquet file of 32 questions in row groups of four, whose pictures are noise: 3.7 MB a row group."""
     features = Features({"question": Value("string"), "answer": Value("string"), "image": ImageFeature()})
     rows = {
         "question": [f"How many, {n}?" for n in range(32)],
@@ -54,7 +54,7 @@ def shard() -> bytes:
 
 def noise(n: int) -> bytes:
     out = io.BytesIO()
-    picture = PillowImage.frombytes("RGB", (320, 240), random.Random(n).randbytes(320 * 240 * 3))
+    picture = PillowImage.frombytes("RGB", (640, 480), random.Random(n).randbytes(640 * 480 * 3))
     picture.save(out, "PNG", compress_level=0)
     return out.getvalue()
 
