@@ -8,6 +8,8 @@ led to it. In a clause the value is what its grammar makes one (`values.py`), up
 in the way of reading a value is never skipped.
 """
 
+import re
+
 from ovt.verifiers.clauses import (
     MAX_SENTENCE_CHARS,
     MAX_SHORT_CHARS,
@@ -28,6 +30,7 @@ from ovt.verifiers.sentences import telling
 from ovt.verifiers.values import CHOICE, TEXT, Value, is_exact, read_value
 
 MAX_SENTENCES = 8
+_WORD = re.compile(r"[a-z]+")
 _AFTER_YES = words("because since as it they there the this that these those he she we you i both in on by")
 
 
@@ -153,7 +156,10 @@ def _leading_polarity(pieces: list[str], kind: str) -> Claim | None:
 def _polarities(sentence: str) -> list[str]:
     """What the clauses of a sentence say where they begin with yes or no, or end in it."""
     found = []
-    for role, clause in clauses_of(plain(sentence).removeprefix("~~")):
+    text = plain(sentence).removeprefix("~~")
+    if text.isascii() and POLARITY.keys().isdisjoint(_WORD.findall(text.lower())):
+        return []
+    for role, clause in clauses_of(text):
         if role == "aside" or sentence.endswith("?") or sentence[:1] in "[({" or _is_numero(sentence):
             continue
         if "hedged" in stances(clause) and not POLARITY.keys().isdisjoint(clause.lower().split()):

@@ -47,6 +47,8 @@ def nesting(text: str) -> int:
 
 def refuse(text: str) -> str | None:
     """Why `text` must not reach a parser (a reason code), or None if it may."""
+    if len(text) <= MAX_NESTING:
+        return None
     if len(text) > MAX_ANSWER_CHARS:
         return "too_long"
     if sum(map(text.count, _OPEN)) > MAX_NESTING and nesting(text) > MAX_NESTING:

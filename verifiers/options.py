@@ -61,10 +61,11 @@ Pick = tuple[frozenset[int] | None, str]
 
 
 class Options(NamedTuple):
-    """The options' texts without their labels, and in the form used for comparing texts."""
+    """The options' texts without their labels, in the form used for comparing texts, and without formatting."""
 
     texts: tuple[str, ...]
     normal: tuple[str, ...]
+    bare: tuple[str, ...]
 
 
 @lru_cache(maxsize=2048)
@@ -77,7 +78,7 @@ def read_options(choices: tuple[str, ...]) -> Options:
     )
     if in_order and all(match and match[4].strip() for match in labels):
         texts = tuple(match[4].strip() for match in labels if match)
-    return Options(texts, tuple(normalize_text(text) for text in texts))
+    return Options(texts, tuple(map(normalize_text, texts)), tuple(map(undress, texts)))
 
 
 def gold_index(gold: str, options: Options) -> int | None:
@@ -121,8 +122,7 @@ def _exact(text: str, options: Options) -> int | None:
     if normal and options.normal.count(normal) == 1:
         return options.normal.index(normal)
     bare = undress(text)
-    same = [index for index, option in enumerate(options.texts) if undress(option) == bare]
-    return same[0] if len(same) == 1 else None
+    return options.bare.index(bare) if options.bare.count(bare) == 1 else None
 
 
 def _spaced_label(text: str, exact: int, options: Options) -> bool:

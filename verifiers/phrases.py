@@ -20,11 +20,14 @@ def _spaced(phrase: str) -> str:
     return gap.join(r"\s{1,9}".join(map(re.escape, part.split())) for part in phrase.split("…"))
 
 
+def _phrases(name: str) -> set[str]:
+    return {phrase for row in TABLES[name] for phrase in row["phrases"].replace("\n", "").split("|")}
+
+
 def _any(name: str) -> str:
     """The phrases of a table, the longest first, by how they start; words in letters at the edges of words."""
-    phrases = {phrase for row in TABLES[name] for phrase in row["phrases"].replace("\n", "").split("|")}
     by_start, others = defaultdict(list), []
-    for phrase in sorted(phrases, key=lambda phrase: (-len(phrase), phrase)):
+    for phrase in sorted(_phrases(name), key=lambda phrase: (-len(phrase), phrase)):
         end = r"\b" if phrase[-1].isascii() and phrase[-1].isalpha() else ""
         if phrase[0].isalpha() and phrase[-1].isalpha() and phrase[0] < "\u0400" and phrase != "n't":
             by_start[phrase[0]].append(_spaced(phrase)[1:])
@@ -44,14 +47,23 @@ def _named(*names: str) -> str:
     return "|".join(f"(?P<{name}>{_any(name)})" for name in names)
 
 
+def _begins(others: str, *names: str) -> str:
+    """What is tried first, as most places begin nothing: one of the phrases' first characters, outside of a word."""
+    firsts = re.escape("".join(sorted({phrase[0] for name in names for phrase in _phrases(name)})))
+    return rf"(?=[{firsts}]|{others})(?:(?<![\w'])|(?=[^A-Za-z])|(?=n't))"
+
+
 _ANOTHER = (
     r"(?:,\s{0,9}|\s{1,9})(?:and|while)\s{1,9}(?=(?:the|its|their|his|her|it|they|this|that|there)\s{1,9}(?:[\w'-]{1,30}\s{1,9}){0,6}?"
     r"(?:is|are|was|were|has|have|equals)\b)|;\s|；"
 )  # a clause about something else: `and the height is 5`
-_MAY_BEGIN = r"(?:(?<![\w'])|(?=[^A-Za-z])|(?=n't))"  # tried first: most places are inside a word
-STANCE = re.compile(rf"{_MAY_BEGIN}(?:{_named('neutral', 'given_up', 'hedged', 'denied')})", re.IGNORECASE)
-TURN = re.compile(rf"{_MAY_BEGIN}(?:{_named('none', 'same', 'so', 'aside', 'but')}|(?P<and>{_ANOTHER}))", re.IGNORECASE)
-COPULA = re.compile(rf"{_MAY_BEGIN}(?:{_any('copula')}|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/]))", re.IGNORECASE)
+_COMMA, _COMMA_OR_AND = r"\s{1,9},", r"[,;；]|\s{1,9}(?:,|and|while)"
+_STANCES, _TURNS = ("neutral", "given_up", "hedged", "denied"), ("none", "same", "so", "aside", "but")
+STANCE = re.compile(rf"{_begins(_COMMA, *_STANCES)}(?:{_named(*_STANCES)})", re.IGNORECASE)
+TURN = re.compile(rf"{_begins(_COMMA_OR_AND, *_TURNS)}(?:{_named(*_TURNS)}|(?P<and>{_ANOTHER}))", re.IGNORECASE)
+COPULA = re.compile(
+    rf"{_begins('[=:：]', 'copula')}(?:{_any('copula')}|(?<![<>=!≤≥])=(?!>)|(?<![\d:/])[:：](?![:/]))", re.IGNORECASE
+)
 _SHARP = rf"(?:{_any('either')}|[/|])"
 EITHER_BEHIND = re.compile(rf"[\s,;，（($\\]{{0,9}}{_SHARP}", re.IGNORECASE)
 EITHER_BEFORE = re.compile(rf"{_SHARP}[\s,$\\(]{{0,9}}$", re.IGNORECASE)

@@ -30,9 +30,9 @@ _IS_BEHIND = re.compile(
     r"|also|not)\b)"
 )
 _VALUE_START = re.compile(
-    r"(?<![\w.,^_\\{:-])(?:[-+]?\s?(?:US)?[$€£¥]?[-+]?\d|[-+]?\\(?:frac|dfrac|tfrac|sqrt)|\$\s?\d)"
+    r"(?=[-+\s$€£¥\\\duaofhstne])(?:(?<![\w.,^_\\{:-])(?:[-+]?\s?(?:US)?[$€£¥]?[-+]?\d|[-+]?\\(?:frac|dfrac|tfrac|sqrt)|\$\s?\d)"
     r"|(?<![\w-])(?:a |an )?(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
-    r"|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half)(?![\w])",
+    r"|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|half)(?![\w]))",
     re.IGNORECASE,
 )
 _BEFORE_ADJUNCT = words(

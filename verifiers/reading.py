@@ -56,9 +56,13 @@ def read_text(text: str, options: Options | None, kind: str = "auto") -> Reading
 def _read_span(span: Span, options: Options | None, kind: str) -> Reading:
     answer = _STRUCK.sub(" ", span.answer) if "~~" in span.answer else span.answer
     answer = answer if span.found_by == "text" else _inner(answer)
-    claim = read_claim(answer, kind)
     words = Value(TEXT, answer, answer) if len(answer) <= MAX_ANSWER_CHARS else _NO_WORDS
-    picked = _read_options(answer, claim, options) if options else None
+    picked = _pick_whole(answer, options) if options else None
+    if picked and _is_settled(picked) and not span.behind:
+        return Reading(answer, None, words, "", picked)  # its value is not asked for
+    claim = read_claim(answer, kind)
+    if options and picked and not _is_settled(picked):
+        picked = _pick_part(answer, claim, options) or picked
     if claim.stance == "":
         value: Value | None = read_value(answer, kind) if len(answer) <= MAX_ANSWER_CHARS else words
     else:
@@ -76,12 +80,19 @@ def _inner(answer: str) -> str:
     return answer
 
 
-def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
-    """The options that an answer names: bare, in its last sentence with a letter, or by the value that it claims."""
+def _pick_whole(answer: str, options: Options) -> Pick:
+    """The options that the whole of an answer names."""
     whole = len(answer) <= MAX_ANSWER_CHARS and not ("\n" in answer and labelled_lines(answer.split("\n")))
-    picked = pick(answer, options) if whole else (None, "no_choice")
-    if picked[0] is not None or picked[1] in ("several_choices", "letter_and_text_differ", "ambiguous_option"):
-        return picked
+    return pick(answer, options) if whole else (None, "no_choice")
+
+
+def _is_settled(picked: Pick) -> bool:
+    """Whether no part of an answer can name another option than its whole."""
+    return picked[0] is not None or picked[1] in ("several_choices", "letter_and_text_differ", "ambiguous_option")
+
+
+def _pick_part(answer: str, claim: Claim, options: Options) -> Pick | None:
+    """The options that an answer names in its last sentence with a letter, or by the value that it claims."""
     if claim.stance == "given_up":
         return None, "hedged"
     by_letter = judged(answer, options) or _pick_by_letter(answer, options)
@@ -91,7 +102,7 @@ def _read_options(answer: str, claim: Claim, options: Options) -> Pick:
         return None, _PROBLEMS[claim.stance]
     if claim.stance == "asserted" and claim.value and claim.value.text != answer:
         return pick(claim.value.text, options)
-    return picked
+    return None
 
 
 def _pick_by_letter(answer: str, options: Options) -> Pick | None:
@@ -101,7 +112,8 @@ def _pick_by_letter(answer: str, options: Options) -> Pick | None:
         if piece.endswith("?"):
             continue
         bare = pick(piece, options) if len(piece) <= MAX_SHORT_CHARS else (None, "")
-        bare = pick(unanswered(piece), options) if bare[0] is None and len(piece) <= MAX_SHORT_CHARS else bare
+        if bare[0] is None and len(piece) <= MAX_SHORT_CHARS and (rest := unanswered(piece)) != piece:
+            bare = pick(rest, options)
         claims = _conclusion(piece)
         letter, concluded = settle(claims)
         if bare[0] is not None:
@@ -163,7 +175,7 @@ def _takes_back(reading: Reading, behind: str, options: Options | None, kind: st
     span = find_untagged(reopened.strip().rstrip("!"))
     if span.problem in ("several_answers", "answer_withdrawn"):
         return True
-    other = _read_span(span, options, kind)
+    other = _read_span(span, None, kind)
     if other.problem:
         return True
     if span.found_by == "text" and (len(span.answer) > MAX_SHORT_CHARS or not is_exact(undress(span.answer))):
@@ -175,7 +187,7 @@ def _takes_back(reading: Reading, behind: str, options: Options | None, kind: st
         and other.value.text.lower().split()[:1]
         and other.value.text.lower().split()[0] in _REFERS
     )
-    return not refers and _contradict(reading, other)
+    return not refers and _contradict(reading, _read_span(span, options, kind) if options else other)
 
 
 _REFERS = words("above as at based clear correct found given in from right shown that the what obtained here")

@@ -10,7 +10,7 @@ from ovt.verifiers.dressing import words
 from ovt.verifiers.phrases import turns
 
 SENTENCE_END = re.compile(
-    r"(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n"
+    r"(?=[.?!。？！\n])(?:(?<!\betc)(?<!\bvs)(?:[.?](?!(?<=\b[Nn]o\.)\s\d)|(?<![0-9)}])(?<!\b[a-z])!)(?=[\"')*\]]*+\s++[^a-z\s]|\s*+$)|(?<!\d)[.](?=[^\W\d_a-zA-Z])|。|？|！|\n)"
 )
 _LABEL = re.compile(r"[\s>*_#-]*+\(?([A-Z])[).:：、．]\**+\s*+(?=\S)")
 _CHECK = re.compile(

@@ -62,7 +62,7 @@ def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> F
     return Finding("wrong", reason or "different", prediction, gold)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of answer: one row of the table (`values.py`), or a plugin's. It gives a recogniser and a comparison.
 

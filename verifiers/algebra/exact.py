@@ -38,14 +38,16 @@ def compare_exactly(left: Node, right: Node) -> bool | None:
     try:
         if left == right:
             return True
-        pairs = [(exact_value(left, seed), exact_value(right, seed)) for seed in (1, 2)]
+        for seed in (1, 2):
+            a, b = exact_value(left, seed), exact_value(right, seed)
+            level = max(a.level, b.level)
+            if a.number != b.number:
+                return None if level == OPAQUE else False
+            if level == CONSTANT:
+                break  # no stand-in had a part in it
     except (TooLarge, ZeroDivisionError, RecursionError):
         return None
-    if all(a.number == b.number for a, b in pairs):
-        return True
-    if all(max(a.level, b.level) < OPAQUE for a, b in pairs):
-        return False
-    return None
+    return True
 
 
 def exact_ratio(left: Node, right: Node) -> Fraction | None:

@@ -65,11 +65,12 @@ _SIGNS = {
 COMMANDS = {"\\" + name: sign for sign, (names, _) in _SIGNS.items() for name in names.split()}
 _SPELLINGS = {text: sign for sign, (_, texts) in _SIGNS.items() for text in texts.split()} | {"\\ ": " "}
 _SPELLING = re.compile(
+    rf"(?=[\s^\\rIioU{re.escape(''.join(sorted({text[0] for text in _SPELLINGS})))}])(?:"
     r"(?<!\s)\s*+\^\s*+(?:\{\s*)?(?:\\circ(?![A-Za-z])|°|o(?![A-Za-z]))(?:\s*\})?(?P<degree>)"
     r"|\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])\.?(?P<size>)|\\(?:hspace\*?|phantom)\{[^{}]*\}(?P<space>)"
     r"|\\mathbb\s*+(?:\{\s*+)?R(?:\s*+\})?(?P<line>)|\\not\s*=(?P<unequal>)|(?<=\d)\s?root\s?(?=\d)(?P<root>)|(?<=\d)\sfactorial\b(?P<factorial>)|\\!\s*(?P<tight>)"
     r"|(?P<infinity>\b[Ii]nfinity\b|\binf\b|\boo\b)|(?<=[)\]}])\s*U\s*(?=[(\[{\\])(?P<union>)"
-    rf"|(?P<command>\\[A-Za-z]+)|\\\\(?P<row>)|{'|'.join(map(re.escape, sorted(_SPELLINGS, key=len, reverse=True)))}"
+    rf"|(?P<command>\\[A-Za-z]+)|\\\\(?P<row>)|{'|'.join(map(re.escape, sorted(_SPELLINGS, key=len, reverse=True)))})"
 )
 _OF_GROUP = {
     "degree": "°",

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from ovt.verifiers.algebra.notation import math_source
 from ovt.verifiers.algebra.structure import (
+    COMMA,
+    CONJUNCTION,
     apart,
     clauses,
     enclosing,
@@ -94,6 +96,8 @@ def _bracketed(content: str, brackets: str) -> Collection | None:
 
 
 def _bare(source: str) -> Collection | None:
+    if not (COMMA.search(source) or CONJUNCTION.search(source) or "±" in source):
+        return None
     groups = [members(clause, bare=True) for clause in clauses(source)]
     if len(groups) > 1 and all(len(group) == len(groups[0]) > 1 for group in groups) and _are_assignments(groups):
         # `p=5, q=2; p=7, q=2`: each clause is one solution.

@@ -247,13 +247,14 @@ def _close(a: Number, b: Number) -> bool:
         return True
     if a.value == 0 or b.value == 0 or (a.value < 0) != (b.value < 0):
         return False
-    error = abs(a.value - b.value) / max(abs(a.value), abs(b.value))
     written = [number for number in (a, b) if _is_written_out(number)]
     if len(written) == 2:
         # Both were written to the last digit: only the noise in the tail of a long decimal is forgiven.
         longer, shorter = (a, b) if a.digits > b.digits else (b, a)
-        noise = error <= TOLERANCE and abs(a.value - b.value) < MAX_NOISE
-        return bool(longer.places) and longer.digits - shorter.digits >= NOISE_DIGITS and noise
+        if not longer.places or longer.digits - shorter.digits < NOISE_DIGITS:
+            return False
+        error = abs(a.value - b.value)
+        return error < MAX_NOISE and error <= TOLERANCE * max(abs(a.value), abs(b.value))
     return len(written) == 1 and is_written_out_value(written[0], (b if written[0] is a else a).value)
 
 
