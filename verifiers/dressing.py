@@ -10,28 +10,43 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_FOLD = {
-    **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\ufe0f"), ""),
-    **dict.fromkeys(
-        map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
-    ),
-    **dict.fromkeys(map(ord, "−‒–—―‐‑﹣"), "-"),
-    **dict.fromkeys(map(ord, "‘’‛′`´"), "'"),
-    **dict.fromkeys(map(ord, "“”„‟″【】「」『』《》"), '"'),
-    ord("￥"): "¥",
-    **dict.fromkeys(map(ord, "∶："), ":"),
-    **dict.fromkeys(map(ord, "⁄∕"), "/"),
-    **dict.fromkeys(map(ord, "º˚"), "°"),
-    ord("℃"): "°C",
-    ord("℉"): "°F",
-    ord("。"): ".",
-    ord("、"): ",",
-    ord("√"): "\\sqrt ",
-    ord("△"): "\\triangle ",
-    ord("،"): ",",
-    ord("∠"): "\\angle ",
-    ord("…"): "...",
-}
+
+class _Looks(dict[int, str]):
+    """How characters are written; those that no one has listed as they are met."""
+
+    def __missing__(self, code: int) -> str:
+        char = self[code] = chr(code)
+        if not (char.isascii() or unicodedata.category(char) == "No"):  # `①` is a label, no digit
+            # Full-width and compatibility forms of ASCII only: never a letter of another alphabet.
+            plain = str(unicodedata.decimal(char, unicodedata.normalize("NFKC", char)))
+            self[code] = plain if plain.isascii() else char
+        return self[code]
+
+
+_FOLD = _Looks(
+    {
+        **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\ufe0f"), ""),
+        **dict.fromkeys(
+            map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000"), " "
+        ),
+        **dict.fromkeys(map(ord, "−‒–—―‐‑﹣"), "-"),
+        **dict.fromkeys(map(ord, "‘’‛′`´"), "'"),
+        **dict.fromkeys(map(ord, "“”„‟″【】「」『』《》"), '"'),
+        ord("￥"): "¥",
+        **dict.fromkeys(map(ord, "∶："), ":"),
+        **dict.fromkeys(map(ord, "⁄∕"), "/"),
+        **dict.fromkeys(map(ord, "º˚"), "°"),
+        ord("℃"): "°C",
+        ord("℉"): "°F",
+        ord("。"): ".",
+        ord("、"): ",",
+        ord("√"): "\\sqrt ",
+        ord("△"): "\\triangle ",
+        ord("،"): ",",
+        ord("∠"): "\\angle ",
+        ord("…"): "...",
+    }
+)
 _HIGH, _HIGH_PLAIN = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n"
 _LOW, _LOW_PLAIN = "₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-"
 _SCRIPTS = str.maketrans(_HIGH + _LOW, _HIGH_PLAIN + _LOW_PLAIN)
@@ -45,7 +60,7 @@ def fold(text: str) -> str:
     """One way to write each character: ASCII digits, signs, quotes and spaces; `²` as `^{2}`, `½` as `1/2`."""
     if text.isascii():
         return text
-    return "".join(map(_fold_char, _SPELT.sub(_spell, text).translate(_FOLD)))
+    return _SPELT.sub(_spell, text).translate(_FOLD)
 
 
 def _spell(match: re.Match[str]) -> str:
@@ -61,17 +76,6 @@ def _spell(match: re.Match[str]) -> str:
     spelt = unicodedata.normalize("NFKC", text.strip()).replace("\u2044", "/")
     whole = match.start() and match.string[match.start() - 1].isdecimal()
     return (" " if whole else "") + spelt
-
-
-def _fold_char(char: str) -> str:
-    if char.isascii() or unicodedata.category(char) == "No":
-        return char  # `①` is a label, no digit
-    digit = unicodedata.decimal(char, None)
-    if digit is not None:
-        return str(digit)
-    # Full-width and compatibility forms of ASCII only: never a letter of another alphabet.
-    plain = unicodedata.normalize("NFKC", char)
-    return plain if plain.isascii() else char
 
 
 _TEXT_COMMANDS = (

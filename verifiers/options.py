@@ -87,6 +87,7 @@ def gold_index(gold: str, options: Options) -> int | None:
     return next(iter(picked)) if picked and len(picked) == 1 else None
 
 
+@lru_cache(maxsize=4096)
 def pick(text: str, options: Options, by_value: bool = True) -> Pick:
     """The options that a bare answer names: by letters, by a text, or (if `by_value`) by an equal value."""
     exact = _exact(text, options)

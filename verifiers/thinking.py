@@ -32,7 +32,7 @@ def _closes(tag: re.Match[str]) -> bool:
 
 def after_thinking(text: str) -> str:
     """The text after the last `</think>`, up to a `<think>` that is never closed; of channels, the final one."""
-    if not any(mark in text for mark in "<◁["):
+    if "<" not in text and "◁" not in text and "[" not in text:
         return text[-MAX_RESPONSE_CHARS:]
     channels = [mark for mark in HARMONY.finditer(text) if mark[1] == "final"]
     if channels:

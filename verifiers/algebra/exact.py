@@ -7,6 +7,7 @@ of unequal value are certainly different only if nothing but variables had a sta
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from math import comb, factorial, gcd, isqrt
 from typing import Any, NamedTuple
 
@@ -68,6 +69,7 @@ def _check(number: Fraction, level: int) -> Value:
     return Value(number, level)
 
 
+@lru_cache(maxsize=4096)
 def _stand_in(seed: int, *key: Any, level: int = OPAQUE) -> Value:
     import hashlib
 

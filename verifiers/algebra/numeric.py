@@ -45,6 +45,7 @@ def compare_numerically(left: Node, right: Node, decimal_places: int | None = No
     """
     imaginary = _mentions(left, "i") or _mentions(right, "i")
     free = bool(_symbols(left) | _symbols(right))
+    enough = 2 if free else 1
     real: list[bool] = []
     elsewhere: list[bool] = []
     with mp.workdps(DIGITS):
@@ -56,7 +57,8 @@ def compare_numerically(left: Node, right: Node, decimal_places: int | None = No
                 return None if values == (Oversized, Oversized) else False
             outside = free and not imaginary and any(_is_complex(value) for value in values)
             (elsewhere if outside else real).append(_agree(*values, decimal_places))
-    enough = 2 if free else 1
+            if len(real) >= enough and not all(real):
+                return False
     tried = real if len(real) >= enough else elsewhere
     return all(tried) if len(tried) >= enough else None
 

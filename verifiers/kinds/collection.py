@@ -59,7 +59,7 @@ Compare = Callable[[str, str], Finding]
 
 def read_collection(text: str) -> Collection | None:
     """The collection that a text is; None for a single thing. Unions and inequalities are intervals instead."""
-    labels = text.translate(_NO_SEPARATORS)
+    labels = "" if text.isascii() else text.translate(_NO_SEPARATORS)
     if len(labels) > 1 and all("①" <= label <= "⑳" for label in labels):
         return Collection(tuple(labels), ("",) * len(labels), "")
     source = math_source(apart(text)).rstrip(" .")
@@ -73,7 +73,7 @@ def read_collection(text: str) -> Collection | None:
         inner = read_collection(said)
         if inner:
             return inner
-    source = _POINT.sub("", source)
+    source = _POINT.sub("", source) if source.endswith(")") else source
     brackets = enclosing(source)
     if brackets:
         content = inside(source, brackets)

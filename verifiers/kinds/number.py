@@ -79,7 +79,9 @@ def read_number(text: str) -> Number | None:
     """The number that the whole of `text` is, or None."""
     if refuse(text):
         return None
-    text = plain(text).replace("{,}", ",").replace("\\left", "").replace("\\right", "")
+    text = plain(text)
+    if "{" in text or "\\" in text:
+        text = text.replace("{,}", ",").replace("\\left", "").replace("\\right", "")
     if not text or len(text) > MAX_DIGITS:
         return None
     match = _SHARE.search(text) if text[-1] in _SHARE_ENDS else None
@@ -214,7 +216,7 @@ _FORMS: dict[str, Callable[[re.Match[str]], Number | None]] = {
 
 def _read_out_of(text: str) -> Number | None:
     """`5 out of 8` and `1 in 6`: a share, never its first number."""
-    match = _OUT_OF.fullmatch(text.lower())
+    match = _OUT_OF.fullmatch(text.lower()) if " in " in text or " out of " in text else None
     parts = [_read_numeral(part) or _read_words(part) for part in match.groups()] if match else []
     if len(parts) == 2 and parts[0] and parts[1] and parts[1].value:
         return Number(parts[0].value / parts[1].value)

@@ -169,6 +169,8 @@ def _read_hanzi(source: str) -> Quantity | None:
     for place in range(1, len(source)):
         if source[place - 1] not in _HANZI and not source[place - 1].isdecimal():
             return None
+        if source[place].isdecimal():
+            continue
         number, unit = read_number(source[:place]), read_unit(source[place:])
         named = unit and (not unit.noun or source[place] in COUNTERS or source[place - 1].isdecimal())
         if number and named and not number.decimal_comma:

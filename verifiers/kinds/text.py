@@ -15,8 +15,9 @@ from ovt.verifiers.dressing import plain
 
 _ARTICLES = ("the ", "an ", "a ")
 _POINTERS = (
-    "it's", "it is", "it was", "this is", "that is", "that's", "they are", "these are", "those are", "it will be",
-    "it would be", "they will be", "they would be", "it will", "they will", "it would", "they would",
+    "it's ", "it is ", "it was ", "this is ", "that is ", "that's ", "they are ", "these are ", "those are ",
+    "it will be ", "it would be ", "they will be ", "they would be ", "it will ", "they will ", "it would ",
+    "they would ",
 )  # fmt: skip
 _SPELLING = re.compile(
     r"(?P<initials>(?<![a-z.])[a-z](?:\.[a-z])+\b\.?)|(?P<hyphen>(?<=[a-z])-(?=[a-z]))"
@@ -57,7 +58,8 @@ def normalize_text(text: str) -> str:
     text = _without_accents(plain(text)).casefold().translate(_LOOKS).replace("->", "→").replace("||", "∥")
     # The article goes first: what is left of a label (`A. Rose`) must not pass for one.
     text = _without(_ARTICLES, _without_pointer(text))
-    text = _COMMAND.sub(lambda found: _SIGNS.get(found[0].strip(), found[0]), text)
+    if "\\" in text:
+        text = _COMMAND.sub(lambda found: _SIGNS.get(found[0].strip(), found[0]), text)
     if not text.isascii() or not _MARKS.isdisjoint(text):
         text = _SPELLING.sub(_respell, text)
         text = _SEPARATORS.sub(" ", _TIGHT.sub(lambda found: found[1] or "-", text))
@@ -88,10 +90,7 @@ def _without_pointer(text: str) -> str:
     """Without "it is" before more."""
     if text.startswith(("it cannot ", "it can not ", "it can't ")):
         return text[3:]
-    for words in _POINTERS:
-        if text.startswith(words + " ") and text[len(words) :].strip():
-            return text[len(words) :].lstrip()
-    return text
+    return _without(_POINTERS, text) if text.startswith(_POINTERS) else text
 
 
 def _in_digits(found: re.Match[str]) -> str:
