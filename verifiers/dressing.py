@@ -235,7 +235,10 @@ def undress(text: str) -> str:
 @lru_cache(maxsize=4096)
 def prose(text: str) -> str:
     """A sentence without the marks around its formulas and bold words; what is inside of them stays as it is."""
-    text = _INLINE_MATH.sub(r"\1", undress(text))
+    text = undress(text)
+    if _MARKED.isdisjoint(text):
+        return undress(" ".join(text.split()))
+    text = _INLINE_MATH.sub(r"\1", text)
     for mark in ("\\(", "\\)", "\\[", "\\]"):
         text = text.replace("\\" + mark, "\\\\ " + mark[1:]).replace(mark, " ") if mark in text else text
     return undress(" ".join(_BOLD.sub("", text).split()))

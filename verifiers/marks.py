@@ -63,14 +63,14 @@ _BARE = (
     r"(?:^|(?<=\n))[ \t#*>✅☑✔➡️-]*+(?:final\s++)?answer\s*+\**+\s*+(?=\n)"
     r"|(?:^|(?<=\n))####[ \t]++(?!(?:[Ff]inal\s|[Aa]nswer|[A-Z][a-z]))"
 )
-_MAY_BEGIN = r"(?:(?<!\w)|(?=[^\x00-\x7f]))"  # tried first: most places are inside a word
+_MAY_BEGIN = r"(?:(?<!\w)(?:^|(?=[abcefijklmoprsty]))|(?=[^\x00-\x7f]))"  # tried first: most places begin nothing
 STATEMENT = re.compile(
     rf"{_MAY_BEGIN}(?:{_ENGLISH}|{_ROMANCE}|{_GERMANIC}|{_OTHERS}|{_CHINESE}|{_BARE})\s*+\**+",
     re.IGNORECASE | re.MULTILINE,
 )
 _HINTS = (
-    "answer option choice one statement alternative result ponse esta osta soluc soluç antwor sung ergebnis đáp ответ "
-    "cevap jawaban odpow उत्तर جابة جواب 답 答 正解 解 选 故 应 所以 因此 本题 ####"
+    "answer correct right best appropriate suitable fitting result ponse esta osta soluc soluç antwor sung ergebnis "
+    "đáp ответ cevap jawaban odpow उत्तर جابة جواب 답 答 正解 解 选 故 应 所以 因此 本题 ####"
 )
 HINTS = _HINTS.split()
 """One of them is in every statement."""

@@ -55,6 +55,8 @@ _CHANGE_OF_MIND = re.compile(
     r"|\b(?:could|might|may)\s(?:also\s)?be\s(?:either|both|\(?[A-H]\b)|\balso\s(?:fits|works|possible|plausible)\b)",
     re.IGNORECASE,
 )
+_ENDS = frozenset(" .!?\n\t—–")
+"""What a change of mind stands behind."""
 _IF = re.compile(
     r"(?P<if>\b(?:if|unless|assuming|suppose|supposing|provided|in case|wenn|falls|si|se)\b)"
     r"|(?P<would>\b(?:would|could|might|wäre|serait|sería|seria)\b)"
@@ -173,7 +175,8 @@ def find_untagged(text: str) -> Span:
             return Span("", "", "hedged")
         end, span = start + len(content), Span(content, "statement", "", rivals)
     else:
-        changes = [change.end() for change in _CHANGE_OF_MIND.finditer(text) if text[: change.start()].strip()]
+        found = () if _ENDS.isdisjoint(text) else _CHANGE_OF_MIND.finditer(text)
+        changes = [change.end() for change in found if text[: change.start()].strip()]
         closing = _unfenced(text[changes[-1] :].strip(" \n:,.!") if changes else text.strip())
         if changes and not closing.strip(" .!"):
             return Span("", "", "answer_withdrawn")

@@ -154,12 +154,18 @@ def _is_words(text: str) -> bool:
     return all(len(word) > 1 for word in found) and _NAMES.isdisjoint(word.strip(",.!?;:") for word in found)
 
 
+_TYPESET = frozenset("$\\。")
+"""With one of them, how a text is written may say how it is meant."""
+
+
 @lru_cache(maxsize=16384)
 def read_value(text: str, kind: str = "auto") -> Value:
     """The text as read by the first kind that can; as a text if none can."""
     bare = undress(text)
     if not bare or guard.refuse(text):
         return Value(TEXT, text, text)
+    if bare != text and _TYPESET.isdisjoint(text):
+        return read_value(bare, kind)._replace(text=text)
     for row in _WORDS_ONLY if kind == "auto" and _is_words(bare) else tried(kind):
         data = row.read(text)
         if data is not None:

@@ -158,13 +158,14 @@ class Token(NamedTuple):
 def tokenize(source: str) -> list[Token]:
     """The tokens of a source; `Unreadable` on an invalid character."""
     tokens, position, spaced = [], 0, False
-    while position < len(source):
-        match = _TOKEN.match(source, position)
-        if not match:
-            raise Unreadable(f"cannot read {source[position : position + 12]!r}")
+    for match in _TOKEN.finditer(source):
+        if match.start() != position:
+            break
         position = match.end()
         kind = match.lastgroup or ""
         if kind != "space":
             tokens.append(Token(kind, match[0], spaced))
         spaced = kind == "space"
+    if position != len(source):
+        raise Unreadable(f"cannot read {source[position : position + 12]!r}")
     return tokens

@@ -42,7 +42,7 @@ def parse(source: str) -> Node:
         node = parser.sum()
     except RecursionError:
         raise Unreadable("too nested") from None
-    if parser.position != len(parser.tokens):
+    if parser.peek() is not _END:
         raise Unreadable(f"unexpected {parser.peek().text!r}")
     return node
 
@@ -66,14 +66,13 @@ class _Parser:
     """
 
     def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, _END]
         self.position = 0
         self.depth = 0
         self.bars = 0
 
-    def peek(self, ahead: int = 0) -> Token:
-        index = self.position + ahead
-        return self.tokens[index] if index < len(self.tokens) else _END
+    def peek(self) -> Token:
+        return self.tokens[self.position]
 
     def take(self, text: str | None = None) -> Token:
         token = self.peek()

@@ -266,15 +266,17 @@ def _is_correct(finding: Finding) -> bool:
 
 def _compare(left: Quantity, right: Quantity) -> Finding:
     shown = str(left), str(right)
-    if "A" in (left.letter, right.letter) and None in (left.unit, right.unit):
-        return Finding("wrong", "different", *shown)  # `2A` is a name
-    if _share_of_what(left, right) or _share_of_what(right, left):
-        return Finding("wrong", "unit_conflict", *shown)
-    if _is_in_radians(left, right) or _is_in_radians(right, left) or _angle_and_radian(left, right):
-        return _compare_angles(left, right)
-    factor = convert(left.unit, right.unit)
-    if factor is None:
-        return Finding("wrong", "unit_conflict", *shown)
+    factor: Fraction | None = Fraction(1)
+    if left.unit or right.unit:
+        if "A" in (left.letter, right.letter) and None in (left.unit, right.unit):
+            return Finding("wrong", "different", *shown)  # `2A` is a name
+        if _share_of_what(left, right) or _share_of_what(right, left):
+            return Finding("wrong", "unit_conflict", *shown)
+        if _is_in_radians(left, right) or _is_in_radians(right, left) or _angle_and_radian(left, right):
+            return _compare_angles(left, right)
+        factor = convert(left.unit, right.unit)
+        if factor is None:
+            return Finding("wrong", "unit_conflict", *shown)
     if left.number and right.number:
         number = left.number if factor == 1 else replace(left.number, value=left.number.value * factor)
         return equal_or_not(same_number(number, right.number), *shown)
