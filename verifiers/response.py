@@ -43,7 +43,7 @@ _AFTER_NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_OF_MIND = re.compile(
-    r"(?:^|(?=[.!?\n—–\s,oscijma]))(?!\B\w)(?:(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+"
+    r"(?!\B\w)(?:^|(?=[.!?\n—–\s,oscijma]))(?:(?:^|[.!?\n—–]|\s-(?=\s))[\s$\\)\]*}]{0,20}+"
     r"(?:(?:actually|wait|hold on|no|sorry|h?mm+|oops|nope|等等|不对)"
     r"(?:\s?(?=[,.!:，。！：])|\s+(?:wait|no|actually)\b)"
     r"|(?:actually|wait|no|sorry)[ \t]+(?:it(?:'s|\s+is)\s+)?[$\\(]*(?:\d|[A-H]\b)|i (?:meant|mean)\b)"
