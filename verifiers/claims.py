@@ -8,7 +8,7 @@ led to it. In a clause the value is what its grammar makes one (`values.py`), up
 in the way of reading a value is never skipped.
 """
 
-import re
+from string import digits, punctuation
 
 from ovt.verifiers.clauses import (
     MAX_SENTENCE_CHARS,
@@ -30,7 +30,7 @@ from ovt.verifiers.sentences import telling
 from ovt.verifiers.values import CHOICE, TEXT, Value, is_exact, read_value
 
 MAX_SENTENCES = 8
-_WORD = re.compile(r"[a-z]+")
+_NO_LETTERS = str.maketrans(dict.fromkeys(punctuation + digits, " "))
 _AFTER_YES = words("because since as it they there the this that these those he she we you i both in on by")
 
 
@@ -157,7 +157,7 @@ def _polarities(sentence: str) -> list[str]:
     """What the clauses of a sentence say where they begin with yes or no, or end in it."""
     found = []
     text = plain(sentence).removeprefix("~~")
-    if text.isascii() and POLARITY.keys().isdisjoint(_WORD.findall(text.lower())):
+    if text.isascii() and POLARITY.keys().isdisjoint(text.lower().translate(_NO_LETTERS).split()):
         return []
     for role, clause in clauses_of(text):
         if role == "aside" or sentence.endswith("?") or sentence[:1] in "[({" or _is_numero(sentence):
