@@ -34,6 +34,9 @@ def too_large(size: int) -> Unfit:
     return Unfit("cell_too_large", f"{size:,} bytes, at most {MAX_CELL:,}")
 
 
+_OF_THE_MOMENT = ("worker_lost", "gold_takes_too_long")  # it may be the machine: such a gold is asked again
+
+
 class GoldCheck:
     """Gives the fit ones of some rows of ROWS the verifier's objection to their gold, if it has one, as their reason.
 
@@ -57,8 +60,9 @@ class GoldCheck:
             if len(self._known) > REMEMBERED:
                 self._known.clear()
             new = [key for key in dict.fromkeys(keys) if key not in self._known]
-            self._known |= zip(new, lint_golds(new), strict=True)
-            return [self._known[key] for key in keys]
+            found = dict(zip(new, lint_golds(new), strict=True))
+            self._known |= {key: reason for key, reason in found.items() if reason not in _OF_THE_MOMENT}
+            return [found[key] if key in found else self._known[key] for key in keys]
 
 
 def check_length(gold: str) -> None:

@@ -1,9 +1,12 @@
 """Bad rows become decisions with a reason; questions that contradict each other all go."""
 
+from typing import Any
+
 import pytest
 
 from ovt.core.errors import OvtError
 from ovt.core.schema import DECISIONS
+from ovt.curate.sources.faults import GoldCheck
 from ovt.curate.sources.importing import Imported
 
 GOOD = {"question": "Is it fine?", "answer": "yes", "image": "9.png"}
@@ -144,3 +147,21 @@ def test_tags_stay_where_they_say_something(load, jsonl) -> None:
     ]
     kept = load(jsonl(rows)).questions["question"].to_list()
     assert kept == ["Which?", "Which?", *(row["question"] for row in rows[2:])]
+
+
+def test_equal_golds_are_judged_once_unless_the_machine_was_busy(monkeypatch) -> None:
+    asked: list[list[str]] = []
+
+    def lint(keys: list) -> list[str | None]:
+        asked.append([gold for gold, _ in keys])
+        return ["gold_takes_too_long" if gold == "slow" and len(asked) == 1 else None for gold, _ in keys]
+
+    monkeypatch.setattr("ovt.curate.sources.faults.lint_golds", lint)
+    check = GoldCheck()
+    rows: list[list[dict[str, Any]]] = [
+        [{"gold": gold, "choices": None, "read_as": None} for gold in ("7", "slow", "7")] for _ in range(2)
+    ]
+    for some in rows:
+        check(some)
+    assert asked == [["7", "slow"], ["slow"]]
+    assert [row.get("reason") for some in rows for row in some] == [None, "gold_takes_too_long", *[None] * 4]
