@@ -2,26 +2,29 @@
 
     python benchmarks/client.py [--requests 2000] [--concurrency 128] [--repeats 5] [--image-kb 250] [--processes 2]
 
-One server, in a process of its own, answers every request after 100 ms. The clients take turns, `--repeats` times, and
-rounds are compared: the leanest loop there is (`client.post` of bytes that are ready, the answer's JSON parsed),
-`AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the requests and stores every reply: how long that
-takes, from the server's sending to the row in its file, is printed below. `--image-kb`: each request has an image,
-which `ovt` reads from its file. `--processes`: as many fills at once into one store, compared with one. Where others
-use the machine, too, the CPU time is what counts.
+One server, in a process of its own, answers every request after 100 ms with the same bytes. The clients take turns,
+`--repeats` times, and rounds are compared: the leanest loop there is in `openai` (`client.post` of bytes that are
+ready, the answer's JSON parsed), `AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the requests and
+stores every reply: how long that takes, from the server's sending to the row in its file, is printed below.
+`--image-kb`: each request has an image, which `ovt` reads from its file and encodes; the others have it encoded.
+`--processes`: as many fills at once into one store, compared with one. Where others use the machine, too, the CPU time
+is what counts.
 """
 
 import argparse
 import asyncio
 import base64
 import json
+import math
 import multiprocessing
 import os
 import random
+import re
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -38,39 +41,61 @@ Ask = Callable[[int], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """What every client does: so many requests for `n` choices each, numbered from `first`, `concurrency` at once."""
+    """What every client does: so many requests for `n` choices each, numbered from `first`, `concurrency` at once; to
+    `ovt` the image of so many (`per_image`) in a row is the same one."""
 
     url: str
     requests: int
     concurrency: int
     n: int
     image: bytes
+    per_image: int = 1
     first: int = 0
 
 
-def serve(ready: Connection, n: int) -> None:
-    """The server process: one answer of `n` choices, after LATENCY_S, in which the moment stands for the model."""
-    from aiohttp import web
+class Answering(asyncio.Protocol):
+    """HTTP as far as these clients speak it, with little work of its own: a head with a length, a body that is not
+    read, and one answer for all, in which the moment stands for the model."""
 
+    def __init__(self, rest: str) -> None:
+        self.rest = rest
+        self.head = b""
+        self.left = 0  # of the body
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.left:
+            self.left -= len(data)
+        else:
+            self.head, between, begun = (self.head + data).partition(b"\r\n\r\n")
+            if not between:
+                return
+            length = re.search(rb"(?i)content-length: *(\d+)", self.head)
+            self.left, self.head = int(length[1]) - len(begun) if length else 0, b""
+        if not self.left:
+            asyncio.get_running_loop().call_later(LATENCY_S, self.answer)
+
+    def answer(self) -> None:
+        text = f'{{"model": "{time.monotonic()}", {self.rest}'
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+        self.transport.write((head + text).encode())
+
+
+def serve(ready: Connection, n: int) -> None:
+    """The server process: answers of `n` choices, after LATENCY_S."""
     message = {"role": "assistant", "content": REPLY}
     choices = [{"index": index, "message": message, "finish_reason": "stop"} for index in range(n)]
     usage = {"prompt_tokens": 200, "completion_tokens": 200 * n, "total_tokens": 200 + 200 * n}
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 0}
     rest = json.dumps({**head, "choices": choices, "usage": usage})[1:]
 
-    async def chat(request: web.Request) -> web.Response:
-        await request.read()
-        await asyncio.sleep(LATENCY_S)
-        return web.Response(text=f'{{"model": "{time.monotonic()}", {rest}', content_type="application/json")
-
     async def main() -> None:
-        app = web.Application(client_max_size=2**28)
-        app.router.add_post("/v1/chat/completions", chat)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-        ready.send(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
-        await asyncio.Event().wait()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(partial(Answering, rest), "127.0.0.1", 0, backlog=1024)
+        ready.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+        await server.serve_forever()
 
     asyncio.run(main())
 
@@ -168,12 +193,13 @@ async def with_ovt(run: Run, store: Path | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.png"
         image.write_bytes(run.image)
-        parts = [{"type": "image", "image": "id"}] if run.image else []
-        texts = (f"{run.first + number}: {PROMPT}" for number in range(run.requests))
-        asked = (
-            ChatRequest(({"role": "user", "content": [*parts, {"type": "text", "text": text}]},), SAMPLING, run.n)
-            for text in texts
-        )
+
+        def request(number: int) -> ChatRequest:
+            parts = [{"type": "image", "image": f"{number // run.per_image}"}] if run.image else []
+            content = [*parts, {"type": "text", "text": f"{number}: {PROMPT}"}]
+            return ChatRequest(({"role": "user", "content": content},), SAMPLING, run.n)
+
+        asked = map(request, range(run.first, run.first + run.requests))
         with watched_store(store or Path(folder) / "replies.sqlite") as replies:
             async with open_endpoint("bench", section) as endpoint:
                 await fill(asked, Work(endpoint, replies, Budget(), tally, lambda _: image.read_bytes()))
@@ -235,30 +261,34 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--n", type=int, default=CHOICES, help="choices per request")
     parser.add_argument("--image-kb", type=int, default=0, help="the size of an image in each request")
+    parser.add_argument("--per-image", type=int, default=1, help="requests about the same image")
+    parser.add_argument("--without-default", action="store_true", help="leave AsyncOpenAI as it comes out")
     parser.add_argument("--processes", type=int, default=0, help="compare so many processes with one")
     options = parser.parse_args()
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, options.n), daemon=True)
     server.start()
     image = random.Random(0).randbytes(options.image_kb * 1000)
-    run = Run(here.recv(), options.requests, options.concurrency, options.n, image)
+    run = Run(here.recv(), options.requests, options.concurrency, options.n, image, options.per_image)
     print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before")
     try:
         if options.processes:
             compare_processes(run, options.processes, options.repeats)
         else:
-            compare_clients(run, options.repeats)
+            clients = {name: ask for name, ask in CLIENTS.items() if name != DEFAULT or not options.without_default}
+            compare_clients(clients, run, options.repeats)
     finally:
         server.terminate()
 
 
-def compare_clients(run: Run, repeats: int) -> None:
-    """All clients in turns, and the table of them."""
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in CLIENTS}
-    for client in CLIENTS.values():  # imports and the server's warm-up are not what is measured
+def compare_clients(clients: Mapping[str, Callable[[Run], Any]], run: Run, repeats: int) -> None:
+    """The clients in turns, and the table of them."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in clients}
+    for client in clients.values():  # imports and the server's warm-up are not what is measured
         measure(client, replace(run, requests=run.concurrency))
+    WRITTEN_S.clear()
     for _ in range(repeats):
-        for name, client in CLIENTS.items():
+        for name, client in clients.items():
             runs[name].append(measure(client, run))
     report(runs, run.requests)
 
@@ -279,7 +309,7 @@ def report(runs: dict[str, list[tuple[float, float]]], requests: int) -> None:
     for name, taken in runs.items():
         rate = requests / statistics.median(wall for wall, _ in taken)
         cpu = statistics.median(used for _, used in taken) / requests * 1e3
-        to_lean, to_default = (ratio(runs[other], taken, 0) for other in (LEAN, DEFAULT))
+        to_lean, to_default = (ratio(runs.get(other, []), taken, 0) for other in (LEAN, DEFAULT))
         of_lean = ratio(taken, runs[LEAN], 1)
         print(f"{name:24} {rate:10.0f} {to_lean:8.2f} {to_default:11.2f} {cpu:12.2f} {of_lean:8.2f}")
     hundredths = statistics.quantiles(WRITTEN_S, n=100)
@@ -287,7 +317,9 @@ def report(runs: dict[str, list[tuple[float, float]]], requests: int) -> None:
 
 
 def ratio(taken: list[tuple[float, float]], other: list[tuple[float, float]], place: int) -> float:
-    """How many times as much wall time (0) or CPU time (1) as `other` took, round by round."""
+    """How many times as much wall time (0) or CPU time (1) as `other` took, round by round; nan if one was left out."""
+    if not (taken and other):
+        return math.nan
     return statistics.median(ours[place] / theirs[place] for ours, theirs in zip(taken, other, strict=True))
 
 

@@ -16,10 +16,12 @@ RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
-    """Stores the replies to jobs of one sample each, together, and counts them; an answer without a text has failed."""
-    work.store.put_many({job.keys[0]: reply for job, reply in answered})
-    for job, reply in answered:
-        work.give_back(job.number, job.keys)
+    """Stores the replies to one request's jobs of one sample each, together, and counts them; an answer without a text
+    has failed."""
+    replies = {job.keys[0]: reply for job, reply in answered}
+    work.store.put_many(replies)
+    work.give_back(answered[0][0].number, replies)
+    for reply in replies.values():
         count(reply, work)
 
 

@@ -141,39 +141,35 @@ def with_detail(body: dict[str, Any], detail: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DataUrl:
-    """A data URL that was made here, in two parts, as the bytes that JSON has of it."""
+    """A data URL that was made here, its content as the bytes that JSON has of it."""
 
-    head: bytes
+    head: str
     content: bytes
 
     def __str__(self) -> str:
-        return (self.head + self.content).decode("ascii")
+        return self.head + self.content.decode("ascii")
 
 
 def data_url(image: bytes) -> DataUrl:
     """An image file's bytes as a data URL, its type read from its first bytes."""
-    return DataUrl(b"data:%b;base64," % mime_type(image).encode(), base64.b64encode(image))
+    return DataUrl(f"data:{mime_type(image)};base64,", base64.b64encode(image))
 
 
-def body_bytes(body: Mapping[str, Any]) -> bytes:
-    """A request's body as JSON. Its data URLs are set in as they are, copied once: escaping what needs none took most
-    of the time that a call with a large image costs."""
-    urls: list[DataUrl] = []
+def body_pieces(body: Mapping[str, Any]) -> list[bytes]:
+    """A request's body as JSON, in pieces. Its data URLs are among them as they are: copying megabytes, and escaping
+    what needs none, took most of the time that a call with a large image costs."""
+    contents: list[bytes] = []
 
     def set_aside(value: Any) -> str:
         if not isinstance(value, DataUrl):
             raise TypeError(f"a request holds a {type(value).__name__}, which JSON has not")
-        urls.append(value)
-        return PLACE
+        contents.append(value.content)
+        return value.head + PLACE
 
-    spelt = json.dumps(body, default=set_aside).encode()
-    if not urls:
-        return spelt
-    before, *after = spelt.split(PLACE.encode())
-    if len(after) != len(urls):  # somebody's text holds the mark
-        return json.dumps(body, default=str).encode()
-    set_in = ((url.head, url.content, rest) for url, rest in zip(urls, after, strict=True))
-    return b"".join([before, *chain.from_iterable(set_in)])
+    before, *after = json.dumps(body, default=set_aside).encode().split(PLACE.encode())
+    if len(after) != len(contents):  # somebody's text holds the mark
+        return [json.dumps(body, default=str).encode()]
+    return [before, *chain.from_iterable(zip(contents, after, strict=True))]
 
 
 def mime_type(image: bytes) -> str:
@@ -183,7 +179,7 @@ def mime_type(image: bytes) -> str:
     return next((mime for start, mime in SIGNATURES.items() if image.startswith(start)), "application/octet-stream")
 
 
-PLACE = f"data:{secrets.token_hex(16)}"
+PLACE = secrets.token_hex(16)
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",

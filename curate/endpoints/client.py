@@ -72,7 +72,6 @@ async def work_off(jobs: Iterator[Job | float], work: Work) -> None:
                     await answer(job, work)
                 finally:
                     work.tally.begun -= 1
-            await asyncio.sleep(0)  # whatever else has come is stored before the next request is made
         else:
             await asyncio.sleep(job)
 
@@ -90,7 +89,8 @@ async def answer(job: Job, work: Work) -> CallError | None:
     answered = list(zip(singles, replies, strict=False))
     # Store every reply before sending the next request.
     empty = [(single, reply) for single, reply in answered if kind_of(reply) == "empty"]
-    keep([pair for pair in answered if pair not in empty] if empty else answered, work)
+    if full := [pair for pair in answered if pair not in empty] if empty else answered:
+        keep(full, work)
     for single, reply in empty:
         keep([(single, await second_try(single, reply, work))], work)
     if len(answered) < len(singles):
@@ -188,6 +188,7 @@ async def try_once(job: Job, work: Work) -> list[Reply]:
         work.tally.in_flight, work.tally.width = work.tally.in_flight + 1, endpoint.urls.width
         began = time.monotonic()
         try:
+            await endpoint.turnstile.go_through()
             replies, real = await exchange(job, url, worst, work)
         except CallError as error:
             real = worst if error.billed else real

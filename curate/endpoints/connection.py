@@ -4,7 +4,7 @@ Requests are made once and handed to aiohttp. `openai`'s own `post`, or its HTTP
 each of them again in other forms, which took more than half of the time that a call costs this process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -58,7 +58,8 @@ class Connection:
 
     async def send(self, method: str, address: str, **carried: Any) -> Any:
         """The response, its body still to be read. A redirect is followed once, and only within the same server: the
-        key, the prompt and the images go nowhere else. carried: `content` (JSON), or `fields` of a form."""
+        key, the prompt and the images go nowhere else. carried: `content` (pieces of JSON), or `fields` of a
+        form."""
         response = await self._once(method, address, carried)
         elsewhere = moved(response, address)
         if elsewhere is None or response.status not in (307, 308) or not same_server(elsewhere, address):
@@ -68,7 +69,7 @@ class Connection:
 
     async def _once(self, method: str, address: str, carried: dict[str, Any]) -> Any:
         headers = self._json_headers if "content" in carried else self._headers
-        data = form(carried["fields"]) if "fields" in carried else carried.get("content")
+        data = in_pieces()(carried["content"]) if "content" in carried else form(carried.get("fields", {}))
         return await self._client.request(
             method, address, data=data, headers=headers, proxy=self._proxy, allow_redirects=False
         )
@@ -77,10 +78,32 @@ class Connection:
         await self._client.close()
 
 
+@cache
+def in_pieces() -> Any:
+    """The class of a body that is sent piece by piece: aiohttp copies one of bytes to put the head before it."""
+    from aiohttp.payload import Payload
+
+    class Pieces(Payload):
+        def __init__(self, pieces: Sequence[bytes]) -> None:
+            super().__init__(pieces)
+            self._size = sum(map(len, pieces))
+
+        def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+            return b"".join(self._value).decode(encoding, errors)
+
+        async def write(self, writer: Any) -> None:
+            for piece in self._value:
+                await writer.write(memoryview(piece))
+
+    return Pieces
+
+
 def form(fields: Mapping[str, Any]) -> Any:
-    """Fields as a form: texts, and files as (name, content, media type)."""
+    """Fields as a form: texts, and files as (name, content, media type); None without any."""
     import aiohttp
 
+    if not fields:
+        return None
     made = aiohttp.FormData()
     for field_name, value in fields.items():
         name, content, kind = value if isinstance(value, tuple) else (None, value, None)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import PurePath
 from types import MappingProxyType
@@ -65,6 +66,30 @@ class Pace:
             self._free_at -= cost * 60.0 / self.per_minute
 
 
+class Turnstile:
+    """Lets a few calls start per turn of the event loop, in the order in which they came: what comes in is read and
+    stored meanwhile, however many wait to go out."""
+
+    FEW = 4
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def go_through(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._turn, loop)
+        self._waiting.append(mine := loop.create_future())
+        await mine
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(min(self.FEW, len(self._waiting))):
+            if not (one := self._waiting.popleft()).done():
+                one.set_result(None)
+        if self._waiting:
+            loop.call_soon(self._turn, loop)
+
+
 class Endpoint:
     """What `open_endpoint` opens; `async with` around the work closes its connections.
 
@@ -89,10 +114,13 @@ class Endpoint:
         self.completion_scale = 1.0
         self.measured = False
         self.first_turn = asyncio.Lock()
+        self.turnstile = Turnstile()
         self.answered = 0
         self.failed = Streak()
         self.key = key
         self.secrets: tuple[str, ...] = (key,) if key and is_secret(key) else ()
+        # Only what goes out over HTTP takes images as bytes (`chat.body_pieces`).
+        self._in_bytes = not (section.embedded or section.batch)
         self._pictures: Pictures | None = None
 
     @property
@@ -126,8 +154,7 @@ class Endpoint:
         if "seed" in sampling:
             sampling["seed"] += first
         pictures = self._pictures = self._pictures or Pictures(images, self.section.max_pixels)
-        # Only what goes out over HTTP takes them as bytes (`chat.body_bytes`).
-        urls = (lambda image: str(pictures(image))) if self.section.embedded or self.section.batch else pictures
+        urls = pictures if self._in_bytes else lambda image: str(pictures(image))
         body = request_body(self.model, request.messages, sampling, n, urls)
         return with_detail(body, self.section.image_detail) if self.section.image_detail else body
 
@@ -140,6 +167,7 @@ class Endpoint:
         self.requests_pace.enter_loop()
         self.tokens_pace.enter_loop()
         self.first_turn = asyncio.Lock()
+        self.turnstile = Turnstile()
         return self
 
     async def __aexit__(self, *raised: object) -> None:

@@ -51,19 +51,24 @@ def read_replies(
     usage = read_usage(response)
     counted = usage or Usage(0, 0)
     model = plain(response.get("model")) or section.model
-    texts = [without_key(read_text(choice, heard.keep_thinking), heard.secrets) for choice in choices]
+    ends = [finish_reason(choice) for choice in choices]
+    texts = [
+        without_key(read_text(choice, end, heard.keep_thinking), heard.secrets)
+        for choice, end in zip(choices, ends, strict=True)
+    ]
     shares = zip(
         choices,
+        ends,
         texts,
         share(counted.prompt_tokens, [1] * len(texts)),
         share(counted.completion_tokens, [len(text) + 1 for text in texts]),
         strict=True,
     )
     replies = []
-    for choice, text, prompt, completion in shares:
-        error = why_no_reply(choice, text)
+    for choice, end, text, prompt, completion in shares:
+        error = why_no_reply(choice, end or "", text)
         cost = price(usage, prompt, completion, section)
-        said = (None if error else text, finish_reason(choice))
+        said = (None if error else text, end)
         replies.append(Reply(*said, prompt, completion, cost, heard.latency_s, heard.url, model, error))
     return replies
 
@@ -82,9 +87,9 @@ def readable_choices(response: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(choices, key=lambda choice: whole(choice.get("index")))
 
 
-def why_no_reply(choice: Mapping[str, Any], text: str) -> str | None:
+def why_no_reply(choice: Mapping[str, Any], finish: str, text: str) -> str | None:
     """The error to store in place of a choice's text; None for a reply of the model, cut off or not."""
-    message, finish = choice["message"], finish_reason(choice) or ""
+    message = choice["message"]
     if finish.lower() in FILTERED:
         return told("filtered", f"finish_reason {finish}")
     if refusal := joined(message.get("refusal")).strip():
@@ -127,10 +132,10 @@ def read_usage(response: Mapping[str, Any]) -> Usage | None:
     return Usage(prompt, max(completion, whole(usage.get("total_tokens")) - prompt))
 
 
-def read_text(choice: Mapping[str, Any], keep_thinking: bool = True) -> str:
+def read_text(choice: Mapping[str, Any], finish: str | None, keep_thinking: bool = True) -> str:
     """The text of a choice: the content with its thinking put back in front, or the content alone."""
     thinking, content = split_message(choice["message"])
-    cut_off = finish_reason(choice) == "length"
+    cut_off = finish == "length"
     return rejoined(thinking, content, cut_off) if keep_thinking else answer_alone(content, cut_off)
 
 

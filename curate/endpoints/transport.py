@@ -23,7 +23,7 @@ from ovt.curate.endpoints.bodies import (
     read_up_to,
     too_long,
 )
-from ovt.curate.endpoints.chat import body_bytes
+from ovt.curate.endpoints.chat import body_pieces
 from ovt.curate.endpoints.connection import Connection, Way
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.meanings import TIMED_OUT, connection_error, error_message, status_error
@@ -103,13 +103,13 @@ class HttpTransport:
         return replace(self.dialect, stream=False).spell(body)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
-        carried = {"content": body_bytes(body)}
+        carried = {"content": body_pieces(body)}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post", "/chat/completions", Reading(longest_reply(body), limit), carried)
 
     async def ask(self, path: str, content: bytes | None = None) -> dict[str, Any]:
         """The JSON object that another path of the server answers; CallError if there is none."""
-        carried = {} if content is None else {"content": content}
+        carried = {} if content is None else {"content": [content]}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post" if carried else "get", path, Reading(LONGEST_LIST, limit), carried)
 

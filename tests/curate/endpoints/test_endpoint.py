@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ovt.curate.endpoints.endpoint import Pace, open_endpoint
+from ovt.curate.endpoints.endpoint import Pace, Turnstile, open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
 
 
@@ -57,3 +57,25 @@ def test_what_a_limit_makes_a_reply_wait_for_is_told() -> None:
     assert endpoint.waits_for() == "waiting to ask http://127.0.0.1:9/v1 again"
     asyncio.run(endpoint.requests_pace.admit(30))
     assert endpoint.waits_for().startswith("requests_per_minute = 3 lets the next call go in ")
+
+
+def test_calls_start_a_few_per_turn_of_the_event_loop_in_the_order_in_which_they_came() -> None:
+    async def starts() -> list[list[int]]:
+        turnstile, begun, turns = Turnstile(), [], []
+
+        async def call(number: int) -> None:
+            await turnstile.go_through()
+            begun.append(number)
+
+        calls = [asyncio.create_task(call(number)) for number in range(10)]
+        await asyncio.sleep(0)
+        calls[5].cancel()
+        while len(begun) < 9:
+            before = len(begun)
+            await asyncio.sleep(0)
+            turns.append(begun[before:])
+        await asyncio.gather(*calls, return_exceptions=True)
+        await turnstile.go_through()
+        return [turn for turn in turns if turn]
+
+    assert asyncio.run(starts()) == [[0, 1, 2, 3], [4, 6, 7], [8, 9]]

@@ -80,8 +80,8 @@ def test_thinking_is_put_back_for_a_reasoner_and_left_out_for_a_captioner(
     message: dict, finish: str, text: str, alone: str
 ) -> None:
     choice = {"message": message, "finish_reason": finish}
-    assert read_text(choice) == text
-    assert read_text(choice, keep_thinking=False) == alone
+    assert read_text(choice, finish) == text
+    assert read_text(choice, finish, keep_thinking=False) == alone
 
 
 @pytest.mark.parametrize(
