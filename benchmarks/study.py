@@ -7,7 +7,7 @@
 Each condition is a loop (recipes/pocket-loop.toml, or seeing.toml with --base, with the changes of worlds.py),
 so finished work is kept under --out: stop the script at any time, and the same command resumes it. --report prints and
 plots the results so far. --validate does all of it on questions of their own, half as many, under --out/validation: for
-choosing a setting, before the held-out questions are looked at.
+choosing a setting, before the held-out questions are looked at (the base may have seen some of their pictures).
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
@@ -149,6 +149,8 @@ def held_out(study: Study) -> pl.DataFrame:
     ]
     asked = import_questions(recipes[0].evaluate.sources, Session(study.home)).questions
     questions = without_images_of(asked, trained)
+    if study.validates:
+        return questions
     known = set[bytes]().union(*(drawn_figures(folder, study.folder) for folder in study.world.trainings))
     new = [pixels(Image.open(image_path(study.home, images[0]))) not in known for images in questions["images"]]
     return questions.filter(pl.Series(new, dtype=pl.Boolean))
