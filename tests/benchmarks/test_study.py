@@ -122,7 +122,7 @@ def test_no_held_out_picture_was_trained_on(study, worlds, base, tmp_path, monke
     assert there <= set(pictures)
     assert len(left) < len(asked.questions)
     monkeypatch.setattr(study, "drawn_figures", lambda trained, keep: pytest.fail("drawn to choose a setting"))
-    assert len(study.held_out(replace(small, validates=True))) > 0
+    assert len(study.held_out(replace(small, validates=True, size=0.04))) > 0
 
 
 def test_pooled_answers_of_a_picture_are_one_cluster(study):
