@@ -4,6 +4,7 @@ Requests are made once and handed to aiohttp. `openai`'s own `post`, or its HTTP
 each of them again in other forms, which took more than half of the time that a call costs this process.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,12 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ovt.core.errors import OvtError
 from ovt.curate.endpoints.bodies import moved, same_server
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.families import BEARER
 from ovt.curate.endpoints.section import LOOPBACK
 
 CONNECT_S = 10.0
+PROXY = re.compile(r"https?://(?:[^/@\s]*@)?(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?/?")
 KEPT_S = 4  # shorter than the 5 s after which uvicorn hangs up, so that no call meets a connection that is being closed
 
 
@@ -46,6 +49,7 @@ class Connection:
     def __init__(self, url: str, key: str | None, way: Way) -> None:
         import aiohttp
 
+        self._proxy = proxy_of(url)
         tls = certificates() if url.startswith("https") else True
         connector = aiohttp.TCPConnector(limit=way.connections, keepalive_timeout=KEPT_S, ssl=tls)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
@@ -54,7 +58,6 @@ class Connection:
         self._headers = headers_of(url, key, way)
         self._json_headers = self._headers.copy()
         self._json_headers["Content-Type"] = "application/json"
-        self._proxy = proxy_of(url)
 
     async def send(self, method: str, address: str, **carried: Any) -> Any:
         """The response, its body still to be read. A redirect is followed once, and only within the same server: the
@@ -112,13 +115,22 @@ def form(fields: Mapping[str, Any]) -> Any:
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL; never one to reach this machine."""
+    """The proxy that the environment names for a URL; never one to reach this machine. OvtError for one of another kind
+    than HTTP's."""
     parts = urlsplit(url)
     if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc):
         return None
     proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{found}" if found and "://" not in found else found
+    named = next((name for name in (parts.scheme, "all") if proxies.get(name)), None)
+    if named is None:
+        return None
+    found = proxies[named] if "://" in proxies[named] else f"http://{proxies[named]}"
+    if not PROXY.fullmatch(found):
+        raise OvtError(
+            f"${named}_proxy names {found.rpartition('@')[2][:60]!a} for {url}, expected http://HOST:PORT: correct it, "
+            f"or add {parts.hostname} to $no_proxy"
+        )
+    return found
 
 
 @cache
@@ -134,7 +146,8 @@ def headers_of(url: str, key: str | None, way: Way) -> Any:
     import openai
     from multidict import CIMultiDict
 
-    unused = openai.DefaultAioHttpClient(verify=False)  # never connects; one that could would read all certificates
+    # Never connects; one that could would read all certificates, and the environment's proxies.
+    unused = openai.DefaultAioHttpClient(verify=False, trust_env=False)
     client = openai.AsyncOpenAI(base_url=url, api_key=key or "none", http_client=unused)
     if not (urlsplit(url).hostname or "").endswith("api.openai.com"):
         # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID and $OPENAI_CUSTOM_HEADERS: for OpenAI alone.

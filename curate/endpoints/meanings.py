@@ -83,6 +83,8 @@ def connection_error(error: BaseException, scrubbed: Callable[[str], str]) -> Ca
     while (cause := causes[-1].__cause__) is not None:
         causes.append(cause)
     said = scrubbed(str(causes[-1]) or type(causes[-1]).__name__)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        said = f"the environment's proxy {error.host}:{error.port} does not answer: {said}"
     opening = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
     if any(isinstance(cause, opening) for cause in causes):
         return CallError("unreachable", said)

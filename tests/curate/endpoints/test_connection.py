@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ovt.core.errors import CallError
+from ovt.core.errors import CallError, OvtError
 from ovt.curate.endpoints.connection import Way, proxy_of
 from ovt.curate.endpoints.transport import HttpTransport
 
@@ -67,3 +67,14 @@ def test_a_proxy_is_asked_for_the_way_and_gets_its_own_password_but_no_key(monke
     assert request.startswith(b"CONNECT api.example.org:443 ")
     assert b"Proxy-Authorization: Basic bWU6c2VjcmV0" in request
     assert KEY.encode() not in request
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@proxy:1080", "ftp://proxy", "http://[::1", "http://a b", "x:y"])
+def test_a_proxy_that_is_none_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("all_proxy", proxy)
+    with pytest.raises(OvtError, match=r"^\$all_proxy names '[^']+' for https://api.example.org/v1, expected") as said:
+        proxy_of("https://api.example.org/v1")
+    assert "secret" not in str(said.value)
