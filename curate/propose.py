@@ -30,8 +30,10 @@ from ovt.curate.sources.strip import boilerplate, stripper
 LOOKED = 60  # rows
 EXAMPLES = 3
 OFTEN = 0.1  # the share of questions from which on boilerplate is taken out
+LONGEST_NAME = 250  # characters of a file's
 MOST_FILES = 100_000  # of a folder that is searched for pictures
 SAYS_GOLD = re.compile(r"answ|gold|label|truth|correct|key|target|result|solution", re.IGNORECASE)
+SAYS_IMAGE = re.compile(r"image|img|pict|photo|figure", re.IGNORECASE)
 SHORT = 6  # words of a gold
 MOST_GROUPS = 20  # values of a column that is worth counting by
 Row = Mapping[Any, Any]
@@ -146,8 +148,8 @@ def likeness(ours: str, name: Any, rows: Sequence[Row]) -> float:
 
 
 def looks_like_images(name: str, cells: Sequence[Any]) -> float:
-    """The share of cells that are pictures, or names of such."""
-    return share(cells, is_picture)
+    """The share of cells that are pictures, or names of such; else a little for short ones if its name says so."""
+    return share(cells, is_picture) or (0.1 * share(cells, is_short) if SAYS_IMAGE.search(name) else 0.0)
 
 
 def is_picture(cell: Any) -> bool:
@@ -184,23 +186,35 @@ LOOKS = {"images": looks_like_images, "question": looks_like_questions, "gold": 
 
 
 def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Proposal:
-    """The proposal with image_root, where the pictures lie in another folder below than the rows expect."""
+    """The proposal with what says where the pictures are, where it is not where the rows say."""
     settings, root = proposal.settings, opened.parts[0].root
     if "preset" in settings or root is None:
         return proposal
     found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
     names = match_columns(section_of(settings), found).images
-    cell = next((row[name] for row in rows for name in names if isinstance(row.get(name), str)), None)
-    if cell is None or not names_image(cell) or (root / cell).is_file():
+    cells = [str(row[name]) for row in rows for name in names if isinstance(row.get(name), str | int)]
+    if not cells or len(cells[0]) > LONGEST_NAME or (root / cells[0]).is_file():
         return proposal
-    wanted = Path(cell).parts
-    for path in islice(root.rglob("*"), MOST_FILES):
-        if path.parts[-len(wanted) :] == wanted and path.is_file():
-            folder = Path(*path.parts[: -len(wanted)])
-            folder = folder if Path(settings["path"]).is_absolute() else Path(os.path.relpath(folder))
-            told = (*proposal.told, f"pictures from {folder}, where {cell} is")
-            return replace(proposal, settings=settings | {"image_root": str(folder)}, told=told)
-    return proposal
+    files = (path for path in islice(root.rglob("*"), MOST_FILES) if names_image(path.name) and path.is_file())
+    if names_image(cells[0]):
+        wanted = Path(cells[0]).parts
+        folder = next((Path(*one.parts[: -len(wanted)]) for one in files if one.parts[-len(wanted) :] == wanted), None)
+        if folder and not Path(settings["path"]).is_absolute():
+            folder = Path(os.path.relpath(folder))
+        added, told = {"image_root": str(folder)} if folder else {}, f"pictures from {folder}, where {cells[0]} is"
+    else:
+        pattern = pattern_of(cells, files, root)
+        added, told = {"image_pattern": pattern} if pattern else {}, f"pictures {pattern}, as {cells[0]} names one"
+    return replace(proposal, settings=settings | added, told=(*proposal.told, told)) if added else proposal
+
+
+def pattern_of(cells: Sequence[str], files: Iterable[Path], root: Path) -> str | None:
+    """image_pattern for cells that are the names of files without folder and ending; None if not all of them are."""
+    for path in (path for path in files if path.stem == cells[0]):
+        pattern = path.relative_to(root).with_stem("{image}").as_posix()
+        if all((root / pattern.replace("{image}", cell)).is_file() for cell in set(cells)):
+            return pattern
+    return None
 
 
 def hints_of(rows: Sequence[Row], section: SourceSection) -> tuple[str, ...]:

@@ -113,6 +113,18 @@ def test_a_chain_gets_its_pattern_and_several_answers_a_majority(place):
     assert propose("several.jsonl").settings["accept"] == "majority"
 
 
+@pytest.mark.parametrize("name", ["image_index", "image"])
+def test_pictures_that_are_named_by_number_get_a_pattern(place, name):
+    (place / "set").mkdir()
+    (place / "pics").rename(place / "set" / "png")
+    rows = [{"question": f"Is {n} red?", "answer": n % 2, "id": n, name: f"p{n // 2}"} for n in range(12)]
+    (place / "set" / "pairs.json").write_text(json.dumps({"pairs": rows}))
+    found = propose("set")
+    assert found.settings["image_pattern"] == "png/{image}.png"
+    assert found.questions == 12
+    assert found.left_out == {}
+
+
 def test_what_cannot_be_found_is_told_with_the_columns(place):
     with pytest.raises(OvtError, match="no column could be taken for image; found a, b; name it: --image COLUMN"):
         propose(table([{"a": "How many are there?", "b": n} for n in range(3)]))
