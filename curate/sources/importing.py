@@ -135,7 +135,8 @@ def import_source(
     cache = Cache(home, home.imports / hash_json(settings, SPACED), settings, tuple(roots))
     kept = cache.load()
     if kept is None:
-        found = Found(opened, section, columns, set(columns.readings), engine)
+        readings = {name for about in (columns, *opened.parts) for name in about.readings}
+        found = Found(opened, section, columns, readings, engine)
         order = wanted_rows(opened, section, most)
         kept = cache.complete(partial(read_on, found, home, order, on_row), partial(arranged, order))
     elif on_row:

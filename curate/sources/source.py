@@ -60,6 +60,7 @@ class Part:
                    include more columns than wanted
     root           base folder of relative image paths, None if there is none
     allowed        folders that image paths may not leave; without any, images must be bytes
+    readings       ways of reading it that older versions of ovt did not have
     """
 
     columns: tuple[Name, ...]
@@ -69,6 +70,7 @@ class Part:
     allowed: tuple[Path, ...] = ()
     image_columns: tuple[Name, ...] = ()
     late: tuple[Name, ...] = ()
+    readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ovt.curate.sources.source import MaybeRow, Part, Row, columns_of, take
 # Bytes of a file that is read whole, and takes up to ten times its size in memory.
 MOST_WHOLE = 2 * 2**30
 MOST_COLUMNS = 10_000  # of a CSV file
+SHORT = 64  # characters of an image that may be a row's index; no picture is so short
 # Rows inspected for column names in a format that does not list them; later rows may have more.
 PEEK = 1_000
 # How gzip, zlib and zstd files begin, which polars would unpack, to any size.
@@ -232,10 +233,26 @@ def csv_part(path: Path) -> Part:
         advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
         raise OvtError(f"{path} cannot be read as {_suffix(path)[1:].upper()}: {reason}{advice}") from None
 
-    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        return take(table.select(names).iter_rows(named=True), wanted)
+    whole = _with_shared_pictures(table)
 
-    return Part(tuple(table.columns), len(table), rows, path.parent, (path.parent,))
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        return take(whole.select(names).iter_rows(named=True), wanted)
+
+    readings = () if whole is table else ("shared pictures",)
+    return Part(tuple(table.columns), len(table), rows, path.parent, (path.parent,), readings=readings)
+
+
+def _with_shared_pictures(table: pl.DataFrame) -> pl.DataFrame:
+    """VLMEvalKit's tables: an image that is no more than the `index` of another row stands for that row's picture."""
+    if not {"index", "image"} <= set(table.columns):
+        return table
+    short = pl.col("image").str.len_bytes() <= SHORT
+    held = table.filter(~short).select("index", held="image").unique("index", keep="first")
+    keyed = table.with_columns(key=pl.when(short).then("image"))
+    found = keyed.join(held, left_on="key", right_on="index", how="left", maintain_order="left")
+    if found["held"].null_count() == len(found):
+        return table
+    return found.with_columns(image=pl.coalesce("held", "image")).select(table.columns)
 
 
 def _separator(head: bytes, path: Path) -> str:

@@ -91,3 +91,17 @@ def test_several_pictures_in_one_cell_of_a_table(written, load, folder: Path, pi
     table.write_text("\t".join(["index", "image", "question", "A", "B", "answer"]) + "\n" + "\t".join(cells) + "\n")
     question = load(table).questions.row(0, named=True)
     assert (question["gold"], question["choices"], len(question["images"])) == ("B", ["cat", "dog"], 2)
+
+
+def test_a_picture_that_is_another_rows_index(load, folder: Path, picture) -> None:
+    """VLMEvalKit's tables name a picture that comes again; one that is nowhere leaves its row out."""
+    shown = [base64.b64encode(picture(n, (40, 30))).decode() for n in (0, 1)]
+    images = [shown[0], "7", shown[1], "9", "7", "404"]
+    rows = [f"{index}\t{image}\tHow many, {index}?\t{index}" for index, image in enumerate(images, 7)]
+    table = folder / "shared.tsv"
+    table.write_text("\n".join(["index\timage\tquestion\tanswer", *rows]) + "\n")
+    imported = load(table)
+    assert imported.questions["gold"].to_list() == ["7", "8", "9", "10", "11"]
+    first, second = imported.questions["images"][0][0], imported.questions["images"][2][0]
+    assert imported.questions["images"].explode().to_list() == [first, first, second, second, first]
+    assert reasons(imported) == ["missing_image"]
