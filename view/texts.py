@@ -2,7 +2,7 @@
 
 Most of the time of a search goes into unpacking the texts. Those of a large version are therefore written out once, in
 order, while it is being looked at: into a file without a name, which goes when the server does. A search meanwhile
-takes from it what is there already, and has the cores to itself.
+takes from it what is there already, and most of the cores' time.
 """
 
 import os
@@ -26,6 +26,7 @@ FEW = 20_000  # texts that are searched quickly enough as they are
 PART = 16_384  # texts that are unpacked together: a row group of a version
 BLOCK = 1_024  # texts that are read together
 SPARE = 5 << 30  # bytes of the disk that stay free
+PATIENCE_S = 0.5  # that a part waits for searches, at most: however many come, the rest is unpacked
 SCHEMA = pa.schema([("text", pa.large_string())])
 
 
@@ -112,7 +113,7 @@ class Texts:
             self._unpacked = Unpacked(folder)
             for first in range(0, self._count(), PART):
                 with self._searched:
-                    self._searched.wait_for(lambda: not self._searches)
+                    self._searched.wait_for(lambda: not self._searches, PATIENCE_S)
                 if not self._unpacked.append(self._slice(first, PART)):
                     return
 
@@ -137,7 +138,7 @@ class Texts:
 
     @contextmanager
     def _searching(self) -> Generator[None]:
-        """Nothing more is unpacked meanwhile."""
+        """Less is unpacked meanwhile."""
         with self._searched:
             self._searches += 1
         try:
