@@ -10,10 +10,9 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -84,13 +83,14 @@ class Texts:
 
     def holding(self, pattern: str) -> pl.Series:
         """Which texts match a regular expression."""
-
-        def matches(first: int) -> list[pl.Series]:
-            return [texts.str.contains(pattern).fill_null(False) for texts in self._part(first)]
-
-        with self._searching(), ThreadPoolExecutor(pl.thread_pool_size()) as cores:
-            parts = cores.map(matches, range(0, self._count(), PART))
-            return pl.concat([pl.Series([], dtype=pl.Boolean), *chain.from_iterable(parts)])
+        ready = self._unpacked.count if self._unpacked else 0
+        rest = self._samples.slice(ready).select(pl.col("text").str.contains(pattern))
+        with self._searching(), self._reading(), ThreadPoolExecutor(pl.thread_pool_size()) as cores:
+            blocks = range(-(-ready // BLOCK))
+            found = [*cores.map(lambda number: self._block(number).str.contains(pattern), blocks)]
+            if ready < self._count():
+                found.append(rest.collect(engine="streaming").to_series())
+        return pl.concat([pl.Series([], dtype=pl.Boolean), *found]).fill_null(False)
 
     def at(self, places: pl.Series) -> pl.Series:
         """The texts at these places, which rise."""
@@ -119,13 +119,6 @@ class Texts:
 
     def _count(self) -> int:
         return self._samples.select(pl.len()).collect().item()
-
-    def _part(self, first: int) -> Iterable[pl.Series]:
-        """The texts of a part, in blocks if it is unpacked."""
-        if self._unpacked and first < self._unpacked.count:
-            last = min(first + PART, self._unpacked.count)
-            return (self._block(number) for number in range(first // BLOCK, -(-last // BLOCK)))
-        return [self._slice(first, PART)]
 
     def _block(self, number: int) -> pl.Series:
         if self._unpacked and number * BLOCK < self._unpacked.count:
