@@ -148,9 +148,9 @@ def seeing(knobs: Path, base: Path, iterations: int = 3) -> World:
         rows=(
             *ABLATIONS,
             *LADDER,
-            ("RL only, as many rollouts as in three iterations", "RL only", "rl-only", "rl-1"),
+            ("RL only, as many rollouts as in all iterations", "RL only", "rl-only", "rl-1"),
             ("SFT-Iter1 once more", "SFT 1 again", "longer", "sft-1"),
-            ("RL-Iter1 from it, as many rollouts as in three iterations", "RL 1 long", "longer", "rl-1"),
+            ("RL-Iter1 from it, as many rollouts as in all iterations", "RL 1 long", "longer", "rl-1"),
             ("SFT only, iteration 2", "SFT only 2", "sft-only", "sft-2"),
             ("SFT only, iteration 3", "SFT only 3", "sft-only", "sft-3"),
         ),

@@ -70,7 +70,7 @@ def decided(run: Run, judgements: dict[str, Reply | None], folder: Path | None =
     """Each chunk of the run's questions, decided from its stored replies, with its mark; the judge's results are added
     to `judgements`. folder: where what parts came to is kept; without one they have no mark."""
     engine, recipe = run.session.engine or HERE, deciding(run.recipe)
-    mark = marked if folder else replace  # a mark is only asked for where something is kept, and takes its time
+    mark = marked if folder else lambda part: part  # marks take their time, and only what is kept is found by them
     parts = (mark(Part(chunk, reasoned(run, chunk)[1])) for chunk in run.chunks())
     if recipe.verify.judge:
         ruled = map_chunks(engine, partial(rule_part, recipe), parts, Results(folder, "ruled"))

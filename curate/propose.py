@@ -193,7 +193,7 @@ def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Pr
     found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
     names = match_columns(section_of(settings), found).images
     cells = [str(row[name]) for row in rows for name in names if isinstance(row.get(name), str | int)]
-    if not cells or len(cells[0]) > LONGEST_NAME or (root / cells[0]).is_file():
+    if not cells or len(cells[0]) > LONGEST_NAME or is_file(root / cells[0]):
         return proposal
     files = (path for path in islice(root.rglob("*"), MOST_FILES) if names_image(path.name) and path.is_file())
     if names_image(cells[0]):
@@ -208,11 +208,15 @@ def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Pr
     return replace(proposal, settings=settings | added, told=(*proposal.told, told)) if added else proposal
 
 
+def is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises where a name is too long
+
+
 def pattern_of(cells: Sequence[str], files: Iterable[Path], root: Path) -> str | None:
     """image_pattern for cells that are the names of files without folder and ending; None if not all of them are."""
     for path in (path for path in files if path.stem == cells[0]):
         pattern = path.relative_to(root).with_stem("{image}").as_posix()
-        if all((root / pattern.replace("{image}", cell)).is_file() for cell in set(cells)):
+        if all(is_file(root / pattern.replace("{image}", cell)) for cell in set(cells)):
             return pattern
     return None
 

@@ -12,15 +12,17 @@ from functools import lru_cache
 
 
 class _Looks(dict[int, str]):
-    """How characters are written; those that no one has listed as they are met."""
+    """How characters are written; those that no one has listed as they are met, up to so many."""
 
     def __missing__(self, code: int) -> str:
-        char = self[code] = chr(code)
+        char = look = chr(code)
         if not (char.isascii() or unicodedata.category(char) == "No"):  # `①` is a label, no digit
             # Full-width and compatibility forms of ASCII only: never a letter of another alphabet.
             plain = str(unicodedata.decimal(char, unicodedata.normalize("NFKC", char)))
-            self[code] = plain if plain.isascii() else char
-        return self[code]
+            look = plain if plain.isascii() else char
+        if len(self) < 10_000:
+            self[code] = look
+        return look
 
 
 _FOLD = _Looks(

@@ -125,6 +125,13 @@ def test_pictures_that_are_named_by_number_get_a_pattern(place, name):
     assert found.left_out == {}
 
 
+def test_a_picture_that_no_file_can_be_named_after_is_no_crash(place):
+    rows = [{"question": f"Is {n} red?", "answer": "yes", "image": "图" * 200} for n in range(3)]
+    (place / "rows.json").write_text(json.dumps(rows))
+    with pytest.raises(OvtError, match="missing_image 3"):
+        propose("rows.json")
+
+
 def test_what_cannot_be_found_is_told_with_the_columns(place):
     with pytest.raises(OvtError, match="no column could be taken for image; found a, b; name it: --image COLUMN"):
         propose(table([{"a": "How many are there?", "b": n} for n in range(3)]))
