@@ -89,3 +89,21 @@ def old_home(tmp_path_factory) -> Home:
 def site(old_home) -> Iterator[Site]:
     with serving(View(old_home)) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A real browser (tests/browser.py)."""
+    from browser import launched
+
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def watch(chromium) -> Iterator[Callable[..., Any]]:
+    """Opens pages that are watched."""
+    from browser import pages
+
+    with pages(chromium) as open_page:
+        yield open_page
