@@ -1,0 +1,193 @@
+"""When does alternating SFT and RL pay, and when does RL alone? The ladder as two knobs of the seeing world vary.
+
+    python benchmarks/sweep.py --out sweep [--glances 0.5 1.0] [--tokens 14 20 26] [--iterations 2] [--seeds 1]
+    python benchmarks/sweep.py --out sweep --report
+
+glance   how hasty the base is: the share of its chains beside charts that only name the answer (a base of its own each)
+tokens   how lossy captions are: the tokens that one may have; 160 would hold all of a chart's values
+
+Each pair is study.py's world with these knobs, on its validation questions: its iterations, and RL alone with as many
+rollouts, which depends on no caption and is made once for each base. Stop the script at any time; the same command
+resumes it. Another run may add values to the grid.
+"""
+
+import argparse
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from study import EXAMPLES, Study, held_out, result, run
+from worlds import seeing
+
+from ovt.core.plots import COLOURS, FAINT, INK, Panel, name_axes, save
+from ovt.core.section import to_toml
+from ovt.core.statistics import Interval, mean_interval, share_interval
+from ovt.evaluation.scores import paired
+
+TRAINING = ["--seed", "7", "--steps", "130", "--decay-from", "60", "--muon-lr", "0.01", "--adam-lr", "0.002", "--eager"]
+CHARTS = ("bars", "lines")
+ALONE = ("rl-only", "rl-1")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values of both knobs, the ladder's length and its seeds; `folder` keeps a base and its studies per glance."""
+
+    folder: Path
+    glances: Sequence[float]
+    tokens: Sequence[int]
+    iterations: int
+    seeds: Sequence[int]
+    size: float = 1.0
+
+    @property
+    def steps(self) -> dict[str, tuple[str, str]]:
+        """What the figure shows, by name: (condition, step)."""
+        ladder = [(kind, number) for number in range(1, self.iterations + 1) for kind in ("SFT", "RL")]
+        return {f"{kind} {number}": ("iterations", f"{kind.lower()}-{number}") for kind, number in ladder}
+
+    def of_base(self, glance: float) -> Path:
+        return self.folder / f"glance-{round(100 * glance)}"
+
+    def study(self, glance: float, tokens: int) -> Study:
+        """A cell; its knobs are written beside its work."""
+        folder = self.of_base(glance) / f"tokens-{tokens}"
+        knobs = write_knobs(folder / "world.toml", glance, tokens)
+        world = seeing(knobs, (self.of_base(glance) / "base").resolve(), self.iterations)
+        return Study(world, folder, self.size, validates=True)
+
+    def alone(self, glance: float) -> Study:
+        """The cell in which the base and RL alone are measured."""
+        return self.study(glance, self.tokens[0])
+
+
+def write_knobs(file: Path, glance: float, tokens: int) -> Path:
+    """world.toml with these values."""
+    knobs = tomllib.loads((EXAMPLES / "world.toml").read_text())
+    knobs["glance"] |= dict.fromkeys(CHARTS, glance)
+    knobs["captions"]["max_tokens"] = tokens
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(f"{name} = {to_toml(values)}\n" for name, values in knobs.items()))
+    return file
+
+
+def make_base(grid: Grid, glance: float, training: Sequence[str]) -> None:
+    """Trains the base of a glance, if it is not there yet."""
+    base = grid.of_base(glance) / "base"
+    if not (base / "training.json").exists():
+        knobs = write_knobs(grid.of_base(glance) / "world.toml", glance, grid.tokens[0])
+        script = [sys.executable, str(EXAMPLES / "train.py"), "--world", str(knobs), "--out", str(base)]
+        subprocess.run([*script, *training], check=True)
+
+
+def fill(grid: Grid, training: Sequence[str] = TRAINING) -> None:
+    """All that is not done yet."""
+    for glance in grid.glances:
+        make_base(grid, glance, training)
+        for tokens in grid.tokens:
+            study = grid.study(glance, tokens)
+            questions = held_out(study)
+            for seed in grid.seeds:
+                run("iterations", seed, study, questions)
+                if study.folder == grid.alone(glance).folder:
+                    run("rl-only", seed, study, questions)
+
+
+def answers(study: Study, step: tuple[str, str], seeds: Iterable[int]) -> dict[int, pl.DataFrame]:
+    """Of each seed that has them."""
+    found = {seed: result(step[0], seed, step[1], study) for seed in seeds}
+    return {seed: one["answers"] for seed, one in found.items() if one}
+
+
+def measured(grid: Grid) -> list[dict[str, Any]]:
+    """A row per cell that has any result: the accuracy of each step as an Interval, and how far the last step of the
+    ladder is above RL alone, paired by question."""
+    rows = []
+    for glance in grid.glances:
+        base = grid.alone(glance)
+        alone = answers(base, ALONE, grid.seeds)
+        fixed = {"base": answers(base, ("iterations", "base"), grid.seeds), "RL only": alone}
+        for tokens in grid.tokens:
+            study = grid.study(glance, tokens)
+            steps = {name: answers(study, step, grid.seeds) for name, step in grid.steps.items()}
+            last = steps[f"RL {grid.iterations}"]
+            pairs = [paired(last[seed], alone[seed]) for seed in last.keys() & alone.keys()]
+            shares = {name: share_interval(pl.concat(of.values())) for name, of in (fixed | steps).items() if of}
+            gain = mean_interval(pl.concat(pairs)) if pairs else None
+            rows.append({"glance": glance, "tokens": tokens, "steps": shares, "gain": gain})
+    return rows
+
+
+def table(grid: Grid, rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown, in percent."""
+    names = ["base", *grid.steps, "RL only"]
+    head = ["glance", "tokens", *names, f"RL {grid.iterations} − RL only"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
+    for row in rows:
+        cells = [f"{row['glance']:.0%}", str(row["tokens"])]
+        cells += [shown(row["steps"].get(name)) for name in names] + [shown(row["gain"], "+")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def shown(found: Interval | None, sign: str = "") -> str:
+    if found is None:
+        return ""
+    value, low, high = (format(100 * number, f"{sign}.1f") for number in (found.value, found.low, found.high))
+    return f"{value} ({low} to {high})"
+
+
+def panel(glance: float, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel:
+    """The steps' accuracy over the tokens of a caption, for one base; what no caption changes is dashed."""
+
+    def drawn(ax: Any) -> None:
+        mine = [row for row in rows if row["glance"] == glance]
+        looks = [("base", FAINT, "--"), ("RL only", INK, "--")]
+        looks += [(name, colour, "-") for name, colour in zip(names, COLOURS, strict=False)]
+        for name, colour, line in looks:
+            done = [row for row in mine if name in row["steps"]]
+            heights = [100 * row["steps"][name].value for row in done]
+            ax.plot([row["tokens"] for row in done], heights, line, color=colour, marker="o", markersize=3, label=name)
+        name_axes(ax, f"Bases that glance at {glance:.0%} of charts", "tokens of a caption", "accuracy, %")
+        ax.legend(loc="best", handlelength=1.4)
+
+    return drawn
+
+
+def report(grid: Grid) -> None:
+    """Prints the table, and writes it and the figure into the folder."""
+    rows = [row for row in measured(grid) if row["steps"]]
+    if not rows:
+        print("nothing is done yet")
+        return
+    text = table(grid, rows) + "\n"
+    print(text)
+    (grid.folder / "sweep.md").write_text(text, encoding="utf-8")
+    glances = dict.fromkeys(row["glance"] for row in rows)
+    panels = [panel(glance, rows, list(grid.steps)) for glance in glances]
+    save(panels, grid.folder / "sweep.svg", grid.folder / "sweep.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
+    parser.add_argument("--glances", type=float, nargs="+", default=[0.5, 1.0])
+    parser.add_argument("--tokens", type=int, nargs="+", default=[14, 20, 26])
+    parser.add_argument("--iterations", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
+    parser.add_argument("--report", action="store_true", help="only print what is done")
+    args = parser.parse_args()
+    grid = Grid(args.out, args.glances, args.tokens, args.iterations, args.seeds, args.size)
+    if not args.report:
+        fill(grid)
+    report(grid)
+
+
+if __name__ == "__main__":
+    main()
