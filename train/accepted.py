@@ -20,7 +20,7 @@ BOTH = """
     fp16 tf32 bf16_full_eval fp16_full_eval gradient_checkpointing gradient_checkpointing_kwargs
     activation_checkpointing_kwargs torch_compile torch_compile_mode use_liger_kernel liger_kernel_config use_cache
     torch_empty_cache_steps auto_find_batch_size skip_memory_metrics pad_to_multiple_of
-    logging_strategy logging_first_step logging_nan_inf_filter log_on_each_node include_num_input_tokens_seen log_level
+    logging_strategy logging_first_step log_on_each_node include_num_input_tokens_seen log_level
     log_level_replica run_name project
     eval_delay eval_on_start eval_accumulation_steps eval_do_concat_batches eval_use_gather_object prediction_loss_only
     batch_eval_metrics save_on_each_node ignore_data_skip full_determinism data_seed

@@ -7,8 +7,9 @@ A rollout batch of 512 questions in 5 rollouts each, learned from in 4 steps of 
     512 / 128                   ->  4 optimizer steps per rollout batch
 """
 
+import warnings
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import ceil
@@ -95,11 +96,10 @@ def by_rows(settings: SftSection, evaluates: bool, world: int, folder: Path) -> 
 def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
     """GRPOConfig's arguments for so many questions on `world` devices."""
     from trl import GRPOConfig
-    from trl.import_utils import is_vllm_available
 
     batches = plan_batches(settings, world)
     whole = batches.steps_per_rollout
-    by_vllm = uses_vllm(settings, devices.on_accelerator(), is_vllm_available())
+    by_vllm = uses_vllm(settings, devices.on_accelerator(), bool(settings.use_vllm) and vllm_installed())
     ours = on_this_machine(settings) | {
         "output_dir": str(folder),
         "max_steps": plan_steps(questions, settings, batches),
@@ -170,6 +170,18 @@ def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
     return bool(settings.use_vllm)
 
 
+def vllm_installed() -> bool:
+    """Whether vLLM is. RecipeError for a version that TRL does not know: 0.32 answers it in another form."""
+    from trl.import_utils import is_vllm_available
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return is_vllm_available()
+        except UserWarning as warned:
+            raise RecipeError(f"use_vllm: {warned}: install one of these, or leave use_vllm out") from None
+
+
 def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
     """The arguments that depend on the device, and those common to every training."""
     accelerator = devices.on_accelerator()
@@ -180,6 +192,7 @@ def on_this_machine(settings: TrainerSection) -> dict[str, Any]:
         "activation_checkpointing": accelerator if checkpointing is None else checkpointing,
         "dataloader_pin_memory": accelerator,
         "save_strategy": "steps",
+        "logging_nan_inf_filter": False,  # it hides a step that ruined the weights behind earlier losses (trl#6702)
         "report_to": settings.report_to or "none",
         "disable_tqdm": True,
     }
@@ -246,9 +259,15 @@ def check_argument(config: "type[SFTConfig | DPOConfig | GRPOConfig]", key: str,
 
 
 def check_config(config: "type[SFTConfig | DPOConfig | GRPOConfig]", arguments: dict[str, Any]) -> None:
-    """RecipeError for a value that TRL refuses."""
+    """RecipeError for a value that TRL refuses, and for an optimizer whose package is missing: when training starts,
+    transformers says so."""
     with refusals():
-        config(**arguments)
+        made = config(**arguments)
+        if "optim" in arguments and not devices.only_planned():
+            from transformers import Trainer
+
+            with suppress(ValueError):  # of those that are made for the layers of a model, which is not here yet
+                Trainer.get_optimizer_cls_and_kwargs(made)
 
 
 @contextmanager

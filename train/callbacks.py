@@ -1,6 +1,7 @@
 """Callbacks for TRL's trainer: the log, progress lines, alarms, external stops, files beside checkpoints."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
-from ovt.core.errors import INTERRUPTED, Terminated
+from ovt.core.errors import INTERRUPTED, OvtError, Terminated
 from ovt.core.files import write_file
 from ovt.core.progress import LINE_EVERY
 from ovt.core.text import duration
@@ -53,6 +54,7 @@ class LogLines(TrainerCallback):
     def on_log(self, args: Any, state: TrainerState, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if not state.is_world_process_zero or not logs:
             return
+        check_loss(logs.get("loss"), state.global_step)
         passed = round(self._before + time.monotonic() - self._began, 3)
         line = {"step": state.global_step, "epoch": round(state.epoch or 0.0, 4), "time_s": passed}
         line |= {name: value for name, value in logs.items() if name not in line}
@@ -71,6 +73,15 @@ class LogLines(TrainerCallback):
             return {}
         speed = (tokens - last[0]) / (seconds - last[1])
         return {"tokens_per_s": round(speed, 1)} | ({"mfu": round(speed * self._share, 4)} if self._share else {})
+
+
+def check_loss(loss: float | None, step: int) -> None:
+    """OvtError for a loss that is not a number: nothing that is learned or saved from there on means anything."""
+    if loss is not None and math.isnan(loss):
+        raise OvtError(
+            f"the loss of step {step:,} is not a number, and so are the weights from there on: lower learning_rate, or "
+            "max_grad_norm, and start under another name; the last checkpoint before is kept"
+        )
 
 
 class ShowSteps(TrainerCallback):

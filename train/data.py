@@ -16,6 +16,7 @@ from ovt.curate.versions.read import on_hub
 from ovt.train import mixture
 from ovt.train.mixture import Part, read_mixture
 from ovt.train.pixels import most_pixels, shrunk
+from ovt.train.templates import takes_thinking, with_thinking
 from ovt.verifiers import VERSION
 
 if TYPE_CHECKING:
@@ -129,18 +130,26 @@ def fed_to(made: Callable[..., Any], processor: Any, **how: Any) -> Callable[[li
     """A collator of TRL's, without truncation, for a version's rows."""
     if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
-    return partial(collate, made(processor=processor, max_length=None, **how), most_pixels(processor))
+    read = partial(fed, max_pixels=most_pixels(processor), apart=takes_thinking(processor))
+    return partial(collate, made(processor=processor, max_length=None, **how), read)
 
 
-def collate(collator: Callable[[list[dict[str, Any]]], Any], max_pixels: int | None, rows: list[dict[str, Any]]) -> Any:
-    """A batch of rows, by a collator that may modify its input. max_pixels: of each image, None: of any size."""
-    return collator([fed(row, max_pixels) for row in rows])
+def collate(
+    collator: Callable[[list[dict[str, Any]]], Any], read: Callable[..., Any], rows: list[dict[str, Any]]
+) -> Any:
+    """A batch of rows, each as `read` gives it, by a collator that may modify its input."""
+    return collator([read(row) for row in rows])
 
 
-def fed(row: dict[str, Any], max_pixels: int | None = None) -> dict[str, Any]:
-    """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered."""
+def fed(row: dict[str, Any], max_pixels: int | None = None, apart: bool = False) -> dict[str, Any]:
+    """A row as the trainer reads it; images are at the `<image>` tags of the prompt, as when it was answered.
+
+    max_pixels   of each image, None: of any size; apart: thinking is in a field of its own
+    """
     turns, images = place_images(row["prompt"], [shrunk(image, max_pixels) for image in row["images"]])
     said = {name: [as_text(turn) for turn in row[name] or ()] for name in RESPONSES if name in row}
+    if apart:
+        said = {name: [with_thinking(turn) for turn in each] for name, each in said.items()}
     return {"images": images, "prompt": turns} | said
 
 

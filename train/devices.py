@@ -50,6 +50,11 @@ def are_sharing() -> bool:
     return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
+def are_loading_once() -> bool:
+    """Whether only one process of each machine loads weights, and the others get theirs from it when they share."""
+    return os.environ.get("FSDP_CPU_RAM_EFFICIENT_LOADING", "").lower() == "true"
+
+
 def is_main() -> bool:
     """Whether this is the main process, which writes."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -18,7 +18,7 @@ from ovt.curate.pairs import pairs
 from ovt.train import devices
 from ovt.train.arguments import dpo_arguments, refusals
 from ovt.train.data import Rows, fed_to
-from ovt.train.lengths import describe_refused, fit, length_limit, measure
+from ovt.train.lengths import describe_refused, fit, learned_wrongly, length_limit, measure
 from ovt.train.mixture import Part
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
@@ -58,8 +58,11 @@ def choose_pairs(training: Training[DpoSection]) -> Fed:
     fits = fit(lengths)
     if not fits:
         raise OvtError(f"no pair of {rows.ref} can be trained on: {describe_refused(lengths)}; raise max_length")
-    note = f"pairs left out of {rows.ref}: {describe_refused(lengths)}" if len(fits) < len(lengths) else ""
-    return hold_out(paired, lengths, settings, note)
+    notes = [f"pairs left out of {rows.ref}: {describe_refused(lengths)}"] if len(fits) < len(lengths) else []
+    alone = paired.dataset.remove_columns("rejected").rename_column("chosen", "completion")
+    if warning := learned_wrongly(alone[fits[0]], processor, training.where):
+        notes.append(f"warning: {warning}")
+    return hold_out(paired, lengths, settings, "; ".join(notes))
 
 
 def pair_rows(training: Training[DpoSection]) -> Rows:
@@ -124,9 +127,9 @@ def make_trainer(
     from trl import DPOConfig, DPOTrainer
 
     settings = training.settings
+    arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
     given = shared(training, fed, make_collator)
     model = prepare_policy(run, training.where, settings, checkpoint)
-    arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
     arguments["ddp_find_unused_parameters"] = not fed.pictured
     with refusals():
         trainer = DPOTrainer(model=model, args=DPOConfig(**arguments), **given)

@@ -20,8 +20,9 @@ from ovt.core.home import Home
 from ovt.core.text import plain
 from ovt.curate.stages.prompt import IMAGE_TAG
 from ovt.train.data import IGNORED, Rows, fed, make_collator
-from ovt.train.models import ending_tokens, generation_settings, load_config
+from ovt.train.models import load_config
 from ovt.train.pixels import most_pixels
+from ovt.train.templates import mistaught
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -222,20 +223,10 @@ def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
     )
 
 
-def unlearned_end(row: dict[str, Any], processor: Any, where: str) -> str | None:
-    """What is wrong if no token that ends generation is among those that are learned from a row; None if one is.
-
-    Some chat templates, such as GLM-4V's, write nothing after an answer.
-    """
-    learned = make_collator(processor)([row])["labels"][0].tolist()
-    ends = ending_tokens(generation_settings(where), processor.tokenizer)
-    if ends & set(learned):
-        return None
-    names = ", ".join(processor.tokenizer.convert_ids_to_tokens(sorted(ends)))
-    return (
-        f"no token that ends a response is learned ({names}): the chat template writes none after an answer, so the "
-        "model may not learn to stop; add one to its chat_template.jinja"
-    )
+def learned_wrongly(row: dict[str, Any], processor: Any, where: str) -> str | None:
+    """What is wrong with how a version's responses are learned, of which this row has one; None if nothing is."""
+    labels = make_collator(processor)([row])["labels"][0].tolist()
+    return mistaught(labels, processor, where)
 
 
 def image_positions(made: Any, processor: Any) -> Any:

@@ -12,7 +12,7 @@ import polars as pl
 from ovt.core.home import Home
 from ovt.core.statistics import histogram
 from ovt.train.data import IGNORED, Rows, load_split, make_collator
-from ovt.train.lengths import fit, image_positions, length_limit, measured, unlearned_end
+from ovt.train.lengths import fit, image_positions, learned_wrongly, length_limit, measured
 from ovt.train.models import load_processor, resolve_model
 from ovt.train.settings import SftSection
 
@@ -75,7 +75,7 @@ def preview(ref: str, model: str, settings: SftSection, home: Home, count: int =
     limit = length_limit(where, settings.max_length)
     lengths = measured(rows, processor, limit, home)
     fits = fit(lengths)
-    warning = unlearned_end(rows.dataset[fits[0]], processor, where) if fits else None
+    warning = learned_wrongly(rows.dataset[fits[0]], processor, where) if fits else None
     return Preview(rows.ref, model, limit, show_rows(rows, fits[:count], processor), lengths, warning)
 
 

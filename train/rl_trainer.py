@@ -84,8 +84,9 @@ def build_trainer(
 
     from ovt.train.callbacks import EvaluateAtEnd, RaiseAlarms
     from ovt.train.held_out import HeldOut
-    from ovt.train.sampling import check_prompts, opening, pad_left
+    from ovt.train.sampling import check_prompts, pad_left
     from ovt.train.small_rl import SmallSampler, suits
+    from ovt.train.templates import opening
 
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
@@ -127,7 +128,8 @@ def needed_length(training: Training[RlSection], fed: Fed) -> int:
     settings = training.settings
     length = settings.trainer.get("vllm_max_model_length") or fed.longest[0] + settings.max_completion_length
     if settings.vllm_mode == "server":
-        training.order.say(f"rollouts come from a server, started by: {server_command(training.where, length)}")
+        line = server_command(training.where, length, devices.on_accelerator())
+        training.order.say(f"rollouts come from a server, started by: {line}")
     return length
 
 

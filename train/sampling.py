@@ -8,7 +8,6 @@ Sampler       a device's share of a rollout batch is sampled a few prompts at a 
               of images to a method that does not take it (seen in 1.16; no report found)
 LISTS         Pixtral's processor makes tensors of prompts of unequal lengths, unless it is told not to
 check_prompts the two passes must read a prompt alike, or what is learned belongs to other tokens
-opening       what the template puts at the beginning of a response, such as `<think>`
 """
 
 from functools import partial
@@ -18,8 +17,8 @@ from PIL import Image
 from trl import GRPOTrainer
 
 from ovt.core.errors import OvtError
+from ovt.train.templates import rendered
 
-THINKS = "<think>"
 LISTS: dict[str, Any] = {"return_tensors": None}  # how prompts are read to sample from them
 TRIED = ("Is it red?", "Is the picture that you see red, or is it rather of another colour?")  # of unequal lengths
 
@@ -83,18 +82,6 @@ def begins_itself(processor: Any) -> bool:
     first = processor.tokenizer.bos_token
     told = processor.tokenizer("?")["input_ids"]
     return bool(first) and told[:1] == [processor.tokenizer.bos_token_id] and rendered(processor).startswith(first)
-
-
-def opening(processor: Any) -> str:
-    """What a response begins with that the template has already written into the prompt: "<think>\\n", or nothing."""
-    prompt = rendered(processor)
-    return prompt[prompt.rindex(THINKS) :] if prompt.rstrip().endswith(THINKS) else ""
-
-
-def rendered(processor: Any) -> str:
-    """A short prompt, as the template writes it."""
-    asked = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
-    return processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
 
 
 def check_prompts(processor: Any, where: str) -> None:

@@ -17,7 +17,7 @@ from ovt.core.home import Home
 from ovt.train import devices
 from ovt.train.arguments import refusals, sft_arguments
 from ovt.train.data import RESPONSES, Rows, make_collator, set_aside
-from ovt.train.lengths import all_pictured, describe_refused, fit, length_limit, longest, measured, unlearned_end
+from ovt.train.lengths import all_pictured, describe_refused, fit, learned_wrongly, length_limit, longest, measured
 from ovt.train.mixture import repeated
 from ovt.train.models import load_processor
 from ovt.train.runs import Run, read_log
@@ -60,7 +60,7 @@ def choose_rows(training: Training[SftSection]) -> Fed:
         raise OvtError(why_none(rows, lengths, limit))
     notes = [f"left out of {rows.ref}: {describe_refused(lengths)}; `ovt train preview` shows them"]
     notes = notes if len(fits) < len(lengths) else []
-    if warning := unlearned_end(rows.dataset[fits[0]], processor, training.where):
+    if warning := learned_wrongly(rows.dataset[fits[0]], processor, training.where):
         notes.append(f"warning: {warning}")
     return hold_out(rows, lengths, settings, "; ".join(notes))
 
@@ -108,9 +108,9 @@ def make_trainer(
     from trl import SFTConfig, SFTTrainer
 
     settings = training.settings
+    arguments = sft_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
     given = shared(training, fed, make_collator)
     model = prepare_model(training.where, settings, checkpoint)
-    arguments = sft_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
     arguments["ddp_find_unused_parameters"] = not fed.pictured
     with refusals():
         trainer = SFTTrainer(model=model, args=SFTConfig(**arguments), **given)

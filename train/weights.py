@@ -65,7 +65,13 @@ def prepare_policy(run: Run, where: str, settings: TrainerSection, checkpoint: P
     """The model to train; a LoRA adapter is first merged into a copy.
 
     TRL loads the reference from the location in the model's configuration: the run's starting point, on disk.
+    OvtError where it would share one that only the first process has (1.16 sends it to no other; no report found).
     """
+    if devices.are_loading_once() and settings.lora is None and getattr(settings, "beta", 0.0) > 0:
+        raise OvtError(
+            "fsdp_cpu_ram_efficient_loading leaves the reference model of every process but the first without weights: "
+            "set it to false in --accelerate's file, or train adapters ([lora]), or set beta = 0 in RL"
+        )
     start = merged_start(run, where) if adapter_base(where) and not settings.lora else where
     model = prepare_model(start, settings, checkpoint)
     model.config._name_or_path = start
@@ -121,8 +127,22 @@ def take_model(run: Run, checkpoint: Path, where: str) -> None:
         for pattern in WEIGHTS:
             for path in checkpoint.glob(pattern):
                 shutil.copyfile(path, folder / path.name)
+        check_finite(folder)
         cast_weights(folder, weights_dtype(where))
         copy_processor(where, folder)
+
+
+def check_finite(folder: Path) -> None:
+    """OvtError for weights that are not numbers: those of a last step are in no loss."""
+    import torch
+    from safetensors import safe_open
+
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            if lost := next((name for name in file.keys() if not torch.isfinite(file.get_tensor(name)).all()), None):  # noqa: SIM118
+                raise OvtError(
+                    f"the trained weights are not numbers ({lost}): lower learning_rate, and start under another name"
+                )
 
 
 def weights_dtype(where: str) -> "torch.dtype":

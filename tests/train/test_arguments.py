@@ -113,6 +113,16 @@ def test_the_settings_of_vllm_reach_trl(monkeypatch):
     assert arguments["vllm_group_port"] == 9
 
 
+def test_a_version_of_vllm_that_trl_does_not_know_is_refused(monkeypatch):
+    """0.32 names tokens in another way than TRL 1.16 reads them, which ends in a KeyError after the first batch."""
+    installed = import_module("trl.import_utils")
+    monkeypatch.setattr(installed, "_is_package_available", lambda *_, **__: (True, "0.32.0"))
+    chosen = settings(use_vllm=True, vllm_mode="server")
+    with pytest.raises(RecipeError, match=r"from 0.22.0 to 0.31.0. You have version 0.32.0 .* leave use_vllm out"):
+        rl_arguments(chosen, 512, 1)
+    assert rl_arguments(settings(), 512, 1)["use_vllm"] is False
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -125,3 +135,10 @@ def test_quantized_weights_are_refused_where_they_cannot_be(changes, told):
         sft_arguments(SftSection.model_validate(changes), False, 1)
     assert "quantization" not in sft_arguments(SftSection(), False, 1)
     assert "quantization" not in SftSection().model_dump()
+
+
+def test_an_optimizer_whose_package_is_missing_is_refused_before_a_run_begins():
+    chosen = SftSection(trainer={"optim": "galore_adamw"})
+    with pytest.raises(RecipeError, match="the trainer refuses these settings: You need to install `galore_torch`"):
+        sft_arguments(chosen, False, 1)
+    assert sft_arguments(SftSection(trainer={"optim": "adafactor"}), False, 1)["optim"] == "adafactor"

@@ -1,12 +1,22 @@
-"""What vLLM is handed: one mark for an image, whose tokens it writes itself."""
+"""What vLLM is handed: one mark for an image, whose tokens it writes itself, and weights; and what it hands back."""
 
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
+import torch
+from safetensors.torch import load_file
 from trl.data_utils import prepare_multimodal_messages
+from trl.generation import vllm_generation
 
+from ovt.core.errors import OvtError
 from ovt.train import small_rl
-from ovt.train.by_vllm import server_command
+from ovt.train.by_vllm import PUSHED, by_files, check_gap, server_command
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import begin
 from ovt.train.settings import RlSection
@@ -48,7 +58,65 @@ def test_an_image_is_one_mark_where_vllm_writes_its_tokens(
     assert completions == [[5]] * len(rows)
 
 
+class Server(BaseHTTPRequestHandler):
+    """A vLLM server as far as weights go: reads them from the folder that it is told, as `reload_weights` does."""
+
+    read: list[dict[str, torch.Tensor]]
+
+    def do_GET(self) -> None:
+        self.answer({"data": [{"id": "model"}]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert (self.path, asked["method"]) == ("/collective_rpc", "reload_weights")
+        self.read.append(load_file(Path(asked["kwargs"]["weights_path"]) / "model.safetensors"))
+        self.answer({"results": [None]})
+
+    def answer(self, told: dict[str, Any]) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    Server.read = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as started:
+        Thread(target=started.serve_forever, daemon=True).start()
+        yield started
+        started.shutdown()
+
+
+def test_without_a_gpu_weights_reach_the_server_as_files(server, tmp_path):
+    """TRL's client is made by hand, as it wants vLLM and requests to be installed."""
+    theirs: Any = vllm_generation.VLLMClient
+    with by_files(tmp_path / PUSHED):
+        made: Any = vllm_generation.VLLMClient
+    assert vllm_generation.VLLMClient is theirs
+    client = made.func.__new__(made.func)
+    client._folder = made.keywords["folder"]
+    client.base_url, client.session = f"http://127.0.0.1:{server.server_port}", httpx.Client()
+    client.init_communicator(device=torch.device("cpu"))
+    for step in (1.0, 2.0):
+        weights = {"a.weight": torch.full((2, 3), step).T, "b": torch.full((1,), step, dtype=torch.bfloat16)}
+        client.update_named_params([], iter(weights.items()))
+    assert [sorted(read) for read in Server.read] == [["a.weight", "b"]] * 2
+    assert torch.equal(Server.read[1]["a.weight"], torch.full((3, 2), 2.0))
+    assert Server.read[0]["b"].dtype == torch.bfloat16
+
+
+def test_log_probabilities_of_another_model_end_the_run():
+    check_gap(0.02)
+    for gap in (0.4, float("nan")):
+        with pytest.raises(OvtError, match=r"vLLM's log-probabilities differ from the trainer's by .* leave use_vllm"):
+            check_gap(gap)
+
+
 def test_the_server_is_told_what_trl_needs():
-    line = server_command("a folder/model", 4096)
+    line = server_command("a folder/model", 4096, by_nccl=True)
     assert line.startswith("VLLM_SERVER_DEV_MODE=1 vllm serve 'a folder/model' --max-model-len 4096 --enable-scale-out")
     assert """--weight-transfer-config '{"backend": "nccl"}'""" in line
+    assert "nccl" not in server_command("a folder/model", 4096, by_nccl=False)

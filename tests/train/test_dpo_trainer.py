@@ -28,8 +28,11 @@ WRONG = "<think>The picture is pink.</think>\nIt is {}.\n<answer>{}</answer>"
 
 @pytest.fixture
 def contrasted(home, colour_rows, write_version):
-    """A version of eight rows, each with a right response and three wrong ones, of which the last is cut off."""
-    write_version(home, colour_rows(8))
+    """A version of eight rows, each with a right response and three wrong ones, the last of them cut off; one row is
+    of text alone, and one has two images."""
+    rows = colour_rows(8)
+    rows[0]["images"], rows[1]["images"] = [], rows[1]["images"] * 2
+    write_version(home, rows)
     version = open_version("colours", home)
     samples = pl.read_parquet(version.path / "ledger" / "samples.parquet")
     verdicts = pl.read_parquet(version.path / "ledger" / "verdicts.parquet")
@@ -98,7 +101,7 @@ def test_rows_that_are_too_long_are_left_out_whichever_side_it_is(home, small_vl
     assert sum(fed.left_out.values()) + len(fed.train) == 16
     assert 0 < fed.left_out["too_long"] < 16
     assert fed.train.column_names == ["images", "prompt", "chosen", "rejected", "length"]
-    assert fed.longest == (max(fed.train["length"]), 2 * 4)  # both rows of a pair are in memory, each with its image
+    assert fed.longest == (max(fed.train["length"]), 2 * 8)  # both rows of a pair are in memory, each with its images
 
 
 def test_control_tokens_of_both_responses_are_fed_as_text(small_vlm, colour_rows):

@@ -1,4 +1,4 @@
-"""What TRL leaves to its caller: prompts padded on the left, rollouts a few at a time, and the template's opening."""
+"""What TRL leaves to its caller: prompts padded on the left, and rollouts a few at a time."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from ovt.train import weights
 from ovt.train.models import load_processor
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import RunRecord, begin
-from ovt.train.sampling import check_prompts, opening, pad_left
+from ovt.train.sampling import check_prompts, pad_left
 from ovt.train.settings import RlSection
 from ovt.train.training import Order, make_record, prepare
 
@@ -115,16 +115,6 @@ def test_what_adapters_start_from_has_the_processor_of_their_base(small_vlm, hom
     run = begin(RunRecord(name="r", kind="rl", model="m", ovt_version="0"), home, "r", True)
     merged = weights.merged_start(run, str(adapters))
     assert load_processor(merged).tokenizer.get_vocab() == load_processor(str(small_vlm)).tokenizer.get_vocab()
-
-
-def test_what_the_template_writes_of_a_response_is_part_of_it(small_vlm) -> None:
-    processor: Any = load_processor(str(small_vlm))
-    assert opening(processor) == ""
-    for written in ("<think>\n", "<think>"):
-        processor.chat_template = "assistant\n{{ " + json.dumps(written) + " }}"
-        assert opening(processor) == written
-    processor.chat_template = "assistant\n<think>\n\n</think>\n\n"
-    assert opening(processor) == ""
 
 
 def test_a_processor_that_reads_a_prompt_in_two_ways_is_refused_in_one_line(right_padding, monkeypatch) -> None:

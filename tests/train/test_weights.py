@@ -1,14 +1,16 @@
 """Adapters added into the base: the same numbers, a whole model, a card that says what it is."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from ovt.core.errors import OvtError
 from ovt.pocket.engine import load
 from ovt.train.models import adapter_base, load_model, load_processor, resolve_model
-from ovt.train.settings import LoraSection, SftSection
+from ovt.train.settings import LoraSection, RlSection, SftSection
 from ovt.train.sft_trainer import sft
-from ovt.train.weights import merge
+from ovt.train.weights import check_finite, merge, prepare_policy
 
 ADAPTERS = SftSection(learning_rate=1e-2, global_batch_size=8, max_steps=3, warmup_steps=0, lora=LoraSection(r=4))
 
@@ -57,3 +59,26 @@ def test_a_merged_run_computes_what_its_adapters_did(home, small_vlm, colour_row
 def test_a_run_that_is_not_done_cannot_be_merged(home):
     with pytest.raises(OvtError, match="no run is named 'none'"):
         merge("none", home)
+
+
+def test_a_training_that_ruins_its_weights_ends_in_one_line(home, small_vlm, colour_rows, write_version, tmp_path):
+    """transformers hides a loss that is not a number behind those before it (trl#6702)."""
+    from safetensors.torch import save_file
+
+    write_version(home, colour_rows(8))
+    far = SftSection(learning_rate=1e38, global_batch_size=4, max_steps=4, warmup_steps=0)
+    with pytest.raises(OvtError, match=r"the loss of step 2 is not a number, .* lower learning_rate"):
+        sft("colours", str(small_vlm), far, home, name="far")
+    save_file({"a": torch.ones(2), "b": torch.tensor([1.0, torch.nan])}, tmp_path / "model.safetensors")
+    with pytest.raises(OvtError, match=r"the trained weights are not numbers \(b\): lower learning_rate"):
+        check_finite(tmp_path)
+
+
+def test_a_reference_that_one_process_alone_has_loaded_is_refused(home, monkeypatch):
+    monkeypatch.setenv("FSDP_CPU_RAM_EFFICIENT_LOADING", "true")
+    run: Any = None
+    with pytest.raises(OvtError, match="leaves the reference model of every process but the first without weights"):
+        prepare_policy(run, "pocket", RlSection(), None)
+    for settings in (RlSection(beta=0.0), RlSection(lora=LoraSection())):
+        with pytest.raises(OvtError, match="cannot load no-model"):  # which is what comes next
+            prepare_policy(run, "no-model", settings, None)
