@@ -1,13 +1,14 @@
 """What vLLM is handed: one mark for an image, whose tokens it writes itself, and weights; and what it hands back."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -90,6 +91,14 @@ def server() -> Iterator[ThreadingHTTPServer]:
         started.shutdown()
 
 
+def post(url: str, **told: Any) -> Any:
+    """What requests does for TRL's client."""
+    asked = urllib.request.Request(url, json.dumps(told["json"]).encode())
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        said = json.loads(answer.read())
+    return SimpleNamespace(status_code=answer.status, json=lambda: said)
+
+
 def test_without_a_gpu_weights_reach_the_server_as_files(server, tmp_path):
     """TRL's client is made by hand, as it wants vLLM and requests to be installed."""
     theirs: Any = vllm_generation.VLLMClient
@@ -98,7 +107,7 @@ def test_without_a_gpu_weights_reach_the_server_as_files(server, tmp_path):
     assert vllm_generation.VLLMClient is theirs
     client = made.func.__new__(made.func)
     client._folder = made.keywords["folder"]
-    client.base_url, client.session = f"http://127.0.0.1:{server.server_port}", httpx.Client()
+    client.base_url, client.session = f"http://127.0.0.1:{server.server_port}", SimpleNamespace(post=post)
     client.init_communicator(device=torch.device("cpu"))
     for step in (1.0, 2.0):
         weights = {"a.weight": torch.full((2, 3), step).T, "b": torch.full((1,), step, dtype=torch.bfloat16)}
