@@ -97,12 +97,13 @@ class ByFiles(VLLMClient):
 @contextmanager
 def by_files(folder: Path | None) -> Generator[None]:
     """Makes the block's trainer push its weights through this folder; None: as TRL does."""
-    before, theirs = vllm_generation.VLLMClient, partial(ByFiles, folder=folder)
-    vllm_generation.VLLMClient = theirs if folder else before
+    made: Any = vllm_generation
+    before = made.VLLMClient
+    made.VLLMClient = partial(ByFiles, folder=folder) if folder else before
     try:
         yield
     finally:
-        vllm_generation.VLLMClient = before
+        made.VLLMClient = before
 
 
 def as_written(processor: Any, prompts: list[Any]) -> list[list[int]]:
