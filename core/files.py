@@ -32,18 +32,20 @@ from ovt.core.errors import OvtError
 LOCK = ".lock"  # in a folder that outlives its writers: a run, a loop, the versions of a name
 
 
-def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
+def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of: Path | None = None) -> None:
     """Writes a whole file (text as UTF-8), replacing an older one; creates missing parent folders.
 
     durable: whether it is on disk when this returns. False skips the sync and the cleanup of leftovers; it suits
     many files that can be recreated: a power cut may leave an empty one.
+    by_way_of: a folder above, where a file that is not durable is written before it is renamed: many files for many
+    folders are made three times as fast in one, since file systems such as ext4 keep a folder's files together.
     """
     data = content.encode() if isinstance(content, str) else content
     if durable:
         with replacing(path) as part:
             part.write_bytes(data)
         return
-    part = _name_part(path)
+    part = _name_part(by_way_of / path.name if by_way_of else path)
     limit = make_folder(path.parent).stat().st_mode & 0o666
     try:
         with open(part, "wb", opener=lambda name, flags: os.open(name, flags, limit)) as file:

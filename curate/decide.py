@@ -14,6 +14,7 @@ from ovt.core import decisions
 from ovt.core.schema import DECISIONS, QUESTIONS, ROWS, SAMPLES, VERDICTS
 from ovt.curate.recipe import Recipe
 from ovt.curate.stages import behaviours, caption, difficulty, filter, reason, rows, select, verify
+from ovt.curate.stages.samples import PICTURED, pictured
 
 CHUNK = 2_000  # questions decided at once; bounds the memory. The ledger's order within a chunk depends on it
 NO_CAPTIONS = pl.DataFrame(schema={"question_id": pl.String, "caption": pl.String})
@@ -35,14 +36,16 @@ class Tables:
 def described(
     recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]:
-    """(questions ready for reasoning, their captions, decisions on the rest); no captions if the model sees images.
+    """(questions ready for reasoning, the captions of those with pictures, decisions on the rest); no captions if the
+    model sees images.
 
     samples: SAMPLES rows of the questions' captions.
     """
     if recipe.caption is None:
         return questions, None, DECISIONS.to_frame()
-    captions, lost = caption.run(questions, samples)
-    return questions.join(captions, on="question_id", how="semi", maintain_order="left"), captions, lost
+    captions, lost = caption.run(pictured(questions), samples)
+    told = pl.col("question_id").is_in(captions["question_id"].implode())
+    return questions.filter(told | ~PICTURED), captions, lost
 
 
 def decide(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame, judge: Judge) -> Tables:

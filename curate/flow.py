@@ -84,8 +84,11 @@ class Lane:
             self.left[row] -= 1
             if not self.left[row]:
                 del self.left[row]
-                for lane in self.following:
-                    lane.arrive(row)
+                self.pass_on(row)
+
+    def pass_on(self, row: int) -> None:
+        for lane in self.following:
+            lane.arrive(row)
 
 
 async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
@@ -179,6 +182,9 @@ async def make_some(lane: Lane, rows: Sequence[int], again: bool = False) -> Non
         lane.left[row] += 1
         lane.waiting.setdefault(request_number(endpoint.keys(request)[0]), []).append(row)
         lane.made.append(request)
+    for row in () if lane.before else rows:  # a question without a picture needs no caption
+        if not lane.left[row]:
+            lane.pass_on(row)
     foreseen = 0 if again else len(rows) * lane.stage.foreseen(lane.section)
     lane.tally.total += sum(request.n for _, request in made) - foreseen
 

@@ -204,7 +204,7 @@ def unseen(run: Run) -> tuple[Run, pl.DataFrame]:
         return run, SAMPLES.to_frame()
     said, counted = [SAMPLES.to_frame()], []
     for chunk in run.chunks():
-        asked = vision.askable(chunk)
+        asked = samples.pictured(chunk)
         said.append(replies(run, "vision", asked, [(section, blind(run, section, asked))]))
         answered = said[-1].filter(pl.col("text").is_not_null())
         counted.append(vision.count(chunk, verify.judge(answered, asked, run.recipe.verify)))
@@ -229,7 +229,8 @@ def captioned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
     """(questions ready for reasoning, their captions, caption samples); no captions if the model sees images."""
     said = SAMPLES.to_frame()
     if run.recipe.caption:
-        said = replies(run, "caption", chunk, [(run.recipe.caption, caption.requests(chunk, run.recipe.caption))])
+        shown = samples.pictured(chunk)
+        said = replies(run, "caption", shown, [(run.recipe.caption, caption.requests(shown, run.recipe.caption))])
     questions, captions, _ = described(run.recipe, chunk, said)
     return questions, captions, said
 
@@ -255,12 +256,13 @@ def blind(run: Run, section: VisionSection, asked: pl.DataFrame) -> Iterator[Cha
 
 
 def to_look(run: Run, section: VisionSection, chunk: pl.DataFrame) -> Iterator[Asked]:
-    asked = vision.askable(chunk)
+    asked = samples.pictured(chunk)
     return zip(asked["question_id"], blind(run, section, asked), strict=True)
 
 
 def to_caption(run: Run, section: CaptionSection, chunk: pl.DataFrame) -> Iterator[Asked]:
-    return zip(chunk["question_id"], caption.requests(chunk, section), strict=True)
+    asked = samples.pictured(chunk)
+    return zip(asked["question_id"], caption.requests(asked, section), strict=True)
 
 
 def to_reason(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[Asked]:

@@ -194,14 +194,14 @@ def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dic
     questions = pl.DataFrame([question], schema=QUESTIONS)
     described = [(one["question_id"], one["text"]) for one in captions if one["decision"]["decision"] == "kept"]
     shown: dict[str, list] = {}
-    if recipe.get("caption"):
+    if recipe.get("caption") and question["images"]:
         section = caption.CaptionSection.model_validate(recipe["caption"])
         shown["caption"] = _messages(next(caption.requests(questions, section)))
     table = pl.DataFrame(described, schema={"question_id": pl.String, "caption": pl.String}, orient="row")
     several = recipe["reason"] if isinstance(recipe["reason"], list) else []
     for number, asked in enumerate(several or [recipe["reason"]], start=1):
         section = reason.ReasonSection.model_validate(asked)
-        if section.see == "image" or described:
+        if section.see == "image" or described or not question["images"]:
             name = f"reason {number}: {section.endpoint}" if several else "reason"
             shown[name] = _messages(next(reason.requests(questions, table, section)))
     return shown

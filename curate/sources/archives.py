@@ -49,6 +49,9 @@ class Member:
     info: Any = None
 
 
+Files = dict[str, Member]  # of one sample, by suffix
+
+
 class _Header(tarfile.TarInfo):
     """A tar header whose extensions are not longer than a name can be: tarfile reads them whole."""
 
@@ -140,12 +143,14 @@ def tar_part(path: Path) -> Part:
     """A tar of samples: files of one name but for what follows its first dot. JSON gives columns, pictures the image,
     and any other text a column named by its suffix."""
     about = path.stat()
-    samples: dict[str, dict[str, Member]] = {}
+    grouped: dict[str, Files] = {}
     for name, member in members(path, about.st_size, about.st_mtime_ns).items():
         place = PurePosixPath(name)
         stem, dot, suffix = place.name.partition(".")
         if dot and stem:
-            samples.setdefault(str(place.with_name(stem)), {})[suffix.lower()] = member
+            grouped.setdefault(str(place.with_name(stem)), {})[suffix.lower()] = member
+    samples = {key: files for stem, together in grouped.items() for key, files in _apart(stem, together).items()}
+    readings = () if len(samples) == len(grouped) else ("dotted names",)
     keys = list(samples)
 
     def read(key: str) -> MaybeRow:
@@ -160,10 +165,21 @@ def tar_part(path: Path) -> Part:
         order = wanted if isinstance(wanted, range) else sorted(wanted)
         return ((number, read(keys[number])) for number in order)
 
-    return Part(columns_of(map(read, keys[:PEEK])), len(keys), rows, path.parent, ())
+    return Part(columns_of(map(read, keys[:PEEK])), len(keys), rows, path.parent, (), readings=readings)
 
 
-def _sample(path: Path, key: str, files: dict[str, Member]) -> MaybeRow:
+def _apart(stem: str, files: Files) -> dict[str, Files]:
+    """The samples among files that are one by their first dot: 22.05.png, 22.05.json, 22.06.png, 22.06.json are two, as
+    each has the same files behind its last dot; 1.left.png, 1.right.png, 1.json are one."""
+    found: dict[str, Files] = {}
+    for suffix, member in files.items():
+        inner, dot, last = suffix.rpartition(".")
+        found.setdefault(f"{stem}{dot and '.'}{inner}", {})[last] = member
+    kinds = {frozenset(of_one) for of_one in found.values()}
+    return found if len(found) > 1 and len(kinds) == 1 and len(*kinds) > 1 else {stem: files}
+
+
+def _sample(path: Path, key: str, files: Files) -> MaybeRow:
     row: dict[Any, Any] = {"id": key}
     shown = []
     for suffix, member in files.items():

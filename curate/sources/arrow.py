@@ -52,7 +52,7 @@ def arrow_rows(
         small = batch.nbytes <= MAX_CELL
         picked = batch.to_pylist() if small and len(local) == len(batch) else (_row(batch.slice(at, 1)) for at in local)
         for at, row in zip(local, picked, strict=True):
-            yield start + at, row if isinstance(row, Unfit) else _labelled(row, labels)
+            yield start + at, _labelled(row, labels) if labels and not isinstance(row, Unfit) else row
         start += len(batch)
         if start > last:  # before the next batch, which may have to come over a network
             return

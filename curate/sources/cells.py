@@ -109,7 +109,7 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
     for cell in cells:
         if isinstance(cell, str):
             cell = _listed(cell)
-        if isinstance(cell, list | tuple):
+        if isinstance(cell, (list, tuple)):
             flat += flatten(cell, depth - 1) if depth and len(cell) <= MAX_IMAGES else [cell]
         elif not _is_empty(cell):
             flat.append(cell)
@@ -126,26 +126,26 @@ def _listed(text: str) -> Any:
 
 def weight(cell: Any) -> int:
     """The bytes of an image cell, roughly."""
-    if isinstance(cell, Mapping):
-        return max(map(weight, cell.values()), default=0)
+    if isinstance(cell, (bytes, str)):
+        return len(cell)
     if isinstance(cell, Image.Image):
         return 4 * cell.width * cell.height
-    return len(cell) if isinstance(cell, bytes | str) else 0
+    return max(map(weight, cell.values()), default=0) if isinstance(cell, Mapping) else 0
 
 
 def _is_empty(cell: Any) -> bool:
-    if isinstance(cell, Mapping):
-        return all(value is None for value in cell.values())
     if isinstance(cell, str):
         return len(cell) <= MAX_TEXT and plain_text(cell) is None
+    if isinstance(cell, Mapping):
+        return all(value is None for value in cell.values())
     return cell is None or cell == b"" or (isinstance(cell, float) and plain_text(cell) is None)
 
 
 def read_picture(cell: Any, places: Places) -> Picture:
     """The image of one cell. Raises Unfit: missing_image, remote_image, image_outside_root, unreadable_image."""
-    if isinstance(cell, bytes | bytearray | str) and len(cell) > 2 * MAX_CELL:
+    if isinstance(cell, (bytes, bytearray, str)) and len(cell) > 2 * MAX_CELL:
         raise too_large(len(cell))
-    if isinstance(cell, bytes | bytearray | Image.Image):
+    if isinstance(cell, (bytes, bytearray, Image.Image)):
         return Picture(bytes(cell) if isinstance(cell, bytearray) else cell)
     if isinstance(cell, Mapping):
         inner = next((cell[key] for key in ("bytes", "path", "url", "image_url", "image") if cell.get(key)), None)
@@ -159,6 +159,7 @@ def read_picture(cell: Any, places: Places) -> Picture:
         raise Unfit("unreadable_image", f"found {str(cell)[:80]!r}, expected bytes or a path")
     if places.pattern:
         text = places.pattern.replace("{image}", text)
+    text = text.removeprefix("file://")
     if _URL.match(text):
         if places.remote:
             return Picture(fetch(text))

@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 from PIL import Image
@@ -51,13 +52,26 @@ def read_choices(cell: Any) -> tuple[str, ...] | None:
 
 def labels_of(cell: Any) -> tuple[str, ...]:
     """The labels of the options of a cell, {"1": "70", "2": "80"} -> ("1", "2"), unless they are letters."""
-    cell = parse_literal(cell.strip()) if isinstance(cell, str) and cell.lstrip()[:1] == "{" else cell
+    cell = parse_literal(cell.strip()) if isinstance(cell, str) and cell.lstrip().startswith(("{", "[{")) else cell
+    cell = _by_column(cell)
     if not isinstance(cell, dict):
         return ()
     told = cell.get("label") if isinstance(cell.get("text"), list) else _keys(cell)
     labels = tuple(label_key(str(label)) for label in told) if isinstance(told, list) else ()
     usual = (tuple(LETTERS[: len(labels)]), tuple(map(str, range(len(labels)))))  # read as letters, and as indexes
     return () if labels in usual or len(set(labels)) < len(labels) else labels
+
+
+_TOLD = ("text", "content", "value", "option")
+_LABELLED = ("label", "key", "letter", "id")
+
+
+def _by_column(cell: Any) -> Any:
+    """[{"label": "A", "text": "cat"}, …] as {"label": ["A", …], "text": ["cat", …]}; any other cell as it is."""
+    for label, text in product(_LABELLED, _TOLD) if isinstance(cell, list | tuple) and cell else ():
+        if all(isinstance(one, dict) and one.keys() >= {label, text} for one in cell):
+            return {"label": [one[label] for one in cell], "text": [one[text] for one in cell]}
+    return cell
 
 
 def _keys(cell: dict) -> list[Any]:
@@ -83,6 +97,7 @@ def _is_blank(option: Any) -> bool:
 def _options(cell: Any) -> list[Any] | None:
     if isinstance(cell, str):
         return _options_in_text(cell.strip())
+    cell = _by_column(cell)
     if isinstance(cell, dict):
         if isinstance(cell.get("text"), list):  # {"label": ["A", …], "text": […]}
             return cell["text"]
@@ -101,6 +116,8 @@ def _options_in_text(text: str) -> list[Any] | None:
         literal = parse_literal(text)
         if isinstance(literal, list | tuple | dict):
             return _options(literal)
+        if len(text) <= MAX_LITERAL and _NUMPY.fullmatch(text):
+            return [one[1:-1] for one in _QUOTED.findall(text)]
     if split := _first_split(text, new=False):
         return list(split.choices or ())
     lines = [line for line in text.splitlines() if line.strip()]
@@ -108,7 +125,14 @@ def _options_in_text(text: str) -> list[Any] | None:
         return lines
     if (split := _first_split(text, new=True)) and not split.question:
         return list(split.choices or ())
+    for separator in ("|||", "||", "|", ";"):
+        if len(parts := text.split(separator)) > 1 and all(map(str.strip, parts)):
+            return parts
     raise Unfit("unparseable_choices", f"found {text[:80]!r}")
+
+
+_QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
+_NUMPY = re.compile(rf"\[\s*(?:{_QUOTED.pattern})(?:\s+(?:{_QUOTED.pattern}))*\s*\]")  # ['cat' 'dog'], as numpy prints
 
 
 def _first_split(text: str, new: bool) -> "Split | None":

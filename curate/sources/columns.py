@@ -38,6 +38,7 @@ _LESS_KNOWN: dict[str, tuple[str, ...]] = {
         "png",
     ),
 }
+_COMPLETIONS = ("completion", "chosen")  # what follows a conversation that ends with the user, as TRL has it
 REWARDED = "reward_model.ground_truth"  # the gold of verl's rows, beside a prompt
 _OPTION = re.compile(r"(?:(?:option|choice|opt?)[ _-]?)?([a-z])|(?:option|choice|opt)[ _-]?(\d{1,2})", re.IGNORECASE)
 _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
@@ -84,18 +85,25 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
             if not _is_there(name, found):
                 raise RecipeError(_missing(section, f"column {name!r} for {ours} is not there", found, name))
     names = {ours: given.get(ours, _guess(ours, found, image_columns)) for ours in (*_WELL_KNOWN,)}
-    conversation = bool(names["question"]) and names["question"][0] in _CONVERSATIONS
+    conversation = bool(names["question"]) and _is_conversation(names["question"][0])
     for ours in () if conversation else _LESS_KNOWN:
         names[ours] = names[ours] or _first(_LESS_KNOWN[ours], found)
     lettered = () if names["choices"] else option_columns(found)
     rewarded = conversation and not names["gold"] and "reward_model" in found
-    names["gold"] = (REWARDED,) if rewarded else names["gold"]
+    answered = _first(_COMPLETIONS, found) if conversation and not names["gold"] and not rewarded else ()
+    names["gold"] = (REWARDED,) if rewarded else names["gold"] or answered
     if not names["question"]:
         raise RecipeError(_missing(section, "no column for question", found))
-    for ours in () if conversation else ("gold", "images"):
+    needed = ("gold", "images") if section.without_image == "drop" else ("gold",)
+    for ours in () if conversation else needed:
         if not names[ours]:
-            raise RecipeError(_missing(section, f"no column for {ours}", found))
-    readings = (*(["option columns"] if lettered else []), *(["reward model"] if rewarded else []))
+            alone = ' (or without_image = "keep", for questions of text alone)' if ours == "images" else ""
+            raise RecipeError(_missing(section, f"no column for {ours}{alone}", found))
+    readings = (
+        *(["option columns"] if lettered else []),
+        *(["reward model"] if rewarded else []),
+        *(["completion"] if answered else []),
+    )
     return Columns(*(names | {"choices": names["choices"] or lettered}).values(), readings=readings, kept=kept)
 
 
@@ -104,9 +112,13 @@ def missing_columns(section: SourceSection, found: Sequence[Name], image_columns
     given = {"images" if ours == "image" else ours for ours in section.columns}
     named = {ours: _guess(ours, found, image_columns) or _first(_LESS_KNOWN[ours], found) for ours in _LESS_KNOWN}
     question = section.columns.get("question") or (named["question"] or (None,))[0]
-    if question in _CONVERSATIONS:
+    if question is not None and _is_conversation(question):
         return []
     return [ours for ours in _LESS_KNOWN if ours not in given and not named[ours]]
+
+
+def _is_conversation(name: Name) -> bool:
+    return str(name).casefold() in _CONVERSATIONS
 
 
 def option_columns(found: Sequence[Name]) -> tuple[Name, ...]:

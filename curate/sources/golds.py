@@ -21,7 +21,7 @@ MOST_GOLDS = 64  # of one question
 
 _ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_HOLD_ANSWERS = ("answer", "text", "value", "label", "ground_truth", "gold")
+_HOLD_ANSWERS = ("answer", "text", "value", "label", "ground_truth", "gold", "content")
 
 
 def read_golds(cell: Any, section: SourceSection) -> list[str]:
@@ -78,15 +78,13 @@ def _texts(cell: Any) -> Iterator[str]:
 
 def final_answer(text: str) -> str:
     """What the last <answer>…</answer>, else the last \\boxed{…}, holds; else the whole text."""
-    tags = list(_ANSWER_TAG.finditer(text))
+    tags = list(_ANSWER_TAG.finditer(text)) if "<" in text else []
     for opening, closing in reversed(list(pairwise(tags))):
         if closing[1] and not opening[1]:
             text = text[opening.end() : closing.start()].strip()
             break
-    start = None
-    for match in _BOXED.finditer(text):
-        start = match.end()
-    return text if start is None else _until_closed(text, start).strip()
+    boxes = list(_BOXED.finditer(text)) if "\\" in text else []
+    return _until_closed(text, boxes[-1].end()).strip() if boxes else text
 
 
 def _until_closed(text: str, start: int) -> str:

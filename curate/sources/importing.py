@@ -24,7 +24,7 @@ from ovt.curate.sources.faults import mark_readings, mark_repeats
 from ovt.curate.sources.kept import Cache
 from ovt.curate.sources.matchable import notes_on_golds
 from ovt.curate.sources.reading import Found, OnRow, arranged, places, read_on, wanted_rows
-from ovt.curate.sources.rows import KEPT, ROWS
+from ovt.curate.sources.rows import KEPT, ROWS, row_id
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
 from ovt.verifiers import VERSION as VERIFIER_VERSION
@@ -132,11 +132,11 @@ def import_source(
     notes = (*opened.notes, *filter(None, [describe(columns, section)]))
     settings = _settings(section, most, opened)
     roots = [str(section.image_root), *(str(place) for part in opened.parts for place in places(part, section).allowed)]
-    cache = Cache(home, home.imports / hash_json(settings, SPACED), settings, tuple(roots))
+    readings = frozenset(name for about in (columns, *opened.parts) for name in about.readings)
+    cache = Cache(home, home.imports / hash_json(settings, SPACED), settings, tuple(roots), readings)
     kept = cache.load()
     if kept is None:
-        readings = {name for about in (columns, *opened.parts) for name in about.readings}
-        found = Found(opened, section, columns, readings, engine)
+        found = Found(opened, section, columns, {*readings}, engine)
         order = wanted_rows(opened, section, most)
         kept = cache.complete(partial(read_on, found, home, order, on_row), partial(arranged, order))
     elif on_row:
@@ -196,10 +196,11 @@ def part_rows(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     questions = typed(rows.filter(pl.col("reason").is_null()).select(*QUESTIONS.names(), *kept))
     dropped = rows.filter(pl.col("reason").is_not_null())
     where = pl.format("{} {}", "source", "source_id")
+    ids = pl.Series([row_id(*of) for of in dropped.select("source", "row", "source_id").iter_rows()], dtype=pl.String)
     decisions = dropped.select(
         level=pl.lit("question"),
-        id="row_id",
-        question_id="row_id",
+        id=ids,
+        question_id=ids,
         stage=pl.lit("import"),
         decision=pl.lit("dropped"),
         reason="reason",

@@ -55,29 +55,33 @@ class Kept:
 
 @dataclass(frozen=True)
 class Cache:
-    """Where an import is kept, what its name is over, and which folders its images may come from."""
+    """Where an import is kept, what its name is over, which folders its images may come from, and the newer ways of
+    reading that its source is known to need: an import without one of them is another version's, and is not used."""
 
     home: Home
     folder: Path
     settings: dict[str, Any]
     roots: tuple[str, ...]
+    readings: frozenset[str] = frozenset()
 
     def load(self, folder: Path | None = None) -> Kept | None:
-        """An earlier import, or the part in `folder`; None if there is none, an image file changed since, or a stored
-        image is gone."""
+        """An earlier import, or the part in `folder`; None if there is none, it was read otherwise, an image file
+        changed since, or a stored image is gone."""
         folder = folder or self.folder
         try:
             noted = json.loads((folder / "import.json").read_text())
             rows, stamps = (pl.read_parquet(folder / f"{name}.parquet") for name in ("rows", "stamps"))
         except (OSError, ValueError, pl.exceptions.PolarsError):
             return None
-        if noted.get("roots") != list(self.roots):
+        if noted.get("roots") != list(self.roots) or not self.readings <= {*noted.get("readings", ())}:
             return None
         if any(stamp(path) != (size, mtime_ns) for path, size, mtime_ns in stamps.iter_rows()):
             return None
         images = rows["images"].explode().drop_nulls().unique()
-        there = all(_is_stored(self.home, image) for image in images)
-        return Kept(rows.drop("files", strict=False), stamps, tuple(noted.get("readings", ()))) if there else None
+        if not all(_is_stored(self.home, image) for image in images):
+            return None
+        rows = rows.drop("files", "row_id", strict=False)  # which older versions of ovt kept there
+        return Kept(rows, stamps, tuple(noted.get("readings", ())))
 
     def complete(
         self, read_on: Callable[[Sequence[Kept]], Iterator[Kept]], arrange: Callable[[pl.DataFrame], pl.DataFrame]

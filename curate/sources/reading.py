@@ -135,7 +135,7 @@ def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[Record, Plac
         names = [name for name in columns.top() if name in part.columns or name in part.late]
         for number, row in part.rows(names, inside) if inside else ():
             for record in read_texts(row, start + number, section, columns):
-                found.readings.update(record.pop("readings"))
+                found.readings.update(record.pop("readings", ()))
                 yield record, where
         start += part.count
 
@@ -146,7 +146,7 @@ def groups(texts: Iterable[tuple[Record, Places]]) -> Iterator[Group]:
     held = 0
     for one in texts:
         group.append(one)
-        held += sum(map(weight, one[0].get("shown", ())))
+        held += sum(map(weight, one[0].get("shown") or ()))
         if len(group) == GROUP or held > GROUP_BYTES:
             yield group
             group, held = [], 0

@@ -5,13 +5,14 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 import polars as pl
 
-from ovt.core.hashing import hash_json
+from ovt.core.hashing import canonical_json, hash_bytes, hash_json
 from ovt.core.schema import QUESTIONS
 from ovt.curate.sources.cells import MissingFile, Picture, Places, flatten, plain_text, read_picture, squeeze
 from ovt.curate.sources.choices import Gold, labels_of, read_choices, read_gold, read_several, split_question
@@ -27,7 +28,6 @@ from ovt.verifiers import join_golds
 MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
 
 # QUESTIONS, and the fields of rows that are left out.
-#   row_id    identifies a row that is left out: hash of source, row number and the source's id
 #   asked     hash of images, question and choices; gold_key the gold's meaning (position of the choice, or its text)
 #   read_as   see choices.Gold
 #   reason    null for a question
@@ -36,7 +36,6 @@ ROWS = pl.Schema(
     {
         **QUESTIONS,
         "row": pl.Int64,
-        "row_id": pl.String,
         "asked": pl.String,
         "gold_key": pl.String,
         "read_as": pl.String,
@@ -49,18 +48,21 @@ ROWS = pl.Schema(
 KEPT = "kept:"  # begins the names of columns beyond these, JSON of one cell each, that a source keeps
 
 
-def question_id(images: list[str], question: str, choices: list[str] | None, gold: str) -> str:
-    """First 16 hex digits of sha256 over the identity of a question."""
-    return short_hash([images, question, choices, gold])
+def identify(images: list[str], question: str, choices: list[str] | None, gold: str) -> dict[str, str]:
+    """What a question is found again by: {"asked", "question_id"}, 16 hex digits of sha256 over what it shows and asks,
+    as canonical JSON, and over that and its gold."""
+    asked = canonical_json([images, question, choices])
+    whole = asked[:-1] + b"," + canonical_json(gold) + b"]"  # as of a list of all four
+    return {"asked": hash_bytes(asked)[:16], "question_id": hash_bytes(whole)[:16]}
 
 
-def short_hash(value: Any) -> str:
-    """First 16 hex digits of sha256 over canonical JSON."""
-    return hash_json(value)[:16]
+def row_id(source: str, row: int, source_id: str) -> str:
+    """What a row that is left out is found again by: 16 hex digits of sha256."""
+    return hash_json(["row", source, row, source_id])[:16]
 
 
 def read_texts(row: MaybeRow, number: int, section: SourceSection, columns: Columns) -> list[dict[str, Any]]:
-    """The questions of a row: rows of ROWS without their images, whose cells are in "shown".
+    """The questions of a row: rows of ROWS without their images, whose cells are in "shown"; None if it needs none.
 
     A row has one question, and a conversation may have one per round. A fault becomes the reason of its row.
     """
@@ -90,20 +92,19 @@ def _read_question(
     row: MaybeRow, number: int, section: SourceSection, columns: Columns, suffix: str = ""
 ) -> dict[str, Any]:
     record: dict[str, Any] = {"source": section.name, "row": number, "source_id": f"{number}{suffix}", "files": []}
-    record["readings"] = set()
     try:
         if row is None:
             raise Unfit("malformed_row", "expected an object or a list of cells")
         if isinstance(row, Unfit):
             raise row
         record["source_id"] = _source_id(row, number, columns) + suffix
-        record |= zip(kept_names(section), map(scalar, cells(row, columns.kept)), strict=True)
+        if columns.kept:
+            record |= zip(kept_names(section), map(scalar, cells(row, columns.kept)), strict=True)
         _fill_in(record, row, columns, section)
     except Unfit as unfit:
         record |= {"reason": unfit.reason, "detail": unfit.detail or None}
     except RecursionError:
         record |= {"reason": "malformed_row", "detail": "nested too deeply"}
-    record["row_id"] = short_hash(["row", section.name, number, record["source_id"]])
     return record
 
 
@@ -135,28 +136,35 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: Source
     question = stripper(section.question_strip)(question)
     for gold in golds:
         check_length(gold)
-    given = cells(row, columns.choices)
-    cell = given[0] if len(given) == 1 else given
-    choices, labels = read_choices(cell), labels_of(cell)
+    choices, labels = _choices(row, columns)
     check_tags(question, len(shown))
     if choices is None:
         split = split_question(question, golds[0] if golds else None)
         question, choices, labels = split.question, split.choices, split.labels
-        record["readings"] |= {"dressings"} if split.new else set()
+        record["readings"] = {"dressings"} if split.new else set()
     found = _read_gold(golds, choices, labels, section)
-    record["readings"] |= {"labels"} if labels else set()
+    if labels:
+        record["readings"] = record.get("readings", set()) | {"labels"}
     record |= {
         "question": without_leading_tags(question),
         "choices": list(choices) if choices else None,
         "gold": found.text,
         "gold_key": _gold_key(found.text) if found.position is None else str(found.position),
         "read_as": found.read_as,
-        "shown": shown,
+        "shown": shown or (None if section.without_image == "keep" else []),
     }
     if found.read_as != "beyond" and not record["question"]:
         raise Unfit("empty_question")
     if found.read_as != "beyond" and not found.text:
         raise Unfit("empty_gold", _empty(cells(row, columns.gold), columns))
+
+
+def _choices(row: Row, columns: Columns) -> tuple[Sequence[str] | None, Sequence[str]]:
+    if not columns.choices:
+        return None, ()
+    given = cells(row, columns.choices)
+    cell = given[0] if len(given) == 1 else given
+    return read_choices(cell), labels_of(cell)
 
 
 def _empty(given: Sequence[Any], columns: Columns) -> str:
@@ -185,12 +193,21 @@ def _ask(row: Row, columns: Columns, section: SourceSection) -> tuple[str, list[
     if (turns := as_turns(asked[0])) is not None:
         question, answer, parts = read_conversation(turns)
         golds = golds or read_golds(answer, section)
-        return question or "", golds, flatten(shown) or flatten(parts)
-    return "\n".join(text for cell in asked if (text := plain_text(cell))), golds, flatten(shown)
+        question, pictures = question or "", flatten(shown) or flatten(parts)
+    else:
+        question, pictures = "\n".join(text for cell in asked if (text := plain_text(cell))), flatten(shown)
+    if not pictures and (pictures := _NAMED.findall(question)):
+        question = _NAMED.sub("<image>", question)
+    return question, golds, pictures
+
+
+_NAMED = re.compile(r"<img>([^<>\n]{1,4000})</img>")  # a picture in the text, as Qwen-VL's conversations have it
 
 
 def without_leading_tags(question: str) -> str:
     """The text without `<image>` tags if they only say that the images come first, or last."""
+    if "<image" not in question:
+        return question.strip()
     for strip in (str.removeprefix, str.removesuffix):
         bare, shorter = question, question
         while (shorter := strip(bare, "<image>").strip()) != bare:
@@ -211,7 +228,9 @@ def _gold_key(gold: str) -> str:
 
 def open_images(record: dict[str, Any], places: Places) -> dict[str, Any]:
     """The record of `read_texts` with its images' contents in "shown", up to one that cannot be had: its fault."""
-    shown, record["shown"] = record.pop("shown", []), []
+    if (shown := record.get("shown")) is None:
+        return record
+    record["shown"] = []
     for cell in [] if record.get("reason") else shown:
         try:
             record["shown"].append(Picture(_open(cell, places, record["files"]).content))
@@ -230,12 +249,11 @@ def read_images(record: dict[str, Any], places: Places | None, store: Callable[[
     shown = record.pop("shown", [])
     if not record.get("reason"):
         try:
-            if not shown:
+            if shown == []:
                 raise Unfit("missing_image", "the row has no image")
-            images = [_store(cell, places, store, record["files"]) for cell in shown]
-            question, choices, gold = record["question"], record["choices"], record["gold"]
-            record |= {"images": images, "asked": short_hash([images, question, choices])}
-            record["question_id"] = question_id(images, question, choices, gold)
+            images = [_store(cell, places, store, record["files"]) for cell in shown or ()]
+            record |= identify(images, record["question"], record["choices"], record["gold"])
+            record["images"] = images
         except Unfit as unfit:
             record |= {"reason": unfit.reason, "detail": unfit.detail or None}
     return record

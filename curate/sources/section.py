@@ -53,6 +53,7 @@ class SourceSection(Section):
     image_pattern turns the image column's value into a path, e.g. "images/{image}.png"
     image_formats formats to read beyond PNG, JPEG, WEBP, GIF, BMP and TIFF, by Pillow's names, e.g. ["AVIF"]
     fetch_images  fetches images that are named by URLs, from public addresses only
+    without_image what becomes of rows without any picture: "drop" (missing_image), or "keep": questions of text alone
     max_pixels    larger images are scaled down to this many pixels (262,144: the paper's)
     min_pixels    smaller images are scaled up to this many pixels; 0 leaves them
     seed          pocket:figures: seed of the generator
@@ -82,6 +83,7 @@ class SourceSection(Section):
     image_pattern: str | None = None
     image_formats: tuple[str, ...] = added_later(())
     fetch_images: bool = added_later(False)
+    without_image: Literal["drop", "keep"] = added_later("drop")
     max_pixels: PositiveInt = 262_144
     min_pixels: int = Field(default=0, ge=0)
     seed: int = 0

@@ -83,14 +83,17 @@ class ReasonSection(prompt.PromptSection):
 def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: ReasonSection) -> Iterator[ChatRequest]:
     """One request (n = k) per question, in order.
 
-    `captions` (question_id, caption) covers every question if `section.see` is "caption"; otherwise it is None.
+    `captions` (question_id, caption) covers every question with a picture if `section.see` is "caption"; otherwise it
+    is None. What is asked of text alone is asked as where the model sees images, or with an empty {caption}.
     """
     sampling = section.sampling.asked()
     described = {} if captions is None else dict(captions.select("question_id", "caption").iter_rows())
     for row in questions.iter_rows(named=True):
         values = {"question": row["question"], "choices": prompt.options(row["choices"])}
         if section.see == "caption":
-            content = prompt.render(section.template, values | {"caption": described[row["question_id"]]})
+            told = described[row["question_id"]] if row["images"] else ""
+            template = section.template if row["images"] else section.prompt or OVER_IMAGE
+            content = prompt.render(template, values | {"caption": told})
         else:
             content = prompt.content(prompt.render(section.template, values), row["images"])
         yield ChatRequest(section.messages(content), sampling, n=section.k)

@@ -30,6 +30,13 @@ unanswered = pl.coalesce(
     pl.when(pl.col("text").str.strip_chars() == "").then(pl.lit("empty_reply")),
 )
 
+PICTURED = pl.col("images").list.len() > 0
+
+
+def pictured(questions: pl.DataFrame) -> pl.DataFrame:
+    """The questions that have a picture."""
+    return questions.filter(PICTURED)
+
 
 def table(
     questions: pl.DataFrame,

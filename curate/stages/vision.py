@@ -69,13 +69,8 @@ class VisionSection(prompt.PromptSection):
         return True
 
 
-def askable(questions: pl.DataFrame) -> pl.DataFrame:
-    """The questions that have a picture."""
-    return questions.filter(pl.col("images").list.len() > 0)
-
-
 def requests(questions: pl.DataFrame, blanks: Mapping[str, str], section: VisionSection) -> Iterator[ChatRequest]:
-    """One request (n = k) per question of `askable`, in order. blanks: image id → that of its grey picture."""
+    """One request (n = k) per question of `pictured`, in order. blanks: image id → that of its grey picture."""
     sampling = section.sampling.asked()
     for row in questions.iter_rows(named=True):
         text = prompt.render(section.prompt, {"question": row["question"], "choices": prompt.options(row["choices"])})

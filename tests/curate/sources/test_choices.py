@@ -29,6 +29,12 @@ from ovt.verifiers import verify
         "3\n4\n5",
         ["A. 3", "B. 4", "C. 5"],
         ["3", "4", "5", None, None],
+        "['3' '4'\n '5']",  # as numpy prints; Python would join the three
+        "3; 4; 5",
+        "3|4|5",
+        "3 ||| 4 ||| 5",
+        [{"label": "A", "text": "3"}, {"label": "B", "text": "4"}, {"label": "C", "text": "5"}],
+        '[{"id": 1, "content": "3"}, {"id": 2, "content": "4"}, {"id": 3, "content": "5"}]',
     ],
 )
 def test_every_shape_of_choices(cell: Any) -> None:
@@ -48,7 +54,8 @@ def test_no_choices(cell: Any) -> None:
         ["a", None, "b"],
         ["a", ""],
         [str(n) for n in range(27)],
-        "['a' 'b']",  # as numpy prints; Python would join the two
+        "|3| + |x|",
+        "cat;",
         "__import__('os').system('true')",
         "[" * 5_000 + "]" * 5_000,
         "(" * 100_000,

@@ -1,7 +1,9 @@
 """Rows as people have reported them where other tools failed on them: each comes in, or says why not."""
 
 import base64
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ def ask(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
+PNG = (  # of one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 SIX = "<image> <image> <image> Pick one: 1 <image>, 2 <image>, 3 <image>"
 # Address -> rows, golds that come in, reasons of the others
 REPORTS: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
@@ -70,6 +75,58 @@ REPORTS: dict[str, tuple[list[dict[str, Any]], list[str], list[str]]] = {
         ["3"],
         [],
     ),
+    "huggingface/trl/issues/4874": (
+        [
+            {"prompt": ask("Who?"), "completion": [{"role": "assistant", "content": "cat"}], "images": ["0.png"]},
+            {"prompt": ask("Where?"), "completion": "<answer>here</answer>", "images": ["0.png"]},
+        ],
+        ["cat", "here"],
+        [],
+    ),
+    "hiyouga/LlamaFactory/issues/5911": (
+        [
+            {
+                "Conversations": talk("<image>Who?", "")["conversations"][:1],
+                "Rejected": {"from": "gpt", "value": "dog"},
+                "Chosen": {"from": "gpt", "value": "cat"},
+                "images": ["0.png"],
+            }
+        ],
+        ["cat"],
+        [],
+    ),
+    "modelscope/ms-swift/issues/7887": (
+        [{"messages": [*ask("<image>Who?"), {"role": "assistant", "content": "cat"}], "images": "0.png"}],
+        ["cat"],
+        [],
+    ),
+    "modelscope/ms-swift/issues/8384": (
+        [
+            {
+                "messages": [*ask("<image><image>Same?"), {"role": "assistant", "content": "no"}],
+                "images": [f"data:image/jpg;base64,{PNG}"] * 2,
+            }
+        ],
+        ["no"],
+        [],
+    ),
+    "QwenLM/Qwen-VL, README.md": ([talk("Picture 1: <img>0.png</img>\nWho?", "cat")], ["cat"], []),
+    "LLaVA-VL/LLaVA-NeXT/issues/459": ([talk("No tag?", "3", image="0.png")], ["3"], []),
+    "haotian-liu/LLaVA/issues/546": (
+        [talk("<image>\nA?", "3", image="0.png"), talk("2 + 2?", "4")],
+        ["3"],
+        ["missing_image"],
+    ),
+    "zjysteven/lmms-finetune/issues/5": (
+        [talk("<video>\nA?", "3", video="a.mp4"), talk("<image>\nB?", "4", image="0.png")],
+        ["4"],
+        ["missing_image"],
+    ),
+    "MMMU-Benchmark/MMMU/issues/40": (
+        [{"question": "Which?", "options": str([*"abcdefghij"]), "answer": "J", "image": "0.png"}],
+        ["J"],
+        [],
+    ),
     "paths written on Windows": ([{"question": "A?", "answer": "3", "image": ".\\0.png"}], ["3"], []),
 }
 
@@ -105,3 +162,78 @@ def test_a_picture_that_is_another_rows_index(load, folder: Path, picture) -> No
     first, second = imported.questions["images"][0][0], imported.questions["images"][2][0]
     assert imported.questions["images"].explode().to_list() == [first, first, second, second, first]
     assert reasons(imported) == ["missing_image"]
+
+
+def test_a_file_url_in_a_turn(load, jsonl, folder: Path) -> None:
+    """As Qwen's own examples name pictures; it may not leave the folder either."""
+    turns = [
+        [{"role": "user", "content": [{"type": "image", "image": url}, {"type": "text", "text": f"{n}?"}]}]
+        for n, url in enumerate((f"file://{folder}/0.png", "file:///etc/hostname"))
+    ]
+    imported = load(jsonl([{"messages": said, "answer": "3"} for said in turns]))
+    assert imported.questions["question"].to_list() == ["0?"]
+    assert reasons(imported) == ["image_outside_root"]
+
+
+def pack(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as out:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            out.addfile(info, io.BytesIO(content))
+    return path
+
+
+def answer(n: int) -> bytes:
+    return json.dumps({"question": f"{n}?", "answer": str(n)}).encode()
+
+
+# Address -> members (a picture where None), the questions and how many pictures each has
+PACKED: dict[str, tuple[dict[str, bytes | None], list[tuple[str, int]]]] = {
+    "huggingface/datasets/pull/7144": (
+        {"22.05.png": None, "22.05.json": answer(5), "22.06.png": None, "22.06.json": answer(6)},
+        [("5?", 1), ("6?", 1)],
+    ),
+    "macrodata-labs/refiner/pull/124": (
+        {
+            "train.v1/01.png": None,
+            "train.v1/01.json": answer(1),
+            "train.v1/02.png": None,
+            "train.v1/02.json": answer(2),
+        },
+        [("1?", 1), ("2?", 1)],
+    ),
+    "webdataset/webdataset/issues/407": (
+        {"1.png": None, "2.png": None, "1.json": answer(1), "2.json": answer(2)},
+        [("1?", 1), ("2?", 1)],
+    ),
+    "webdataset/webdataset/issues/20": ({"1.left.png": None, "1.right.png": None, "1.json": answer(1)}, [("1?", 2)]),
+    "webdataset/webdataset/issues/11": (
+        {"1.png": None, "1.png.json": b'{"width": 8}', "1.info.json": answer(1)},
+        [("1?", 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("address", PACKED)
+def test_archives_of_public_reports(address: str, load, folder: Path, picture) -> None:
+    members, expected = PACKED[address]
+    files = {name: picture(n) if content is None else content for n, (name, content) in enumerate(members.items())}
+    imported = load(pack(folder / "shard.tar", files))
+    assert [
+        (asked, len(images)) for asked, images in imported.questions.select("question", "images").rows()
+    ] == expected
+
+
+def test_an_import_of_an_older_reading_is_made_again(load, folder: Path, picture, home) -> None:
+    files = {name: picture(0) if name.endswith("png") else answer(6) for name in ("2.05.png", "2.05.json")}
+    files |= {name: picture(1) if name.endswith("png") else answer(7) for name in ("2.06.png", "2.06.json")}
+    path = pack(folder / "shard.tar", files)
+    first = load(path)
+    noted = next(home.imports.glob("*/import.json"))
+    about = json.loads(noted.read_text())
+    assert about.pop("readings") == ["dotted names"]
+    noted.write_text(json.dumps(about))  # as before this reading was there
+    again = load(path)
+    assert again.fingerprint == first.fingerprint
+    assert json.loads(noted.read_text())["readings"] == ["dotted names"]

@@ -7,6 +7,7 @@ from ovt.core.errors import RecipeError
 from ovt.core.schema import QUESTIONS, VERDICTS
 from ovt.core.section import read_section
 from ovt.curate.stages import vision
+from ovt.curate.stages.samples import pictured
 from ovt.curate.stages.vision import VisionSection
 
 
@@ -47,7 +48,7 @@ def test_or_it_is_marked():
 
 
 def test_grey_pictures_stand_where_the_pictures_would():
-    asked = vision.askable(questions(["a", "b"], [], ["c"]))
+    asked = pictured(questions(["a", "b"], [], ["c"]))
     section = VisionSection(endpoint="e", k=3)
     first, second = vision.requests(asked, {"a": "A", "b": "B", "c": "C"}, section)
     content = first.messages[0]["content"]
