@@ -23,6 +23,7 @@ from ovt.curate.sources.columns import match_columns, missing_columns
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.matchable import settings_for, suspects
 from ovt.curate.sources.presets import presets
+from ovt.curate.sources.rows import NO_IMAGE
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, open_source
 from ovt.curate.sources.strip import boilerplate, stripper
@@ -233,6 +234,12 @@ def hints_of(rows: Sequence[Row], section: SourceSection) -> tuple[str, ...]:
     return (*hints, *([f"keep = {to_toml(few[:4])}"] if few else []))
 
 
+def hints_on_pictures(imported: Imported) -> tuple[str, ...]:
+    """`without_image`, where rows name no picture at all."""
+    blind = imported.decisions["detail"].str.ends_with(NO_IMAGE).sum()
+    return (f'without_image = "keep"   # {blind} of the first rows have no picture',) if blind else ()
+
+
 def is_number(cell: Any) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
@@ -255,7 +262,7 @@ def tried(proposal: Proposal, rows: Sequence[Row]) -> Proposal:
     columns = imported.questions.select("question", "gold", "choices").head(EXAMPLES)
     return replace(
         proposal,
-        hints=hints_of(rows, section_of(proposal.settings)),
+        hints=(*hints_of(rows, section_of(proposal.settings)), *hints_on_pictures(imported)),
         told=proposal.told + imported.notes,
         examples=tuple(columns.to_dicts()),
         questions=len(imported.questions),

@@ -25,6 +25,7 @@ from ovt.curate.sources.source import MaybeRow, Row
 from ovt.curate.sources.strip import stripper
 from ovt.verifiers import join_golds
 
+NO_IMAGE = "the row has no image"
 MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
 
 # QUESTIONS, and the fields of rows that are left out.
@@ -250,7 +251,7 @@ def read_images(record: dict[str, Any], places: Places | None, store: Callable[[
     if not record.get("reason"):
         try:
             if shown == []:
-                raise Unfit("missing_image", "the row has no image")
+                raise Unfit("missing_image", NO_IMAGE)
             images = [_store(cell, places, store, record["files"]) for cell in shown or ()]
             record |= identify(images, record["question"], record["choices"], record["gold"])
             record["images"] = images

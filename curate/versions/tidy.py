@@ -90,7 +90,14 @@ def images_in(tables: Iterable[pl.LazyFrame]) -> set[str]:
 
 
 def left_over(home: Home) -> Iterator[Path]:
-    for place in (home.images, home.imports, home.runs, home.evals, *home.versions.glob("*"), *home.versions.glob("@*/*")):
+    for place in (
+        home.images,
+        home.imports,
+        home.runs,
+        home.evals,
+        *home.versions.glob("*"),
+        *home.versions.glob("@*/*"),
+    ):
         yield from leftovers(place)
 
 

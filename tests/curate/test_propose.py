@@ -170,3 +170,11 @@ def test_a_person_is_asked_where_it_guessed(quiz, monkeypatch):
     begin("quiz.csv", {}, (None, None), None, yes=False, json=False)
     assert asked == [("image is in", "file"), ("question is in", "ask"), ("gold is in", "key")]
     assert load_recipe("quiz.toml").sources[0].columns["gold"] == "level"
+
+
+def test_rows_without_a_picture_are_hinted_at(place):
+    rows = [
+        {"image": f"pics/p{n}.png" if n else None, "question": f"What is in {n}?", "answer": str(n)} for n in range(4)
+    ]
+    Path("mixed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert 'without_image = "keep"   # 1 of the first rows have no picture' in propose("mixed.jsonl").hints
