@@ -46,7 +46,7 @@ def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of
             part.write_bytes(data)
         return
     part = _name_part(by_way_of / path.name if by_way_of else path)
-    limit = make_folder(path.parent).stat().st_mode & 0o666
+    limit = _mode_of(path.parent) & 0o666
     try:
         with open(part, "wb", opener=lambda name, flags: os.open(name, flags, limit)) as file:
             file.write(data)
@@ -54,6 +54,14 @@ def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _mode_of(folder: Path) -> int:
+    """The permissions of a folder, which is made if it is missing."""
+    try:
+        return os.stat(folder).st_mode  # noqa: PTH116 - for each of a hundred thousand files
+    except FileNotFoundError:
+        return make_folder(folder).stat().st_mode
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -85,7 +85,7 @@ def check_tags(question: str, images: int) -> None:
 
 
 def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
-    """Checks golds that are bare numbers against the other golds of the same source (read_as of `choices.Gold`).
+    """Checks golds that are bare numbers against the other golds of the same source (read_as of `named_choice.Gold`).
 
     A source either numbers its choices or names them: if it names some, a gold that only fits as an index is
     ambiguous_gold; if it numbers some, so is one that fits both ways. Raises OvtError if it counts from 1.

@@ -15,11 +15,13 @@ import polars as pl
 from ovt.core.hashing import canonical_json, hash_bytes, hash_json
 from ovt.core.schema import QUESTIONS
 from ovt.curate.sources.cells import MissingFile, Picture, Places, flatten, plain_text, read_picture, squeeze
-from ovt.curate.sources.choices import Gold, labels_of, read_choices, read_gold, read_several, split_question
+from ovt.curate.sources.choices import labels_of, read_choices
 from ovt.curate.sources.columns import Columns, cells
 from ovt.curate.sources.conversations import as_turns, is_paired, read_conversation, rounds_of
+from ovt.curate.sources.dressings import split_question
 from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags
 from ovt.curate.sources.golds import read_golds
+from ovt.curate.sources.named_choice import Gold, read_gold, read_several
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import MaybeRow, Row
 from ovt.curate.sources.strip import stripper
@@ -30,7 +32,7 @@ MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
 
 # QUESTIONS, and the fields of rows that are left out.
 #   asked     hash of images, question and choices; gold_key the gold's meaning (position of the choice, or its text)
-#   read_as   see choices.Gold
+#   read_as   see named_choice.Gold
 #   reason    null for a question
 #   files     image files that were read, or are missing
 ROWS = pl.Schema(

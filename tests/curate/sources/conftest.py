@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -64,3 +65,24 @@ def jsonl(folder: Path) -> Callable[[Sequence[Any]], Path]:
 def reasons(imported: Imported) -> list[str]:
     """The reasons of the rows left out, in order."""
     return imported.decisions["reason"].to_list()
+
+
+TWO = [("How many?", "B", ["3", "4"], 1), ("What colour?", "red", None, 1)]
+
+
+def asked(imported: Imported) -> list[tuple]:
+    """What came in, without the names of sources."""
+    return imported.questions.select("question", "gold", "choices", pl.col("images").list.len()).rows()
+
+
+@pytest.fixture
+def rows() -> list[dict]:
+    return [
+        {"id": "a", "question": "How many?", "answer": "B", "options": ["3", "4"], "image": "1.png"},
+        {"id": "b", "question": "What colour?", "answer": "red", "options": None, "image": "2.png"},
+    ]
+
+
+@pytest.fixture
+def with_bytes(rows: list[dict], picture) -> list[dict]:
+    return [{**row, "image": {"bytes": picture(n + 1), "path": None}} for n, row in enumerate(rows)]

@@ -1,9 +1,7 @@
 """Rows as people have reported them where other tools failed on them: each comes in, or says why not."""
 
 import base64
-import io
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -173,67 +171,3 @@ def test_a_file_url_in_a_turn(load, jsonl, folder: Path) -> None:
     imported = load(jsonl([{"messages": said, "answer": "3"} for said in turns]))
     assert imported.questions["question"].to_list() == ["0?"]
     assert reasons(imported) == ["image_outside_root"]
-
-
-def pack(path: Path, files: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as out:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            out.addfile(info, io.BytesIO(content))
-    return path
-
-
-def answer(n: int) -> bytes:
-    return json.dumps({"question": f"{n}?", "answer": str(n)}).encode()
-
-
-# Address -> members (a picture where None), the questions and how many pictures each has
-PACKED: dict[str, tuple[dict[str, bytes | None], list[tuple[str, int]]]] = {
-    "huggingface/datasets/pull/7144": (
-        {"22.05.png": None, "22.05.json": answer(5), "22.06.png": None, "22.06.json": answer(6)},
-        [("5?", 1), ("6?", 1)],
-    ),
-    "macrodata-labs/refiner/pull/124": (
-        {
-            "train.v1/01.png": None,
-            "train.v1/01.json": answer(1),
-            "train.v1/02.png": None,
-            "train.v1/02.json": answer(2),
-        },
-        [("1?", 1), ("2?", 1)],
-    ),
-    "webdataset/webdataset/issues/407": (
-        {"1.png": None, "2.png": None, "1.json": answer(1), "2.json": answer(2)},
-        [("1?", 1), ("2?", 1)],
-    ),
-    "webdataset/webdataset/issues/20": ({"1.left.png": None, "1.right.png": None, "1.json": answer(1)}, [("1?", 2)]),
-    "webdataset/webdataset/issues/11": (
-        {"1.png": None, "1.png.json": b'{"width": 8}', "1.info.json": answer(1)},
-        [("1?", 1)],
-    ),
-}
-
-
-@pytest.mark.parametrize("address", PACKED)
-def test_archives_of_public_reports(address: str, load, folder: Path, picture) -> None:
-    members, expected = PACKED[address]
-    files = {name: picture(n) if content is None else content for n, (name, content) in enumerate(members.items())}
-    imported = load(pack(folder / "shard.tar", files))
-    assert [
-        (asked, len(images)) for asked, images in imported.questions.select("question", "images").rows()
-    ] == expected
-
-
-def test_an_import_of_an_older_reading_is_made_again(load, folder: Path, picture, home) -> None:
-    files = {name: picture(0) if name.endswith("png") else answer(6) for name in ("2.05.png", "2.05.json")}
-    files |= {name: picture(1) if name.endswith("png") else answer(7) for name in ("2.06.png", "2.06.json")}
-    path = pack(folder / "shard.tar", files)
-    first = load(path)
-    noted = next(home.imports.glob("*/import.json"))
-    about = json.loads(noted.read_text())
-    assert about.pop("readings") == ["dotted names"]
-    noted.write_text(json.dumps(about))  # as before this reading was there
-    again = load(path)
-    assert again.fingerprint == first.fingerprint
-    assert json.loads(noted.read_text())["readings"] == ["dotted names"]
