@@ -52,13 +52,9 @@ def run(
     """QUESTIONS -> (those kept, those dropped, decisions on the latter), in order."""
     twins = find_twins(questions, pictures, section)
     again = questions.join(twins, on="question_id", maintain_order="left")
-    detail = pl.format(
-        "of {}: image off by {} of {} bits, text {} alike",
-        "twin_id",
-        "bits",
-        pl.lit(BITS * BITS),
-        pl.col("similarity").round(2),
-    )
+    off = pl.format("image off by {} of {} bits, ", "bits", pl.lit(BITS * BITS))
+    looks = pl.when(pl.col("images").list.len() > 0).then(off).otherwise(pl.lit(""))
+    detail = pl.format("of {}: {}text {} alike", "twin_id", looks, pl.col("similarity").round(2))
     kept = questions.join(twins, on="question_id", how="anti", maintain_order="left")
     gone = again.select(questions.columns)
     return kept, gone, dropped(again, "question", "dedup", "near_duplicate", detail)

@@ -13,7 +13,9 @@ from ovt.curate.export.export import export
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.why import story
 from ovt.curate.run import Session
+from ovt.curate.screen import dedup
 from ovt.curate.screen.dedup import DedupSection
+from ovt.curate.screen.fingerprints import pictures_in
 from ovt.curate.sources.importing import import_sources
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.versions.read import scan
@@ -83,3 +85,13 @@ def test_rows_without_a_picture_are_dropped_unless_kept(tmp_path, home: Home):
     with pytest.raises(OvtError, match=r'no column for images.*without_image = "keep"'):
         import_sources([SourceSection(path=str(path))], home)
     assert "without_image" not in SourceSection(path="a.csv").model_dump(mode="json")
+
+
+def test_two_questions_of_text_alone_may_ask_the_same(tmp_path, home: Home):
+    path = tmp_path / "rows.csv"
+    path.write_text("question,answer\nWhat is 3 + 4?,7\nwhat is  3 + 4 ?,7\nWhat is 2 + 4?,6\n")
+    questions = import_sources([SourceSection(path=str(path), without_image="keep")], home).questions
+    kept, gone, decisions = dedup.run(questions, pictures_in(questions, home), DedupSection())
+    assert kept["gold"].to_list() == ["7", "6"]
+    assert decisions["detail"].to_list() == [f"of {kept['question_id'][0]}: text 1.0 alike"]
+    assert gone["question"].to_list() == ["what is  3 + 4 ?"]
