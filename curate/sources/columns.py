@@ -112,12 +112,12 @@ def missing_columns(section: SourceSection, found: Sequence[Name], image_columns
     given = {"images" if ours == "image" else ours for ours in section.columns}
     named = {ours: _guess(ours, found, image_columns) or _first(_LESS_KNOWN[ours], found) for ours in _LESS_KNOWN}
     question = section.columns.get("question") or (named["question"] or (None,))[0]
-    if question is not None and _is_conversation(question):
+    if _is_conversation(question):
         return []
     return [ours for ours in _LESS_KNOWN if ours not in given and not named[ours]]
 
 
-def _is_conversation(name: Name) -> bool:
+def _is_conversation(name: object) -> bool:
     return str(name).casefold() in _CONVERSATIONS
 
 
