@@ -21,14 +21,14 @@ from itertools import groupby, pairwise
 
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.client import fill
-from ovt.curate.endpoints.jobs import LOOKAHEAD
+from ovt.curate.endpoints.client import fill, only_new_garbage
 from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
 from ovt.curate.run import AskingStage, Run, asking_stage, unseen
 from ovt.curate.watch import Watch, look
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
+AHEAD = 256  # requests that are made before the client asks for them, about as many questions at once
 
 
 @dataclass(eq=False)
@@ -94,6 +94,7 @@ class Lane:
 async def ask(run: Run, stages: Mapping[str, AskingStage] | None = None) -> None:
     """The expensive part: stores every reply that the stages need, or records its failure."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(only_new_garbage())
         for endpoint in run.endpoints.values():
             await stack.enter_async_context(endpoint)
         turns = {name: asyncio.Semaphore(endpoint.urls.slots) for name, endpoint in run.endpoints.items()}
@@ -157,14 +158,14 @@ async def send(lane: Lane, turns: Mapping[str, asyncio.Semaphore]) -> None:
 async def make(lane: Lane) -> None:
     """Makes the requests of questions that are ready, a little ahead of the client."""
     while lane.ready or not lane.over:
-        if lane.ready and len(lane.made) < LOOKAHEAD:
-            await make_some(lane, [lane.ready.popleft() for _ in range(min(len(lane.ready), LOOKAHEAD))])
+        if lane.ready and len(lane.made) < AHEAD:
+            await make_some(lane, [lane.ready.popleft() for _ in range(min(len(lane.ready), AHEAD))])
         else:
             await asyncio.sleep(LOOK_S)
     # Where two questions had the same request, the second may have had an answer after the first had failed.
     missed = [row for row, asked in enumerate(lane.asked) if not asked] if lane.late else []
-    for start in range(0, len(missed), LOOKAHEAD):
-        await make_some(lane, missed[start : start + LOOKAHEAD], again=True)
+    for start in range(0, len(missed), AHEAD):
+        await make_some(lane, missed[start : start + AHEAD], again=True)
     lane.closed = True
 
 

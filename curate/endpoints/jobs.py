@@ -14,7 +14,7 @@ from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.locks import Locks, request_number
 from ovt.curate.endpoints.store import ReplyStore
 
-LOOKAHEAD = 256  # requests whose keys are looked up together
+TOGETHER = 32  # requests whose keys are looked up at once; more would hold up the replies that come in meanwhile
 NOT_YET_S = 0.05
 LOOK_AGAIN_S = 0.1  # after requests that another process is sending
 
@@ -112,7 +112,7 @@ def batches(requests: Iterable[ChatRequest | None]) -> Iterator[list[ChatRequest
     for request in requests:
         if request is not None:
             batch.append(request)
-        if request is None or len(batch) == LOOKAHEAD:
+        if request is None or len(batch) == TOGETHER:
             yield batch
             batch = []
     if batch:
