@@ -104,13 +104,12 @@ def this_command() -> str:
 @contextmanager
 def resumable(kept: str = "everything answered is kept") -> Generator[None]:
     """If a signal, the budget or too many failures stop the block, prints how to resume."""
-    again = f"{kept}; resume with: {this_command()}"
     try:
         yield
     except KeyboardInterrupt as stop:
-        raise typer.Exit(stopped(stop, again)) from None
+        raise typer.Exit(stopped(stop, f"{kept}; resume with: {this_command()}")) from None
     except BudgetReached as error:
-        raise BudgetReached(f"{error}; {again}") from error
+        raise BudgetReached(f"{error}: {this_command()}") from error
     except TooManyFailed as error:
         raise TooManyFailed(error.version, error.failures, str(error), f"ask again with: {this_command()}") from error
 

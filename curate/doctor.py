@@ -9,7 +9,6 @@ import asyncio
 import io
 import os
 import platform
-import re
 import shlex
 import shutil
 import subprocess
@@ -26,7 +25,7 @@ from ovt.curate.claims import Claim, open_claims
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
-from ovt.curate.endpoints.section import SamplingSection, ServeSection
+from ovt.curate.endpoints.section import ServeSection, unset_line
 from ovt.curate.endpoints.serving import lists_models
 from ovt.curate.endpoints.timing import seconds_of
 from ovt.curate.endpoints.transport import HttpTransport
@@ -190,7 +189,9 @@ def judge_probe(name: str, found: Probe, needs_images: bool, stage: str = "reaso
     """The finding that follows from a probe."""
     check = f"endpoint {name}"
     if found.error:
-        return Finding(check, "fail", f"{found.url}: {found.error}", advice_on(found.error, stage))
+        line = unset_line(found.error)
+        advice = f"{line} in [{stage}]" if line else "check base_url, model, the key and the sampling"
+        return Finding(check, "fail", f"{found.url}: {found.error}", advice)
     if needs_images and not found.accepts_images:
         return Finding(check, "fail", f"{found.url} refuses images", "serve a vision-language model there")
     if found.model_listed is False:
@@ -199,15 +200,6 @@ def judge_probe(name: str, found: Probe, needs_images: bool, stage: str = "reaso
     asked_once = "k samples in one call" if found.honours_n else "one call per sample"
     seeing = ", sees images" if found.accepts_images else ""
     return Finding(check, "ok", f"{found.url} answered in {found.latency_s:.2f} s{seeing}, {asked_once}")
-
-
-def advice_on(error: str, stage: str) -> str:
-    """What to do about a refusal: leave out what the server does not take, if it names it."""
-    named = [name for name in SamplingSection.model_fields if re.search(rf"\b{name}\b", error)]
-    if not named or not error.startswith(("HTTP 400", "HTTP 422")):
-        return "check base_url, model and the key"
-    keys = ", ".join(f'"{name}"' for name in named if not name.startswith("max_"))
-    return f"unset = [{keys}] in [{stage}]" if keys else f"check the sampling of [{stage}]"
 
 
 async def probe(endpoint: Endpoint, sampling: Mapping[str, Any] | None = None) -> list[Probe]:

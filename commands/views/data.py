@@ -12,7 +12,7 @@ from rich.text import Text
 from ovt.commands.views.tables import Table, bar, block, facts, names, numbers, short, shown, texts, told, view
 from ovt.core.text import size
 from ovt.curate.reports import why
-from ovt.curate.reports.figures import LENGTHS, number, report, source_table, usage_table
+from ovt.curate.reports.figures import LENGTHS, model_table, number, report, source_table, usage_table
 from ovt.curate.reports.funnel import stage_table
 from ovt.curate.versions.profile import BUCKETS
 
@@ -141,8 +141,11 @@ def one_version(profile: dict[str, Any]) -> RenderableType:
     head = shown(profile["ref"], "bold") + shown(f"  @{profile['content_hash'][:12]}", "dim")
     head += shown(f"  {profile['sft']:,} sft, {profile['rl']:,} rl, of {profile['questions']:,} questions")
     blocks = [Padding(block, (1, 3, 0, 0)) for block in histograms(profile)]
-    tables = [view(source_table(profile)), Text(), view(usage_table(profile["usage"]))]
-    return Group(head, Columns(blocks), Text(), *tables, shown(line, "dim"))
+    tables = [source_table(profile), usage_table(profile["usage"])]
+    if "by_model" in profile:
+        tables.append(model_table([(profile["ref"], profile["by_model"])]))
+    below = [part for table in tables for part in (Text(), view(table))]
+    return Group(head, Columns(blocks), *below, shown(line, "dim"))
 
 
 def histograms(profile: dict[str, Any]) -> Iterator[RenderableType]:

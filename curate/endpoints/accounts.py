@@ -10,6 +10,7 @@ from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.jobs import Job, Work, at_most
 from ovt.curate.endpoints.replies import Usage
+from ovt.curate.endpoints.section import unset_line
 
 HOPELESS = 50  # consecutive failed requests
 RESUME = "every reply so far is kept, and the same command resumes from here"
@@ -96,7 +97,7 @@ def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
     if alike or (endpoint.failed.length >= HOPELESS and (error.kind != "refused" or not endpoint.answered)):
         how_many = endpoint.failed.alike if alike else endpoint.failed.length
         what = f"the last {how_many} requests failed, the latest with: {error.reason}"
-        raise EndpointError(endpoint.name, error.kind, what, f"check the server and the request; {RESUME}")
+        raise EndpointError(endpoint.name, error.kind, what, what_to_check(error.reason))
 
 
 def stop_if_all_failed(work: Work) -> None:
@@ -104,7 +105,13 @@ def stop_if_all_failed(work: Work) -> None:
     failed, tally = work.endpoint.failed, work.tally
     if failed.alike and failed.alike == failed.length and not (work.endpoint.answered or tally.cached):
         what = f"all {failed.length} requests failed with: {failed.latest}"
-        raise EndpointError(work.endpoint.name, "refused", what, f"check the server and the request; {RESUME}")
+        raise EndpointError(work.endpoint.name, "refused", what, what_to_check(failed.latest))
+
+
+def what_to_check(reason: str) -> str:
+    """What to do about failures in these words."""
+    line = unset_line(reason)
+    return f"{f'{line} in the section that asks' if line else 'check the server and the request'}; {RESUME}"
 
 
 def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:

@@ -2,6 +2,7 @@
 
 Unsupported parameter: 'max_tokens' … Use 'max_completion_tokens' instead       OpenAI's o-series, gpt-5
 parameter.enable_thinking must be set to false for non-streaming calls          DashScope, ModelScope
+Requests with max_tokens > 4096 must have stream=true                           Fireworks
 ["body", "stream_options", "include_usage"]: Extra inputs are not permitted     Mistral, Databricks
 ["body", "max_completion_tokens"]: Extra inputs are not permitted               Mistral
 ["body", "seed"]: Extra inputs are not permitted                                Mistral, whose name is random_seed
@@ -17,7 +18,8 @@ OLD_TOKENS = re.compile(
     rf"(?:{NOT_TAKEN}).*max_completion_tokens|max_completion_tokens.*(?:{NOT_TAKEN})", re.IGNORECASE
 )
 ONLY_STREAMS = re.compile(
-    r"non-stream|stream\W{0,4}false|only supports? stream|stream(?:ing)? (?:mode )?is required|must be stream",
+    r"non-stream|stream\W{0,4}false|only supports? stream|stream(?:ing)? (?:mode )?is required"
+    r"|must (?:be|have) stream",
     re.IGNORECASE,
 )
 NO_USAGE = re.compile(r"stream_options|include_usage", re.IGNORECASE)

@@ -13,6 +13,7 @@ from ovt.core.untrusted import parse_json
 TIMED_OUT = "no answer within"
 # Answered by what stands in front of a server that is away, restarting or loading its model.
 GATEWAY = {502, 503, 504, *range(520, 525), 530}
+LIMITED = {429, 498, 529}  # 498: out of capacity, at Groq; 529: overloaded, at Anthropic
 # Said with a 404, 429 or 500 instead of 503, by servers whose model is still on its way into memory.
 LOADING = re.compile(
     r"(?:model|server)\b.{0,80}\b(?:is|still) (?:currently )?(?:loading|starting)|loading model|warming up", re.I
@@ -20,19 +21,25 @@ LOADING = re.compile(
 # Said with a 429 that no waiting helps against.
 NO_MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|billing_hard_limit|out of credits"
-    r"|key limit exceeded",
+    r"|key limit exceeded|insufficient.balance|欠费",
     re.IGNORECASE,
 )
 # Said when the model was unloaded or removed: no request will be answered before somebody acts.
 MODEL_GONE = re.compile(
     r"model\b.{0,80}(?:not found|does not exist|not loaded|unloaded)|no models? (?:is )?loaded", re.I
 )
-# Said with a 500 by servers of a model that takes no images, whatever is tried.
-BLIND = re.compile(
+# Said with a 403, 429 or 500 about a request that fares no better next time: images that the model does not take, more
+# tokens than fit, a prompt that a moderator objects to.
+HOPELESS = re.compile(
     r"image input is not supported|unsupported content part type|not a multimodal model"
-    r"|(?:does not|doesn't) support (?:image|vision|multimodal)",
+    r"|(?:does not|doesn't) support (?:image|vision|multimodal)"
+    r"|request too large|context (?:size|length|window)\b.{0,40}\bexceeded|exceeds? (?:the )?(?:available )?context"
+    r"|context shift is disabled|input was flagged|requires moderation",
     re.IGNORECASE,
 )
+# Said with a 500 or 503 by servers that have too much to do, and with a 400 by one whose model has to be started again.
+OVERLOADED = re.compile(r"overload|server busy|pending requests|(?:at|over|exceed\w*)\W+capacity|high demand", re.I)
+CRASHED = re.compile(r"model has crashed|channel error", re.I)
 # Waiting times in an error's words.
 IN_WORDS = re.compile(
     r"(?:try again in|retry (?:after|in)|retryDelay\W{1,5}|estimated_time\W{1,5}|wait(?: for)?)\s*"
@@ -60,17 +67,19 @@ def status_error(status: int, said: str, headers: Mapping[str, str], now: float)
     reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in (401, 402) or NO_MONEY.search(said):
         return CallError("denied", reason, status)
+    if (status in (403, 429) or status >= 500) and HOPELESS.search(said):
+        return CallError("refused", reason, status)
     wait = retry_after(headers, now)
     wait = wait_in_words(said) if wait is None else wait
-    if status in (429, 529):  # 529: overloaded, at Anthropic
+    if status in LIMITED:
         return CallError("limited", reason, status, reset_after(headers, now) if wait is None else wait)
-    if status == 503 and wait is not None:
+    if (status == 503 and wait is not None) or (status in (500, 503) and OVERLOADED.search(said)):
         return CallError("limited", reason, status, wait)
     if status in GATEWAY or LOADING.search(said):
         return CallError("away", reason, status, wait)
     if status in (403, 404) or (status == 400 and MODEL_GONE.search(said)) or 300 <= status < 400:
         return CallError("misplaced", reason, status)
-    if status in (408, 409, 425) or (status >= 500 and not BLIND.search(said)):
+    if status in (408, 409, 424, 425) or status >= 500 or CRASHED.search(said):
         return CallError("broken", reason, status, wait)
     return CallError("refused", reason, status)
 

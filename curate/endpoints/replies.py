@@ -14,10 +14,12 @@ from ovt.curate.endpoints.secrets import scrub, without_key
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.thinking import answer_alone, joined, rejoined, split_message
 
-CUT = ("length", "max_tokens", "MAX_TOKENS")  # finish reasons of a reply that reached its limit
+# Finish reasons of a reply that reached its limit, or the context's.
+CUT = ("length", "max_tokens", "MAX_TOKENS", "model_context_window_exceeded")
 FILTERED = {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive",
             "image_safety", "guardrail_intervened", "refusal"}  # fmt: skip
-BROKEN = ("error", "abort", "aborted", "cancelled")  # of one that its server broke off; vLLM ends a stream with "abort"
+# Of one that its server broke off: routers; vLLM; Z.ai; DeepSeek.
+BROKEN = ("error", "abort", "aborted", "cancelled", "network_error", "insufficient_system_resource")
 TOOLS = {"tool_calls", "function_call", "tool_use"}
 
 

@@ -85,6 +85,13 @@ class AskingBase(Section):
         return {**data, "sampling": sampling}
 
 
+def unset_line(refusal: str) -> str:
+    """The line of a recipe that leaves out what a server's refusal names: `unset = ["temperature"]`; "" for others."""
+    named = [name for name in SamplingSection.model_fields if re.search(rf"\b{name}\b", refusal)]
+    keys = ", ".join(f'"{name}"' for name in named if not name.startswith("max_"))
+    return f"unset = [{keys}]" if keys and refusal.startswith(("HTTP 400", "HTTP 422")) else ""
+
+
 class ServeSection(Section):
     """`[endpoints.NAME.serve]`: servers on this machine that ovt starts for the endpoint, and stops.
 

@@ -77,6 +77,8 @@ class Stream:
     def _add(self, choice: dict[str, Any]) -> None:
         given = choice.get("index")
         index = given if type(given) is int else 0
+        if choice.get("usage"):  # Moonshot has it here
+            self._head["usage"] = choice["usage"]
         there = self._choices.setdefault(index, {})
         there.update((name, value) for name, value in choice.items() if name in ("finish_reason", "error") and value)
         said = self._said.setdefault(index, {})

@@ -196,11 +196,12 @@ class HttpTransport:
                 raise too_long(reading.longest)
             answer, said = read_body(content), content[:LONGEST_ERROR]
         answer = without_key(answer, self._secrets)
-        if isinstance(answer, dict) and not answer.get("error"):
-            return answer
         text = said.decode(errors="replace")
         if isinstance(answer, dict):
-            raise self._routed(answer["error"], text, response.headers)
+            error = answer if answer.get("object") == "error" else answer.get("error")
+            if not error:
+                return answer
+            raise self._routed(error, text, response.headers)
         if "json" not in response.headers.get("content-type", ""):
             raise CallError("misplaced", f"not an answer in JSON: {self._scrubbed(text)}", billed=True)
         raise CallError("broken", f"unreadable JSON of {len(said)} bytes", billed=True)

@@ -61,7 +61,9 @@ def beside(version: Version) -> list[dict[str, Any]]:
 
 def lines(rows: list[dict[str, Any]], most: int = 3) -> list[str]:
     """The most frequent failures, a line each."""
-    return [f"{row['samples']:,} of {row['stage']} failed ({row['endpoint']}): {row['said']}" for row in rows[:most]]
+    return [
+        f"{row['stage']}: {row['samples']:,} failed at endpoint {row['endpoint']}: {row['said']}" for row in rows[:most]
+    ]
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

@@ -26,8 +26,15 @@ def answered(*contents: Any, **more: Any) -> web.Response:
 
 
 def refused(status: int, error: Any, **headers: str) -> web.Response:
-    said = error if isinstance(error, dict) else {"error": {"message": error}}
+    said = {"error": {"message": error}} if isinstance(error, str) else error
     return web.json_response(said, status=status, headers=headers)
+
+
+def ended(finish: str) -> web.Response:
+    """Part of a chain, and how it ended."""
+    return web.json_response(
+        {"choices": [{"index": 0, "message": {"content": "<think>Let me"}, "finish_reason": finish}]}
+    )
 
 
 def events(*lines: Any, end: str = "\n\n") -> web.Response:
@@ -73,6 +80,8 @@ SPELLINGS = [
      lambda sent: None if sent.get("stream") else refused(400, "enable thinking not supported when `stream=False`.")),
     ("Groq takes no n but 1 (console.groq.com/docs/openai)", {},
      lambda sent: refused(400, "'n' : number must be at most 1") if sent.get("n", 1) > 1 else None),
+    ("Fireworks streams what may get long (nextlevelbuilder/goclaw#660)", {},
+     lambda sent: None if sent.get("stream") else refused(400, "max_tokens > 4096 must have stream=true")),
 ]  # fmt: skip
 
 
@@ -94,6 +103,8 @@ STREAMS = [
     ("usage in every chunk, growing",
      [{**one, "usage": {"prompt_tokens": 5, "completion_tokens": at}} for at, one in enumerate(WHOLE)] + [USAGE]),
     ("no [DONE]", [*WHOLE, USAGE]),
+    ("usage within a choice, at Moonshot (earendil-works/pi#2017)",
+     [*WHOLE[:3], {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": USAGE["usage"]}]}]),
     ("an empty finish_reason in every chunk (farion1231/cc-switch#5093)",
      [delta(reasoning="1+1", finish=""), delta(content="2", finish=""), delta(finish="stop"), USAGE, "data: [DONE]"]),
     ("no finish_reason, and no [DONE] after the usage (earendil-works/pi#7441)", [*WHOLE[:3], USAGE]),
@@ -182,6 +193,14 @@ WAITS = [
     ("an error within an error's message (vercel/ai#2698)", 200,
      {"error": {"code": 429, "message": json.dumps({"error": {"code": 429, "message": "exhausted"}})}}, {}),
     ("overloaded, at Anthropic", 529, "Overloaded", {}),
+    ("overloaded, at Gemini (google-gemini/gemini-cli#5191)", 503,
+     [{"error": {"code": 503, "message": "The model is overloaded. Please try again later."}}], {}),
+    ("overloaded, behind LiteLLM (BerriAI/litellm#18118)", 500,
+     'litellm.InternalServerError: geminiException - {"error": {"code": 503, "message": "The model is overloaded."}}',
+     {}),
+    ("Ollama's queue is full (ollama/ollama#4159)", 503,
+     {"error": "server busy, please try again. maximum pending requests exceeded"}, {}),
+    ("Groq's flex tier (console.groq.com/docs/flex-processing)", 498, "capacity_exceeded", {}),
     ("a gateway in front of a server that restarts", 502, "Bad Gateway", {}),
 ]  # fmt: skip
 
@@ -215,6 +234,34 @@ ANSWERS = [
     ("thinking took all tokens (vllm-project/vllm#52640)",
      lambda: web.json_response({"choices": [{"index": 0, "message": {"content": None, "reasoning": "Let me"},
                                              "finish_reason": "length"}]}), "truncated", None, 1),
+    ("the context is full while it writes (ggml-org/llama.cpp#19774)",
+     lambda: refused(500, {"error": {"code": 500, "message": "Context size has been exceeded.",
+                                     "type": "server_error"}}),
+     "failed", "HTTP 500: Context size has been exceeded.", 1),
+    ("more tokens than a minute has (plandex-ai/plandex#144)",
+     lambda: refused(429, "Request too large for m on tokens per min (TPM): Limit 30000, Requested 30182."),
+     "failed", "HTTP 429: Request too large for m on tokens per min (TPM): Limit 30000, Requested 30182.", 1),
+    ("a moderator objects to one prompt (openrouter.ai/docs/errors)",
+     lambda: refused(403, "Your chosen model requires moderation and your input was flagged"),
+     "failed", "HTTP 403: Your chosen model requires moderation and your input was flagged", 1),
+    ("400 within 200 (oobabooga/textgen#7257)",
+     lambda: refused(200, {"error": {"code": 400, "message": "the request exceeds the available context size"}}),
+     "failed", "HTTP 400: the request exceeds the available context size", 1),
+    ("an error where the answer should be (UKGovernmentBEIS/inspect_ai#3687)",
+     lambda: refused(200, {"object": "error", "message": "The input (61709 tokens) is too long.", "code": 400}),
+     "failed", "HTTP 400: The input (61709 tokens) is too long.", 1),
+    ("the model crashed and is loaded again (lmstudio-ai/lmstudio-bug-tracker#2255)",
+     lambda: refused(400, "The model has crashed without additional information. (Exit code: null)"),
+     "failed", "HTTP 400: The model has crashed without additional information. (Exit code: null)", 3),
+    ("424 of TGI (huggingface/text-generation-inference#2593)",
+     lambda: refused(424, {"error": "Request failed during generation: Server error", "error_type": "generation"}),
+     "failed", "HTTP 424: Request failed during generation: Server error", 3),
+    ("broken off at Z.ai (earendil-works/pi#2313)", lambda: ended("network_error"),
+     "failed", "broken off by the server: no reason given", 3),
+    ("broken off at DeepSeek (api-docs.deepseek.com/api/create-chat-completion)",
+     lambda: ended("insufficient_system_resource"), "failed", "broken off by the server: no reason given", 3),
+    ("the context is full at Z.ai (mozilla-ai/any-llm#1204)", lambda: ended("model_context_window_exceeded"),
+     "truncated", None, 1),
 ]  # fmt: skip
 
 
@@ -236,6 +283,27 @@ def test_an_answer_that_is_none(
     reply = filled.replies[1][0]
     assert (kind_of(reply), reply.error, len(server.bodies) - 1) == (kind, error, calls)
     assert reply.text == ("<think>Let me" if kind == "truncated" else None)
+
+
+STOPS = [
+    ("no balance at Moonshot (continuedev/continue#11443)", 429,
+     "Your account org-1 <ak-1> is suspended due to insufficient balance, please recharge your account",
+     "check the account's balance", 1),
+    ("a key that Gemini has not (Vali-98/ChatterUI#227)", 400,
+     [{"error": {"code": 400, "message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'}}],
+     r'unset = \["seed"\] in the section that asks', 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "status", "error", "advice", "calls"), STOPS, ids=[name for name, *_ in STOPS])
+def test_a_build_ends_with_what_to_do(
+    server: Any, fill_all: Callable, name: str, status: int, error: Any, advice: str, calls: int
+) -> None:
+    server.answer = lambda request: refused(status, error)
+    asked = [ChatRequest(({"role": "user", "content": text},), {"seed": 1}) for text in "abc"]
+    with pytest.raises(OvtError, match=advice):
+        fill_all(asked, base_url=server.url, model="m", max_concurrency=1)
+    assert len(server.bodies) == calls
 
 
 def test_a_router_without_a_provider_for_the_model_is_told_at_once(server: Any, fill_all: Callable) -> None:

@@ -19,7 +19,7 @@ from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill, stopped
 from ovt.curate.endpoints.endpoint import open_endpoint
-from ovt.curate.endpoints.jobs import LOOKAHEAD, Work
+from ovt.curate.endpoints.jobs import TOGETHER, Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 
@@ -316,7 +316,7 @@ def test_requests_are_consumed_only_as_fast_as_they_are_answered(
 
     with ReplyStore(tmp_path / "replies.sqlite") as store, pytest.raises(OvtError, match="stop here"):
         asyncio.run(run(store))
-    assert len(taken) <= 2 * LOOKAHEAD
+    assert len(taken) <= 2 * TOGETHER
 
 
 def test_requests_per_minute_hold(loopback: Any, fill_all: Callable, questions: Callable) -> None:
