@@ -1,19 +1,15 @@
 """What becomes of a call: its replies or failures are stored and counted, its cost is bounded beforehand and learned
-from afterwards, and a run of failures ends the build."""
+from afterwards."""
 
 import math
 
-from ovt.core.errors import CallError, EndpointError, OvtError
+from ovt.core.errors import CallError, OvtError
 from ovt.curate.endpoints.budget import Budget, Spending
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.endpoint import Endpoint
-from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.jobs import Job, Work, at_most
 from ovt.curate.endpoints.replies import Usage
-from ovt.curate.endpoints.section import unset_line
-
-HOPELESS = 50  # consecutive failed requests
-RESUME = "every reply so far is kept, and the same command resumes from here"
+from ovt.curate.endpoints.stopping import stop_if_hopeless
 
 
 def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
@@ -85,33 +81,6 @@ def learn_scale(job: Job, usage: Usage, work: Work) -> None:
         endpoint, most = work.endpoint, (bound or 0) * len(job.keys)
         endpoint.prompt_scale = max(endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
         endpoint.completion_scale = max(endpoint.completion_scale, usage.completion_tokens / max(most, 1))
-
-
-def stop_if_hopeless(error: CallError, endpoint: Endpoint) -> None:
-    """EndpointError after a long run of failures, or a short one of refusals in the same words.
-
-    After the first success a refusal may be the request's own fault, unless access or model are gone (403, 404).
-    """
-    gone = error.status in (403, 404) or not endpoint.answered
-    alike = endpoint.failed.alike >= (ALIKE if gone else ALIKE_LATER)
-    if alike or (endpoint.failed.length >= HOPELESS and (error.kind != "refused" or not endpoint.answered)):
-        how_many = endpoint.failed.alike if alike else endpoint.failed.length
-        what = f"the last {how_many} requests failed, the latest with: {error.reason}"
-        raise EndpointError(endpoint.name, error.kind, what, what_to_check(error.reason))
-
-
-def stop_if_all_failed(work: Work) -> None:
-    """EndpointError where every request of a fill was refused with the same words, however few there were."""
-    failed, tally = work.endpoint.failed, work.tally
-    if failed.alike and failed.alike == failed.length and not (work.endpoint.answered or tally.cached):
-        what = f"all {failed.length} requests failed with: {failed.latest}"
-        raise EndpointError(work.endpoint.name, "refused", what, what_to_check(failed.latest))
-
-
-def what_to_check(reason: str) -> str:
-    """What to do about failures in these words."""
-    line = unset_line(reason)
-    return f"{f'{line} in the section that asks' if line else 'check the server and the request'}; {RESUME}"
 
 
 def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> None:

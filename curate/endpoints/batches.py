@@ -19,13 +19,14 @@ from urllib.parse import quote
 
 from ovt.core.errors import CallError, CallKind, EndpointError
 from ovt.core.hashing import canonical_json
-from ovt.curate.endpoints.accounts import RESUME, stop_if_all_failed, worst_case
+from ovt.curate.endpoints.accounts import worst_case
 from ovt.curate.endpoints.batch_records import Batch, BatchFill, forget, record, record_of, recorded
 from ovt.curate.endpoints.batch_results import AWAY, read_line, refusal, settle_rest, take
 from ovt.curate.endpoints.bodies import LONGEST_REPLY
 from ovt.curate.endpoints.budget import Spending
 from ovt.curate.endpoints.jobs import Job, Work
 from ovt.curate.endpoints.secrets import scrub
+from ovt.curate.endpoints.stopping import RESUME, stop_if_all_failed
 from ovt.curate.endpoints.transport import HttpTransport
 
 MOST_LINES = 50_000  # of a batch, at OpenAI
@@ -52,7 +53,7 @@ async def fill_in_batches(jobs: Iterator[Job | float], work: Work) -> None:
     finally:
         work.tally.in_flight, work.tally.note = 0, ""
         work.give_all_back()
-    stop_if_all_failed(work)
+    stop_if_all_failed(work.endpoint, work.tally)
 
 
 async def gather(jobs: Iterator[Job | float], fill: BatchFill) -> bool:

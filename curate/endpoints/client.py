@@ -11,26 +11,17 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
-from ovt.curate.endpoints.accounts import (
-    RESUME,
-    added,
-    give_up,
-    keep,
-    learn_scale,
-    stop_if_all_failed,
-    worst_case,
-)
+from ovt.core.errors import BudgetReached, CallError
+from ovt.curate.endpoints.accounts import added, give_up, keep, learn_scale, worst_case
 from ovt.curate.endpoints.batches import fill_in_batches
 from ovt.curate.endpoints.budget import Spending
 from ovt.curate.endpoints.chat import ChatRequest, Reply, kind_of
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.jobs import Job, Work, missing_jobs
-from ovt.curate.endpoints.meanings import MODEL_GONE
 from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
+from ovt.curate.endpoints.stopping import own_failure, stop_if_all_failed, stopped
 from ovt.curate.endpoints.timing import seconds_of
-from ovt.curate.endpoints.transport import HttpTransport
-from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
+from ovt.curate.endpoints.urls import Url
 
 FIRST_BACKOFF_S = 0.5
 LEAST_WAIT_S = 0.1  # whatever a server asks for
@@ -62,7 +53,7 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
         work.give_all_back()
     for worker in finished:
         worker.result()
-    stop_if_all_failed(work)
+    stop_if_all_failed(work.endpoint, work.tally)
 
 
 @contextmanager
@@ -249,63 +240,3 @@ async def exchange(job: Job, url: Url, worst: Spending, work: Work) -> tuple[lis
     learn_scale(job, usage, work)
     cost = endpoint.section.cost_usd(usage.prompt_tokens, usage.completion_tokens)
     return replies, Spending(cost or 0.0, usage.prompt_tokens + usage.completion_tokens)
-
-
-# When to stop the build: what a failure means for all further calls, and how to fix it.
-
-
-async def own_failure(error: CallError, url: Url, endpoint: Endpoint) -> CallError | None:
-    """The failure of a request that gets a gateway's error for as long as anybody waits, though its server still lists
-    its models: a chain too long for the gateway's time-out, say. Without it the last such question of a build would
-    end that build whenever it is run."""
-    if error.kind != "away" or not isinstance(url.transport, HttpTransport) or not endpoint.urls.out_of_reach():
-        return None
-    try:
-        await url.transport.models()
-    except CallError:
-        return None
-    return CallError("refused", error.reason, error.status)
-
-
-def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
-    """What to raise for a failed call: EndpointError if no call can succeed, else a CallError. A URL that needs
-    somebody to act is set aside while others work, and the call goes to one of those."""
-    what_now = no_way_on(error, url, endpoint)
-    if what_now is not None:
-        again = isinstance(what_now, EndpointError) and error.kind in ("denied", "misplaced", "limited", "broken")
-        if again and endpoint.urls.set_aside(url, error.reason):
-            return CallError("unreachable", error.reason, error.status)
-        return what_now
-    if error.kind != "misplaced":
-        return error
-    if url.strikes >= FEW_STRIKES and endpoint.urls.set_aside(url, error.reason):
-        return CallError("unreachable", error.reason, error.status)
-    return CallError("refused" if error.status else "broken", error.reason, error.status, billed=error.billed)
-
-
-def no_way_on(error: CallError, url: Url, endpoint: Endpoint) -> EndpointError | None:
-    """Why no call to this URL can succeed before somebody acts; None if one may."""
-    table, said = f"[endpoints.{endpoint.name}]", f"{url.name} refuses: {error.reason}"
-
-    def ended(what: str, fix: str) -> EndpointError:
-        return EndpointError(endpoint.name, error.kind, what, fix)
-
-    if error.kind in ("unreachable", "away") and endpoint.urls.out_of_reach():
-        fix = f"start the server, or correct base_url in {table}; {RESUME}"
-        return ended(f"no server answers at {url.name} ({error.reason})", fix)
-    if (error.retry_after or 0.0) > LONGEST_WAIT_S:
-        said = f"{url.name} asks clients to wait {error.retry_after:.0f} s ({error.reason})"
-        return EndpointError(endpoint.name, "limited", said, f"wait that long; {RESUME}")
-    if error.kind == "limited" and endpoint.urls.out_of_patience():
-        said = f"{url.name} has refused every request for {LONGEST_WAIT_S / 60:.0f} minutes: {error.reason}"
-        return ended(said, f"check the account's limits; {RESUME}")
-    if error.kind == "denied" and error.status == 401:
-        return ended(said, f"put a valid key into an environment variable and name it as api_key_env in {table}")
-    if error.kind == "denied":
-        return ended(said, f"check the account's balance; {RESUME}")
-    if error.kind == "misplaced" and not url.answered:
-        said = f"{url.name} does not look like a chat-completions API with this model: {error.reason}"
-        return ended(said, f'check base_url (usually it ends in /v1) and model = "{endpoint.model}" in {table}')
-    if error.kind == "misplaced" and url.strikes >= FEW_STRIKES and MODEL_GONE.search(error.reason):
-        return ended(f"{url.name} has lost its model: {error.reason}", f"load it again; {RESUME}")
-    return None

@@ -13,11 +13,12 @@ START = 32
 LEAST = 0.02
 STEEPEST = 0.25  # of the width, in one rise
 WIDER, WORTH = 1.4, 0.15  # a stream so much wider has to bring more replies a second, by this part of what it grew
-HOLD = (80, 12.0, 400)  # replies before the next rise after one that failed: least, per call at once, most
+HOLD = (240, 12.0, 400)  # replies before the next rise after one that failed: least, per call at once, most
 SOON = 20  # replies: a refusal that comes earlier after another one says that the server takes less
-# Three refusals tell whether a narrower stream is refused less; a server that is asked for up to 1/0.7 of what it takes
-# refuses up to a third of that, and nothing after it was narrowed.
+# Three refusals are no accident, and tell whether a narrower stream is refused less; a server that is asked for up to
+# 1/0.7 of what it takes refuses up to a third of that, and nothing after it was narrowed.
 FEW, THIRD, LESS = 3, 0.34, 0.6
+NARROWER = 0.9  # the least difference that tells, amid refusals for other reasons
 
 
 class Width:
@@ -33,7 +34,8 @@ class Width:
         self._since_refusal = math.inf
         # Of the calls answered since the last change of width: how many, how many with a refusal, and from when on.
         self._seen = self._refused = 0
-        self._wider: tuple[float, bool, float] | None = None  # before the last narrowing: width, rising, share refused
+        # Before the last narrowing: width, rising, and how many of how many were refused.
+        self._wider: tuple[float, bool, int, int] | None = None
         self.noise = 0.0  # the share that is refused at any width
         self._step = 1.0
         self._narrowed_at = -math.inf
@@ -56,7 +58,7 @@ class Width:
             self.now = min(self.most, self.now + max(self._step * min(1.0, self.now), 0.05 * self.now))
             self._step = min(2 * self._step, max(2.0, STEEPEST * self.now))
             if self._seen >= HOLD[0]:
-                self.noise = min(self.noise, 1.2 * self._refused / self._seen)
+                self.noise = (self.noise + min(self.noise, 1.2 * self._refused / self._seen)) / 2
                 self._seen = self._refused = 0
 
     def refused(self, in_flight: int, sent: float, now: float) -> None:
@@ -65,21 +67,25 @@ class Width:
         if self.steady or sent < self._narrowed_at:
             return
         self._seen, self._refused = self._seen + 1, self._refused + 1
-        if self._wider is not None and self._refused >= FEW and self._is_noise(*self._wider):
+        if self._refused < FEW:
             return
+        if self._wider is not None:
+            early = self._seen < self.now / 2 and self._refused <= THIRD * self._seen
+            if early or self._is_noise(*self._wider):
+                return
         usual = self.noise * self._seen
         if self.noise and self._refused <= usual + 3 * math.sqrt(usual) + FEW:
             return
-        if self._wider is not None and self._refused < FEW:
-            return
         self._narrow(in_flight, now)
 
-    def _is_noise(self, width: float, rising: bool, before: float) -> bool:
+    def _is_noise(self, width: float, rising: bool, refused: int, seen: int) -> bool:
         """Whether a narrower stream is refused as often as the wider one was, which then comes back."""
-        share = self._refused / self._seen
-        if share > THIRD or before > THIRD or share < LESS * before:
+        before, share = at_least(refused, seen), self._refused / self._seen
+        if share > THIRD or before > THIRD or at_most(self._refused, self._seen) < LESS * before:
             return False
-        self.noise, self.now, self._good, self._rising = share, width, width, rising
+        self._rising = rising and not self.noise  # which had stopped for nothing
+        self.noise = (refused + self._refused) / (seen + self._seen)
+        self.now = self._good = width
         self._seen = self._refused = 0
         self._wider = None
         return True
@@ -88,12 +94,13 @@ class Width:
         level = min(self.now, max(float(in_flight), 1.0)) if self.now >= 1 else self.now
         if self._since_refusal < SOON or self._rising:
             self._good = 0.7 * level
-        before = self._refused / (self._seen if self._refused >= FEW else self._seen + SOON)
-        self._wider = (level, self._rising, before)
-        self.now = max(LEAST, min(self._good, level))
+        rising = self._rising or (self._wider is not None and self._wider[1])
+        self._wider = (level, rising, self._refused, self._seen)
+        self.now = max(LEAST, min(self._good, NARROWER * level if self.noise else level))
         self._rising, self._step, self._calm, self._since_refusal = False, 1.0, 0, 0
         self._seen = self._refused = 0
         self._narrowed_at = now
+        self._count, self._sum, self._since = 0, 0.0, 0.0  # replies of the wider stream are still to come
 
     def pause_s(self, seconds: float) -> float:
         """How long to wait after a call of so many seconds; 0 from one call at once on."""
@@ -123,3 +130,12 @@ class Width:
             self._before = (rate, width_before)
         elif gained or width < width_before:
             self._before = (rate, width)
+
+
+def at_least(refused: int, seen: int) -> float:
+    """The share that so many refusals speak for, less what may be chance; `at_most`: more."""
+    return (refused - math.sqrt(refused)) / seen
+
+
+def at_most(refused: int, seen: int) -> float:
+    return (refused + math.sqrt(refused)) / seen

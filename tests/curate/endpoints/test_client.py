@@ -1,6 +1,7 @@
 """`fill` against a real server: every reply wanted is there afterwards, or its failure is; nothing is asked twice."""
 
 import asyncio
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from ovt.core.errors import BudgetReached, CallError, EndpointError, OvtError
 from ovt.core.progress import Tally
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.client import fill, stopped
+from ovt.curate.endpoints.client import fill, only_new_garbage
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.jobs import TOGETHER, Work
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.stopping import stopped
 from ovt.curate.endpoints.store import ReplyStore
 
 ALL_KINDS = ("429", "503", "500", "drop", "cut", "truncated", "empty", "null", "no_choices", "slow")
@@ -316,7 +318,21 @@ def test_requests_are_consumed_only_as_fast_as_they_are_answered(
 
     with ReplyStore(tmp_path / "replies.sqlite") as store, pytest.raises(OvtError, match="stop here"):
         asyncio.run(run(store))
-    assert len(taken) <= 2 * TOGETHER
+    assert len(taken) <= 300 + 8 + 2 * TOGETHER
+
+
+def test_a_fill_keeps_the_garbage_collector_from_what_was_there(
+    loopback: Any, fill_all: Callable, questions: Callable
+) -> None:
+    frozen: list[int] = []
+    loopback.status = lambda body: frozen.append(gc.get_freeze_count())
+    fill_all(questions(2))
+    assert min(frozen) > 0
+    assert gc.get_freeze_count() == 0
+    with only_new_garbage():
+        fill_all(questions(1, seed=1))  # one within another leaves the end to that one
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
 
 
 def test_requests_per_minute_hold(loopback: Any, fill_all: Callable, questions: Callable) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import OvtError
-from ovt.curate.endpoints import client, meanings, urls
+from ovt.curate.endpoints import client, meanings, stopping, urls
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest, kind_of
 
@@ -69,8 +69,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meanings, "wait_in_words", lambda said: quick(words(said)))
     monkeypatch.setattr(urls, "rest_s", lambda times: rest(times) / FASTER)
     monkeypatch.setattr(urls, "PATIENCE_S", urls.PATIENCE_S / FASTER)
-    monkeypatch.setattr(urls, "LONGEST_WAIT_S", urls.LONGEST_WAIT_S / FASTER)
-    for name in ("FIRST_BACKOFF_S", "LONGEST_BACKOFF_S", "LEAST_WAIT_S", "LONGEST_WAIT_S"):
+    for module in (urls, stopping):
+        monkeypatch.setattr(module, "LONGEST_WAIT_S", module.LONGEST_WAIT_S / FASTER)
+    for name in ("FIRST_BACKOFF_S", "LONGEST_BACKOFF_S", "LEAST_WAIT_S"):
         monkeypatch.setattr(client, name, getattr(client, name) / FASTER)
 
 
