@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ovt.core.errors import OvtError
+from ovt.curate.endpoints import client
 from ovt.curate.endpoints.urls import Urls, rest_s
 
 
@@ -101,9 +102,11 @@ def test_a_server_that_goes_away_is_waited_for_and_then_stops_the_build(
 
 
 def test_a_request_that_always_gets_a_gateways_error_fails_by_itself(
-    loopback: Any, fill_all: Callable, questions: Callable
+    loopback: Any, fill_all: Callable, questions: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server answers everything else: this question must not end the build, today or when it is run again."""
+    monkeypatch.setattr(client, "FIRST_BACKOFF_S", 0.05)
+    monkeypatch.setattr("ovt.curate.endpoints.urls.rest_s", lambda times: 0.02)
     loopback.status = lambda body: (524, "a timeout occurred") if "question 3?" in str(body) else None
     for _ in range(2):
         filled = fill_all(questions(8), patience_s=0.5)
