@@ -25,7 +25,8 @@ from ovt.curate.claims import Claim, open_claims
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import Endpoint, open_endpoint
 from ovt.curate.endpoints.replies import read_replies
-from ovt.curate.endpoints.section import ServeSection, unset_line
+from ovt.curate.endpoints.sampling import unset_line
+from ovt.curate.endpoints.section import ServeSection
 from ovt.curate.endpoints.serving import lists_models
 from ovt.curate.endpoints.timing import seconds_of
 from ovt.curate.endpoints.transport import HttpTransport

@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from ovt.core.section import read_section, set_key
-from ovt.curate.endpoints.section import AskingBase
+from ovt.curate.endpoints.sampling import AskingBase
 from ovt.curate.recipe import Name, Recipe, load_tree, shipped_recipes
 from ovt.curate.sources.section import Sources
 from ovt.curate.stages import prompt, reason

@@ -15,7 +15,7 @@ from ovt.core.errors import CallError
 from ovt.curate.endpoints import desk
 from ovt.curate.endpoints.desk import Waiting
 from ovt.curate.endpoints.embedded import refuse
-from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
 
 BATCH = 1024  # replies asked at once, at most: the engine takes as many of them together as its cache holds
 

@@ -10,7 +10,7 @@ from ovt.core.progress import Tally
 from ovt.curate.endpoints.endpoint import Endpoint
 from ovt.curate.endpoints.failures import ALIKE, ALIKE_LATER
 from ovt.curate.endpoints.meanings import MODEL_GONE
-from ovt.curate.endpoints.section import unset_line
+from ovt.curate.endpoints.sampling import unset_line
 from ovt.curate.endpoints.transport import HttpTransport
 from ovt.curate.endpoints.urls import FEW_STRIKES, LONGEST_WAIT_S, Url
 

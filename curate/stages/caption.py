@@ -13,7 +13,7 @@ from pydantic import field_validator
 
 from ovt.core.decisions import dropped, kept
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
 from ovt.curate.stages import prompt
 from ovt.curate.stages.samples import unanswered
 

@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import field_validator
 
 from ovt.curate.endpoints.chat import ChatRequest, Reply
-from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
 from ovt.curate.stages import prompt
 from ovt.verifiers import known_kind
 

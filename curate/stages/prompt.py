@@ -13,7 +13,7 @@ from typing import Any
 
 from ovt.core.section import Section, added_later
 from ovt.core.tokens import inert
-from ovt.curate.endpoints.section import AskingBase
+from ovt.curate.endpoints.sampling import AskingBase
 
 TAGGED = ("question", "choices")  # values in which <image> stands for a picture
 PLACEHOLDER = re.compile(r"\{\{([a-z_]+)\}\}|\{([a-z_]+)\}")

@@ -16,7 +16,7 @@ from pydantic import PositiveInt, ValidationInfo, field_validator
 
 from ovt.core.decisions import dropped
 from ovt.curate.endpoints.chat import ChatRequest
-from ovt.curate.endpoints.section import SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
 from ovt.curate.stages import prompt
 from ovt.curate.stages.reason import KNOWN, OVER_IMAGE
 

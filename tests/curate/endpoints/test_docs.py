@@ -4,7 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from ovt.curate.endpoints.section import EndpointSection, SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
+from ovt.curate.endpoints.section import EndpointSection
 
 PAGE = Path(__file__).parents[3] / "docs" / "endpoints.md"
 

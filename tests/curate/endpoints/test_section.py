@@ -12,7 +12,8 @@ from ovt.core.errors import OvtError
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.keys import key_variable
-from ovt.curate.endpoints.section import EndpointSection, SamplingSection
+from ovt.curate.endpoints.sampling import SamplingSection
+from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.stages.reason import ReasonSection
 
 
