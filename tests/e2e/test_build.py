@@ -194,7 +194,7 @@ def test_a_budget_stops_before_it_is_overspent_and_resumes(shell, loopback):
     ]  # fmt: skip
     stopped = shell.run("curate", "build", str(shell.recipe), "--max-tokens", "1000", *prices)
     assert stopped.returncode == 3
-    assert "resume with: ovt curate build" in stopped.stderr
+    assert "resume with a larger --max-tokens: ovt curate build" in stopped.stderr
     assert sum(seen.prompt_tokens + seen.completion_tokens for seen in loopback.answered) <= 1000
     before = len(loopback.answered)
     assert 0 < before < 40
