@@ -2,10 +2,13 @@
 
     python benchmarks/scale.py                                         # 100,000 and 1,000,000 samples of 2 KB
     python benchmarks/scale.py --samples 10000000 --engines ray:2      # 20 GB of text, tiled; 15 GB of disk
+    python benchmarks/scale.py --samples 10000000 --decide-once        # the same in a quarter of the time
 
 A chunk of 2,000 questions with four samples each is tiled under other ids, and goes the way of a build's second half:
 verify → select → filter → rows → version, as `curate/build.py` writes it, with what was decided kept for a resume. Each
-measurement is a process of its own; a worker says its peak memory with each chunk. CPU is that of all processes.
+measurement is a process of its own; a worker says its peak memory with each chunk. CPU is that of all processes, and
+of the one that reads and writes alone. `--decide-once`: a chunk is not decided again but has the first one's result, so
+that what is left is the work that grows with a version. With each tenth, the memory of the process at that moment.
 """
 
 import argparse
@@ -16,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,42 +78,81 @@ def tiled(part: Part, samples: int) -> Iterator[Part]:
         yield marked(Part(part.questions.with_columns(own.alias("question_id")), said))
 
 
-def decide_measured(recipe: Recipe, part: Part) -> Frames:
-    """`decide_part`, and what its process has needed so far."""
-    made = decide_part(recipe, part)
+def measured(work: Callable[[Recipe, Part], Frames], recipe: Recipe, part: Part) -> Frames:
+    """What `work` makes of a part, and what its process has needed so far."""
+    made = work(recipe, part)
     return made | {"worker": pl.DataFrame({"pid": [os.getpid()], "peak": [peak_of(resource.RUSAGE_SELF)]})}
 
 
-def run(engine: str, samples: int, folder: Path) -> dict[str, Any]:
+def like_the_first(first: Frames, recipe: Recipe, part: Part) -> Frames:
+    """What the first part came to, under this one's ids."""
+    own = pl.lit(part.questions["question_id"][0][:8])
+    ids = ("id", "question_id", "sample_id")
+    return {
+        name: table.with_columns(own + pl.col(column).str.slice(8) for column in table.columns if column in ids)
+        for name, table in first.items()
+    }
+
+
+def run(engine: str, samples: int, folder: Path, once: bool) -> dict[str, Any]:
     """Decides and writes so many samples; seconds, and the peak memory of this process and of its workers in GB."""
     home, recipe = Home(folder), Recipe.model_validate(RECIPE)
     cores = engine.partition(":")[2]
     workers: dict[int, float] = {}
+    resident: list[float] = []
     with OnRay(cores=int(cores)) if cores else nullcontext(HERE) as place:
         part = first_part(home)
-        [*map_chunks(place, partial(decide_measured, deciding(recipe)), tiled(part, 1))]  # imports what is needed
-        began = time.perf_counter()
+        work = partial(measured, decide_part, deciding(recipe))
+        ((_, first),) = map_chunks(place, work, tiled(part, 1))  # imports what is needed
+        del first["worker"]
+        if once:
+            work = partial(measured, partial(like_the_first, first), deciding(recipe))
+        began, used, own = time.perf_counter(), cpu_of_all(), time.process_time()
         with VersionWriter(home, recipe.name, key="tiled") as writer:
             memory = Results(writer.decided, "decided")
-            work = partial(decide_measured, deciding(recipe))
-            for one, made in map_chunks(place, work, tiled(part, samples), memory):
+            for number, (one, made) in enumerate(map_chunks(place, work, tiled(part, samples), memory)):
                 pid, peak = made.pop("worker").row(0)
                 workers[pid] = max(workers.get(pid, 0.0), peak)
                 writer.append(one.mark, **vars(Tables(one.questions, one.samples, **made)))
+                if number * 10 * len(part.samples) // samples >= len(resident):
+                    resident.append(round(memory_now(), 2))
             decided = time.perf_counter() - began
             version = writer.finish(provenance(recipe))
         took = time.perf_counter() - began
+        used, own = cpu_of_all() - used, time.process_time() - own
     workers.pop(os.getpid(), None)
     return {
         "engine": engine,
         "samples": version.manifest.rows["samples"],
         "seconds": took,
         "of them at the end": took - decided,
+        "cpu": used,
+        "own cpu": own,
         "driver": peak_of(resource.RUSAGE_SELF),
+        "resident": resident,
         "workers": max(workers.values(), default=0.0),
         "bytes": sum(entry.size for entry in version.manifest.files.values()),
         "hash": version.manifest.content_hash[:12],
     }
+
+
+def memory_now() -> float:
+    """The memory of this process, in GB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def cpu_of_all() -> float:
+    """The CPU seconds of this process and of all that it has started, directly or not."""
+    stats = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            stats[int(stat.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
+    total, family = 0, {os.getpid()}
+    while family:
+        total += sum(stats[pid][1] for pid in family if pid in stats)
+        family = {pid for pid, (parent, _) in stats.items() if parent in family}
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def provenance(recipe: Recipe) -> Provenance:
@@ -123,28 +165,29 @@ def main() -> None:
     parser.add_argument("--samples", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--engines", nargs="+", default=["here", "ray:1", "ray:2"])
     parser.add_argument("--folder", type=Path, help="where the versions are written, and removed")
-    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--decide-once", action="store_true", help="give every chunk the first one's result")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.once:
-        print(json.dumps(run(options.engines[0], options.samples[0], options.folder)))
+    if options.one:
+        print(json.dumps(run(options.engines[0], options.samples[0], options.folder, options.decide_once)))
         return
     for samples in options.samples:
         for engine in options.engines:
             with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-                command = [sys.executable, __file__, "--once", "--samples", str(samples), "--engines", engine]
-                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                command = [sys.executable, __file__, "--one", "--samples", str(samples), "--engines", engine]
+                command += ["--decide-once"] * options.decide_once
                 done = subprocess.run([*command, "--folder", folder], stdout=subprocess.PIPE, text=True, check=True)
-                after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            print(line(json.loads(done.stdout), cpu), flush=True)
+            print(line(json.loads(done.stdout)), flush=True)
 
 
-def line(told: dict[str, Any], cpu: float) -> str:
+def line(told: dict[str, Any]) -> str:
+    each, own = (1e6 * told[name] / told["samples"] for name in ("cpu", "own cpu"))
     return (
         f"{told['engine']:<6} {told['samples']:>11,} samples {told['seconds']:8.1f} s "
         f"({told['samples'] / told['seconds']:,.0f}/s, {told['of them at the end']:.1f} s of it at the end), "
-        f"CPU {1e6 * cpu / told['samples']:.0f} µs each, peak: driver {told['driver']:.2f} GB, "
-        f"worker {told['workers']:.2f} GB; {told['bytes'] / 1e9:.2f} GB, {told['hash']}"
+        f"CPU {each:.0f} µs each, {own:.0f} of them here, peak: driver {told['driver']:.2f} GB "
+        f"({' '.join(map(str, told['resident']))}), worker {told['workers']:.2f} GB; "
+        f"{told['bytes'] / 1e9:.2f} GB, {told['hash']}"
     )
 
 
