@@ -202,19 +202,27 @@ def plan(
     *,
     set: Settings = (),
     limit: int | None = None,
+    measured: bool = False,
     home: Place = None,
 ) -> Report:
     """What a build would request from each endpoint, and an upper bound on its cost; sends no request.
+
+    measured: also the tokens, GPUs and hours that this comes to at the rates of the largest run so far, such as a
+    preview's.
 
     >>> [(stage["stage"], stage["calls"]) for stage in ovt.plan("pocket", limit=20, home=home).data]
     [('caption', 0), ('reason', 0)]
     """
     from ovt.curate import plan as planning
     from ovt.curate.claims import claims
+    from ovt.curate.rates import read_rates
 
     chosen, session = read_recipe(recipe, set), open_session(home, limit)
     found = claims(chosen, session.home, file_of(recipe))
-    return planning.report(chosen.name, planning.plan(chosen, session), found, chosen.target_rows)
+    rates = read_rates(chosen, session.home) if measured else {}
+    plans = planning.plan(chosen, session, rates)
+    further = planning.outlook_parts(plans, rates) if measured else ()
+    return planning.report(chosen.name, plans, found, chosen.target_rows, further)
 
 
 def preview(

@@ -89,7 +89,7 @@ def like_the_first(first: Frames, recipe: Recipe, part: Part) -> Frames:
     own = pl.lit(part.questions["question_id"][0][:8])
     ids = ("id", "question_id", "sample_id")
     return {
-        name: table.with_columns(own + pl.col(column).str.slice(8) for column in table.columns if column in ids)
+        name: table.with_columns((own + pl.col(each).str.slice(8)).alias(each) for each in table.columns if each in ids)
         for name, table in first.items()
     }
 

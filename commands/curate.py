@@ -37,6 +37,9 @@ def build(
     max_tokens: MaxTokens = None,
     retry: Retry = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="With --dry-run: tokens, GPUs and hours at the rates of a preview.")
+    ] = False,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     yes_send_key: YesSendKey = False,
@@ -48,16 +51,18 @@ def build(
     from ovt import api
     from ovt.commands.agree import settle, tell_claims
     from ovt.commands.views.tables import told
-    from ovt.core.errors import TooManyFailed
+    from ovt.core.errors import RecipeError, TooManyFailed
     from ovt.core.progress import Progress
     from ovt.curate.claims import claims
 
+    if plan and not dry_run:
+        raise RecipeError("--plan is for --dry-run", "add it, or leave --plan out")
     if dry_run:
         with resumable():
-            plan = api.plan(recipe, set=overrides or (), limit=limit, home=home)
+            planned = api.plan(recipe, set=overrides or (), limit=limit, measured=plan, home=home)
         if json:
             tell_claims(claims(api.read_recipe(recipe, overrides or ()), Home.locate(home), recipe))
-        report(plan.data if json else plan, json, told)
+        report(planned.data if json else planned, json, told)
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
     settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)

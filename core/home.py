@@ -20,6 +20,7 @@ class Home:
     runs/NAME/              training runs: settings, log, checkpoints, model
     evals/NAME/             evaluations of a model on held-out questions
     loops/NAME/             loops: which version, run and evaluation each iteration made
+    rates/                  how fast models answered, for plans
     live/                   the progress of builds and evaluations that are running now
     servers/                model servers that were started, by port, and their logs
 
@@ -65,6 +66,10 @@ class Home:
     @property
     def evals(self) -> Path:
         return self.path / "evals"
+
+    @property
+    def rates(self) -> Path:
+        return self.path / "rates"
 
     @property
     def live(self) -> Path:

@@ -17,7 +17,8 @@ from ovt.core.text import duration
 class Tally:
     """Counts replies, not calls: after a fill, done + cached + failed is the number of replies wanted.
 
-    The caller, who knows how many are wanted, sets `total`; `fill` counts the rest. `done` replies were received
+    The caller, who knows how many are wanted, sets `total`, and `rows`, the questions that it is about; `fill` counts
+    the rest. `done` replies were received
     in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
     counts calls, of which its servers are given `width` at once (0: unknown), `begun` these and those that wait to be
     sent, `retries` those that were sent again, the latest after `error`; `heard` is the moment of the last reply, on
@@ -26,6 +27,7 @@ class Tally:
     """
 
     total: int = 0
+    rows: int = 0
     done: int = 0
     cached: int = 0
     failed: int = 0

@@ -13,7 +13,7 @@ writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C 
 import asyncio
 import math
 from collections.abc import Collection, Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import polars as pl
@@ -34,6 +34,7 @@ from ovt.curate.enough import ask_enough
 from ovt.curate.flow import ask
 from ovt.curate.on_ray import OnRay
 from ovt.curate.parts import decided, mark_of
+from ovt.curate.rates import keep_rates
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.failures import failures
 from ovt.curate.run import Run, Session, asking_stage, planned, prepare, stages_of, unseen
@@ -92,9 +93,15 @@ def complete(version: Version, recipe: Recipe) -> Version:
     raise TooManyFailed(version.ref, found, share + said, fix)
 
 
-def running(run: Run) -> AbstractContextManager[None]:
-    """Lets `ovt view` see the build while it runs."""
-    return shared(run.session.progress, run.session.home.live / f"build-{run.recipe.name}.json")
+@contextmanager
+def running(run: Run) -> Generator[None]:
+    """Lets `ovt view` see the build while it runs, and plans know how fast it was."""
+    session = run.session
+    try:
+        with shared(session.progress, session.home.live / f"build-{run.recipe.name}.json"):
+            yield
+    finally:
+        keep_rates(run.recipe, session.home, session.progress)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill, only_new_garbage
 from ovt.curate.endpoints.locks import request_number
 from ovt.curate.recipe import AskingSection
-from ovt.curate.run import AskingStage, Run, asking_stage, unseen
+from ovt.curate.run import AskingStage, Run, asking_stage, stage_title, unseen
 from ovt.curate.watch import Watch, look
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
@@ -117,9 +117,9 @@ async def through(
 
 def lane(run: Run, key: str, stage: AskingStage) -> Lane:
     """A stage, shown as under way; one of several reasoners by its number."""
-    section, number = run.recipe.asking[key], key.rpartition(".")[2]
-    name = f"{stage.name} {int(number) + 1}" if number.isdigit() else stage.name
+    section, name = run.recipe.asking[key], stage_title(key, stage)
     tally = run.session.progress.begin(name, len(run.questions) * stage.foreseen(section), beside=True)
+    tally.rows = len(run.questions)
     return Lane(run, stage, section, name, tally, asked=bytearray(len(run.questions)))
 
 

@@ -179,6 +179,12 @@ def asking_stage(key: str, stages: Mapping[str, "AskingStage"] | None = None) ->
     return (stages or ASKING)[key.rstrip(".0123456789")]
 
 
+def stage_title(key: str, stage: "AskingStage") -> str:
+    """The stage of such a key as panels show it: one of several reasoners by its number."""
+    number = key.rpartition(".")[2]
+    return f"{stage.name} {int(number) + 1}" if number.isdigit() else stage.name
+
+
 def replies(
     run: Run,
     stage: Literal["vision", "caption", "reason"],

@@ -141,6 +141,15 @@ class EndpointSection(Section):
         return [self.base_url] if isinstance(self.base_url, str) else self.base_url
 
     @property
+    def gpus(self) -> int | None:
+        """The GPUs that answer, where the recipe says it: of servers that ovt starts, and of vLLM's offline engine."""
+        if self.serve is not None and self.serve.gpus:
+            return self.serve.replicas * self.serve.gpus
+        if self.urls[0].startswith(OFFLINE):
+            return int(self.engine.get("tensor_parallel_size", 1)) * int(self.engine.get("pipeline_parallel_size", 1))
+        return None
+
+    @property
     def embedded(self) -> str | None:
         """NAME_OR_FOLDER where the model runs in this process; with "vllm:" before it in vLLM's engine."""
         first = self.urls[0]
