@@ -297,15 +297,15 @@ def what_if(version: str | Version, set: Settings, home: Place = None) -> Report
 
 
 def pull(address: str, home: Place = None, name: str | None = None) -> Version:
-    """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG") and check every file.
+    """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG"), or from storage
+    ("s3://store/charts@v3"), and check every file.
 
-    It is then called "OWNER/NAME@vN", or is the next version of a local `name`.
+    It is then called "OWNER/NAME@vN", or is the next version of a local `name`, which one from storage needs.
     """
-    from ovt.curate.hub.client import hub, split_address
-    from ovt.curate.hub.pull import pull as fetch
+    from ovt.curate.hub.storage import pull_from
 
     there = place(home)
-    return own(fetch(*split_address(address), there, hub(), name).version, there)
+    return own(pull_from(address, there, name).version, there)
 
 
 # Evaluations

@@ -14,7 +14,6 @@ from ovt.commands.options import (
     NotSecret,
     Private,
     Ref,
-    Repo,
     Tag,
     examples,
 )
@@ -66,11 +65,11 @@ def export(
 
 
 @commands.command(
-    epilog=examples("ovt data push charts you/charts --dry-run", "ovt data push charts@v3 you/charts --private")
+    epilog=examples("ovt data push charts you/charts --dry-run", "ovt data push charts@v3 s3://store/charts")
 )
 def push(
     ref: Ref,
-    repo: Repo,
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub, or a URL, as s3://store/charts.")],
     tag: Tag = None,
     private: Private = False,
     create_pr: CreatePr = False,
@@ -83,16 +82,29 @@ def push(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Publish a version as a tagged revision of a Hub dataset; run the same command again to resume."""
+    """Publish a version as a tagged revision of a Hub dataset, or at a URL; run the same command again to resume."""
     import os
 
+    from ovt.core.errors import RecipeError
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import prepare
+    from ovt.curate.hub.storage import check, is_url, split_url
+    from ovt.curate.hub.storage import push as put
     from ovt.curate.reports.plots import draw_card
     from ovt.curate.versions.read import open_version
 
-    name, at = split_address(repo)
+    name, at = split_url(repo) if is_url(repo) else split_address(repo)
     version = open_version(ref, Home.locate(home))
+    if is_url(repo):
+        if private or create_pr or with_view:
+            raise RecipeError("--private, --create-pr and --with-view are for the Hub", "leave them out")
+        check(version, os.environ, frozenset(may_share or ()), not_secret or ())
+        if dry_run:
+            say(f"{len(version.manifest.files) + 1} files of {version.ref} can be sent to {name}")
+            return
+        with resumable():
+            print_pushed(put(version, name, tag or at), json)
+        return
     revision = prepare(
         version,
         name,
@@ -120,20 +132,21 @@ def view_files(version: "Version", home: Home) -> dict[str, bytes]:
         return {f"view/{path.relative_to(top).as_posix()}": path.read_bytes() for path in files}
 
 
-@commands.command(epilog=examples("ovt data pull you/charts@v3", "ovt data pull you/charts@v3 --as theirs"))
+@commands.command(epilog=examples("ovt data pull you/charts@v3", "ovt data pull s3://store/charts@v3 --as charts"))
 def pull(
-    address: Annotated[str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub; without a tag, main.")],
+    address: Annotated[
+        str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub; or a URL, as s3://…@v3.")
+    ],
     name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Make it the next version of NAME.")] = None,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Download a version from the Hub and check every file; run the same command again to resume."""
-    from ovt.curate.hub.client import hub, split_address
-    from ovt.curate.hub.pull import pull as fetch
+    """Download a version from the Hub or a URL and check every file; run the same command again to resume."""
+    from ovt.curate.hub.storage import pull_from
     from ovt.curate.versions.profile import outline
 
     with resumable():
-        pulled = fetch(*split_address(address), Home.locate(home), hub(), name)
+        pulled = pull_from(address, Home.locate(home), name)
     about = outline(pulled.version)
     if json:
         print_json(about | {"commit": pulled.commit, "is_new": pulled.is_new})

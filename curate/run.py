@@ -290,12 +290,13 @@ def nothing_more(run: Run, section: AskingSection, chunk: pl.DataFrame) -> Itera
 
 
 def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """A missing caption is represented by one of maximum length."""
+    """A missing caption is represented by one of maximum length, which no other question has."""
     if run.recipe.caption is None:
         return iter(())
     longest = "x" * CHARS_PER_TOKEN * (run.recipe.caption.sampling.max_tokens or 1024)
     unwritten = chunk.join(captioned(run, chunk)[0], on="question_id", how="anti", maintain_order="left")
-    stand_ins = unwritten.select("question_id", caption=pl.lit(longest))
+    own = pl.concat_str("question_id", pl.lit(longest)).str.head(len(longest))
+    stand_ins = unwritten.select("question_id", caption=own)
     return reason.requests(unwritten, stand_ins, section)
 
 

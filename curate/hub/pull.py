@@ -9,10 +9,11 @@ The manifest and everything else there is a stranger's. What does not hold toget
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile
@@ -48,6 +49,20 @@ class Pulled:
     version: Version
     commit: str
     is_new: bool
+
+
+class Source(Protocol):
+    """Where the files of a version are fetched from, and the folder that they are downloaded into."""
+
+    @property
+    def repo(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    def download(self, path: str) -> None: ...
+
+    def sizes(self, paths: list[str]) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True)
@@ -98,15 +113,22 @@ def pull(repo: str, tag: str | None, home: Home, api: HfApi, name: str | None = 
         home.make()
         with staging(place, "pull") as folder, emptied_if_refused(folder):
             source = Commit(api, repo, commit, folder)
-            manifest = fetch_manifest(source)
-            version = find_content(home, called, manifest.content_hash, manifest.terms)
-            is_new = version is None
-            if version is None:
-                fetch_files(source, manifest, find_content(home, manifest.name, manifest.content_hash))
-                made = arrange(source, manifest)
-                number = None if name else source.number(tag)
-                version, is_new = take_place(home, called, made, manifest, number)
+            version, is_new = bring(source, home, called, lambda: None if name else source.number(tag))
         return Pulled(version, commit, is_new)
+
+
+def bring(
+    source: Source, home: Home, called: str, number: Callable[[], int | None] = lambda: None
+) -> tuple[Version, bool]:
+    """(the version, whether it is new): the files of a version, fetched and checked unless they are here already.
+
+    number: what it must be among the versions of that name, by default the next one."""
+    manifest = fetch_manifest(source)
+    version = find_content(home, called, manifest.content_hash, manifest.terms)
+    if version is not None:
+        return version, False
+    fetch_files(source, manifest, find_content(home, manifest.name, manifest.content_hash))
+    return take_place(home, called, arrange(source, manifest), manifest, number())
 
 
 def pull_address(address: str, home: Home) -> Version:
@@ -134,7 +156,7 @@ def emptied_if_refused(folder: Path) -> Generator[None]:
         raise
 
 
-def fetch_manifest(source: Commit) -> Manifest:
+def fetch_manifest(source: Source) -> Manifest:
     """The revision's manifest, which must be a version's."""
     if (size := source.sizes([MANIFEST]).get(MANIFEST, 0)) > MOST_BYTES:
         raise Refused(f"{source.repo}: its {MANIFEST} has {size:,} bytes, which no version's has")
@@ -149,7 +171,7 @@ def fetch_manifest(source: Commit) -> Manifest:
     return manifest
 
 
-def fetch_files(source: Commit, manifest: Manifest, alike: Version | None) -> None:
+def fetch_files(source: Source, manifest: Manifest, alike: Version | None) -> None:
     """Downloads the files that are not there yet, and checks their tables.
 
     alike: a version here with the same content, whose files are linked instead.
@@ -170,7 +192,7 @@ def fetch_files(source: Commit, manifest: Manifest, alike: Version | None) -> No
         raise Refused(f"{source.repo}: {str(error).replace(f'{source.folder}/', '')}") from None
 
 
-def fetch(source: Commit, path: str, entry: FileEntry) -> None:
+def fetch(source: Source, path: str, entry: FileEntry) -> None:
     """Downloads a file unless it is there, and checks it against its entry."""
     place = source.folder / path
     if place.is_file() and hash_file(place) == entry:
@@ -181,7 +203,7 @@ def fetch(source: Commit, path: str, entry: FileEntry) -> None:
         raise mismatch(source, path, f"sha256 {found.sha256[:12]}, {found.size:,} bytes", entry)
 
 
-def mismatch(source: Commit, path: str, found: str, entry: FileEntry) -> Refused:
+def mismatch(source: Source, path: str, found: str, entry: FileEntry) -> Refused:
     """The error for a file that differs from its entry."""
     return Refused(
         f"{source.repo}: {path} is not what its {MANIFEST} says ({found}; expected {entry.sha256[:12]}, "
@@ -189,7 +211,7 @@ def mismatch(source: Commit, path: str, found: str, entry: FileEntry) -> Refused
     )
 
 
-def arrange(source: Commit, manifest: Manifest) -> Path:
+def arrange(source: Source, manifest: Manifest) -> Path:
     """The folder of the version: the fetched files alone, sealed."""
     made = source.folder / "version"
     for path in (*manifest.files, MANIFEST):

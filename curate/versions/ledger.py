@@ -124,17 +124,23 @@ def usage(samples: pl.DataFrame | pl.LazyFrame) -> list[dict]:
             pl.len().alias("samples"),
             pl.col("error").count().alias("failed"),
             pl.col("prompt_tokens", "completion_tokens").sum(),
-            pl.col("cost_usd").drop_nulls(),
             (pl.col("cost_usd").is_null() & pl.col("error").is_null()).any().alias("unpriced"),
         )
     )
     found = grouped.collect()
-    # fsum: exact, so the order in which threads add up can't change the last digit. A series: 8 bytes for each sample.
-    paid = zip(found["cost_usd"], found["unpriced"], strict=True)
-    costs = [None if unpriced else math.fsum(cost) for cost, unpriced in paid]
-    rows = found.drop("cost_usd", "unpriced").to_dicts()
+    # fsum: exact, so the order in which threads add up can't change the last digit.
+    paid = found.select("stage", "unpriced").iter_rows()
+    costs = [None if unpriced else math.fsum(_costs(samples, stage)) for stage, unpriced in paid]
+    rows = found.drop("unpriced").to_dicts()
     used = [row | {"cost_usd": cost} for row, cost in zip(rows, costs, strict=True)]
     return sorted(used, key=lambda row: STAGES.index(row["stage"]))
+
+
+def _costs(samples: pl.DataFrame | pl.LazyFrame, stage: str) -> Iterator[float]:
+    """What each sample of a stage cost, where it is known; a few at a time, since there may be a hundred million."""
+    known = samples.lazy().filter(pl.col("stage") == stage).select(pl.col("cost_usd").drop_nulls())
+    for some in known.collect_batches():
+        yield from some["cost_usd"]
 
 
 class Check:
@@ -163,8 +169,8 @@ class Check:
 
     def whole(self, decisions: pl.LazyFrame) -> None:
         """The same for what can only be seen at the end. decisions: all of them."""
-        seen = pl.concat(self._seen) if self._seen else pl.Series([], dtype=pl.UInt64)
-        twice = seen.filter(seen.is_duplicated()).unique()
+        seen = (pl.concat(self._seen) if self._seen else pl.Series([], dtype=pl.UInt64)).sort(in_place=True)
+        twice = seen.filter(seen == seen.shift()).unique()  # sorted: a set would take several times the memory
         if len(twice):
             suspect = pl.col("id").hash().is_in(twice.implode())
             again = _questions_of(decisions).filter(suspect).collect().to_series()
