@@ -1,14 +1,15 @@
 """What the client costs on top of `openai`: requests per second against a loopback server, as ratios within one run.
 
     python benchmarks/client.py [--requests 2000] [--concurrency 128] [--repeats 5] [--image-kb 250] [--processes 2]
+    python benchmarks/client.py --servers 16 --latency 2 --processes 2 --image-kb 250 --concurrency 2600 --requests 5200
 
-One server, in a process of its own, answers every request after 100 ms with the same bytes. The clients take turns,
-`--repeats` times, and rounds are compared: the leanest loop there is in `openai` (`client.post` of bytes that are
-ready, the answer's JSON parsed), `AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the requests and
-stores every reply: how long that takes, from the server's sending to the row in its file, is printed below.
-`--image-kb`: each request has an image, which `ovt` reads from its file and encodes; the others have it encoded.
-`--processes`: as many fills at once into one store, compared with one. Where others use the machine, too, the CPU time
-is what counts.
+One server, in a process of its own, answers every request after `--latency` (100 ms) with the same bytes. The clients
+take turns, `--repeats` times, and rounds are compared: the leanest loop there is in `openai` (`client.post` of bytes
+that are ready, the answer's JSON parsed), `AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the
+requests and stores every reply: how long that takes, from the server's sending to the row in its file, is printed
+below. `--image-kb`: each request has an image, which `ovt` reads from its file and encodes; the others have it encoded.
+`--servers`: `ovt` calls so many, all in that one process. `--processes`: as many fills at once into one store, compared
+with one. Where others use the machine, too, the CPU time is what counts.
 """
 
 import argparse
@@ -31,7 +32,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-LATENCY_S = 0.1
 CHOICES = 4
 PROMPT = "Caption: a bar chart of five bars, blue 12, red 30, green 7, teal 18, pink 25. Which is the tallest? " * 8
 REPLY = "<think> The caption lists five bars. The tallest is the red one, with 30. </think> " * 12
@@ -44,7 +44,7 @@ class Run:
     """What every client does: so many requests for `n` choices each, numbered from `first`, `concurrency` at once; to
     `ovt` the image of so many (`per_image`) in a row is the same one."""
 
-    url: str
+    urls: tuple[str, ...]
     requests: int
     concurrency: int
     n: int
@@ -57,8 +57,8 @@ class Answering(asyncio.Protocol):
     """HTTP as far as these clients speak it, with little work of its own: a head with a length, a body that is not
     read, and one answer for all, in which the moment stands for the model."""
 
-    def __init__(self, rest: str) -> None:
-        self.rest = rest
+    def __init__(self, rest: str, latency: float) -> None:
+        self.rest, self.latency = rest, latency
         self.head = b""
         self.left = 0  # of the body
 
@@ -75,7 +75,7 @@ class Answering(asyncio.Protocol):
             length = re.search(rb"(?i)content-length: *(\d+)", self.head)
             self.left, self.head = int(length[1]) - len(begun) if length else 0, b""
         if not self.left:
-            asyncio.get_running_loop().call_later(LATENCY_S, self.answer)
+            asyncio.get_running_loop().call_later(self.latency, self.answer)
 
     def answer(self) -> None:
         text = f'{{"model": "{time.monotonic()}", {self.rest}'
@@ -83,8 +83,8 @@ class Answering(asyncio.Protocol):
         self.transport.write((head + text).encode())
 
 
-def serve(ready: Connection, n: int) -> None:
-    """The server process: answers of `n` choices, after LATENCY_S."""
+def serve(ready: Connection, n: int, count: int, latency: float) -> None:
+    """The server process: answers of `n` choices after `latency` seconds, at `count` ports."""
     message = {"role": "assistant", "content": REPLY}
     choices = [{"index": index, "message": message, "finish_reason": "stop"} for index in range(n)]
     usage = {"prompt_tokens": 200, "completion_tokens": 200 * n, "total_tokens": 200 + 200 * n}
@@ -93,9 +93,10 @@ def serve(ready: Connection, n: int) -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(partial(Answering, rest), "127.0.0.1", 0, backlog=1024)
-        ready.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
-        await server.serve_forever()
+        answering = partial(Answering, rest, latency)
+        servers = [await loop.create_server(answering, "127.0.0.1", 0, backlog=1024) for _ in range(count)]
+        ready.send(tuple(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1" for server in servers))
+        await asyncio.gather(*(server.serve_forever() for server in servers))
 
     asyncio.run(main())
 
@@ -128,7 +129,7 @@ async def with_aiohttp(run: Run) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=run.concurrency)) as session:
 
         async def ask(number: int) -> None:
-            async with session.post(f"{run.url}/chat/completions", data=ready, headers=headers) as response:
+            async with session.post(f"{run.urls[0]}/chat/completions", data=ready, headers=headers) as response:
                 json.loads(await response.read())
 
         await ask_all(ask, run)
@@ -137,7 +138,7 @@ async def with_aiohttp(run: Run) -> None:
 async def with_openai(run: Run) -> None:
     import openai
 
-    async with openai.AsyncOpenAI(base_url=run.url, api_key="none", max_retries=0, timeout=None) as client:
+    async with openai.AsyncOpenAI(base_url=run.urls[0], api_key="none", max_retries=0, timeout=None) as client:
 
         async def ask(number: int) -> None:
             await client.chat.completions.create(**body(number, run.n, run.image))
@@ -152,9 +153,9 @@ async def with_lean_openai(run: Run) -> None:
     ready = json.dumps(body(0, run.n, run.image)).encode()
     limits = httpx2.Limits(max_connections=run.concurrency, max_keepalive_connections=None)
     http = openai.DefaultAioHttpClient(limits=limits, timeout=None)
-    address = f"{run.url}/chat/completions"
+    address = f"{run.urls[0]}/chat/completions"
     async with openai.AsyncOpenAI(
-        base_url=run.url, api_key="none", max_retries=0, http_client=http, timeout=None
+        base_url=run.urls[0], api_key="none", max_retries=0, http_client=http, timeout=None
     ) as client:
 
         async def ask(number: int) -> None:
@@ -188,7 +189,7 @@ async def with_ovt(run: Run, store: Path | None = None) -> None:
     from ovt.curate.endpoints.jobs import Work
     from ovt.curate.endpoints.section import EndpointSection
 
-    section = EndpointSection(base_url=run.url, model="m", max_concurrency=run.concurrency)
+    section = EndpointSection(base_url=[*run.urls], model="m", max_concurrency=-(-run.concurrency // len(run.urls)))
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.png"
@@ -263,10 +264,14 @@ def main() -> None:
     parser.add_argument("--image-kb", type=int, default=0, help="the size of an image in each request")
     parser.add_argument("--per-image", type=int, default=1, help="requests about the same image")
     parser.add_argument("--without-default", action="store_true", help="leave AsyncOpenAI as it comes out")
+    parser.add_argument("--servers", type=int, default=1, help="how many servers ovt calls")
+    parser.add_argument("--latency", type=float, default=0.1, help="seconds until a server answers")
     parser.add_argument("--processes", type=int, default=0, help="compare so many processes with one")
     options = parser.parse_args()
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, options.n), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(there, options.n, options.servers, options.latency), daemon=True
+    )
     server.start()
     image = random.Random(0).randbytes(options.image_kb * 1000)
     run = Run(here.recv(), options.requests, options.concurrency, options.n, image, options.per_image)

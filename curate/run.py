@@ -156,7 +156,7 @@ def screen_questions(recipe: Recipe, questions: pl.DataFrame, session: Session) 
     """The questions that are new and in no benchmark; all of them unless the recipe enables screening."""
     if recipe.dedup or recipe.decontam:
         session.progress.begin("dedup, decontam", len(questions))
-    screened = screen(questions, recipe.dedup, recipe.decontam, session.home)
+    screened = screen(questions, recipe.dedup, recipe.decontam, session.home, session.engine)
     session.progress.notes += screened.notes
     return screened
 

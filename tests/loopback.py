@@ -262,8 +262,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--share", type=float, default=0.0, help="share of the requests that go wrong")
+    parser.add_argument("--kinds", nargs="+", default=Chaos.kinds, help="in which ways")
     options = parser.parse_args()
-    with Loopback(port=options.port, latency_s=options.latency, chaos=Chaos(options.share)) as server:
+    chaos = Chaos(options.share, tuple(options.kinds))
+    with Loopback(port=options.port, latency_s=options.latency, chaos=chaos) as server:
         print(server.url, flush=True)
         threading.Event().wait()
 

@@ -12,9 +12,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,19 +23,21 @@ import polars as pl
 from PIL import Image
 from pydantic import Field
 
+from ovt.core.engine import Engine, Threads, map_chunks
 from ovt.core.errors import not_installed
 from ovt.core.home import Home
 from ovt.core.section import Section
-from ovt.curate.sources.images import stored_image
+from ovt.curate.sources.images import decoded, image_bytes, image_path
 
 BITS = 24  # per side
 SHAPE_BYTES = BITS * BITS // 8
 FIELDS = 6  # per side
 LOOK_BYTES = SHAPE_BYTES + FIELDS * FIELDS * 3
-SOME = 100  # images per thread task
+SOME = 32  # images that are worked on together
 LOOK = "phash 24x24, highfreq 2; mean RGB 6x6"  # what a pack says its images were hashed by
 
 Looks = np.ndarray  # uint8, one row of LOOK_BYTES per image
+Stored = tuple[str, bytes]  # where an image is, for errors, and its bytes
 
 
 class Nearness(Section):
@@ -77,15 +80,19 @@ def phash() -> Callable[..., Any]:
     return phash
 
 
-def looks_of(ids: Sequence[str], read: Callable[[str], Image.Image], workers: int = 2) -> Looks:
-    """The looks of images, one row each; `read` returns an image. Raises what it raises, and OvtError as `phash`."""
-
-    def some(at: int) -> bytes:
-        return b"".join(look(read(image_id)) for image_id in ids[at : at + SOME])
-
-    with ThreadPoolExecutor(workers) as pool:  # Pillow releases Python's lock
-        found = b"".join(pool.map(some, range(0, len(ids), SOME)))
+def looks_of(stored: Iterable[Stored], engine: Engine | None = None) -> Looks:
+    """The looks of stored images, one row each, worked out by `engine` (None: threads; Pillow releases Python's lock).
+    OvtError for one that is broken, and as `phash`."""
+    images = iter(stored)
+    chunks = iter(lambda: list(islice(images, SOME)), [])
+    with Threads() if engine is None else nullcontext(engine) as place:
+        found = b"".join(looks for _, looks in map_chunks(place, looks_in, chunks))
     return np.frombuffer(found, np.uint8).reshape(-1, LOOK_BYTES)
+
+
+def looks_in(chunk: Sequence[Stored]) -> bytes:
+    """The looks of a chunk of images, one after the other."""
+    return b"".join(look(decoded(content, place)) for place, content in chunk)
 
 
 def distances(first: Looks, second: Looks) -> tuple[np.ndarray, np.ndarray]:
@@ -122,10 +129,11 @@ def _words(looks: Looks) -> np.ndarray:
     return np.ascontiguousarray(looks[..., :SHAPE_BYTES]).view(np.uint64)
 
 
-def pictures_in(questions: pl.DataFrame, home: Home) -> Pictures:
-    """All images of QUESTIONS, in order."""
+def pictures_in(questions: pl.DataFrame, home: Home, engine: Engine | None = None) -> Pictures:
+    """All images of QUESTIONS, in order; engine: as in `looks_of`."""
     ids = questions["images"].explode().drop_nulls().unique(maintain_order=True).to_list()
-    return Pictures({image_id: row for row, image_id in enumerate(ids)}, looks_of(ids, partial(stored_image, home)))
+    stored = ((str(image_path(home, image_id)), image_bytes(home, image_id)) for image_id in ids)
+    return Pictures({image_id: row for row, image_id in enumerate(ids)}, looks_of(stored, engine))
 
 
 # Texts: words, shingles, numbers, n-grams.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ovt.core.engine import Engine
 from ovt.core.errors import GateFailed, OvtError
 from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS
@@ -43,15 +44,19 @@ class Screened:
 
 
 def screen(
-    questions: pl.DataFrame, dedup_by: DedupSection | None, decontam_by: DecontamSection | None, home: Home
+    questions: pl.DataFrame,
+    dedup_by: DedupSection | None,
+    decontam_by: DecontamSection | None,
+    home: Home,
+    engine: Engine | None = None,
 ) -> Screened:
-    """Runs dedup, then decontam, if the recipe has them.
+    """Runs dedup, then decontam, if the recipe has them; `engine` looks at the pictures (None: threads do).
 
     Raises GateFailed if decontam's mode is "fail" and it finds something, OvtError if no question is left.
     """
     if dedup_by is None and decontam_by is None:
         return Screened(questions, QUESTIONS.to_frame(), DECISIONS.to_frame())
-    pictures = pictures_in(questions, home)
+    pictures = pictures_in(questions, home, engine)
     kept, gone, decisions, notes = questions, [], [], ()
     if dedup_by:
         kept, again, why = dedup.run(kept, pictures, dedup_by)

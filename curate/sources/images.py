@@ -54,11 +54,14 @@ def image_bytes(home: Home, image_id: str) -> bytes:
 
 def stored_image(home: Home, image_id: str) -> Image.Image:
     """A stored image, decoded. Raises OvtError if it is missing or unreadable."""
-    data = image_bytes(home, image_id)
+    return decoded(image_bytes(home, image_id), image_path(home, image_id))
+
+
+def decoded(content: bytes, place: Path | str) -> Image.Image:
+    """The image of stored bytes, which are at `place`. OvtError if they are none."""
     try:
-        return open_image(data, ("PNG", "JPEG")).convert("RGB")
+        return open_image(content, ("PNG", "JPEG")).convert("RGB")
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
-        place = image_path(home, image_id)
         raise OvtError(f"image {place} is broken ({_explain(error)}): remove it, then build again") from None
 
 

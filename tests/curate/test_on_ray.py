@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -73,6 +74,7 @@ def recipe(tmp_path: Path, loopback: Any, monkeypatch: pytest.MonkeyPatch) -> Re
         Image.new("RGB", (56 + i, 56), (i, 9, 90)).save(tmp_path / f"{i}.bmp")
         rows.append({"image": f"{i}.bmp", "question": f"What is number {i}?", "answer": "12" if i % 2 else "a red bar"})
     rows.append({"image": "nowhere.png", "question": "And this?", "answer": "12"})
+    rows.append(rows[0])
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     loopback.reply = lambda body, choice: (
         "CORRECT"
@@ -87,6 +89,7 @@ def recipe(tmp_path: Path, loopback: Any, monkeypatch: pytest.MonkeyPatch) -> Re
         "caption": {"endpoint": "server"},
         "reason": {"endpoint": "server", "k": 2},
         "verify": {"judge": {"endpoint": "server"}},
+        "dedup": {},
     }
     return Recipe.model_validate(tree)
 
@@ -227,6 +230,45 @@ def test_an_actor_or_its_server_that_dies_is_replaced(engine, monkeypatch, victi
         assert (last.process == record.process) == (victim == "actor")  # a server that was left over is taken over
     wait_for(lambda: not last.process.is_alive())
     assert not listeners(port)
+
+
+@with_ray
+def test_a_build_whose_worker_and_actor_die_has_the_same_bytes(recipe, home, engine, loopback, monkeypatch, tmp_path):
+    monkeypatch.setattr("ovt.curate.servers_on_ray.check_agreed", lambda found: None)
+    loopback.reply = type(loopback).reply  # as the server that is started answers
+    here = build(recipe, Session(Home(tmp_path / "here")))
+    port = free_port()
+    server = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "test-model", "serve": faulty_server()}
+    session = Session(home, engine=engine)
+    killing = threading.Thread(target=kill_owner, args=(port, session.progress))
+    real, dead = parts.decide_part, tmp_path / "dead"
+
+    def dying(recipe: Recipe, part: parts.Part) -> Any:
+        if not dead.exists():
+            dead.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(recipe, part)
+
+    monkeypatch.setattr(parts, "decide_part", dying)
+    killing.start()
+    there = build(Recipe.model_validate(recipe.model_dump() | {"endpoints": {"server": server}}), session)
+    killing.join()
+    assert dead.exists()
+    assert session.progress.stages["reason"].retries > 0
+    assert hash_of(there) == hash_of(here)
+    wait_for(lambda: not listeners(port))
+
+
+def faulty_server() -> dict[str, Any]:
+    """A server, a fifth of whose answers go wrong."""
+    command = f"{sys.executable} {Path(__file__).parents[1] / 'loopback.py'} --port {{port}} --latency 0.05"
+    return {"command": f"{command} --share 0.2 --kinds 429 500 drop", "replicas": 1, "ready_s": 60}
+
+
+def kill_owner(port: int, progress: Progress) -> None:
+    """Kills the actor that looks after a server, once some chains are there."""
+    wait_for(lambda: "reason" in progress.stages and progress.stages["reason"].done > 2)
+    os.kill(record_of(port).owner.number, signal.SIGKILL)
 
 
 def record_of(port: int) -> Record:

@@ -1,5 +1,6 @@
 """What images look like."""
 
+import io
 import sys
 from itertools import combinations
 
@@ -9,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from ovt.core.engine import HERE
 from ovt.core.errors import OvtError
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen import fingerprints as looks
@@ -17,6 +19,12 @@ from ovt.curate.screen.fingerprints import Nearness
 
 def row(image: Image.Image) -> np.ndarray:
     return np.frombuffer(looks.look(image), np.uint8)
+
+
+def as_stored(image: Image.Image) -> tuple[str, bytes]:
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "PNG")
+    return "images/ab", out.getvalue()
 
 
 def test_a_look_has_its_size_in_any_mode(figures):
@@ -55,18 +63,23 @@ def test_a_red_and_a_blue_circle_look_different():
 
 
 def test_looks_of_stored_images_in_order(figures):
-    read = {str(number): image for number, image in enumerate(figures)}.__getitem__
-    table = looks.looks_of([str(number) for number in range(len(figures))], read)
-    assert [bytes(one) for one in table] == [looks.look(image) for image in figures]
-    assert looks.looks_of([], read).shape == (0, looks.LOOK_BYTES)
+    for engine in (None, HERE):
+        table = looks.looks_of(map(as_stored, figures), engine)
+        assert [bytes(one) for one in table] == [looks.look(image) for image in figures]
+    assert looks.looks_of([]).shape == (0, looks.LOOK_BYTES)
+
+
+def test_a_broken_image_is_named(figures):
+    with pytest.raises(OvtError, match=r"^image images/aa is broken"):
+        looks.looks_of([as_stored(figures[0]), ("images/aa", b"no image")])
 
 
 def test_without_imagehash_one_line_says_what_to_install(figures, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagehash", None)
     looks.phash.cache_clear()
     with pytest.raises(OvtError, match=r"needs imagehash, which is not installed; pip install 'ovt\[similar\]'$"):
-        looks.looks_of(["0"], lambda _: figures[0])
-    assert looks.looks_of([], lambda _: figures[0]).shape == (0, looks.LOOK_BYTES)
+        looks.looks_of([as_stored(figures[0])])
+    assert looks.looks_of([]).shape == (0, looks.LOOK_BYTES)
 
 
 def test_nearest_is_the_nearest_that_looks_the_same():
