@@ -100,6 +100,7 @@ def run(engine: str, samples: int, folder: Path, once: bool) -> dict[str, Any]:
     cores = engine.partition(":")[2]
     workers: dict[int, float] = {}
     resident: list[float] = []
+    late = 0  # verdicts that a machine too busy did not come to: they change the version
     with OnRay(cores=int(cores)) if cores else nullcontext(HERE) as place:
         part = first_part(home)
         work = partial(measured, decide_part, deciding(recipe))
@@ -113,6 +114,7 @@ def run(engine: str, samples: int, folder: Path, once: bool) -> dict[str, Any]:
             for number, (one, made) in enumerate(map_chunks(place, work, tiled(part, samples), memory)):
                 pid, peak = made.pop("worker").row(0)
                 workers[pid] = max(workers.get(pid, 0.0), peak)
+                late += int(made["verdicts"]["reason"].is_in(["timeout", "worker_lost"]).sum())
                 writer.append(one.mark, **vars(Tables(one.questions, one.samples, **made)))
                 if number * 10 * len(part.samples) // samples >= len(resident):
                     resident.append(round(memory_now(), 2))
@@ -132,6 +134,7 @@ def run(engine: str, samples: int, folder: Path, once: bool) -> dict[str, Any]:
         "resident": resident,
         "workers": max(workers.values(), default=0.0),
         "bytes": sum(entry.size for entry in version.manifest.files.values()),
+        "late": late,
         "hash": version.manifest.content_hash[:12],
     }
 
@@ -187,7 +190,7 @@ def line(told: dict[str, Any]) -> str:
         f"({told['samples'] / told['seconds']:,.0f}/s, {told['of them at the end']:.1f} s of it at the end), "
         f"CPU {each:.0f} µs each, {own:.0f} of them here, peak: driver {told['driver']:.2f} GB "
         f"({' '.join(map(str, told['resident']))}), worker {told['workers']:.2f} GB; "
-        f"{told['bytes'] / 1e9:.2f} GB, {told['hash']}"
+        f"{told['bytes'] / 1e9:.2f} GB, {told['hash']}, {told['late']} verdicts too late"
     )
 
 

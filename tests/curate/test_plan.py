@@ -48,8 +48,9 @@ def recipe(tmp_path, loopback) -> Recipe:
     return Recipe.model_validate(tree)
 
 
-def looked_ahead(recipe: Recipe, home: Home) -> list[Outlook | None]:
-    return [stage.outlook for stage in plan(recipe, Session(home), read_rates(recipe, home))]
+def looked_ahead(recipe: Recipe, home: Home) -> list[Outlook]:
+    stages = plan(recipe, Session(home), read_rates(recipe, home))
+    return [stage.outlook for stage in stages if stage.outlook]
 
 
 def test_a_preview_tells_what_the_build_then_needs(recipe, home):
