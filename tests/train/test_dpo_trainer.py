@@ -1,5 +1,6 @@
 """Pairs of one question by the real DPOTrainer on a really small model: it learns them, stops, goes on, is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -71,27 +72,27 @@ def test_lengths_are_matched_on_request(contrasted):
 
 
 def test_it_learns_to_prefer_and_resumes(home, small_vlm, contrasted, changed):
+    """Stopped after two of four steps and resumed, it has the weights and losses of the run that was not."""
     import shutil
 
-    whole = dpo(contrasted, str(small_vlm), FAST, home, name="whole")
-    assert whole.record.kind == "dpo"
-    assert whole.result["train_rows"] == 8
-    assert whole.result["last_loss"] < whole.result["first_loss"] == pytest.approx(0.693, abs=1e-3)
-    assert whole.result["last_preferred"] == 1.0
-    assert "pairs of verified right and wrong" in whole.card
-    assert not whole.checkpoints.exists()  # what only resuming needs goes when a run is done
-    halved = dpo(contrasted, str(small_vlm), FAST | {"keep_checkpoints": True}, home, name="halved")
-    shutil.rmtree(halved.model)
-    shutil.rmtree(halved.checkpoints / "checkpoint-4")
-    told = halved.record.model_copy(update={"status": "running", "result": {}})
-    (halved.path / "run.json").write_text(told.model_dump_json())
-    checkpoint = last_checkpoint(open_run("halved", home))
+    run = dpo(contrasted, str(small_vlm), FAST | {"keep_checkpoints": True}, home, name="run")
+    assert run.record.kind == "dpo"
+    assert run.result["train_rows"] == 8
+    assert run.result["last_loss"] < run.result["first_loss"] == pytest.approx(0.693, abs=1e-3)
+    assert run.result["last_preferred"] == 1.0
+    assert "pairs of verified right and wrong" in run.card
+    whole = shutil.move(run.model, home.path / "whole")
+    losses = [line["loss"] for line in read_log(run.log_path) if "loss" in line]
+    shutil.rmtree(run.checkpoints / "checkpoint-4")
+    told = run.record.model_copy(update={"status": "running", "result": {}})
+    (run.path / "run.json").write_text(told.model_dump_json())
+    checkpoint = last_checkpoint(open_run("run", home))
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-2"
-    again = dpo(contrasted, str(small_vlm), FAST, home, name="halved")
-    assert not changed(whole.model, again.model)
-    losses = [line["loss"] for line in read_log(whole.log_path) if "loss" in line]
+    again = dpo(contrasted, str(small_vlm), FAST, home, name="run")
+    assert not changed(Path(whole), again.model)
     assert losses == [line["loss"] for line in read_log(again.log_path) if "loss" in line]
+    assert not again.checkpoints.exists()  # what only resuming needs goes when a run is done
 
 
 def test_rows_that_are_too_long_are_left_out_whichever_side_it_is(home, small_vlm, contrasted):
