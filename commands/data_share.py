@@ -100,7 +100,8 @@ def push(
             raise RecipeError("--private, --create-pr and --with-view are for the Hub", "leave them out")
         check(version, os.environ, frozenset(may_share or ()), not_secret or ())
         if dry_run:
-            say(f"{len(version.manifest.files) + 1} files of {version.ref} can be sent to {name}")
+            files = [{"path": path, "bytes": entry.size} for path, entry in version.manifest.files.items()]
+            print_json({"repo": name, "files": files}) if json else say(f"{len(files)} files can be sent to {name}")
             return
         with resumable():
             print_pushed(put(version, name, tag or at), json)
