@@ -5,7 +5,6 @@
 ...             sampling={"temperature": 0.7, "max_tokens": 256}, n=4)
 """
 
-import base64
 import hashlib
 import json
 import secrets
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
+
+import pybase64
 
 from ovt.core.hashing import canonical_json
 
@@ -152,7 +153,7 @@ class DataUrl:
 
 def data_url(image: bytes) -> DataUrl:
     """An image file's bytes as a data URL, its type read from its first bytes."""
-    return DataUrl(f"data:{mime_type(image)};base64,", base64.b64encode(image))
+    return DataUrl(f"data:{mime_type(image)};base64,", pybase64.b64encode(image))
 
 
 def body_pieces(body: Mapping[str, Any]) -> list[bytes]:

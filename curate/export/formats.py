@@ -40,7 +40,6 @@ per row, 50,000 rows with images. Rows beyond them are left out and counted. The
 of each line is on the same line of sft.ids.jsonl. https://platform.openai.com/docs/guides/vision-fine-tuning
 """
 
-import base64
 import io
 import json
 from collections import Counter
@@ -48,6 +47,7 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pybase64
 
 from ovt.core.files import write_json
 from ovt.core.images import open_image
@@ -167,7 +167,7 @@ def unfit(images: list[tuple[str, bytes]], rows: int) -> str | None:
 
 def messages(row: Row, images: list[tuple[str, bytes]]) -> list[dict]:
     """The turns of a row; only the user's may contain images."""
-    urls = [f"data:{kind};base64,{base64.b64encode(data).decode()}" for kind, data in images]
+    urls = [f"data:{kind};base64,{pybase64.b64encode_as_string(data)}" for kind, data in images]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [
         {"role": "user", "content": [*parts, {"type": "text", "text": row.prompt}]},
