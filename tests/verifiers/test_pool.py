@@ -108,6 +108,25 @@ def test_a_worker_that_no_longer_runs_is_killed_within_two_seconds(in_time) -> N
     assert verify("7", "7")
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc tells what a process would do")
+def test_a_worker_that_only_lacks_turns_is_waited_for() -> None:
+    """Else a verdict would be another one on a busy machine."""
+    worker = pool.Worker()
+    worker.ask("judge", [("\\sum_{k=1}^{1999} \\sum_{j=1}^{1999} \\sin(jk)", "7", None)], {}, "auto", True)
+    assert worker._lacks_turns()
+    worker.spent -= pool.WALL_LIMIT_S  # as if it had had its time
+    assert not worker._lacks_turns()
+    worker.spent += pool.WALL_LIMIT_S
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, worker.process.pid, os.WSTOPPED | os.WNOWAIT)
+    for fork in pool._forks(worker.process.pid):
+        os.kill(int(fork), signal.SIGSTOP)
+        while (pool._look(fork) or ("",))[0] in ("R", "D"):
+            time.sleep(0.001)
+    assert not worker._lacks_turns()
+    worker.end()
+
+
 def test_a_reply_that_is_there_counts_however_late_it_is_read() -> None:
     """Else a build that was stopped for a while (Ctrl-Z), or had no turn, would write another verdict than before."""
     worker = pool.Worker()

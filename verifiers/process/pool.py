@@ -17,13 +17,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 WALL_LIMIT_S = 1.7
-"""After which a worker that has not replied is killed. Workers stop themselves far earlier, by their CPU time, so that
-a verdict hardly depends on how busy the machine is; this is for one that no longer runs at all. The next worker, which
-says what kind the row was, starts in what is left of two seconds."""
+"""After which a worker that has not replied is killed, unless it waits for a turn on the CPU. Workers stop themselves
+far earlier, by their CPU time, so that no verdict depends on how busy the machine is; this is for one that no longer
+runs at all. The next worker, which says what kind the row was, starts in what is left of two seconds."""
+
+TURN_S = 0.1
+"""How often a worker that waits for its turn is looked at after that."""
 
 START_LIMIT_S = 30.0
 """For a worker to start, and to import a library; not part of any row's time, nor is the wait for a free worker."""
@@ -71,6 +76,7 @@ class Worker:
         self.buffer = b""
         self.is_ready = False
         self.deadline = 0.0
+        self.spent = 0.0  # CPU seconds before the row that it works on
 
     def ask(self, job: str, rows: Sequence[Any], *args: Any) -> None:
         """Send rows, and start the clock of the first. Raises Lost if the process is gone, or Late."""
@@ -79,22 +85,20 @@ class Worker:
             self._receive()
             self.is_ready = True
         self._allow(WALL_LIMIT_S)
-        try:
-            self.link.settimeout(WALL_LIMIT_S)
-            self.link.sendall(json.dumps([job, rows, *args]).encode() + b"\n")
-        except TimeoutError as error:
-            raise Late from error
-        except OSError as error:
-            raise Lost from error
+        left = memoryview(json.dumps([job, rows, *args]).encode() + b"\n")
+        while left:
+            left = left[self._patiently(partial(self.link.send, left)) :]
 
     def reply(self) -> Any:
         """The next row's result. Raises Late at the limit, Lost at the end of the process."""
-        reply = self._receive()
-        while reply in ("loading", "loaded"):
-            self._allow(START_LIMIT_S if reply == "loading" else WALL_LIMIT_S)
-            reply = self._receive()
+        message = self._receive()
+        while message[0] in ("loading", "loaded"):
+            self._allow(START_LIMIT_S if message[0] == "loading" else WALL_LIMIT_S)
+            self.spent = max(self.spent, message[1])  # a fork tells its own
+            message = self._receive()
         self._allow(WALL_LIMIT_S)
-        return reply
+        result, self.spent = message
+        return result
 
     def _allow(self, limit_s: float) -> None:
         self.deadline = time.monotonic() + limit_s
@@ -103,18 +107,34 @@ class Worker:
         """The next line, as JSON; also after the deadline, if it is there: then this process was the late one (stopped
         with Ctrl-Z, or without a turn on a busy machine)."""
         while b"\n" not in self.buffer:
-            try:
-                self.link.settimeout(max(0.0, self.deadline - time.monotonic()))
-                chunk = self.link.recv(1 << 16)
-            except (TimeoutError, BlockingIOError) as error:
-                raise Late from error
-            except OSError as error:
-                raise Lost from error
+            chunk = self._patiently(partial(self.link.recv, 1 << 16))
             if not chunk:
                 raise Lost
             self.buffer += chunk
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
+
+    def _patiently(self, act: Callable[[], Any]) -> Any:
+        """What an act of the socket gives, once the process has done its part. Raises Late at the deadline, which is
+        put off for a process that lacks turns on the CPU; Lost at its end."""
+        late = False
+        while True:
+            try:
+                self.link.settimeout(max(0.0, self.deadline - time.monotonic()))
+                return act()
+            except (TimeoutError, BlockingIOError) as error:
+                if late:
+                    raise Late from error
+                late = not self._lacks_turns()  # if so, once more: something may have come meanwhile
+                self._allow(0.0 if late else TURN_S)
+            except OSError as error:
+                raise Lost from error
+
+    def _lacks_turns(self) -> bool:
+        """Whether it would compute, and has computed for less than the limit since the row began. False where the
+        system does not tell (Linux does)."""
+        about = [one for pid in (self.process.pid, *_forks(self.process.pid)) if (one := _look(pid))]
+        return any(state in "RD" for state, _ in about) and sum(s for _, s in about) - self.spent < WALL_LIMIT_S
 
     def ran_out_of_time(self) -> bool:
         """Whether the process was ended by its own hard CPU limit."""
@@ -124,15 +144,32 @@ class Worker:
         return self.process.returncode == -signal.SIGVTALRM
 
     def end(self) -> None:
-        """Kill the process and release it."""
-        self.process.kill()
-        self.process.wait()
+        """Kill the process, with a fork of it, and release it."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
         self.link.close()
 
     def forget(self) -> None:
         """In a forked child: release the parent's process without touching it."""
         self.process.returncode = 0
         self.link.close()
+
+
+def _forks(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+
+
+def _look(pid: int | str) -> tuple[str, float] | None:
+    """A process's state (R: runs, or could; D: waits for the disk), and the CPU seconds of it and its ended forks."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return told[0], sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 class Pool:

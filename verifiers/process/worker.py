@@ -1,8 +1,9 @@
 """The process behind `pool.py`: reads jobs as JSON lines, handles each row under time and memory limits, replies.
 
-    ["judge", [["7", "7.0", null]], {}, "auto", true]  ->  ["correct", "number", "equal", "7", "7", "7", "number: …"]
+    ["judge", [["7", "7.0", null]], {}, "auto", true]  ->  [["correct", "number", "equal", "7", "7", "7", "…"], 0.31]
 
-The object in the middle names kinds added by the caller's process (`values.adopt`). A row that hits its limit is
+The object in the middle names kinds added by the caller's process (`values.adopt`); a result comes with the CPU seconds
+so far. A row that hits its limit is
 answered too, and the process stays usable. It ends with its input.
 """
 
@@ -34,8 +35,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def reply(message: Any) -> None:
-        replies.write(json.dumps(message).encode() + b"\n")
+    def reply(result: Any) -> None:
+        """A result, or what goes on, with the CPU seconds so far."""
+        replies.write(json.dumps([result, sum(os.times()[:4])]).encode() + b"\n")
         replies.flush()
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
