@@ -38,7 +38,7 @@ def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of
     durable: whether it is on disk when this returns. False skips the sync and the cleanup of leftovers; it suits
     many files that can be recreated: a power cut may leave an empty one.
     by_way_of: a folder above, where a file that is not durable is written before it is renamed: many files for many
-    folders are made three times as fast in one, since file systems such as ext4 keep a folder's files together.
+    folders are made nearly twice as fast in one, since file systems such as ext4 keep a folder's files together.
     """
     data = content.encode() if isinstance(content, str) else content
     if durable:
