@@ -133,11 +133,8 @@ class Worker:
     def _lacks_turns(self) -> bool:
         """Whether it would compute, and has computed for less than the limit since the row began. False where the
         system does not tell (Linux does)."""
-        pid = self.process.pid
-        # Itself before and after its forks: it may begin to wait for one meanwhile, or have waited for one that ends.
-        before, *forks, after = _look(pid), *map(_look, _forks(pid)), _look(pid)
-        seconds = sum(one[1] for one in (*forks, after) if one)
-        return any(one and one[0] in "RD" for one in (before, *forks, after)) and seconds - self.spent < WALL_LIMIT_S
+        about = [one for pid in (self.process.pid, *_forks(self.process.pid)) if (one := _look(pid))]
+        return any(state in "RD" for state, _ in about) and sum(s for _, s in about) - self.spent < WALL_LIMIT_S
 
     def ran_out_of_time(self) -> bool:
         """Whether the process was ended by its own hard CPU limit."""
