@@ -133,8 +133,11 @@ class Worker:
     def _lacks_turns(self) -> bool:
         """Whether it would compute, and has computed for less than the limit since the row began. False where the
         system does not tell (Linux does)."""
-        about = [one for pid in (self.process.pid, *_forks(self.process.pid)) if (one := _look(pid))]
-        return any(state in "RD" for state, _ in about) and sum(s for _, s in about) - self.spent < WALL_LIMIT_S
+        pid = self.process.pid
+        # Before its forks and after: one of the two is at work, if a fork begins or ends meanwhile.
+        looks = list(filter(None, [_look(pid), *map(_look, _forks(pid)), _look(pid)]))
+        spent = sum(seconds for _, seconds in looks[1:]) - self.spent
+        return any(state in "RD" for state, _ in looks) and spent < WALL_LIMIT_S
 
     def ran_out_of_time(self) -> bool:
         """Whether the process was ended by its own hard CPU limit."""
