@@ -1,13 +1,14 @@
 """The paper in miniature: what SFT data, RL and iterations do to held-out accuracy, over several seeds, in two worlds.
 
     python benchmarks/study.py --out study [--seeds 1 2 3] [--conditions unfiltered iterations longer …]
-    python benchmarks/study.py --out study-vl --base FOLDER [--world FILE]
     python benchmarks/study.py --out study --report
+    python benchmarks/study.py --out another --world FILE --base FOLDER     # other knobs, and a base trained by them
+    python benchmarks/study.py --out lossless --lossless                    # the other world
 
-Each condition is a loop (recipes/pocket-loop.toml, or seeing.toml with --base, with the changes of worlds.py),
-so finished work is kept under --out: stop the script at any time, and the same command resumes it. --report prints and
-plots the results so far. --validate does all of it on questions of their own, half as many, under --out/validation: for
-choosing a setting, before the held-out questions are looked at (the base may have seen some of their pictures).
+Each condition is a loop (recipes/pocket-loop.toml or lossless.toml, with the changes of worlds.py), so finished work
+is kept under --out: stop the script at any time, and the same command resumes it. --report prints and plots the results
+so far. --validate does all of it on questions of their own, half as many, under --out/validation: for choosing a
+setting, before the held-out questions are looked at (the base may have seen some of their pictures).
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
     unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
@@ -37,7 +38,7 @@ from typing import Any
 
 import polars as pl
 from PIL import Image
-from worlds import FAMILIES, POCKET, World, seeing
+from worlds import FAMILIES, LOSSLESS, World, seeing
 
 from ovt.core.files import write_file
 from ovt.core.home import Home
@@ -50,6 +51,7 @@ from ovt.evaluation.evaluate import embedded_endpoint, evaluate
 from ovt.evaluation.question_set import without_images_of
 from ovt.evaluation.results import evaluation_names, open_evaluation, read_answers
 from ovt.evaluation.scores import mean, paired
+from ovt.pocket import WEIGHTS_VL
 from ovt.train.loop.recipe import LoopRecipe, load_loop
 from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record
@@ -319,15 +321,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
     parser.add_argument("--seeds", type=int, nargs="+", choices=range(1, SEEDS + 1), default=[1, 2, 3])
     parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help="those to run, of the world's")
-    parser.add_argument("--base", type=Path, help="a base that sees, trained by train.py --world")
+    parser.add_argument("--base", type=Path, default=WEIGHTS_VL, help="one trained by train.py --world, not pocket-vl")
     parser.add_argument("--world", type=Path, default=EXAMPLES / "world.toml", help="the knobs it was trained by")
-    parser.add_argument("--iterations", type=int, default=3, help="with --base: fewer, for a first look")
+    parser.add_argument("--iterations", type=int, default=3, help="fewer, for a first look")
+    parser.add_argument("--lossless", action="store_true", help="the other world, which has no knobs")
     parser.add_argument("--validate", action="store_true", help="on the questions for choosing settings")
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
     parser.add_argument("--page", type=Path, help="a Markdown file between whose markers the tables go")
     args = parser.parse_args()
-    world = seeing(args.world, args.base.resolve(), args.iterations) if args.base else POCKET
+    world = LOSSLESS if args.lossless else seeing(args.world, args.base.resolve(), args.iterations)
     study = Study(world, args.out, args.size, args.validate)
     if unknown := set(args.conditions or ()) - set(world.conditions):
         parser.error(f"no condition {min(unknown)}: choose among {', '.join(world.conditions)}")

@@ -1,8 +1,8 @@
 """The two worlds of the miniature study (study.py): their loops and conditions, and what their bases were trained on.
 
-pocket   captions are nearly lossless, and the base has never reasoned beside a picture (recipes/pocket-loop.toml)
-seeing   captions lose values, and the base sees but answers at a glance (seeing.toml), by as much as
-         the knobs in a file say: examples/pocket_training/world.toml
+seeing     captions lose values, and the base sees but answers at a glance (recipes/pocket-loop.toml), by as much as
+           the knobs in a file say: examples/pocket_training/world.toml
+lossless   captions lose nearly nothing, and the base has never reasoned beside a picture (lossless.toml)
 """
 
 import tomllib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovt.pocket import WEIGHTS
+from ovt.pocket import WEIGHTS, WEIGHTS_VL
 
 FAMILIES = ("bars", "lines", "tables", "shapes", "easy")  # with more figures than a base can have seen
 HARD = ["bars", "lines", "tables", "icons"]
@@ -86,8 +86,8 @@ FILTERS = (
     ("reflections cut, against unfiltered", ("cut", "sft-1"), ("unfiltered", "sft-1")),
 )
 
-POCKET = World(
-    recipe="pocket-loop",
+LOSSLESS = World(
+    recipe=str(Path(__file__).with_name("lossless.toml")),
     base=WEIGHTS,
     changes=(),
     conditions={
@@ -121,12 +121,13 @@ POCKET = World(
 )
 
 
-def seeing(knobs: Path, base: Path, iterations: int = 3) -> World:
-    """The world whose knobs are in a file, and whose base was trained by them into a folder.
+def seeing(knobs: Path, base: Path = WEIGHTS_VL, iterations: int = 3) -> World:
+    """The world whose knobs are in a file, and whose base was trained by them into a folder (pocket-vl, by those of
+    world.toml).
 
     RL alone and the long RL of iteration 1 have the rollouts of all iterations together.
     """
-    recipe, told = Path(__file__).with_name("seeing.toml"), tomllib.loads(knobs.read_text())
+    recipe, told = Path(__file__).parents[1] / "recipes" / "pocket-loop.toml", tomllib.loads(knobs.read_text())
     loop = tomllib.loads(recipe.read_text())
     source = loop["curate"]["sources"][0]
     all_rollouts = f"rl.0.max_steps={iterations * loop['rl'][0]['max_steps']}"

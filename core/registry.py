@@ -187,8 +187,11 @@ MODELS = Registry(
     "ovt.models",
     {
         "pocket": "ovt.pocket.engine:load",
+        "pocket-vl": "ovt.pocket.engine:load",
         "transformers": "ovt.train.answering:load",
         "vllm": "ovt.curate.endpoints.offline:load",
     },
 )
-WEIGHTS = Registry("model", "ovt.weights", {"pocket": "ovt.pocket:WEIGHTS"})  # folders that can be trained on
+WEIGHTS = Registry(  # folders that can be trained on
+    "model", "ovt.weights", {"pocket": "ovt.pocket:WEIGHTS", "pocket-vl": "ovt.pocket:WEIGHTS_VL"}
+)

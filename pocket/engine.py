@@ -1,6 +1,6 @@
 """The embedded endpoint: a local Qwen2.5-VL that behaves like an OpenAI server, in this process.
 
-`load("pocket")` is the model shipped with ovt, `load("some/folder")` any Qwen2.5-VL on disk.
+`load("pocket")` and `load("pocket-vl")` are shipped with ovt, `load("some/folder")` is any Qwen2.5-VL on disk.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from ovt.core.hashing import hash_weights
 from ovt.curate.endpoints import desk
 from ovt.curate.endpoints.desk import Waiting
 from ovt.curate.endpoints.embedded import Row, response
-from ovt.pocket import WEIGHTS
+from ovt.pocket import SHIPPED
 from ovt.pocket.model import load_model, load_processor
 from ovt.pocket.request import Asked, read_request
 from ovt.train.decoding import Vocabulary, generate
@@ -24,10 +24,12 @@ SMALL = 50_000_000  # parameters below which a worker with one thread for each c
 
 
 def load(name: str) -> "Engine":
-    """The engine of "pocket", or of the Qwen2.5-VL in a local folder. OvtError if there is none."""
-    folder = WEIGHTS if name == "pocket" else Path(name).expanduser()
+    """The engine of a shipped model, or of the Qwen2.5-VL in a local folder. OvtError if there is none."""
+    folder = SHIPPED.get(name) or Path(name).expanduser()
     if not folder.is_dir():
-        raise OvtError(f'embedded model "{name}" not found: expected "pocket" or a folder with a Qwen2.5-VL model')
+        raise OvtError(
+            f'embedded model "{name}" not found: expected "pocket", "pocket-vl" or a folder with a Qwen2.5-VL model'
+        )
     return Engine(folder, name)
 
 

@@ -46,7 +46,8 @@ def load(name: str) -> desk.Engine:
     folder = Path(name).expanduser()
     if not folder.is_dir() and not HUB_ID.fullmatch(name):
         raise OvtError(
-            f'embedded model "{name}" not found: expected "pocket", a folder with a vision-language model, or a Hub id'
+            f'embedded model "{name}" not found: expected "pocket", "pocket-vl", a folder with a vision-language '
+            "model, or a Hub id"
         )
     where = str(folder) if folder.is_dir() else name
     own = folder.is_dir() and not (folder / ADAPTER).is_file() and load_config(where).model_type == "qwen2_5_vl"

@@ -1,4 +1,4 @@
-"""Models by name: "pocket", a training run, a folder or a Hub id; loaded with their processors."""
+"""Models by name: a shipped one ("pocket"), a training run, a folder or a Hub id; loaded with their processors."""
 
 import json
 import re
@@ -35,7 +35,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def resolve_model(ref: str, home: Home) -> str:
-    """The location of a model: the shipped weights for "pocket", a run's model folder, a folder itself, or a Hub id.
+    """The location of a model: shipped weights ("pocket", "pocket-vl"), a run's model folder, a folder or a Hub id.
 
     OvtError if `ref` is none of these, or a run without a model.
     """

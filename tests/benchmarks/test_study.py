@@ -2,8 +2,8 @@
 
 import json
 import random
+import tomllib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import batches as rows
@@ -14,11 +14,10 @@ from PIL import Image
 
 from ovt.curate.run import Session
 from ovt.curate.sources.images import image_path
-from ovt.pocket import WEIGHTS
+from ovt.pocket import WEIGHTS, WEIGHTS_VL
 from ovt.pocket.model import load_processor
 from ovt.train.loop.steps import plan_steps
 
-ROOT = Path(__file__).parents[2]
 KNOBS = "[glance]\nbars = 0.5\n[captions]\nmax_tokens = 21\n[questions]\nasked = '^W|^[a-z]'\n"
 TRAINING: dict[str, Any] = {
     "seed": 3,
@@ -41,7 +40,7 @@ def base(tmp_path):
 @pytest.fixture
 def worlds(study, tmp_path, base):
     (tmp_path / "world.toml").write_text(KNOBS)
-    return {"pocket": study.POCKET, "seeing": study.seeing(tmp_path / "world.toml", base)}
+    return {"lossless": study.LOSSLESS, "seeing": study.seeing(tmp_path / "world.toml", base)}
 
 
 def made(study, world, tmp_path, **more):
@@ -49,7 +48,7 @@ def made(study, world, tmp_path, **more):
     return study.Study(world, tmp_path / "study", 0.01, **more)
 
 
-@pytest.mark.parametrize("name", ["pocket", "seeing"])
+@pytest.mark.parametrize("name", ["lossless", "seeing"])
 def test_every_condition_is_a_loop_with_the_steps_that_the_table_reads(study, worlds, tmp_path, name):
     world = worlds[name]
     steps = {
@@ -141,9 +140,9 @@ def test_pooled_answers_of_a_picture_are_one_cluster(study):
     assert "| 62.5 |" in study.table([{"label": "base", **pooled}])
 
 
-def test_the_loop_asks_what_the_knobs_that_come_with_it_say(study, base):
-    recipe = study.load_loop(ROOT / "benchmarks" / "seeing.toml")
-    world = study.seeing(study.EXAMPLES / "world.toml", base)
+def test_the_shipped_loop_is_the_world_of_the_knobs_that_come_with_it(study):
+    recipe = study.load_loop("pocket-loop")
+    world = study.seeing(study.EXAMPLES / "world.toml")
     drawn = [source for one in recipe.iterations for source in one.curate.sources] + list(recipe.evaluate.sources)
     assert {source.where for source in drawn} == {world.where}
     assert (
@@ -151,7 +150,11 @@ def test_the_loop_asks_what_the_knobs_that_come_with_it_say(study, base):
     )
 
 
-def test_the_shipped_pocket_needs_no_base(study):
-    assert study.POCKET.base == WEIGHTS
-    assert study.POCKET.trainings == (WEIGHTS,)
-    assert (ROOT / "examples" / "pocket_training" / "world.toml").is_file()
+def test_shipped_bases_tell_what_they_were_trained_on(study):
+    assert study.LOSSLESS.trainings == (WEIGHTS,)
+    world = study.seeing(study.EXAMPLES / "world.toml")
+    assert world.trainings == (WEIGHTS, WEIGHTS_VL)
+    knobs = tomllib.loads((study.EXAMPLES / "world.toml").read_text())
+    (see,) = [plan for plan in json.loads((WEIGHTS_VL / "training.json").read_text())["phases"][0]["rows"]
+              if plan["kind"] == "see"]  # fmt: skip
+    assert (see["glance"], see["asked"]) == (knobs["glance"], knobs["questions"]["asked"])

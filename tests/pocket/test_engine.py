@@ -178,5 +178,5 @@ def test_the_revision_names_the_weights(engine, shipped, tiny_folder):
 
 
 def test_an_unknown_model_is_a_clear_error(tmp_path):
-    with pytest.raises(OvtError, match='"nowhere" not found: expected "pocket" or a folder'):
+    with pytest.raises(OvtError, match='"nowhere" not found: expected "pocket", "pocket-vl" or a folder'):
         load("nowhere")
