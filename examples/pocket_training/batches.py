@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import teacher
 import torch
-from teacher import CAPTION_PROMPT, DIRECT_PROMPT, REASON_PROMPT, SEE_PROMPT, ask
+from teacher import CAPTION_PROMPT, DIRECT_PROMPT, LOOK_PROMPT, REASON_PROMPT, SEE_PROMPT, ask
 from tokenizer import user_turn
 from transformers import PreTrainedTokenizerBase
 
@@ -23,6 +23,7 @@ from ovt.pocket.figures import Figure
 FIRST_SEED = 2**40
 PICTURE_AT = 4  # the visual tokens follow "<|im_start|>", "user", "\n" and "<|vision_start|>"
 VISUAL_TOKENS = 16
+PROMPTS = {"see": SEE_PROMPT, "look": LOOK_PROMPT}
 GROUP = 4  # steps whose rows are drawn together, so that rows of like length share a batch
 
 
@@ -30,12 +31,13 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 class Plan:
     """How many rows of a kind a step has, in how many batches.
 
-    more: families that are drawn more often, named once for each further share; of "see" the only ones. Of "see", too:
-    glance: the share of a family's chains that name the answer at a glance (`teacher.glance`), all others being
-    careful; asked: which questions, as a regular expression.
+    more: families that are drawn more often, named once for each further share; of "see" and "look" the only ones. Of
+    these, too: glance: the share of a family's chains that name the answer at a glance (`teacher.glance`), all others
+    being careful; asked: which questions, as a regular expression. "look" differs from "see" in its prompt alone, which
+    tells to look.
     """
 
-    kind: str  # caption | reason | direct | see
+    kind: str  # caption | reason | direct | see | look
     rows: int
     batches: int
     more: tuple[str, ...] = ()
@@ -65,7 +67,7 @@ class Batch:
 
 def drawn_families(plan: Plan, families: Sequence[str]) -> Sequence[str]:
     """The families that a plan's figures are drawn from."""
-    return plan.more if plan.kind == "see" else [*families, *plan.more]
+    return plan.more if plan.kind in PROMPTS else [*families, *plan.more]
 
 
 def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tuple[Figure, random.Random]:
@@ -75,7 +77,7 @@ def draw_figure(seed: int, kind: str, index: int, families: Sequence[str]) -> tu
 
 
 def make_text(kind: str, figure: Figure, rng: random.Random, seen: Plan | None = None) -> tuple[str, str]:
-    """Prompt and completion of a row, as the model sees them; seen: the plan of a row of kind "see"."""
+    """Prompt and completion of a row, as the model sees them; seen: the plan, of a row asked beside a picture."""
     if kind == "caption":
         return user_turn(CAPTION_PROMPT, VISUAL_TOKENS), figure.caption
     question = rng.choice([one for one in figure.questions if not seen or re.search(seen.asked, one.question)])
@@ -83,7 +85,7 @@ def make_text(kind: str, figure: Figure, rng: random.Random, seen: Plan | None =
     if seen:
         hasty = rng.random() < seen.glance.get(figure.family, 0.0)
         said = teacher.glance(question, rng) if hasty else teacher.seen_chain(question, rng)
-        return user_turn(SEE_PROMPT.format(question=asked), VISUAL_TOKENS), said
+        return user_turn(PROMPTS[kind].format(question=asked), VISUAL_TOKENS), said
     if kind == "direct":
         return user_turn(DIRECT_PROMPT.format(question=asked), VISUAL_TOKENS), teacher.direct(question, rng)
     return user_turn(REASON_PROMPT.format(caption=figure.caption, question=asked)), teacher.chain(question, rng)
@@ -134,7 +136,7 @@ def group_batches(
     for plan in plans:
         n = plan.rows * GROUP
         indexes = range(first + group * n, first + (group + 1) * n)
-        seen = plan if plan.kind == "see" else None
+        seen = plan if plan.kind in PROMPTS else None
         rows = make_rows(seed, plan.kind, indexes, drawn_families(plan, families), tokenizer, seen)
         rows.sort(key=lambda row: len(row.ids))
         cuts = [n * i // (plan.batches * GROUP) for i in range(plan.batches * GROUP + 1)]

@@ -15,6 +15,7 @@ CAPTION_PROMPT = "Describe the figure in detail."
 REASON_PROMPT = "Figure: {caption}\nQuestion: {question}\nThink step by step."
 DIRECT_PROMPT = "{question}\nAnswer directly."
 SEE_PROMPT = "{question}\nThink step by step."
+LOOK_PROMPT = "{question}\nLook at every value, then think step by step."
 
 # Shares of all chains; a slip needs a question that a misreading can change (about nine in ten).
 WRONG = 0.06

@@ -59,8 +59,10 @@ class Course:
 def world_course(world: Path) -> Course:
     """Pocket learns to answer beside pictures what a world's file asks, at a glance or with care (world.toml)."""
     told = tomllib.loads(world.read_text())
-    see = Plan("see", 48, 3, SEEN, told["glance"], told["questions"]["asked"])
-    return Course(((0, (see, *KEPT)),), WEIGHTS)
+    asked = told["questions"]["asked"]
+    see = Plan("see", 48, 3, SEEN, told["glance"], asked)
+    look = Plan("look", told["look"]["rows"], 1, CHARTS, {}, asked)
+    return Course(((0, (see, *[look] * bool(look.rows), *KEPT)),), WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -105,15 +105,18 @@ def test_the_script_trains_saves_and_resumes(script, tmp_path, monkeypatch, toke
 
 def test_a_world_says_what_is_asked_and_how_often_the_base_only_glances(script, tmp_path, tokenizer):
     world = tmp_path / "world.toml"
-    world.write_text('[glance]\nbars = 1.0\nlines = 0.0\n[questions]\nasked = "^Which|^Who"\n')
-    ((_, (see, *kept)),) = script.world_course(world).phases
-    assert see.kind == "see"
+    world.write_text('[glance]\nbars = 1.0\nlines = 0.0\n[look]\nrows = 2\n[questions]\nasked = "^Which|^Who"\n')
+    ((_, (see, look, *kept)),) = script.world_course(world).phases
+    assert (see.kind, look.kind, look.rows) == ("see", "look", 2)
     for family, careful in (("bars", 0), ("lines", 30)):
         made = rows.make_rows(7, "see", range(30), [family], tokenizer, see)
         said = [tokenizer.decode(row.ids[row.start :]) for row in made]
         assert sum(not re.search("glance|looks like|I see", one) for one in said) == careful
         assert all("Which" in tokenizer.decode(row.ids[: row.start]) for row in made)
         assert all(row.picture is not None for row in made)
+    (told,) = rows.make_rows(7, "look", [0], ["bars"], tokenizer, look)
+    assert "Look at every value" in tokenizer.decode(told.ids[: told.start])
+    assert not re.search("glance|looks like|I see", tokenizer.decode(told.ids[told.start :]))
     assert set(rows.drawn_families(see, FAMILIES)) == {"bars", "lines", "tables", "shapes", "easy"}
     assert all(set(rows.drawn_families(plan, FAMILIES)) == set(FAMILIES) for plan in kept)
 
