@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -56,23 +56,32 @@ def read_answers(home: Home, name: str) -> pl.DataFrame:
 
 
 def check(answers: pl.DataFrame) -> pl.DataFrame:
-    """One row per answer that states a value: stated, right (how many of them the figure has), is_correct."""
+    """One row per answer that states a value: its Values, and is_correct."""
     rows = []
     for source, source_id, text, outcome in answers.iter_rows():
-        stated, right = values_in(text, source, source_id)
-        rows.append({"stated": stated, "right": right, "is_correct": outcome == "correct"})
+        rows.append({**values_in(text, source, source_id)._asdict(), "is_correct": outcome == "correct"})
     return pl.DataFrame(rows).filter(pl.col("stated") > 0)
 
 
-def values_in(text: str, family: str, source_id: str) -> tuple[int, int]:
-    """How many values a text states, and how many of them the question's figure has."""
-    said = VALUES[family].findall(text)
-    return len(said), sum(shown(source_id).get(name) == value for name, value in said)
+class Values(NamedTuple):
+    """How many values a text states, how many of them the question's figure has, and the share of the figure's values
+    that are among them."""
+
+    stated: int
+    right: int
+    seen: float
+
+
+def values_in(text: str, family: str, source_id: str) -> Values:
+    said, figure = VALUES[family].findall(text), shown(source_id)
+    right = [name for name, value in said if figure.get(name) == value]
+    return Values(len(said), len(right), len(set(right)) / len(figure))
 
 
 def taught(version: Version) -> dict[str, Any]:
     """What a version teaches: the questions by family, the share of chains that are right, coverage by family, and of
-    the chains learned from on bars, lines and tables the share that state a wrong value."""
+    the chains learned from on bars, lines and tables the share that state a wrong value, and how much of their figure
+    they state."""
     family = pl.col("source_id").str.split("-").list.first().alias("family")
     asked = scan(version, "questions").select("question_id", "source_id", family)
     right = pl.col("outcome") == "correct"
@@ -90,7 +99,8 @@ def taught(version: Version) -> dict[str, Any]:
         "chains": table["chains"].mean(),
         "covered": table["covered"].mean(),
         "families": dict(table.group_by("family").agg(pl.col("covered").mean()).sort("family").iter_rows()),
-        "misread": sum(stated > right for stated, right in chains) / max(1, len(chains)),
+        "misread": sum(one.stated > one.right for one in chains) / max(1, len(chains)),
+        "seen": sum(one.seen for one in chains) / max(1, len(chains)),
     }
 
 
@@ -103,20 +113,21 @@ def teachers(home: Home, seeds: list[int]) -> Iterator[str]:
         found = [taught(one) for one in versions]
         families = ", ".join(f"{name} {mean([one['families'][name] for one in found]):.0%}"
                              for name in found[0]["families"])  # fmt: skip
-        numbers = [f"{mean([one[name] for one in found]):.1%}" for name in ("chains", "covered", "misread")]
+        numbers = [f"{mean([one[name] for one in found]):.1%}" for name in ("chains", "covered", "misread", "seen")]
         yield f"| data {number} | {len(found)} | {' | '.join(numbers)} | {families} |"
 
 
 def report(label: str, checked: pl.DataFrame) -> str:
-    """The line of a step: values right, accuracy where all were, and the share of wrong answers that misread."""
+    """The line of a step: values right, the share of the figures' values that are stated, accuracy where all stated
+    ones are right, and the share of wrong answers that misread."""
     whole = pl.col("stated") == pl.col("right")
     found = checked.select(
         values=pl.col("right").sum() / pl.col("stated").sum(),
+        seen=pl.col("seen").mean(),
         accuracy=pl.col("is_correct").filter(whole).mean(),
         misread=1 - whole.filter(~pl.col("is_correct")).mean(),
     )
-    values, accuracy, misread = found.row(0)
-    return f"| {label} | {len(checked):,} | {values:.1%} | {accuracy:.1%} | {misread:.1%} |"
+    return f"| {label} | {len(checked):,} | " + " | ".join(f"{share:.1%}" for share in found.row(0)) + " |"
 
 
 def main() -> None:
@@ -125,15 +136,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     args = parser.parse_args()
     home = Home.locate(args.out / "home")
-    print("|  | answers | values right | accuracy where all are | of wrong answers, misread |")
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print("|  | answers | values right | of the figure's values | accuracy where all are right | of wrong, misread |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     there = evaluation_names(home)
     for label, condition, step in STEPS:
         names = [f"study-{condition}-{seed}-eval-{step}" for seed in args.seeds]
         if known := [name for name in names if name in there]:
             print(report(label, check(pl.concat([read_answers(home, name) for name in known]))))
-    print("\n|  | seeds | chains right | covered | learned from, a value wrong | covered, by family |")
-    print("| --- | ---: | ---: | ---: | ---: | --- |")
+    print(
+        "\n|  | seeds | chains right | covered | learned, a value wrong | of the figure's values | covered, by family |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
     print(*teachers(home, args.seeds), sep="\n")
 
 

@@ -19,10 +19,10 @@ def sentences(reading: ModuleType, source_id: str) -> dict[str, str]:
 
 def test_a_stated_value_is_right_where_the_figure_has_it(reading):
     told = list(sentences(reading, "bars-900-7").values())
-    assert reading.values_in(" ".join(told), "bars", "bars-900-7") == (len(told), len(told))
+    assert reading.values_in(" ".join(told), "bars", "bars-900-7") == (len(told), len(told), 1)
     wrong = told[0].replace(told[0][-2], "0")
-    assert reading.values_in(f"{wrong} {told[1]}", "bars", "bars-900-7") == (2, 1)
-    assert reading.values_in("It looks like 4.", "bars", "bars-900-7") == (0, 0)
+    assert reading.values_in(f"{wrong} {told[1]}", "bars", "bars-900-7") == (2, 1, 1 / len(told))
+    assert reading.values_in("It looks like 4.", "bars", "bars-900-7") == (0, 0, 0)
 
 
 def test_what_a_version_teaches(reading, tmp_path):
@@ -48,3 +48,4 @@ def test_what_a_version_teaches(reading, tmp_path):
     assert told["covered"] == pytest.approx(2 / 3)
     assert told["families"] == {"bars": 1.0, "easy": 0.0}
     assert told["misread"] == pytest.approx(0.5)
+    assert told["seen"] == pytest.approx(0.5)
