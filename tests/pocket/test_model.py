@@ -2,17 +2,18 @@ import pytest
 from PIL import Image
 
 from ovt.core.errors import OvtError
-from ovt.pocket import WEIGHTS
+from ovt.pocket import SHIPPED, WEIGHTS
 from ovt.pocket.model import load_model, load_processor
 
 VISUAL_TOKENS = 16  # of a square picture
 
 
-def test_the_shipped_checkpoint_is_small_and_loads_as_a_real_qwen():
+@pytest.mark.parametrize("folder", SHIPPED.values(), ids=SHIPPED)
+def test_a_shipped_checkpoint_is_small_and_loads_as_a_real_qwen(folder):
     from transformers import AutoModelForImageTextToText, Qwen2_5_VLForConditionalGeneration
 
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10_000_000
-    model = AutoModelForImageTextToText.from_pretrained(WEIGHTS, local_files_only=True)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 10_000_000
+    model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True)
     assert isinstance(model, Qwen2_5_VLForConditionalGeneration)
     assert model.lm_head.weight is model.model.language_model.embed_tokens.weight
 

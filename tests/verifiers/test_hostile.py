@@ -98,10 +98,11 @@ LIMIT_CPU_S = 2.0
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:24]))
 def test_no_hostile_answer_is_accepted_or_slow(text: str, cpu_s) -> None:
     verify(text, "\\sqrt{2}")  # may load a library
-    for gold, choices in [*((gold, None) for gold in GOLDS), ("21 cm", ["other", "third", "fourth", "21 cm"])]:
-        started = cpu_s()
-        assert not verify(text, gold, choices=choices)
-        assert cpu_s() - started < LIMIT_CPU_S
+    for gold in GOLDS:
+        for choices in (None, ["other", "third", "fourth", gold]):
+            started = cpu_s()
+            assert not verify(text, gold, choices=choices)
+            assert cpu_s() - started < LIMIT_CPU_S
     assert verify_response(text, "Paris").outcome != "correct"
 
 
