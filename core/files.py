@@ -173,13 +173,7 @@ def locked(folder: Path, busy: str | None = None) -> Generator[None]:
 
 def is_locked(folder: Path) -> bool:
     """Whether any process holds a folder's lock now."""
-    if not (folder / LOCK).is_file():
-        return False
-    try:
-        with _hold(folder / LOCK, ""):
-            return False
-    except _Busy:
-        return True
+    return (folder / LOCK).is_file() and _is_held(folder / LOCK)
 
 
 @contextmanager
@@ -256,8 +250,21 @@ def leftovers(folder: Path) -> Iterator[Path]:
             yield part
 
 
+def is_written_to(folder: Path) -> bool:
+    """Whether any process writes to something in a folder now."""
+    return any(map(_is_held, folder.glob(".*.part.lock")))
+
+
 def _name_part(place: Path, key: str = "") -> Path:
     return place.with_name(f".{place.name}.{key or uuid.uuid4().hex[:12]}.part")
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with _hold(lock, ""):
+            return False
+    except _Busy:
+        return True
 
 
 def _lock_of(part: Path) -> Path:

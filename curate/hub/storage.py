@@ -66,7 +66,12 @@ class Stored:
         files, root = self._there
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         with storage_errors(self.repo):
-            files.get_file(f"{root}/{path}", str(self.folder / path))
+            try:
+                files.get_file(f"{root}/{path}", str(self.folder / path))
+            except FileNotFoundError:
+                raise OvtError(
+                    f"{self.repo} has no {path}: check the URL and its tag, or push the version again"
+                ) from None
 
     def sizes(self, paths: Collection[str]) -> dict[str, int]:
         """The bytes of those of some files that are there, by path."""
@@ -88,7 +93,8 @@ class Stored:
     def write(self, path: str, content: Path | bytes) -> None:
         files, root = self._there
         with storage_errors(self.repo):
-            files.makedirs(f"{root}/{path}".rpartition("/")[0], exist_ok=True)
+            if root.startswith("/"):  # an object store has no folders, and would make a bucket of a misspelt name
+                files.makedirs(f"{root}/{path}".rpartition("/")[0], exist_ok=True)
             if isinstance(content, bytes):
                 files.pipe_file(f"{root}/{path}", content)
             else:
@@ -107,10 +113,12 @@ def storage_errors(url: str) -> Generator[None]:
         yield
     except ImportError as error:
         raise OvtError(f"{url}: {one_line(str(error))}: install that package") from error
+    except OvtError:
+        raise
     except Exception as error:
-        said = one_line(str(error)) or type(error).__name__
+        said = one_line(str(error)).rstrip(".") or type(error).__name__
         raise OvtError(
-            f"{url}: {said}: check the URL and its keys, and run the same command again; what was sent stays there"
+            f"{url}: {said}: check the URL and its keys; the same command goes on where this one stopped"
         ) from error
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError
-from ovt.core.files import disk_errors, leftovers
+from ovt.core.files import disk_errors, is_written_to, leftovers
 from ovt.core.home import Home
 from ovt.core.progress import read_shared
 from ovt.curate.sources.importing import fingerprint_of
@@ -61,8 +61,10 @@ def users(version: Version, home: Home) -> Iterator[str]:
 
 def unused(home: Home) -> list[Unused]:
     """Imports that no version was built from, images that no version, evaluation or remaining import shows, and what
-    killed processes left. OvtError while a build or an evaluation runs: it may need any of them."""
-    if running := [path.stem for path in sorted(home.live.glob("[!.]*.json")) if read_shared(path)]:
+    killed processes left. OvtError while a build, an evaluation or an import runs: it may need any of them."""
+    running = [path.stem for path in sorted(home.live.glob("[!.]*.json")) if read_shared(path)]
+    running += ["an import"] * is_written_to(home.imports)
+    if running:
         raise OvtError(f"{running[0]} is running in {home.path}: wait until it has ended")
     versions, broken = list_versions(home)
     if broken:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
@@ -130,6 +131,31 @@ def test_addresses_of_the_hub_are_not_urls():
 def test_a_pull_needs_a_tag_and_a_name(elsewhere):
     with pytest.raises(RecipeError, match="needs a tag and a name"):
         storage.pull("s3://bucket/charts", None, elsewhere, "charts")
+
+
+def test_a_version_that_is_not_there_is_named(url, elsewhere):
+    with pytest.raises(OvtError, match=r"/v9 has no manifest.json: check the URL and its tag"):
+        storage.pull(url, "v9", elsewhere, "mine")
+
+
+def test_no_bucket_is_made(built):
+    """An object store has no folders; s3fs would make a bucket for a misspelt name."""
+
+    class ObjectStore(MemoryFileSystem):
+        protocol = "bucket"
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return path.partition("//")[2] or path
+
+        def makedirs(self, path, exist_ok=False):
+            pytest.fail(f"a folder: {path}")
+
+        def put_file(self, lpath, rpath, **kwargs):
+            self.pipe_file(rpath, Path(lpath).read_bytes())
+
+    fsspec.register_implementation("bucket", ObjectStore, clobber=True)
+    assert storage.push(built(10), "bucket://charts/tiny", "v3").outcome == "pushed"
 
 
 def test_a_scheme_without_its_package_is_one_line(built):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.core.files import write_file
+from ovt.core.files import staging, write_file
 from ovt.curate.reports.head import Pick, head
 from ovt.curate.reports.listing import listing
 from ovt.curate.reports.why import look_up
@@ -110,6 +110,13 @@ def test_a_running_build_keeps_everything(home):
     write_file(home.live / "build-charts.json", json.dumps({"when": time.time(), "stages": []}))
     with pytest.raises(OvtError, match="build-charts is running"):
         unused(home)
+
+
+def test_an_import_that_runs_keeps_everything(home):
+    """Its pictures are stored before any table of questions names them."""
+    with staging(home.imports / "0123abcd", "rows"), pytest.raises(OvtError, match="an import is running"):
+        unused(home)
+    assert unused(home) == []
 
 
 def test_a_folder_is_not_removed(make_build, home):
