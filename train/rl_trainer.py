@@ -82,6 +82,7 @@ def build_trainer(
     import transformers
     from trl import GRPOConfig
 
+    from ovt.train.by_vllm import no_image_token
     from ovt.train.callbacks import EvaluateAtEnd, RaiseAlarms
     from ovt.train.held_out import HeldOut
     from ovt.train.sampling import check_prompts, pad_left
@@ -91,13 +92,14 @@ def build_trainer(
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
     batches = plan_batches(settings, devices.world_size())
-    if settings.use_vllm:
-        arguments |= {"vllm_max_model_length": needed_length(training, fed)}
     processor = pad_left(load_processor(where, settings.max_pixels))
     most = settings.max_pixels if settings.use_vllm else most_pixels(processor)  # vLLM has no max_pixels (trl#6401)
     check_prompts(processor, where)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
+    if settings.use_vllm:
+        length, never = needed_length(training, fed), no_image_token(model)
+        arguments |= {"vllm_max_model_length": length, "generation_kwargs": never}
     kind = settings.reward.kind or training.rows.verify_kind or "auto"
     keep = partial(keep_rollouts, run, ending_tokens(model.generation_config, processor.tokenizer))
     quiet_libraries()

@@ -17,7 +17,7 @@ from trl.generation import vllm_generation
 
 from ovt.core.errors import OvtError
 from ovt.train import small_rl
-from ovt.train.by_vllm import PUSHED, by_files, check_gap, server_command
+from ovt.train.by_vllm import PUSHED, by_files, check_gap, no_image_token, server_command
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import begin
 from ovt.train.settings import RlSection
@@ -138,3 +138,9 @@ def test_the_server_is_told_what_trl_needs():
     assert line.startswith("VLLM_SERVER_DEV_MODE=1 vllm serve 'a folder/model' --max-model-len 4096 --enable-scale-out")
     assert """--weight-transfer-config '{"backend": "nccl"}'""" in line
     assert "nccl" not in server_command("a folder/model", 4096, by_nccl=False)
+
+
+def test_no_token_of_an_image_is_sampled():
+    """A server of 0.32 and vLLM's engine take the bias as it is written in JSON."""
+    model = SimpleNamespace(config=SimpleNamespace(image_token_id=151_655))
+    assert no_image_token(model) == {"logit_bias": {"151655": -100.0}}
