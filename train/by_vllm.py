@@ -5,7 +5,9 @@ colocate   TRL hands vLLM prompts in which an image has all of its tokens alread
 server     the server makes features of the images, and TRL lays them beside the tokens that are there: as it should be
 
 Neither passes max_pixels on (trl#6401): images are scaled down before. Weights are pushed by NCCL from GPU to GPU; a
-trainer on a CPU writes them to its run's folder, from which a server on the same machine reads them.
+trainer on a CPU writes them to its run's folder, from which a server on the same machine reads them. What vLLM keeps of
+an image was made by the weights before: TRL lets it stay (trl#7198), and after `reload_weights` a server of 0.32 ends
+when the image comes again. It is forgotten here with each push.
 
 Whether all that is right shows in the log-probabilities of each batch of rollouts, vLLM's and the trainer's: where they
 are further apart than arithmetic explains, or than they were at first, the run ends before it learns from them.
@@ -40,9 +42,11 @@ class ByVllm(Sampler):
         told: Any = kwargs["args"]
         self._compares = bool(told.use_vllm and told.vllm_importance_sampling_correction)
         self._first_gap: float | None = None
-        with by_files(Path(told.output_dir) / PUSHED if told.use_vllm and told.use_cpu else None):
+        with own_client(Path(told.output_dir) / PUSHED if told.use_cpu else None):
             try:
                 super().__init__(*args, **kwargs)
+                if told.use_vllm and self.vllm_mode == COLOCATE:
+                    forget_images(self.vllm_generation.llm)
             except (OSError, RuntimeError) as error:
                 if not told.use_vllm:
                     raise
@@ -90,8 +94,21 @@ def check_gap(gap: float, first: float | None = None) -> None:
         )
 
 
-class ByFiles(VLLMClient):
-    """TRL's client of a server, whose weights travel through a folder that both see."""
+class Client(VLLMClient):
+    """TRL's client of a server, which forgets images with what it forgets of prompts."""
+
+    def reset_prefix_cache(self) -> None:
+        super().reset_prefix_cache()
+        told = self.session.post(f"{self.base_url}/reset_encoder_cache")
+        if told.status_code != 200:
+            raise OvtError(
+                f"vLLM cannot forget images that older weights saw (/reset_encoder_cache answers {told.status_code}): "
+                "start it as told above"
+            )
+
+
+class ByFiles(Client):
+    """Such a client, whose weights travel through a folder that it and the server see."""
 
     def __init__(self, *args: Any, folder: Path, **kwargs: Any) -> None:
         self._folder = folder
@@ -110,12 +127,23 @@ class ByFiles(VLLMClient):
         self._post(f"{self.base_url}/collective_rpc", json=asked)
 
 
+def forget_images(engine: Any) -> None:
+    """Makes vLLM's engine in this process forget images with what it forgets of prompts, when it has new weights."""
+    reset = engine.reset_prefix_cache
+
+    def both(*args: Any, **kwargs: Any) -> Any:
+        engine.llm_engine.reset_encoder_cache()
+        return reset(*args, **kwargs)
+
+    engine.reset_prefix_cache = both
+
+
 @contextmanager
-def by_files(folder: Path | None) -> Generator[None]:
-    """Makes the block's trainer push its weights through this folder; None: as TRL does."""
+def own_client(folder: Path | None) -> Generator[None]:
+    """Makes the block's trainer use `Client`, or `ByFiles` with this folder."""
     made: Any = vllm_generation
     before = made.VLLMClient
-    made.VLLMClient = partial(ByFiles, folder=folder) if folder else before
+    made.VLLMClient = partial(ByFiles, folder=folder) if folder else Client
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from trl.generation import vllm_generation
 
 from ovt.core.errors import OvtError
 from ovt.train import small_rl
-from ovt.train.by_vllm import PUSHED, by_files, check_gap, no_image_token, server_command
+from ovt.train.by_vllm import PUSHED, Client, check_gap, forget_images, no_image_token, own_client, server_command
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import begin
 from ovt.train.settings import RlSection
@@ -63,20 +63,25 @@ class Server(BaseHTTPRequestHandler):
     """A vLLM server as far as weights go: reads them from the folder that it is told, as `reload_weights` does."""
 
     read: list[dict[str, torch.Tensor]]
+    forgot: list[str]
 
     def do_GET(self) -> None:
         self.answer({"data": [{"id": "model"}]})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/reset_"):
+            self.forgot.append(self.path)
+            self.answer({"success": True} if self.path == "/reset_prefix_cache" else None)
+            return
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert (self.path, asked["method"]) == ("/collective_rpc", "reload_weights")
         self.read.append(load_file(Path(asked["kwargs"]["weights_path"]) / "model.safetensors"))
         self.answer({"results": [None]})
 
-    def answer(self, told: dict[str, Any]) -> None:
+    def answer(self, told: dict[str, Any] | None) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write(json.dumps(told).encode() if told else b"")
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -84,7 +89,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
-    Server.read = []
+    Server.read, Server.forgot = [], []
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as started:
         Thread(target=started.serve_forever, daemon=True).start()
         yield started
@@ -93,16 +98,16 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 def post(url: str, **told: Any) -> Any:
     """What requests does for TRL's client."""
-    asked = urllib.request.Request(url, json.dumps(told["json"]).encode())
+    asked = urllib.request.Request(url, json.dumps(told.get("json", {})).encode())
     with urllib.request.urlopen(asked, timeout=60) as answer:
-        said = json.loads(answer.read())
-    return SimpleNamespace(status_code=answer.status, json=lambda: said)
+        said = answer.read()
+    return SimpleNamespace(status_code=answer.status, json=lambda: json.loads(said))
 
 
 def test_without_a_gpu_weights_reach_the_server_as_files(server, tmp_path):
     """TRL's client is made by hand, as it wants vLLM and requests to be installed."""
     theirs: Any = vllm_generation.VLLMClient
-    with by_files(tmp_path / PUSHED):
+    with own_client(tmp_path / PUSHED):
         made: Any = vllm_generation.VLLMClient
     assert vllm_generation.VLLMClient is theirs
     client = made.func.__new__(made.func)
@@ -115,6 +120,30 @@ def test_without_a_gpu_weights_reach_the_server_as_files(server, tmp_path):
     assert [sorted(read) for read in Server.read] == [["a.weight", "b"]] * 2
     assert torch.equal(Server.read[1]["a.weight"], torch.full((3, 2), 2.0))
     assert Server.read[0]["b"].dtype == torch.bfloat16
+
+
+def test_images_are_forgotten_with_new_weights(server):
+    """trl#7198: what vLLM keeps of an image was made by the weights before."""
+    client: Any = Client.__new__(Client)
+    client.base_url, client.session = f"http://127.0.0.1:{server.server_port}", SimpleNamespace(post=post)
+    client.reset_prefix_cache()
+    assert Server.forgot == ["/reset_prefix_cache", "/reset_encoder_cache"]
+    client.session = SimpleNamespace(
+        post=lambda url, **_: SimpleNamespace(status_code=404 if "encoder" in url else 200)
+    )
+    with pytest.raises(OvtError, match="cannot forget images that older weights saw"):
+        client.reset_prefix_cache()
+
+
+def test_an_engine_in_this_process_forgets_them_too():
+    done: list[str] = []
+    engine: Any = SimpleNamespace(
+        reset_prefix_cache=lambda: done.append("prompts"),
+        llm_engine=SimpleNamespace(reset_encoder_cache=lambda: done.append("images")),
+    )
+    forget_images(engine)
+    engine.reset_prefix_cache()
+    assert done == ["images", "prompts"]
 
 
 @pytest.mark.parametrize(
