@@ -151,7 +151,7 @@ def test_no_bucket_is_made(built):
         def makedirs(self, path, exist_ok=False):
             pytest.fail(f"a folder: {path}")
 
-        def put_file(self, lpath, rpath, **kwargs):
+        def put_file(self, lpath, rpath, callback=None, mode="overwrite", **kwargs):
             self.pipe_file(rpath, Path(lpath).read_bytes())
 
     fsspec.register_implementation("bucket", ObjectStore, clobber=True)
