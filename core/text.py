@@ -45,9 +45,9 @@ def count_words(column: str) -> "pl.Expr":
     return pl.col(column).str.count_matches(r"\S+").cast(pl.Int32)
 
 
-def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """ "did you mean charts?" with the nearest known name, or `otherwise` if none is near."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
+    """ "did you mean charts?" with the nearest known name, or `otherwise` if none is as near as `cutoff` (1: equal)."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"did you mean {nearest[0]}?" if nearest else otherwise
 
 

@@ -48,6 +48,7 @@ RL = """
     vllm_group_port vllm_max_model_length vllm_importance_sampling_correction vllm_importance_sampling_mode
     vllm_importance_sampling_clip_max vllm_importance_sampling_clip_min vllm_importance_sampling_cap
 """
+MISSPELT = 0.8  # above it, a key is one of these misspelt; below, one of TRL's others
 REPORTERS = ("wandb", "trackio", "tensorboard", "none")
 
 
@@ -64,7 +65,7 @@ def check_accepted(trainer: Mapping[str, Any], accepted: Collection[str], own: C
         if key not in accepted:
             raise RecipeError(
                 f"trainer.{key} is not accepted: [trainer] takes TRL's arguments that run no code, reach no network "
-                f"and leave a run resumable; {did_you_mean(key, accepted, 'leave it out')}"
+                f"and leave a run resumable; {did_you_mean(key, accepted, 'leave it out', MISSPELT)}"
             )
 
 
