@@ -160,6 +160,7 @@ def seeing(knobs: Path, base: Path = WEIGHTS_VL, iterations: int = 3) -> World:
             *FILTERS,
             *STEPS_UP,
             ("RL-Iter3, against the base", ("iterations", "rl-3"), ("iterations", "base")),
+            ("RL only, against the base", ("rl-only", "rl-1"), ("iterations", "base")),
             ("RL-Iter3, against RL only", ("iterations", "rl-3"), ("rl-only", "rl-1")),
             ("RL-Iter3, against the long RL-Iter1", ("iterations", "rl-3"), ("longer", "rl-1")),
             ("SFT-Iter3, against SFT only", ("iterations", "sft-3"), ("sft-only", "sft-3")),

@@ -6,6 +6,7 @@ Sources are named where an attack was reported elsewhere first.
 """
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -89,7 +90,7 @@ def parquet(folder: Path, columns: dict[str, Any], **options: Any) -> Path:
 
 @attack("error: .*page of .* unpacks to .*: this is no data")
 def a_cell_that_unpacks_to_gigabytes(folder: Path) -> Path:
-    return parquet(folder, {"question": ["x" * BIG]})
+    return parquet(folder, {"question": ["x" * BIG]}, use_dictionary=False, write_statistics=False)
 
 
 @attack("error: .*column question may repeat values of 20,971,520 bytes that are packed into .*: this is no data")
@@ -207,14 +208,7 @@ def texts_of_megabytes(folder: Path) -> Path:
 
 @attack("error: .*is compressed: unpack it first")
 def a_table_that_is_an_archive(folder: Path) -> Path:
-    packer = zlib.compressobj(9, wbits=31)
-    head = packer.compress(b"question,answer,image\n")
-    with (folder / "rows.csv").open("wb") as file:
-        file.write(head)
-        for _ in range(BIG >> 22):
-            file.write(packer.compress(b"x" * (1 << 22)))
-        file.write(packer.flush())
-    return folder / "rows.csv"
+    return gzipped(folder / "rows.csv", b"x", b"question,answer,image\n")
 
 
 def zipped(path: Path, files: dict[str, bytes]) -> Path:
@@ -267,12 +261,9 @@ def a_name_in_a_tar_without_end(folder: Path) -> Path:
     return path
 
 
-def gzipped(path: Path, what: bytes) -> Path:
-    packer = zlib.compressobj(9, wbits=31)
-    with path.open("wb") as file:
-        for _ in range(BIG >> 22):
-            file.write(packer.compress(what * (1 << 22)))
-        file.write(packer.flush())
+def gzipped(path: Path, what: bytes, head: bytes = b"") -> Path:
+    """BIG bytes in members of 4 MiB, packed once."""
+    path.write_bytes((gzip.compress(head) if head else b"") + gzip.compress(what * (1 << 22)) * (BIG >> 22))
     return path
 
 
