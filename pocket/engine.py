@@ -4,21 +4,31 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ovt.core.errors import OvtError
 from ovt.core.hashing import hash_weights
 from ovt.curate.endpoints import desk
 from ovt.curate.endpoints.desk import Waiting
-from ovt.curate.endpoints.embedded import Row, response
+from ovt.curate.endpoints.embedded import (
+    Row,
+    check_room,
+    control_tokens,
+    make_random,
+    read_messages,
+    read_rows,
+    refuse,
+    response,
+)
 from ovt.pocket import SHIPPED
-from ovt.pocket.model import load_model, load_processor
-from ovt.pocket.request import Asked, read_request
-from ovt.train.decoding import Vocabulary, generate
+from ovt.pocket.model import ImageProcessor, load_model, load_processor
+from ovt.train.decoding import Prompt, Vocabulary, generate
 
 SMALL = 50_000_000  # parameters below which a worker with one thread for each core beats many threads per operation
 
@@ -31,6 +41,22 @@ def load(name: str) -> "Engine":
             f'embedded model "{name}" not found: expected "pocket", "pocket-vl" or a folder with a Qwen2.5-VL model'
         )
     return Engine(folder, name)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, ready to run: its prompt, the settings of each of its replies, and their seeds."""
+
+    prompt: Prompt
+    rows: tuple[Row, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt.ids)
+
+    @property
+    def pictures(self) -> bool:
+        return self.prompt.grids is not None
 
 
 class Engine(desk.Engine):
@@ -73,3 +99,22 @@ class Engine(desk.Engine):
 
     def _decode(self, ids: list[int]) -> str:
         return self._processor.tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def make_prompt(processor: ImageProcessor, messages: list[dict[str, Any]], pictures: list[Image.Image]) -> Prompt:
+    """Messages through the chat template and the processor."""
+    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    try:
+        seen = processor(images=pictures or None, text=[text], return_tensors="pt")
+    except ValueError as error:
+        raise refuse(f"the image cannot be read: {str(error)[:120]}") from None
+    return Prompt(seen["input_ids"][0].tolist(), seen.get("pixel_values"), seen.get("image_grid_thw"))
+
+
+def read_request(body: Mapping[str, Any], processor: ImageProcessor, context: int) -> Asked:
+    """Prompt and rows of a request body; CallError("refused") if it is invalid or does not fit `context`."""
+    plain, pictures = read_messages(body.get("messages"), control_tokens(processor.tokenizer))
+    prompt = make_prompt(processor, plain, pictures)
+    seen = [] if prompt.patches is None else [prompt.patches.numpy().tobytes()]
+    draw = partial(make_random, prompt.ids, seen)
+    return Asked(prompt, read_rows(body, check_room(len(prompt.ids), context), draw))
