@@ -1,9 +1,11 @@
 """When does alternating SFT and RL pay, and when does RL alone? The ladder as two knobs of the seeing world vary.
 
-    python benchmarks/sweep.py --out sweep [--glances 0.5 1.0] [--tokens 14 20 26] [--iterations 2] [--seeds 1]
+    python benchmarks/sweep.py --out sweep [--bases 0.5 1.0 1.0/16] [--tokens 14 20 26] [--iterations 2] [--seeds 1]
     python benchmarks/sweep.py --out sweep --report
 
-glance   how hasty the base is: the share of its chains beside charts that only name the answer (a base of its own each)
+base     how careful it is, trained for each: GLANCE, the share of its chains beside charts that only name the answer,
+         and after a slash LOOK, the rows of a training step that show it careful chains beside charts, under a prompt
+         that tells to look: what it can do and does not do unasked
 tokens   how lossy captions are: the tokens that one may have; 160 would hold all of a chart's values
 
 Each pair is study.py's world with these knobs, on its validation questions: its iterations, and RL alone with as many
@@ -35,11 +37,28 @@ ALONE = ("rl-only", "rl-1")
 
 
 @dataclass(frozen=True)
+class Base:
+    """How careful a base is: the knobs [glance] of charts, and [look]."""
+
+    glance: float
+    look: int = 0
+
+    @classmethod
+    def read(cls, text: str) -> "Base":
+        """ "1.0/16" -> Base(1.0, 16). ValueError for what is no such text."""
+        glance, _, look = text.partition("/")
+        return cls(float(glance), int(look or 0))
+
+    def __str__(self) -> str:
+        return f"glances at {self.glance:.0%} of charts" + (", can look" if self.look else "")
+
+
+@dataclass(frozen=True)
 class Grid:
-    """The values of both knobs, the ladder's length and its seeds; `folder` keeps a base and its studies per glance."""
+    """The values of both knobs, the ladder's length and its seeds; `folder` keeps each base with its studies."""
 
     folder: Path
-    glances: Sequence[float]
+    bases: Sequence[Base]
     tokens: Sequence[int]
     iterations: int
     seeds: Sequence[int]
@@ -51,50 +70,51 @@ class Grid:
         ladder = [(kind, number) for number in range(1, self.iterations + 1) for kind in ("SFT", "RL")]
         return {f"{kind} {number}": ("iterations", f"{kind.lower()}-{number}") for kind, number in ladder}
 
-    def of_base(self, glance: float) -> Path:
-        return self.folder / f"glance-{round(100 * glance)}"
+    def of_base(self, base: Base) -> Path:
+        return self.folder / (f"glance-{round(100 * base.glance)}" + (f"-look-{base.look}" if base.look else ""))
 
-    def study(self, glance: float, tokens: int) -> Study:
+    def study(self, base: Base, tokens: int) -> Study:
         """A cell; its knobs are written beside its work."""
-        folder = self.of_base(glance) / f"tokens-{tokens}"
-        knobs = write_knobs(folder / "world.toml", glance, tokens)
-        world = seeing(knobs, (self.of_base(glance) / "base").resolve(), self.iterations)
+        folder = self.of_base(base) / f"tokens-{tokens}"
+        knobs = write_knobs(folder / "world.toml", base, tokens)
+        world = seeing(knobs, (self.of_base(base) / "base").resolve(), self.iterations)
         return Study(world, folder, self.size, validates=True)
 
-    def alone(self, glance: float) -> Study:
+    def alone(self, base: Base) -> Study:
         """The cell in which the base and RL alone are measured."""
-        return self.study(glance, self.tokens[0])
+        return self.study(base, self.tokens[0])
 
 
-def write_knobs(file: Path, glance: float, tokens: int) -> Path:
+def write_knobs(file: Path, base: Base, tokens: int) -> Path:
     """world.toml with these values."""
     knobs = tomllib.loads((EXAMPLES / "world.toml").read_text())
-    knobs["glance"] |= dict.fromkeys(CHARTS, glance)
+    knobs["glance"] |= dict.fromkeys(CHARTS, base.glance)
+    knobs["look"]["rows"] = base.look
     knobs["captions"]["max_tokens"] = tokens
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{name} = {to_toml(values)}\n" for name, values in knobs.items()))
     return file
 
 
-def make_base(grid: Grid, glance: float, training: Sequence[str]) -> None:
-    """Trains the base of a glance, if it is not there yet."""
-    base = grid.of_base(glance) / "base"
-    if not (base / "training.json").exists():
-        knobs = write_knobs(grid.of_base(glance) / "world.toml", glance, grid.tokens[0])
-        script = [sys.executable, str(EXAMPLES / "train.py"), "--world", str(knobs), "--out", str(base)]
+def make_base(grid: Grid, base: Base, training: Sequence[str]) -> None:
+    """Trains a base, if it is not there yet."""
+    made = grid.of_base(base) / "base"
+    if not (made / "training.json").exists():
+        knobs = write_knobs(grid.of_base(base) / "world.toml", base, grid.tokens[0])
+        script = [sys.executable, str(EXAMPLES / "train.py"), "--world", str(knobs), "--out", str(made)]
         subprocess.run([*script, *training], check=True)
 
 
 def fill(grid: Grid, training: Sequence[str] = TRAINING) -> None:
     """All that is not done yet."""
-    for glance in grid.glances:
-        make_base(grid, glance, training)
+    for base in grid.bases:
+        make_base(grid, base, training)
         for tokens in grid.tokens:
-            study = grid.study(glance, tokens)
+            study = grid.study(base, tokens)
             questions = held_out(study)
             for seed in grid.seeds:
                 run("iterations", seed, study, questions)
-                if study.folder == grid.alone(glance).folder:
+                if study.folder == grid.alone(base).folder:
                     run("rl-only", seed, study, questions)
 
 
@@ -108,28 +128,28 @@ def measured(grid: Grid) -> list[dict[str, Any]]:
     """A row per cell that has any result: the accuracy of each step as an Interval, and how far the last step of the
     ladder is above RL alone, paired by question."""
     rows = []
-    for glance in grid.glances:
-        base = grid.alone(glance)
-        alone = answers(base, ALONE, grid.seeds)
-        fixed = {"base": answers(base, ("iterations", "base"), grid.seeds), "RL only": alone}
+    for base in grid.bases:
+        cell = grid.alone(base)
+        alone = answers(cell, ALONE, grid.seeds)
+        fixed = {"base": answers(cell, ("iterations", "base"), grid.seeds), "RL only": alone}
         for tokens in grid.tokens:
-            study = grid.study(glance, tokens)
+            study = grid.study(base, tokens)
             steps = {name: answers(study, step, grid.seeds) for name, step in grid.steps.items()}
             last = steps[f"RL {grid.iterations}"]
             pairs = [paired(last[seed], alone[seed]) for seed in last.keys() & alone.keys()]
             shares = {name: share_interval(pl.concat(of.values())) for name, of in (fixed | steps).items() if of}
             gain = mean_interval(pl.concat(pairs)) if pairs else None
-            rows.append({"glance": glance, "tokens": tokens, "steps": shares, "gain": gain})
+            rows.append({"base": base, "tokens": tokens, "steps": shares, "gain": gain})
     return rows
 
 
 def table(grid: Grid, rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, in percent."""
     names = ["base", *grid.steps, "RL only"]
-    head = ["glance", "tokens", *names, f"RL {grid.iterations} − RL only"]
+    head = ["charts glanced at", "rows that look", "tokens", *names, f"RL {grid.iterations} − RL only"]
     lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
     for row in rows:
-        cells = [f"{row['glance']:.0%}", str(row["tokens"])]
+        cells = [f"{row['base'].glance:.0%}", str(row["base"].look), str(row["tokens"])]
         cells += [shown(row["steps"].get(name)) for name in names] + [shown(row["gain"], "+")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -142,18 +162,18 @@ def shown(found: Interval | None, sign: str = "") -> str:
     return f"{value} ({low} to {high})"
 
 
-def panel(glance: float, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel:
+def panel(base: Base, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel:
     """The steps' accuracy over the tokens of a caption, for one base; what no caption changes is dashed."""
 
     def drawn(ax: Any) -> None:
-        mine = [row for row in rows if row["glance"] == glance]
+        mine = [row for row in rows if row["base"] == base]
         looks = [("base", FAINT, "--"), ("RL only", INK, "--")]
         looks += [(name, colour, "-") for name, colour in zip(names, COLOURS, strict=False)]
         for name, colour, line in looks:
             done = [row for row in mine if name in row["steps"]]
             heights = [100 * row["steps"][name].value for row in done]
             ax.plot([row["tokens"] for row in done], heights, line, color=colour, marker="o", markersize=3, label=name)
-        name_axes(ax, f"Bases that glance at {glance:.0%} of charts", "tokens of a caption", "accuracy, %")
+        name_axes(ax, f"A base that {base}", "tokens of a caption", "accuracy, %")
         ax.legend(loc="best", handlelength=1.4)
 
     return drawn
@@ -168,22 +188,22 @@ def report(grid: Grid) -> None:
     text = table(grid, rows) + "\n"
     print(text)
     (grid.folder / "sweep.md").write_text(text, encoding="utf-8")
-    glances = dict.fromkeys(row["glance"] for row in rows)
-    panels = [panel(glance, rows, list(grid.steps)) for glance in glances]
+    bases = dict.fromkeys(row["base"] for row in rows)
+    panels = [panel(base, rows, list(grid.steps)) for base in bases]
     save(panels, grid.folder / "sweep.svg", grid.folder / "sweep.png")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder that keeps everything")
-    parser.add_argument("--glances", type=float, nargs="+", default=[0.5, 1.0])
+    parser.add_argument("--bases", type=Base.read, nargs="+", default=[Base(0.5), Base(1.0), Base(1.0, 16)])
     parser.add_argument("--tokens", type=int, nargs="+", default=[14, 20, 26])
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
     args = parser.parse_args()
-    grid = Grid(args.out, args.glances, args.tokens, args.iterations, args.seeds, args.size)
+    grid = Grid(args.out, args.bases, args.tokens, args.iterations, args.seeds, args.size)
     if not args.report:
         fill(grid)
     report(grid)

@@ -15,23 +15,25 @@ def sweep(study, load_file):
 
 @pytest.fixture
 def grid(sweep, tmp_path):
-    return sweep.Grid(tmp_path, [0.5, 1.0], [14, 26], iterations=2, seeds=[1], size=0.01)
+    return sweep.Grid(tmp_path, [sweep.Base(0.5), sweep.Base(1.0, 16)], [14, 26], iterations=2, seeds=[1], size=0.01)
 
 
 def test_a_cell_is_the_world_with_its_knobs(sweep, study, grid):
-    cell = grid.study(0.5, 26)
+    cell = grid.study(grid.bases[0], 26)
     knobs = tomllib.loads((cell.folder / "world.toml").read_text())
+    other = tomllib.loads((grid.alone(grid.bases[1]).folder / "world.toml").read_text())
+    assert (knobs["look"]["rows"], other["look"]["rows"], other["glance"]["bars"]) == (0, 16, 1.0)
     assert {knobs["glance"][family] for family in sweep.CHARTS} == {0.5}
     assert knobs["glance"]["tables"] == tomllib.loads((study.EXAMPLES / "world.toml").read_text())["glance"]["tables"]
     recipe = study.make_recipe("iterations", 1, cell)
     assert len(recipe.iterations) == 2
     assert recipe.iterations[0].curate.caption.sampling.max_tokens == 26  # later ones see the picture
-    assert recipe.base == str(grid.of_base(0.5) / "base")
-    assert study.make_recipe("rl-only", 1, grid.alone(0.5)).base == recipe.base
+    assert recipe.base == str(grid.of_base(grid.bases[0]) / "base")
+    assert study.make_recipe("rl-only", 1, grid.alone(grid.bases[0])).base == recipe.base
 
 
 def test_every_step_of_the_table_is_evaluated(sweep, study, grid):
-    cell = grid.alone(1.0)
+    cell = grid.alone(grid.bases[1])
     for condition, step in (*grid.steps.values(), sweep.ALONE, ("iterations", "base")):
         steps = {one.name for one in study.plan_steps(study.make_recipe(condition, 1, cell))}
         assert f"eval-{step}" in steps
@@ -41,7 +43,7 @@ def test_what_is_done_becomes_a_table_and_a_figure(sweep, grid, monkeypatch, cap
     right = {"base": 5, "sft-1": 3, "rl-1": 6, "sft-2": 6, "rl-2": 8}
 
     def result(condition, seed, step, study):
-        if study.folder != grid.alone(0.5).folder:
+        if study.folder != grid.alone(grid.bases[0]).folder:
             return None
         count = 4 if condition == "rl-only" else right[step]
         ids = [str(number) for number in range(10)]
@@ -50,8 +52,8 @@ def test_what_is_done_becomes_a_table_and_a_figure(sweep, grid, monkeypatch, cap
     monkeypatch.setattr(sweep, "result", result)
     sweep.report(grid)
     first, second = capsys.readouterr().out.splitlines()[2:4]
-    assert first.startswith("| 50% | 14 | 50.0 (")
-    assert [cell.split(" (")[0] for cell in first.split(" | ")[3:]] == ["30.0", "60.0", "60.0", "80.0", "40.0", "+40.0"]
-    assert second.startswith("| 50% | 26 | 50.0 (")  # the base and RL alone are of no caption
+    assert first.startswith("| 50% | 0 | 14 | 50.0 (")
+    assert [cell.split(" (")[0] for cell in first.split(" | ")[4:]] == ["30.0", "60.0", "60.0", "80.0", "40.0", "+40.0"]
+    assert second.startswith("| 50% | 0 | 26 | 50.0 (")  # the base and RL alone are of no caption
     assert second.endswith(" |  |")
     assert (grid.folder / "sweep.svg").read_text().count("<svg") == 1
