@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from ovt.train import log_probs
 from ovt.train.held_out import HeldOut
-from ovt.train.log_probs import cut
+from ovt.train.log_probs import Eyes, Replies, cut, lay, unpad
 from ovt.train.rl_trainer import RL, build_trainer
 from ovt.train.runs import begin
 from ovt.train.sampling import Sampler
@@ -104,18 +105,34 @@ def test_the_token_of_a_picture_in_a_reply_is_no_picture(trainer, batch):
         assert torch.isfinite(scores(trainer, batch)).all()
 
 
-def test_rows_are_cut_by_length_and_the_idle_ones_apart(trainer, batch):
-    from ovt.train.log_probs import Replies
-
+def as_replies(trainer: Any, batch: dict[str, Any]) -> Replies:
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], 1)
     mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], 1)
-    replies = Replies(
-        ids, mask, batch["completion_ids"].shape[1], batch["pixel_values"], batch["image_grid_thw"], [1] * 12
-    )
+    kept = batch["completion_ids"].shape[1]
+    return Replies(ids, mask, kept, batch["pixel_values"], batch["image_grid_thw"], batch["num_images"])
+
+
+def test_rows_are_cut_by_prompt_and_the_idle_ones_apart(trainer, batch, monkeypatch):
+    replies = as_replies(trainer, batch)
+    rows = unpad(replies, Eyes(trainer.model).see(replies))
     idle = batch["advantages"] == 0
-    pieces = cut(replies, idle)
-    assert sorted(row for rows in pieces for row in rows) == list(range(12))
-    assert [{bool(idle[row]) for row in rows} for rows in pieces] == [{False}, {True}]
+    pieces = cut(rows, idle)
+    assert sorted(at for piece in pieces for at in piece) == list(range(12))
+    assert [{bool(idle[at]) for at in piece} for piece in pieces] == [{False}, {True}]
+    laid = lay(trainer.model, [rows[at] for at in pieces[0]], [torch.zeros(4, 8)] * 12, replies.grids)
+    assert (len(laid.prompts), len(laid.replies)) == (4, 9)  # a prompt of several rollouts is read once
+    monkeypatch.setattr(log_probs, "PIECE", 1)
+    assert sorted(cut(rows, idle)) == [[at] for at in range(12)]
+
+
+def test_however_rows_are_cut_they_are_scored_alike(trainer, batch, monkeypatch):
+    """And a row without a reply, whose mask TRL empties where it was cut off, is scored as nothing."""
+    batch["completion_mask"][3] = 0
+    with torch.no_grad():
+        together = scores(trainer, batch)
+        monkeypatch.setattr(log_probs, "PIECE", 1)
+        assert torch.allclose(scores(trainer, batch), together, atol=1e-5)
+    assert not together[3].any()
 
 
 def test_half_precision_is_near_trls(small_vlm, trainer, home, monkeypatch):
