@@ -139,8 +139,10 @@ def draw_accuracy(ax: "Axes", steps: Sequence[Mapping[str, Any]], labels: Sequen
     above = [100 * (step["high"] - step["accuracy"]) for step in steps]
     at = list(range(len(steps)))
     ax.errorbar(at, values, yerr=[below, above], color=COLOURS[0], ecolor=FAINT, fmt="o", markersize=4.5, capsize=2)
-    for place, value in zip(at, values, strict=True):
-        ax.annotate(f"{value:.1f}", (place, value), textcoords="offset points", xytext=(5, 3), fontsize=8)
+    for place, value, over in zip(at, values, above, strict=True):
+        ax.annotate(
+            f"{value:.1f}", (place, value + over), textcoords="offset points", xytext=(0, 3), ha="center", fontsize=7
+        )
     name_axes(ax, "Held-out accuracy", "", "%, with 95% intervals")
     name_steps(ax, labels)
     ax.margins(x=0.08)
