@@ -119,6 +119,26 @@ LOSSLESS = World(
     held_out=200 / 120,
     hard=True,
 )
+SEEING_ROWS = (
+    *ABLATIONS,
+    *LADDER,
+    ("RL only, as many rollouts as in all iterations", "RL only", "rl-only", "rl-1"),
+    ("SFT-Iter1 once more", "SFT 1 again", "longer", "sft-1"),
+    ("RL-Iter1 from it, as many rollouts as in all iterations", "RL 1 long", "longer", "rl-1"),
+    ("SFT only, iteration 2", "SFT only 2", "sft-only", "sft-2"),
+    ("SFT only, iteration 3", "SFT only 3", "sft-only", "sft-3"),
+)
+SEEING_PAIRS = (
+    ("SFT unfiltered, against the base", ("unfiltered", "sft-1"), ("iterations", "base")),
+    *FILTERS,
+    *STEPS_UP,
+    ("RL-Iter3, against the base", ("iterations", "rl-3"), ("iterations", "base")),
+    ("RL only, against the base", ("rl-only", "rl-1"), ("iterations", "base")),
+    ("SFT only, iteration 3, against the base", ("sft-only", "sft-3"), ("iterations", "base")),
+    ("RL-Iter3, against RL only", ("iterations", "rl-3"), ("rl-only", "rl-1")),
+    ("RL-Iter3, against the long RL-Iter1", ("iterations", "rl-3"), ("longer", "rl-1")),
+    ("SFT-Iter3, against SFT only, iteration 3", ("iterations", "sft-3"), ("sft-only", "sft-3")),
+)
 
 
 def seeing(knobs: Path, base: Path = WEIGHTS_VL, iterations: int = 3) -> World:
@@ -146,26 +166,8 @@ def seeing(knobs: Path, base: Path = WEIGHTS_VL, iterations: int = 3) -> World:
             "cut": [RANDOM, "rl=[]"],
         },
         repeated=("iterations", "sft-only"),
-        rows=(
-            *ABLATIONS,
-            *LADDER,
-            ("RL only, as many rollouts as in all iterations", "RL only", "rl-only", "rl-1"),
-            ("SFT-Iter1 once more", "SFT 1 again", "longer", "sft-1"),
-            ("RL-Iter1 from it, as many rollouts as in all iterations", "RL 1 long", "longer", "rl-1"),
-            ("SFT only, iteration 2", "SFT only 2", "sft-only", "sft-2"),
-            ("SFT only, iteration 3", "SFT only 3", "sft-only", "sft-3"),
-        ),
-        pairs=(
-            ("SFT unfiltered, against the base", ("unfiltered", "sft-1"), ("iterations", "base")),
-            *FILTERS,
-            *STEPS_UP,
-            ("RL-Iter3, against the base", ("iterations", "rl-3"), ("iterations", "base")),
-            ("RL only, against the base", ("rl-only", "rl-1"), ("iterations", "base")),
-            ("SFT only, iteration 3, against the base", ("sft-only", "sft-3"), ("iterations", "base")),
-            ("RL-Iter3, against RL only", ("iterations", "rl-3"), ("rl-only", "rl-1")),
-            ("RL-Iter3, against the long RL-Iter1", ("iterations", "rl-3"), ("longer", "rl-1")),
-            ("SFT-Iter3, against SFT only, iteration 3", ("iterations", "sft-3"), ("sft-only", "sft-3")),
-        ),
+        rows=SEEING_ROWS,
+        pairs=SEEING_PAIRS,
         trainings=(WEIGHTS, base),
         questions=source["limit"],
         held_out=10 / 3,

@@ -15,7 +15,9 @@ def sweep(study, load_file):
 
 @pytest.fixture
 def grid(sweep, tmp_path):
-    return sweep.Grid(tmp_path, [sweep.Base(0.5), sweep.Base(1.0, 16)], [14, 26], iterations=2, seeds=[1], size=0.01)
+    return sweep.Grid(
+        tmp_path, [sweep.Base.read(text) for text in ("0.5", "1.0/16")], [14, 26], iterations=2, seeds=[1], size=0.01
+    )
 
 
 def test_a_cell_is_the_world_with_its_knobs(sweep, study, grid):
