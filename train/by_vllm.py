@@ -157,10 +157,10 @@ def as_written(processor: Any, prompts: list[Any]) -> list[list[int]]:
     return processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
 
 
-def no_image_token(model: Any) -> dict[str, Any]:
+def no_image_token(config: Any) -> dict[str, Any]:
     """What TRL passes on to vLLM so that no token of an image is sampled, for which the learning pass would look for an
-    image (trl#3847); transformers' sampling is told so by TRL itself."""
-    return {"logit_bias": {str(model.config.image_token_id): -100.0}}
+    image (trl#3847); transformers' sampling is told so by TRL itself. config: the model's."""
+    return {"logit_bias": {config.image_token_id: -100.0}}
 
 
 def server_command(model: str, length: int, by_nccl: bool) -> str:

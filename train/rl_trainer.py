@@ -19,7 +19,7 @@ from ovt.core.home import Home
 from ovt.train import devices, rollouts
 from ovt.train.arguments import Batches, plan_batches, refusals, rl_arguments
 from ovt.train.data import group_by_image, place_images
-from ovt.train.models import ending_tokens, load_processor
+from ovt.train.models import ending_tokens, load_config, load_processor
 from ovt.train.pixels import most_pixels, shrunk
 from ovt.train.questions import Spares, asked_in_order, choose_questions
 from ovt.train.reward import Grader, Judged, Reward, open_grader
@@ -92,14 +92,14 @@ def build_trainer(
     settings, where = training.settings, training.where
     arguments = rl_arguments(settings, len(fed.train), devices.world_size(), run.checkpoints)
     batches = plan_batches(settings, devices.world_size())
+    if settings.use_vllm:
+        length, never = needed_length(training, fed), no_image_token(load_config(where))
+        arguments |= {"vllm_max_model_length": length, "generation_kwargs": never}
     processor = pad_left(load_processor(where, settings.max_pixels))
     most = settings.max_pixels if settings.use_vllm else most_pixels(processor)  # vLLM has no max_pixels (trl#6401)
     check_prompts(processor, where)
     transformers.set_seed(settings.seed)  # new adapters are initialised before the trainer sets the seed
     model = prepare_policy(run, where, settings, checkpoint)
-    if settings.use_vllm:
-        length, never = needed_length(training, fed), no_image_token(model)
-        arguments |= {"vllm_max_model_length": length, "generation_kwargs": never}
     kind = settings.reward.kind or training.rows.verify_kind or "auto"
     keep = partial(keep_rollouts, run, ending_tokens(model.generation_config, processor.tokenizer))
     quiet_libraries()

@@ -170,6 +170,8 @@ def test_the_server_is_told_what_trl_needs():
 
 
 def test_no_token_of_an_image_is_sampled():
-    """A server of 0.32 and vLLM's engine take the bias as it is written in JSON."""
-    model = SimpleNamespace(config=SimpleNamespace(image_token_id=151_655))
-    assert no_image_token(model) == {"logit_bias": {"151655": -100.0}}
+    """The sampling parameters of vLLM's engine keep a key as it is given, and tokens are numbers; a server reads what
+    JSON makes of one as a number."""
+    told = no_image_token(SimpleNamespace(image_token_id=151_655))
+    assert told == {"logit_bias": {151_655: -100.0}}
+    assert json.loads(json.dumps(told)) == {"logit_bias": {"151655": -100.0}}

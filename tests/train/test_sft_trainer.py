@@ -225,6 +225,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"max_length": 8}, r"every row of colours@v1 is longer than 8 tokens \(shortest \d+\): raise max_length"),
         ({}, {"per_device_train_batch_size": 7}, "do not divide a global batch of 16 rows"),
         ({}, {"trainer": {"optimm": "sgd"}}, "trainer.optimm is not accepted: .* did you mean optim"),
+        ({}, {"trainer": {"packing": True}}, "trainer.packing is not accepted: .*; leave it out"),
         ({}, {"trainer": {"learning_rate": 1}}, r"trainer.learning_rate is a setting of its own"),
         ({}, {"trainer": {"output_dir": "x"}}, "trainer.output_dir is set by ovt"),
         ({}, {"trainer": {"disable_tqdm": False}}, "trainer.disable_tqdm is set by ovt"),
