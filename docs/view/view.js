@@ -11,12 +11,7 @@ const html = htm.bind(h);
 // The answer to NAME, from the server, or from the files of a static view. Raises Error with a line for people.
 async function get(name, params = {}) {
   const query = queryOf(params);
-  asking(1);
-  try {
-    return window.ovtFiles ? await fromFiles(name, params, query) : await read(await fetch(`api/${name}?${query}`));
-  } finally {
-    drawn(() => asking(-1));
-  }
+  return awaited(window.ovtFiles ? fromFiles(name, params, query) : fetch(`api/${name}?${query}`).then(read));
 }
 
 // After the next picture, and what the parts on it do then: a second frame, as effects wait for the first.
@@ -27,9 +22,18 @@ function asking(more) {
   document.body.dataset.asking = Number(document.body.dataset.asking || 0) + more;
 }
 
+async function awaited(answer) {
+  asking(1);
+  try {
+    return await answer;
+  } finally {
+    drawn(() => asking(-1));
+  }
+}
+
 async function post(name, body) {
   const headers = { "Content-Type": "application/json" };
-  return read(await fetch(`api/${name}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  return awaited(fetch(`api/${name}`, { method: "POST", headers, body: JSON.stringify(body) }).then(read));
 }
 
 async function read(response) {
@@ -968,10 +972,14 @@ function useLabels(version, usual, sample, id, say) {
   const can = !window.ovtFiles && !version.includes(":");
   const [turn, next] = useState(0);
   const given = useRef([]);
+  const sent = useRef(Promise.resolve());  // one after the other: a label must not arrive after what takes it back
   const found = useAnswer(can ? "labels" : null, { version }, { refresh: turn });
   const held = found.data?.labels || [];
   const names = [...new Set([...usual, ...held.map((one) => one.label)])].slice(0, 9);
-  const send = (body, done) => post("labels", { version, ...body }).then(() => { say(done); next(turn + 1); }, (error) => say(error.message));
+  const send = (body, done) => {
+    sent.current = sent.current.then(() => post("labels", { version, ...body })).then(() => { say(done); next((n) => n + 1); }, (error) => say(error.message));
+    return sent.current;
+  };
   const give = (label, target, note = "") => {
     given.current.push({ id: target, label });
     return send({ id: target, label, note }, `labelled ${label}: u takes it back`);

@@ -1,6 +1,7 @@
 """Every screen in a real browser: filters, labels and what-if, the address, narrow and dark."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from browser import DESK, NEEDED, PHONE, SCREENS, SMALL
 
 from ovt.core.home import Home
+from ovt.view import answers
 from ovt.view.answers import View
 
 pytestmark = NEEDED
@@ -123,6 +125,23 @@ def test_labels_are_given_shown_filtered_and_taken_back(watch, served, old_home,
         rows = site.get("rows", version="small@v2", label="wrong_verdict")["rows"]
         assert [one["id"] for one in rows] == [first["id"]]
         assert site.get("rows", version="small@v2", label="bad")["total"] == 0
+
+
+def test_a_label_that_is_slow_to_arrive_is_taken_back(watch, served, old_home, tmp_path, monkeypatch):
+    def slow(view: View, asked: Any, at_once: Any = answers.give_label) -> Any:
+        time.sleep(0 if asked.get("undo") else 0.5)
+        return at_once(view, asked)
+
+    monkeypatch.setattr(answers, "give_label", slow)
+    home = Home(Path(shutil.copytree(old_home.path, tmp_path / "home")))
+    with served(View(home)) as site:
+        seen = watch()
+        first = site.get("rows", version="small@v2")["rows"][0]
+        page = seen.show(site.url, "question", SMALL | {"id": first["question_id"]})
+        page.keyboard.press("2")
+        seen.press("u")
+        page.wait_for_selector("text=bad taken back")
+        assert site.get("labels", version="small@v2")["labels"] == []
 
 
 def test_what_if_follows_its_controls(watch, site):

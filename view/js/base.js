@@ -9,12 +9,7 @@ export const html = htm.bind(h);
 // The answer to NAME, from the server, or from the files of a static view. Raises Error with a line for people.
 export async function get(name, params = {}) {
   const query = queryOf(params);
-  asking(1);
-  try {
-    return window.ovtFiles ? await fromFiles(name, params, query) : await read(await fetch(`api/${name}?${query}`));
-  } finally {
-    drawn(() => asking(-1));
-  }
+  return awaited(window.ovtFiles ? fromFiles(name, params, query) : fetch(`api/${name}?${query}`).then(read));
 }
 
 // After the next picture, and what the parts on it do then: a second frame, as effects wait for the first.
@@ -25,9 +20,18 @@ function asking(more) {
   document.body.dataset.asking = Number(document.body.dataset.asking || 0) + more;
 }
 
+async function awaited(answer) {
+  asking(1);
+  try {
+    return await answer;
+  } finally {
+    drawn(() => asking(-1));
+  }
+}
+
 export async function post(name, body) {
   const headers = { "Content-Type": "application/json" };
-  return read(await fetch(`api/${name}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  return awaited(fetch(`api/${name}`, { method: "POST", headers, body: JSON.stringify(body) }).then(read));
 }
 
 async function read(response) {

@@ -94,10 +94,14 @@ function useLabels(version, usual, sample, id, say) {
   const can = !window.ovtFiles && !version.includes(":");
   const [turn, next] = useState(0);
   const given = useRef([]);
+  const sent = useRef(Promise.resolve());  // one after the other: a label must not arrive after what takes it back
   const found = useAnswer(can ? "labels" : null, { version }, { refresh: turn });
   const held = found.data?.labels || [];
   const names = [...new Set([...usual, ...held.map((one) => one.label)])].slice(0, 9);
-  const send = (body, done) => post("labels", { version, ...body }).then(() => { say(done); next(turn + 1); }, (error) => say(error.message));
+  const send = (body, done) => {
+    sent.current = sent.current.then(() => post("labels", { version, ...body })).then(() => { say(done); next((n) => n + 1); }, (error) => say(error.message));
+    return sent.current;
+  };
   const give = (label, target, note = "") => {
     given.current.push({ id: target, label });
     return send({ id: target, label, note }, `labelled ${label}: u takes it back`);
