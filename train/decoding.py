@@ -35,10 +35,12 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The parts of a tokenizer that sampling needs: the token ids that end a reply, and ids as text."""
+    """The parts of a tokenizer that sampling needs: the token ids that end a reply, ids as text, and the ids that are
+    never sampled."""
 
     ends: frozenset[int]
     decode: Callable[[list[int]], str]
+    never: tuple[int, ...] = ()
 
 
 @dataclass
@@ -131,6 +133,8 @@ def generate(
         cache.pick(picked)
         logits = logits[picked]
     while True:
+        if vocabulary.never:
+            logits[:, vocabulary.never] = -torch.inf
         tokens = choose(logits, live)
         for row, token in zip(live, tokens, strict=True):
             if row.finish is None:

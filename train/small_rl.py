@@ -73,7 +73,8 @@ class SmallSampler(HeldOut):
         """Runs all rows to their ends: a thread for each core, and never more rows at a time than `rows` allows."""
         model = self.accelerator.unwrap_model(self.model)
         tokenizer: Any = self._tokenizer
-        words = Vocabulary(frozenset(self.eos_token_ids), tokenizer.decode)
+        never = tuple(self.generation_config.suppress_tokens)  # the token of an image, as learning would look for one
+        words = Vocabulary(frozenset(self.eos_token_ids), tokenizer.decode, never)
         threads = torch.get_num_threads()
         at_once = max(1, self._rows * len(prompts) // len(rows))
         parts = min(len(prompts), max(threads, -(-len(prompts) // at_once)))

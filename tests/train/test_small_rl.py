@@ -50,10 +50,8 @@ def trainer(small_vlm, home, colour_rows, write_version) -> Any:
 
 
 def rollouts(trainer: Any) -> dict[str, Any]:
-    """A batch as TRL has it, without the token of a picture in replies, which transformers' forward fails on."""
-    scored = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
-    said = scored["completion_ids"]
-    return scored | {"completion_ids": said.masked_fill(said == trainer.model.config.image_token_id, 9)}
+    """A batch as TRL has it."""
+    return trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
 
 
 @pytest.fixture
@@ -97,6 +95,15 @@ def test_rows_without_an_advantage_are_not_learned_from(trainer, batch, monkeypa
     loss, gradients, _ = learned(trainer, batch, monkeypatch, True)
     assert loss == 0
     assert all(not gradient.any() for gradient in gradients.values())
+
+
+def test_the_token_of_a_picture_is_never_sampled(trainer):
+    chosen = trainer.generation_config
+    assert chosen.suppress_tokens == [trainer.model.config.image_token_id]
+    likely = rollouts(trainer)["completion_ids"].unique().tolist()
+    chosen.suppress_tokens = likely
+    other = rollouts(trainer)
+    assert not set(other["completion_ids"][other["completion_mask"].bool()].tolist()) & set(likely)
 
 
 def test_the_token_of_a_picture_in_a_reply_is_no_picture(trainer, batch):
