@@ -7,6 +7,7 @@ about it: checkpoints are saved under the names of the Hub's files, and read bac
 
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, Trainer
 
+CARRIED = "model-carried-over.safetensors"
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json", ADAPTER)
 
 
@@ -129,6 +131,7 @@ def take_model(run: Run, checkpoint: Path, where: str) -> None:
                 shutil.copyfile(path, folder / path.name)
         check_finite(folder)
         cast_weights(folder, weights_dtype(where))
+        carry_over(where, folder)
         copy_processor(where, folder)
 
 
@@ -169,6 +172,50 @@ def cast_weights(folder: Path, dtype: "torch.dtype") -> None:
         if "dtype" in part:
             part["dtype"] = str(dtype).removeprefix("torch.")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def carry_over(where: str, folder: Path) -> None:
+    """Adds the base's tensors that transformers leaves out by design, as they are: Qwen3.5's `mtp.`, without which
+    vLLM's speculative decoding does not start (ms-swift#6221). A folder of adapters stays unchanged."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+    from transformers.utils import cached_file
+
+    if (folder / ADAPTER).is_file():
+        return
+    base = adapter_base(where) or where
+    unread = re.compile("|".join(unread_names(base)) or "$^")
+    held = str(cached_file(base, "config.json", local_files_only=True))  # the base was loaded from beside it
+    saved, tensors = stored_in(folder), {}
+    for name, path in stored_in(Path(held).parent).items():
+        if unread.search(name) and name not in saved:
+            with safe_open(path, "pt") as file:
+                tensors[name] = file.get_tensor(name)
+    if tensors:
+        save_file(tensors, folder / CARRIED, {"format": "pt"})
+        files = {name: path.name for name, path in stored_in(folder).items()}
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        index = {"metadata": {"total_size": size}, "weight_map": files}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def unread_names(where: str) -> list[str]:
+    """The regular expressions of tensors that transformers expects in this family's files, and does not load."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    family: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(load_config(where))]
+    return list(family._keys_to_ignore_on_load_unexpected or ())
+
+
+def stored_in(folder: Path) -> dict[str, Path]:
+    """The tensors of a model's safetensors files, each with its file."""
+    from safetensors import safe_open
+
+    found = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, "pt") as file:
+            found |= dict.fromkeys(file.keys(), path)
+    return found
 
 
 def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | None = None) -> Run:
@@ -213,4 +260,5 @@ def write_merged(run: Run, where: str, base: str) -> None:
     with new_folder(run.model) as folder:
         load_model(where, dtype=torch.float32).save_pretrained(folder)
         cast_weights(folder, weights_dtype(base))
+        carry_over(base, folder)
         copy_processor(where, folder)

@@ -1,9 +1,13 @@
 """Adapters added into the base: the same numbers, a whole model, a card that says what it is."""
 
+import json
+import shutil
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from ovt.core.errors import OvtError
 from ovt.pocket.engine import load
@@ -54,6 +58,31 @@ def test_a_merged_run_computes_what_its_adapters_did(home, small_vlm, colour_row
         merge("low-merged", home)
     with pytest.raises(OvtError, match="is a LoRA adapter itself: merge it first"):
         sft("colours", "low", ADAPTERS, home, name="lower")
+
+
+@pytest.fixture
+def with_draft(small_vlm, tmp_path, monkeypatch) -> Any:
+    """A base in two files, one with a draft head that transformers does not load, as Qwen3.5's."""
+    folder = tmp_path / "with-draft"
+    shutil.copytree(small_vlm, folder)
+    save_file({"mtp.fc.weight": torch.ones(2, 3, dtype=torch.bfloat16)}, folder / "model-00002-of-00002.safetensors")
+    monkeypatch.setattr(Qwen2_5_VLForConditionalGeneration, "_keys_to_ignore_on_load_unexpected", [r"^mtp.*"])
+    return folder
+
+
+@pytest.mark.parametrize("lora", [None, LoraSection(r=4)])
+def test_what_transformers_does_not_load_is_still_there(lora, with_draft, home, colour_rows, write_version):
+    write_version(home, colour_rows(8))
+    settings = ADAPTERS.model_copy(update={"lora": lora})
+    run = sft("colours", str(with_draft), settings, home, name="first")
+    whole = merge("first", home) if lora else run
+    later = sft("colours", whole.name, settings.model_copy(update={"lora": None}), home, name="second")
+    for model in (whole.model, later.model):
+        index = json.loads((model / "model.safetensors.index.json").read_text())["weight_map"]
+        assert {path.name for path in model.glob("*.safetensors")} == set(index.values())
+        assert load_file(model / index["mtp.fc.weight"])["mtp.fc.weight"].dtype == torch.bfloat16
+        told: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(model, output_loading_info=True)[1]
+        assert not any(told.values())
 
 
 def test_a_run_that_is_not_done_cannot_be_merged(home):
