@@ -23,7 +23,7 @@ from ovt.train import devices
 from ovt.train.settings import DpoSection, LoraSection, RlSection, SftSection, TrainerSection, check_trainer
 
 if TYPE_CHECKING:
-    from torch import nn
+    from transformers import PreTrainedModel
     from trl import DPOConfig, GRPOConfig, SFTConfig
 
 CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
@@ -291,14 +291,16 @@ def check_installed(names: Collection[str]) -> None:
             raise RecipeError(f"report_to = {name!r}: {' '.join(str(error).split())[:300]}") from error
 
 
-def check_targets(lora: LoraSection, model: "nn.Module") -> None:
-    """RecipeError for a target layer that the model does not have."""
+def check_targets(lora: LoraSection, model: "PreTrainedModel") -> None:
+    """RecipeError for a target layer that the model does not have, or its head, whose adapter TRL would not train."""
     if lora.target_modules == "all-linear":
         return
-    linear = [name.rpartition(".")[2] for name, layer in model.named_modules() if hasattr(layer, "in_features")]
-    there = dict.fromkeys(name for name in linear if not name.isdigit())
+    head: Any = model.get_output_embeddings()
+    linear = [name for name, layer in model.named_modules() if hasattr(layer, "in_features") and layer is not head]
+    there = dict.fromkeys(name for one in linear if not (name := one.rpartition(".")[2]).isdigit())
     for name in lora.target_modules:
         if name.rpartition(".")[2] not in there:
             raise RecipeError(
-                f'lora.target_modules: no layer is named {name}; choose "all-linear" or of {", ".join(there)}'
+                f'lora.target_modules: no layer that takes adapters is named {name}; choose "all-linear" or of '
+                f"{', '.join(there)}"
             )
