@@ -57,7 +57,6 @@ from ovt.train.loop.run import run_loop
 from ovt.train.loop.steps import plan_steps, read_record
 from ovt.train.loop.work import Tools
 
-BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 DIRECT = "{question}\n{choices}\nAnswer directly."
 SEEDS = 3  # seeds that may be asked for; the held-out questions avoid the figures of all of them
 VALIDATION_SEED = 901  # of the figures of --validate; the recipes' own seed is that of the held-out ones
@@ -310,10 +309,15 @@ def report(study: Study, seeds: list[int], page: Path | None) -> None:
     ):
         print(path)
     if page:
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+        put(page, "study", text)
         page.with_suffix(".svg").write_bytes((study.out / "loop.svg").read_bytes())
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Writes a text onto a page, between the marks of this name; at its end, if it has none."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    page.write_text(f"{before}{begin}\n{text}{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def main() -> None:

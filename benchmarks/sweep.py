@@ -1,7 +1,7 @@
 """When does alternating SFT and RL pay, and when does RL alone? The ladder as two knobs of the seeing world vary.
 
     python benchmarks/sweep.py --out sweep [--bases 0.5 1.0 1.0/16] [--tokens 14 20 26] [--iterations 2] [--seeds 1]
-    python benchmarks/sweep.py --out sweep --report
+    python benchmarks/sweep.py --out sweep --report [--page docs/study.md]
 
 base     how careful it is, trained for each: GLANCE, the share of its chains beside charts that only name the answer,
          and after a slash LOOK, the rows of a training step that show it careful chains beside charts, under a prompt
@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from study import EXAMPLES, Study, held_out, result, run
+from study import EXAMPLES, Study, held_out, put, result, run
 from worlds import seeing
 
 from ovt.core.plots import COLOURS, FAINT, INK, Panel, name_axes, save
 from ovt.core.section import to_toml
 from ovt.core.statistics import Interval, mean_interval, share_interval
-from ovt.evaluation.scores import paired
+from ovt.evaluation.scores import mean, paired
 
 TRAINING = ["--seed", "7", "--steps", "130", "--decay-from", "60", "--muon-lr", "0.01", "--adam-lr", "0.002", "--eager"]
 CHARTS = ("bars", "lines")
@@ -126,7 +126,7 @@ def answers(study: Study, step: tuple[str, str], seeds: Iterable[int]) -> dict[i
 
 def measured(grid: Grid) -> list[dict[str, Any]]:
     """A row per cell that has any result: the accuracy of each step as an Interval, and how far the last step of the
-    ladder is above RL alone, paired by question."""
+    ladder is above RL alone, paired by question: `gain` of all seeds together, `each` of them."""
     rows = []
     for base in grid.bases:
         cell = grid.alone(base)
@@ -139,18 +139,20 @@ def measured(grid: Grid) -> list[dict[str, Any]]:
             pairs = [paired(last[seed], alone[seed]) for seed in last.keys() & alone.keys()]
             shares = {name: share_interval(pl.concat(of.values())) for name, of in (fixed | steps).items() if of}
             gain = mean_interval(pl.concat(pairs)) if pairs else None
-            rows.append({"base": base, "tokens": tokens, "steps": shares, "gain": gain})
+            each = [mean(pair["value"]) for pair in pairs]
+            rows.append({"base": base, "tokens": tokens, "steps": shares, "gain": gain, "each": each})
     return rows
 
 
 def table(grid: Grid, rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, in percent."""
     names = ["base", *grid.steps, "RL only"]
-    head = ["charts glanced at", "rows that look", "tokens", *names, f"RL {grid.iterations} − RL only"]
+    head = ["charts glanced at", "rows that look", "tokens", *names, f"RL {grid.iterations} − RL only", "each seed"]
     lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
     for row in rows:
         cells = [f"{row['base'].glance:.0%}", str(row["base"].look), str(row["tokens"])]
         cells += [shown(row["steps"].get(name)) for name in names] + [shown(row["gain"], "+")]
+        cells.append(" ".join(f"{100 * one:+.1f}" for one in row["each"]))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -179,8 +181,8 @@ def panel(base: Base, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel
     return drawn
 
 
-def report(grid: Grid) -> None:
-    """Prints the table, and writes it and the figure into the folder."""
+def report(grid: Grid, page: Path | None) -> None:
+    """Prints the table, and writes it and the figure into the folder, and onto a page."""
     rows = [row for row in measured(grid) if row["steps"]]
     if not rows:
         print("nothing is done yet")
@@ -191,6 +193,9 @@ def report(grid: Grid) -> None:
     bases = dict.fromkeys(row["base"] for row in rows)
     panels = [panel(base, rows, list(grid.steps)) for base in bases]
     save(panels, grid.folder / "sweep.svg", grid.folder / "sweep.png")
+    if page:
+        put(page, "sweep", text)
+        page.with_name("sweep.svg").write_bytes((grid.folder / "sweep.svg").read_bytes())
 
 
 def main() -> None:
@@ -202,11 +207,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--size", type=float, default=1.0, help="scales the numbers of questions, to try things out")
     parser.add_argument("--report", action="store_true", help="only print what is done")
+    parser.add_argument("--page", type=Path, help="a page that gets the table too, and sweep.svg beside it")
     args = parser.parse_args()
     grid = Grid(args.out, args.bases, args.tokens, args.iterations, args.seeds, args.size)
     if not args.report:
         fill(grid)
-    report(grid)
+    report(grid, args.page)
 
 
 if __name__ == "__main__":

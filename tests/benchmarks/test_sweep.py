@@ -41,7 +41,7 @@ def test_every_step_of_the_table_is_evaluated(sweep, study, grid):
         assert f"eval-{step}" in steps
 
 
-def test_what_is_done_becomes_a_table_and_a_figure(sweep, grid, monkeypatch, capsys):
+def test_what_is_done_becomes_a_table_and_a_figure(sweep, grid, monkeypatch, capsys, tmp_path):
     right = {"base": 5, "sft-1": 3, "rl-1": 6, "sft-2": 6, "rl-2": 8}
 
     def result(condition, seed, step, study):
@@ -52,10 +52,25 @@ def test_what_is_done_becomes_a_table_and_a_figure(sweep, grid, monkeypatch, cap
         return {"answers": pl.DataFrame({"question_id": ids, "cluster": ids, "right": [n < count for n in range(10)]})}
 
     monkeypatch.setattr(sweep, "result", result)
-    sweep.report(grid)
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- sweep -->\nold\n<!-- end of sweep -->\nafter\n")
+    sweep.report(grid, page)
     first, second = capsys.readouterr().out.splitlines()[2:4]
     assert first.startswith("| 50% | 0 | 14 | 50.0 (")
-    assert [cell.split(" (")[0] for cell in first.split(" | ")[4:]] == ["30.0", "60.0", "60.0", "80.0", "40.0", "+40.0"]
+    assert [cell.split(" (")[0] for cell in first.split(" | ")[4:-1]] == [
+        "30.0",
+        "60.0",
+        "60.0",
+        "80.0",
+        "40.0",
+        "+40.0",
+    ]
+    assert first.endswith(" | +40.0 |")  # of the one seed
     assert second.startswith("| 50% | 0 | 26 | 50.0 (")  # the base and RL alone are of no caption
-    assert second.endswith(" |  |")
+    assert second.endswith(" |  |  |")
+    assert (
+        page.read_text()
+        == f"before\n<!-- sweep -->\n{(grid.folder / 'sweep.md').read_text()}<!-- end of sweep -->\nafter\n"
+    )
+    assert page.with_name("sweep.svg").read_text() == (grid.folder / "sweep.svg").read_text()
     assert (grid.folder / "sweep.svg").read_text().count("<svg") == 1
