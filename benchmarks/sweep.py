@@ -3,9 +3,9 @@
     python benchmarks/sweep.py --out sweep [--bases 0.5 1.0 1.0/16] [--tokens 14 20 26] [--iterations 2] [--seeds 1]
     python benchmarks/sweep.py --out sweep --report [--page docs/study.md]
 
-base     how careful it is, trained for each: GLANCE, the share of its chains beside charts that only name the answer,
-         and after a slash LOOK, the rows of a training step that show it careful chains beside charts, under a prompt
-         that tells to look: what it can do and does not do unasked
+base     how careful it is: GLANCE, the share of its chains beside charts that only name the answer, and after a slash
+         LOOK, the rows of a training step that show it careful chains beside charts, under a prompt that tells to
+         look: what it can do and does not do unasked. 1.0 is pocket-vl; the others are trained first
 tokens   how lossy captions are: the tokens that one may have; 160 would hold all of a chart's values
 
 Each pair is study.py's world with these knobs, on its validation questions: its iterations, and RL alone with as many
@@ -30,6 +30,7 @@ from ovt.core.plots import COLOURS, FAINT, INK, Panel, name_axes, save
 from ovt.core.section import to_toml
 from ovt.core.statistics import Interval, mean_interval, share_interval
 from ovt.evaluation.scores import mean, paired
+from ovt.pocket import WEIGHTS_VL
 
 TRAINING = ["--seed", "7", "--steps", "130", "--decay-from", "60", "--muon-lr", "0.01", "--adam-lr", "0.002", "--eager"]
 CHARTS = ("bars", "lines")
@@ -53,6 +54,9 @@ class Base:
         return f"glances at {self.glance:.0%} of charts" + (", can look" if self.look else "")
 
 
+POCKET_VL = Base(1.0)  # by world.toml
+
+
 @dataclass(frozen=True)
 class Grid:
     """The values of both knobs, the ladder's length and its seeds; `folder` keeps each base with its studies."""
@@ -73,11 +77,13 @@ class Grid:
     def of_base(self, base: Base) -> Path:
         return self.folder / (f"glance-{round(100 * base.glance)}" + (f"-look-{base.look}" if base.look else ""))
 
+    def weights(self, base: Base) -> Path:
+        return WEIGHTS_VL if base == POCKET_VL else (self.of_base(base) / "base").resolve()
+
     def study(self, base: Base, tokens: int) -> Study:
         """A cell; its knobs are written beside its work."""
         folder = self.of_base(base) / f"tokens-{tokens}"
-        knobs = write_knobs(folder / "world.toml", base, tokens)
-        world = seeing(knobs, (self.of_base(base) / "base").resolve(), self.iterations)
+        world = seeing(write_knobs(folder / "world.toml", base, tokens), self.weights(base), self.iterations)
         return Study(world, folder, self.size, validates=True)
 
     def alone(self, base: Base) -> Study:
@@ -98,7 +104,7 @@ def write_knobs(file: Path, base: Base, tokens: int) -> Path:
 
 def make_base(grid: Grid, base: Base, training: Sequence[str]) -> None:
     """Trains a base, if it is not there yet."""
-    made = grid.of_base(base) / "base"
+    made = grid.weights(base)
     if not (made / "training.json").exists():
         knobs = write_knobs(grid.of_base(base) / "world.toml", base, grid.tokens[0])
         script = [sys.executable, str(EXAMPLES / "train.py"), "--world", str(knobs), "--out", str(made)]

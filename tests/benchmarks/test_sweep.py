@@ -34,6 +34,14 @@ def test_a_cell_is_the_world_with_its_knobs(sweep, study, grid):
     assert study.make_recipe("rl-only", 1, grid.alone(grid.bases[0])).base == recipe.base
 
 
+def test_pocket_vl_is_the_base_of_its_own_knobs(sweep, study, grid):
+    knobs = tomllib.loads((study.EXAMPLES / "world.toml").read_text())
+    assert {knobs["glance"][family] for family in sweep.CHARTS} == {sweep.POCKET_VL.glance}
+    assert knobs["look"]["rows"] == sweep.POCKET_VL.look
+    assert grid.weights(sweep.POCKET_VL) == study.WEIGHTS_VL
+    sweep.make_base(grid, sweep.POCKET_VL, ["--nothing is trained"])
+
+
 def test_every_step_of_the_table_is_evaluated(sweep, study, grid):
     cell = grid.alone(grid.bases[1])
     for condition, step in (*grid.steps.values(), sweep.ALONE, ("iterations", "base")):
