@@ -19,6 +19,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,10 @@ def shown(found: Interval | None, sign: str = "") -> str:
 
 
 def panel(base: Base, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel:
-    """The steps' accuracy over the tokens of a caption, for one base; what no caption changes is dashed."""
+    """The steps' accuracy over the tokens of a caption, for one base, over the same range for all; what
+    no caption changes is dashed."""
+
+    low, *_, high = sorted(100 * share.value for row in rows for share in row["steps"].values())
 
     def drawn(ax: Any) -> None:
         mine = [row for row in rows if row["base"] == base]
@@ -182,7 +186,8 @@ def panel(base: Base, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel
             heights = [100 * row["steps"][name].value for row in done]
             ax.plot([row["tokens"] for row in done], heights, line, color=colour, marker="o", markersize=3, label=name)
         name_axes(ax, f"A base that {base}", "tokens of a caption", "accuracy, %")
-        ax.legend(loc="best", handlelength=1.4)
+        ax.set_ylim(floor(low) - 1, ceil(high) + 1)
+        ax.legend(loc="lower right", handlelength=1.4)
 
     return drawn
 
