@@ -14,6 +14,7 @@ from hypothesis import settings
 
 # Before anything that computes is imported: tests run beside each other, and their models are too small to share out.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"  # else `datasets` tells the Hub's counters of each file that it loads
 
 from ovt.core.home import Home
 

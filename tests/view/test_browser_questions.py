@@ -33,6 +33,7 @@ def test_keys_walk_through_questions_and_chains(watch, site):
     keys = page.locator("dialog.help kbd").all_text_contents()
     assert {"j", "k", "h", "l", "v", "d", "z", "b", "/", "u", "?", "1"} <= set(keys)
     page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.help", state="detached")  # it gives the focus back when it closes
     seen.press("/")
     page.wait_for_url("**#/rows?**")
     seen.settle()
