@@ -181,10 +181,11 @@ def carry_over(where: str, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers.utils import cached_file
 
-    if (folder / ADAPTER).is_file():
-        return
     base = adapter_base(where) or where
-    unread = re.compile("|".join(unread_names(base)) or "$^")
+    patterns = unread_names(base)
+    if not patterns or (folder / ADAPTER).is_file():
+        return
+    unread = re.compile("|".join(patterns))
     held = str(cached_file(base, "config.json", local_files_only=True))  # the base was loaded from beside it
     saved, tensors = stored_in(folder), {}
     for name, path in stored_in(Path(held).parent).items():

@@ -23,6 +23,15 @@ def test_a_split_is_loaded_by_name_or_folder(home, colour_rows, write_version, q
     assert rows.verify_kind == "auto"
 
 
+def test_reading_a_split_of_this_machine_asks_nobody(home, colour_rows, write_version, monkeypatch):
+    def ask(name: str) -> None:
+        raise AssertionError(f"the load of {name} was counted on the network")
+
+    monkeypatch.setattr("datasets.load.increase_load_count", ask)
+    write_version(home, colour_rows(2))
+    assert len(load_split("colours", "sft", home).dataset) == 2
+
+
 def test_a_split_knows_how_its_answers_were_compared(home, colour_rows, write_version):
     write_version(home, colour_rows(1), recipe={"name": "colours", "verify": {"kind": "text"}})
     assert load_split("colours", "sft", home).verify_kind == "text"
