@@ -1,10 +1,11 @@
 """Where the time of an `ovt train rl` step goes: sampling, judging, learning; on pocket, in this process.
 
-    python benchmarks/rl.py [--batches 4] [--questions 16] [--generations 8] [--set KEY=VALUE ...]
+    python benchmarks/rl.py [--batches 4] [--questions 16] [--generations 8] [--transformers] [--set KEY=VALUE ...]
 
 Builds a version of pocket's own figures, trains pocket on it, and reads the times from the run's log. Sampling is
 timed around TRL's own generation; the rest of a step is the forward and backward passes, the optimizer and the data.
-Also measured: verdicts per second on the resulting rollouts, repeated to the paper's 2,560 with no two alike.
+--transformers does the same once more by transformers' sampler and forward pass, as TRL has it. Also measured: verdicts
+per second on the resulting rollouts, repeated to the paper's 2,560 with no two alike.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from functools import partial, partialmethod
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 OVT = str(Path(sys.executable).with_name("ovt"))
 RECIPE = '''
@@ -105,6 +107,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=4, help="batches of rollouts")
     parser.add_argument("--questions", type=int, default=16)
     parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--transformers", action="store_true", help="once more, by transformers' sampler")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings, values as JSON")
     chosen = parser.parse_args()
     settings = {
@@ -120,8 +123,11 @@ def main() -> None:
     settings |= {key: json.loads(value) for key, _, value in (one.partition("=") for one in chosen.set)}
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        lines, sampling, rows = reinforce(Path(folder), settings)
-        report(lines, sampling, rows)
+        report(*reinforce(Path(folder), settings))
+        if chosen.transformers:
+            print("by transformers:")
+            with patch("ovt.train.small_rl.suits", lambda model, arguments: False):
+                report(*reinforce(Path(folder), settings))
 
 
 def report(lines: list[dict], sampling: float, rows: list[tuple]) -> None:

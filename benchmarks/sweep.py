@@ -172,9 +172,8 @@ def shown(found: Interval | None, sign: str = "") -> str:
 
 
 def panel(base: Base, rows: list[dict[str, Any]], names: Sequence[str]) -> Panel:
-    """The steps' accuracy over the tokens of a caption, for one base, over the same range for all; what
-    no caption changes is dashed."""
-
+    """The steps' accuracy over the tokens of a caption, for one base, over the same range for all; what no
+    caption changes is dashed."""
     low, *_, high = sorted(100 * share.value for row in rows for share in row["steps"].values())
 
     def drawn(ax: Any) -> None:
