@@ -1,4 +1,4 @@
-r"""The public functions: one row or many, each judged in a worker process, so that a verdict takes at most two seconds.
+r"""The public functions: one row or many, each judged in a worker process, so that each gold takes at most two seconds.
 
     verify("\\frac12", "0.5").outcome                      # "correct"
 
@@ -27,10 +27,10 @@ CHUNK = 200
 """Rows sent to a worker at once."""
 
 MAX_CHARS = 2_000_000
-"""Longer texts are not judged; rows that are longer in total are not sent to a worker together."""
+"""Longer texts are not judged, and no batch sent to a worker is longer in total."""
 
 OR = " ||| "
-"""Between golds of one question each of which is right (`join_golds`)."""
+"""Between the golds of a question that has several right answers (`join_golds`)."""
 
 _RANK = {"correct": 0, "abstain": 1, "wrong": 2}
 
@@ -46,7 +46,7 @@ def verify(
     choices: the options' texts, labelled (`A. 30°`) or not. kind: one of `kind_names()`, if the caller knows better
     than the gold's form suggests, or "auto+NAME" to also try a plugin's kind. presume_wrong: free texts that differ
     are wrong; without it they are an abstention, to be judged by something else. Never raises on any
-    text, and takes two seconds at most; a timeout is an abstention.
+    text, and takes two seconds at most for each gold of `join_golds`; a timeout is an abstention.
     """
     return _judge([_key(prediction, gold, choices)], known_kind(kind), presume_wrong)[0]
 
@@ -66,7 +66,7 @@ def verify_many(
 ) -> list[Verdict]:
     """Judge rows of (prediction, gold) or (prediction, gold, choices); the verdicts are in row order.
 
-    responses: whether the first column holds whole responses; they are judged as bare answers are.
+    responses: whether the first column holds whole responses, which are judged like bare answers.
     Equal rows are judged once, and long tables are spread over the worker processes.
     """
     known_kind(kind)
@@ -86,15 +86,15 @@ def lint_gold(gold: str, choices: Sequence[str] | None = None, kind: str = "auto
     """Why a gold cannot be used (a reason code), or None if it can.
 
     `empty_gold`, `gold_too_long`, `gold_too_nested`, `gold_not_in_choices`; `duplicate_choices`: it matches two
-    options; `unparseable_gold`: the requested kind cannot read it; `gold_not_accepted`: its own verifier rejects it;
-    `gold_takes_too_long`.
+    options; `unparseable_gold`: the requested kind cannot read it; `gold_not_accepted`: its own verifier rejects it
+    or fails on it; `gold_takes_too_long`.
     """
     return lint_golds([(gold, choices)], kind)[0]
 
 
 def lint_golds(rows: Iterable[tuple[str, Sequence[str] | None]], kind: str = "auto") -> list[str | None]:
-    """`lint_gold` of each (gold, choices), in order: in one go, and of equal ones once."""
-    each = [[_key(one, "", choices) for one in split_golds(str(gold or ""))] for gold, choices in rows]
+    """`lint_gold` for each (gold, choices), in order, in one batch; equal ones are checked once."""
+    each = [[_key(one, "", choices) for one in split_golds(_text(gold))] for gold, choices in rows]
     unique = [key for key in dict.fromkeys(chain.from_iterable(each)) if len(key[0]) <= MAX_CHARS]
     sent = [(text, options) for text, _, options in unique]
     replies = pool.run("lint", sent, _added(known_kind(kind)), kind)
@@ -107,11 +107,16 @@ def _why(reply: Any) -> str | None:
 
 
 def _key(text: str | None, gold: str | None, choices: Sequence[str] | None = None) -> Key:
-    return str(text or ""), str(gold or ""), tuple(map(str, choices)) if choices else None
+    return _text(text), _text(gold), tuple(map(str, choices)) if choices else None
+
+
+def _text(cell: object) -> str:
+    """What a table holds, as text: the number 0 is an answer, and null is none."""
+    return "" if cell is None else str(cell)
 
 
 def kind_names() -> list[str]:
-    """The values of `kind`: "auto", which infers it from each gold, ours in the order they are tried, and plugins'."""
+    """The values of `kind`: "auto", which infers it from each gold, ours in the order they are tried, then plugins'."""
     return ["auto", *KINDS.names()]
 
 
@@ -143,7 +148,7 @@ def _added(kind: str) -> dict[str, Any]:
 
 @lru_cache
 def _reference(name: str, thing: Any) -> str:
-    """ " "module:attribute" of a kind that this process added. OvtError if no other process can import it."""
+    """The "module:attribute" of a kind that this process added. OvtError if no other process can import it."""
     if isinstance(thing, Kind):
         modules = [(module, vars(found)) for module, found in list(sys.modules.items()) if hasattr(found, "__dict__")]
         places = [(module, key) for module, names in modules for key, value in names.items() if value is thing]
@@ -181,17 +186,17 @@ def _spread(judge: Callable[[list[Key]], list[Verdict]], chunks: list[list[Key]]
 
 
 def join_golds(golds: Iterable[str]) -> str:
-    """Several golds, each of which is right, as one text."""
+    """Several golds, any of which is right, as one text."""
     return OR.join(dict.fromkeys(golds))
 
 
 def split_golds(gold: str) -> list[str]:
-    """The golds in a text: itself, unless `join_golds` wrote it."""
+    """The golds in a text: the text itself, unless `join_golds` wrote it."""
     return gold.split(OR)
 
 
 def _judge(keys: list[Key], kind: str, presume_wrong: bool) -> list[Verdict]:
-    """A verdict for each row. Of several golds, the one that says most counts: correct, else an abstention."""
+    """A verdict for each row. With several golds the best verdict counts: correct, else an abstention."""
     apart = [[(text, gold, choices) for gold in split_golds(joined)] for text, joined, choices in keys]
     verdicts = iter(_judge_each([key for golds in apart for key in golds], kind, presume_wrong))
     return [min((next(verdicts) for _ in golds), key=lambda one: _RANK[one.outcome]) for golds in apart]

@@ -11,7 +11,7 @@ from ovt.verifiers.options import Options, pick, read_options
 from ovt.verifiers.phrases import stances
 from ovt.verifiers.reading import Reading, judge, read_text
 from ovt.verifiers.response import find_untagged
-from ovt.verifiers.values import LIST, TABLE, TEXT, Value, read_value
+from ovt.verifiers.values import LIST, NUMBER, QUANTITY, RATIO, TABLE, TEXT, Value, find, read_value
 from ovt.verifiers.verdict import Finding, Verdict, shorten
 
 _REASONS = {
@@ -55,7 +55,7 @@ def check(
         return _verdict(prediction, gold, "text", Finding("correct", "identical"))
     if len(gold) > MAX_GOLD_CHARS:
         return _verdict(prediction, gold, "text", Finding("wrong", "different"))
-    options = read_options(choices) if choices and (kind == "choice" or kind.startswith("auto")) else None
+    options = _options(choices, kind)
     wanted = read_gold(gold, options, kind)
     reading = read_text(prediction, options if wanted.picked else None, kind)
     finding = judge(reading, wanted, kind)
@@ -63,6 +63,11 @@ def check(
     if not presume_wrong and name == "text" and finding.reason == "different" and not _is_settled(reading):
         finding = Finding("abstain", "texts_differ", finding.prediction, finding.gold)
     return _verdict(reading.text, gold, name, finding)
+
+
+def _options(choices: tuple[str, ...] | None, kind: str) -> Options | None:
+    """The options, if the requested kind leaves it to the gold whether it is one of them."""
+    return read_options(choices) if choices and kind.partition("+")[0] in ("auto", "choice") else None
 
 
 def _is_settled(reading: Reading) -> bool:
@@ -74,7 +79,7 @@ def _is_settled(reading: Reading) -> bool:
 
 @lru_cache(maxsize=8192)
 def read_gold(gold: str, options: Options | None, kind: str) -> Reading:
-    """A gold's reading; it asserts what it says, however it is put."""
+    """A gold's reading; a gold asserts what it says, however it is worded."""
     inner = find_untagged(gold).answer or gold if "\\boxed" in gold else gold
     picked = pick(inner, options, by_value=False) if options else None
     reading = read_text(gold, None, kind)
@@ -113,7 +118,7 @@ def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
         return "gold_too_long"
     if refuse(gold):
         return "gold_too_nested"
-    options = read_options(choices) if choices and (kind == "choice" or kind.startswith("auto")) else None
+    options = _options(choices, kind)
     reading = read_gold(gold, options, kind)
     if options:
         index = next(iter(reading.picked[0])) if reading.picked and reading.picked[0] else None
@@ -123,9 +128,19 @@ def lint(gold: str, choices: tuple[str, ...] | None, kind: str) -> str | None:
         if index is None:
             return "gold_not_in_choices"
     asked = kind.partition("+")[0]
-    if asked not in ("auto", name_of(reading)):
+    if not (options or asked == "auto" or _is_of(asked, reading)):
         return "unparseable_gold"
     return None if check(gold, gold, choices, kind) and _equals_itself(reading.value) else "gold_not_accepted"
+
+
+_HOLDS = {QUANTITY: NUMBER, RATIO: NUMBER}
+"""A number is a quantity without a unit, and a fraction or a whole number a ratio."""
+
+
+def _is_of(asked: str, gold: Reading) -> bool:
+    """Whether a gold is of the requested kind; a list, a set and a tuple are one kind."""
+    kind, found = find(asked), (gold.value or gold.words).kind
+    return found in (kind, _HOLDS.get(kind))
 
 
 def _equals_itself(value: Value | None) -> bool:

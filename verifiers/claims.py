@@ -4,8 +4,8 @@
     "x = 2, so 3x = 6"         asserts x = 2                 "The slope is 2. It is 3."  several_answers
 
 A sentence is cut into clauses where a phrase turns it (`phrases.py`): asides claim nothing, a conclusion replaces what
-led to it. In a clause the value is what its grammar makes one (`values.py`), up to where an adjunct begins. What stands
-in the way of reading a value is never skipped.
+led to it. In a clause the value is what the grammar (`values.py`) reads as one, up to where an adjunct begins. Text
+that keeps a value from being read is never skipped.
 """
 
 from string import digits, punctuation
@@ -41,12 +41,12 @@ def read_claim(text: str, kind: str = "auto") -> Claim:
     if len(text) <= MAX_ANSWER_CHARS and ("\n" not in text.strip() or "\\" in text) and is_exact(text, kind):
         return Claim("asserted", one_value(text, kind))
     pieces = telling(_visible(text[-4 * MAX_SENTENCE_CHARS :]))[-MAX_SENTENCES:]
-    # The answer to a question of one's own: `Is it 8? No, it is 7.`
+    # The answer to its own question: `Is it 8? No, it is 7.`
     pieces = [
         unanswered(piece) if before.endswith("?") else piece
         for before, piece in zip(["", *pieces], pieces, strict=False)
     ]
-    # A short text that says so anywhere gives no answer; a solution, where it ends with that.
+    # A short text that says so anywhere gives no answer; a solution, only if it ends that way.
     if _gives_up(text if len(text) <= MAX_SHORT_CHARS else " ".join(pieces[-2:])):
         return Claim("given_up", None)
     leading = _leading_polarity(pieces, kind)
@@ -62,11 +62,11 @@ _DENIED_LAST = (
 
 
 def _as_a_whole(text: str) -> str:
-    """What a short text does to whatever it holds: denied at its end, left open, or one of two from its beginning."""
+    """What a short text says of any answer in it: denied at its end, left open, or one of two from its beginning."""
     bare = text.strip(" .。!！*\n")
     if bare.endswith(_DENIED_LAST) and bare not in POLARITY and bare not in _DENIED_LAST:
         return "given_up"
-    # English hedges have a clause; elsewhere verbs end in one, and nothing else is read behind the value.
+    # An English hedge has a clause of its own; elsewhere verbs end in one, and nothing else is read after the value.
     if not bare.isascii() and "hedged" in stances(bare):
         return "" if turns(bare) & {"so", "but"} else "given_up"
     return "several" if _is_offered(bare) or "还是" in bare else ""
@@ -78,13 +78,13 @@ def _is_offered(text: str) -> bool:
     if not first or first[0][-1] in "/|":
         return False
     said = text.lower().split()
-    # In Portuguese it is an article, too: `O raio é 5 e o diâmetro é 10`.
+    # In Portuguese it is also an article: `O raio é 5 e o diâmetro é 10`.
     is_word = "o" in said[1:] and {"é", "são"}.isdisjoint(said)
     return is_word or first[0].strip(" ,;，（($\\").lower() != "o"
 
 
 def unanswered(sentence: str) -> str:
-    """A sentence without the no in front of it: `No, it is 7`."""
+    """A sentence without the "no" in front of it: `No, it is 7`."""
     first, comma, rest = sentence.partition(",")
     return rest.strip() if comma and rest.strip() and POLARITY.get(first.strip().lower()) else sentence
 
@@ -107,7 +107,7 @@ def _gives_up(text: str) -> bool:
 
 
 def _last_claim(pieces: list[str], kind: str) -> Claim | None:
-    """The claim of the last sentence that makes one; what others deny, or say of the same thing, must not be it."""
+    """The claim of the last sentence that makes one; no other may deny it, or say something else of the same thing."""
     last: Claim | None = None
     denied: list[Value] = []
     fallback: Claim | None = None
@@ -140,7 +140,7 @@ def _last_claim(pieces: list[str], kind: str) -> Claim | None:
 
 
 def _leading_polarity(pieces: list[str], kind: str) -> Claim | None:
-    """Yes or no in front of a reason; both of them, in different clauses, are none."""
+    """Yes or no in front of a reason; both, in different clauses, are several answers."""
     said = [polarity for piece in pieces for polarity in _polarities(piece)]
     if not said:
         return None
@@ -154,7 +154,7 @@ def _leading_polarity(pieces: list[str], kind: str) -> Claim | None:
 
 
 def _polarities(sentence: str) -> list[str]:
-    """What the clauses of a sentence say where they begin with yes or no, or end in it."""
+    """The polarity of each clause of a sentence that begins with yes or no, or ends in it."""
     found = []
     text = plain(sentence).removeprefix("~~")
     if text.isascii() and POLARITY.keys().isdisjoint(text.lower().translate(_NO_LETTERS).split()):

@@ -1,7 +1,7 @@
-"""What one sentence claims: in each of its clauses the value that grammar makes one, up to where an adjunct begins.
+"""What one sentence claims: in each of its clauses what the grammar reads as a value, up to where an adjunct begins.
 
 "The radius is 5, so the diameter is 10"     claims 10: a conclusion replaces what led to it, asides claim nothing
-"There are 6 more than 4"                    claims nothing: what stands in the way of a value is never skipped
+"There are 6 more than 4"                    claims nothing: text that keeps a value from being read is never skipped
 """
 
 import re
@@ -40,7 +40,7 @@ _NO_SUBJECT = words(
 
 
 class Claim(NamedTuple):
-    """stance: asserted, denied, hedged or several. subject: what the value is said of. text: the value as written."""
+    """stance: asserted, denied, hedged, several or given_up; "" without a claim. subject: what the value is said of."""
 
     stance: str
     value: Value | None
@@ -53,7 +53,7 @@ def agree(left: Value, right: Value) -> bool:
 
 
 def one_value(text: str, kind: str) -> Value:
-    """The value of a text; of alternatives that are all the same (`1/4, or 25%`), the first."""
+    """The value of a text; the first of alternatives that are all equal (`1/4, or 25%`)."""
     value = read_value(text, kind)
     if value.kind is not LIST or value.data.brackets:
         return value
@@ -63,7 +63,7 @@ def one_value(text: str, kind: str) -> Value:
 
 
 def clauses_of(text: str) -> list[tuple[str, str]]:
-    """(role, clause) in order; the first is "main", others go by the phrase that turns to them."""
+    """(role, clause) in order; the first is "main", the others are named for the phrase that turns to them."""
     clauses, role, start = [], "main", 0
     for turn in TURN.finditer(text):
         if role == "aside" and turn.lastgroup in ("and", "same"):
@@ -74,7 +74,7 @@ def clauses_of(text: str) -> list[tuple[str, str]]:
             clauses.append((role, text[start : turn.start()]))
         role, start = turn.lastgroup or "", turn.end()
     if role == "aside" and not clauses:
-        # A reason in front ends at its comma: `Because of that, it is 7`.
+        # A leading reason ends at its comma: `Because of that, it is 7`.
         reason, comma, rest = text[start:].replace("，", ",").partition(",")
         return [("aside", reason), ("main", rest)] if comma else [(role, text[start:])]
     return [*clauses, (role, text[start:])]
@@ -87,7 +87,7 @@ def read_sentence(sentence: str, kind: str) -> Claim | None:
         return None
     text = prose(sentence[-MAX_SENTENCE_CHARS:])
     if text[:1] in ("(", "[") and text.count(text[0]) > text.count(")" if text[0] == "(" else "]"):
-        return None  # cut off in front
+        return None  # cut off at its start
     if is_exact(text, kind):
         return Claim("asserted", one_value(text, kind))
     best: Claim | None = None
@@ -133,7 +133,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
         return None
     if _says_more(before):
         return Claim("several", None)
-    # A denial belongs to the first number behind it: `not 10, it's 12`.
+    # A denial belongs to the first number after it: `not 10, it's 12`.
     marks = {mark.lastgroup for mark in STANCE.finditer(before) if not any(map(str.isdecimal, before[mark.end() :]))}
     subject = fold(before).strip(" ,;:*$(").lower()
     if "denied" in marks or DENIED_BEHIND.match(found.tail):
@@ -144,7 +144,7 @@ def _read_clause(clause: str, kind: str) -> Claim | None:
 
 
 def _is_operand(tail: str) -> bool:
-    """Whether something is done to a value, behind a remark on it: `5 (bonds) + 1 (new one) = 6`."""
+    """Whether a value is calculated with, after a remark on it: `5 (bonds) + 1 (new one) = 6`."""
     remark, closed, rest = tail.lstrip().partition(")")
     return remark[:1] == "(" and bool(closed) and rest.lstrip()[:1] in _OPERATORS
 
@@ -167,7 +167,7 @@ def _says_more(before: str) -> bool:
 
 
 def _adds_another(found: Found, kind: str) -> bool:
-    """Whether what follows a value is nothing but another one: `x > 5, x < 5`, `15 (12)`."""
+    """Whether what follows a value is just another one: `x > 5, x < 5`, `15 (12)`."""
     if found.tail[:1] in "([" and found.tail and found.value.text.rstrip()[-1:] in ")]":
         return True  # `[0, 1)(0, 1]`
     if _AND_NUMBER.match(found.tail):
@@ -191,7 +191,7 @@ def _remark(text: str, kind: str) -> Claim | None:
 
 
 def _predicate(clause: str, kind: str) -> Claim | None:
-    """The words in a clause about one thing: `The capital shown is Paris`."""
+    """What a clause says of one thing in words: `The capital shown is Paris`."""
     cue = next((cue for cue in COPULA.finditer(clause) if cue[0].lower() in _BE), None)
     if cue is None or STANCE.search(clause):
         return None
@@ -224,7 +224,7 @@ _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$([^$]
 
 
 def _bold(sentence: str, kind: str) -> Claim | None:
-    """The one bold part of a sentence."""
+    """The only bold part of a sentence."""
     parts = sentence.split("**")
     if len(parts) != 3 or not parts[1].strip() or parts[1].rstrip().endswith(":") or STANCE.search(sentence):
         return None

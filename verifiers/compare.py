@@ -1,8 +1,8 @@
 """Whether two values are equal: one rule for each pair of kinds, the same in both directions.
 
 What is optional on one side is documented here: the unit of a quantity and a percent sign (`quantity.py`), the name of
-an assignment (`x = 5` is `5`), the half of a day, a leading article, the label of a gold (`(D) Alina` is `Alina`), the
-space behind a comma (`3,5` is 3.5, and the list `3, 5` in that order), the brackets of a matrix with one row or column.
+an assignment (`x = 5` is `5`), a.m. or p.m., a leading article, the label of a gold (`(D) Alina` is `Alina`), the
+space after a comma (`3,5` is 3.5, and the list `3, 5` in that order), the brackets of a matrix with one row or column.
 Everything else must be on both sides.
 """
 
@@ -51,7 +51,7 @@ Rule = Callable[[Value, Value], Finding]
 
 
 def compare(answer: Value, gold: Value, kind: str = "auto") -> Finding:
-    """Compare two values; `kind` is how the parts of one are read."""
+    """Compare two values; `kind` is how their parts are read."""
     if (answer.kind, gold.kind) in _STRANGERS:
         return Finding("wrong", "unparseable", undress(answer.text), undress(gold.text))
     bare = undress(answer.text)

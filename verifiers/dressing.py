@@ -3,7 +3,7 @@ r"""Strips formatting from an answer: Unicode look, markdown, LaTeX wrappers, bo
     undress("✅ **$\boxed{\text{(C)}}$**.") == "\text{(C)}"     plain(…) == "(C)"
 
 Formatting never changes a verdict. Letters of other alphabets that look like Latin ones are left alone: they are not
-formatting, and an answer spelt with them is another answer.
+formatting, and an answer spelt with them is a different answer.
 """
 
 import re
@@ -12,11 +12,11 @@ from functools import lru_cache
 
 
 class _Looks(dict[int, str]):
-    """How characters are written; those that no one has listed as they are met, up to so many."""
+    """How characters are written; unlisted ones are added as they are met, up to a limit."""
 
     def __missing__(self, code: int) -> str:
         char = look = chr(code)
-        if not (char.isascii() or unicodedata.category(char) == "No"):  # `①` is a label, no digit
+        if not (char.isascii() or unicodedata.category(char) == "No"):  # `①` is a label, not a digit
             # Full-width and compatibility forms of ASCII only: never a letter of another alphabet.
             plain = str(unicodedata.decimal(char, unicodedata.normalize("NFKC", char)))
             look = plain if plain.isascii() else char
@@ -40,6 +40,9 @@ _FOLD = _Looks(
         **dict.fromkeys(map(ord, "º˚"), "°"),
         ord("℃"): "°C",
         ord("℉"): "°F",
+        0xB5: "μ",  # the micro, ohm and ångström signs, as the letters that look the same
+        0x2126: "Ω",
+        0x212B: "Å",
         ord("。"): ".",
         ord("、"): ",",
         ord("√"): "\\sqrt ",
@@ -54,7 +57,7 @@ _LOW, _LOW_PLAIN = "₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-"
 _SCRIPTS = str.maketrans(_HIGH + _LOW, _HIGH_PLAIN + _LOW_PLAIN)
 _SPELT = re.compile(
     rf"(?<=[0-9]) ?[¼½¾⅐-⅞]|[¼½¾⅐-⅞]|[{_HIGH}]+|[{_LOW}]+|√\s*+\d++(?:\.\d++)?|(?<![A-Za-z])m∠"
-)  # characters that are more than another one's look
+)  # characters that are more than another way to write one
 
 
 @lru_cache(maxsize=4096)
@@ -117,7 +120,7 @@ _END_MARKS = " \t\r\n.,;!?:"
 _TAIL = re.compile(
     r"(?<=[^\sぁ-ん])(?:です|である|だ|でした|になる|となります|となる)$|(?<=\S)(?:입니다|이다|이에요|예요)$"
 )
-"""What closes a sentence behind its answer, in Korean and Japanese."""
+"""What closes a sentence after its answer, in Korean and Japanese."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -140,7 +143,7 @@ def balanced(text: str, start: int) -> int:
 
 
 def unwrap(text: str) -> str:
-    r"""Replace `\text{…}`, `\mathrm{…}`, `\boxed{…}` and the like by their content, wherever they are. Linear time."""
+    r"""Replace `\text{…}`, `\mathrm{…}`, `\boxed{…}` and the like with their content, wherever it is. Linear time."""
     parts: list[str] = []
     closers: list[str] = []
     position = 0
@@ -160,7 +163,7 @@ def unwrap(text: str) -> str:
         else:
             closers.append("")
             if _ends_in_command(parts[-1]):
-                parts.append(" ")  # `\circ\text{C}` is no command `\circC`
+                parts.append(" ")  # `\circ\text{C}` is not a command `\circC`
     return "".join(parts) + text[position:]
 
 
@@ -236,7 +239,7 @@ def undress(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def prose(text: str) -> str:
-    """A sentence without the marks around its formulas and bold words; what is inside of them stays as it is."""
+    """A sentence without the marks around its formulas and bold words; what is inside them stays as it is."""
     text = undress(text)
     if _MARKED.isdisjoint(text):
         return undress(" ".join(text.split()))

@@ -121,7 +121,7 @@ def _tell_and_exit(pipe: int, work: Callable[..., str], args: tuple[Any, ...]) -
             said = work(*args)
     except OutOfTime:
         said = ""
-    except BaseException:  # noqa: BLE001 (nothing may get past the end of this process)
+    except BaseException:  # noqa: BLE001 (nothing may escape this process)
         said = "unknown"
     os.write(pipe, said.encode())
     os._exit(0)

@@ -6,7 +6,7 @@ r"""The marks that responses are written with: around thinking, around answers, 
 import re
 
 THINKING = "think|thinking|thought|thoughts|reasoning|reason|analysis|scratchpad|reflection|summary|caption"
-"""Tags around what is no answer; LLaVA-CoT's sections are among them."""
+"""Tags around what is not the answer, including LLaVA-CoT's sections."""
 
 ANSWERS = "answer|final_answer|finalanswer|final-answer|conclusion"
 """Tags around an answer."""
@@ -63,7 +63,7 @@ _BARE = (
     r"(?:^|(?<=\n))[ \t#*>✅☑✔➡️-]*+(?:final\s++)?answer\s*+\**+\s*+(?=\n)"
     r"|(?:^|(?<=\n))####[ \t]++(?!(?:[Ff]inal\s|[Aa]nswer|[A-Z][a-z]))"
 )
-_MAY_BEGIN = r"(?:(?<!\w)(?:^|(?=[abcefijklmoprsty]))|(?=[^\x00-\x7f]))"  # tried first: most places begin nothing
+_MAY_BEGIN = r"(?:(?<!\w)(?:^|(?=[abcefijklmoprsty]))|(?=[^\x00-\x7f]))"  # tried first: most places begin no statement
 STATEMENT = re.compile(
     rf"{_MAY_BEGIN}(?:{_ENGLISH}|{_ROMANCE}|{_GERMANIC}|{_OTHERS}|{_CHINESE}|{_BARE})\s*+\**+",
     re.IGNORECASE | re.MULTILINE,

@@ -113,7 +113,7 @@ def _one(index: int) -> Pick:
 
 
 def _loose_letter(text: str) -> str | None:
-    """`$F`, `C}`: a letter with what is left of its dressing."""
+    """`$F`, `C}`: a letter with remnants of its formatting."""
     bare = text.strip(" $\\{}*_.\n")
     return bare if len(bare) == 1 and "A" <= bare <= "Z" else None
 
@@ -127,7 +127,7 @@ def _exact(text: str, options: Options) -> int | None:
 
 
 def _spaced_label(text: str, exact: int, options: Options) -> bool:
-    """Whether `A red` is no answer because red is option B: the A may be a letter or an article."""
+    """Whether `A red` is not an answer because red is option B: the A may be a letter or an article."""
     text = plain(text)
     as_written = any(text.lower() == plain(option).lower() for option in options.texts)
     return text.startswith("A ") and exact > 0 and not as_written
@@ -227,7 +227,7 @@ _TICKS, _CROSSES = "✓✔✅☑", "✗✘❌✖"
 
 
 def judged(text: str, options: Options) -> Pick | None:
-    """The option that a list of judgements leaves, one on each: `A: wrong`, `B: correct`, `C: 7 ✗`."""
+    """The option left by a list with a judgement on each: `A: wrong`, `B: correct`, `C: 7 ✗`."""
     lines = list(labelled_lines([line for line in text.split("\n") if line.strip()]).values())[: len(options.texts)]
     said = list(map(_judgement, lines))
     if not said or not all(said) or any(_matches(line, options, place) for place, line in enumerate(lines)):

@@ -1,7 +1,7 @@
 """What words do to the answer beside them: the tables of phrases.toml, compiled.
 
 STANCE finds what denies an answer or leaves it open, TURN where a clause ends and the next begins, COPULA what stands
-before a value. Each phrase has a sentence in which it does so, and one in which it does not: they are the tests.
+before a value. Each row of phrases has a sentence in which it does so, and one in which it does not: the tests.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 TABLES = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
 ADVERBS = frozenset(TABLES["words"]["adverbs"].split())
-"""Words that say nothing of the value behind them."""
+"""Words that say nothing about the value after them."""
 
 
 def _spaced(phrase: str) -> str:
@@ -25,7 +25,7 @@ def _phrases(name: str) -> set[str]:
 
 
 def _any(name: str) -> str:
-    """The phrases of a table, the longest first, by how they start; words in letters at the edges of words."""
+    """A pattern of a table's phrases, longest first, by how they start; those in letters only match whole words."""
     by_start, others = defaultdict(list), []
     for phrase in sorted(_phrases(name), key=lambda phrase: (-len(phrase), phrase)):
         end = r"\b" if phrase[-1].isascii() and phrase[-1].isalpha() else ""
@@ -48,7 +48,7 @@ def _named(*names: str) -> str:
 
 
 def _begins(others: str, *names: str) -> str:
-    """What is tried first, as most places begin nothing: one of the phrases' first characters, outside of a word."""
+    """Tried first, as most places begin no phrase: one of the phrases' first characters, outside a word."""
     firsts = re.escape("".join(sorted({phrase[0] for name in names for phrase in _phrases(name)})))
     return rf"(?=[{firsts}]|{others})(?:(?<![\w'])|(?=[^A-Za-z])|(?=n't))"
 

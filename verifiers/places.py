@@ -1,4 +1,4 @@
-"""Where in a clause its value stands: all of it, its beginning, its equation, or what stands behind its verb.
+"""Where in a clause its value stands: all of it, its beginning, its equation, or what follows its verb.
 
 find("The train travels 60 miles in 1 hour")  ->  60 miles, and the tail " in 1 hour"
 """
@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
 
 def find(clause: str, kind: str) -> Found | None:
-    """The value of a clause: all of it, its beginning, its equation, or what stands behind its verb."""
+    """The value of a clause: all of it, its beginning, its equation, or what follows its verb."""
     start = _skip_adverbs(clause, 0)
     word, _, rest = clause[start:].partition(" ")
     placed = (
@@ -80,7 +80,7 @@ _MAKE = words("makes make gives leaves")
 
 
 def behind_object(clause: str, start: int, kind: str) -> Found | None:
-    """The value behind what gets it: `which makes the reading 3.6`."""
+    """The value after the thing that has it: `which makes the reading 3.6`."""
     for word in clause[start:].split()[:4]:
         if found := _prefix(clause, start := clause.index(word, start) + len(word), kind):
             return found
@@ -91,7 +91,7 @@ _SIGNS = ("=", "<", ">", "≤", "≥", "≠", "≈", "∈", "\\l", "\\g", "\\n",
 
 
 def _skip_adverbs(text: str, start: int) -> int:
-    """Past the words that say nothing of the value behind them."""
+    """Past the words that say nothing about the value after them."""
     for _ in range(4):
         while start < len(text) and text[start] in " ,:*：":
             start += 1

@@ -1,4 +1,4 @@
-"""What a text says, once and for all golds: its span, its claim, and the options that it names.
+"""What a text says, read once for all golds: its span, its claim, and the options that it names.
 
     read_text("So it is 7 cm.", None)  ->  a reading of 7 cm;   judge(reading, gold's)  ->  correct, or why not
 
@@ -28,7 +28,7 @@ _NO_WORDS = Value(TEXT, "", "")
 
 
 class Reading(NamedTuple):
-    """value: what is asserted, None where nothing is (`problem` says why). words: all of it as a free text.
+    """value: what is asserted, None where nothing is (`problem` says why). words: all of it as free text.
 
     picked: the options it names, where the question has some.
     """
@@ -59,7 +59,7 @@ def _read_span(span: Span, options: Options | None, kind: str) -> Reading:
     words = Value(TEXT, answer, answer) if len(answer) <= MAX_ANSWER_CHARS else _NO_WORDS
     picked = _pick_whole(answer, options) if options else None
     if picked and _is_settled(picked) and not span.behind:
-        return Reading(answer, None, words, "", picked)  # its value is not asked for
+        return Reading(answer, None, words, "", picked)  # its value is not needed
     claim = read_claim(answer, kind)
     if options and picked and not _is_settled(picked):
         picked = _pick_part(answer, claim, options) or picked
@@ -87,7 +87,7 @@ def _pick_whole(answer: str, options: Options) -> Pick:
 
 
 def _is_settled(picked: Pick) -> bool:
-    """Whether no part of an answer can name another option than its whole."""
+    """Whether no part of an answer can name an option that the whole does not."""
     return picked[0] is not None or picked[1] in ("several_choices", "letter_and_text_differ", "ambiguous_option")
 
 
@@ -142,7 +142,7 @@ def _pick_by_letter(answer: str, options: Options) -> Pick | None:
 
 
 def _conclusion(piece: str) -> str:
-    """A sentence without its asides; from the clause that takes the others back, if that names a letter."""
+    """A sentence without its asides; only from the clause that takes back the others, if that names a letter."""
     clauses = [(role, clause) for role, clause in clauses_of(prose(piece)) if role != "aside"]
     for place in range(len(clauses) - 1, 0, -1):
         if clauses[place][0] in ("but", "so") and settle(clauses[place][1])[0]:
@@ -170,7 +170,7 @@ def _contradict(reading: Reading, other: Reading) -> bool:
 
 
 def _takes_back(reading: Reading, behind: str, options: Options | None, kind: str) -> bool:
-    """Whether the text behind a response's answer tag gives another answer: `</answer> So the answer is 8.`"""
+    """Whether the text after a response's answer tag gives another answer: `</answer> So the answer is 8.`"""
     reopened = behind.rpartition("<answer>")[2].partition("<")[0] if "<answer>" in behind else behind
     span = find_untagged(reopened.strip().rstrip("!"))
     if span.problem in ("several_answers", "answer_withdrawn"):
@@ -194,7 +194,7 @@ _REFERS = words("above as at based clear correct found given in from right shown
 
 
 def judge(answer: Reading, gold: Reading, kind: str = "auto") -> Finding:
-    """Whether an answer's reading is right by a gold's."""
+    """Judge an answer's reading by a gold's."""
     if gold.picked and gold.picked[0]:
         return _judge_options(answer, gold.picked[0])
     wanted = gold.value or gold.words

@@ -56,7 +56,7 @@ _CHANGE_OF_MIND = re.compile(
     re.IGNORECASE,
 )
 _ENDS = frozenset(" .!?\n\t—–")
-"""What a change of mind stands behind."""
+"""What a change of mind follows."""
 _IF = re.compile(
     r"(?P<if>\b(?:if|unless|assuming|suppose|supposing|provided|in case|wenn|falls|si|se)\b)"
     r"|(?P<would>\b(?:would|could|might|wäre|serait|sería|seria)\b)"
@@ -64,14 +64,16 @@ _IF = re.compile(
     re.IGNORECASE,
 )
 
-MAX_CLAUSE_CHARS = 1_000
+MAX_STATED_CHARS = 1_000
+"""Of what a statement says, and of the end of a response, where statements are searched for first."""
+
 MAX_BOXES = 200
 MAX_OBJECTS = 20
 MAX_RIVALS = 10
-"""Different answers stated in one breath that are read, to see whether they say the same; more are never one answer."""
+"""Different answers stated in one breath that are read to see whether they agree; more are never one answer."""
 
 MIN_STATEMENT = 8
-"""Characters; none is shorter: `answer 7`."""
+"""Characters; no statement is shorter: `answer 7`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _without_answer_tags(visible: str) -> str:
 
 
 def _answer_tags(text: str) -> tuple[list[re.Match[str]], bool]:
-    """(the answer tags of a text, whether there is any that is never closed)."""
+    """(the closed answer tags of a text, whether any is never closed)."""
     tags = list(ANSWER.finditer(text))
     closed = [tag for tag in tags if tag[1] is not None]
     return closed, len(closed) < len(tags)
@@ -185,7 +187,7 @@ def find_untagged(text: str) -> Span:
 
 
 def _is_supposed(sentence: str) -> bool:
-    """Whether a sentence says what the answer would be, if something were so."""
+    """Whether a sentence says what the answer would be if something were the case."""
     said = [mark.lastgroup for mark in _IF.finditer(sentence)]
     return "supposed" in said or ("if" in said and "would" in said[said.index("if") :])
 
@@ -254,7 +256,7 @@ def _last_boxes(text: str) -> tuple[int, int, str] | None:
 
 
 def _apart(content: str) -> str:
-    r"""`\boxed{-2,1}` with a space: LaTeX has no comma between digits but one that separates members, or thousands."""
+    r"""`\boxed{-2,1}` with a space: in LaTeX a comma between digits only separates members, or thousands."""
     first, _, second = content.partition(",")
     bare = second.removeprefix("-").removeprefix("+")
     if not (first.removeprefix("-").removeprefix("+").isdecimal() and bare.isdecimal()):
@@ -292,9 +294,9 @@ def _last_statement(text: str) -> tuple[int, str, tuple[str, ...]] | None:
     rivals: list[str] = []
     begin = 0
     # Long solutions are searched from their end first.
-    found = list(STATEMENT.finditer(text, max(0, len(text) - MAX_CLAUSE_CHARS))) or list(STATEMENT.finditer(text))
+    found = list(STATEMENT.finditer(text, max(0, len(text) - MAX_STATED_CHARS))) or list(STATEMENT.finditer(text))
     for match in reversed(found[-MAX_BOXES:]):
-        content = _clause(text[match.end() : match.end() + MAX_CLAUSE_CHARS])
+        content = _clause(text[match.end() : match.end() + MAX_STATED_CHARS])
         heads = match[0].rstrip(" *")[-1:] in ":：】" and bool(
             HEADING.search(text[max(0, match.start() - 60) : match.start()])
         )
@@ -315,7 +317,7 @@ def _clause(text: str) -> str:
     """The first sentence of `text`, or its first displayed formula or block."""
     text = text.lstrip(" \t\r\n*:：")
     if text.startswith("```"):
-        return _unfenced(text[: text.find("```", 3) + 3])
+        return _unfenced("```" + text[3:].partition("```")[0] + "```")
     for left, right in (("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)")):
         if text.startswith(left) and right in text[len(left) :]:
             end = text.index(right, len(left)) + len(right)

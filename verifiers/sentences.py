@@ -39,7 +39,7 @@ def _with_marks(text: str) -> list[str]:
 
 
 def telling(text: str) -> list[str]:
-    """The sentences that may give an answer: none of a table, of a list of the options, of a check, of a torso."""
+    """The sentences that may give an answer: none of a table, a list of options or a check, nor a cut-off one."""
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > 1:
         lines = _beside_tables(lines)
@@ -50,7 +50,7 @@ def telling(text: str) -> list[str]:
 
 
 def _beside_tables(lines: list[str]) -> list[str]:
-    """The lines outside a markdown table, which has a line of dashes under its head."""
+    """The lines outside a markdown table, which has a line of dashes under its header."""
     ruled = any("|" in line and "--" in line and set(line) <= set("|-: \t") for line in lines)
     return [line for line in lines if "|" not in line] if ruled else lines
 

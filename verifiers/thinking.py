@@ -1,6 +1,4 @@
-"""What a response thinks, and what it shows: `<think>…</think>` and its like (`marks.py`)."""
-
-import re
+"""What a response thinks, and what it shows: `<think>…</think>` and the like (`marks.py`)."""
 
 from ovt.verifiers.guard import MAX_RESPONSE_CHARS
 from ovt.verifiers.marks import END, HARMONY, THINK
@@ -8,13 +6,19 @@ from ovt.verifiers.marks import END, HARMONY, THINK
 
 def split_thinking(text: str) -> tuple[str, str, bool]:
     """(thinking, everything else, whether the last `<think>` was closed). Linear in the text's length."""
+    thinking, visible, closed = _pieces(text)
+    return "".join(thinking), "".join(visible), closed
+
+
+def _pieces(text: str) -> tuple[list[str], list[str], bool]:
+    """The pieces of the thinking and of the rest, at least one, and whether the last `<think>` was closed."""
     thinking: list[str] = []
     visible: list[str] = []
     inside, position = False, 0
     for tag in THINK.finditer(text):
         piece = text[position : tag.start()]
         position = tag.end()
-        if _closes(tag):
+        if any(tag.groups()):
             # A closing tag without an opening one: the template prefilled it, so all before is thinking.
             thinking += [piece] if inside else [*visible, piece]
             visible = visible if inside else []
@@ -23,11 +27,7 @@ def split_thinking(text: str) -> tuple[str, str, bool]:
             (thinking if inside else visible).append(piece)
             inside = True
     (thinking if inside else visible).append(text[position:])
-    return "".join(thinking), "".join(visible), not inside
-
-
-def _closes(tag: re.Match[str]) -> bool:
-    return any(tag.groups())
+    return thinking, visible, not inside
 
 
 def after_thinking(text: str) -> str:
@@ -39,10 +39,7 @@ def after_thinking(text: str) -> str:
         text = text[channels[-1].end() :]
     elif HARMONY.search(text):
         return ""
-    tags = list(THINK.finditer(text))
-    start = max((tag.end() for tag in tags if _closes(tag)), default=0)
-    end = min((tag.start() for tag in tags if not _closes(tag) and tag.start() >= start), default=len(text))
-    visible = text[start:end][-MAX_RESPONSE_CHARS:]
+    visible = _pieces(text)[1][-1][-MAX_RESPONSE_CHARS:]
     for mark in END.finditer(visible):
         if visible[: mark.start()].strip():
             return visible[: mark.start()]

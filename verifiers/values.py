@@ -24,7 +24,7 @@ from ovt.verifiers.kinds.collection import read_list
 from ovt.verifiers.kinds.dates import read_date, read_range
 from ovt.verifiers.kinds.equation import read_equation, read_inequality
 from ovt.verifiers.kinds.expression import read_expression, read_ratio
-from ovt.verifiers.kinds.interval import read_certain_intervals
+from ovt.verifiers.kinds.interval import read_certain_intervals, read_union
 from ovt.verifiers.kinds.letter import read_letter
 from ovt.verifiers.kinds.matrix import read_matrix
 from ovt.verifiers.kinds.numerals import SCALES, WORDS
@@ -56,7 +56,7 @@ class Value(NamedTuple):
 
 
 def _where(marks: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """The reader, asked only where one of the characters that its kind cannot do without is in a text."""
+    """The reader, called only if a text has one of the characters that its kind cannot do without."""
     needed = frozenset(marks)
     return lambda text: None if text.isascii() and needed.isdisjoint(text) else read(text)
 
@@ -131,17 +131,26 @@ def adopt(kinds: dict[str, str], paths: list[str]) -> None:
             KINDS.added[name] = attrgetter(attribute)(import_module(module))
 
 
+_Tried = tuple[tuple[Kind, Callable[[str], Any]], ...]
+_WHEN_ASKED = {INTERVAL: read_union}
+"""What reads a kind that is requested by name, where it is more than what can only be of that kind: `(1, 2)`."""
+
+
+def _with_readers(*kinds: Kind) -> _Tried:
+    return tuple((kind, kind.read) for kind in kinds)
+
+
 @lru_cache
-def tried(kind: str) -> tuple[Kind, ...]:
-    """The kinds in the order in which they are tried where `kind` is asked for."""
+def tried(kind: str) -> _Tried:
+    """The kinds in the order in which they are tried if `kind` is requested, each with its reader."""
     first, *others = kind.split("+")
     if first == "auto":
-        return (*TABLE[:-1], *map(find, others), TEXT)
+        return _with_readers(*TABLE[:-1], *map(find, others), TEXT)
     asked = find(first)
-    return (asked, *(row for row in TABLE if row is not asked))
+    return (asked, _WHEN_ASKED.get(asked, asked.read)), *_with_readers(*(row for row in TABLE if row is not asked))
 
 
-_WORDS_ONLY = (LIST, TEXT)
+_WORDS_ONLY = _with_readers(LIST, TEXT)
 _IN_WORDS = frozenset(ascii_letters + " ,.'!?;:-")
 _NAMES = frozenset([*WORDS, *SCALES, *POLARITY, *FUNCTIONS, *SYMBOL_COMMANDS, *_OTHER_NAMES.split()])
 
@@ -155,7 +164,7 @@ def _is_words(text: str) -> bool:
 
 
 _TYPESET = frozenset("$\\。")
-"""With one of them, how a text is written may say how it is meant."""
+"""With one of these, how a text is written may show what it means."""
 
 
 @lru_cache(maxsize=16384)
@@ -166,8 +175,8 @@ def read_value(text: str, kind: str = "auto") -> Value:
         return Value(TEXT, text, text)
     if bare != text and _TYPESET.isdisjoint(text):
         return read_value(bare, kind)._replace(text=text)
-    for row in _WORDS_ONLY if kind == "auto" and _is_words(bare) else tried(kind):
-        data = row.read(text)
+    for row, read in _WORDS_ONLY if kind == "auto" and _is_words(bare) else tried(kind):
+        data = read(text)
         if data is not None:
             return Value(row, data, text)
     return Value(TEXT, text, text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-VERSION = "4"
+VERSION = "5"
 """Changes with any change in behaviour; stamped on data, runs and reports."""
 
 Outcome = Literal["correct", "wrong", "abstain"]
@@ -44,7 +44,7 @@ class Verdict:
 
 
 class Finding(NamedTuple):
-    """The result of a comparison of two values; `check.py` turns it into a `Verdict`.
+    """The result of comparing two values; `check.py` turns it into a `Verdict`.
 
     prediction, gold: the two forms that were compared, for display.
     """
@@ -64,7 +64,7 @@ def equal_or_not(equal: bool, prediction: str, gold: str, reason: str = "") -> F
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of answer: one row of the table (`values.py`), or a plugin's. It gives a recogniser and a comparison.
+    """A kind of answer: one row of the table (`values.py`), or a plugin's: a recogniser and a comparison.
 
         ROMAN = Kind("roman", read_roman)          # read_roman("XIV") == 14, read_roman("ten") is None
 
@@ -76,13 +76,14 @@ class Kind:
 
     read      text -> the parsed value, None if the text is not of this kind. Gets whole answers and parts of sentences,
               at most 2,000 characters and 60 brackets deep; must be deterministic, and must not find its answers in
-              prose: what stands around an answer is taken off before.
+              prose: what surrounds an answer is stripped beforehand.
     compare   (the answer's value, the gold's value) -> Finding. If omitted, the two are compared with Python's ==. A
               gold must equal itself: `ovt data lint` reports one that does not (`gold_not_accepted`), and one that
               `read` cannot read (`unparseable_gold`), which a build compares as text.
 
-    Both run in worker processes under a verdict's limits (0.7 s of CPU time, 4 GB), which import it by name:
-    so it cannot be defined in a notebook or `__main__`. If they raise, the verdict is an abstention, reason `error`.
+    Both run in worker processes under a verdict's limits (0.7 s of CPU time, 4 GB), which import it by name,
+    so it cannot be defined in a notebook or `__main__`. If they raise, the verdict is an abstention, reason `error`;
+    the lint reports such a gold as `gold_not_accepted`.
     """
 
     name: str

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 import polars as pl
 import pytest
@@ -87,6 +88,13 @@ def test_rows_of_many_characters_are_not_sent_at_once(monkeypatch: pytest.Monkey
     assert [len(chunk) for chunk in ask._chunks(rows)] == [1] * 4
     assert [len(chunk) for chunk in ask._chunks([("7", str(index), None) for index in range(450)])] == [200, 200, 50]
     assert "timeout" not in {verdict.reason for verdict in verify_many(rows, responses=True)}
+
+
+def test_the_number_0_is_an_answer_and_null_is_none() -> None:
+    rows: list[Any] = [("0", 0), (0, "0"), (None, "0"), ("0", None)]
+    assert [verdict.reason for verdict in verify_many(rows)] == ["identical", "identical", "no_answer", "empty_gold"]
+    golds: list[Any] = [(0, None), (None, None)]
+    assert lint_golds(golds) == [None, "empty_gold"]
 
 
 def test_no_rows() -> None:

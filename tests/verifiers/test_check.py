@@ -20,6 +20,19 @@ LINTS = [
     ("Paris", None, "auto", None),
     ("\\frac{1}{2}", None, "auto", None),
     (".", None, "auto", None),
+    ("$5 per unit", None, "auto", None),
+    ("(1, 2)", None, "interval", None),
+    ("[1, 2]", None, "interval", None),
+    ("x > 2", None, "interval", None),
+    ("1, 2", None, "interval", "unparseable_gold"),
+    ("1, 2", None, "set", None),
+    ("{1,2}", None, "list", None),
+    ("(1, 2)", None, "list", None),
+    ("1, 2", None, "tuple", None),
+    ("7", None, "set", "unparseable_gold"),
+    ("3/4", None, "ratio", None),
+    ("3", None, "quantity", None),
+    ("3 cm", None, "number", "unparseable_gold"),
 ]
 
 

@@ -37,6 +37,8 @@ ANSWERS = [
     ("The answer is 3.5.", "3.5", "statement"),
     ("ANSWER:\nParis", "Paris", "statement"),
     ("<think>geography</think>Paris", "Paris", "text"),
+    ("The answer is:\n```python\n7\n```\nDone.", "7", "statement"),
+    ("The answer is:\n```python\n7", "7", "statement"),
 ]
 
 

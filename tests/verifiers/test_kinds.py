@@ -100,6 +100,7 @@ def test_one_that_raises_abstains_and_says_so() -> None:
     verdict = verify("7", "8", kind="failing")
     assert (verdict.outcome, verdict.reason) == ("abstain", "error")
     assert "no such book" in verdict.explanation
+    assert lint_gold("7", kind="failing") == "gold_not_accepted"
 
 
 @pytest.mark.usefixtures("numerals")

@@ -6,6 +6,7 @@ import pytest
 
 from ovt.verifiers import verify
 from ovt.verifiers.kinds.number import read_number
+from ovt.verifiers.options import gold_index, read_options
 
 CASES = [
     ("42", "42", "right", "the same digits"),
@@ -158,6 +159,8 @@ CASES = [
     ("三角形", "3", "wrong", "a triangle"),
     ("不是三", "3", "wrong", "a negation"),
     ("一百五", "105", "wrong", "150 to some"),
+    ("負百分之五", "-5%", "right", "traditional characters"),
+    ("10^3 × 10^4", "10^7", "right", "a product of powers"),
 ]
 
 
@@ -170,6 +173,28 @@ def test_table(check_table: Callable[..., None]) -> None:
 )
 def test_what_is_no_number_reads_as_none(text: str) -> None:
     assert read_number(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1" * 400 + "e4000‰",
+        "1" * 200 + "e4000‰",
+        "10^2000*" * 200 + "10^3",
+        "10^1*" * 390 + "10^1",
+        "负" * 1_500 + "三",
+        "百分之" * 600 + "三",
+        "又" * 1_900,
+        "半" * 1_900,
+        "分之" * 900,
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_no_number_is_too_much_for_the_process_that_reads_it(text: str) -> None:
+    """Choices and golds are read outside workers, too."""
+    assert read_number(text) is None
+    assert gold_index(text, read_options((text, "7"))) == 0
+    assert verify(text, "7").outcome == "wrong"
 
 
 def test_a_gold_of_ten_thousand_digits_equals_only_itself() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ovt.core.errors import OvtError
 from ovt.verifiers import verify, verify_many
 from ovt.verifiers.process import pool
 
@@ -73,6 +74,30 @@ def test_nobody_waits_for_a_worker_that_does_not_start(monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
         pool._pool.give_back(worker, usable=False)
         assert {run.result(timeout=30).reason for run in runs} == {"worker_lost"}
+
+
+def test_a_machine_where_no_worker_starts_is_a_mistake_that_the_caller_can_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And no table of abstentions."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'some warning' >&2\necho 'libpython3.so: cannot open' >&2\nexit 127\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(pool, "_pool", pool.Pool())
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(
+        OvtError, match=r"^4 verifier processes .* ended while they started: libpython3\.so: cannot open"
+    ):
+        verify("7", "7")
+
+
+def test_a_worker_starts_below_its_own_memory_limit() -> None:
+    script = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from ovt.verifiers import verify\nprint(verify('7', '7.0').outcome)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout == "correct\n"
 
 
 HARD = "\\sum_{a=1}^{1999}\\sum_{b=1}^{1999}\\sum_{c=1}^{1999} \\sin(a b c)"
@@ -221,10 +246,13 @@ def _is_alive(pid: int) -> bool:
 
 def test_the_workers_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/python/lib")  # an interpreter may need it to start
     worker = pool.Worker()
     try:
         worker.ask("answer", [], {})
-        assert "sk-secret" not in Path(f"/proc/{worker.process.pid}/environ").read_text()
+        seen = Path(f"/proc/{worker.process.pid}/environ").read_text()
+        assert "sk-secret" not in seen
+        assert "LD_LIBRARY_PATH=/opt/python/lib" in seen
     finally:
         worker.end()
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from ovt.verifiers.kinds.units import convert, read_unit
+from ovt.verifiers.kinds.units import _UNITS, convert, read_unit
 
 CASES = [
     ("12 apples left", "12 apples", "right", "what of them is said of them"),
@@ -128,6 +128,39 @@ CASES = [
     ("5 boxes of apples", "5 apples", "wrong", "boxes are no apples"),
     ("5 boxes of apples", "5 boxes of oranges", "wrong", "other contents"),
     ("5 pairs", "5 pairs of shoes", "right", "the same, less closely"),
+    ("5 mPa", "5 MPa", "wrong", "milli is not mega"),
+    ("5 meV", "5 MeV", "wrong", "milli is not mega"),
+    ("5 mhz", "5 MHz", "wrong", "milli is not mega"),
+    ("5 Mg", "5 mg", "wrong", "mega is not milli"),
+    ("5 ML", "5 mL", "wrong", "a megalitre"),
+    ("5 mPa", "0.005 Pa", "right", "milli"),
+    ("5 mHz", "0.005 Hz", "right", "milli"),
+    ("5 mΩ", "0.005 Ω", "right", "milli"),
+    ("3 MV", "3000000 V", "right", "mega"),
+    ("10 pF", "0.01 nF", "right", "pico"),
+    ("440 hz", "440 Hz", "right", "case"),
+    ("5 MHZ", "5 MHz", "right", "case"),
+    ("5 KM", "5 km", "right", "case"),
+    ("5 MM", "5 mm", "right", "case: there is no such unit in capitals"),
+    ("5 Metres", "5 m", "right", "case"),
+    ("2 \u00b5s", "2 \u03bcs", "right", "the micro sign and the letter"),
+    ("2 us", "2 μs", "right", "micro as it is typed"),
+    ("2 µs", "0.002 ms", "right", "micro, converted"),
+    ("2 \\mu s", "2 μs", "right", "micro in LaTeX"),
+    ("$4\\,\\mu\\text{F}$", "4 μF", "right", "micro in LaTeX"),
+    ("5 \\mu\\text{g}", "5 μg", "right", "micro in LaTeX"),
+    ("2 \\mu g", "2", "wrong", "friction"),
+    ("2 \\mu m g", "2", "wrong", "friction"),
+    ("5 \u2126", "5 \u03a9", "right", "the ohm sign and the letter"),
+    ("$5 per unit", "$5", "right", "what it is for"),
+    ("$5 per unit", "$6 per unit", "wrong", "another price"),
+    ("£5", "5 pounds", "right", "money"),
+    ("5 pounds", "£5", "right", "money"),
+    ("£5", "5 lb", "wrong", "a weight"),
+    ("¥500", "500 yen", "right", "the sign of two currencies"),
+    ("1 rev", "2\\pi rad", "right", "an angle"),
+    ("1 rev", "\\pi/180 rad", "wrong", "a degree is no revolution"),
+    ("π rad/s", "180 deg/min", "wrong", "another time"),
 ]
 
 
@@ -149,6 +182,19 @@ def test_table(check_table: Callable[..., None]) -> None:
 def test_conversion(left: str, right: str, factor: int) -> None:
     assert convert(read_unit(left), read_unit(right)) == factor
     assert convert(read_unit(right), read_unit(left)) == Fraction(1, factor)
+
+
+def test_no_prefix_is_read_for_another() -> None:
+    """In any case: a unit in capitals may be the one in small letters, but milli is never mega."""
+    milli = [name for name in _UNITS if name[0] == "m" and _UNITS[name] == _scaled(name[1:], Fraction(1, 1000))]
+    assert {"mm", "mPa", "mHz", "meV", "mΩ"} <= set(milli)
+    for name in milli:
+        assert read_unit("M" + name[1:]) != read_unit(name), name
+
+
+def _scaled(name: str, scale: Fraction) -> object:
+    dims, size = _UNITS.get(name, ({}, Fraction(0)))
+    return dims, size * scale
 
 
 @pytest.mark.parametrize("text", ["", "and a half", "x + y", "of hearts", "or 13", "12", "is wrong", "than that"])

@@ -8,14 +8,14 @@ of unequal value are certainly different only if nothing but variables had a sta
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, factorial, gcd, isqrt
+from math import comb, factorial, gcd, isqrt, lcm
 from typing import Any, NamedTuple
 
 from ovt.verifiers.algebra.syntax import Node
 from ovt.verifiers.guard import MAX_POWER_BITS
 
 CONSTANT, VARIABLE, OPAQUE = 0, 1, 2
-"""How much a value is worth: a known rational; rational in variables; with stand-ins for what is not rational."""
+"""How exact a value is: a known rational; rational in variables; with stand-ins for what is not rational."""
 
 
 class Value(NamedTuple):
@@ -45,7 +45,7 @@ def compare_exactly(left: Node, right: Node) -> bool | None:
             if a.number != b.number:
                 return None if level == OPAQUE else False
             if level == CONSTANT:
-                break  # no stand-in had a part in it
+                break  # no stand-in was involved
     except (TooLarge, ZeroDivisionError, RecursionError):
         return None
     return True
@@ -94,7 +94,7 @@ def _symbol(node: Node, seed: int) -> Value:
 
 def _constant(node: Node, seed: int) -> Value:
     if node.args[0] == "inf":
-        raise ZeroDivisionError("infinity is no number")
+        raise ZeroDivisionError("infinity is not a number")
     return _stand_in(seed, "const", node.args[0])
 
 
@@ -215,15 +215,23 @@ def _call(node: Node, seed: int) -> Value:
     if name in _EXACT_CALLS and all(value.level == CONSTANT for value in values):
         result = _EXACT_CALLS[name](numbers)
         if result is not None:
-            return Value(result, CONSTANT)
+            return _check(result, CONSTANT)
     return _stand_in(seed, name, *numbers)
 
 
-def _gcd(numbers: list[Fraction]) -> Fraction | None:
-    return Fraction(gcd(*map(int, numbers))) if all(number.denominator == 1 for number in numbers) else None
+def _of_integers(compute: Callable[..., int]) -> Callable[[list[Fraction]], Fraction | None]:
+    def call(numbers: list[Fraction]) -> Fraction | None:
+        return Fraction(compute(*map(int, numbers))) if all(number.denominator == 1 for number in numbers) else None
+
+    return call
 
 
-_EXACT_CALLS: dict[str, Callable[[list[Fraction]], Fraction | None]] = {"max": max, "min": min, "gcd": _gcd}
+_EXACT_CALLS: dict[str, Callable[[list[Fraction]], Fraction | None]] = {
+    "max": max,
+    "min": min,
+    "gcd": _of_integers(gcd),
+    "lcm": _of_integers(lcm),
+}
 
 
 def _apply(node: Node, seed: int) -> Value:

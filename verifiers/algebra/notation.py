@@ -17,7 +17,7 @@ class Unreadable(ValueError):
     """The text is not mathematics that we can read."""
 
 
-# What is written → its commands, and its other spellings.
+# Each sign → its commands, and its other spellings.
 _SIGNS = {
     "*": ("cdot times ast bullet", "× · ⋅ ∙"),
     "^": ("", "**"),

@@ -107,7 +107,7 @@ def _agree(left: Any, right: Any, decimal_places: int | None) -> bool:
     if decimal_places is not None:
         return error < mpmath.mpf(10) ** -decimal_places or error < abs(right) * mpmath.mpf(10) ** -9
     # Next to an exact zero there is no relative error: the residue of a cancellation counts as zero.
-    # What is smaller than any residue is no residue: `1/2004!` is not 0.
+    # What is smaller than any residue is not one: `1/2004!` is not 0.
     return error <= max(abs(left), abs(right)) * AGREEMENT or (0 in (left, right) and LEAST < error < NEGLIGIBLE)
 
 

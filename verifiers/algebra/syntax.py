@@ -188,7 +188,7 @@ class _Parser:
         if node.op == "num" and inside.isdecimal():
             return Node("base", (node.args[0], inside))
         if node.op != "sym":
-            raise Unreadable("a subscript on something that is no name")
+            raise Unreadable("a subscript on something that is not a name")
         return Node("sym", (f"{node.args[0]}_{inside}",))
 
     def raw_group(self) -> str:
@@ -370,7 +370,7 @@ class _Parser:
         self.take("{")
         index = self.primary()
         if index.op not in ("sym", "const"):
-            raise Unreadable("a sum over something that is no name")
+            raise Unreadable("a sum over something that is not a name")
         self.take("=")
         start = self.sum()
         self.take("}")

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from ovt.verifiers.algebra.notation import math_source
@@ -234,20 +235,36 @@ def _compare_in_order(found: Collection, gold: Collection, compare: Compare) -> 
 
 def _compare_as_sets(found: Collection, gold: Collection, compare: Compare) -> Finding:
     """Match every gold member with another member of the prediction; of the same name, where both are named."""
-    left = list(zip(found.members, found.names, strict=True))
-    undecided: Finding | None = None
-    for value, name in zip(gold.members, gold.names, strict=True):
-        for index, (candidate, its_name) in enumerate(left):
-            if name and its_name and name != its_name:
-                continue
-            finding = compare(candidate, value)
-            if finding.outcome == "correct":
-                del left[index]
-                break
-            if finding.outcome == "abstain":
-                undecided = finding
-        else:
-            if undecided:
-                return Finding("abstain", undecided.reason, str(found), str(gold))
-            return Finding("wrong", "different_members", str(found), str(gold))
-    return Finding("correct", "equal", str(found), str(gold))
+    undecided: list[str] = []
+
+    @cache
+    def equal(ours: int, theirs: int) -> bool:
+        name, its_name = found.names[ours], gold.names[theirs]
+        if name and its_name and name != its_name:
+            return False
+        finding = compare(found.members[ours], gold.members[theirs])
+        undecided.extend([finding.reason] if finding.outcome == "abstain" else [])
+        return finding.outcome == "correct"
+
+    if _match(len(gold.members), equal):
+        return Finding("correct", "equal", str(found), str(gold))
+    if undecided:
+        return Finding("abstain", undecided[-1], str(found), str(gold))
+    return Finding("wrong", "different_members", str(found), str(gold))
+
+
+def _match(count: int, equal: Callable[[int, int], bool]) -> bool:
+    """Whether two sets of `count` members pair off, by augmenting paths: a member may equal several that are not equal
+    to each other (`50` is `50%`, and so is `0.5`)."""
+    taken: dict[int, int] = {}
+
+    def place(theirs: int, tried: set[int]) -> bool:
+        for ours in sorted(range(count), key=taken.__contains__):  # the free ones first
+            if ours not in tried and equal(ours, theirs):
+                tried.add(ours)
+                if ours not in taken or place(taken[ours], tried):
+                    taken[ours] = theirs
+                    return True
+        return False
+
+    return all(place(theirs, set()) for theirs in range(count))

@@ -1,6 +1,6 @@
 """Dates, and ranges with a dash: strings, never arithmetic.
 
-`January 15, 2020` is `15 Jan 2020`, `2020-01-15` and `2020年1月15日`;  `04/02/2005` is `4/2/2005`, and is no other date
+`January 15, 2020` is `15 Jan 2020`, `2020-01-15` and `2020年1月15日`;  `04/02/2005` is `4/2/2005`, and no other date
 `2010-2011` is `2010 – 2011` and `from 2010 to 2011`, and is not -1
 """
 
@@ -41,7 +41,7 @@ class Date(NamedTuple):
 
 
 def read_date(text: str) -> Date | None:
-    """The date that a text is; a year or a weekday alone is none."""
+    """The date that a text is; a year or a weekday alone is not a date."""
     if len(text) > 60:
         return None
     text = plain(text).lower().strip(" .")
@@ -92,7 +92,7 @@ def _checked(year: int, month: int, day: int) -> Date | None:
 
 
 def compare_dates(left: Date, right: Date) -> Finding:
-    """Dates with slashes equal only themselves, unless one of their numbers can be no month."""
+    """Dates with slashes equal only themselves, unless one of their numbers cannot be a month."""
     if (left.slashed is None) == (right.slashed is None):
         return equal_or_not(left == right, str(left), str(right))
     known = _could_only_be(left)
@@ -100,7 +100,7 @@ def compare_dates(left: Date, right: Date) -> Finding:
 
 
 def _could_only_be(date: Date) -> tuple[int, int, int] | None:
-    """(year, month, day) of a date with slashes where one of the two numbers can be no month."""
+    """(year, month, day) of a date with slashes where one of the two numbers cannot be a month."""
     if date.slashed is None:
         return date[:3]
     first, second, year = date.slashed
@@ -147,7 +147,7 @@ def read_range(text: str) -> Range | None:
 
 
 def _end(text: str) -> str:
-    """An end as it is written, less separators: `0.50` and `0.5` are one, `05` and `5` are two."""
+    """An end as it is written, without separators: `0.50` and `0.5` are one, `05` and `5` are two."""
     text = "".join(char for char in text if char not in " ,$€£")
     number = read_number(text)
     return str(number.value) if number and "." in text and not number.percent else text

@@ -49,7 +49,7 @@ def read_equation(text: str) -> Equation | None:
     if len(sides) == 1:
         return Equation("=", first, first)
     if any(_mentions(side, first) for side in sides[1:-1]):
-        # `y = 2x - 1y = 2x + 1` is two equations, and no chain.
+        # `y = 2x - 1y = 2x + 1` is two equations, not a chain.
         return None
     if is_name(first):
         return Equation(first, first, last)
@@ -150,7 +150,7 @@ def _difference(equation: Equation) -> str:
 
 
 def read_inequality(text: str) -> Relation | None:
-    """The chain of inequalities that a gold is."""
+    """The chain of inequalities that a text is."""
     relation = read_relation(math_source(text))
     if relation is None or not set(relation.signs) & set("<>≤≥≠") or not set(relation.signs) <= set("<>≤≥≠="):
         return None
@@ -164,7 +164,7 @@ def read_inequality(text: str) -> Relation | None:
 
 
 def compare_inequalities(left: Relation, right: Relation) -> Finding:
-    """Two chains of inequalities; as intervals where they are."""
+    """Two chains of inequalities; as intervals where they can be read as such."""
     shown = str(left), str(right)
     pieces = [read_intervals(text) for text in shown]
     if pieces[0] and pieces[1]:

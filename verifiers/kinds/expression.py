@@ -21,7 +21,7 @@ from ovt.verifiers.verdict import Finding
 
 
 def _decided(question: Callable[..., str]) -> Callable[..., str]:
-    """The question with its answers kept, and "unknown" where it fails."""
+    """The question with its answers cached, and "unknown" where it fails."""
 
     @lru_cache(maxsize=16384)
     @wraps(question)
@@ -38,7 +38,7 @@ def _decided(question: Callable[..., str]) -> Callable[..., str]:
 def _compare_digits(left: str, right: str, decimal_places: int | None = None) -> str:
     """Whether two expressions (`math_source` text) are equal: "equal", "different" or "unknown".
 
-    decimal_places: the left is a decimal that was written to so many places.
+    decimal_places: the left is a decimal that was written to this many places.
     """
     return _word(compare_numerically(parse(left), parse(right), decimal_places))
 
@@ -70,8 +70,8 @@ def _ask_math_verify(left: str, right: str) -> str:
     """What math-verify says of two LaTeX expressions that our reader does not know (integrals, limits, …)."""
     if "math_verify" not in sys.modules:
         with guard.untimed():
-            _ask("\\int_0^1 x dx", "\\int_0^1 y dy")  # It imports some of itself only when used.
-    # Apart: it is slow to import again where its process ends, and what it remembers would change the time it takes.
+            _ask("\\int_0^1 x dx", "\\int_0^1 y dy")  # It imports parts of itself only when used.
+    # Apart: it is slow to import again if its process ends, and what it caches would change the time it takes.
     return guard.apart(_ask, left, right)
 
 
@@ -92,7 +92,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ '-")
 
 
 def looks_symbolic(text: str) -> bool:
-    """Whether a gold is mathematics rather than words: no word in it that mathematics does not know."""
+    """Whether a text is mathematics rather than words: it has no word that mathematics does not know."""
     source = math_source(text)
     if has_words(source):
         return False
@@ -104,7 +104,7 @@ def looks_symbolic(text: str) -> bool:
 
 
 def read_expression(text: str) -> str | None:
-    """The source of a gold that is an expression."""
+    """The source of a text that is an expression."""
     if not looks_symbolic(text):
         return None
     source = math_source(text)

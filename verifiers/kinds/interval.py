@@ -199,7 +199,7 @@ def _is_bound(source: str) -> bool:
 
 
 def order(left: str, right: str) -> int:
-    """-1, 0 or 1 as an end is less than another, equal or greater. Raises Unordered if it cannot be determined."""
+    """-1, 0 or 1 if an end is less than, equal to or greater than another. Raises Unordered if it cannot tell."""
     ranks = [{"-∞": -1, "∞": 1, "+∞": 1}.get(end.replace(" ", ""), 0) for end in (left, right)]
     if ranks != [0, 0]:
         return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
@@ -216,7 +216,7 @@ def order(left: str, right: str) -> int:
 
 
 def merge(pieces: Pieces) -> Pieces:
-    """The pieces in order, those that touch or overlap made one; as they stand where their ends cannot be ordered."""
+    """The pieces in order, those that touch or overlap merged; unchanged if their ends cannot be ordered."""
     result: list[Piece] = []
     try:
         for piece in sorted(pieces, key=cmp_to_key(_order_of_starts)):
@@ -247,7 +247,7 @@ def _join(first: Piece, second: Piece) -> Piece:
 
 
 def compare_intervals(left: Pieces, right: Pieces) -> Finding:
-    """Two unions of intervals, with the pieces that touch made one."""
+    """Two unions of intervals, with the pieces that touch merged."""
     shown = " ∪ ".join(map(str, left)), " ∪ ".join(map(str, right))
     left, right = merge(left), merge(right)
     if len(left) != len(right):

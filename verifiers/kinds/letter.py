@@ -23,7 +23,7 @@ _STRICT = re.compile(r"(?:\(([A-Z])\)|\[([A-Z])\]|([A-Z])[).:](?=\s|[^\x00-\x7f]
 
 
 _NO_LABEL = ("is ", "are ", "was ", "has ", "does ", "if ", "unless ", "provided ", "assuming ")
-"""What goes on a sentence about a letter."""
+"""What continues a sentence about a letter."""
 
 
 class Letter(NamedTuple):

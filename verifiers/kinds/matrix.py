@@ -1,4 +1,4 @@
-r"""Matrices, in any environment, as rows apart by semicolons, or as the sum or product of others.
+r"""Matrices, in any environment, as rows separated by semicolons, or as the sum or product of others.
 
 `\begin{pmatrix}1&2\\3&4\end{pmatrix}` is `\begin{bmatrix}…\end{bmatrix}` and `[1 2; 3 4]`; a vector may be a tuple.
 """
@@ -106,7 +106,7 @@ def as_matrix(collection: Collection, shape: Matrix) -> Matrix | None:
 
 
 def _by_semicolons(source: str) -> Matrix | None:
-    """`[1 2; 3 4]`, `[1, 2; 3, 4]`: rows apart by semicolons."""
+    """`[1 2; 3 4]`, `[1, 2; 3, 4]`: rows separated by semicolons."""
     if enclosing(source) != "[]" or ";" not in source:
         return None
     rows = tuple(tuple(row.replace(",", " ").split()) for row in inside(source, "[]").split(";"))

@@ -2,7 +2,7 @@ r"""Numbers: integers of any size exactly, decimals, fractions, mixed numbers, p
 
     read_number("-7,425,000"), read_number("\frac{10}{9}"), read_number("1.5 \times 10^{3}"), read_number("百分之五十")
 
-Two numbers are equal where they are exactly equal, or where a decimal is the other's exact value written out to at
+Two numbers are equal if they are exactly equal, or if a decimal is the other's exact value written out to at
 least six significant digits (`0.333333` is 1/3, `0.33` is not). A percent sign is optional: `50%` is 50 and is 0.5.
 """
 
@@ -14,13 +14,16 @@ from functools import lru_cache
 
 from ovt.verifiers.dressing import plain
 from ovt.verifiers.guard import MAX_DIGITS, refuse
-from ovt.verifiers.kinds.numerals import read_chinese, read_words
+from ovt.verifiers.kinds.numerals import read_chinese, read_words, simplify
 
 MIN_ROUNDED_DIGITS = 6
 """A decimal with fewer significant digits only equals itself."""
 
 NOISE_DIGITS = 6
 """How many digits longer a decimal must be than another for their difference to be noise: `2.9999999999` is 3."""
+
+MAX_MANTISSA_CHARS = 300
+"""Of scientific notation, which may hold more of the same: `10^3 × 10^4`."""
 
 TOLERANCE, MAX_NOISE = Fraction(1, 10**6), Fraction(1, 10**3)
 
@@ -126,10 +129,9 @@ def _read_unsigned(text: str) -> Number | None:
 
 
 def _in_chinese(text: str) -> Number | None:
-    percent = text.removeprefix("负").startswith("百分之")
-    if percent:
-        sign, _, rest = text.partition("百分之")
-        number = _read_unsigned(rest)
+    sign, share, rest = simplify(text).partition("百分之")
+    if share and sign in ("", "负"):
+        number = None if share in rest else _read_unsigned(rest)
         return replace(number, value=-number.value if sign else number.value, percent=True) if number else None
     value = read_chinese(text)
     return None if value is None else _exact(value)
@@ -147,7 +149,7 @@ def _plain(match: re.Match[str]) -> Number:
 
 
 def _grouped(marks: str, comma: str = "") -> Callable[[re.Match[str]], Number | None]:
-    """A form whose marks stand between groups of digits, with this for its comma."""
+    """A form whose marks stand between groups of digits; `comma` replaces a comma."""
     return lambda match: _read_numeral(match[0].translate(dict.fromkeys(map(ord, marks))).replace(",", comma))
 
 
@@ -170,13 +172,18 @@ def _repeating(match: re.Match[str]) -> Number:
 def _scientific(match: re.Match[str]) -> Number | None:
     exponent = match["braced"] or match["round"] or match["bare"] or match["e_exponent"]
     mantissa = match["e_mantissa"] or ("1" if match["mantissa"] is None else match["mantissa"])
-    if len(exponent) > 5 or abs(int(exponent)) > MAX_DIGITS:
+    if len(exponent) > 5 or len(mantissa) > MAX_MANTISSA_CHARS:
         return None
     factor = _read_signed(mantissa.strip())
-    if factor is None:
+    if factor is None or _digits(factor.value) + abs(int(exponent)) > MAX_DIGITS:
         return None
     places = None if factor.places is None else max(0, factor.places - int(exponent))
     return replace(factor, value=factor.value * Fraction(10) ** int(exponent), places=places or None)
+
+
+def _digits(value: Fraction) -> int:
+    """About how many digits a value's numerator and denominator have, whichever is longer."""
+    return max(value.numerator.bit_length(), value.denominator.bit_length()) * 3 // 10
 
 
 def _fraction(match: re.Match[str]) -> Number | None:

@@ -10,9 +10,9 @@ _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 )
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 WORDS: dict[str, int] = {word: n for n, word in enumerate(_SMALL.split())} | {
-    word: 10 * n for n, word in enumerate(_TENS.split(), 2)
+    word: 10 * n for n, word in enumerate(TENS, 2)
 }
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = "half third quarter fifth sixth seventh eighth ninth tenth"
@@ -21,6 +21,8 @@ _ONE = frozenset(["a", "an", "one"])
 _MINUS = frozenset(["minus", "negative"])
 _STARTS = _ONE | _MINUS | {"half"}
 MAX_WORDS = 20
+MAX_HANZI = 100
+"""Characters; each may be a numeral around the rest (`负`, `半`, `三分之`), which is read by a call of its own."""
 
 
 def split_words(text: str) -> list[str]:
@@ -104,7 +106,7 @@ def _add_word(total: int, group: int, word: str, previous: str) -> tuple[int, in
     value = WORDS.get(word)
     if value is None:
         return None
-    fits = not previous or previous == "hundred" or previous in SCALES or (previous in _TENS.split() and 0 < value < 10)
+    fits = not previous or previous == "hundred" or previous in SCALES or (previous in TENS and 0 < value < 10)
     return (total, group + value) if fits else None
 
 
@@ -139,6 +141,8 @@ def simplify(text: str) -> str:
 def read_chinese(text: str) -> Fraction | None:
     """The number that the whole of a text is in Chinese characters; digits may stand before 万 and 亿."""
     text = simplify(text)
+    if len(text) > MAX_HANZI:
+        return None
     if text[:1] == "负":
         value = read_chinese(text[1:])
         return None if value is None else -value

@@ -31,7 +31,7 @@ MAX_QUANTITY_CHARS = 300
 class Quantity(NamedTuple):
     """How much of what. number: where the magnitude is a plain number; source: the magnitude's `math_source` text.
 
-    letter: the unit, where it is a letter glued to the number and may be none: `2A` is a name, `3M` three million.
+    letter: the unit, if it is a letter glued to the number and may not be one: `2A` is a name, `3M` three million.
     """
 
     source: str
@@ -58,6 +58,9 @@ _HOURS = re.compile(r"(?<!\d)(\d{1,3})\s?h\s?([0-5]\d)$")
 _TRIGONOMETRY = ("sin", "cos", "tan", "cot", "sec", "csc")
 _VARIABLE_IN_MATH = re.compile(r"\$[^$]*(?<![A-Za-z}\s~])[A-Za-z](?:\^\{?\d\}?)?\s*\$")
 _UPRIGHT = ("\\text", "\\mathrm", "\\mbox", "\\rm")
+_MICRO = re.compile(r"\\mu\s*+(?=[A-Za-zΩ])")
+_PRODUCT_WITH_MU = re.compile(r"\\mu\s*+(?:[gN](?![A-Za-z])|[A-Za-z]++\s*+[A-Za-z\\(])")
+"""`\\mu g`, `\\mu N` and `\\mu m g` are friction, unless they are set upright."""
 _HANZI = frozenset("零〇一二三四五六七八九十百千万萬亿億两兩半分之点點负負.,")
 _HOUR, _METRE, _MINUTE = read_unit("h"), read_unit("m"), read_unit("min")
 _ARC = {read_unit("min"): read_unit("arcmin"), read_unit("s"): read_unit("arcsec")}
@@ -79,6 +82,8 @@ def read_quantity(text: str) -> Quantity | None:
     source = _HOURS.sub(r"\1 h \2 min", math_source(text))
     if not source.isascii():
         source = digits_for_hanzi(source)
+    if "\\mu" in source and (_is_upright(text) or not _PRODUCT_WITH_MU.search(source)):
+        source = _MICRO.sub("μ", source)
     if "°" in source and "'" in source:
         source = _in_arc_units(source)
     if source.endswith(")") and (twice := _read_twice(source[:-1])):
@@ -87,7 +92,7 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def _read_twice(source: str) -> Quantity | None:
-    """What `14 cm (0.14 m)` says, which is one thing, from the source without its last bracket."""
+    """The one quantity that `14 cm (0.14 m)` gives twice, from the source without its last bracket."""
     first, _, second = source.partition("(")
     if not first.strip() or any(bracket in first + second for bracket in "()"):
         return None
@@ -111,10 +116,10 @@ def _read_currency(match: re.Match[str]) -> Quantity | None:
     if inner is None or unit is None:
         return None
     inner = _by_letter(inner)
-    if inner.unit and not inner.unit.noun and inner.unit.dims != unit.dims:
+    if inner.unit and not inner.unit.noun and convert(inner.unit, unit) is None:
         # "$18 per pound" is a price; "$18 pounds" is nothing.
         return inner._replace(unit=times(unit, inner.unit)) if min(inner.unit.dims, key=_power)[1] < 0 else None
-    # "$5 dollars" says it twice; "$5 each" says what it is for.
+    # "$5 dollars" says it twice; "$5 each" and "$5 per unit" say what it is for.
     return inner._replace(unit=unit)
 
 
@@ -179,7 +184,7 @@ def _read_hanzi(source: str) -> Quantity | None:
 
 
 def _by_letter(quantity: Quantity) -> Quantity:
-    """What it is where its letter is a scale: three million for `3M`."""
+    """What it is if its letter is a scale: three million for `3M`."""
     scale = _LETTERS.get(quantity.letter, 1)
     return _scaled(quantity._replace(unit=None, letter=""), scale) or quantity if scale > 1 else quantity
 
@@ -206,11 +211,15 @@ def _scaled(quantity: Quantity, scale: int) -> Quantity | None:
 
 def _is_variable(raw: str) -> bool:
     """Whether a single letter after a number is a variable: in math, not set upright and not set apart."""
-    return bool(_VARIABLE_IN_MATH.search(raw)) and not any(mark in raw for mark in _UPRIGHT)
+    return bool(_VARIABLE_IN_MATH.search(raw)) and not _is_upright(raw)
+
+
+def _is_upright(raw: str) -> bool:
+    return any(mark in raw for mark in _UPRIGHT)
 
 
 def _read_compound(source: str) -> Quantity | None:
-    """`2 hours and 45 minutes`, `5 ft 6 in`, `3 km 200 m`: parts of one dimension, each of its own unit."""
+    """`2 hours and 45 minutes`, `5 ft 6 in`, `3 km 200 m`: parts of one dimension, each in its own unit."""
     parts = _COMPOUND.split(source)
     if not 2 <= len(parts) <= 4:
         return None
@@ -290,9 +299,12 @@ def _share_of_what(share: Quantity, other: Quantity) -> bool:
     return is_percent and bool(other.unit and other.unit.dims) and not (other.number and other.number.percent)
 
 
+_ANGLES = {("angle", 1), ("radian", 1)}
+
+
 def _angle_and_radian(left: Quantity, right: Quantity) -> bool:
-    dims = {unit.dims[0][0] for unit in (left.unit, right.unit) if unit and unit.dims}
-    return dims == {"angle", "radian"}
+    dims = [unit.dims for unit in (left.unit, right.unit) if unit and unit.dims]
+    return len(dims) == 2 and {each[0] for each in dims} == _ANGLES and dims[0][1:] == dims[1][1:]
 
 
 def _is_in_radians(bare: Quantity, other: Quantity) -> bool:
@@ -302,11 +314,15 @@ def _is_in_radians(bare: Quantity, other: Quantity) -> bool:
 
 
 def _compare_angles(left: Quantity, right: Quantity) -> Finding:
-    sources = [
-        f"({quantity.source})°" if quantity.unit and quantity.unit.dims[0][0] == "angle" else quantity.source
-        for quantity in (left, right)
-    ]
-    return finding_of(compare_sources(*sources), str(left), str(right))
+    return finding_of(compare_sources(_radians(left), _radians(right)), str(left), str(right))
+
+
+def _radians(angle: Quantity) -> str:
+    """The source of an angle without its unit, which is radians where it has none."""
+    if not angle.unit:
+        return angle.source
+    sign = "°" if angle.unit.dims[0] == ("angle", 1) else ""
+    return f"(({angle.source})*({show_fraction(angle.unit.factor)})){sign}"
 
 
 def approximates(rounded: str, exact: str) -> bool:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ovt.verifiers.algebra.notation import COMMANDS
 from ovt.verifiers.algebra.structure import enclosing, inside
 from ovt.verifiers.dressing import plain
+from ovt.verifiers.kinds.numerals import TENS
 
 _ARTICLES = ("the ", "an ", "a ")
 _POINTERS = (
@@ -28,20 +29,19 @@ _SPELLING = re.compile(
 _TIGHT = re.compile(r"(?<!\s)\s*+-\s*+(?=\d)|(?<=\d)\s*+-\s*+|(?<!\s)\s*+([→≅∥⊥∼=∨∧¬])\s*+")
 _SEPARATORS = re.compile(r"[,;](?!\d)|\"|\.(?=\s)")
 _MARKS = frozenset(',;."-*^_=')
-"""Without one of them, and in ASCII, a text is spelt as it is compared."""
+"""An ASCII text without any of these is already spelt as it is compared."""
 _COMMAND = re.compile(r"\\[a-zA-Z]+ ?")
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
 _STEMS = ("thir", "four", "fif", "six", "seven", "eigh", "nine")
 _TEENS = ["tenth", "eleventh", "twelfth", *(f"{stem}teenth" for stem in _STEMS)]
 _ORDINAL_SIZES = (
     {word: n for n, word in enumerate([*_ORDINALS, *_TEENS], 1)}
-    | {f"{word[:-1]}ieth": 10 * n for n, word in enumerate(_TENS, 2)}
-    | {f"{ten} {word}": 10 * n + m for n, ten in enumerate(_TENS, 2) for m, word in enumerate(_ORDINALS, 1)}
+    | {f"{word[:-1]}ieth": 10 * n for n, word in enumerate(TENS, 2)}
+    | {f"{ten} {word}": 10 * n + m for n, ten in enumerate(TENS, 2) for m, word in enumerate(_ORDINALS, 1)}
 )
 _DECADE_OR_ORDINAL = re.compile(
     rf"(?:^in (?:the )?)?\b(?P<decade>(?:1\d|20)\d0)'?s\b"
-    rf"|\b(?:(?:{'|'.join(_TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b"
+    rf"|\b(?:(?:{'|'.join(TENS)}) )?(?:{'|'.join([*_ORDINALS, *_TEENS])}|[a-z]{{3,5}}tieth)\b"
 )
 _SIGNS = {"\\times": "×", "\\angle": "angle ", "\\triangle": "triangle ", "\\omega": "ω", "\\sqrt": "\\sqrt "} | {
     command.lower(): sign

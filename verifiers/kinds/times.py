@@ -53,7 +53,7 @@ def _written(match: re.Match[str]) -> Time | None:
     half = "".join(char for char in match["half"] or "" if char.isalpha())
     if not match["minute"] and half not in ("am", "pm", *_HALVES):
         return None
-    late = match["colon"] == "h" and int(match["hour"]) > 12  # `2h30` is a time it takes
+    late = match["colon"] == "h" and int(match["hour"]) > 12  # `2h30` is a duration
     if match["colon"] not in (None, ":") and half not in ("am", "pm", "uhr") and not late:
         return None
     hour, minute, second = int(match["hour"]), int(match["minute"] or 0), int(match["second"] or 0)
@@ -95,7 +95,7 @@ def _hour(time: Time) -> int:
 
 
 def compare_times(left: Time, right: Time) -> Finding:
-    """Two times; the half of the day may be missing on one side."""
+    """Two times; a.m. or p.m. may be missing on one side."""
     same = left[1:3] == right[1:3] and _hour(left) == _hour(right)
     if not same and bool(left.half) != bool(right.half):
         same = left[:3] == right[:3]

@@ -9,13 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ovt.verifiers.dressing import fold
 from ovt.verifiers.kinds.numerals import COUNTERS, simplify
 
 
 class Unit(NamedTuple):
     """dims: base dimensions and powers, sorted. factor: size in base units. noun: the words of what is counted.
 
-    also: the temperature that a `C`, an `F` or a `degree` may be besides.
+    also: other dimensions that the same name may have: a `C`, an `F` or a `degree` a temperature, `pounds` money.
     """
 
     dims: tuple[tuple[str, int], ...]
@@ -34,11 +35,13 @@ PREFIXES = {
     "d": ("d", "deci", Fraction(1, 10)),
     "c": ("c", "centi", Fraction(1, 100)),
     "m": ("m", "milli", Fraction(1, 1000)),
-    "u": ("μ", "micro", Fraction(1, 10**6)),
+    "u": ("μu", "micro", Fraction(1, 10**6)),
     "n": ("n", "nano", Fraction(1, 10**9)),
+    "p": ("p", "pico", Fraction(1, 10**12)),
     "M": ("M", "mega", Fraction(10**6)),
     "G": ("G", "giga", Fraction(10**9)),
 }
+"""Each prefix: the characters that it is written with before a symbol, its name before a word, and its size."""
 
 
 Measure = tuple[dict[str, int], Fraction]
@@ -59,17 +62,23 @@ def _read_table() -> dict[str, Measure]:
         for name in names.split():
             units[name] = (dims, Fraction(size))
         for prefix in prefixes.split():
-            letter, word, scale = PREFIXES[prefix]
+            letters, word, scale = PREFIXES[prefix]
             for place, name in enumerate(names.split()):
-                units[(word if place else letter) + name] = (dims, Fraction(size) * scale)
+                for spelt in [word] if place else letters:
+                    units[spelt + name] = (dims, Fraction(size) * scale)
     return units
 
 
+def _lower(name: str) -> str:
+    """A name in lower case but for its `M`: milli is not mega."""
+    return name[0] + name[1:].lower() if name[0] == "M" else name.lower()
+
+
 _UNITS = _read_table()
-_ANY_CASE = {name.lower(): value for name, value in _UNITS.items() if len(name) > 2} | {
-    name: _UNITS[name]
-    for name in ("cm", "mm", "km", "kg", "mg", "ml", "in", "ft", "yd", "mi", "lb", "oz", "hr")
-    if name in _UNITS
+_TWO_LETTERS = "cm mm km kg mg ml in ft yd mi lb oz hr Hz"
+_CASELESS = {name: measure for name, measure in _UNITS.items() if len(name) > 2 or name in _TWO_LETTERS.split()}
+_ANY_CASE = {name.lower(): measure for name, measure in _CASELESS.items()} | {
+    _lower(name): measure for name, measure in _CASELESS.items()
 }
 _POWERS = re.compile(
     r"(?<![^\W\d])(?P<raised>[^\W\d]++)\s++(?P<power>squared|cubed)\b"
@@ -80,9 +89,13 @@ _TEMPERATURE = re.compile(r"(?:°|degrees?|deg\.?)\s*(C|F|K|celsius|fahrenheit|k
 _FACTOR = re.compile(
     r"\s*([^\W\d_]+\.?|°[CF]?|[$€£¥¢₹₩]|US\$)(?:\s*\^\s*(?:\{\s*(-?\d)\s*\}|\(\s*(-?\d)\s*\)|(-?\d))|(?<=[^\W\d_])(-?\d))?\s*"
 )
-_MAY_BE_TEMPERATURE = {"C": ("celsius",), "F": ("fahrenheit",)} | dict.fromkeys(
-    ("°", "degree", "degrees", "deg"), ("celsius", "fahrenheit")
-)
+_MAY_ALSO_BE = {
+    "C": ("celsius",),
+    "F": ("fahrenheit",),
+    **dict.fromkeys(("°", "degree", "degrees", "deg"), ("celsius", "fahrenheit")),
+    **dict.fromkeys(("pound", "pounds"), ("sterling",)),
+    "¥": ("yen",),
+}
 _TWO_WORDS = {
     "bpm": "beats per minute",
     "electron volt": "eV",
@@ -120,12 +133,12 @@ _TRAILING = frozenset(_QUALIFIERS.split())
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
     """The unit that a text is: a physical one, a counted noun, or None where it is neither."""
-    text = simplify(text.strip().strip(".,; ").replace("\\", ""))
+    text = simplify(fold(text).strip().strip(".,; ").replace("\\", ""))
     if not text or len(text) > 60:
         return None
     text = _TWO_WORDS.get(text.lower(), text)
     unit = _physical(text) or _physical(_without_qualifiers(text)) or _counted_per(text) or _counted(text)
-    return unit._replace(also=_MAY_BE_TEMPERATURE[text]) if unit and text in _MAY_BE_TEMPERATURE else unit
+    return unit._replace(also=_MAY_ALSO_BE.get(text, ())) if unit else None
 
 
 def _without_qualifiers(text: str) -> str:
@@ -167,7 +180,7 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
     text = text.strip().strip("()")
     while position < len(text):
         match = _FACTOR.match(text, position)
-        known = match and (_UNITS.get(match[1]) or _ANY_CASE.get(match[1].lower()))
+        known = match and _known(match[1])
         if not match or not known:
             return None
         power = int(match[2] or match[3] or match[4] or match[5] or 1)
@@ -178,6 +191,11 @@ def _product_of(text: str) -> tuple[dict[str, int], Fraction] | None:
         if text[position : position + 1] in ("*", "·", "-"):
             position += 1
     return (dims, factor) if position else None
+
+
+def _known(name: str) -> Measure | None:
+    """The physical unit of a name, in any case where that leaves no doubt: `MHZ` is MHz, `MM` is mm, `Mm` is not."""
+    return _UNITS.get(name) or _ANY_CASE.get(_lower(name)) or _ANY_CASE.get(name.lower())
 
 
 def _counted_per(text: str) -> Unit | None:
@@ -223,7 +241,7 @@ def _singular(word: str) -> str:
 
 
 def convert(left: Unit | None, right: Unit | None) -> Fraction | None:
-    """How many of `right` one of `left` is; 1 where either is unstated; None where they conflict."""
+    """How many of `right` one of `left` is; 1 if either is unstated; None if they conflict."""
     if left is None or right is None or not left.dims or not right.dims:
         return Fraction(1)
     if left.dims != right.dims:
@@ -233,9 +251,9 @@ def convert(left: Unit | None, right: Unit | None) -> Fraction | None:
     return left.factor / right.factor
 
 
-def _is_also(unit: Unit, temperature: Unit) -> bool:
-    """Whether a unit may be read as a temperature that the other says outright: `20 C` for `20°C`."""
-    return any(temperature.dims == ((name, 1),) for name in unit.also)
+def _is_also(unit: Unit, other: Unit) -> bool:
+    """Whether a unit's name may mean what the other states outright: `20 C` for `20°C`, `5 pounds` for `£5`."""
+    return any(other.dims == ((name, 1),) for name in unit.also)
 
 
 def times(left: Unit, right: Unit) -> Unit:
@@ -251,7 +269,7 @@ ANYTHING = "个"
 
 
 def _same_noun(left: str, right: str) -> bool:
-    """One names what the other does, perhaps more closely: `apple` and `red apple`, `pair` and `pair of shoe`."""
+    """One names what the other does, perhaps more precisely: `apple` and `red apple`, `pair` and `pair of shoe`."""
     if ANYTHING in (left, right):
         return True
     things, others = left.partition(" of "), right.partition(" of ")

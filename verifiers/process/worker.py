@@ -3,10 +3,10 @@
     ["judge", [["7", "7.0", null]], {}, "auto", true]  ->  [["correct", "number", "equal", "7", "7", "7", "…"], 0.31]
 
 The object in the middle names kinds added by the caller's process (`values.adopt`); a result comes with the CPU seconds
-so far. A row that hits its limit is
-answered too, and the process stays usable. It ends with its input.
+so far. A row that hits its limit is answered too, and the process stays usable. It ends when its input does.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -32,16 +32,17 @@ def main() -> None:
     # Output printed by a library must not mix with the replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     logging.disable(logging.CRITICAL)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _limit_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def reply(result: Any) -> None:
-        """A result, or what goes on, with the CPU seconds so far."""
+        """Send a result, or what is going on, with the CPU seconds so far."""
         replies.write(json.dumps([result, sum(os.times()[:4])]).encode() + b"\n")
         replies.flush()
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     guard.start(reply)
+    os.dup2(1, 2)  # only what keeps it from starting is read
     reply("ready")
     for line in sys.stdin.buffer:
         job, rows, added, *args = json.loads(line)
@@ -49,6 +50,14 @@ def main() -> None:
             adopt(**added)
         for row in rows:
             reply(JOBS[job](*row, *args))
+
+
+def _limit_memory() -> None:
+    """Limit the address space, to less if this process may only have less; not where there is no such limit (macOS)."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 def _judge(text: str, gold: str, choices: list[str] | None, kind: str, presume_wrong: bool) -> tuple[Any, ...]:
@@ -79,6 +88,8 @@ def _lint(gold: str, choices: list[str] | None, kind: str) -> list[str | None]:
             return [lint(gold, tuple(choices) if choices else None, kind)]
     except guard.OutOfTime:
         return ["gold_takes_too_long"]
+    except Exception:  # noqa: BLE001 (a verdict on such a gold would be an abstention)
+        return ["gold_not_accepted"]
 
 
 JOBS: dict[str, Callable[..., Any]] = {"judge": _judge, "undecided": _undecided, "lint": _lint}
