@@ -1,6 +1,6 @@
 """Which of TRL's own arguments `[trainer]` takes: numbers, switches and choices of optimizers, schedules and losses.
 
-A list of what is accepted, not of what is refused: of the arguments that a later TRL adds, none is in it. Left out is
+A list of what is accepted, not of what is refused: it has none of the arguments that a later TRL adds. Left out is
 whatever runs code (`trust_remote_code`, and `generation_kwargs`, which reaches `generate`), reads files or repositories
 (`chat_template_path`, `deepspeed`, `fsdp_config`, `accelerator_config`), reaches the network (`hub_*`, `trackio_*`,
 `log_completions_hub_repo`) or breaks what a run promises (`save_only_model`, `packing`).
@@ -78,7 +78,7 @@ def check_reporters(names: Collection[str]) -> None:
 
 
 def check_attention(name: str | None) -> None:
-    """RecipeError for a kernel of the Hub's: it is code, which would be downloaded and run."""
+    """RecipeError for a kernel from the Hub: it is code, which would be downloaded and run."""
     if name and "/" in name:
         raise RecipeError(
             f"attn_implementation = {name!r} is code from the Hub, which ovt does not run: use sdpa, eager, "

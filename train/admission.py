@@ -4,7 +4,7 @@ DAPO's dynamic sampling (Yu et al., 2025), which TRL 1.16 does not have (trl#370
 
     the batch's questions → rollouts → rewards → groups with unequal rewards are admitted
     while some are missing: as many spare questions as fill the gap at the rate so far → rollouts → …
-    once `max_rollout_batches` are asked: the first groups with equal rewards fill the batch
+    once `max_rollout_batches` have been asked: the first groups with equal rewards fill the batch
 
 Spares are drawn from the seed and the batch's number alone, so that a resumed run asks the same ones. Rollouts that are
 not admitted are kept beside the others, and the log has the cost: `asked`, `replaced` and `replacing_s` of a batch.
@@ -23,13 +23,13 @@ from trl.data_utils import prepare_multimodal_messages
 
 from ovt.train.by_vllm import ByVllm
 from ovt.train.questions import Spares
-from ovt.train.reward import Judged
+from ovt.train.reward import Judged, Reward
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 OF_IMAGES = ("pixel_values", "pixel_attention_mask", "image_grid_thw", "image_sizes", "image_position_ids")
-LEAST = 1 / 8  # the share of informative questions that a round is planned for, at least: a round is no lottery ticket
+LEAST = 1 / 8  # the lowest share of informative questions that a round is planned for: it bounds how many are asked
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Round:
 
 
 class Admission(ByVllm):
-    """TRL's trainer, with batches of questions that teach something, as far as there are spares."""
+    """TRL's trainer, with batches of questions that teach something, as far as the spares go."""
 
     def __init__(
         self,
@@ -74,12 +74,18 @@ class Admission(ByVllm):
 
     @property
     def _trained(self) -> Any:
-        """The model, which TRL may or may not have."""
+        """The model, which TRL's types allow to be missing."""
         return self.model
 
+    @property
+    def _reward(self) -> Reward:
+        """The one reward function; TRL's types allow others."""
+        reward: Any = self.reward_funcs[0]
+        return reward
+
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
-        """As TRL's; what was said to admitted questions is there already. A prompt of text among others has no images,
-        where TRL's has None, which its learning pass cannot read (seen in 1.16; no report found)."""
+        """Like TRL's; the responses to admitted questions are there already. A prompt without images among others has
+        [], where TRL's has None, which its learning pass cannot read (seen in 1.16; no report found)."""
         ready, self._ready = self._ready, None
         *said, images, tools = ready or super()._generate(prompts)
         return *said, images and [one or [] for one in images], tools
@@ -107,26 +113,23 @@ class Admission(ByVllm):
         prompts = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
         ids, said, _, completions, logprobs, *_ = super()._generate(prompts)
         columns = {name: [row[name] for row in rows] for name in ("answer", "choices", "question_id")}
-        reward: Any = self.reward_funcs[0]
-        judged = reward.judge(self.state.global_step + 1, completions, said, columns)
+        judged = self._reward.judge(self.state.global_step + 1, completions, said, columns)
         signals = torch.tensor(informative(judged.rewards, self._each), device=self.accelerator.device)
         return Round(rows, (ids, said, completions, logprobs), judged, gather(signals[None]).cpu())
 
     def _learn_from(self, rounds: Sequence[Round], taken: Sequence[int]) -> list[Any]:
-        """The rows at these places of all rounds, ready for TRL; the others are kept."""
+        """The rows at these places of all rounds, ready for TRL, and judged; the others are kept."""
         ids, said, completions, logprobs = (joined([one.said[part] for one in rounds], taken) for part in range(4))
         self._ready = (ids, said, None, completions, logprobs, {}, None, [])
-        chosen, before = set(taken), 0
-        left: list[Judged] = []
-        for one in rounds:
-            left.append(one.judged.at([place for place in range(len(one.rows)) if before + place not in chosen]))
-            before += len(one.rows)
-        self._keep(*(one for one in left if one.rewards))
+        judged = Judged.together([one.judged for one in rounds])
+        self._reward.ready = judged.at(taken)
+        if left := sorted(set(range(len(judged.rewards))) - set(taken)):
+            self._keep(judged.at(left))
         return joined([one.rows for one in rounds], taken) or []
 
 
 def without_empty_images(module: Any, args: Any, fields: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What a model is called with, less the images of a micro-batch that has none: TRL slices them to no rows, or, of
+    """A model's arguments, without the images of a micro-batch that has none: TRL slices them to no rows, or, for
     Idefics and its like, which pad each row's images (rows, images, …), to nothing but padding."""
     pixels = fields.get("pixel_values")
     if pixels is None or (pixels.numel() and (pixels.ndim < 5 or bool(pixels.any()))):
@@ -135,7 +138,7 @@ def without_empty_images(module: Any, args: Any, fields: dict[str, Any]) -> tupl
 
 
 def joined(parts: Sequence[Sequence[Any] | None], places: Sequence[int]) -> list[Any] | None:
-    """What is at these places of all parts together; None if there are none."""
+    """The items at these places of all parts together; None if there are no parts."""
     if parts[0] is None:
         return None
     together = list(chain.from_iterable(part or () for part in parts))
@@ -143,13 +146,13 @@ def joined(parts: Sequence[Sequence[Any] | None], places: Sequence[int]) -> list
 
 
 def informative(rewards: Sequence[float | None], each: int) -> list[bool]:
-    """For each group of `each` rewards whether they differ; abstentions, without one, do not count."""
+    """For each group of `each` rewards whether they differ; abstentions have none and do not count."""
     groups = (rewards[first : first + each] for first in range(0, len(rewards), each))
     return [len({reward for reward in group if reward is not None}) > 1 for group in groups]
 
 
 def missing(rounds: Sequence[torch.Tensor], wanted: int) -> int:
-    """How many questions each process asks next: what the process that lacks most needs at the rate so far, or 0.
+    """How many questions each process asks next: what the process that lacks the most needs at the rate so far, or 0.
 
     rounds   (processes, groups) each, whether a group is informative
     """

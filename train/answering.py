@@ -1,7 +1,7 @@
 """The embedded endpoint for any vision-language model that transformers has: it behaves like an OpenAI server, in this
 process, on a GPU where there is one.
 
-`load("some/folder")` is a model on disk or a LoRA adapter, `load("owner/name")` one of the Hub. A batch of requests is
+`load("some/folder")` is a model on disk or a LoRA adapter, `load("owner/name")` one on the Hub. A batch of requests is
 one call of `generate`; each reply is drawn with its own settings and random numbers. Qwen2.5-VL on a CPU is left to the
 engine made for it (`pocket`), which is several times as fast on small models.
 """
@@ -9,7 +9,6 @@ engine made for it (`pocket`), which is several times as fast on small models.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from PIL import Image
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from ovt.core.errors import OvtError
+from ovt.core.files import find_folder
 from ovt.core.registry import MODELS
 from ovt.curate.endpoints import desk
 from ovt.curate.endpoints.desk import Waiting
@@ -33,24 +33,25 @@ from ovt.curate.endpoints.embedded import (
     response,
 )
 from ovt.train import devices
+from ovt.train.adapters import ADAPTER
 from ovt.train.drawing import choose
 from ovt.train.lengths import length_limit
-from ovt.train.models import ADAPTER, HUB_ID, ending_tokens, load_config, load_model, load_processor, weights_revision
+from ovt.train.models import HUB_ID, ending_tokens, load_config, load_model, load_processor, weights_revision
 
-ENGINE = "pocket"  # of Qwen2.5-VL on a CPU
-UNLIMITED = 1 << 20  # tokens of a context that the configuration does not know
+ENGINE = "pocket"  # for Qwen2.5-VL on a CPU
+UNLIMITED = 1 << 20  # tokens of a context that the configuration does not state
 
 
 def load(name: str) -> desk.Engine:
     """The engine of the model in a local folder or of the Hub. OvtError if there is none."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir() and not HUB_ID.fullmatch(name):
+    folder = find_folder(name)
+    if not folder and not HUB_ID.fullmatch(name):
         raise OvtError(
             f'embedded model "{name}" not found: expected "pocket", "pocket-vl", a folder with a vision-language '
             "model, or a Hub id"
         )
-    where = str(folder) if folder.is_dir() else name
-    own = folder.is_dir() and not (folder / ADAPTER).is_file() and load_config(where).model_type == "qwen2_5_vl"
+    where = str(folder or name)
+    own = folder and not (folder / ADAPTER).is_file() and load_config(where).model_type == "qwen2_5_vl"
     return MODELS.get(ENGINE)(where) if own and not devices.on_accelerator() else Engine(where)
 
 
@@ -81,7 +82,7 @@ class Engine(desk.Engine):
         self._processor: Any = load_processor(where)
         self._context = length_limit(where, None) or UNLIMITED
         self._ends = ending_tokens(self._model.generation_config, self._processor.tokenizer)
-        # Its own would add what nobody asked for, such as a penalty for repetition.
+        # Its own would add what nobody asked for, such as a repetition penalty.
         self._model.generation_config = GenerationConfig(eos_token_id=sorted(self._ends), pad_token_id=min(self._ends))
 
     def read(self, body: Mapping[str, Any]) -> Asked:
@@ -107,7 +108,7 @@ class Engine(desk.Engine):
 
     def _answer(self, batch: Sequence[Waiting]) -> None:
         asked = [(waiting.asked, row) for waiting in batch for row in waiting.asked.rows]
-        for _, row in asked:  # a batch that did not fit begins again
+        for _, row in asked:  # a batch that did not fit starts again
             row.ids, row.finish = [], None
         rows = [row for _, row in asked]
         given = self._encode([one.prompt for one, _ in asked], [one.images for one, _ in asked])
@@ -141,7 +142,7 @@ class Engine(desk.Engine):
 
 
 class Sampling(LogitsProcessor):
-    """Leaves of each row's scores the token that its own settings and random numbers draw, and adds it to the row."""
+    """Leaves only the token that each row's own settings and random numbers draw, and adds it to the row."""
 
     def __init__(self, rows: Sequence[Row], ends: frozenset[int], decode: Any) -> None:
         self._rows, self._ends, self._decode = rows, ends, decode

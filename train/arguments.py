@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from trl import DPOConfig, GRPOConfig, SFTConfig
 
-CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, where arguments are only looked at
+CHECKPOINTS = Path("checkpoints")  # a stand-in for the run's folder, when arguments are only looked at
 ON_CPU = {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}  # TRL refuses a GPU that is not there
 # Settings that TRL does not have, or that ovt handles itself.
 SFT_OWN = {
@@ -52,40 +52,41 @@ class Batches:
     steps_per_rollout: int
 
 
-def sft_arguments(settings: SftSection, evaluates: bool, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
-    """SFTConfig's arguments on `world` devices. evaluates: whether rows are held out."""
+def sft_arguments(settings: SftSection, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+    """SFTConfig's arguments on `world` devices."""
     from trl import SFTConfig
 
-    ours = by_rows(settings, evaluates, world, folder) | {"completion_only_loss": True}
+    ours = by_rows(settings, world, folder) | {"completion_only_loss": True}
     return by_trl_names(settings, SFTConfig, SFT_OWN, ours)
 
 
-def dpo_arguments(settings: DpoSection, evaluates: bool, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
+def dpo_arguments(settings: DpoSection, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
     """DPOConfig's arguments on `world` devices, like `sft_arguments`."""
     from trl import DPOConfig
 
-    ours = by_rows(settings, evaluates, world, folder) | {"loss_type": [settings.loss_type]}
+    ours = by_rows(settings, world, folder) | {"loss_type": [settings.loss_type]}
     return by_trl_names(settings, DPOConfig, DPO_OWN, ours)
 
 
-def by_rows(settings: SftSection, evaluates: bool, world: int, folder: Path) -> dict[str, Any]:
+def by_rows(settings: SftSection, world: int, folder: Path) -> dict[str, Any]:
     """The arguments that ovt computes for a training on rows."""
     share = devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
     often = settings.eval_steps or settings.save_steps
     workers = settings.dataloader_num_workers
+    evaluates = settings.eval_size > 0  # then `set_aside` holds out a row, at least
     picks = evaluates and settings.load_best_model_at_end
     return on_this_machine(settings) | {
         "output_dir": str(folder),
         "per_device_train_batch_size": share.rows,
         "per_device_eval_batch_size": share.rows,
         "gradient_accumulation_steps": share.accumulation,
-        "max_length": None,  # rows too long are left out before
+        "max_length": None,  # rows that are too long were left out before
         "remove_unused_columns": False,  # the sampler reads `length`
         "dataloader_num_workers": (4 if devices.on_accelerator() else 0) if workers is None else workers,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": often,
         "save_steps": often if evaluates else settings.save_steps,
-        "load_best_model_at_end": False,  # it would load nothing (see save.py); the best is known and kept all the same
+        "load_best_model_at_end": False,  # it would load nothing (see weights.py); the best is still known and kept
         "metric_for_best_model": "eval_loss" if picks else None,
         "save_total_limit": max(2, settings.save_total_limit) if picks else settings.save_total_limit,  # best and last
         "greater_is_better": False,
@@ -94,7 +95,7 @@ def by_rows(settings: SftSection, evaluates: bool, world: int, folder: Path) -> 
 
 
 def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path = CHECKPOINTS) -> dict[str, Any]:
-    """GRPOConfig's arguments for so many questions on `world` devices."""
+    """GRPOConfig's arguments for this many questions on `world` devices."""
     from trl import GRPOConfig
 
     batches = plan_batches(settings, world)
@@ -124,7 +125,7 @@ def rl_arguments(settings: RlSection, questions: int, world: int, folder: Path =
 
 
 def plan_batches(settings: RlSection, world: int) -> Batches:
-    """The batch sizes for so many devices; RecipeError if they do not divide evenly."""
+    """The batch sizes for `world` devices; RecipeError if they do not divide evenly."""
     asked, learned, each = settings.rollout_batch_size, settings.global_batch_size, settings.num_generations
     if learned * each % world:
         raise RecipeError(
@@ -140,7 +141,7 @@ def plan_batches(settings: RlSection, world: int) -> Batches:
     iterations = settings.trainer.get("num_iterations", 1)
     if not isinstance(iterations, int) or iterations < 1:
         raise RecipeError(
-            f"trainer.num_iterations is {iterations!r}: give how often a batch is learned from, 1 or more"
+            f"trainer.num_iterations is {iterations!r}: give the number of times a batch is learned from, 1 or more"
         )
     return Batches(share, asked, asked * each, asked // learned * iterations)
 
@@ -159,7 +160,7 @@ def plan_steps(questions: int, settings: RlSection, batches: Batches) -> int:
 
 def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
     """Whether rollouts come from vLLM: only if it is asked for, as TRL 1.16 expands image tokens twice there (trl#6294)
-    and passes no max_pixels on (trl#6401). there: it is installed. RecipeError if it is requested but unusable.
+    and passes no max_pixels on (trl#6401). there: whether it is installed. RecipeError if it is requested but unusable.
     """
     if settings.use_vllm and not there:
         raise RecipeError(
@@ -171,7 +172,7 @@ def uses_vllm(settings: RlSection, accelerator: bool, there: bool) -> bool:
 
 
 def vllm_installed() -> bool:
-    """Whether vLLM is. RecipeError for a version that TRL does not know: 0.32 answers it in another form."""
+    """Whether vLLM is installed. RecipeError for a version that TRL does not know: 0.32 answers in another form."""
     from trl.import_utils import is_vllm_available
 
     with warnings.catch_warnings():
@@ -259,14 +260,14 @@ def check_argument(config: "type[SFTConfig | DPOConfig | GRPOConfig]", key: str,
 
 
 def check_config(config: "type[SFTConfig | DPOConfig | GRPOConfig]", arguments: dict[str, Any]) -> None:
-    """RecipeError for a value that TRL refuses, and for an optimizer whose package is missing: when training starts,
-    transformers says so."""
+    """RecipeError for a value that TRL refuses, and for an optimizer whose package is missing: transformers only says
+    so when training starts."""
     with refusals():
         made = config(**arguments)
         if "optim" in arguments and not devices.only_planned():
             from transformers import Trainer
 
-            with suppress(ValueError):  # of those that are made for the layers of a model, which is not here yet
+            with suppress(ValueError):  # for optimizers made per layer: the model is not loaded yet
                 Trainer.get_optimizer_cls_and_kwargs(made)
 
 
@@ -301,6 +302,6 @@ def check_targets(lora: LoraSection, model: "PreTrainedModel") -> None:
     for name in lora.target_modules:
         if name.rpartition(".")[2] not in there:
             raise RecipeError(
-                f'lora.target_modules: no layer that takes adapters is named {name}; choose "all-linear" or of '
+                f'lora.target_modules: no layer that takes adapters is named {name}; choose "all-linear" or some of '
                 f"{', '.join(there)}"
             )

@@ -1,15 +1,15 @@
 """Rollouts by vLLM: what TRL 1.16 gets wrong for prompts with images, and how its server is started.
 
-colocate   TRL hands vLLM prompts in which an image has all of its tokens already, and the image, for which vLLM writes
-           them once more (trl#6294). Here it gets prompts as the chat template writes them, with one mark for an image
-server     the server makes features of the images, and TRL lays them beside the tokens that are there: as it should be
+colocate   TRL hands vLLM prompts in which an image has all of its tokens already, and the image, for which vLLM adds
+           them once more (trl#6294). Here it gets prompts as the chat template writes them, with one mark per image
+server     the server computes the images' features, and TRL puts them beside the tokens that are there, as it should
 
 Neither passes max_pixels on (trl#6401): images are scaled down before. Weights are pushed by NCCL from GPU to GPU; a
-trainer on a CPU writes them to its run's folder, from which a server on the same machine reads them. What vLLM keeps of
-an image was made by the weights before: TRL lets it stay (trl#7198), and after `reload_weights` a server of 0.32 ends
-when the image comes again. It is forgotten here with each push.
+trainer on a CPU writes them to its run's folder, from which a server on the same machine reads them. The features
+of an image that vLLM keeps come from older weights: TRL lets them stay (trl#7198), and after `reload_weights` a server
+of 0.32 exits when the image comes again. They are dropped here with each push.
 
-Whether all that is right shows in the log-probabilities of each batch of rollouts, vLLM's and the trainer's: where they
+Whether all of that works shows in the log-probabilities of each batch of rollouts, vLLM's and the trainer's: if they
 are further apart than arithmetic explains, or than they were at first, the run ends before it learns from them.
 """
 
@@ -31,8 +31,8 @@ from ovt.train.sampling import Sampler
 COLOCATE = "colocate"
 PUSHED = "for-vllm"  # beside a run's checkpoints
 GAP = "sampling/sampling_logp_difference/mean"  # in TRL's log
-FURTHEST = 0.1  # nats a token, on average: in bfloat16 some 0.01, in float32 1e-6
-GROWTH = 10  # from the first batch, before which no weights had to arrive
+FURTHEST = 0.1  # nats per token, on average: about 0.01 in bfloat16, 1e-6 in float32
+GROWTH = 10  # since the first batch, before which no weights had to arrive
 
 
 class ByVllm(Sampler):
@@ -50,10 +50,10 @@ class ByVllm(Sampler):
             except (OSError, RuntimeError) as error:
                 if not told.use_vllm:
                     raise
-                raise OvtError(f"rollouts by vLLM cannot begin: {' '.join(str(error).split())[:300]}") from error
+                raise OvtError(f"rollouts by vLLM cannot start: {' '.join(str(error).split())[:300]}") from error
 
     def _tokenize_prompts(self, prompts: list[Any]) -> Any:
-        """As TRL's; the prompts as written are kept for `_generate_single_turn`, which takes none."""
+        """Like TRL's; the prompts as written are kept for `_generate_single_turn`, which takes none."""
         if self.use_vllm and self.vllm_mode == COLOCATE:
             self._written = as_written(self.processing_class, prompts)
         return super()._tokenize_prompts(prompts)
@@ -81,41 +81,43 @@ class ByVllm(Sampler):
 
 
 def check_gap(gap: float, first: float | None = None) -> None:
-    """OvtError for log-probabilities that are not of one model and prompt. gap: of tokens, their mean difference;
+    """OvtError for log-probabilities that are not of one model and prompt. gap: their mean difference per token;
     first: that of the first batch."""
     most = FURTHEST if first is None else min(FURTHEST, GROWTH * first + 0.001)
     if not gap <= most:
         why = (
-            "it reads other prompts, or has other weights" if first is None else "weights that it was sent are missing"
+            "it reads different prompts, or has different weights"
+            if first is None
+            else "it lacks weights that it was sent"
         )
         raise OvtError(
-            f"vLLM's log-probabilities differ from the trainer's by {gap:.1g} a token, where rounding explains "
-            f"{most:.1g}: {why}; leave use_vllm out"
+            f"vLLM's log-probabilities differ from the trainer's by {gap:.1g} per token, and rounding explains "
+            f"only {most:.1g}: {why}; leave use_vllm out"
         )
 
 
 class Client(VLLMClient):
-    """TRL's client of a server, which forgets images with what it forgets of prompts."""
+    """TRL's client of a server, which drops cached images when it drops cached prompts."""
 
     def reset_prefix_cache(self) -> None:
         super().reset_prefix_cache()
         told = self.session.post(f"{self.base_url}/reset_encoder_cache")
         if told.status_code != 200:
             raise OvtError(
-                f"vLLM cannot forget images that older weights saw (/reset_encoder_cache answers {told.status_code}): "
-                "start it as told above"
+                f"vLLM cannot drop images that older weights saw (/reset_encoder_cache answers {told.status_code}): "
+                "start it with the command shown above"
             )
 
 
 class ByFiles(Client):
-    """Such a client, whose weights travel through a folder that it and the server see."""
+    """The same, with weights that travel through a folder that both it and the server see."""
 
     def __init__(self, *args: Any, folder: Path, **kwargs: Any) -> None:
         self._folder = folder
         super().__init__(*args, **kwargs)
 
     def init_communicator(self, device: Any = 0) -> None:
-        """Nothing to begin: TRL's is NCCL's, which needs a GPU on either side."""
+        """Nothing to start: TRL's is NCCL's, which needs a GPU on both sides."""
 
     def update_named_params(self, metadata: Any, named_params: Iterator[tuple[str, Any]]) -> None:
         from safetensors.torch import save_file
@@ -128,7 +130,7 @@ class ByFiles(Client):
 
 
 def forget_images(engine: Any) -> None:
-    """Makes vLLM's engine in this process forget images with what it forgets of prompts, when it has new weights."""
+    """Makes vLLM's engine in this process drop cached images when it drops cached prompts, for new weights."""
     reset = engine.reset_prefix_cache
 
     def both(*args: Any, **kwargs: Any) -> Any:
@@ -151,20 +153,20 @@ def own_client(folder: Path | None) -> Generator[None]:
 
 
 def as_written(processor: Any, prompts: list[Any]) -> list[list[int]]:
-    """The tokens of prompts as the chat template writes them, before a processor puts an image's own in place."""
+    """The tokens of prompts as the chat template writes them, before a processor inserts an image's own."""
     asked = [prepare_multimodal_messages(prompt) for prompt in prompts]
     texts = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
     return processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
 
 
 def no_image_token(config: Any) -> dict[str, Any]:
-    """What TRL passes on to vLLM so that no token of an image is sampled, for which the learning pass would look for an
-    image (trl#3847); transformers' sampling is told so by TRL itself. config: the model's."""
+    """What TRL passes on to vLLM so that no image token is sampled, for which the learning pass would look for an image
+    (trl#3847); TRL itself tells transformers' sampling so. config: the model's."""
     return {"logit_bias": {config.image_token_id: -100.0}}
 
 
 def server_command(model: str, length: int, by_nccl: bool) -> str:
-    """How to start the server that TRL's client needs, for prompts and responses of so many tokens together."""
+    """How to start the server that TRL's client needs, for prompts and responses of `length` tokens together."""
     transfer = f" --weight-transfer-config {shlex.quote(json.dumps({'backend': 'nccl'}))}" if by_nccl else ""
     return (
         f"VLLM_SERVER_DEV_MODE=1 vllm serve {shlex.quote(model)} --max-model-len {length} --enable-scale-out{transfer} "

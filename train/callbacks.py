@@ -30,8 +30,8 @@ class LogLines(TrainerCallback):
     """Appends each of the trainer's reports to a file: {"step", "epoch", "time_s", …the trainer's own names}.
 
     time_s       seconds of training so far, including time before a stop
-    num_tokens   the same: TRL's SFTTrainer restarts from zero when it resumes
-    tokens_per_s   since the line before, of all devices; mfu: the share of their peak that these take
+    num_tokens   likewise: TRL's SFTTrainer restarts from zero when it resumes
+    tokens_per_s   since the line before, over all devices; mfu: the share of their peak that this is
     """
 
     def __init__(self, path: Path, share: float | None = None) -> None:
@@ -41,7 +41,7 @@ class LogLines(TrainerCallback):
         self._began = 0.0
         self._tokens = 0.0
         self._last: tuple[float, float] | None = None  # (num_tokens, time_s) of the line before
-        self._counted: float | None = None  # tokens that were counted before this start, until it is seen who counts
+        self._counted: float | None = None  # tokens counted before this start, until it is clear who counts
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
@@ -67,7 +67,7 @@ class LogLines(TrainerCallback):
             file.write(json.dumps(line, default=float) + "\n")
 
     def _speed(self, tokens: float, seconds: float) -> dict[str, float]:
-        """Tokens per second since this was last asked, and what share of the devices' peak that is."""
+        """Tokens per second since the last call, and what share of the devices' peak that is."""
         last, self._last = self._last, (tokens, seconds)
         if not last or seconds <= last[1]:
             return {}
@@ -79,7 +79,7 @@ def check_loss(loss: float | None, step: int) -> None:
     """OvtError for a loss that is not a number: nothing that is learned or saved from there on means anything."""
     if loss is not None and math.isnan(loss):
         raise OvtError(
-            f"the loss of step {step:,} is not a number, and so are the weights from there on: lower learning_rate, or "
+            f"the loss of step {step:,} is not a number, nor are the weights from there on: lower learning_rate, or "
             "max_grad_norm, and start under another name; the last checkpoint before is kept"
         )
 
@@ -227,7 +227,7 @@ class Watchdog(TrainerCallback):
     def __init__(self, seconds: float, line: str) -> None:
         self._seconds, self._line = seconds, line
         self._over = threading.Event()
-        self._last = time.monotonic()
+        self._last = math.inf  # no stall before training begins: loading a model may take longer
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._watch, daemon=True, name="watchdog").start()
@@ -241,7 +241,7 @@ class Watchdog(TrainerCallback):
     def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         self._last = time.monotonic()
 
-    on_train_begin = on_save = on_step_end
+    on_train_begin = on_evaluate = on_save = on_step_end
 
     def _watch(self) -> None:
         while not self._over.wait(min(1.0, self._seconds / 4)):

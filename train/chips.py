@@ -1,4 +1,4 @@
-"""What accelerators can do, as their makers say: memory, and multiplications and additions in bfloat16.
+"""What accelerators can do, according to their makers: memory, and multiplications and additions in bfloat16.
 
 The share of the latter that a training uses is its model FLOP/s utilization (MFU; Chowdhery et al., 2022, appendix B):
 tokens per second times the operations of a token, which are two per parameter in the forward pass, two where gradients
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Chip:
-    """memory: bytes; flops: per second in bfloat16 (float16 where there is none), dense; the larger form of a name."""
+    """memory: bytes; flops: per second in bfloat16 (float16 where there is none), dense; of a name's larger variant."""
 
     memory: int
     flops: float
@@ -42,7 +42,7 @@ def flops_per_token(model: Any) -> float:
 
 
 def share_of_peak(model: Any, devices: int) -> float | None:
-    """The MFU of one token per second on so many of this machine's devices; None where their peak is not known."""
+    """The MFU of one token per second on `devices` of this machine's devices; None if their peak is not known."""
     import torch
 
     chip = named(torch.cuda.get_device_name()) if torch.cuda.is_available() else None

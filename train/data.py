@@ -29,7 +29,7 @@ IGNORED = -100  # a label that the loss ignores
 
 @dataclass(frozen=True)
 class Rows:
-    """A split of a version, or of several mixed; `dataset` has the columns of `versions/data.py`, those that all have.
+    """A split of a version, or of several mixed; `dataset` has the columns of `versions/data.py` that all have.
 
     Images are decoded on access.
 
@@ -93,7 +93,7 @@ def mix(found: Sequence[tuple[Part, Rows]]) -> Rows:
 
 
 def load_version(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
-    """`load_splits` of one version."""
+    """`load_splits` for one version."""
     from ovt.curate.hub.pull import open_or_pull
 
     version = open_or_pull(ref, home)
@@ -102,7 +102,7 @@ def load_version(ref: str, names: Sequence[Split], home: Home) -> list[Rows]:
     if not there:
         raise OvtError(why_empty(ref, version.manifest, names[-1]))
     made = version.manifest.provenance
-    kind, content_hash = made.recipe.get("verify", {}).get("kind", "auto"), version.manifest.content_hash
+    kind, content_hash = made.kind, version.manifest.content_hash
     cache = home.make().path / "datasets"
     return [
         Rows(told, content_hash, made.verifier_version, kind, read_split(version.path, name, cache), name, ())
@@ -127,8 +127,8 @@ def make_collator(processor: Any) -> Callable[[list[dict[str, Any]]], Any]:
 
 
 def fed_to(made: Callable[..., Any], processor: Any, **how: Any) -> Callable[[list[dict[str, Any]]], Any]:
-    """A collator of TRL's, without truncation, for a version's rows."""
-    if processor.tokenizer.pad_token is None:  # as the trainer does where it makes the collator itself
+    """One of TRL's collators, without truncation, for a version's rows."""
+    if processor.tokenizer.pad_token is None:  # as the trainer does when it makes the collator itself
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     read = partial(fed, max_pixels=most_pixels(processor), apart=takes_thinking(processor))
     return partial(collate, made(processor=processor, max_length=None, **how), read)
@@ -137,7 +137,7 @@ def fed_to(made: Callable[..., Any], processor: Any, **how: Any) -> Callable[[li
 def collate(
     collator: Callable[[list[dict[str, Any]]], Any], read: Callable[..., Any], rows: list[dict[str, Any]]
 ) -> Any:
-    """A batch of rows, each as `read` gives it, by a collator that may modify its input."""
+    """A batch of rows, each as `read` returns it, by a collator that may modify its input."""
     return collator([read(row) for row in rows])
 
 
@@ -176,12 +176,12 @@ def place_images(turns: list[dict[str, Any]], images: list[Any]) -> tuple[list[d
 def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], list[int]]:
     """Row indexes (to train on, to evaluate on), each in order. Rows that share an image stay together.
 
-    size   a share of the rows below 1, a number of rows from 1 on, 0 for none; whole groups are taken, in the order
-           of a hash of seed and images, until there are as many
+    size   below 1 a share of the rows, at least one; from 1 on a number of rows; 0 for none. Whole groups are taken,
+           in the order of a hash of seed and images, until there are enough
     """
-    wanted = round(size * len(dataset)) if size < 1 else int(size)
-    if wanted <= 0:
+    if size <= 0:
         return list(range(len(dataset))), []
+    wanted = max(1, round(size * len(dataset))) if size < 1 else int(size)
     groups = group_by_image(dataset)
     order = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}/{group}".encode()).digest())
     chosen: list[int] = []
@@ -199,8 +199,8 @@ def set_aside(dataset: "Dataset", size: float, seed: int) -> tuple[list[int], li
 
 
 def group_by_image(dataset: "Dataset") -> dict[str, list[int]]:
-    """Row indexes by group: rows connected by shared images (the key is the smallest image hash of the group); those
-    without any by their prompt."""
+    """Row indexes by group: rows connected by shared images (the key is the smallest image hash of the group); rows
+    without images are grouped by their prompt."""
     prompts = dataset["prompt"][:] if "prompt" in dataset.features else [None] * len(dataset)
     images = [
         image_hashes(row) or [hashlib.sha256(repr(prompt).encode()).hexdigest()]

@@ -1,8 +1,8 @@
-"""Samples replies from a Qwen2.5-VL on a CPU for a batch of prompts: one prefill, then a token of all rows at a time.
+"""Samples replies from a Qwen2.5-VL on a CPU for a batch of prompts: one prefill, then one token per row at a time.
 
 Each row has its own random generator, so a reply depends on its request and not on its neighbours. Prompts are padded
 on the left; a prompt that is wanted n times is processed once; finished rows leave the batch. transformers reads the
-prompts; the tokens after that are plain tensor arithmetic (qwen.py) over a cache that lies still and is written into,
+prompts; the tokens after that are plain tensor arithmetic (qwen.py) over a cache that is written in place,
 twice as fast as transformers' own on a small model.
 """
 
@@ -45,7 +45,7 @@ class Vocabulary:
 
 @dataclass
 class Cache:
-    """What the rows of a batch have been told so far.
+    """What the rows of a batch have read so far.
 
     keys, values   of each layer, (rows, heads, room, size), of which the first `length` tokens are filled
     bias           (rows, 1, 1, room): -inf at padding, else 0
@@ -59,19 +59,19 @@ class Cache:
     length: int
 
     def pick(self, rows: Tensor) -> None:
-        """Keeps these rows alone, or repeats them."""
+        """Keeps only these rows, or repeats them."""
         self.keys, self.values = [one[rows] for one in self.keys], [one[rows] for one in self.values]
         self.bias, self.position = self.bias[rows], self.position[rows]
 
     def make_room(self) -> None:
-        """Room for one more token, at least."""
+        """Makes room for at least one more token."""
         if self.length == self.bias.shape[-1]:
             self.keys = [F.pad(one, (0, 0, 0, ROOM)) for one in self.keys]
             self.values = [F.pad(one, (0, 0, 0, ROOM)) for one in self.values]
             self.bias = F.pad(self.bias, (0, ROOM))
 
     def attend(self, layer: int, window: int | None, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Adds a token's key and value, and looks at all in the window."""
+        """Adds a token's key and value, and attends to all in the window."""
         end = self.length + 1
         keys, values = self.keys[layer], self.values[layer]
         keys[:, :, self.length : end], values[:, :, self.length : end] = k, v
@@ -87,7 +87,7 @@ def positions_of(model: Qwen2_5_VLForConditionalGeneration, ids: Tensor, mask: T
     if grids is None:
         return (mask.cumsum(-1) - 1).clamp(min=0).expand(3, -1, -1)
     pictures = (ids == model.config.image_token_id).int()
-    qwen: Any = model.model  # it names tensors by dtype, as type checkers cannot
+    qwen: Any = model.model  # its annotations name dtypes, which type checkers cannot know
     return qwen.get_rope_index(ids, pictures, image_grid_thw=grids, attention_mask=mask)[0]
 
 

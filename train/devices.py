@@ -46,7 +46,7 @@ def world_size() -> int:
 
 
 def are_sharing() -> bool:
-    """Whether each process holds but a part of the model; accelerate's launcher says so."""
+    """Whether each process holds only a part of the model, as accelerate's launcher says."""
     return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
@@ -58,6 +58,12 @@ def are_loading_once() -> bool:
 def is_main() -> bool:
     """Whether this is the main process, which writes."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def tell(line: str) -> None:
+    """Prints a message for people, apart from a command's output, once for all processes."""
+    if is_main():
+        print(f"ovt: {line}", file=sys.stderr)
 
 
 @contextmanager
@@ -108,7 +114,7 @@ def on_accelerator() -> bool:
 
 
 def has_bf16() -> bool:
-    """Whether that device supports bfloat16."""
+    """Whether the accelerator supports bfloat16."""
     if _planned.get():
         return True
     from transformers.utils import is_torch_bf16_gpu_available
@@ -255,7 +261,7 @@ def read_config(config: str) -> dict[str, Any]:
 
     try:
         said = yaml.safe_load(config_file(config).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: bytes that are no text
         raise RecipeError(f"cannot read --accelerate {config}: {str(error).splitlines()[0]}") from None
     if not isinstance(said, dict):
         raise RecipeError(

@@ -1,6 +1,6 @@
 """Direct preference optimization on pairs of one question with TRL's DPOTrainer: verified right against verified wrong.
 
-Everything around it is SFT's: what fits, batches, checkpoints, runs that resume. A row is a pair (`curate/pairs.py`).
+Everything around it is SFT's: what fits, batches, checkpoints, runs that resume. A row is a pair (`pairs.py`).
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -14,13 +14,13 @@ import polars as pl
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.hub.pull import open_or_pull
-from ovt.curate.pairs import pairs
 from ovt.train import devices
 from ovt.train.arguments import dpo_arguments, refusals
 from ovt.train.data import Rows, fed_to
 from ovt.train.lengths import describe_refused, fit, learned_wrongly, length_limit, measure
 from ovt.train.mixture import Part
 from ovt.train.models import load_processor
+from ovt.train.pairs import pairs
 from ovt.train.runs import Run, read_log
 from ovt.train.settings import DpoSection, PairsSection
 from ovt.train.sft_trainer import describe_result, hold_out, shared, split_rows
@@ -49,7 +49,7 @@ def dpo(
 
 
 def choose_pairs(training: Training[DpoSection]) -> Fed:
-    """The pairs of which both responses fit, and the held-out ones among them. OvtError if there are none."""
+    """The pairs whose responses both fit, and the held-out ones among them. OvtError if there are none."""
     settings, rows = training.settings, training.rows
     processor = load_processor(training.where, settings.max_pixels)
     paired = pair_rows(training)
@@ -81,7 +81,7 @@ def pair_rows(training: Training[DpoSection]) -> Rows:
 
 
 def pair_part(part: Part, dataset: "Dataset", section: PairsSection, home: Home) -> "Dataset":
-    """The pairs of one version, of which these are the rows."""
+    """The pairs of one version, given its rows."""
     texts = [turns[0]["content"] for turns in dataset["completion"]]
     ids = {name: dataset[name][:] for name in ("question_id", "sample_id")}
     kept = pl.DataFrame(ids | {"chosen": texts}, dict.fromkeys((*ids, "chosen"), pl.String))
@@ -102,7 +102,7 @@ def pair_part(part: Part, dataset: "Dataset", section: PairsSection, home: Home)
 
 
 def both_lengths(paired: "Dataset", processor: Any, limit: int | None) -> pl.DataFrame:
-    """The lengths of pairs (LENGTHS), both of whose rows are read at once; "too_long" if one of the two is."""
+    """The lengths of pairs (LENGTHS), whose two rows are read together; "too_long" if one of the two is."""
     alone = paired.remove_columns(["chosen", "rejected"])
     one, other = (
         measure(alone.add_column("completion", paired[side][:], feature=paired.features[side]), processor, limit)
@@ -127,7 +127,7 @@ def make_trainer(
     from trl import DPOConfig, DPOTrainer
 
     settings = training.settings
-    arguments = dpo_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    arguments = dpo_arguments(settings, devices.world_size(), run.checkpoints)
     given = shared(training, fed, make_collator)
     model = prepare_policy(run, training.where, settings, checkpoint)
     arguments["ddp_find_unused_parameters"] = not fed.pictured
@@ -137,7 +137,7 @@ def make_trainer(
 
 
 def result(training: Training[DpoSection], fed: Fed, run: Run, trainer: Any) -> dict[str, Any]:
-    """A finished run's result: that of SFT, and how often the right response was preferred, at the first and last
+    """A finished run's result: SFT's, and how often the right response was preferred, at the first and last
     logged step."""
     told = [line["rewards/accuracies"] for line in read_log(run.log_path) if "rewards/accuracies" in line]
     preferred = {"first_preferred": told[0], "last_preferred": told[-1]} if told else {}
@@ -148,7 +148,7 @@ DPO = Kind(
     "dpo",
     splits=lambda settings: ("sft",),
     choose=choose_pairs,
-    arguments=lambda settings, fed, world: dpo_arguments(settings, fed.held_out is not None, world),
+    arguments=lambda settings, fed, world: dpo_arguments(settings, world),
     batches=split_rows,
     trainer=make_trainer,
     result=result,

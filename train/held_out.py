@@ -1,4 +1,4 @@
-"""How often a model in RL answers held-out questions rightly, every so many steps: greedily, judged as the reward is.
+"""How often a model in RL answers held-out questions correctly, every few steps: greedily, judged as the reward is.
 
     {"step": 40, "eval_accuracy": 0.381, "eval_low": 0.329, "eval_high": 0.436, "eval_abstain": 0.01, "eval_s": 21.3, …}
 
@@ -29,7 +29,7 @@ OUTCOMES = ("wrong", "correct", "abstain")
 
 @dataclass(frozen=True)
 class Held:
-    """Questions that are not learned from, as the trainer takes them. clusters: a number for each, of its images."""
+    """Questions that are not learned from, as the trainer takes them. clusters: each one's group of images."""
 
     questions: "Dataset"
     clusters: Sequence[int]
@@ -69,14 +69,13 @@ class HeldOut(Admission):
         return together.tolist()[: len(questions)]
 
     def _answer(self, rows: list[Any]) -> list[list[int]]:
-        """The same of some questions."""
+        """The same for some questions."""
         prompts = [prepare_multimodal_messages(row["prompt"], images=row["images"]) for row in rows]
         ids, _ = self._generate_single_turn(*self._tokenize_prompts(prompts), 1)
         processor: Any = self.processing_class
         texts = processor.batch_decode(ids, skip_special_tokens=True)
         columns = {name: [row[name] for row in rows] for name in ("answer", "choices", "question_id")}
-        reward: Any = self.reward_funcs[0]
-        judged = reward.judge(self.state.global_step, [[{"content": text}] for text in texts], ids, columns)
+        judged = self._reward.judge(self.state.global_step, [[{"content": text}] for text in texts], ids, columns)
         outcomes = [OUTCOMES.index(verdict.outcome) for verdict in judged.verdicts]
         return [[outcome, len(tokens)] for outcome, tokens in zip(outcomes, ids, strict=True)]
 
@@ -100,7 +99,7 @@ class HeldOut(Admission):
 
 
 def summarise(answers: Sequence[Sequence[int]], clusters: Sequence[int]) -> dict[str, float]:
-    """The figures of the log. answers: (place in OUTCOMES, tokens); what no rule can decide is not right here, as in
+    """The figures of the log. answers: (place in OUTCOMES, tokens); what no rule can decide counts as not right, as in
     every evaluation."""
     outcomes = [outcome for outcome, _ in answers]
     right = [outcome == OUTCOMES.index("correct") for outcome in outcomes]

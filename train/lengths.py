@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ovt import __version__
 from ovt.core.errors import RecipeError
 from ovt.core.files import replacing
 from ovt.core.home import Home
@@ -56,7 +57,7 @@ def measured(rows: Rows, processor: Any, max_length: int | None, home: Home) -> 
         lengths = measure(rows, processor, None)
         with replacing(path) as made:
             lengths.write_parquet(made)
-    return limited(pl.read_parquet(path), max_length)
+    return limited(pl.read_parquet(path, glob=False), max_length)
 
 
 def measure(rows: "Rows | Dataset", processor: Any, max_length: int | None) -> pl.DataFrame:
@@ -109,7 +110,8 @@ def describe_refused(lengths: pl.DataFrame) -> str:
 
 
 def fingerprint(rows: Rows, processor: Any) -> str:
-    """A hash of everything that lengths depend on: rows, tokenizer, template, image settings, libraries."""
+    """A hash of everything that lengths depend on: rows, tokenizer, template, image settings, libraries, and how ovt
+    feeds rows."""
     from importlib.metadata import version
 
     parts = (
@@ -121,6 +123,7 @@ def fingerprint(rows: Rows, processor: Any) -> str:
         processor.image_processor.to_json_string(),
         version("trl"),
         version("transformers"),
+        __version__,
         *((str(most),) if (most := most_pixels(processor)) else ()),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -224,7 +227,7 @@ def encode_prompts(batch: list[dict[str, Any]], processor: Any) -> Any:
 
 
 def learned_wrongly(row: dict[str, Any], processor: Any, where: str) -> str | None:
-    """What is wrong with how a version's responses are learned, of which this row has one; None if nothing is."""
+    """What is wrong with how a version's responses are learned, judged by this row's; None if nothing is."""
     labels = make_collator(processor)([row])["labels"][0].tolist()
     return mistaught(labels, processor, where)
 

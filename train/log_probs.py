@@ -1,15 +1,16 @@
 """The log-probabilities and entropies that a small Qwen2.5-VL on a CPU gives the tokens of replies: what TRL's learning
 pass takes from transformers, at a fraction of the time.
 
-shared      a prompt that several replies have is read once, and each of them looks back at it
+shared      a prompt with several replies is read once, and each of them looks back at it
 unpadded    only attention sees padding; all else runs over the tokens that are there
 seen once   a picture that several rows share goes through the vision tower once; a frozen tower remembers it
-idle        rows from which nothing is learned are only looked at
+idle        rows that nothing is learned from get no gradients
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from ovt.train.decoding import positions_of
 from ovt.train.qwen import Text, logits_of, run_layers, text_of, turns_of
 
 PIECE = 4096  # tokens computed together
-REMEMBERED = 1024  # pictures whose features are kept, of a frozen tower
+REMEMBERED = 1024  # pictures whose features are kept, if the tower is frozen
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Replies:
 
 @dataclass
 class Eyes:
-    """What the vision tower of a model made of pictures, by their pixels: kept only while it is frozen."""
+    """What the vision tower of a model made of pictures, by name: kept only while it is frozen."""
 
     model: Any
     known: OrderedDict[bytes, Tensor] = field(default_factory=OrderedDict)
@@ -57,9 +58,7 @@ class Eyes:
         if learns := any(weight.requires_grad for weight in tower.parameters()):
             self.known.clear()
         parts = replies.patches.split(replies.grids.prod(-1).tolist())
-        names = [
-            grid.numpy().tobytes() + part.numpy().tobytes() for grid, part in zip(replies.grids, parts, strict=True)
-        ]
+        names = [name_of(grid, part) for grid, part in zip(replies.grids, parts, strict=True)]
         new = {name: at for at, name in enumerate(names) if name not in self.known}
         if new:
             at = list(new.values())
@@ -73,9 +72,14 @@ class Eyes:
         return seen
 
 
+def name_of(grid: Tensor, patches: Tensor) -> bytes:
+    """A picture's name: a digest, as the patches themselves are megabytes."""
+    return sha256(grid.numpy().tobytes() + patches.numpy().tobytes()).digest()
+
+
 @dataclass(frozen=True)
 class Row:
-    """A row without its padding: token ids, the numbers of its images, and what tells its prompt from others."""
+    """A row without its padding: token ids, the numbers of its images, and what tells its prompt apart from others."""
 
     prompt: Tensor
     reply: Tensor
@@ -118,7 +122,7 @@ def unpad(replies: Replies, features: Sequence[Tensor]) -> list[Row]:
 
 
 def cut(rows: Sequence[Row], idle: Tensor | None) -> list[list[int]]:
-    """The rows in pieces of at most PIECE tokens, those of a prompt beside each other, with replies of like length, and
+    """The rows in pieces of at most PIECE tokens, those of a prompt side by side, with replies of similar length, and
     those that are idle apart from all others."""
     apart = [False] * len(rows) if idle is None else idle.tolist()
     groups = list(zip(apart, (row.name for row in rows), strict=True))
@@ -197,7 +201,7 @@ def score_piece(model: Any, text: Text, laid: Laid, temperature: float) -> tuple
     turns = turns_of(model, positions(laid), text.table.dtype)
     x = run_layers(text, x, turns, [attention(laid, text.heads[0] != text.heads[1])] * len(text.layers))
     at, before = places(asked), places(said, int(asked.sum()))
-    begins = at.gather(1, asked.sum(1, keepdim=True) - 1)[laid.of]  # the last token of the prompt foretells the first
+    begins = at.gather(1, asked.sum(1, keepdim=True) - 1)[laid.of]  # the last token of the prompt predicts the first
     foretold = torch.cat([begins, before[:, :-1]], 1)[:, : said.shape[1]][said]
     logits = (logits_of(text, x[0].index_select(0, foretold)) / temperature).log_softmax(-1)
     logp = logits.gather(1, laid.replies[said][:, None]).squeeze(1)
@@ -214,7 +218,7 @@ def positions(laid: Laid) -> Tensor:
 
 
 def places(there: Tensor, first: int = 0) -> Tensor:
-    """The number of each token among those that are there, from `first`; that of another one where none is."""
+    """The number of each token among those that are there, from `first`; where there is none, that of another."""
     return (there.flatten().cumsum(0).view(there.shape) - 1).clamp(min=0) + first
 
 

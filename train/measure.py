@@ -1,6 +1,6 @@
 """`--measure`: real steps on the longest rows, and what they took. Nothing is kept.
 
-Two steps: only in the second are Adam's moments there from the beginning, and everything warm. In RL the first one also
+Two steps: only in the second do Adam's moments exist from the beginning, with everything warm. In RL the first one also
 samples a batch of rollouts; the second does not, unless each step has a batch of its own.
 """
 
@@ -79,7 +79,7 @@ def longest_rows(fed: Fed, rollouts: int, settings: Any) -> Fed:
 
 
 def told(clock: Clock, steps: int, per_rollout: int, share: float | None) -> dict[str, Any]:
-    """What was measured, for a training of so many steps. per_rollout: steps per batch of rollouts; share: the MFU of a
+    """What was measured, for a training of `steps` steps. per_rollout: steps per batch of rollouts; share: the MFU of a
     token per second, if known."""
     first, last = clock.seconds[0], clock.seconds[-1]
     tokens = clock.tokens[-1] - clock.tokens[0] if len(clock.tokens) > 1 and per_rollout == 1 else None
@@ -95,7 +95,7 @@ def told(clock: Clock, steps: int, per_rollout: int, share: float | None) -> dic
 
 
 def held_at_most() -> int:
-    """Bytes that this process's device held at most; without one, the process itself."""
+    """The most bytes that this process's device held, or the process itself if it has none."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     unit = 1 if sys.platform == "darwin" else 1024
@@ -104,7 +104,7 @@ def held_at_most() -> int:
 
 @contextmanager
 def scratch(home: Home) -> Generator[Path]:
-    """A folder for all processes, removed in the end."""
+    """A folder for all processes, removed at the end."""
     own = tempfile.mkdtemp(prefix=".measure-", dir=home.make().path) if devices.is_main() else ""
     folder = Path(devices.said_by_main(own))
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovt.core.errors import RecipeError
+from ovt.core.files import find_folder
 
 PART = re.compile(r"(?P<ref>[^,]+?)(?::(?P<weight>[0-9.]+))?", re.ASCII)
 MOST = 1000  # a weight above this is a slip
@@ -19,8 +20,8 @@ MOST = 1000  # a weight above this is a slip
 
 @dataclass(frozen=True)
 class Part:
-    """A version among those that are mixed: `asked` for like that, `ref` in full; its weight, and how many rows of a
-    dataset of all parts, in their order, are its own."""
+    """A version of a mixture: `asked` as it was given, `ref` in full; its weight, and its number of rows in the dataset
+    of all parts, in their order."""
 
     asked: str
     ref: str
@@ -31,9 +32,9 @@ class Part:
 def read_mixture(ref: str) -> list[tuple[str, float]]:
     """The versions that a reference names, each with its weight. RecipeError for one that cannot be read.
 
-    A path that exists is one version, whatever its name.
+    A folder that exists is one version, whatever its name.
     """
-    if Path(ref).expanduser().exists():
+    if find_folder(ref):
         return [(ref, 1.0)]
     found = [read_part(part.strip(), ref) for part in ref.split(",")]
     names = [name for name, _ in found]
@@ -65,7 +66,7 @@ def told(parts: Sequence[Part]) -> str:
 
 
 def content_hash(parts: Sequence[Part], hashes: Sequence[str]) -> str:
-    """What a mixture holds: of one version alone, its own hash."""
+    """A hash of what a mixture holds; for one version alone, its own."""
     if len(parts) == 1 and parts[0].weight == 1:
         return hashes[0]
     pairs = (f"{one}:{part.weight:g}" for part, one in zip(parts, hashes, strict=True))
@@ -79,7 +80,8 @@ def names(ref: str) -> str:
 
 
 def repeated(indexes: Sequence[int], parts: Sequence[Part], seed: int) -> list[int]:
-    """Indexes into the rows of all parts, in their order, each as often as its part's weight says."""
+    """Indexes into the rows of all parts, in their order, each as often as its part's weight says. RecipeError for a
+    weight that leaves none of a part's."""
     fed: list[int] = []
     start = 0
     for part in parts:
@@ -87,5 +89,10 @@ def repeated(indexes: Sequence[int], parts: Sequence[Part], seed: int) -> list[i
         start += part.rows
         whole, rest = divmod(part.weight, 1)
         more = set(random.Random(f"{seed}-{part.ref}").sample(own, round(rest * len(own))))
+        if own and not whole and not more:
+            raise RecipeError(
+                f"{part.ref}:{part.weight:g} feeds none of its {len(own):,} rows: give it a weight of at least "
+                f"{1 / len(own):.2g}"
+            )
         fed += [index for index in own for _ in range(int(whole) + (index in more))]
     return fed

@@ -8,30 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from ovt.core.checkpoints import cannot_load, refuse_kernels, without_code
 from ovt.core.errors import OvtError
+from ovt.core.files import find_folder
 from ovt.core.hashing import hash_weights
 from ovt.core.home import Home
 from ovt.core.registry import WEIGHTS
-from ovt.core.text import did_you_mean
-from ovt.core.untrusted import read_json
+from ovt.core.text import did_you_mean, without_secrets
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.versions.read import HUB_PART
 from ovt.evaluation.evaluate import embedded_endpoint, endpoint_at
+from ovt.train.adapters import ADAPTER, adapter_base, merged, refuse_adapter
 from ovt.train.pixels import limit_pixels
-from ovt.train.runs import RECORD, open_finished, run_names
+from ovt.train.runs import open_finished, run_names
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig, PreTrainedModel, ProcessorMixin
 
-ADAPTER = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-LARGEST_RANK = 8_192  # the widest layers that people train have this many rows
 # What others load beside the weights: the base model's own files, copied to every checkpoint byte for byte.
 PROCESSOR_FILES = (
     "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.jinja",
     "chat_template.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
 )  # fmt: skip
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_ID = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){HUB_PART}/{HUB_PART}")
 
 
 def resolve_model(ref: str, home: Home) -> str:
@@ -41,17 +40,17 @@ def resolve_model(ref: str, home: Home) -> str:
     """
     if ref in WEIGHTS:
         return str(WEIGHTS.get(ref))
-    if (home.runs / ref / RECORD).is_file() and "/" not in ref:
+    if ref in run_names(home):
         return str(open_finished(ref, home).model)
-    folder = Path(ref).expanduser()
-    if folder.is_dir():
+    if folder := find_folder(ref):
         if not ((folder / "config.json").is_file() or (folder / ADAPTER).is_file()):
             raise OvtError(f"no model in {ref}: expected a folder with config.json, or a LoRA adapter's")
         return str(folder)
     if HUB_ID.fullmatch(ref):
         return ref
     give = "give pocket, a run's name, a folder or a Hub id such as owner/name"
-    raise OvtError(f"no model at {ref!r}: {did_you_mean(ref, [*WEIGHTS.names(), *run_names(home)], give)}")
+    hint = did_you_mean(ref, [*WEIGHTS.names(), *run_names(home)], give)
+    raise OvtError(f"no model at {without_secrets(ref)!r}: {hint}")
 
 
 def model_endpoint(model: str, served_as: str | None, revision: str | None, home: Home) -> EndpointSection:
@@ -73,6 +72,7 @@ def load_model(
 
     OvtError if there is none, or it reads no images.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
     from transformers.utils import logging
 
@@ -85,57 +85,13 @@ def load_model(
             load_in_4bit=True, bnb_4bit_quant_type=quantization, bnb_4bit_compute_dtype="bfloat16"
         )
     try:
+        refuse_adapter(base or where)
         model = AutoModelForImageTextToText.from_pretrained(
             base or where, dtype=dtype, trust_remote_code=False, **chosen
         )
-    except (OSError, ValueError, ImportError, RecursionError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise cannot_load(base or where, "as a vision-language model", error) from error
     return merged(model, where) if base else model
-
-
-def merged(model: "PreTrainedModel", adapter: str) -> "PreTrainedModel":
-    """The model with a folder's LoRA adapter merged into its weights. OvtError for an adapter that does not fit it."""
-    from peft import PeftModel
-    from safetensors import SafetensorError
-
-    check_adapter(adapter)
-    try:
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise cannot_load(adapter, "as a LoRA adapter", error) from error
-
-
-def check_adapter(adapter: str) -> None:
-    """OvtError for an adapter that names code, is none of LoRA's, or would take memory that its weights do not."""
-    about = read_adapter(adapter)
-    if about.get("megatron_config"):
-        raise OvtError(f"{adapter} is an adapter for Megatron, whose code it names: give one for transformers")
-    if about.get("peft_type") != "LORA":
-        raise OvtError(
-            f"{adapter} holds {about.get('peft_type')!r:.80}, not a LoRA adapter: give one with peft_type LORA"
-        )
-    if not (Path(adapter) / ADAPTER_WEIGHTS).is_file():
-        raise OvtError(f"{adapter} has no {ADAPTER_WEIGHTS}: save the adapter with safetensors")
-    ranks = [about.get("r"), *dict(about.get("rank_pattern") or {}).values()]
-    if not all(isinstance(rank, int) and 0 < rank <= LARGEST_RANK for rank in ranks):
-        raise OvtError(f"{adapter} has ranks {ranks!r:.80}: expected whole numbers from 1 to {LARGEST_RANK:,}")
-
-
-def adapter_base(where: str) -> str | None:
-    """The base model of a LoRA adapter's folder; None for a whole model."""
-    return str(read_adapter(where)["base_model_name_or_path"]) if (Path(where) / ADAPTER).is_file() else None
-
-
-def read_adapter(where: str) -> dict[str, Any]:
-    """The configuration of a LoRA adapter's folder. OvtError for one that names no base."""
-    path = Path(where) / ADAPTER
-    try:
-        about = read_json(path)
-        if isinstance(about, dict) and isinstance(about.get("base_model_name_or_path"), str):
-            return about
-    except (OSError, ValueError):
-        pass
-    raise OvtError(f"{path} does not describe an adapter: expected base_model_name_or_path, the model that it is for")
 
 
 def load_processor(where: str, max_pixels: int | None = None) -> "ProcessorMixin":
@@ -198,7 +154,7 @@ def images_only(family: Any) -> Any:
 
 
 def needed(error: ImportError) -> str:
-    """What to install for a class of transformers' that says what it requires."""
+    """What to install for a transformers class that says what it requires."""
     said = str(error)
     if "torchvision" in said.lower():
         return "its processor needs torchvision: pip install 'ovt[torchvision]'"
@@ -208,9 +164,9 @@ def needed(error: ImportError) -> str:
 
 
 def load_config(where: str) -> "PreTrainedConfig":
-    """The configuration of the model that lies there, or of an adapter's base.
+    """The configuration of the model at this location, or of an adapter's base.
 
-    OvtError where there is none, or one that only code of the model's own can read.
+    OvtError if there is none, or one that only the model's own code can read.
     """
     from transformers import AutoConfig
 
@@ -246,11 +202,11 @@ def weights_revision(where: str) -> str | None:
     if Path(where).is_dir():
         return hash_weights(Path(where))
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
     try:
         return HfApi().model_info(where).sha
-    except (HfHubHTTPError, OSError):
+    except (HTTPError, OSError):  # the Hub's answers, a connection that fails, HF_HUB_OFFLINE
         return None
 
 
@@ -273,7 +229,7 @@ def copy_processor(where: str, folder: Path) -> None:
 
 
 def processor_home(where: str) -> str:
-    """Where a model's processor lies: with the model, or with the base of an adapter that came without one."""
+    """Where a model's processor is: with the model, or with the base of an adapter that came without one."""
     base = adapter_base(where)
     beside = any((Path(where) / name).is_file() for name in PROCESSOR_FILES)
     return base if base and not beside else where

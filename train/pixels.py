@@ -12,7 +12,7 @@ from typing import Any
 
 
 def limit_pixels(processor: Any, max_pixels: int) -> None:
-    """Limits the images of a processor to `max_pixels`, and never above its own limit; of tiles there is always one."""
+    """Limits the images of a processor to `max_pixels`, and never above its own limit; there is always one tile."""
     images = processor.image_processor
     size = getattr(images, "size", None) or {}
     longest = size.get("longest_edge") or getattr(images, "max_pixels", None)
@@ -30,7 +30,7 @@ def limit_pixels(processor: Any, max_pixels: int) -> None:
 
 
 def limit_area(images: Any, most: int, shortest: int) -> None:
-    """Under the names of all of transformers' releases."""
+    """Sets the limit under the names of every transformers release."""
     images.size = {"shortest_edge": min(shortest, most), "longest_edge": most}
     for name, value in (("max_pixels", most), ("min_pixels", min(shortest, most))):
         if hasattr(images, name):

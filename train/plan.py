@@ -16,8 +16,8 @@ device:
     kv_cache      RL: keys and values of the rollouts that are sampled at once, at their longest
     pixel_values  RL: the images of a device's share of a rollout batch, which stay until it is learned from
 
-The cache and the activations are not there at the same time: the larger one counts. Each process also loads the weights
-into host memory once (`host_memory`, of all processes), and a checkpoint takes the weights and Adam's moments on disk.
+The cache and the activations never exist at the same time: the larger one counts. Each process also loads the weights
+into host memory once (`host_memory`, for all processes), and a checkpoint takes the weights and Adam's moments on disk.
 
 Not included are the framework, fragmentation and the largest temporary tensors: leave 10-20% of a device free.
 """
@@ -31,14 +31,13 @@ from ovt.train.chips import CHIPS
 from ovt.train.models import load_config, load_processor
 from ovt.train.settings import SAMPLED, DpoSection, RlSection, TrainerSection
 from ovt.train.training import Kind, Order, Settings, prepare
-from ovt.train.weights import weights_dtype
+from ovt.train.weights import IN_VISION, weights_dtype
 
 if TYPE_CHECKING:
     import torch
 
 PATCH = 3 * 2 * 14 * 14  # values of a patch of Qwen2-VL and later, which read each image twice, as two frames
 PER_TOKEN = 34  # bytes per unit of hidden size, at 2 bytes per value
-VISION = ("visual.", "vision_tower.", "vision_model.", "vision_encoder.", "image_tower.")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Work:
-    """A micro-batch: `rows` rows of so many tokens and patches each."""
+    """A micro-batch: `rows` rows of this many tokens and patches each."""
 
     rows: int
     tokens: int
@@ -94,7 +93,7 @@ def plan(
 
 
 def planned(kind: Kind[Settings], order: Order[Settings], count: int, shared: bool) -> dict[str, Any]:
-    """`plan`, for an accelerator that is there, or taken to be."""
+    """`plan`, for an accelerator that exists or is assumed to."""
     training = prepare(kind, order)
     settings, where, fed = order.settings, training.where, kind.choose(training)
     arguments = kind.arguments(settings, fed, count)
@@ -134,8 +133,8 @@ def step_count(rows: int, arguments: dict[str, Any], settings: Any) -> int:
 
 
 def reference(settings: TrainerSection, sizes: Sizes, held: int) -> dict[str, int]:
-    """The second model of RL and DPO, the reference of their divergence; with adapters, switching them off replaces
-    it."""
+    """The second model of RL and DPO, the reference of their divergence; with adapters, the model with these
+    switched off is the reference."""
     if not isinstance(settings, RlSection | DpoSection):
         return {}
     return {"reference": 0 if settings.lora or not settings.beta else 4 * sizes.parameters // held}
@@ -165,7 +164,7 @@ def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
     config = load_config(where)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
-    in_vision = {name for name, _ in model.named_parameters() if any(part in name for part in VISION)}
+    in_vision = {name for name, _ in model.named_parameters() if IN_VISION.search(name)}
     frozen = in_vision if frozen_vision else set()
     total = sum(weight.numel() for weight in model.parameters())
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name not in frozen)
@@ -182,12 +181,12 @@ def describe(where: str, settings: TrainerSection, accelerator: bool) -> Sizes:
 
 
 def frozen_width(where: str, settings: TrainerSection) -> float:
-    """Bytes of a parameter under adapters: four bits and the scales of blocks of 64, or as it is stored."""
+    """Bytes per parameter under adapters: four bits and the scales of blocks of 64, or as it is stored."""
     return 0.5625 if settings.quantization else weights_dtype(where).itemsize
 
 
 def cached(text: Any) -> int:
-    """The values of keys and values of a token, in all layers that have them."""
+    """How many numbers the keys and values of a token are, in all layers that have them."""
     kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
@@ -209,7 +208,7 @@ def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision
     for name, module in model.named_modules():
         if not isinstance(module, torch.nn.Linear) or name.endswith("lm_head"):
             continue
-        if frozen_vision and any(part in f"{name}." for part in VISION):
+        if frozen_vision and IN_VISION.search(name):
             continue
         if "all-linear" in names or name.rpartition(".")[2] in names:
             found += lora["r"] * (module.in_features + module.out_features)
@@ -217,7 +216,7 @@ def count_adapters(model: "torch.nn.Module", lora: dict[str, Any], frozen_vision
 
 
 def estimate(sizes: Sizes, work: Work, count: int, bf16: bool, checkpointing: bool) -> Memory:
-    """The memory of each of `count` devices that share the model, for such micro-batches."""
+    """The memory of each of `count` devices that share the model, for these micro-batches."""
     frozen = sizes.parameters - sizes.trained
     wide = sizes.trained + (frozen if sizes.frozen_bytes == 4 else 0)  # the others are in bfloat16 already
     copied = wide if count == 1 else wide // max(1, sizes.text[0])

@@ -9,19 +9,26 @@ import re
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.files import write_file
 from ovt.core.home import Home
 from ovt.curate.hub.checks import check_secrets
 from ovt.curate.hub.client import check_tag
 from ovt.curate.hub.push import Content, Revision
 from ovt.curate.versions.card import Markdown, fence, template, to_json
-from ovt.curate.versions.read import open_version
-from ovt.train.models import ADAPTER, HUB_ID, weights_revision
-from ovt.train.runs import CARD, RECORD, Run, RunRecord, open_run, read_log, run_names
+from ovt.curate.versions.read import on_hub, open_version
+from ovt.train import devices
+from ovt.train.adapters import ADAPTER
+from ovt.train.mixture import read_mixture
+from ovt.train.models import HUB_ID, weights_revision
+from ovt.train.runs import CARD, RECORD, Run, RunRecord, forget_checkpoints, list_runs, read_log
+
+if TYPE_CHECKING:
+    from ovt.evaluation.results import Evaluation
 
 KINDS = {
     "sft": "A vision-language model fine-tuned on verified reasoning",
@@ -43,7 +50,17 @@ def write_card(run: Run, home: Home) -> None:
     if curves.is_file():
         shutil.copyfile(curves, run.model / curves.name)
     text = render_card(run, evaluations(run, home), first_model(run.record, home), data_recipe(run.record, home))
-    (run.model / CARD).write_text(text, encoding="utf-8")
+    write_file(run.model / CARD, text)
+
+
+def wrap_up(run: Run, home: Home) -> Run:
+    """A run that is done, with its card, and without its checkpoints unless they are kept; with a card already, as it
+    is. A process that was stopped in between leaves the rest to the next."""
+    if not (run.model / CARD).is_file():
+        write_card(run, home)
+        if not run.record.settings.get("keep_checkpoints"):
+            forget_checkpoints(run)
+    return run
 
 
 def renew_card(run: Run, home: Home) -> None:
@@ -77,10 +94,9 @@ def render_card(run: Run, evaluated: list[dict[str, Any]], first: str, recipe: d
 
 def first_model(record: RunRecord, home: Home) -> str:
     """The model at the start of a run's chain, following its earlier runs while they exist."""
-    names = set(run_names(home))
-    while record.model in names:
-        names.remove(record.model)  # a run that was replaced may come from itself
-        record = open_run(record.model, home).record
+    known = {run.name: run.record for run in list_runs(home)}
+    while record.model in known:
+        record = known.pop(record.model)  # at most once: a run that was replaced may come from itself
     return record.model
 
 
@@ -104,20 +120,28 @@ def metadata(record: RunRecord, first: str) -> Markdown:
     }
     if HUB_ID.fullmatch(first):
         fields["base_model"] = first
-    data = (record.data or "").partition("@")[0]
-    if HUB_ID.fullmatch(data):
-        fields["datasets"] = [data]
+    if found := hub_datasets(record.data or ""):
+        fields["datasets"] = found
     return Markdown(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
 
 
+def hub_datasets(data: str) -> list[str]:
+    """The Hub's data sets among the versions that a run was trained on (`mixture`)."""
+    try:
+        refs = [ref for ref, _ in read_mixture(data)]
+    except RecipeError:
+        return []
+    return [ref.removeprefix("hf://").partition("@")[0] for ref in refs if on_hub(ref)]
+
+
 def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
-    """The evaluations of exactly these weights."""
+    """The evaluations of exactly these weights. One that cannot be read is left out, and told on stderr."""
     if not home.evals.is_dir():
         return []
-    from ovt.evaluation.results import evaluation_names, headline, open_evaluation
+    from ovt.evaluation.results import evaluation_names, headline
 
     revision = weights_revision(str(run.model))
-    found = (open_evaluation(name, home) for name in evaluation_names(home))
+    found = (readable(name, home) for name in evaluation_names(home))
     return [
         {
             "name": one.name,
@@ -132,8 +156,19 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
             "verifier": one.asked.verifier_version,
         }
         for one in found
-        if one.asked.revision == revision
+        if one and one.asked.revision == revision
     ]
+
+
+def readable(name: str, home: Home) -> "Evaluation | None":
+    """An evaluation; None, and a message, for one that is damaged: the model's card does not depend on it."""
+    from ovt.evaluation.results import open_evaluation
+
+    try:
+        return open_evaluation(name, home)
+    except OvtError as error:
+        devices.tell(f"warning: not on the model's card: {error}")
+        return None
 
 
 def curve(log: list[dict[str, Any]]) -> Markdown | None:

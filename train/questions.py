@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 COLUMNS = ["images", "prompt", "answer", "choices", "question_id", "difficulty", "pass_rate", "n_samples"]
+IMAGE_TOKENS = "_image_tokens"  # as measured; sources may keep a column image_tokens, and none that starts with _
 
 
 def choose_questions(training: Training[RlSection]) -> Fed:
@@ -48,14 +49,14 @@ def choose_questions(training: Training[RlSection]) -> Fed:
     told = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
     if asked.is_empty():
         raise OvtError(f"no question of {splits[0].ref} is left to ask ({told}): change the settings under questions")
-    longest = asked.select(pl.max("prompt_tokens", "image_tokens")).row(0)
+    longest = asked.select(pl.max("prompt_tokens", IMAGE_TOKENS)).row(0)
     note = f"left out of {splits[0].ref}: {told}; {len(asked):,} questions are asked" if left_out else ""
     spread = variances(rated(questions, settings.questions.order, training))
     chosen = dataset.select_columns(COLUMNS).add_column("variance", spread)
     chosen = chosen.add_column("length", marked["prompt_tokens"].to_list()).select(asked["index"].to_list())
     train_on, aside = set_aside(chosen, settings.eval_size, settings.seed)
     held_out = chosen.select(aside) if aside else None
-    pictured = bool((asked["image_tokens"] > 0).all())
+    pictured = bool((asked[IMAGE_TOKENS] > 0).all())
     return Fed(chosen.select(train_on) if aside else chosen, held_out, left_out, note, longest, pictured)
 
 
@@ -63,7 +64,7 @@ def check_mixture(splits: Sequence[Rows], settings: RlSection) -> None:
     """RecipeError for versions that cannot be asked together."""
     ref, kinds = splits[0].ref, {rows.verify_kind for rows in splits}
     if any(part.weight != 1 for rows in splits for part in rows.parts):
-        raise RecipeError(f"{ref} has weights, which are for rows: RL asks each question once a pass; leave them out")
+        raise RecipeError(f"{ref} has weights, which are for rows: RL asks each question once per pass; leave them out")
     if settings.reward.kind is None and (None in kinds or len(kinds) > 1):
         raise RecipeError(f"the versions of {ref} compare answers in several ways: choose one with reward.kind")
 
@@ -86,10 +87,10 @@ def measured_questions(training: Training[RlSection], dataset: "Dataset") -> pl.
     processor = load_processor(training.where, training.settings.max_pixels)
     with devices.main_first():
         lengths = pl.concat([measured(rows, processor, None, training.home) for rows in training.splits])
-    texts = ("images", "prompt", "choices")  # of which no expression needs any
+    texts = ("images", "prompt", "choices")  # which no expression needs
     said = pl.DataFrame({name: dataset[name][:] for name in dataset.column_names if name not in texts})
     too_long = pl.when(pl.col("prompt_tokens") > room).then(pl.lit("too_long"))
-    tokens = lengths.select("prompt_tokens", "image_tokens", "reason")
+    tokens = lengths.select("prompt_tokens", pl.col("image_tokens").alias(IMAGE_TOKENS), "reason")
     return said.hstack(tokens).with_columns(pl.coalesce("reason", too_long).alias("reason"))
 
 
@@ -151,7 +152,7 @@ def check_buckets(questions: pl.DataFrame, wanted: Collection[str]) -> None:
     there = dict(questions.drop_nulls("difficulty")["difficulty"].value_counts(sort=True).iter_rows())
     if missing := [name for name in wanted if name not in there]:
         known = ", ".join(f"{name} {count:,}" for name, count in there.items()) or "none"
-        raise OvtError(f"no question is {missing[0]!r}: its version has {known}; choose among these in difficulty")
+        raise OvtError(f"no question is {missing[0]!r}: the version has {known}; choose difficulty from these")
 
 
 def update_rates(questions: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
@@ -207,8 +208,8 @@ class Spares:
 
 
 def variances(questions: pl.DataFrame) -> list[float]:
-    """p (1 − p) of each question, as far as its samples tell: Laplace's estimate of p, which no pass rate makes 0 or 1,
-    and ½ without samples."""
+    """p (1 − p) of each question, estimated from its samples: by Laplace's estimate of p, which is never 0 or 1, and is
+    ½ without samples."""
     known = pl.when(pl.col("pass_rate").is_not_null()).then(pl.col("n_samples").fill_null(0)).otherwise(0)
     p = (pl.col("pass_rate").fill_null(0.0) * known + 1) / (known + 2)
     return questions.select(p * (1 - p)).to_series().to_list()

@@ -1,6 +1,6 @@
 """Qwen2.5-VL's text model as plain tensor arithmetic, for small models on a CPU, where the time goes into what a
-framework does around each operation: read by the sampler (decoding.py) and by what learns from its replies
-(log_probs.py). A test holds both against transformers' own forward.
+framework does around each operation: used by the sampler (decoding.py) and by what learns from its replies
+(log_probs.py). A test compares both with transformers' own forward.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values (rows, heads, length, size) -> the heads' outputs, of the queries' shape."""
 Projection = tuple[Tensor, Tensor | None]
 """A matrix and its bias."""
-JOINED = 50_000_000  # parameters below which copies of matrices, to be multiplied at once, cost less than they save
+JOINED = 50_000_000  # parameters below which copying matrices, to multiply them at once, costs less than it saves
 
 
 class Layer(NamedTuple):
-    """The weights of a decoder layer. window: the tokens that it looks back at, its own among them (None: all)."""
+    """The weights of a decoder layer. window: the tokens that it looks back at, its own included (None: all)."""
 
     before: Tensor
     qkv: list[Projection]
@@ -55,7 +55,7 @@ def is_plain(model: Any) -> bool:
 
 def native_half() -> torch.dtype:
     """bfloat16 on a CPU with instructions for it, else float32: without them it takes several times as long."""
-    can = getattr(torch.cpu, "get_capabilities", dict)()  # of later releases
+    can = getattr(torch.cpu, "get_capabilities", dict)()  # in later releases
     return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16") else torch.float32
 
 
@@ -106,7 +106,7 @@ def run_layers(text: Text, x: Tensor, turns: tuple[Tensor, Tensor], attends: Seq
     """The residual stream (rows, length, width) after all layers, in float32.
 
     turns     cos and sin (rows, 1, length, size) of the positions
-    attends   of each layer; a cache is the caller's
+    attends   one per layer; a cache is the caller's
     """
     for layer, attend in zip(text.layers, attends, strict=True):
         x = _run_layer(text, layer, x, turns, attend)

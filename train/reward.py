@@ -7,7 +7,7 @@ A reward for the response format and a penalty for length can be added; both are
 Optionally, a grader that shares no rule with the reward gives a second opinion: if the reward rises while
 it falls, the reward is being hacked.
 
-    exact         the one closed <answer> is the gold, or its option's letter or text, but for case and white space
+    exact         the one closed <answer> is the gold, or its option's letter or text, ignoring case and white space
     math-verify   as math-verify judges that answer, in its own process
 
 Both are stricter than the verifier, so their level says little; the trend is what counts.
@@ -17,7 +17,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from ovt.core.errors import OvtError
@@ -33,11 +34,15 @@ FORMAT = ["<think>", "</think>", "<answer>", "</answer>"]
 SOME = 32  # rollouts of a batch that math-verify judges: each takes about 10 ms
 
 
+LISTS = ("question_ids", "texts", "tokens", "verdicts", "rewards")  # of Judged, an item per rollout
+
+
 @dataclass(frozen=True)
 class Judged:
     """A batch of rollouts with their results, position by position; `tokens` are the completions' token ids.
 
-    step   the first optimizer step that learns from them, counted from 1
+    step      the first optimizer step that learns from them, counted from 1
+    seconds   that judging took
     """
 
     step: int
@@ -46,11 +51,17 @@ class Judged:
     tokens: Sequence[Sequence[int]]
     verdicts: Sequence[Verdict]
     rewards: Sequence[float | None]
+    seconds: float = 0.0
+
+    @classmethod
+    def together(cls, parts: Sequence["Judged"]) -> "Judged":
+        """Several batches of one step as one."""
+        lists = (list(chain.from_iterable(getattr(part, name) for part in parts)) for name in LISTS)
+        return cls(parts[0].step, *lists, sum(part.seconds for part in parts))
 
     def at(self, places: Sequence[int]) -> "Judged":
-        """Those at these positions."""
-        lists: tuple[Any, ...] = (self.question_ids, self.texts, self.tokens, self.verdicts, self.rewards)
-        return Judged(self.step, *([one[place] for place in places] for one in lists))
+        """The rollouts at these positions."""
+        return replace(self, **{name: [getattr(self, name)[place] for place in places] for name in LISTS})
 
 
 def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limit: int) -> float | None:
@@ -63,7 +74,7 @@ def worth(verdict: Verdict, text: str, length: int, section: RewardSection, limi
 
 
 def is_formatted(text: str) -> bool:
-    """Whether a response has one thinking and then one answer: <think>…</think> … <answer>…</answer>.
+    """Whether a response has one thinking block and then one answer: <think>…</think> … <answer>…</answer>.
 
     A `<think>` that the chat template writes into the prompt is part of the response here.
     """
@@ -88,6 +99,7 @@ class Reward:
         self._opening = opening
         self._section, self._limit = settings.reward, settings.max_completion_length
         self._kind, self._grader, self._keep = kind, grader, keep
+        self.ready: Judged | None = None  # what the next call would judge, if that was done before (admission.py)
 
     def __call__(
         self,
@@ -99,11 +111,11 @@ class Reward:
         **columns: Any,
     ) -> list[float | None]:
         """The rewards of a batch; lists are by rollout, as TRL passes them."""
-        began = time.perf_counter()
-        judged = self.judge(trainer_state.global_step + 1, completions, completion_ids, columns)
+        ready, self.ready = self.ready, None
+        judged = ready or self.judge(trainer_state.global_step + 1, completions, completion_ids, columns)
         texts, rewards = judged.texts, judged.rewards
         log_metric("verdicts", len(rewards) * world_size())  # TRL logs the mean over processes
-        log_metric("reward_s", time.perf_counter() - began)
+        log_metric("reward_s", judged.seconds)
         log_metric("abstain", sum(reward is None for reward in rewards) / len(rewards))
         log_metric("formatted", sum(map(is_formatted, texts)) / len(texts))
         if self._grader:
@@ -119,12 +131,14 @@ class Reward:
         columns: Mapping[str, Sequence[Any]],
     ) -> Judged:
         """The verdicts and rewards of rollouts. columns: `answer`, `choices` and `question_id` of each."""
+        began = time.perf_counter()
         texts = [self._opening + completion[-1]["content"] for completion in completions]
         asked = zip(texts, columns["answer"], columns["choices"], strict=True)
         verdicts = verify_many(asked, responses=True, kind=self._kind)
         rows = zip(verdicts, texts, completion_ids, strict=True)
         rewards = [worth(verdict, text, len(ids), self._section, self._limit) for verdict, text, ids in rows]
-        return Judged(step, columns["question_id"], texts, completion_ids, verdicts, rewards)
+        taken = time.perf_counter() - began
+        return Judged(step, columns["question_id"], texts, completion_ids, verdicts, rewards, taken)
 
 
 def open_grader(name: GraderName) -> AbstractContextManager[Grader | None]:

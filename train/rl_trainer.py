@@ -13,8 +13,6 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import polars as pl
-
 from ovt.core.home import Home
 from ovt.train import devices, rollouts
 from ovt.train.arguments import Batches, plan_batches, refusals, rl_arguments
@@ -131,20 +129,18 @@ def needed_length(training: Training[RlSection], fed: Fed) -> int:
     length = settings.trainer.get("vllm_max_model_length") or fed.longest[0] + settings.max_completion_length
     if settings.vllm_mode == "server":
         line = server_command(training.where, length, devices.on_accelerator())
-        training.order.say(f"rollouts come from a server, started by: {line}")
+        training.order.say(f"rollouts come from a server; start it with: {line}")
     return length
 
 
-def keep_rollouts(run: Run, ends: frozenset[int], *judged: Judged, learned: bool = True) -> None:
+def keep_rollouts(run: Run, ends: frozenset[int], judged: Judged, learned: bool = True) -> None:
     """Writes this process's part of a batch, learned from or not."""
-    if judged:
-        rank = int(os.environ.get("RANK", "0"))
-        table = pl.concat([rollouts.to_table(one, ends, run.name, rank) for one in judged])
-        rollouts.write(table, run.rollouts, judged[0].step, rank, learned)
+    rank = int(os.environ.get("RANK", "0"))
+    rollouts.write(rollouts.to_table(judged, ends, run.name, rank), run.rollouts, judged.step, rank, learned)
 
 
 def quiet_libraries() -> None:
-    """Drops TRL's warnings about abstentions: they are counted, and need no page of their inputs."""
+    """Drops TRL's warnings about abstentions, each a page of inputs: they are counted anyway."""
     import logging
 
     loud = "All reward functions returned None"
@@ -172,7 +168,7 @@ def hold(questions: "Dataset | None", max_pixels: int | None) -> "Held | None":
 
 
 def served(questions: "Dataset", max_pixels: int | None = None) -> "Dataset":
-    """The questions as the trainer takes them. max_pixels: of an image, None: any.
+    """The questions as the trainer takes them. max_pixels: per image; None: any.
 
     TRL reads every row of a rollout batch again in every micro-step, so decoded images are cached.
     """
@@ -192,7 +188,7 @@ def read_questions(max_pixels: int | None, batch: dict[str, list[Any]]) -> dict[
 
 @lru_cache(DECODED)
 def decoded(content: bytes, max_pixels: int | None = None) -> Any:
-    """The picture in an image file's bytes, of at most so many pixels."""
+    """The picture in an image file's bytes, of at most `max_pixels`."""
     from ovt.core.images import open_image
 
     image = open_image(content)
@@ -232,7 +228,7 @@ def describe_result(training: Training[RlSection], fed: Fed, run: Run, trainer: 
 
 
 def replaced(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """The questions asked, those of them in place of others, and the seconds for it, where any may be replaced."""
+    """The questions asked, how many of them replaced others, and the seconds that took, if any may be replaced."""
     told = [line for line in lines if line.get("asked") is not None]
     if not told:
         return {}
@@ -241,7 +237,7 @@ def replaced(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def accuracies(lines: list[dict[str, Any]]) -> dict[str, float]:
-    """The first and the last accuracy on held-out questions, where there are some."""
+    """The first and the last accuracy on held-out questions, if there are any."""
     told = [line["eval_accuracy"] for line in lines if "eval_accuracy" in line]
     return {"first_accuracy": told[0], "last_accuracy": told[-1]} if told else {}
 

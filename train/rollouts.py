@@ -36,11 +36,12 @@ from ovt.curate.versions.read import scan as scan_version
 from ovt.curate.versions.write import VersionWriter
 from ovt.train.reward import Judged
 from ovt.train.runs import Run
+from ovt.train.settings import RlSection
 
 STAGE = "rollout"
 ROLLOUTS = pl.Schema({"step": pl.Int32, **SAMPLES, **VERDICTS, "reward": pl.Float64})
-GROUP = ["step", "question_id"]
-LEARNED, REPLACED = "step", "replaced"  # how files begin: what a step learned from, and what was not admitted to it
+GROUP = ["step", "question_id", "group"]
+LEARNED, REPLACED = "step", "replaced"  # file name prefixes: what a step learned from, and what was not admitted to it
 SAMPLING = ("temperature", "top_p", "max_completion_length")  # the run settings that affect its rollouts
 
 
@@ -70,8 +71,8 @@ def to_table(judged: Judged, ends: Collection[int], model: str, rank: int = 0) -
 
 
 def write(rollouts: pl.DataFrame, folder: Path, step: int, rank: int = 0, learned: bool = True) -> None:
-    """Writes a batch into the run's folder, atomically; the same step replaces an earlier file. learned: it is what
-    the step learns from."""
+    """Writes a batch into the run's folder, atomically; the same step replaces an earlier file. learned: whether
+    the step learns from it."""
     with replacing(folder / f"{LEARNED if learned else REPLACED}-{step:05}-{rank}.parquet") as made:
         rollouts.write_parquet(made, compression="zstd")
 
@@ -84,15 +85,24 @@ def forget_after(folder: Path, step: int) -> None:
 
 
 def scan(run: Run) -> pl.LazyFrame:
-    """The rollouts that a run learned from (ROLLOUTS and `advantage`), by step; within a step in sampling order."""
+    """The rollouts that a run learned from (ROLLOUTS and `advantage`, as TRL computes it), by step; within a step in
+    sampling order."""
+    scale, reward = run.record.settings.get("scale_rewards", "group"), pl.col("reward")
+    spread = reward.std().over(GROUP if scale == "group" else ["step"]).fill_null(0.0) + 1e-4
+    from_mean = reward - reward.mean().over(GROUP)
+    advantage = from_mean if scale == "none" else from_mean / spread
+    return grouped(run).with_columns(advantage.alias("advantage")).drop("group")
+
+
+def grouped(run: Run) -> pl.LazyFrame:
+    """The rollouts that a run learned from, in order, with `group`: a batch that holds two passes over the questions
+    may have two groups of one question."""
     files = files_of(run, LEARNED)
     if not files:
         raise OvtError(f"run {run.name} has no rollouts: give a run of `ovt train rl` that has made a step")
-    reward = pl.col("reward")
-    spread = reward.std().over(GROUP).fill_null(0.0)
-    return pl.scan_parquet(files, glob=False).with_columns(
-        ((reward - reward.mean().over(GROUP)) / (spread + 1e-4)).alias("advantage")
-    )
+    each = run.record.settings.get("num_generations") or RlSection().num_generations
+    group = pl.int_range(pl.len()).over("step") // each  # TRL's batch has each group's rollouts side by side
+    return pl.scan_parquet(files, glob=False).with_columns(group.alias("group"))
 
 
 def scan_all(run: Run) -> pl.LazyFrame:
@@ -143,7 +153,7 @@ def by_step(run: Run) -> pl.DataFrame:
     all equal), words, each family of behaviour per 1,000 words, and accuracy (without abstentions) with low and high,
     its 95% interval by questions.
     """
-    said = behaviours.run(scan(run).with_columns(count_words("text").alias("response_words")).collect(), "text")
+    said = behaviours.run(grouped(run).with_columns(count_words("text").alias("response_words")).collect(), "text")
     decided = pl.col("outcome") != "abstain"
     groups = said.group_by(GROUP).agg(pl.col("reward").drop_nulls().n_unique().alias("rewards"))
     same = groups.group_by("step").agg((pl.col("rewards") < 2).mean().alias("same"))

@@ -4,9 +4,9 @@ runs/NAME/run.json                     the inputs (RunRecord); written first, an
 runs/NAME/checkpoints/checkpoint-40/   the trainer's own checkpoints; one without trainer_state.json is incomplete
 runs/NAME/model/                       the trained model; renamed into place when complete
 runs/NAME/log.jsonl                    a JSON object per logged step: {"step", "epoch", "time_s", …the trainer's names}
-runs/NAME/rollouts/                    what the model wrote while it was trained (rl only)
+runs/NAME/rollouts/                    what the model wrote during training (rl only)
 
-Importing this is cheap: callbacks.py has what writes the log.
+Importing this is cheap: callbacks.py writes the log.
 """
 
 import errno
@@ -15,7 +15,7 @@ import json
 import re
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def state(self) -> Literal["running", "interrupted", "done"]:
-        """Running as long as a process trains it; interrupted, to be resumed, if none does and it is not done."""
+        """Running while a process trains it; interrupted, to be resumed, if none does and it is not done."""
         return "done" if self.done else "running" if is_locked(self.path) else "interrupted"
 
 
@@ -146,9 +146,9 @@ def start(record: RunRecord, home: Home, resume: bool = True) -> Run:
     path = home.make().runs / record.name
     if not resume and path.exists():
         with locked(path, busy(record.name)):
-            shutil.rmtree(path)
+            shutil.rmtree(path.resolve())
     if not (path / RECORD).exists():
-        make_folder(path)
+        make_folder(path.resolve())  # where it is a link to another disk, it stays one
         write_record(path, record)
         return Run(record.name, path, record)
     there = read_record(path)
@@ -171,9 +171,17 @@ def finish(run: Run, result: dict[str, Any]) -> Run:
 
 
 def forget_checkpoints(run: Run) -> None:
-    """Removes what only resuming a run needs."""
+    """Removes what is only needed to resume a run."""
     for name in RESUMING:
-        shutil.rmtree(run.path / name, ignore_errors=True)
+        with suppress(OSError):  # the run is done all the same
+            remove_folder(run.path / name)
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder; of a link to one, which may be on another disk, both."""
+    shutil.rmtree(path.resolve())
+    if path.is_symlink():
+        path.unlink()
 
 
 def open_run(ref: str, home: Home | Path | str | None = None) -> Run:
@@ -248,7 +256,7 @@ def held(run: Run, main: bool = True) -> Generator[None]:
             yield
         except OvtError:
             if not run.log_path.exists():
-                shutil.rmtree(run.path)
+                remove_folder(run.path)
             raise
 
 
@@ -268,7 +276,7 @@ def free_name(record: RunRecord, home: Home, resume: bool = True) -> str:
             return name
         if resume and not made_of(record).differences(made_of(read_record(path)).parts):
             return name
-    raise OvtError(f"there are too many runs named {record.name}-N under {home.runs}: give one with --name")
+    raise OvtError(f"there are too many runs named {record.name}-N under {home.runs}: choose a name with --name")
 
 
 @contextmanager
@@ -280,7 +288,7 @@ def disk_trouble(run: Run) -> Generator[None]:
         if not (isinstance(error, OSError) and error.errno in FULL) and not FULL_TEXT.search(str(error)):
             raise
         last = last_checkpoint(run)
-        kept = f"{last.name} is complete and kept" if last else "there was no checkpoint before"
+        kept = f"{last.name} is complete and kept" if last else "no checkpoint was written before"
         reason = next(iter(str(error).strip().splitlines()), "no space left")[:120]
         raise OvtError(
             f"cannot write to {run.path} ({reason}); {kept}: make room, then run the same command again to resume"

@@ -2,11 +2,11 @@
 
 pad_left      prompts are padded on the left, whatever the processor says (trl#5785): the token types that the
               learning pass reads are laid beside prompts that TRL itself pads on the left. Nor does TRL's learning pass
-              know that a rendered prompt has its first token, which Gemma's tokenizer adds once more
+              know that a rendered prompt already has its first token, which Gemma's tokenizer adds once more
 Sampler       a device's share of a rollout batch is sampled a few prompts at a time: TRL asks for all of them at
               once, 326 GiB of cache for 7 B parameters and the paper's batches. TRL also hands LLaVA-OneVision's count
               of images to a method that does not take it (seen in 1.16; no report found)
-LISTS         Pixtral's processor makes tensors of prompts of unequal lengths, unless it is told not to
+LISTS         Pixtral's processor tries to make tensors of prompts of unequal lengths unless told not to
 check_prompts the two passes must read a prompt alike, or what is learned belongs to other tokens
 """
 
@@ -33,7 +33,7 @@ class Sampler(GRPOTrainer):
         self.chat_template_kwargs: dict[str, Any] = LISTS | dict(self.chat_template_kwargs)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
-        """As TRL's, part by part; the parts are kept for `_generate_single_turn`, which takes no prompts."""
+        """Like TRL's, part by part; the parts are kept for `_generate_single_turn`, which takes no prompts."""
         if self.use_vllm:
             return super()._tokenize_prompts(prompts)
         self._parts = []
@@ -56,15 +56,15 @@ class Sampler(GRPOTrainer):
         return completions, None
 
     def _get_per_token_logps_and_entropies(self, *args: Any, batch_num_images: Any = None, **fields: Any) -> Any:
-        """As TRL's, which does not know the field of LLaVA-OneVision that counts the images of each row: nothing new
-        for rows of one image; and TRL's learning pass never gets it, so those of several cannot be learned from."""
+        """Like TRL's, which does not know LLaVA-OneVision's field that counts the images of each row: it adds nothing
+        for rows of one image, and TRL's learning pass never gets it, so rows of several cannot be learned from."""
         if batch_num_images is not None and int(batch_num_images.max()) > 1:
             raise OvtError(refusal("this model", "TRL reads its prompts of several images as prompts of one image"))
         return super()._get_per_token_logps_and_entropies(*args, **fields)
 
 
 def pad_left(processor: Any) -> Any:
-    """The processor, padding on the left from now on, and with no beginning of its own before a rendered prompt's."""
+    """The processor, padding on the left from now on, and adding no first token to a rendered prompt."""
     processor.tokenizer.padding_side = "left"
     family = type(processor)
 
@@ -85,7 +85,7 @@ def begins_itself(processor: Any) -> bool:
 
 
 def check_prompts(processor: Any, where: str) -> None:
-    """OvtError for a model whose prompts TRL reads in two ways: once to sample from, once more to learn from."""
+    """OvtError for a model whose prompts TRL reads in two ways: one to sample from, another to learn from."""
     picture = Image.new("RGB", (56, 56), "red")
     asked = [
         [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": text}]}]
@@ -102,10 +102,10 @@ def check_prompts(processor: Any, where: str) -> None:
     longest = max(map(len, sampled))
     for row, mask, ids in zip(learned["input_ids"].tolist(), learned["attention_mask"].tolist(), sampled, strict=True):
         if [token for token, there in zip(row, mask, strict=True) if there] != list(ids):
-            raise OvtError(refusal(where, "its processor reads a prompt's text and its messages as other tokens"))
+            raise OvtError(refusal(where, "its processor reads a prompt's text and its messages as different tokens"))
         if len(row) != longest or mask != sorted(mask):
             raise OvtError(refusal(where, "its processor pads prompts on the right and cannot be told otherwise"))
 
 
 def refusal(where: str, why: str) -> str:
-    return f"TRL 1.16 cannot reinforce {where}: {why}; choose a model of another family, or train it by SFT"
+    return f"TRL 1.16 cannot run RL on {where}: {why}; choose a model of another family, or train it by SFT"

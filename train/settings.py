@@ -14,7 +14,7 @@ from ovt.curate.sources.where import check_expression
 from ovt.train import accepted
 from ovt.verifiers import known_kind
 
-SAMPLED = 8  # rollouts sampled at once for each that a training pass takes: without gradients, a cache is all they keep
+SAMPLED = 8  # rollouts sampled at once for each that a training pass takes: without gradients, they keep only a cache
 Chosen = TypeVar("Chosen", bound=Section)
 GraderName = Literal["exact", "math-verify", "none"]
 
@@ -27,14 +27,14 @@ def share_or_count(value: float) -> float:
 
 
 def steps_or_all(value: int) -> int:
-    """A number of steps, or -1 for as many as the epochs have."""
+    """A number of steps, or -1 to go by num_train_epochs."""
     if value < 1 and value != -1:
-        raise ValueError("give a number of steps, or -1 for as many as the epochs have")
+        raise ValueError("give a number of steps, or -1 to go by num_train_epochs")
     return value
 
 
 def listed(value: Any) -> Any:
-    """A name alone as a list of it."""
+    """A single name as a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -62,7 +62,7 @@ class TrainerSection(Section):
     bf16                      compute in bfloat16 (trained weights stay float32); null: if supported
     quantization              "nf4": the frozen base under adapters in four bits (QLoRA), on a GPU with bitsandbytes
     keep_checkpoints          whether a finished run keeps its last checkpoints beside its model
-    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, those of `accepted`, passed unchanged
+    trainer                   further arguments of TRL's SFTConfig or GRPOConfig, as in `accepted`, passed unchanged
     """
 
     max_pixels: int = Field(262_144, ge=784)
@@ -85,16 +85,16 @@ class SftSection(TrainerSection):
 
     global_batch_size             rows per optimizer step, on any number of devices
     per_device_train_batch_size   rows at once on a device; null: the largest divisor of its share, at most 8
-    train_sampling_strategy       how rows share micro-batches; "batch_rebalance": those of a step, drawn at random,
-                                  are put together by length, which saves padding
-    warmup_steps                  a share of all steps below 1, else a number of steps
-    max_length                    tokens of a row, image tokens included; longer rows are left out, never cut; null: the
+    train_sampling_strategy       how rows share micro-batches; "batch_rebalance": the rows of a step, drawn at random,
+                                  are grouped by length, which saves padding
+    warmup_steps                  below 1 a share of all steps, else a number of steps
+    max_length                    tokens per row, image tokens included; longer rows are left out, never cut; null: the
                                   model's context
-    eval_size                     rows held out, by image: a share below 1, else a number of rows
+    eval_size                     rows held out, by image: below 1 a share (a row at least), else a number of rows
     eval_steps                    evaluate (and keep a checkpoint) this often when rows are held out; null: save_steps
-    load_best_model_at_end        with held-out rows: whether the model is the checkpoint with the lowest evaluation
-                                  loss, or else the last one
-    save_steps                    a checkpoint this often: steps, or a share of all steps below 1
+    load_best_model_at_end        with held-out rows: whether the checkpoint with the lowest evaluation loss becomes the
+                                  model, rather than the last one
+    save_steps                    a checkpoint this often: steps, or below 1 a share of all steps
     """
 
     learning_rate: float = Field(5e-7, gt=0)
@@ -116,11 +116,11 @@ class SftSection(TrainerSection):
 
 
 class PairsSection(Section):
-    """Which pairs of responses are compared (`curate/pairs.py`).
+    """Which pairs of responses are compared (`pairs.py`).
 
-    per_question   at most so many pairs of a question
-    length_ratio   only pairs of which one response has at most so many times the words of the other: a model that is
-                   shown longer ones as the wrong ones learns to be short; null: of any lengths
+    per_question   at most this many pairs per question
+    length_ratio   only pairs where the longer response has at most this many times the words of the shorter: a model
+                   that sees longer responses as the wrong ones learns to be short; null: any lengths
     """
 
     per_question: int = Field(1, ge=1)
@@ -130,7 +130,7 @@ class PairsSection(Section):
 class DpoSection(SftSection):
     """DPO settings: those of SFT, where a row is a pair, and these.
 
-    beta        how far the model may move from the one that the run starts from: the larger, the less
+    beta        how strongly the model is held to the one that the run starts from
     loss_type   TRL's: "sigmoid" is the loss of the paper (Rafailov et al., 2023)
     """
 
@@ -144,14 +144,15 @@ class QuestionsSection(Section):
 
     splits        "sft" (solved by the model that wrote the version) and "rl" (answered, but never right)
     difficulty    the version's buckets: easy, medium, hard, unsolved; empty: all
-    where         an SQL expression over the columns of the data, those that the sources keep included: "grade <= 8"
-    order         how a pass over the questions goes: at "random", or with those first, by chance, whose answers vary
-                  most, p (1 − p), by the "stored" pass rates, or by the "rollouts" of the run that the model comes from
-    sure          how to treat questions that are certain to be answered alike every time, right or wrong, so that a
-                  group of rollouts teaches nothing: "keep" them, leave them out by the version's "stored" pass rates,
-                  or by the "rollouts" of the run that the model comes from (by the version's where it asked none)
-    max_prompt_length   tokens, image tokens included; longer prompts are left out, and those that the model's context
-                        has no room for beside a response of max_completion_length
+    where         an SQL expression over the columns of the data, including those that the sources keep: "grade <= 8"
+    order         the order of a pass over the questions: "random", or drawn so that those whose answers vary most,
+                  p (1 − p), tend to come first, by the "stored" pass rates or the "rollouts" of the run that the model
+                  comes from
+    sure          what to do with questions that are answered the same way every time, right or wrong, so that a group
+                  of rollouts teaches nothing: "keep" them, or leave them out by the version's "stored" pass rates, or
+                  by the "rollouts" of the run that the model comes from (the version's for questions it did not ask)
+    max_prompt_length   tokens, image tokens included; longer prompts are left out, as are those that leave no room in
+                        the model's context for a response of max_completion_length
     """
 
     splits: tuple[Literal["sft", "rl"], ...] = Field(("sft", "rl"), min_length=1)
@@ -186,10 +187,10 @@ class AlarmSection(Section):
     """Alarm thresholds. Means are over `window` logged steps, so alarms start only after that many.
 
     second_opinion   the other grader: exact (the tagged answer is the gold to the letter), math-verify, or none
-    divergence       reward up by this and that grader down by this, from the first half of two windows to the second
+    divergence       reward up and that grader down by this much, from the first half of two windows to the second
     length_ratio     the mean length below 1/ratio of the first window's, or above ratio times it
     truncated        share of responses cut off at max_completion_length
-    same             share of groups with one reward for all
+    same             share of groups whose rewards are all equal
     kl               mean KL divergence per token from the model that the stage began with
     """
 
@@ -207,8 +208,8 @@ class RlSection(TrainerSection):
 
     num_generations               rollouts per question, a group
     rollout_batch_size            questions answered at once, by one state of the model
-    max_rollout_batches           questions asked at most for each batch that is learned from, in batches: as long as
-                                  there are some, those whose rollouts all have one reward are replaced by others
+    max_rollout_batches           how many batches of questions may be asked for each one that is learned from: until
+                                  then, questions whose rollouts all have the same reward are replaced by others
                                   (DAPO's dynamic sampling); 1: never
     global_batch_size             questions per optimizer step, on any number of devices
     per_device_train_batch_size   rollouts at once on a device in a training pass; null: the largest divisor of its
@@ -219,10 +220,10 @@ class RlSection(TrainerSection):
     max_completion_length         tokens of a response; longer ones are truncated
     beta                          weight of the KL divergence (k3) from the model that the stage begins with
     save_steps                    a checkpoint this often, in steps, rounded up to whole batches of rollouts
-    eval_size                     questions held out, by image: a share below 1, else a number; answered greedily before
-                                  the first step, every eval_steps (null: save_steps) and after the last
+    eval_size                     questions held out, by image: below 1 a share (one at least), else a number; answered
+                                  greedily before the first step, every eval_steps (null: save_steps) and after the last
     use_vllm                      rollouts by vLLM, with top_p = 1; null: by transformers
-    vllm_mode                     "colocate" (on the training GPUs) or "server" (`trl vllm-serve`, vllm_server_base_url)
+    vllm_mode                     "colocate" (on the training GPUs) or "server" (`vllm serve`, at vllm_server_base_url)
     stall_s                       seconds without a step before the run is stopped
     """
 
@@ -282,7 +283,7 @@ def load_settings(kind: type[Chosen], table: str, config: Path | None, overrides
 
 
 def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSection]:
-    """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set goes for each."""
+    """The stages of a TOML file: its [rl] table or [[rl]] tables, or the file as a whole; --set applies to each."""
     where, tables = load_tables("rl", config)
     stages = []
     for table in tables if isinstance(tables, list) else [tables]:
@@ -294,9 +295,9 @@ def load_stages(config: Path | None, overrides: list[str] | None) -> list[RlSect
 
 
 def check_trainer(settings: Section) -> None:
-    """RecipeError for what no training may be asked: code and services of somebody else's choice.
+    """RecipeError for what settings may not ask for: code and services of somebody else's choice.
 
-    Where settings are read to train by them, and not in the sections: those of old runs are still listed and shown.
+    Called where settings are read for training, and not in the sections: those of old runs are still listed and shown.
     """
     if isinstance(settings, TrainerSection):
         takes = accepted.arguments_of(kind_of(settings))
@@ -315,7 +316,7 @@ def load_tables(table: str, config: Path | None) -> tuple[str, Any]:
 
     RecipeError for a missing file, and for a key outside the table, which would be ignored.
     """
-    from ovt.curate.recipe import load_tree  # the whole of a recipe: what only reads runs goes without
+    from ovt.curate.recipe import load_tree  # imports all of recipes, which reading runs does without
 
     if config is None:
         return "--set", {}

@@ -93,7 +93,7 @@ def why_none(rows: Rows, lengths: pl.DataFrame, limit: int | None) -> str:
     """Why no row of a version can be trained on, in one line."""
     reasons = set(lengths["reason"].to_list())
     if reasons == {"image_missing"}:
-        return f"{rows.ref} has no images for the <image> tags of its prompts: give a version that has"
+        return f"{rows.ref} has no images for the <image> tags of its prompts: give a version that has them"
     if reasons == {"too_long"}:
         longest = lengths.select(pl.col("prompt_tokens") + pl.col("completion_tokens")).to_series()
         return f"every row of {rows.ref} is longer than {limit:,} tokens (shortest {longest.min():,}): raise max_length"
@@ -108,7 +108,7 @@ def make_trainer(
     from trl import SFTConfig, SFTTrainer
 
     settings = training.settings
-    arguments = sft_arguments(settings, fed.held_out is not None, devices.world_size(), run.checkpoints)
+    arguments = sft_arguments(settings, devices.world_size(), run.checkpoints)
     given = shared(training, fed, make_collator)
     model = prepare_model(training.where, settings, checkpoint)
     arguments["ddp_find_unused_parameters"] = not fed.pictured
@@ -120,7 +120,7 @@ def make_trainer(
 
 
 def shared(training: Training[Any], fed: Fed, collator: Callable[[Any], Any]) -> dict[str, Any]:
-    """What the trainers of SFT and DPO are given alike. collator: of a processor.
+    """The arguments that the SFT and DPO trainers share. collator: makes theirs for a processor.
 
     Also sets the seed: new adapters are initialised before the trainer does.
     """
@@ -142,7 +142,7 @@ def shared(training: Training[Any], fed: Fed, collator: Callable[[Any], Any]) ->
 
 
 def split_rows(settings: SftSection, world: int) -> devices.Share:
-    """How a batch is divided among so many devices."""
+    """How a batch is divided among `world` devices."""
     return devices.split_batch(settings.global_batch_size, settings.per_device_train_batch_size, world)
 
 
@@ -173,7 +173,7 @@ SFT = Kind(
     "sft",
     splits=lambda settings: ("sft",),
     choose=choose_rows,
-    arguments=lambda settings, fed, world: sft_arguments(settings, fed.held_out is not None, world),
+    arguments=lambda settings, fed, world: sft_arguments(settings, world),
     batches=split_rows,
     trainer=make_trainer,
     result=describe_result,

@@ -21,7 +21,7 @@ from ovt.train.log_probs import Eyes, Replies, score
 from ovt.train.qwen import is_plain, native_half
 from ovt.train.sampling import Sampler
 
-OWN_SAMPLING = ("min_p", "repetition_penalty", "generation_kwargs")  # what transformers' sampler can, and ours cannot
+OWN_SAMPLING = ("min_p", "repetition_penalty", "generation_kwargs")  # what transformers' sampler can do and ours cannot
 
 
 def suits(model: Any, arguments: dict[str, Any]) -> bool:
@@ -44,7 +44,7 @@ class SmallSampler(HeldOut):
         self._eyes: dict[int, Eyes] = {}
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
-        """As TRL's, of each prompt once, however many completions it is to get."""
+        """Like TRL's, for each prompt once, however many completions it is to get."""
         names = [_name(prompt) for prompt in prompts]
         once = dict(zip(names, prompts, strict=True))
         places = {name: at for at, name in enumerate(once)}
@@ -73,7 +73,7 @@ class SmallSampler(HeldOut):
         """Runs all rows to their ends: a thread for each core, and never more rows at a time than `rows` allows."""
         model = self.accelerator.unwrap_model(self.model)
         tokenizer: Any = self._tokenizer
-        never = tuple(self.generation_config.suppress_tokens)  # the token of an image, as learning would look for one
+        never = tuple(self.generation_config.suppress_tokens)  # the image token: learning would look for an image
         words = Vocabulary(frozenset(self.eos_token_ids), tokenizer.decode, never)
         threads = torch.get_num_threads()
         at_once = max(1, self._rows * len(prompts) // len(rows))
@@ -93,10 +93,10 @@ class SmallSampler(HeldOut):
                 job.result()
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
-        """As TRL's; rows without an advantage are not learned from, unless the reference model pulls at them."""
+        """Like TRL's; rows without an advantage are not learned from, unless the reference model pulls at them."""
         if self.beta == 0.0:
             self._idle = inputs["advantages"] == 0
-            self._idle[0] &= not self._idle.all()  # a loss has a gradient
+            self._idle[0] &= not self._idle.all()  # a loss needs a gradient
         try:
             return super()._compute_loss(model, inputs)
         finally:
@@ -105,7 +105,7 @@ class SmallSampler(HeldOut):
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, **fields: Any
     ) -> Any:
-        """As TRL's, up to rounding (tests/train/test_small_rl.py)."""
+        """Like TRL's, up to rounding (tests/train/test_small_rl.py)."""
         bare = self.accelerator.unwrap_model(model)
         eyes = self._eyes.setdefault(id(bare), Eyes(bare))
         pixels, grids, counts = (fields.get(name) for name in ("pixel_values", "image_grid_thw", "num_images"))
@@ -116,12 +116,12 @@ class SmallSampler(HeldOut):
 
 
 def _name(prompt: list[dict[str, Any]]) -> tuple[Any, ...]:
-    """What tells prompts apart: their texts, and their pictures, of which TRL's copies are one object if they were."""
+    """What tells prompts apart: their texts, and their pictures, which stay the same objects in TRL's copies."""
     return tuple((turn["role"], *map(_part_name, turn["content"])) for turn in prompt)
 
 
 def _part_name(part: Any) -> Any:
-    """Of a part of a turn, or of a letter where it is all text."""
+    """The same for a part of a turn, or for a character if it is all text."""
     if isinstance(part, str):
         return part
     return id(part["image"]) if part["type"] == "image" else part["text"]

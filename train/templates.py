@@ -1,9 +1,9 @@
-"""What a chat template writes around a response, and what is wrong where it is learned otherwise than it is asked for.
+"""What a chat template writes around a response, and what is wrong if it is learned differently than asked for.
 
 opening           the beginning of a response that is already in the prompt, such as `<think>`
-takes_thinking    thinking in a field of its own, which Qwen3.8's asks for; most templates take a response as it is
-mistaught         no end is learned (GLM-4V's), or a response is learned after another beginning than it is asked for:
-                  Qwen3.5's smaller models answer after an empty thinking
+takes_thinking    thinking in a field of its own, as Qwen3.8's asks for; most templates take a response as it is
+mistaught         no end is learned (GLM-4V's), or a response is learned after a different start than it is asked for:
+                  Qwen3.5's smaller models answer after an empty thinking block
 """
 
 from collections.abc import Collection
@@ -33,7 +33,7 @@ def answered(processor: Any, content: str, **told: str) -> str:
 
 
 def takes_thinking(processor: Any) -> bool:
-    """Whether the template has a field for thinking, and would write what is inside a response after an empty one."""
+    """Whether the template has a field for thinking, and would write thinking inside a response after an empty one."""
     inside = answered(processor, f"{THINKS}a{THOUGHT}b").count(THINKS)
     return inside > answered(processor, "b", reasoning_content="a").count(THINKS) > 0
 
@@ -59,7 +59,7 @@ def mistaught(learned: Collection[int], processor: Any, where: str) -> str | Non
     if answered(processor, f"{THINKS}a{THOUGHT}b").startswith(asked):
         return None
     return (
-        f"the chat template asks for a response after {asked[asked.rfind(THINKS) :][-40:]!r}, and writes one that is "
-        "learned after something else: the model would be trained for another place than it answers at; change its "
-        "chat_template.jinja (a first line {%- set enable_thinking = true %} does for Qwen3.5)"
+        f"the chat template asks for a response after {asked[asked.rfind(THINKS) :][-40:]!r}, but puts one that is "
+        "learned after something else: the model would be trained at a different place than it answers at; change its "
+        "chat_template.jinja (for Qwen3.5, a first line {%- set enable_thinking = true %} is enough)"
     )

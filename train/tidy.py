@@ -3,7 +3,6 @@
 A run that something else came from stays: other runs start from its model, a loop has it as a step.
 """
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from ovt.core.errors import OvtError
 from ovt.core.files import is_locked, locked
 from ovt.core.home import Home
 from ovt.core.untrusted import read_json
-from ovt.train.runs import RESUMING, Run, busy, list_runs, open_run
+from ovt.train.runs import RESUMING, Run, busy, list_runs, open_run, remove_folder
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What would go of a run: its folder, or folders in it."""
+    """What would be removed of a run: its folder, or folders in it."""
 
     run: Run
     folders: tuple[Path, ...]
@@ -46,7 +45,7 @@ def to_remove(ref: str, home: Home, only_checkpoints: bool = False) -> Removal:
             )
         return Removal(run, tuple(path for name in RESUMING if (path := run.path / name).is_dir()))
     if users := [*started_from(ref, home), *loops_with(ref, home)]:
-        raise OvtError(f"run {ref} is what {', '.join(users[:3])} came from: remove that first, or only --checkpoints")
+        raise OvtError(f"run {ref} is used by {', '.join(users[:3])}: remove that first, or only --checkpoints")
     return Removal(run, (run.path,))
 
 
@@ -72,11 +71,12 @@ def names(record: Path, ref: str) -> bool:
 
 
 def remove(found: Iterable[Removal]) -> int:
-    """Removes what was found; returns the bytes that are free again."""
+    """Removes what was found; returns the bytes freed."""
     freed = 0
     for one in found:
         freed += one.bytes
-        with locked(one.run.path, busy(one.run.name)):
-            for folder in one.folders:
-                shutil.rmtree(folder)
+        if there := [folder for folder in one.folders if folder.is_dir()]:  # unless the run was named twice
+            with locked(one.run.path, busy(one.run.name)):
+                for folder in there:
+                    remove_folder(folder)
     return freed

@@ -4,7 +4,6 @@ an order → the model's location and the version's rows → the run's folder: n
          → TRL's trainer from the last checkpoint to the end → the model in its place → its card
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from ovt.train import devices, mixture, runs
 from ovt.train.chips import share_of_peak
 from ovt.train.data import Rows, Split, load_splits
 from ovt.train.models import resolve_model, weights_revision
-from ovt.train.publish import write_card
+from ovt.train.publish import wrap_up
 from ovt.train.runs import Run, RunRecord
 from ovt.train.settings import TrainerSection
 from ovt.verifiers import VERSION
@@ -31,15 +30,9 @@ Say = Callable[[str], None]
 Settings = TypeVar("Settings", bound=TrainerSection)
 
 
-def tell(line: str) -> None:
-    """A message for people, beside a command's output."""
-    if devices.is_main():
-        print(f"ovt: {line}", file=sys.stderr)
-
-
 class Options(TypedDict, total=False):
-    """Options of `sft`, `dpo` and `rl`. name: the run's (else from the version's); resume: False trains again under the
-    name; git_commit: stored in the record; again: the command that resumes it, for messages; say: receives messages.
+    """Options of `sft`, `dpo` and `rl`. name: the run's (else from the version's); resume: False trains again under it;
+    git_commit: stored in the record; again: the command that resumes it, for messages; say: receives messages.
     """
 
     name: str | None
@@ -63,7 +56,7 @@ class Order(Generic[Settings]):
     resume: bool = True
     git_commit: str | None = None
     again: str = "the same call"
-    say: Say = tell
+    say: Say = devices.tell
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ class Fed:
     train      rows to learn from, or questions to ask; held_out: rows for evaluation
     left_out   how many of the version's rows are not used, by reason; note: the same for people, "" if none
     longest    (tokens of the longest row or prompt, image tokens of the one with most)
-    pictured   whether each has an image
+    pictured   whether every row has an image
     """
 
     train: "Dataset"
@@ -111,11 +104,11 @@ class Kind(Generic[Settings]):
 
     splits      the version's splits that it reads
     choose      the rows to use; OvtError if there are none
-    arguments   TRL's arguments on so many devices; RecipeError for invalid ones
-    batches     the batch division for so many devices; RecipeError if it is uneven
+    arguments   TRL's arguments on a number of devices; RecipeError for invalid ones
+    batches     the batch division for a number of devices; RecipeError if it is uneven
     trainer     TRL's trainer, from a checkpoint or the beginning, for the duration of a block
     result      a finished run's result
-    stops       (every so many steps, the unit's name): where a training can be stopped and resumed
+    stops       (every how many steps, the unit's name): where a training can be stopped and resumed
     verifier    the version of the verifier that gave the verdicts
     """
 
@@ -166,7 +159,7 @@ def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
     run = runs.begin(record, order.home, order.name, order.resume)
     if run.done:
         order.say(f"run {run.name} is already done: {run.model}")
-        return run
+        return wrap_up(run, order.home) if devices.is_main() else run
     with runs.held(run, devices.is_main()):
         fed = kind.choose(training)
         check_pictured(fed)
@@ -209,7 +202,7 @@ def prepare(kind: Kind[Settings], order: Order[Settings]) -> Training[Settings]:
 
 
 def make_record(kind: Kind[Settings], training: Training[Settings]) -> RunRecord:
-    """The inputs of the run, under the name of its data and kind."""
+    """The inputs of the run, named after its data and kind."""
     order, rows = training.order, training.rows
     return RunRecord(
         name=f"{mixture.names(rows.ref)}-{kind.name}",
@@ -239,7 +232,7 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
         checkpoint = runs.last_checkpoint(run)
         with kind.trainer(training, fed, run, checkpoint) as trainer:
             trainer.remove_callback(transformers.PrinterCallback)
-            share = None if kind.name == "rl" else share_of_peak(trainer.model, devices.world_size())  # RL samples, too
+            share = None if kind.name == "rl" else share_of_peak(trainer.model, devices.world_size())  # RL also samples
             for callback in (LogLines(run.log_path, share), ShowSteps(), CompleteCheckpoints(training.where), stop):
                 trainer.add_callback(callback)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -249,8 +242,4 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
                 return run
             best = getattr(training.settings, "load_best_model_at_end", False)
             take_model(run, chosen_checkpoint(trainer, best), training.where)
-            done = runs.finish(run, kind.result(training, fed, run, trainer))
-            write_card(done, training.home)
-            if not training.settings.keep_checkpoints:
-                runs.forget_checkpoints(done)
-    return done
+            return wrap_up(runs.finish(run, kind.result(training, fed, run, trainer)), training.home)

@@ -17,9 +17,10 @@ from ovt.core.errors import OvtError
 from ovt.core.files import new_folder, replacing
 from ovt.core.home import Home
 from ovt.train import devices, runs
+from ovt.train.adapters import ADAPTER, adapter_base
 from ovt.train.arguments import check_targets
-from ovt.train.models import ADAPTER, adapter_base, copy_processor, load_config, load_model, weights_revision
-from ovt.train.publish import write_card
+from ovt.train.models import copy_processor, load_config, load_model, weights_revision
+from ovt.train.publish import wrap_up
 from ovt.train.runs import Run, open_finished
 from ovt.train.settings import LoraSection, TrainerSection
 
@@ -28,20 +29,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, Trainer
 
 CARRIED = "model-carried-over.safetensors"
+IN_VISION = re.compile(r"\b(visual|vision_tower|vision_model|vision_encoder|image_tower)\b")  # names of its layers
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "config.json", ADAPTER)
 
 
 def prepare_model(where: str, settings: TrainerSection, checkpoint: Path | None) -> "PreTrainedModel":
     """The model to train, from the checkpoint or its original location; float32, for steps far smaller than bfloat16
-    resolves; a frozen base in its own type.
+    can resolve; a frozen base in its own type.
     """
     import warnings
 
     import torch
 
-    warnings.filterwarnings(
-        "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
-    )  # TRL's and peft's use
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # TRL and peft use it
     if settings.lora and adapter_base(where):
         raise OvtError(
             f"{where} is a LoRA adapter itself: merge it first (`ovt train merge`), then train on the result"
@@ -67,7 +67,7 @@ def prepare_policy(run: Run, where: str, settings: TrainerSection, checkpoint: P
     """The model to train; a LoRA adapter is first merged into a copy.
 
     TRL loads the reference from the location in the model's configuration: the run's starting point, on disk.
-    OvtError where it would share one that only the first process has (1.16 sends it to no other; no report found).
+    OvtError if it would need one that only the first process has (1.16 sends it to no other; no report found).
     """
     if devices.are_loading_once() and settings.lora is None and getattr(settings, "beta", 0.0) > 0:
         raise OvtError(
@@ -82,12 +82,13 @@ def prepare_policy(run: Run, where: str, settings: TrainerSection, checkpoint: P
 
 def merged_start(run: Run, where: str) -> str:
     """A folder of the run with the adapter of `where` merged into its base: TRL's reference would lack the adapter."""
-    folder = run.path / "start"
+    start = run.path / "start"
     with devices.main_first():
-        if not (folder / "config.json").is_file():
-            load_model(where).save_pretrained(folder)
-            copy_processor(where, folder)
-    return str(folder)
+        if not start.is_dir():
+            with new_folder(start) as folder:
+                load_model(where).save_pretrained(folder)
+                copy_processor(where, folder)
+    return str(start)
 
 
 def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
@@ -96,8 +97,8 @@ def make_lora(lora: LoraSection | None, frozen_vision: bool) -> Any:
         return None
     from peft import LoraConfig
 
-    frozen = r".*\b(visual|vision_tower|vision_model|vision_encoder|image_tower)\b.*"
-    return LoraConfig(task_type="CAUSAL_LM", exclude_modules=frozen if frozen_vision else None, **lora.model_dump())
+    frozen = f".*{IN_VISION.pattern}.*" if frozen_vision else None
+    return LoraConfig(task_type="CAUSAL_LM", exclude_modules=frozen, **lora.model_dump())
 
 
 def load_checkpoint(checkpoint: Path, attn_implementation: str | None = None) -> "PreTrainedModel":
@@ -115,9 +116,9 @@ def about_names(record: logging.LogRecord) -> bool:
 
 def chosen_checkpoint(trainer: "Trainer", best: bool) -> Path:
     """The checkpoint that becomes the model: the best by evaluation if requested and known, or the last."""
-    last = Path(str(trainer.args.output_dir)) / f"checkpoint-{trainer.state.global_step}"
     found = trainer.state.best_model_checkpoint if best else None
-    return Path(found) if found else last
+    name = Path(found).name if found else f"checkpoint-{trainer.state.global_step}"
+    return Path(str(trainer.args.output_dir)) / name  # and not where it was before the home was moved
 
 
 def take_model(run: Run, checkpoint: Path, where: str) -> None:
@@ -129,6 +130,8 @@ def take_model(run: Run, checkpoint: Path, where: str) -> None:
         for pattern in WEIGHTS:
             for path in checkpoint.glob(pattern):
                 shutil.copyfile(path, folder / path.name)
+        if not any(folder.glob("*.safetensors")):
+            raise OvtError(f"{checkpoint} has no *.safetensors: restore it, or train again with --no-resume")
         check_finite(folder)
         cast_weights(folder, weights_dtype(where))
         carry_over(where, folder)
@@ -136,7 +139,7 @@ def take_model(run: Run, checkpoint: Path, where: str) -> None:
 
 
 def check_finite(folder: Path) -> None:
-    """OvtError for weights that are not numbers: those of a last step are in no loss."""
+    """OvtError for weights that are not numbers: no loss shows those of the last step."""
     import torch
     from safetensors import safe_open
 
@@ -220,8 +223,8 @@ def stored_in(folder: Path) -> dict[str, Path]:
 
 
 def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | None = None) -> Run:
-    """A run's LoRA adapters merged into its base model: the run NAME-merged, whose model is the
-    whole one. OvtError for an unfinished run or one without adapters.
+    """A run's LoRA adapters merged into its base model: the run NAME-merged, with a whole
+    model. OvtError for an unfinished run or one without adapters.
     """
     source = open_finished(ref, home)
     where = str(source.model)
@@ -244,14 +247,12 @@ def merge(ref: str, home: Home, *, name: str | None = None, git_commit: str | No
     )
     run = runs.start(record, home)
     if run.done:
-        return run
+        return wrap_up(run, home)
     with runs.held(run), runs.disk_trouble(run):
         write_merged(run, where, base)
         if source.log_path.is_file():  # how the adapters were trained: for the card and the curves
             shutil.copyfile(source.log_path, run.log_path)
-        done = runs.finish(run, source.record.result)
-        write_card(done, home)
-    return done
+        return wrap_up(runs.finish(run, source.record.result), home)
 
 
 def write_merged(run: Run, where: str, base: str) -> None:

@@ -129,5 +129,6 @@ def test_the_engine_that_fits_a_folder_is_chosen(small_vlm, tmp_path, load_file)
     assert isinstance(transport, Engine)
     assert endpoint.revision == transport.revision != load(str(small_vlm)).revision
     shutil.rmtree(folder)
-    with pytest.raises(OvtError, match='"pocket-vl", a folder with a vision-language model, or a Hub id'):
-        load(str(folder))
+    for missing in (str(folder), "~nosuchuser/model", "a" * 300):
+        with pytest.raises(OvtError, match='"pocket-vl", a folder with a vision-language model, or a Hub id'):
+            load(missing)

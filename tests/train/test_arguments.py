@@ -5,8 +5,8 @@ from importlib import import_module
 import pytest
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.train.arguments import plan_batches, plan_steps, rl_arguments, sft_arguments, uses_vllm
-from ovt.train.settings import RlSection, SftSection
+from ovt.train.arguments import dpo_arguments, plan_batches, plan_steps, rl_arguments, sft_arguments, uses_vllm
+from ovt.train.settings import DpoSection, RlSection, SftSection
 
 
 def settings(**changes) -> RlSection:
@@ -132,13 +132,23 @@ def test_a_version_of_vllm_that_trl_does_not_know_is_refused(monkeypatch):
 )
 def test_quantized_weights_are_refused_where_they_cannot_be(changes, told):
     with pytest.raises(RecipeError, match=told):
-        sft_arguments(SftSection.model_validate(changes), False, 1)
-    assert "quantization" not in sft_arguments(SftSection(), False, 1)
+        sft_arguments(SftSection.model_validate(changes), 1)
+    assert "quantization" not in sft_arguments(SftSection(), 1)
     assert "quantization" not in SftSection().model_dump()
 
 
 def test_an_optimizer_whose_package_is_missing_is_refused_before_a_run_begins():
     chosen = SftSection(trainer={"optim": "galore_adamw"})
     with pytest.raises(RecipeError, match="the trainer refuses these settings: You need to install `galore_torch`"):
-        sft_arguments(chosen, False, 1)
-    assert sft_arguments(SftSection(trainer={"optim": "adafactor"}), False, 1)["optim"] == "adafactor"
+        sft_arguments(chosen, 1)
+    assert sft_arguments(SftSection(trainer={"optim": "adafactor"}), 1)["optim"] == "adafactor"
+
+
+@pytest.mark.parametrize("size", [0.0, 0.01, 3])
+def test_rows_are_evaluated_where_any_are_held_out(size):
+    made = (
+        sft_arguments(SftSection(eval_size=size), 1),
+        dpo_arguments(DpoSection(eval_size=size), 1),
+        rl_arguments(settings(eval_size=size), 512, 1),
+    )
+    assert [one.get("eval_strategy", "no") for one in made] == ["steps" if size else "no"] * 3

@@ -131,7 +131,7 @@ def test_images_are_forgotten_with_new_weights(server):
     client.session = SimpleNamespace(
         post=lambda url, **_: SimpleNamespace(status_code=404 if "encoder" in url else 200)
     )
-    with pytest.raises(OvtError, match="cannot forget images that older weights saw"):
+    with pytest.raises(OvtError, match="cannot drop images that older weights saw"):
         client.reset_prefix_cache()
 
 
@@ -149,16 +149,16 @@ def test_an_engine_in_this_process_forgets_them_too():
 @pytest.mark.parametrize(
     ("gap", "first", "told"),
     [
-        (0.4, None, "it reads other prompts, or has other weights"),
-        (float("nan"), None, "it reads other prompts, or has other weights"),
-        (0.011, 9e-7, "weights that it was sent are missing"),  # as a server of 0.32 on a CPU after two steps
-        (0.2, 0.02, "weights that it was sent are missing"),
+        (0.4, None, "it reads different prompts, or has different weights"),
+        (float("nan"), None, "it reads different prompts, or has different weights"),
+        (0.011, 9e-7, "it lacks weights that it was sent"),  # as a server of 0.32 on a CPU after two steps
+        (0.2, 0.02, "it lacks weights that it was sent"),
     ],
 )
 def test_log_probabilities_of_another_model_end_the_run(gap, first, told):
     for fine in ((0.02, None), (0.03, 0.02), (2e-6, 9e-7)):
         check_gap(*fine)
-    with pytest.raises(OvtError, match=f"differ from the trainer's by .* a token, .*: {told}; leave use_vllm out"):
+    with pytest.raises(OvtError, match=f"differ from the trainer's by .* per token, .*: {told}; leave use_vllm out"):
         check_gap(gap, first)
 
 

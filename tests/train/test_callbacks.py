@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ovt.core.errors import Terminated
-from ovt.train.callbacks import RaiseAlarms, StopOnSignal
+from ovt.train.callbacks import RaiseAlarms, StopOnSignal, Watchdog
 from ovt.train.settings import AlarmSection
 
 SECTION = AlarmSection(window=4, kl=0.5)
@@ -80,6 +81,20 @@ def test_a_run_that_goes_on_does_not_tell_it_again(tmp_path):
     watcher.on_train_begin(ANY, at(0), ANY)  # from the start again: what was told then has not happened yet
     watcher.on_log(ANY, at(1), ANY, logs=dict(FAR))
     assert len(told) == 1
+
+
+def test_a_stall_is_counted_from_the_first_step(monkeypatch):
+    """A model is downloaded and loaded before it. Evaluations are progress, as steps are."""
+    ended, now = threading.Event(), [0.0]
+    monkeypatch.setattr("os._exit", lambda code: ended.set())
+    monkeypatch.setattr("ovt.train.callbacks.time", SimpleNamespace(monotonic=lambda: now[0]))
+    with Watchdog(0.1, "stalled") as dog:
+        now[0] = 1000.0
+        assert not ended.wait(0.2)
+        dog.on_train_begin(ANY, at(0), ANY)
+        now[0] = 2000.0
+        assert ended.wait(30)
+    assert Watchdog.on_evaluate is Watchdog.on_step_end
 
 
 def test_a_run_stops_only_between_batches_of_rollouts():

@@ -31,13 +31,15 @@ def test_configurations_are_read(tmp_path):
         ("hello", "is not an accelerate configuration: expected YAML with distributed_type"),
         ("distributed_type: FOO", "'FOO' is not a valid DistributedType"),
         ("distributed_type: FSDP\nnum_procs: 2", "unknown keys .*num_procs"),
+        ("\udcff", "cannot read --accelerate .*: 'utf-8' codec can't decode"),  # a byte that is no text
+        ("a: 2001-99-99", "cannot read --accelerate .*: month must be"),
         ("distributed_type: FSDP\nnum_processes: two", "num_processes is 'two': give a number, or leave it out"),
     ],
 )
 def test_a_wrong_configuration_is_one_line(tmp_path, written, told):
     """The launcher itself answers with a traceback."""
     own = tmp_path / "own.yaml"
-    own.write_text(written)
+    own.write_text(written, errors="surrogateescape")
     with pytest.raises(RecipeError, match=told) as raised:
         assert Launch(str(own)).count
     assert "\n" not in str(raised.value)

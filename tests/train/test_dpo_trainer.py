@@ -8,11 +8,11 @@ import pytest
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.schema import SAMPLES, VERDICTS
-from ovt.curate.pairs import pairs
 from ovt.curate.versions.read import open_version
 from ovt.train.arguments import dpo_arguments
 from ovt.train.dpo_trainer import DPO, choose_pairs, dpo, make_collator
 from ovt.train.models import load_processor
+from ovt.train.pairs import pairs
 from ovt.train.runs import last_checkpoint, open_run, read_log
 from ovt.train.settings import DpoSection
 from ovt.train.training import Order, prepare
@@ -126,4 +126,4 @@ def test_what_cannot_be_compared_is_one_line(home, small_vlm, colour_rows, write
         ({"precompute_ref_log_probs": True}, r"trainer\.precompute_ref_log_probs is not accepted"),
     ):
         with pytest.raises(RecipeError, match=told):
-            dpo_arguments(DpoSection.model_validate({"trainer": given}), False, 1)
+            dpo_arguments(DpoSection.model_validate({"trainer": given}), 1)

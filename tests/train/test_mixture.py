@@ -1,5 +1,7 @@
 """Several versions as one: what a reference names, and how often each row is fed."""
 
+from dataclasses import replace
+
 import pytest
 
 from ovt.core.errors import OvtError, RecipeError
@@ -11,6 +13,8 @@ from ovt.train.settings import DpoSection, RlSection, SftSection
 from ovt.train.sft_trainer import SFT
 from ovt.train.training import Order, make_record, prepare
 
+MANY = [f"charts-of-another-kind@v{number}" for number in range(14)]  # more than a file's name may have
+
 
 @pytest.mark.parametrize(
     ("ref", "read"),
@@ -18,6 +22,8 @@ from ovt.train.training import Order, make_record, prepare
         ("charts", [("charts", 1.0)]),
         ("charts:2,geometry@v3:0.5", [("charts", 2.0), ("geometry@v3", 0.5)]),
         ("you/charts@v1:3, geometry", [("you/charts@v1", 3.0), ("geometry", 1.0)]),
+        (",".join(MANY), [(name, 1.0) for name in MANY]),
+        ("~nosuchuser/charts", [("~nosuchuser/charts", 1.0)]),
     ],
 )
 def test_a_reference_names_versions_with_weights(ref, read):
@@ -52,7 +58,9 @@ def test_weights_count_how_often_a_row_is_fed():
     assert [fed.count(index) for index in range(4)] == [2] * 4
     assert sum(fed.count(index) for index in range(4, 10)) == 3
     assert sorted(fed.count(index) for index in range(10, 14)) == [1, 1, 1, 2]
-    assert repeated([1, 5], parts, 7)[:2] == [1, 1]  # a row that is left out stays out
+    assert repeated([1, 5, 7], parts, 7)[:2] == [1, 1]  # a row that is left out stays out
+    with pytest.raises(RecipeError, match=r"b@v1:0\.04 feeds none of its 6 rows: give it a weight of at least 0\.17"):
+        repeated(range(14), (parts[0], replace(parts[1], weight=0.04), parts[2]), 7)
 
 
 @pytest.fixture
@@ -87,7 +95,7 @@ def test_rl_asks_the_questions_of_both_and_takes_no_weights(two, small_vlm):
     fed = RL.choose(training)
     assert (len(fed.train), fed.left_out) == (12, {"repeated": 4})  # the same question in two versions is asked once
     weighted = prepare(RL, Order("charts:2,geometry", str(small_vlm), settings, two))
-    with pytest.raises(RecipeError, match="RL asks each question once a pass; leave them out"):
+    with pytest.raises(RecipeError, match="RL asks each question once per pass; leave them out"):
         RL.choose(weighted)
 
 

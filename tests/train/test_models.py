@@ -24,7 +24,17 @@ def test_a_name_leads_to_a_model(home, small_vlm):
     assert resolve_model("mine", home) == str(run.model)
 
 
-@pytest.mark.parametrize(("ref", "told"), [("pockt", "did you mean pocket?"), ("a b", "give pocket, a run's name")])
+@pytest.mark.parametrize(
+    ("ref", "told"),
+    [
+        ("pockt", "did you mean pocket?"),
+        ("a b", "give pocket, a run's name"),
+        ("Qwen/Qwen2.5--VL", "no model at 'Qwen/Qwen2.5--VL': give pocket"),  # no Hub id: `--` parts names in its cache
+        ("you/model.git", "no model at"),
+        ("a" * 300, "no model at"),
+        ("~nosuchuser/model", "no model at"),
+    ],
+)
 def test_what_is_no_model_is_one_line(home, ref, told):
     with pytest.raises(OvtError, match=told):
         resolve_model(ref, home)
@@ -74,6 +84,11 @@ def test_the_revision_follows_the_weights(tmp_path, small_vlm):
         next(model.parameters()).add_(1)
     model.save_pretrained(tmp_path)
     assert weights_revision(str(tmp_path)) != weights_revision(str(small_vlm))
+
+
+def test_a_hub_that_cannot_be_reached_names_no_revision(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert weights_revision("you/model") is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ovt import pocket
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.curate.hub.push import publish
-from ovt.train.publish import prepare_run, render_card, renew_card, write_card
+from ovt.train.publish import data_recipe, prepare_run, render_card, renew_card, wrap_up, write_card
 from ovt.train.runs import RunRecord, finish, start
 
 RESULT = {"steps": 12, "first_loss": 2.5, "last_loss": 0.25, "left_out": {"too_long": 3}, "tokens": 12345.0}
@@ -68,6 +68,38 @@ def test_a_loops_model_says_all_of_it(home, colour_rows, write_version):
     assert (run.model / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_damaged_evaluation_or_run_is_left_out_and_told(home, capsys):
+    start(record(name="base"), home)
+    run = start(record(name="better", model="base"), home)
+    run.model.mkdir()
+    for path in (home.evals / "cut" / "result.json", home.runs / "base" / "run.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{")
+    write_card(finish(run, RESULT), home)
+    assert "Not evaluated yet." in (run.model / "README.md").read_text()
+    assert "ovt: warning: not on the model's card: " in (said := capsys.readouterr().err)
+    assert "cut/result.json cannot be read" in said
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_a_stopped_run_left_undone_is_done_once(home, kept):
+    run = finish(start(record(settings={"keep_checkpoints": True} if kept else {}), home), RESULT)
+    for folder in (run.model, run.checkpoints):
+        folder.mkdir()
+    assert wrap_up(run, home).card.count("# first") == 1
+    assert run.checkpoints.exists() == kept
+    (run.model / "README.md").write_text("my own words")
+    assert wrap_up(run, home).card == "my own words"
+
+
+def test_a_mixture_of_data_sets_names_each(home):
+    run = start(record(data="you/one@v1:2,you/two@v2,charts@v3:0.5"), home)
+    head = yaml.safe_load(render_card(run, [], "pocket").split("---\n")[1])
+    assert head["datasets"] == ["you/one", "you/two"]
+    many = "you/one@v1," + ",".join(f"charts-{number}@v1" for number in range(40))  # longer than any file's name
+    assert data_recipe(record(data=many), home) is None
+
+
 def test_hostile_text_stays_inert(home):
     hostile = "x | y\n---\n# Owned <script>alert(1)</script> ![i](http://x) ```"
     run = start(record(model=hostile, data=hostile, parents=[hostile], settings={"a": "```\n# Owned"}), home)
@@ -120,7 +152,7 @@ def test_other_weights_under_the_same_tag_are_refused(hub, api, pushable):
     publish(prepare_run(pushable, "you/pocket", "best", {}), api)
     weights = pushable.model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    with pytest.raises(OvtError, match=r"you/pocket@best holds other content \(1 files differ, such as model\.safe"):
+    with pytest.raises(OvtError, match=r"you/pocket@best holds different content \(1 files differ, such as model\.saf"):
         publish(prepare_run(pushable, "you/pocket", "best", {}), api)
     weights.rename(weights.with_name("model-00001-of-00001.safetensors"))
     assert publish(prepare_run(pushable, "you/pocket", "next", {}), api).removed == ("model.safetensors",)

@@ -1,6 +1,8 @@
 """Which questions a stage asks, and in which order."""
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.train.questions import asked_in_order, describe_left_out, further_columns, mark, update_rates
-from ovt.train.settings import QuestionsSection
+from ovt.curate.sources.where import matches
+from ovt.train.questions import (
+    IMAGE_TOKENS,
+    asked_in_order,
+    describe_left_out,
+    further_columns,
+    mark,
+    measured_questions,
+    update_rates,
+)
+from ovt.train.settings import QuestionsSection, RlSection
 
 QUESTIONS = pl.DataFrame(
     {
@@ -45,6 +56,19 @@ def test_where_chooses_by_any_column():
     assert further_columns("grade < 3 AND pass_rate > 0.1", ["grade", "pass_rate", "images"]) == ["grade"]
 
 
+def test_a_column_of_the_data_may_have_the_name_of_what_is_measured(monkeypatch):
+    import datasets
+
+    lengths = pl.DataFrame({"prompt_tokens": [9, 9], "image_tokens": [4, 4], "reason": [None, None]})
+    for name, told in (("prompt_limit", 100), ("load_processor", None), ("measured", lengths)):
+        monkeypatch.setattr(f"ovt.train.questions.{name}", lambda *args, told=told: told)
+    data = datasets.Dataset.from_dict({"question_id": ["a", "b"], "image_tokens": [7, 700]})
+    training: Any = SimpleNamespace(where="", home=None, splits=[None], settings=RlSection())
+    questions = measured_questions(training, data)
+    assert questions[IMAGE_TOKENS].to_list() == [4, 4]
+    assert matches(questions, "image_tokens < 100", "questions").to_list() == [True, False]
+
+
 def test_measured_pass_rates_come_before_stored_ones():
     newer = update_rates(
         QUESTIONS, pl.DataFrame({"question_id": ["a", "b"], "pass_rate": [0.5, 1.0], "n_samples": [8, 8]})
@@ -54,7 +78,7 @@ def test_measured_pass_rates_come_before_stored_ones():
 
 
 def test_a_bucket_that_nobody_is_in():
-    with pytest.raises(OvtError, match=r"no question is 'mediun': its version has unsolved 2, .*medium 1"):
+    with pytest.raises(OvtError, match=r"no question is 'mediun': the version has unsolved 2, .*medium 1"):
         left_out(difficulty=["mediun"])
 
 

@@ -204,7 +204,7 @@ def test_attention_code_of_the_hub_is_refused(checkpoint):
                 load(str(folder))
     for asked in ("stranger/attention", "paged|stranger/attention"):
         with pytest.raises(RecipeError, match=r"attn_implementation = .* is code from the Hub"):
-            sft_arguments(SftSection(attn_implementation=asked), False, 1)
+            sft_arguments(SftSection(attn_implementation=asked), 1)
 
 
 def test_an_adapter_that_names_a_module_to_import_is_refused(tmp_path, small_vlm):
@@ -261,7 +261,7 @@ def test_arguments_that_reach_out_are_refused(tmp_path, key):
         load_stages(None, [f"trainer.{key}={json.dumps(value)}"])
     if key in REFUSED:
         with pytest.raises(RecipeError, match=rf"trainer\.{key} is not accepted: [^\n]*$"):
-            sft_arguments(SftSection(trainer={key: value}), False, 1)
+            sft_arguments(SftSection(trainer={key: value}), 1)
         with pytest.raises(RecipeError, match=rf"trainer\.{key} is not accepted: [^\n]*$"):
             load_settings(SftSection, "sft", None, [f"trainer.{key}={json.dumps(value)}"])
 

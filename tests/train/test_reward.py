@@ -1,6 +1,7 @@
 """The reward: the verifier's verdict and nothing else, unless asked for; and graders that share no rule with it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,20 @@ def test_the_reward_is_the_verdict():
     assert metrics["verdicts"] == 5
     assert metrics["abstain"] == 0
     assert metrics["reward_s"] > 0
+
+
+def test_what_was_judged_before_is_not_judged_again(monkeypatch):
+    kept: list[Judged] = []
+    reward = Reward(RlSection(), "auto", None, kept.append)
+    columns = {"answer": ["4", "5"], "choices": [None, None], "question_id": ["q0", "q1"]}
+    texts: list[Any] = [[{"content": GOOD}]] * 2
+    parts = [reward.judge(1, texts, [[1], [2]], columns) for _ in range(2)]
+    reward.ready = Judged.together(parts).at([0, 3])
+    monkeypatch.setattr(reward, "judge", None)
+    given = {"completions": texts, "completion_ids": [[1], [2]], "log_metric": lambda name, value: None}
+    assert reward(**given, trainer_state=SimpleNamespace(global_step=0), **columns) == [1.0, 0.0]
+    assert (kept[0].question_ids, kept[0].tokens, reward.ready) == (["q0", "q1"], [[1], [2]], None)
+    assert kept[0].seconds == parts[0].seconds + parts[1].seconds
 
 
 def test_what_the_template_has_written_of_a_response_is_judged_with_it():

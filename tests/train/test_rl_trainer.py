@@ -121,10 +121,10 @@ def test_a_run_that_replaces_questions_resumes_as_if_undisturbed(replaced, taugh
 
     keep = rl_trainer.keep_rollouts
 
-    def stop(run, ends, *judged, learned=True):
-        if not learned and judged[0].step == 3:
+    def stop(run, ends, judged, learned=True):
+        if not learned and judged.step == 3:
             raise KeyboardInterrupt
-        keep(run, ends, *judged, learned=learned)
+        keep(run, ends, judged, learned=learned)
 
     monkeypatch.setattr(rl_trainer, "keep_rollouts", stop)
     with pytest.raises(KeyboardInterrupt):

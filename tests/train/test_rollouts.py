@@ -55,6 +55,15 @@ def test_advantages_are_within_a_question_and_step(run):
     assert advantages == pytest.approx([0.707, -0.707, 0, 0, 0, 0], abs=0.001)
 
 
+@pytest.mark.parametrize(("scale", "first"), [("group", 0.707), ("batch", 0.5 / 0.548), ("none", 0.5)])
+def test_advantages_are_scaled_as_trl_scales_them(tmp_path, scale, first):
+    settings = {"scale_rewards": scale, "num_generations": 2}
+    run = Run("r", tmp_path, RunRecord(name="r", kind="rl", model="m", ovt_version="0", settings=settings))
+    keep(run, judged(1, ("qa", (RIGHT, WRONG)), ("qb", (WRONG, WRONG)), ("qa", (RIGHT, RIGHT))))
+    assert scan(run).collect()["advantage"].to_list() == pytest.approx([first, -first, 0, 0, 0, 0], abs=0.002)
+    assert by_step(run)["same"].to_list() == pytest.approx([2 / 3])  # a question that came twice has two groups
+
+
 def test_a_step_written_again_replaces_itself(run):
     for _ in range(2):
         for step in (1, 3, 5):

@@ -60,6 +60,18 @@ def test_another_run_does_not_take_the_name(home, changes, told):
     assert runs.start(record(**changes), home, resume=False).record.model_dump() == record(**changes).model_dump()
 
 
+def test_a_run_on_another_disk_is_replaced_there(home, tmp_path):
+    run = runs.start(record(), home)
+    run.path.rename(tmp_path / "disk")
+    run.path.symlink_to(tmp_path / "disk")
+    make_checkpoint(run, 9)
+    assert not runs.start(record(seed=5), home, resume=False).checkpoints.exists()
+    assert (tmp_path / "disk" / "run.json").is_file()
+    with pytest.raises(OvtError, match="wrong"), runs.held(run):
+        raise OvtError("a setting is wrong")
+    assert not run.path.is_symlink()
+
+
 def test_what_only_says_how_may_change(home):
     run = runs.start(record(settings={"save_steps": 5, "per_device_train_batch_size": 4}), home)
     again = runs.start(record(settings={"save_steps": 9, "per_device_train_batch_size": None}), home)

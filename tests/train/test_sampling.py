@@ -119,7 +119,7 @@ def test_what_adapters_start_from_has_the_processor_of_their_base(small_vlm, hom
 
 def test_a_processor_that_reads_a_prompt_in_two_ways_is_refused_in_one_line(right_padding, monkeypatch) -> None:
     processor: Any = load_processor(str(right_padding))
-    with pytest.raises(OvtError, match="cannot reinforce the/model: its processor pads prompts on the right"):
+    with pytest.raises(OvtError, match="cannot run RL on the/model: its processor pads prompts on the right"):
         check_prompts(processor, "the/model")
     check_prompts(pad_left(processor), "the/model")
     render = processor.apply_chat_template
@@ -128,5 +128,5 @@ def test_a_processor_that_reads_a_prompt_in_two_ways_is_refused_in_one_line(righ
         return render(asked, tokenize=True, **options) if tokenize else "?" + render(asked, tokenize=False, **options)
 
     monkeypatch.setattr(processor, "apply_chat_template", once_more)
-    with pytest.raises(OvtError, match="reads a prompt's text and its messages as other tokens"):
+    with pytest.raises(OvtError, match="reads a prompt's text and its messages as different tokens"):
         check_prompts(processor, "the/model")

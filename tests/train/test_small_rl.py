@@ -180,6 +180,8 @@ def test_a_frozen_tower_sees_each_picture_once(small_vlm, trainer, home, monkeyp
         )
         again = scores(made, scored)
     assert torch.equal(first, again)
+    names = [name for eyes in made._eyes.values() for name in eyes.known]
+    assert {len(name) for name in names} == {32}  # and not the pixels themselves
     assert not seen
 
 

@@ -36,9 +36,20 @@ def test_checkpoints_of_a_finished_run_go_alone(home, made):
     assert remove([to_remove("first", home, only_checkpoints=True)]) == 0
 
 
+@pytest.mark.parametrize("only_checkpoints", [True, False])
+def test_a_run_on_another_disk_goes_too_and_twice_is_once(home, made, tmp_path, only_checkpoints):
+    linked = made.checkpoints if only_checkpoints else made.path
+    linked.rename(tmp_path / "disk")
+    linked.symlink_to(tmp_path / "disk")
+    found = to_remove("first", home, only_checkpoints)
+    assert remove([found, found]) >= 1000
+    assert not linked.is_symlink()
+    assert not (tmp_path / "disk").exists()
+
+
 def test_what_something_came_from_stays(home, made):
     start(RunRecord(name="second", kind="rl", model="first", ovt_version="0"), home)
-    with pytest.raises(OvtError, match="run first is what run second came from: remove that first"):
+    with pytest.raises(OvtError, match="run first is used by run second: remove that first"):
         to_remove("first", home)
     with pytest.raises(OvtError, match="run second is not done and resumes from its checkpoints"):
         to_remove("second", home, only_checkpoints=True)
@@ -47,7 +58,7 @@ def test_what_something_came_from_stays(home, made):
     steps.mkdir(parents=True)
     (steps / "sft-1.json").write_text(json.dumps({"ref": "first"}))
     (steps / "broken.json").write_text("{")
-    with pytest.raises(OvtError, match="run first is what loop mine came from"):
+    with pytest.raises(OvtError, match="run first is used by loop mine"):
         to_remove("first", home)
 
 

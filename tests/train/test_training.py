@@ -30,9 +30,11 @@ def test_a_run_from_python(home, small_vlm, colour_rows, write_version):
     assert run.log["loss"].drop_nulls().len() == 2
     assert run.card.startswith("---")
     assert (run.model / "model.safetensors").is_file()
+    (run.model / "README.md").unlink()  # as if the process had ended before it wrote the card
     said: list[str] = []
     again = ovt.train.sft("colours", small_vlm, settings, home, name="first", say=said.append)
     assert again.record == run.record
+    assert again.card.startswith("---")
     assert said == [f"run first is already done: {run.model}"]
     second = ovt.train.sft(version, run, {"max_steps": 1, "global_batch_size": 4}, home)
     assert (second.name, second.record.model) == ("colours-sft", "first")

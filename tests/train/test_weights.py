@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from ovt.core.errors import OvtError
 from ovt.pocket.engine import load
-from ovt.train.models import adapter_base, load_model, load_processor, resolve_model
+from ovt.train.adapters import adapter_base
+from ovt.train.models import load_model, load_processor, resolve_model
+from ovt.train.runs import RunRecord, start
 from ovt.train.settings import LoraSection, RlSection, SftSection
 from ovt.train.sft_trainer import sft
-from ovt.train.weights import check_finite, merge, prepare_policy
+from ovt.train.weights import check_finite, chosen_checkpoint, merge, merged_start, prepare_policy, take_model
 
 ADAPTERS = SftSection(learning_rate=1e-2, global_batch_size=8, max_steps=3, warmup_steps=0, lora=LoraSection(r=4))
 
@@ -101,6 +105,40 @@ def test_a_training_that_ruins_its_weights_ends_in_one_line(home, small_vlm, col
     save_file({"a": torch.ones(2), "b": torch.tensor([1.0, torch.nan])}, tmp_path / "model.safetensors")
     with pytest.raises(OvtError, match=r"the trained weights are not numbers \(b\): lower learning_rate"):
         check_finite(tmp_path)
+
+
+def test_a_start_that_was_cut_off_is_merged_again(home, small_vlm, monkeypatch):
+    """A process that ends while it writes leaves a configuration, and no weights."""
+
+    class Model:
+        def save_pretrained(self, folder) -> None:
+            (folder / "config.json").write_text("{}")
+            if not whole:
+                raise KeyboardInterrupt
+            (folder / "model.safetensors").write_bytes(b"weights")
+
+    monkeypatch.setattr("ovt.train.weights.load_model", lambda where: Model())
+    run, whole = start(RunRecord(name="r", kind="rl", model="low", ovt_version="0"), home), False
+    with pytest.raises(KeyboardInterrupt):
+        merged_start(run, str(small_vlm))
+    whole = True
+    for _ in range(2):
+        made = {path.name for path in Path(merged_start(run, str(small_vlm))).iterdir()}
+        assert made >= {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_a_checkpoint_without_weights_becomes_no_model(home, small_vlm):
+    run = start(RunRecord(name="r", kind="sft", model="pocket", ovt_version="0"), home)
+    with pytest.raises(OvtError, match=r"checkpoint-3 has no \*\.safetensors: restore it, or train again"):
+        take_model(run, run.checkpoints / "checkpoint-3", str(small_vlm))
+    assert not run.model.exists()
+
+
+def test_the_best_checkpoint_is_found_where_the_home_is_now():
+    state = SimpleNamespace(best_model_checkpoint="/elsewhere/checkpoints/checkpoint-4", global_step=9)
+    trainer: Any = SimpleNamespace(args=SimpleNamespace(output_dir="/here/checkpoints"), state=state)
+    assert str(chosen_checkpoint(trainer, best=True)) == "/here/checkpoints/checkpoint-4"
+    assert str(chosen_checkpoint(trainer, best=False)) == "/here/checkpoints/checkpoint-9"
 
 
 def test_a_reference_that_one_process_alone_has_loaded_is_refused(tmp_path, monkeypatch):

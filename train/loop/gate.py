@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ovt.core.section import Section
-from ovt.core.statistics import Interval
 from ovt.evaluation.scores import Accuracy, Scores
 from ovt.train.loop.recipe import GateSection
 
@@ -102,10 +101,6 @@ def check_drift(before: Scores, after: Scores, section: GateSection) -> Finding:
     return Finding(
         "behaviour drift", drift <= section.max_behaviour_drift, found, f"at most {section.max_behaviour_drift:g}"
     )
-
-
-def make_report(before: str, after: str, findings: list[Finding], gain: Interval) -> GateReport:
-    return GateReport(before=before, after=after, findings=findings, gain=tuple(gain))
 
 
 def report_text(report: GateReport, loop: str, iteration: int) -> str:

@@ -9,7 +9,7 @@
     max_steps = 60
     [evaluate]
     sources = [{ path = "pocket:figures", seed = 900, limit = 500 }]
-    [[iterations]]               # one table per iteration, laid over what stands above
+    [[iterations]]               # one table per iteration, merged over the tables above
     [[iterations]]
     curate.sources = [{ path = "pocket:figures", seed = 2, limit = 1000 }]
 
@@ -157,7 +157,7 @@ def load_loop(path: str | Path, overrides: Iterable[str] = ()) -> LoopRecipe:
     if unknown := next((key for key in tree if key not in known), None):
         raise RecipeError(f"{where}: {unknown} is not a known key; {nearest_key(unknown, known)}")
     recipe = read_section(LoopRecipe, spell_out(tree), where)
-    for iteration in recipe.iterations:  # before the first of them asks a model
+    for iteration in recipe.iterations:  # before the first one calls a model
         for settings in (iteration.sft, *iteration.rl):
             if settings is not None:
                 check_trainer(settings)
@@ -178,7 +178,10 @@ def spell_out(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def curate_tree(curate: Any) -> dict[str, Any]:
     """A curation recipe's tree, given inline, by name or by path."""
-    return load_tree(curate)[1] if isinstance(curate, str) else curate
+    tree = load_tree(curate)[1] if isinstance(curate, str) else curate
+    if not isinstance(tree, Mapping):
+        raise RecipeError(f"curate is {tree!r:.80}: expected a recipe's name or path, or its tables: [curate.reason] …")
+    return dict(tree)
 
 
 def one_iteration(shared: dict[str, Any], own: Any, loop: str, number: int) -> Any:
@@ -206,10 +209,11 @@ def stages_over(below: Any, above: Any) -> Any:
 def sees_images(curate: Mapping[str, Any]) -> dict[str, Any]:
     """The changes from the second iteration on: no captions, and the previous model reasons over the images, alone,
     with the settings of the first of several reasoners."""
-    prompt = {"prompt": curate["data"]["prompt"]} if "prompt" in curate.get("data", {}) else {"prompt": ""}
+    data = curate.get("data")
+    prompt = data.get("prompt", "") if isinstance(data, Mapping) else ""
     several = curate.get("reason")
     first = several[0] if isinstance(several, list) and several and isinstance(several[0], dict) else {}
-    return {"caption": None, "reason": {**first, "endpoint": PREVIOUS, "see": "image", **prompt}}
+    return {"caption": None, "reason": {**first, "endpoint": PREVIOUS, "see": "image", "prompt": prompt}}
 
 
 def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

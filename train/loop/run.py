@@ -58,10 +58,10 @@ def held_out(recipe: LoopRecipe, home: Home, tools: Tools) -> pl.DataFrame:
     trained = [import_sources(one.curate.sources, home, None, None).questions for one in recipe.iterations]
     left = without_images_of(questions, trained)
     if left.is_empty():
-        raise OvtError("every held-out question has an image that the loop trains on: give evaluate.sources others")
+        raise OvtError("every held-out question has an image that the loop trains on: choose other evaluate.sources")
     if len(left) < len(questions):
         gone = len(questions) - len(left)
-        tools.say(f"{gone:,} of {len(questions):,} held-out questions left out: training questions have their image")
+        tools.say(f"{gone:,} of {len(questions):,} held-out questions left out: training questions share their images")
     return left
 
 

@@ -82,7 +82,7 @@ def loop_claims(recipe: LoopRecipe, home: Home, where: str | Path) -> list[Claim
 @contextmanager
 def token_for(endpoint: EndpointSection) -> Generator[dict[str, str]]:
     """The environment of a server to start, with a new token in it, which calls carry during the block; the user's own
-    settings stay where there are some."""
+    key, if there is one, is left alone."""
     token = None if endpoint.api_key_env or not hosts(endpoint) <= LOOPBACK else new_token()
     places = [server(url) for url in endpoint.urls] if token else []
     TOKENS.update(dict.fromkeys(places, token or ""))

@@ -1,7 +1,6 @@
 """The work of a loop's steps: build, train, evaluate, compare; each returns the content of its record."""
 
 import gc
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from ovt.core.errors import OvtError
 from ovt.core.files import write_file
 from ovt.core.home import Home
 from ovt.core.progress import Progress
+from ovt.core.section import to_toml
 from ovt.curate.build import build
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
@@ -24,16 +24,17 @@ from ovt.evaluation.posing import How, pose
 from ovt.evaluation.question_set import default_name
 from ovt.evaluation.results import headline, open_evaluation, read_answers
 from ovt.evaluation.scores import difference
+from ovt.train.adapters import adapter_base
 from ovt.train.devices import Launch
-from ovt.train.loop.gate import check, check_benchmarks, make_report, report_text
+from ovt.train.loop.gate import GateReport, check, check_benchmarks, report_text
 from ovt.train.loop.recipe import PREVIOUS, LoopBenchmark, LoopRecipe
 from ovt.train.loop.serve import served
 from ovt.train.loop.steps import BASE, Step, StepRecord
-from ovt.train.models import adapter_base, resolve_model, weights_revision
+from ovt.train.models import resolve_model, weights_revision
 from ovt.train.plots import plot_loop
 from ovt.train.publish import renew_card
 from ovt.train.runs import Run, open_run
-from ovt.train.settings import RlSection, SftSection
+from ovt.train.settings import RlSection, SftSection, TrainerSection
 from ovt.train.training import Order, train
 from ovt.train.weights import merge
 from ovt.verifiers import VERSION as VERIFIER_VERSION
@@ -180,23 +181,16 @@ def train_apart(order: Order[Any], launch: Launch) -> Run:
     kind = "sft" if isinstance(order.settings, SftSection) else "rl"
     arguments = ["train", kind, order.data, "--model", order.model, "--name", str(order.name)]
     arguments += ["--home", str(order.home.path)]
-    for key, value in flat(order.settings.model_dump(mode="json", exclude_defaults=True)):
-        arguments += ["--set", f"{key}={json.dumps(value)}"]
+    arguments += [part for line in lines_of(order.settings) for part in ("--set", line)]
     if code := launch.run(arguments):
         raise OvtError(f"run {order.name} ended with exit code {code}; its own messages are above")
     return open_run(str(order.name), order.home)
 
 
-def flat(tree: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    """The leaves of a settings tree as (dotted key, value); nulls have no TOML, and are defaults. An empty table
-    is a leaf: `lora = {}` is LoRA at its defaults."""
-    found = []
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            found += flat(value, f"{path}{key}.")
-        elif value is not None:
-            found.append((path + key, value))
-    return found
+def lines_of(settings: TrainerSection) -> list[str]:
+    """What `--set` takes to make these settings of the defaults. TOML has no null, and nulls are defaults."""
+    told = settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    return [f"{key}={to_toml(value)}" for key, value in told.items()]
 
 
 def evaluate_step(step: Step, work: Work) -> Outcome:
@@ -236,7 +230,7 @@ def gate_step(step: Step, work: Work) -> Outcome:
     told = [work.records[name].numbers.get("benchmarks", {}) for name in (step.before, f"eval-{step.model}")]
     findings += check_benchmarks(*told, work.recipe.gate)
     gain = difference(read_answers(names[1], work.home), read_answers(names[0], work.home))
-    report = make_report(*names, findings, gain)
+    report = GateReport(before=names[0], after=names[1], findings=findings, gain=tuple(gain))
     path = work.folder / f"{step.name}.md"
     write_file(path, report_text(report, work.recipe.name, step.iteration))
     write_file(path.with_suffix(".json"), report.model_dump_json(indent=2) + "\n")

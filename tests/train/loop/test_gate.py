@@ -2,9 +2,8 @@
 
 import pytest
 
-from ovt.core.statistics import Interval
 from ovt.evaluation.scores import Scores
-from ovt.train.loop.gate import check, check_benchmarks, make_report, report_text
+from ovt.train.loop.gate import GateReport, check, check_benchmarks, report_text
 from ovt.train.loop.recipe import GateSection
 
 
@@ -51,14 +50,14 @@ def test_bounds_of_ones_own():
 
 def test_the_report_says_what_failed_and_what_to_do():
     findings = check(scores(), scores(0.40, 0.35), GateSection(), first=False)
-    report = make_report("before", "after", findings, Interval(-0.1, -0.15, -0.05))
+    report = GateReport(before="before", after="after", findings=findings, gain=(-0.1, -0.15, -0.05))
     assert not report.held
     assert report.failed.startswith("accuracy is 40.0%, wanted at least 45.0%")
     text = report_text(report, "mine", 2)
     assert text.startswith("# mine, gate after iteration 2: failed")
     for part in ("-10.0 points", "-15.0 to -5.0", "**fail** | accuracy", "What to do"):
         assert part in text
-    passed = make_report("before", "after", findings[1:], Interval(0.1, 0.05, 0.15))
+    passed = GateReport(before="before", after="after", findings=findings[1:], gain=(0.1, 0.05, 0.15))
     assert "passed" in report_text(passed, "mine", 2)
     assert "What to do" not in report_text(passed, "mine", 2)
 

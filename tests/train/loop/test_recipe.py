@@ -105,6 +105,9 @@ def test_rl_from_the_base(loop):
             "iterations.0.curate: reason.endpoint is 'previous', which",
         ),
         ("[[iterations]]\ncurate = 'nothing'", "no recipe at nothing"),
+        ("[[iterations]]\ncurate = 5", r"curate is 5: expected a recipe's name or path, or its tables"),
+        ("[[iterations]]\ncurate = ['pocket']", r"curate is \['pocket'\]: expected a recipe's name"),
+        ("[[iterations]]\n[[iterations.curate]]", r"curate is \[\{\}\]: expected a recipe's name"),
         ("iterations = 3", "iterations"),
         (
             "[[rl]]\nrollout_batch_size = 100",
@@ -115,6 +118,13 @@ def test_rl_from_the_base(loop):
 def test_mistakes(loop, more, said):
     with pytest.raises(RecipeError, match=said):
         loop(more)
+
+
+def test_a_recipe_of_the_wrong_shape(loop):
+    with pytest.raises(RecipeError, match="curate is 5: expected a recipe's name or path"):
+        loop("[[iterations]]", ["curate=5"])
+    with pytest.raises(RecipeError, match=r"iterations\.0\.curate\.data is 5"):
+        loop("[[iterations]]\n[[iterations]]", ["curate.data=5"])
 
 
 def test_a_recipe_for_data_and_a_loops_are_told_apart():
