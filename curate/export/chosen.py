@@ -1,4 +1,4 @@
-"""Rows that an export leaves out, since people labelled them so in `ovt view`; the version itself stays as it is."""
+"""Rows that an export leaves out because of their labels in `ovt view`; the version itself stays as it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from ovt.curate.versions.read import Version, scan
 
 @dataclass(frozen=True)
 class Chosen(Version):
-    """A version without some of its rows. without: why, by the id of a sample (of rl: of a question); counts: the rows
+    """A version without some of its rows. without: why, by the id of a sample (in rl: of a question); counts: the rows
     left out, by split and reason; asked: the labels, as a record of the export has them."""
 
     without: Mapping[str, str] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Chosen(Version):
 def choose(version: Version, drop: Sequence[str] = (), keep: Sequence[str] = ()) -> Version:
     """The version without the rows labelled as one of `drop`, and, if `keep` names any, only with those labelled so.
 
-    The labels are those that hold now, beside the version. RecipeError for a label that nothing there has.
+    The labels are the current ones, beside the version. RecipeError for a label that nothing there has.
     """
     if not drop and not keep:
         return version
@@ -35,7 +35,7 @@ def choose(version: Version, drop: Sequence[str] = (), keep: Sequence[str] = ())
     names = by_label(held)
     for name in (*drop, *keep):
         if name not in names:
-            known = did_you_mean(name, names, f"labels there are {', '.join(names) or 'none'}")
+            known = did_you_mean(name, names, f"its labels are {', '.join(names) or 'none'}")
             raise RecipeError(f"nothing in {path} is labelled {name[:60]!a}: {known}")
     said = scan(version, "samples").select("sample_id", "question_id", "reply_key")
     rows = {

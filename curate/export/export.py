@@ -73,8 +73,8 @@ def export(version: Version, to: str, out: Path, split: str | None, ovt_version:
     """Writes a version for a trainer into the folder `out`; returns the content of .export.json, and whether it is new.
 
     Repeating an export does nothing; a different export there is replaced; any other non-empty folder is left
-    alone (OvtError). Every file of the version is checked against its manifest first. Rows that were labelled are left
-    out of a version that `chosen.choose` returns.
+    alone (OvtError). Every file of the version is checked against its manifest first. Of a version that `chosen.choose`
+    returns, the rows with the labels are left out.
     """
     exporter: Exporter = EXPORTERS.get(to)
     splits = choose_splits(version, to, exporter.splits, split)
@@ -124,7 +124,7 @@ def read_record(out: Path) -> dict[str, Any] | None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OvtError(f"{out} exists and is not an export: choose another folder") from None
         return None
-    except ValueError:
+    except (ValueError, OSError):
         record = None
     if not isinstance(record, dict):
         raise OvtError(f"{out / RECORD} cannot be read: remove that folder, or choose another")
@@ -136,7 +136,7 @@ def write(
 ) -> dict[str, Any]:
     """Writes into a folder beside `out` and swaps it in."""
     what = "-".join([asked["format"].replace(".", "-"), *splits, version.manifest.content_hash[:12]])
-    with new_folder(out, what, busy=f"another export is writing to {out}: wait until it has ended") as part:
+    with new_folder(out, what, busy=f"another export is writing to {out}: wait until it is done") as part:
         written = exporter.write(version, splits, part, out)
         left_out = {**written.left_out, **_labelled(version, splits)}
         record = asked | {"rows": dict(written.rows), "left_out": left_out, "use": written.use}

@@ -5,7 +5,7 @@ OpenAI (images inside).
 
     sft  images, prompt, completion, question_id, sample_id      SFTTrainer, loss on the completion
     rl   images, prompt, answer, choices, question_id, answers   GRPOTrainer; answer and choices go to our reward, and
-                                                                 answers has each right one, for a reward of one's own
+                                                                 answers has each right one, for your own reward
 
 https://huggingface.co/docs/trl/dataset_formats
 
@@ -13,8 +13,9 @@ https://huggingface.co/docs/trl/dataset_formats
 
     data.train_files=OUT/rl.parquet data.prompt_key=problem data.answer_key=answer data.image_key=images
 
-`problem` has an <image> per image and asks for \\boxed{} (graded.py), as its reward examples/reward_function/math.py
-reads it: leave `data.format_prompt` empty. `answer` is the letter where there are options.
+`problem` has an <image> per image and asks for \\boxed{}, as its reward examples/reward_function/math.py reads it:
+leave `data.format_prompt` empty. `answer` is the letter where there are options: a grader that compares texts takes
+neither "metal" for B nor B for "metal". What our own reward reads is the version's own prompt and golds (docs/rl.md).
 https://github.com/hiyouga/EasyR1/blob/main/verl/utils/dataset.py
 
 **LLaMA-Factory**: ShareGPT-style JSON with OpenAI's roles, image files, and the dataset_info.json that names them.
@@ -30,8 +31,8 @@ one image; it refuses rows with a mismatch. https://github.com/hiyouga/LLaMA-Fac
     swift sft --dataset OUT/sft.jsonl           swift rlhf --rlhf_type grpo --dataset OUT/rl.jsonl
 
 Image paths are absolute, as ms-swift advises: export again after moving the folder. GRPO passes other columns to the
-reward: `accuracy` reads the gold in `solution` only in a box, and answers in one, for which the rows of rl ask.
-`solutions` has all golds of the question, for a reward of one's own. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
+reward: `accuracy` reads the gold in `solution`, and the answer, only in a box, for which the rows of rl ask.
+`solutions` has all golds of the question, for your own reward. https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html
 
 **OpenAI's fine-tuning** (and servers that take its files): JSON lines with the images inside, as data URLs.
 
@@ -43,8 +44,10 @@ of each line is on the same line of sft.ids.jsonl. https://platform.openai.com/d
 import io
 import json
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pybase64
@@ -63,10 +66,11 @@ from ovt.curate.export.export import (
     tagged,
     untagged,
 )
-from ovt.curate.export.graded import boxed_prompt, plain_gold, plain_golds
-from ovt.curate.versions.data import COLUMNS, feature
+from ovt.curate.stages.reason import INSTRUCTION
+from ovt.curate.versions.data import COLUMNS, schema_of
 from ovt.curate.versions.read import Version
 from ovt.verifiers import split_golds
+from ovt.verifiers.options import gold_index, read_options
 
 TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 FEWEST_ROWS = 10
@@ -78,18 +82,23 @@ TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 def write_llamafactory(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
     """sft.json (a list, one row a line), images/ and dataset_info.json."""
-    rows = 0
-    with (folder / "sft.json").open("w", encoding="utf-8") as file:
-        file.write("[\n")
-        for row in read_rows(version, "sft"):
-            file.write((",\n" if rows else "") + json.dumps(conversation(row, folder), ensure_ascii=False))
-            rows += 1
-        file.write("\n]\n")
+    rows = write_list(folder / "sft.json", (conversation(row, folder) for row in read_rows(version, "sft")))
     name = f"{version.manifest.name}_sft"
     columns = {"messages": "messages", "images": "images"}
     info = {name: {"file_name": "sft.json", "formatting": "sharegpt", "columns": columns, "tags": TAGS}}
     write_json(folder / "dataset_info.json", info)
     return Written({"sft": rows}, f"dataset_dir: {place}, dataset: {name}")
+
+
+def write_list(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Writes a JSON list, one row a line; returns how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[\n")
+        for count, row in enumerate(rows, 1):
+            file.write((",\n" if count > 1 else "") + json.dumps(row, ensure_ascii=False))
+        file.write("\n]\n")
+    return count
 
 
 def conversation(row: Row, folder: Path) -> dict:
@@ -140,7 +149,7 @@ def write_openai(version: Version, splits: tuple[str, ...], folder: Path, place:
             file.write(json.dumps({"messages": messages(row, images)}) + "\n")
             ids.write(json.dumps({"question_id": row.question_id, "sample_id": row.sample_id}) + "\n")
             rows += 1
-    few = f" (it refuses files with less than {FEWEST_ROWS} rows)" if rows < FEWEST_ROWS else ""
+    few = f" (it refuses files with fewer than {FEWEST_ROWS} rows)" if rows < FEWEST_ROWS else ""
     return Written(
         {"sft": rows}, f'files.create(file=open("{place}/sft.jsonl", "rb"), purpose="fine-tune"){few}', left_out
     )
@@ -157,7 +166,7 @@ def fit(data: bytes) -> tuple[str, bytes]:
 
 
 def unfit(images: list[tuple[str, bytes]], rows: int) -> str | None:
-    """Why a row with these images, after so many others, is left out; None if it is kept."""
+    """Why a row with these images, after this many others, is left out; None if it is kept."""
     if len(images) > MOST_IMAGES:
         return f"more than {MOST_IMAGES} images"
     if any(len(data) > MOST_BYTES for _, data in images):
@@ -207,9 +216,7 @@ def write_trl(version: Version, splits: tuple[str, ...], folder: Path, place: Pa
 def copy_columns(version: Version, split: str, columns: tuple[str, ...], path: Path) -> int:
     """Some columns of a split's data unchanged, and the answer's golds apart, in one file; returns the rows."""
     kinds = {name: COLUMNS[name] for name in columns} | ({"answers": pa.list_(_TEXT)} if "answer" in columns else {})
-    note = json.dumps({"info": {"features": {name: feature(kind) for name, kind in kinds.items()}}})
-    schema = pa.schema(kinds, metadata={"huggingface": note})
-    rows = 0
+    schema, rows = schema_of(kinds), 0
     with open_parquet(path, schema) as writer:
         for batch in batches(version, split, columns, 4 * BATCH_ROWS):
             table = pa.Table.from_batches([batch]).select(columns)
@@ -221,9 +228,7 @@ def copy_columns(version: Version, split: str, columns: tuple[str, ...], path: P
     return rows
 
 
-_KINDS = {"images": COLUMNS["images"], "problem": _TEXT, "answer": _TEXT, "question_id": _TEXT}
-_NOTE = json.dumps({"info": {"features": {name: feature(kind) for name, kind in _KINDS.items()}}})
-SCHEMA = pa.schema(_KINDS, metadata={"huggingface": _NOTE})
+SCHEMA = schema_of({"images": COLUMNS["images"], "problem": _TEXT, "answer": _TEXT, "question_id": _TEXT})
 
 
 def write_easyr1(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
@@ -246,6 +251,35 @@ def problem(row: Row) -> dict:
         "answer": plain_gold(row),
         "question_id": row.question_id,
     }
+
+
+BOXED = (
+    "Think step by step between <think> and </think>. Then give a short solution, and put the final answer in "
+    "\\boxed{}; where there are options, only the letter."
+)
+
+
+def boxed_prompt(row: Row) -> str:
+    """A row's prompt that asks for a box, in place of our own format or after a custom prompt."""
+    return row.prompt.replace(INSTRUCTION, BOXED) if INSTRUCTION in row.prompt else f"{row.prompt}\n\n{BOXED}"
+
+
+def plain_gold(row: Row) -> str:
+    """What the box has to hold; of several golds, the first: a grader of texts reads one."""
+    return plain_golds(row)[0]
+
+
+def plain_golds(row: Row) -> list[str]:
+    """All that the box may hold: each gold as an option's letter, or without dollar signs."""
+    return [_plain(gold, row.choices) for gold in split_golds(row.answer)]
+
+
+def _plain(gold: str, choices: tuple[str, ...] | None) -> str:
+    if choices:
+        index = gold_index(gold, read_options(choices))
+        return gold if index is None else chr(ord("A") + index) if index < 26 else gold
+    bare = gold.strip()
+    return bare[1:-1] if len(bare) > 2 and bare[0] == bare[-1] == "$" and "$" not in bare[1:-1] else bare
 
 
 TRL = Exporter(("sft", "rl"), write_trl)

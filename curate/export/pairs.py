@@ -9,8 +9,7 @@ https://huggingface.co/docs/trl/dataset_formats
 https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from ovt.core.files import write_json
 from ovt.core.parquet import open_parquet
 from ovt.curate.export.chosen import Chosen
 from ovt.curate.export.export import BATCH_ROWS, Exporter, Row, Written, keep_image, read_rows, tagged, untagged
-from ovt.curate.export.formats import TAGS
+from ovt.curate.export.formats import TAGS, write_list
 from ovt.curate.filters.format import rewrite
-from ovt.curate.versions.data import COLUMNS, feature
+from ovt.curate.versions.data import COLUMNS, schema_of
 from ovt.curate.versions.read import Version, scan
 
 UNPAIRED = "no wrong chain to set against it"
@@ -104,8 +103,7 @@ def write_kto(version: Version, splits: tuple[str, ...], folder: Path, place: Pa
 
 def write_trl(version: Version, folder: Path, place: Path, columns: dict[str, pa.DataType]) -> Written:
     make = dpo_rows if "chosen" in columns else kto_rows
-    note = json.dumps({"info": {"features": {name: feature(kind) for name, kind in columns.items()}}})
-    schema, counts = pa.schema(columns, metadata={"huggingface": note}), [0, 0]
+    schema, counts = schema_of(columns), [0, 0]
     rows = (one for pair in counted(version, counts) for one in make(*pair))
     with open_parquet(folder / "train.parquet", schema) as writer:
         while some := list(islice(rows, BATCH_ROWS)):
@@ -134,21 +132,12 @@ def written(version: Version, counts: list[int], use: str) -> Written:
 def write_llamafactory(version: Version, splits: tuple[str, ...], folder: Path, place: Path) -> Written:
     """dpo.json (a list, one pair a line), images/ and dataset_info.json."""
     counts = [0, 0]
-    with (folder / "dpo.json").open("w", encoding="utf-8") as file:
-        file.write("[\n")
-        file.writelines(listed(ranked(pair, folder) for pair in counted(version, counts)))
-        file.write("\n]\n")
+    write_list(folder / "dpo.json", (ranked(pair, folder) for pair in counted(version, counts)))
     name = f"{version.manifest.name}_dpo"
     columns = {"messages": "messages", "chosen": "chosen", "rejected": "rejected", "images": "images"}
     about = {"file_name": "dpo.json", "formatting": "sharegpt", "ranking": True, "columns": columns, "tags": TAGS}
     write_json(folder / "dataset_info.json", {name: about})
     return written(version, counts, f"dataset_dir: {place}, dataset: {name}, stage: dpo")
-
-
-def listed(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """The items of a JSON list, one a line."""
-    for number, row in enumerate(rows):
-        yield (",\n" if number else "") + json.dumps(row, ensure_ascii=False)
 
 
 def ranked(pair: Pair, folder: Path) -> dict[str, Any]:

@@ -28,32 +28,32 @@ Mode = Literal["drop", "report", "fail"]
 
 
 def _several(against: Any) -> Any:
-    """A single one as a list of it; a text that is a table, as on a command line, as that table."""
+    """A single one as a list; a text that is a TOML table, as on a command line, as that table."""
     several = (against,) if isinstance(against, str) else against
     return [_source(_table(one)) for one in several] if isinstance(several, list | tuple) else several
 
 
 def _source(one: Any) -> Any:
-    """A table as a section, whose faults are told as those of [[sources]] are (RecipeError)."""
+    """A table as a section; its faults read like those of [[sources]] (RecipeError)."""
     return read_section(SourceSection, one, "decontam against") if isinstance(one, dict) else one
 
 
 def _table(one: Any) -> Any:
-    """{ path = "hf://AI4Math/MathVista", split = "testmini" } of a text. ValueError if it is no such table."""
+    """{ path = "hf://AI4Math/MathVista", split = "testmini" } of a text. ValueError if it is not such a table."""
     if not isinstance(one, str) or not one.lstrip().startswith("{"):
         return one
     try:
         return parse_toml(f"source = {one}")["source"]
     except ValueError as error:
         expected = '{ path = "hf://OWNER/NAME", split = "test", columns = { gold = "label" } }'
-        raise ValueError(f"{one[:80]!r} is no table ({error}); expected e.g. {expected}") from None
+        raise ValueError(f"{one[:80]!r} is not a table ({error}); expected e.g. {expected}") from None
 
 
 class DecontamSection(Nearness):
     """The benchmarks to compare with, and what to do with matches.
 
     against      benchmarks: hash packs, versions (name@v1), paths of sources, or sections like [[sources]];
-                 "benchmarks" stands for the packs of the six, in the home's packs/
+                 "benchmarks" stands for the packs of the six benchmarks in the home's packs/
     mode         drop them; report them in a note; or fail the build (exit code 4)
     max_repeats  a run of 13 words shared by more benchmark items, or more questions, is a template
     min_words    shorter texts are ignored; 13 leaves only the runs

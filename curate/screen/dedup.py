@@ -26,6 +26,7 @@ from ovt.core.errors import not_installed
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen.fingerprints import BITS, Looks, Nearness, Pictures
 from ovt.curate.sources.cells import squeeze
+from ovt.curate.sources.golds import gold_key
 from ovt.verifiers.options import gold_index, read_options
 
 PERMUTATIONS = 64  # of a MinHash
@@ -39,8 +40,8 @@ Near = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class DedupSection(Nearness):
     """What counts as a repeat; the first question of each group is kept.
 
-    min_similarity  shared 5-character shingles of the two questions, by all of theirs; 1 takes only questions that are
-                    equal up to case and punctuation
+    min_similarity  shared 5-character shingles of the two questions, divided by all of theirs; 1 takes only questions
+                    that are equal up to case and punctuation
     """
 
     min_similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
@@ -111,18 +112,10 @@ def subjects(questions: pl.DataFrame, pictures: Pictures, leaders: np.ndarray) -
 def meaning(choices: Sequence[str] | None, gold: str) -> tuple[tuple[str, ...], str]:
     """(choices in alphabetical order, the meaning of the gold): independent of the lettering."""
     if not choices:
-        return (), number_or(squeeze(gold))
+        return (), gold_key(gold)
     index = gold_index(gold, read_options(tuple(choices)))
     said = [squeeze(choice) for choice in choices]
     return tuple(sorted(said)), squeeze(gold) if index is None else said[index]
-
-
-def number_or(text: str) -> str:
-    """3, 3.0 and 03 as one; any other text as it is."""
-    try:
-        return repr(float(text)) if len(text) < 40 else text
-    except ValueError:
-        return text
 
 
 def leading(asked: pl.DataFrame, questions: pl.Series, min_similarity: float) -> pl.Series:

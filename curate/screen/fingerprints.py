@@ -33,8 +33,8 @@ BITS = 24  # per side
 SHAPE_BYTES = BITS * BITS // 8
 FIELDS = 6  # per side
 LOOK_BYTES = SHAPE_BYTES + FIELDS * FIELDS * 3
-SOME = 32  # images that are worked on together
-LOOK = "phash 24x24, highfreq 2; mean RGB 6x6"  # what a pack says its images were hashed by
+SOME = 32  # images that are processed together
+LOOK = "phash 24x24, highfreq 2; mean RGB 6x6"  # how a pack says its images were hashed
 
 Looks = np.ndarray  # uint8, one row of LOOK_BYTES per image
 Stored = tuple[str, bytes]  # where an image is, for errors, and its bytes
@@ -43,7 +43,7 @@ Stored = tuple[str, bytes]  # where an image is, for errors, and its bytes
 class Nearness(Section):
     """When two images look the same.
 
-    max_bits    of the 576 of the perceptual hash, how many may differ
+    max_bits    how many of the perceptual hash's 576 bits may differ
     max_colour  largest difference of a tile's mean colour, of 255
     """
 
@@ -82,7 +82,7 @@ def phash() -> Callable[..., Any]:
 
 def looks_of(stored: Iterable[Stored], engine: Engine | None = None) -> Looks:
     """The looks of stored images, one row each, worked out by `engine` (None: threads; Pillow releases Python's lock).
-    OvtError for one that is broken, and as `phash`."""
+    OvtError for a broken one, and as `phash`."""
     images = iter(stored)
     chunks = iter(lambda: list(islice(images, SOME)), [])
     with Threads() if engine is None else nullcontext(engine) as place:
@@ -136,16 +136,16 @@ def pictures_in(questions: pl.DataFrame, home: Home, engine: Engine | None = Non
     return Pictures({image_id: row for row, image_id in enumerate(ids)}, looks_of(stored, engine))
 
 
-# Texts: words, shingles, numbers, n-grams.
+# Texts: words, shingles, particulars, n-grams.
 #
-#     "How many bars are higher than 4?"  ->  plain "how many bars are higher than 4", numbers ("4",)
+#     "How many bars are higher than 4?"  ->  plain "how many bars are higher than 4"
 
 GRAM = 13  # words; GPT-3's decontamination used this length, and most later work
 SHINGLE = 5  # characters
 
 _TAG = re.compile(r"<image(?: ?\d{1,3})?>")
-_APART = re.compile(r"[^\w+*/=<>%^°√π∠.,:-]+|(?<!\d)[.,:]|[.,:](?!\d)|(?<!\w)_+|_+(?!\w)")
-_LONE_DASH = re.compile(r"-+(?!\w)")  # once all else is gone: what followed it may have been
+_APART = re.compile(r"[^\w+*/=<>%^°√π∠.,:-]+|(?<!\d)[.,:]|[.,:](?!\d)|(?<!\w)_+|(?<!_)_+(?!\w)")
+_LONE_DASH = re.compile(r"-+(?!\w)")  # applied last: what followed a dash may be gone
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LABEL = re.compile(r"\b[A-Z]{1,4}\d?\b")
 _DENIAL = re.compile(r"\b(?:not|no|never|none|neither|nor|without|except|cannot)\b|n't\b")
@@ -160,11 +160,6 @@ def plain(text: str) -> str:
 def whole(question: str, choices: Sequence[str] | None) -> str:
     """A question with its choices as plain text: the key for recognising a benchmark item."""
     return plain(" ".join([question, *(choices or ())]))
-
-
-def numbers(text: str) -> tuple[str, ...]:
-    """The numbers in a text, in order."""
-    return tuple(_NUMBER.findall(text))
 
 
 def particulars(text: str) -> tuple[list[str], list[str], list[str]]:

@@ -19,14 +19,18 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ovt.core.errors import OvtError
 from ovt.core.files import disk_errors, replacing
+from ovt.core.pages import read_chunks
 from ovt.core.untrusted import parse_json
 from ovt.curate.screen import fingerprints
 from ovt.curate.screen.fingerprints import LOOK, LOOK_BYTES, Looks, Pictures
 
 KEY = "ovt-pack"
+MOST_HASHES = 50_000_000  # a benchmark of 100,000 items has about a tenth; more take gigabytes of memory
 FORMAT = {"version": 1, "look": LOOK, "gram": f"{fingerprints.GRAM} words, blake2b-64"}
 HASHES = pl.Schema({"item": pl.Int32, "kind": pl.String, "hash": pl.Binary})
 
@@ -91,12 +95,31 @@ def load_pack(path: Path) -> Pack:
         about = parse_json(about_pack(path) or "")
         made = {key: about[key] for key in FORMAT}
         name, fingerprint, items = str(about["name"]), str(about["fingerprint"]), int(about["items"])
-        hashes = pl.read_parquet(path).match_to_schema(HASHES)
-    except (ValueError, KeyError, TypeError, OSError, pl.exceptions.PolarsError) as error:
+        _refuse_bomb(path)
+        hashes = pl.read_parquet(path, glob=False).match_to_schema(HASHES)
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        RecursionError,
+        pa.ArrowException,
+        pl.exceptions.PolarsError,
+    ) as error:
         raise OvtError(f"{path} is not a readable hash pack ({error}): make it again with --save-pack") from None
     if made != FORMAT:
         raise OvtError(f"{path} was made as {made}, this ovt compares {FORMAT}: make it again with --save-pack")
     lengths = pl.when(pl.col("kind") == "look").then(LOOK_BYTES).otherwise(8)
-    if hashes.filter(pl.col("hash").bin.size() != lengths).height:
+    if any(hashes.null_count().row(0)) or hashes.filter(pl.col("hash").bin.size() != lengths).height:
         raise OvtError(f"{path} holds hashes of the wrong length for its format: make it again with --save-pack")
     return Pack(name, fingerprint, items, hashes)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raises OvtError for a file that would unpack to far more than any benchmark has: packs are shared."""
+    with pq.ParquetFile(path) as file:
+        metadata = file.metadata
+    if metadata.num_rows > MOST_HASHES:
+        raise OvtError(f"{path} claims to have {metadata.num_rows:,} hashes, at most {MOST_HASHES:,}: is it a pack?")
+    for group in range(metadata.num_row_groups):
+        read_chunks(path, metadata, file.schema_arrow.names, group)

@@ -50,7 +50,7 @@ def screen(
     home: Home,
     engine: Engine | None = None,
 ) -> Screened:
-    """Runs dedup, then decontam, if the recipe has them; `engine` looks at the pictures (None: threads do).
+    """Runs dedup, then decontam, if the recipe has them; `engine` fingerprints the pictures (None: threads do).
 
     Raises GateFailed if decontam's mode is "fail" and it finds something, OvtError if no question is left.
     """

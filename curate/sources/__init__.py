@@ -17,6 +17,6 @@ remote.py     pictures by URL, from public addresses
 faults.py     why a row is left out, by itself or compared with others
 rows.py       one row -> a question, or a reason why not
 images.py     any image -> a fitting PNG or JPEG, stored once by content
-kept.py       imports that the home keeps, whole or as far as they came
+kept.py       imports kept in the home, complete or partial
 importing.py  the whole import: `import_sources`
 """

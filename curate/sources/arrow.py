@@ -2,19 +2,20 @@
 
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ovt.core.errors import OvtError
-from ovt.core.pages import MOST_ROWS
-from ovt.core.untrusted import parse_json
+from ovt.core.errors import OvtError, first_line
+from ovt.core.pages import MOST_NESTED, MOST_ROWS
+from ovt.core.untrusted import is_file_name, parse_json, read_json
 from ovt.curate.sources.batches import BATCH, read_batches
 from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
 from ovt.curate.sources.section import Name
-from ovt.curate.sources.source import MaybeRow, Part, Row
+from ovt.curate.sources.source import MaybeRow, Part, Row, Rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,23 +23,42 @@ if TYPE_CHECKING:
 
 def parquet_part(path: Path) -> Part:
     """A Parquet file; its images are bytes, {"bytes", "path"} or paths."""
+    fault = f"{path} is not a readable Parquet file"
     try:
         file = pq.ParquetFile(path)
-        schema, count = file.schema_arrow, file.metadata.num_rows
+        schema, columns, count = file.schema_arrow, file.schema_arrow.names, file.metadata.num_rows
         file.close()
-    except (pa.ArrowException, OSError, RecursionError) as error:
-        raise OvtError(f"{path} is not a readable Parquet file ({first_line(error)})") from None
-    if count > MOST_ROWS:
-        raise OvtError(f"{path} says that it has {count:,} rows, {MOST_ROWS:,} at most: this is no data")
+    except (ValueError, pa.ArrowException, OSError, RecursionError) as error:
+        raise OvtError(f"{fault} ({first_line(error)})") from None
+    check_count(path, count)
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        try:
-            batches = read_batches(path, [str(name) for name in names], max(wanted, default=-1))
-            yield from arrow_rows(batches, schema, wanted)
-        except (pa.ArrowException, OSError) as error:
-            raise OvtError(f"{path} is not a readable Parquet file ({first_line(error)})") from None
+        batches = read_batches(path, [str(name) for name in names], max(wanted, default=-1))
+        return arrow_rows(batches, schema, wanted)
 
-    return Part(tuple(schema.names), count, rows, path.parent, (path.parent,), image_columns(schema))
+    read = in_one_line(rows, columns, fault)
+    return Part(tuple(columns), count, read, path.parent, (path.parent,), image_columns(schema))
+
+
+def check_count(path: Path, count: int) -> None:
+    """Raises OvtError for a file of more rows than data has: rows of nulls take no bytes."""
+    if count > MOST_ROWS:
+        raise OvtError(f"{path} claims to have {count:,} rows, at most {MOST_ROWS:,}: this does not look like data")
+
+
+def in_one_line(read: Rows, columns: Sequence[str], fault: str) -> Rows:
+    """Rows whose errors while reading are one line: `fault` and what Arrow says, or that a wanted column is there
+    twice."""
+
+    def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
+        if twice := [name for name in names if columns.count(str(name)) > 1]:
+            raise OvtError(f"{fault} (two columns are named {twice[0]!a}): rename one")
+        try:
+            yield from read(names, wanted)
+        except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+            raise OvtError(f"{fault} ({first_line(error)})") from None
+
+    return rows
 
 
 def arrow_rows(
@@ -49,17 +69,75 @@ def arrow_rows(
     for batch in batches if last >= 0 else ():
         local = [at for at in range(len(batch)) if start + at in wanted]
         # One by one: `take` would need an Arrow array, and making one imports pandas (0.3 s).
-        small = batch.nbytes <= MAX_CELL
-        picked = batch.to_pylist() if small and len(local) == len(batch) else (_row(batch.slice(at, 1)) for at in local)
-        for at, row in zip(local, picked, strict=True):
-            yield start + at, _labelled(row, labels) if labels and not isinstance(row, Unfit) else row
+        whole = _whole(batch) if local and len(local) == len(batch) else None
+        for at, row in zip(local, whole or (_row(batch.slice(at, 1)) for at in local), strict=True):
+            yield start + at, _labelled(row, labels) if labels and isinstance(row, dict) else row
         start += len(batch)
         if start > last:  # before the next batch, which may have to come over a network
             return
 
 
-def _row(row: pa.RecordBatch | pa.Table) -> dict[str, Any] | Unfit:
-    return row.to_pylist()[0] if row.nbytes <= MAX_CELL else too_large(row.nbytes)
+_BROKEN = (ValueError, OverflowError)  # ArrowInvalid is a ValueError, and so is text that is not UTF-8
+
+
+def _whole(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]] | None:
+    """The rows of a batch; None if they have to be read one by one, because one is broken or they could be large."""
+    with suppress(*_BROKEN):
+        batch.validate(full=True)
+        if _too_large(batch) is None:
+            return batch.to_pylist()
+    return None
+
+
+def _row(row: pa.RecordBatch | pa.Table) -> MaybeRow:
+    """A row, or its fault: positions outside its bytes, which Arrow would follow, or a value that Python does not have,
+    such as the year 10,000."""
+    try:
+        row.validate(full=True)
+        return _too_large(row) or row.to_pylist()[0]
+    except _BROKEN as error:
+        return Unfit("malformed_row", f"a cell cannot be read: {first_line(error)}")
+
+
+def _too_large(batch: pa.RecordBatch | pa.Table) -> Unfit | None:
+    """The fault of rows that would take too much memory. Values may be stored once and read many times, and the nulls
+    and empty lists in a list take no bytes."""
+    inside = [sum(map(_inside, getattr(column, "chunks", [column]))) for column in batch.columns]
+    if (values := sum(inside)) > MOST_NESTED:
+        return Unfit("cell_too_large", f"{values:,} values in lists, at most {MOST_NESTED:,}")
+    shared = (len(batch) + count for count, field in zip(inside, batch.schema, strict=True) if _is_shared(field.type))
+    size = batch.nbytes * max(shared, default=1)
+    return too_large(size) if size > MAX_CELL else None
+
+
+def _inside(column: pa.Array) -> int:
+    """The values in the lists of a column."""
+    column = getattr(column, "storage", column)
+    kind, types = column.type, pa.types
+    if not len(column):
+        return 0
+    if types.is_struct(kind):
+        return sum(_inside(column.field(at)) for at in range(kind.num_fields))
+    if types.is_fixed_size_list(kind):
+        inner = column.values.slice(column.offset * kind.list_size, len(column) * kind.list_size)
+    elif types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
+        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
+        inner = column.values.slice(first, last - first)
+    else:
+        return 0
+    return len(inner) + _inside(inner)
+
+
+_VIEWS = (pa.types.is_string_view, pa.types.is_binary_view)
+_REPEATS = (pa.types.is_dictionary, pa.types.is_run_end_encoded, pa.types.is_union, pa.types.is_list_view,
+            pa.types.is_large_list_view)  # fmt: skip
+
+
+def _is_shared(kind: pa.DataType) -> bool:
+    """Whether a value of this type, or one in it, may be stored once and read many times."""
+    kind = getattr(kind, "storage_type", kind)
+    below = (kind.field(at).type for at in range(kind.num_fields))
+    return any(holds(kind) for holds in (*_VIEWS, *_REPEATS)) or any(map(_is_shared, below))
 
 
 def _labelled(row: dict[str, Any], labels: dict[str, list[str]]) -> Row:
@@ -102,39 +180,42 @@ def image_columns(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(name for name, feature in _features(schema).items() if name in schema.names and holds_images(feature))
 
 
-def dataset_part(dataset: "Dataset", root: Path | None, allowed: tuple[Path, ...]) -> Part:
-    """A `datasets.Dataset`; its images are not decoded."""
+def dataset_part(dataset: "Dataset", place: object, root: Path | None, allowed: tuple[Path, ...]) -> Part:
+    """A `datasets.Dataset`; its images are not decoded. place: where it is, for messages."""
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         batches = dataset.select_columns([str(name) for name in names]).with_format("arrow").iter(BATCH)
         return arrow_rows(batches, schema, wanted)
 
-    schema = dataset.features.arrow_schema
-    return Part(tuple(dataset.column_names), len(dataset), rows, root, allowed, image_columns(schema))
+    schema, columns = dataset.features.arrow_schema, dataset.column_names
+    read = in_one_line(rows, columns, f"{place} cannot be read")
+    return Part(tuple(columns), len(dataset), read, root, allowed, image_columns(schema))
 
 
 def arrow_part(path: Path) -> Part:
-    """An Arrow file, as `datasets` caches them (a stream) or as Feather has them; mapped, not read."""
+    """An Arrow file, as `datasets` caches it (a stream) or in Feather format; memory-mapped, not read."""
+    fault = f"{path} is not a readable Arrow file"
     refuse_packed(path)
     try:
         with _stream_of(path) as stream:
-            schema, count = stream.schema, sum(batch.num_rows for batch in stream)
-    except (pa.ArrowException, OSError) as error:
-        raise OvtError(f"{path} is not a readable Arrow file ({first_line(error)})") from None
+            schema, columns, count = stream.schema, stream.schema.names, sum(batch.num_rows for batch in stream)
+    except (ValueError, pa.ArrowException, OSError) as error:
+        raise OvtError(f"{fault} ({first_line(error)})") from None
+    check_count(path, count)
+    refuse_repeats(path, schema)
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
-        columns = [str(name) for name in names]
+        some = [str(name) for name in names]
         with _stream_of(path) as stream:
-            small = (
-                batch.select(columns).slice(at, BATCH) for batch in stream for at in range(0, batch.num_rows, BATCH)
-            )
+            small = (batch.select(some).slice(at, BATCH) for batch in stream for at in range(0, batch.num_rows, BATCH))
             yield from arrow_rows(small, schema, wanted)
 
-    return Part(tuple(schema.names), count, rows, path.parent, (path.parent,), image_columns(schema))
+    read = in_one_line(rows, columns, fault)
+    return Part(tuple(columns), count, read, path.parent, (path.parent,), image_columns(schema))
 
 
 def _stream_of(path: Path) -> pa.RecordBatchStreamReader:
-    """The batches of an Arrow file; one with a footer is a stream behind its first 8 bytes."""
+    """The batches of an Arrow file; one with a footer is a stream after its first 8 bytes."""
     return pa.ipc.open_stream(_mapped(path))
 
 
@@ -147,12 +228,44 @@ def saved_part(folder: Path) -> Part:
     """A split that `save_to_disk` wrote."""
     from datasets import Dataset
 
-    for file in sorted(folder.glob("*.arrow")):
-        refuse_packed(file)
+    for name in _names_of_saved(folder / "state.json"):
+        refuse_packed(folder / name)
     try:
-        return dataset_part(Dataset.load_from_disk(str(folder)), folder, (folder,))
+        dataset = Dataset.load_from_disk(str(folder))
     except Exception as error:  # noqa: BLE001 - datasets raises whatever its many layers raise
         raise OvtError(f"{folder} cannot be read as a saved dataset ({first_line(error)})") from None
+    check_count(folder, len(dataset))
+    refuse_repeats(folder, dataset.data.schema)
+    return dataset_part(dataset, folder, folder, (folder,))
+
+
+def _names_of_saved(path: Path) -> list[str]:
+    """The files that a saved split consists of, which must lie in its folder: `datasets` would read any others, too."""
+    try:
+        names = [file["filename"] for file in read_json(path)["_data_files"]]
+    except (ValueError, TypeError, KeyError, OSError):
+        names = [""]
+    if not all(map(is_file_name, names)):
+        raise OvtError(f"{path} cannot be read as a saved dataset: it must list files of its own folder; save it again")
+    return names
+
+
+def refuse_repeats(path: Path, schema: pa.Schema) -> None:
+    """Raises OvtError for a column of which one cell could repeat a value without end."""
+    for field in schema:
+        if _repeats(field.type):
+            kind = str(field.type)[:80]
+            raise OvtError(
+                f"{path}: column {field.name!a} is {kind}, which could unpack to anything: save it as Parquet"
+            )
+
+
+def _repeats(kind: pa.DataType, inside: bool = False) -> bool:
+    kind = getattr(kind, "storage_type", kind)
+    if any(holds(kind) for holds in _REPEATS):
+        return inside or kind.num_fields > 0 or pa.types.is_nested(kind.value_type)
+    lists = inside or not pa.types.is_struct(kind)
+    return any(_repeats(kind.field(at).type, lists) for at in range(kind.num_fields))
 
 
 def refuse_packed(path: Path) -> None:
@@ -174,15 +287,9 @@ def refuse_packed(path: Path) -> None:
 
 
 def _field(data: bytes, table: int, number: int) -> int:
-    """Where the table lies that a flatbuffer's table refers to in a field; 0 if it has no such field."""
+    """The position of the table that a field of a flatbuffer's table refers to; 0 if it has no such field."""
     (back,) = struct.unpack_from("<i", data, table)
     (size,) = struct.unpack_from("<H", data, table - back)
     slot = 4 + 2 * number
     offset = struct.unpack_from("<H", data, table - back + slot)[0] if slot < size else 0
     return table + offset + struct.unpack_from("<I", data, table + offset)[0] if offset else 0
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its kind."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]

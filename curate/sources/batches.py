@@ -23,7 +23,7 @@ BATCH_BYTES = 3 * MAX_CELL  # that a batch may take at worst; a heavier row is a
 def read_batches(path: Path, names: list[str], last: int | None = None) -> Iterator[pa.RecordBatch]:
     """All rows (up to the one numbered `last`, if given), in batches of at most BATCH rows and about BATCH_BYTES.
 
-    Raises OvtError if that cannot be had: a page, or one row of a list column, that unpacks to more than MAX_CELL.
+    Raises OvtError if that is impossible: a page, or one row of a list column, unpacks to more than MAX_CELL.
     """
     with pq.ParquetFile(path, pre_buffer=False) as file:
         last = file.metadata.num_rows if last is None else last
@@ -47,7 +47,7 @@ def _rows_at_once(path: Path, chunks: Sequence[Chunk], group: int) -> int:
         if chunk.repeated > max(REPEATED, DENSITY * chunk.packed):
             raise OvtError(
                 f"{path}: column {chunk.column} may repeat values of {chunk.repeated:,} bytes that are packed into "
-                f"{chunk.packed:,}: this is no data"
+                f"{chunk.packed:,}: this does not look like data"
             )
     listed = [chunk for chunk in chunks if chunk.listed and chunk.at_most(1) > BATCH_BYTES]
     flat = [chunk for chunk in chunks if chunk not in listed]
@@ -64,7 +64,7 @@ def _heaviest_row(path: Path, group: int, chunk: Chunk) -> int:
         return BATCH_BYTES  # these bytes lie in the file: one row at a time
     if chunk.delta or not chunk.repeated:
         raise OvtError(
-            f"{path}: column {chunk.column} may unpack to {chunk.at_most(1):,} bytes in one row, {MAX_CELL:,} at most: "
+            f"{path}: column {chunk.column} may unpack to {chunk.at_most(1):,} bytes in one row, at most {MAX_CELL:,}: "
             "write it again in smaller row groups, with dictionary encoding"
         )
     with pq.ParquetFile(path, pre_buffer=False, read_dictionary=[chunk.column]) as file:
@@ -72,7 +72,7 @@ def _heaviest_row(path: Path, group: int, chunk: Chunk) -> int:
         batches = file.iter_batches(count, row_groups=[group], columns=[chunk.column])
         most = max((int(_weigh(batch.column(0)).max(initial=0)) for batch in batches), default=0)
     if most > MAX_CELL:
-        raise OvtError(f"{path}: a row of column {chunk.column} unpacks to {most:,} bytes, {MAX_CELL:,} at most")
+        raise OvtError(f"{path}: a row of column {chunk.column} unpacks to {most:,} bytes, at most {MAX_CELL:,}")
     return most
 
 

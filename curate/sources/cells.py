@@ -58,7 +58,7 @@ def plain_text(cell: Any) -> str | None:
 
 
 def unpacked(cell: Any) -> Any:
-    """What a text that is a JSON list or object holds; any other cell as it is."""
+    """The value of a text that is a JSON list or object; any other cell as it is."""
     if isinstance(cell, str) and len(cell) <= MAX_TEXT and cell.lstrip()[:1] in ("[", "{"):
         with suppress(ValueError):
             return parse_json(cell)
@@ -77,7 +77,7 @@ class Places:
     start    base folder of relative paths, None if only the image's bytes are given
     allowed  folders that no path may leave (symbolic links inside them are followed: the folder's owner made them)
     pattern  turns a value into a path, "images/{image}.png"
-    remote   whether those named by a URL are fetched
+    remote   whether images given by a URL are fetched
     """
 
     start: Path | None
@@ -95,7 +95,7 @@ class Picture:
 
     @property
     def content(self) -> bytes | Image.Image:
-        """What is held, or in the file. Raises Unfit("unreadable_image")."""
+        """The bytes or image held, else the file's bytes. Raises Unfit("unreadable_image")."""
         if self.held is not None or self.path is None:
             return self.held or b""
         try:
@@ -118,7 +118,7 @@ def flatten(cells: Sequence[Any], depth: int = 3) -> list[Any]:
 
 
 def _listed(text: str) -> Any:
-    """The list that a text is in JSON, or as Python prints one of plain texts (VLMEvalKit's tables); else the text."""
+    """The list in a text, in JSON or, of plain texts, as Python prints it (VLMEvalKit's tables); else the text."""
     if text.lstrip().startswith('["'):
         return unpacked(text)
     printed = _PRINTED.fullmatch(text.strip()) if text.lstrip().startswith("['") else None
@@ -183,7 +183,7 @@ def _decode(text: str) -> bytes:
 
 
 def locate(text: str, places: Places) -> Path:
-    """The file that a path from the data means. Raises Unfit("image_outside_root"), or missing_image for no path."""
+    """The file that a path in the data refers to. Raises Unfit: image_outside_root, or missing_image if not a path."""
     if places.start is None and not os.path.isabs(text):  # noqa: PTH117 - a path that may not even be one
         raise Unfit("missing_image", f"{text[:200]}: a relative path, set image_root")
     if "\0" in text or len(text) > 4_000:

@@ -126,10 +126,37 @@ _QUOTED = re.compile(r"""'[^'\\]*'|"[^"\\]*\"""")
 _NUMPY = re.compile(rf"\[\s*(?:{_QUOTED.pattern})(?:\s+(?:{_QUOTED.pattern}))*\s*\]")  # ['cat' 'dog'], as numpy prints
 
 
+# Backslashes that neither JSON nor Python wrote: \q is no escape, and \beta would hardly be one. A tab may come before
+# "an apple" or "external", so not every \tan and \text is a command.
+_COMMAND = re.compile(
+    r"(?<!\\)\\(?:[c-eg-mo-qswyzA-MO-TV-Z]|x(?![0-9A-Fa-f]{2})|u(?![0-9A-Fa-f]{4})|(?:a(?:lpha|ngle|pprox|rc[a-z]+|st)"
+    r"|b(?:eta|ar|ecause|egin|ig[a-z]*|inom|old[a-z]+|ot|oxed|ullet)|f(?:box|lat|orall|rac)|n(?:abla|eq|ot|otin)"
+    r"|r(?:ho|ight[a-z]*|oot)|t(?:frac|herefore|heta|ilde|imes|riangle[a-z]*|(?:an|au|op)(?!\s*[a-z]{2}))"
+    r"|text[a-z]{0,6}(?=\s*\{)|v(?:arphi|artheta|dots|ec|ee|ert))(?![a-z]))"
+)
+_BACKSLASH = re.compile(r"(?<!\\)\\(?=[A-Za-z])")
+_ESCAPE = re.compile(r"(?<!\\)\\[abfnrtuvxNU]")
+
+
+def _with_backslashes(text: str) -> str:
+    r"""A list whose writer left backslashes as they are ("['\frac{1}{2}', '\theta']"), with each of them doubled."""
+    return _BACKSLASH.sub(r"\\\\", text) if "\\" in text and _COMMAND.search(text) else text
+
+
+def lost_backslashes(cell: Any) -> bool:
+    """Whether older versions of ovt took backslashes in a cell for escapes."""
+    if not isinstance(cell, str) or len(cell) > MAX_LITERAL or not _ESCAPE.search(cell):
+        return False
+    text = cell.strip()
+    return _with_backslashes(text) != text and parse_literal(text) is not None
+
+
 def parse_literal(text: str) -> Any:
     """A JSON or Python literal, else None. Adjacent strings ("['a' 'b']", as numpy prints) are not one literal."""
-    if len(text) > MAX_LITERAL:
-        return None
+    return None if len(text) > MAX_LITERAL else _parse(_with_backslashes(text))
+
+
+def _parse(text: str) -> Any:
     for parse in (json.loads, _python_literal):
         try:
             return parse(text)

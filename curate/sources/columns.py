@@ -21,7 +21,7 @@ _WELL_KNOWN: dict[str, tuple[str, ...]] = {
     "id": ("id", "question_id", "qid", "pid", "uid", "source_id"),
 }
 _CONVERSATIONS = ("messages", "conversations", "conversation", "prompt", "texts")
-# Names that mean less by themselves: they count where nothing better is there and the row would be refused.
+# Less specific names: they count only where nothing better is found and the row would be refused.
 _LESS_KNOWN: dict[str, tuple[str, ...]] = {
     "question": ("question_string", "question_text", "text"),
     "gold": ("answers", "final_answer", "correct_answer", "gold_answer", "gt", "answer_text"),
@@ -38,7 +38,7 @@ _LESS_KNOWN: dict[str, tuple[str, ...]] = {
         "png",
     ),
 }
-_COMPLETIONS = ("completion", "chosen")  # what follows a conversation that ends with the user, as TRL has it
+_COMPLETIONS = ("completion", "chosen")  # what follows a conversation that ends with the user, in TRL's format
 REWARDED = "reward_model.ground_truth"  # the gold of verl's rows, beside a prompt
 _OPTION = re.compile(r"(?:(?:option|choice|opt?)[ _-]?)?([a-z])|(?:option|choice|opt)[ _-]?(\d{1,2})", re.IGNORECASE)
 _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
@@ -48,7 +48,7 @@ _NUMBERED_IMAGE = re.compile(r"(?:image|img|picture)_?(\d{1,2})", re.IGNORECASE)
 class Columns:
     """Their columns, by our names; empty if missing. Several columns for `choices` are one option each.
 
-    readings: which guesses an older version of ovt would not have made of columns that it accepted.
+    readings: which guesses an older version of ovt would not have made about columns that it accepted.
     kept: those that the version carries.
     """
 
@@ -61,7 +61,7 @@ class Columns:
     kept: tuple[Name, ...] = ()
 
     def with_late(self, every: "Columns") -> "Columns":
-        """These columns, and those of `every` for what none of these holds."""
+        """These columns, and those of `every` for roles that none of these has."""
         filled = {ours: getattr(every, ours) for ours in ("choices", "id") if not getattr(self, ours)}
         filled = {ours: theirs for ours, theirs in filled.items() if theirs}
         return replace(self, **filled, readings=(*self.readings, "late columns")) if filled else self
@@ -108,7 +108,7 @@ def match_columns(section: SourceSection, found: Sequence[Name], image_columns: 
 
 
 def missing_columns(section: SourceSection, found: Sequence[Name], image_columns: Sequence[Name] = ()) -> list[str]:
-    """Which of question, gold and images no name tells."""
+    """Which of question, gold and images cannot be told from the names."""
     given = {"images" if ours == "image" else ours for ours in section.columns}
     named = {ours: _guess(ours, found, image_columns) or _first(_LESS_KNOWN[ours], found) for ours in _LESS_KNOWN}
     question = section.columns.get("question") or (named["question"] or (None,))[0]
@@ -168,9 +168,11 @@ def _guess(ours: str, found: Sequence[Name], image_columns: Sequence[Name]) -> t
 
 
 def _missing(section: SourceSection, what: str, found: Sequence[Name], wanted: Name | None = None) -> str:
-    """The message about a column that is missing; `wanted` is its name where somebody has written it."""
+    """The message about a column that is missing; `wanted` is its name, if the user gave one."""
     if not found:
-        return f"source {section.name}: {what}; found no columns in any row; expected one JSON object a line, in UTF-8"
+        return (
+            f"source {section.name}: {what}; found no columns in any row; expected one JSON object per line, in UTF-8"
+        )
     texts = [str(name) for name in found]
     hint = f"set columns, e.g. columns = {{ {_example(found)} }}"
     hint = did_you_mean(wanted, texts, hint) if isinstance(wanted, str) else hint
@@ -187,7 +189,7 @@ _STEMS = {
 
 
 def _example(found: Sequence[Name]) -> str:
-    """A columns setting with the names that are most like what is meant, else with "…"."""
+    """A columns setting with the likeliest names, else with "…"."""
     if not any(isinstance(name, str) for name in found):
         return ", ".join(f"{ours} = {name}" for ours, name in zip(_STEMS, found, strict=False))
     taken: list[str] = []
@@ -199,7 +201,7 @@ def _example(found: Sequence[Name]) -> str:
     return ", ".join(f'{ours} = "{name}"' for ours, name in zip(_STEMS, taken, strict=True))
 
 
-_ABOUT = re.compile(r"(?:_id|id|_type|_len|_count|_source)$", re.IGNORECASE)  # what tells about a question, say
+_ABOUT = re.compile(r"(?:_id|id|_type|_len|_count|_source)$", re.IGNORECASE)  # what describes a question, for example
 
 
 def describe(columns: Columns, section: SourceSection) -> str | None:

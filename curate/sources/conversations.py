@@ -1,4 +1,4 @@
-"""Conversations of one or more rounds, in every form that data sets have them in.
+"""Conversations of one or more rounds, in every form that data sets use.
 
 [{"role": "user", "content": …}, {"role": "assistant", …}]   [{"from": "human", "value": …}, …]
 [{"user": …, "assistant": …}, …]   [{"question": …, "answer": …}, …]   and each of these as JSON in a text

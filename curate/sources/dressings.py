@@ -1,4 +1,4 @@
-"""Options inside a text, in every dressing that data sets give them.
+"""Options inside a text, in every dressing that data sets use.
 
 "How many? (A) 3 (B) 4", gold "B"   ->   Split("How many?", ("3", "4"))
 """
@@ -20,7 +20,7 @@ _LABEL = re.compile(r"[A-Z]|\d{1,2}")
 class Split(NamedTuple):
     """A question and the options that were inside it, None if there are none.
 
-    labels: theirs, unless they are A, B, …. new: whether older versions of ovt did not see them.
+    labels: of the options, unless they are A, B, …. new: whether older versions of ovt missed them.
     """
 
     question: str
@@ -39,7 +39,7 @@ class _Dressing(NamedTuple):
 
 
 def split_question(question: str, gold: str | None) -> Split:
-    """A text that may hold labelled options, and these, given its gold.
+    """Splits a text that may hold labelled options from these, given its gold.
 
     It is split only if the gold is a letter or one of the options (in rarer dressings: a label); text after the last
     option stays with the question.

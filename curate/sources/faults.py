@@ -30,18 +30,18 @@ class Unfit(Exception):
 
 
 def too_large(size: int) -> Unfit:
-    """The fault of a row or cell of so many bytes."""
+    """The fault of a row or cell of this many bytes."""
     return Unfit("cell_too_large", f"{size:,} bytes, at most {MAX_CELL:,}")
 
 
-_OF_THE_MOMENT = ("worker_lost", "gold_takes_too_long")  # it may be the machine: such a gold is asked again
+_OF_THE_MOMENT = ("worker_lost", "gold_takes_too_long")  # the machine may be the cause: such a gold is checked again
 
 
 class GoldCheck:
-    """Gives the fit ones of some rows of ROWS the verifier's objection to their gold, if it has one, as their reason.
+    """Sets the verifier's objection to a gold, if any, as the reason of its row, for rows of ROWS that have none yet.
 
-    Not those whose gold is an index beyond the choices (`mark_readings`). Equal golds of a source are judged once, and
-    by one worker process at a time: each takes half a second to start.
+    Skips golds that are an index beyond the choices (`mark_readings`). Equal golds of a source are judged once, and by
+    one worker process at a time: each takes half a second to start.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,8 @@ def mark_readings(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     ambiguous_gold; if it numbers some, so is one that fits both ways. Raises OvtError if it counts from 1.
     """
     seen = set(rows["read_as"].drop_nulls())
-    counts_from_0 = ((rows["read_as"] == "index") & (rows["gold_key"] == "0")).any()
+    first = rows["gold_key"].str.contains(r"\b[0a]\b")  # its position, or its letter among others
+    counts_from_0 = ((rows["read_as"] == "index") & first).any()
     if "beyond" in seen and "text" not in seen and not counts_from_0:
         raise OvtError(
             f"source {source}: its golds look like numbers counted from 1, expected letters, texts or indexes from 0: "

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ovt.core.errors import OvtError
 from ovt.core.registry import SOURCES
-from ovt.core.untrusted import read_json
+from ovt.core.untrusted import is_file_name, read_json
 from ovt.curate.sources.section import SourceSection, data_suffix, data_suffixes
 from ovt.curate.sources.source import Opened, expected, hash_files, pick_split, split_note
 from ovt.curate.sources.texts import is_one_row, objects_part
@@ -25,16 +25,31 @@ _NO_DATA = ("dataset_info.json", "dataset_infos.json", "manifest.json", "config.
 
 def open_files(section: SourceSection, most: int | None = None) -> Opened:
     """A file, the files of a glob, or a folder."""
-    named = section.path
-    place = (
-        Path(unquote(named.removeprefix("file://")) if named.startswith("file://") else named).expanduser().absolute()
-    )
-    if place.is_dir():
-        return _open_folder(place, section)
-    files = [place] if place.is_file() else [Path(file) for file in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207
+    place = place_of(section.path)
+    files = files_at(place)
+    if os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises where a name is too long
+        return _open_folder(place, files, section)
     if not files:
         raise OvtError(f"source {section.name}: {section.path} is not there; {expected()}")
     return _open_each(files, section)
+
+
+def place_of(path: str) -> Path:
+    """Where a source's path leads to on this machine; a glob keeps its wildcards."""
+    bare = unquote(path.removeprefix("file://")) if path.startswith("file://") else path
+    bare = bare.replace("\0", "�")  # no file has such a name, but asking for one raises
+    return Path(os.path.expanduser(bare)).absolute()  # noqa: PTH111 - Path.expanduser raises for an unknown user
+
+
+def files_at(place: Path) -> list[Path]:
+    """The files that a place stands for, in reading order: itself, those of a glob, or the data files of a folder."""
+    if os.path.isfile(place):  # noqa: PTH113 - Path.is_file raises where a name is too long
+        return [place]
+    if not os.path.isdir(place):  # noqa: PTH112 - the same
+        return [Path(file) for file in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207
+    if _is_saved(place):
+        return sorted(file for pattern in ("*", "*/*") for file in place.glob(pattern) if file.is_file())
+    return next(filter(None, (_data_files(place, pattern) for pattern in folder_patterns())), [])
 
 
 def open_package(section: SourceSection, most: int | None = None) -> Opened:
@@ -72,17 +87,24 @@ def _open_each(files: Sequence[Path], section: SourceSection) -> Opened:
     return Opened(tuple(parts), hash_files(files))
 
 
-def _open_folder(folder: Path, section: SourceSection) -> Opened:
-    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+def _open_folder(folder: Path, found: Sequence[Path], section: SourceSection) -> Opened:
+    if _is_saved(folder):
         return _open_saved(folder, section)
-    for pattern in folder_patterns():
-        found = sorted(file for file in folder.glob(pattern) if _is_data(file.relative_to(folder)))
-        if found:
-            files, splits = files_of_split(found, section)
-            opened = _open_each(files, section)
-            within = tuple(replace(part, allowed=(folder,)) for part in opened.parts)
-            return Opened(within, opened.fingerprint, split_note(section, splits))
-    raise OvtError(f"source {section.name}: the folder {section.path} holds no data; {expected()}")
+    if not found:
+        raise OvtError(f"source {section.name}: the folder {section.path} holds no data; {expected()}")
+    files, splits = files_of_split(found, section)
+    opened = _open_each(files, section)
+    within = tuple(replace(part, allowed=(folder,)) for part in opened.parts)
+    return Opened(within, opened.fingerprint, split_note(section, splits))
+
+
+def _is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote a folder."""
+    return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
+
+
+def _data_files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(file for file in folder.glob(pattern) if _is_data(file.relative_to(folder)))
 
 
 def folder_patterns() -> list[str]:
@@ -120,7 +142,7 @@ def _splits_listed(path: Path) -> list[str]:
         listed = read_json(path)["splits"]
     except (ValueError, TypeError, KeyError, OSError):
         listed = None
-    if not isinstance(listed, list) or not all(isinstance(name, str) and Path(name).name == name for name in listed):
+    if not isinstance(listed, list) or not all(map(is_file_name, listed)):
         raise OvtError(f"{path} does not list the splits of a saved dataset: save it again with save_to_disk")
     return listed
 

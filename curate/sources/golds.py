@@ -1,4 +1,4 @@
-"""Golds as texts: of worked solutions, mapped, and several of one question.
+"""Golds as texts: taken from worked solutions, mapped, or several for one question.
 
 "<CONCLUSION> A </CONCLUSION>"   gold_pattern "<CONCLUSION>(.*)</CONCLUSION>"   ->  "A"
 0                                gold_map {"0" = "No", "1" = "Yes"}             ->  "No"
@@ -85,6 +85,15 @@ def final_answer(text: str) -> str:
             break
     boxes = list(_BOXED.finditer(text)) if "\\" in text else []
     return _until_closed(text, boxes[-1].end()).strip() if boxes else text
+
+
+def gold_key(gold: str) -> str:
+    """A gold normalised for comparison with others of the same question: 3, 3.0 and "3 " agree."""
+    text = squeeze(gold)
+    try:
+        return repr(float(text)) if len(text) < 40 else text
+    except ValueError:
+        return text
 
 
 def _until_closed(text: str, start: int) -> str:

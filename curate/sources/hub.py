@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ovt.core.errors import OvtError
-from ovt.curate.sources.arrow import arrow_rows, dataset_part, first_line, image_columns
+from ovt.core.errors import OvtError, first_line
+from ovt.curate.sources.arrow import arrow_rows, dataset_part, image_columns
 from ovt.curate.sources.batches import BATCH
 from ovt.curate.sources.section import Name, SourceSection
 from ovt.curate.sources.source import MaybeRow, Opened, Part, Rows, pick_split, split_note, within
@@ -32,7 +32,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 def open_hub(section: SourceSection, most: int | None = None) -> Opened:
     """hf://OWNER/NAME, identified by its commit, configuration and split.
 
-    Downloaded unless cached; of at most `most` rows, and of a slice, what these need. No code of the dataset runs, and
+    Downloaded unless cached; with `most` or a slice, only what these need. No code of the dataset runs, and
     paths in its rows cannot leave the Hub's cache.
     """
     name = section.path.removeprefix("hf://").removeprefix("datasets/").strip("/")
@@ -65,7 +65,7 @@ def _open(name: str, section: SourceSection, most: int | None) -> Opened:
             notes = (*notes, f"source {section.name}: downloads all of {section.path}, which is not in Parquet files")
     dataset = datasets.load_dataset(name, section.config, split=split, revision=section.revision)
     sure = _check_commit(dataset, commit, section)
-    part = dataset_part(dataset, None, _cache_folders())
+    part = dataset_part(dataset, section.path, None, _cache_folders())
     return Opened((part,), _content(sure, section, split), notes)
 
 
@@ -83,7 +83,7 @@ def _cache_folders() -> tuple[Path, ...]:
 
 
 def _in_place(builder: "DatasetBuilder", section: SourceSection, split: str, most: int | None) -> tuple[Part, ...]:
-    """Parts of which only what is wanted is downloaded; none if the format does not allow it.
+    """Parts that download only what is wanted; none if the format does not allow it.
 
     With `where` or a shuffle any row may be wanted, else the first `most`.
     """
@@ -104,7 +104,7 @@ def _in_place(builder: "DatasetBuilder", section: SourceSection, split: str, mos
 
 
 def _parquets(urls: Sequence[str], features: pa.Schema | None, most: int | None) -> list[Part]:
-    """The files, as many as hold `most` rows."""
+    """The files, until they hold `most` rows."""
     parts: list[Part] = []
     for url in urls:
         if most is None or sum(part.count for part in parts) < most:
@@ -130,7 +130,7 @@ def _sliced(splits: dict[str, list[Part]], spec: str) -> tuple[Part, ...]:
 
 
 def _from_row(read: Rows, first: int) -> Rows:
-    """Rows that are numbered from the one that was `first`."""
+    """Rows, renumbered so that `first` is 0."""
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         for number, row in read(names, frozenset(number + first for number in wanted)):
@@ -142,8 +142,8 @@ def _from_row(read: Rows, first: int) -> Rows:
 def _parquet_in_place(url: str, features: pa.Schema | None) -> Part:
     """A Parquet file on the Hub, of which only the wanted columns of the row groups with wanted rows are downloaded.
 
-    `datasets` would join row groups until they have 32 MiB, and reads ahead in threads, which an interpreter that ends
-    meanwhile does not survive (https://github.com/apache/arrow/issues/45214).
+    `datasets` would join row groups until they have 32 MiB, and reads ahead in threads, which crash an interpreter that
+    exits meanwhile (https://github.com/apache/arrow/issues/45214).
     """
     from huggingface_hub import HfFileSystem
 
@@ -169,7 +169,7 @@ def _parquet_in_place(url: str, features: pa.Schema | None) -> Part:
 
 
 def _in_one_line(read: Rows, place: str) -> Rows:
-    """Rows whose errors on the way are a line."""
+    """Rows whose errors while reading are one line."""
 
     def rows(names: Sequence[Name], wanted: Collection[int]) -> Iterator[tuple[int, MaybeRow]]:
         try:
@@ -185,7 +185,7 @@ def _in_one_line(read: Rows, place: str) -> Rows:
 
 def _streamed_part(builder: "DatasetBuilder", path: str, split: str, most: int) -> Part:
     """The first `most` rows of a split in another format, as `datasets` streams it (of an image folder, it fetches the
-    pictures of a whole block of rows). That there are fewer shows only when they are read."""
+    pictures of a whole block of rows). Whether there are fewer shows only when they are read."""
     dataset: Any = builder.as_streaming_dataset(split=split)
     schema = dataset.features.arrow_schema if dataset.features else _first_batch(dataset).schema
 

@@ -1,9 +1,10 @@
 """Images: any mode of six formats (and of others that a source names), normalised to an RGB PNG or JPEG, stored once
 by content.
 
-A plain RGB PNG or JPEG that fits is stored unchanged. Others are rotated upright, flattened on white, converted to RGB
-and scaled, and stored as JPEG if they came as JPEG, else as PNG. Metadata (which may reveal where a photo was taken) is
-removed.
+A plain RGB PNG or JPEG that fits is stored unchanged; none with EXIF, XMP, IPTC or a comment is plain, as these may
+reveal where a photo was taken. Others are rotated upright, flattened on white, converted to RGB and scaled, and stored
+as JPEG if they came as JPEG, else as PNG, without any metadata. What else a plain file carries (a PNG's text chunks,
+bytes behind the end) stays in it: without, it would be another image, and all replies about it would be asked again.
 """
 
 import hashlib
@@ -58,7 +59,7 @@ def stored_image(home: Home, image_id: str) -> Image.Image:
 
 
 def decoded(content: bytes, place: Path | str) -> Image.Image:
-    """The image of stored bytes, which are at `place`. OvtError if they are none."""
+    """The image of stored bytes, which are at `place`. OvtError if they are not one."""
     try:
         return open_image(content, ("PNG", "JPEG")).convert("RGB")
     except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
@@ -94,10 +95,10 @@ def store_image(
 
 
 class Storing:
-    """`fit_image` for the pictures of a source: one that comes again is neither decoded nor kept again.
+    """`fit_image` for the pictures of a source: a repeated one is neither decoded nor kept again.
 
-    keep: takes what is to be stored, and returns its id; readings: gets "levels" for a 16-bit picture that has been
-    read as one of 12 bits.
+    keep: stores bytes and returns their id; readings: gets "levels" for a 16-bit picture that was read as a 12-bit
+    one.
     """
 
     def __init__(self, keep: Callable[[bytes], str], limits: dict[str, Any], readings: set[str]) -> None:
@@ -195,7 +196,7 @@ def _explain(error: Exception) -> str:
 
 
 def is_plain(image: Image.Image, data: bytes) -> bool:
-    """Whether a file can be stored unchanged: a still RGB PNG or JPEG without metadata or padding."""
+    """Whether a file can be stored unchanged: a still RGB PNG or JPEG without metadata of cameras, or much padding."""
     return (
         image.format in ("PNG", "JPEG")
         and image.mode == "RGB"
@@ -263,9 +264,8 @@ def _levels_to_rgb(image: Image.Image) -> Image.Image:
 def encode(image: Image.Image, source: str | None) -> bytes:
     """A JPEG if it came as one (a photo as PNG is several times larger), else a PNG."""
     image.info.clear()
+    if source not in ("JPEG", "MPO"):
+        return png(image)
     out = io.BytesIO()
-    if source in ("JPEG", "MPO"):
-        image.save(out, "JPEG", quality=95, subsampling=0)
-    else:
-        image.save(out, "PNG", compress_level=4)
+    image.save(out, "JPEG", quality=95, subsampling=0)
     return out.getvalue()

@@ -1,6 +1,6 @@
 """`import_sources`: all sources of a recipe -> one table of questions, and one decision per row left out.
 
-Imports are kept for the next build (kept.py), and one that was stopped goes on after its last part.
+Imports are kept for the next build (kept.py), and a stopped one continues after its last part.
 """
 
 import json
@@ -29,7 +29,7 @@ from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import Opened, Part, open_source
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
-IMPORTER_VERSION = 1  # bump when the import makes something else of the same rows
+IMPORTER_VERSION = 1  # bump when the import reads the same rows differently
 
 NO_ROWS = ROWS.to_frame().drop("files")
 
@@ -111,7 +111,7 @@ def shares(sections: Sequence[SourceSection], limit: int | None) -> list[int | N
 
 
 def deal(count: int, weights: Sequence[float]) -> list[int]:
-    """`count` in whole parts by weight; what is left over goes to the largest remainders, the first first."""
+    """`count` in whole parts by weight; what is left over goes to the largest remainders, earlier ones first."""
     exact = [count * weight / math.fsum(weights) for weight in weights]
     whole = [math.floor(share) for share in exact]
     order = sorted(range(len(weights)), key=lambda at: (-(round(exact[at] - whole[at], 9)), at))
@@ -149,13 +149,12 @@ def import_source(
 
 
 def name_import(settings: dict[str, Any], readings: Sequence[str]) -> str:
-    """The fingerprint of an import. What a later version of ovt reads otherwise is another content; where it reads the
-    same, it has the same name."""
+    """The fingerprint of an import. It changes if a later version of ovt reads the rows differently, and only then."""
     return hash_json(settings | ({"readings": list(readings)} if readings else {}), SPACED)
 
 
 def fingerprint_of(folder: Path) -> str | None:
-    """The fingerprint of a cached import, as versions have it among their inputs; None for what is no import."""
+    """The fingerprint of a cached import, as in the inputs of versions; None if it is not an import."""
     try:
         noted = json.loads((folder / "import.json").read_text())
         return name_import(noted["settings"], noted.get("readings", ()))

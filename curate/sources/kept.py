@@ -1,12 +1,12 @@
-"""Imports that the home keeps, whole or as far as they came, so that no row is read twice.
+"""Imports kept in the home, complete or partial, so that no row is read twice.
 
 imports/FINGERPRINT/            a whole import, renamed into place when complete
     rows.parquet                ROWS, in order
     stamps.parquet              path, size and time of every image file that was read or missing
-    import.json                 what the folder's name is over, which folders held the images, and which ways of reading
-                                that older versions of ovt did not have were needed
+    import.json                 what the folder's name is a hash of, which folders held the images, and which ways of
+                                reading were needed that older versions of ovt did not have
 imports/.FINGERPRINT.rows.part/
-    000000/, 000001/, …         the same for the first rows of one that was stopped: it goes on after the last of them
+    000000/, 000001/, …         the same for the first rows of a stopped import, which continues after the last of them
 """
 
 import json
@@ -55,8 +55,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Cache:
-    """Where an import is kept, what its name is over, which folders its images may come from, and the newer ways of
-    reading that its source is known to need: an import without one of them is another version's, and is not used."""
+    """Where an import is kept, what its name is a hash of, which folders its images may come from, and the newer ways
+    of reading that its source is known to need: an import that lacks one is another version's, and is not used."""
 
     home: Home
     folder: Path
@@ -65,12 +65,12 @@ class Cache:
     readings: frozenset[str] = frozenset()
 
     def load(self, folder: Path | None = None) -> Kept | None:
-        """An earlier import, or the part in `folder`; None if there is none, it was read otherwise, an image file
+        """An earlier import, or the part in `folder`; None if there is none, it was read differently, an image file
         changed since, or a stored image is gone."""
         folder = folder or self.folder
         try:
             noted = json.loads((folder / "import.json").read_text())
-            rows, stamps = (pl.read_parquet(folder / f"{name}.parquet") for name in ("rows", "stamps"))
+            rows, stamps = (pl.read_parquet(folder / f"{name}.parquet", glob=False) for name in ("rows", "stamps"))
         except (OSError, ValueError, pl.exceptions.PolarsError):
             return None
         if noted.get("roots") != list(self.roots) or not self.readings <= {*noted.get("readings", ())}:
@@ -86,9 +86,9 @@ class Cache:
     def complete(
         self, read_on: Callable[[Sequence[Kept]], Iterator[Kept]], arrange: Callable[[pl.DataFrame], pl.DataFrame]
     ) -> Kept:
-        """The whole import, kept from now on. Of two processes that make it at once, the second waits for the first.
+        """The whole import, kept from now on. If two processes make it at once, the second waits for the first.
 
-        read_on: from the parts that a stopped import has left, the further ones; arrange: puts all rows into order.
+        read_on: given the parts that a stopped import left, yields the others; arrange: puts all rows in order.
         """
         with ExitStack() as stack:
             with disk_errors(self.folder):
@@ -129,7 +129,7 @@ class Cache:
 
 
 def in_parts(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """PART records of ROWS at a time, and as many more as belong to the last one's row; the last part may be empty."""
+    """PART records of ROWS at a time, and any more that belong to the last one's row; the last part may be empty."""
     part: list[dict[str, Any]] = []
     for record in records:
         if len(part) >= PART and record["row"] != part[-1]["row"]:

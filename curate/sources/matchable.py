@@ -15,7 +15,7 @@ import polars as pl
 from ovt.core.section import to_toml
 from ovt.verifiers import split_golds
 
-LONG = 60  # words; the longest golds of real data sets that answers match have some forty
+LONG = 60  # words; the longest golds of real data sets that answers match have about forty
 
 _YES_NO = re.compile(
     r"(?:[^.?!]*[,.:]\s+)?(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|am)(?:n't)?\s[^?]*\?",
@@ -32,7 +32,7 @@ _LEADS = (
 
 
 def suspects(questions: pl.DataFrame) -> pl.DataFrame:
-    """question_id, rule and detail of each question whose gold cannot be meant as it is."""
+    """question_id, rule and detail of each question whose gold cannot be meant literally."""
     rows = [
         (question_id, rule, f"gold {gold[:60]!r}; {advice(rule, gold)}")
         for question_id, question, gold in questions.filter(_MAY_BREAK).select(_COLUMNS).iter_rows()
@@ -42,7 +42,7 @@ def suspects(questions: pl.DataFrame) -> pl.DataFrame:
 
 
 _COLUMNS = ("question_id", "question", "gold")
-# What every gold has that breaks a rule; nearly all others are passed over in bulk.
+# True of every gold that breaks a rule; nearly all others are skipped in bulk.
 _MAY_BREAK = (pl.col("choices").list.len().fill_null(0) == 0) & (
     pl.col("gold").str.contains(r"(?i)^(0|1|true|false|\(?[a-h]\)?[.:]?)$")
     | pl.col("gold").str.contains("[<|]")

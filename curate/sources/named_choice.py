@@ -5,15 +5,17 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ovt.curate.sources.cells import squeeze
 from ovt.curate.sources.faults import Unfit
+from ovt.verifiers import join_golds
 from ovt.verifiers.kinds.letter import lone_letter
 from ovt.verifiers.options import gold_index, pick, read_options
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SEPARATOR = ", "  # of the letters of choices that are right together
 
 
 def label_key(text: str) -> str:
@@ -55,11 +57,13 @@ class Gold(NamedTuple):
     position  of the right choice; None without choices
     read_as   how `auto` read it, for `faults.mark_readings` to check against the other rows: "text" (or
               letter), "index", "either" (read as text, could be an index), "beyond" (an index off by one)
+    new       whether older versions of ovt read it otherwise
     """
 
     text: str
     position: int | None = None
     read_as: str | None = None
+    new: bool = False
 
 
 def read_gold(gold: str, choices: Sequence[str] | None, gold_is: str, labels: Sequence[str] = ()) -> Gold:
@@ -89,14 +93,34 @@ def read_gold(gold: str, choices: Sequence[str] | None, gold_is: str, labels: Se
     return _named(gold, index, choices, "index")
 
 
-def _together(positions: Sequence[int]) -> Gold:
-    return Gold(", ".join(LETTERS[at] for at in sorted(positions)))
+def _together(positions: Iterable[int]) -> Gold:
+    return Gold(_SEPARATOR.join(LETTERS[at] for at in sorted(positions)))
 
 
-def read_several(golds: Sequence[str], choices: Sequence[str], gold_is: str, labels: Sequence[str]) -> Gold:
-    """The gold of a question of whose choices several are right, each named by a gold of its own."""
+def read_all(golds: Sequence[str], choices: Sequence[str], gold_is: str, labels: Sequence[str]) -> Gold:
+    """The gold of a question with several right choices, each named by its own gold, or several by one."""
     found = [read_gold(gold, choices, gold_is, labels) for gold in golds]
-    return _together([one.position for one in found if one.position is not None])
+    read_as = _read_as(found)
+    if read_as == "beyond":
+        return Gold(_SEPARATOR.join(golds), None, read_as, new=True)
+    alone = [one.position for one in found if one.position is not None]
+    combined = [LETTERS.index(one) for gold in found if gold.position is None for one in gold.text.split(_SEPARATOR)]
+    positions = {*alone, *combined}
+    return _together(positions)._replace(read_as=read_as, new=len(positions) != len(alone))
+
+
+def read_any(golds: Sequence[str], choices: Sequence[str] | None, gold_is: str, labels: Sequence[str]) -> Gold:
+    """The gold of a question with several golds, each of which is right."""
+    found = [read_gold(gold, choices, gold_is, labels) for gold in golds]
+    read_as = _read_as(found)
+    return Gold(join_golds(one.text for one in found), None, read_as, new=read_as == "beyond")
+
+
+def _read_as(golds: Sequence[Gold]) -> str | None:
+    """How golds of one question were read: in the most doubtful way of any."""
+    return next(
+        (way for way in ("beyond", "index", "either", "text") if any(one.read_as == way for one in golds)), None
+    )
 
 
 def find_several(gold: str, choices: Sequence[str]) -> list[int]:

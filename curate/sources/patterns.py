@@ -1,5 +1,5 @@
-"""Regular expressions of recipes, on texts of data sets: by an engine that takes linear time on any text (Rust's, in
-polars), which has no look-around and no back references.
+"""Regular expressions from recipes, matched against texts of data sets by an engine that takes linear time on any text
+(Rust's, in polars); it has no look-around and no back references.
 """
 
 import polars as pl
@@ -13,7 +13,7 @@ def check_pattern(pattern: str) -> str:
         raise ValueError(f"not a regular expression: {_said(error)}") from None
     count = len(groups.fields) if isinstance(groups, pl.Struct) else 0
     if count != 1:
-        raise ValueError(f"{pattern!r} has {count} groups, expected one: around what is the gold; (?:…) is no group")
+        raise ValueError(f"{pattern!r} has {count} groups, expected one, around the gold; (?:…) does not count")
     return pattern
 
 

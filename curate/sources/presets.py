@@ -2,10 +2,10 @@
 
     { preset = "geometry3k" }                              # from the Hub
     { preset = "clevr", path = "data/CLEVR_v1.0" }         # a folder, as downloaded
-    { preset = "scienceqa", limit = 500 }                  # one's own keys take precedence
+    { preset = "scienceqa", limit = 500 }                  # your own keys take precedence
 
-A preset is nothing but the lines of presets.toml: a recipe's manifest has what it stood for, so that a build stays the
-same when the table changes.
+A preset is just its lines in presets.toml: a manifest records what it stood for, so that a build stays the same when
+the table changes.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ovt.core.errors import RecipeError
 from ovt.core.text import did_you_mean
 from ovt.core.untrusted import parse_toml
 
-ABOUT = ("what", "cite", "get", "file", "images")  # keys of a preset that are none of [[sources]]
+ABOUT = ("what", "cite", "get", "file", "images")  # keys of a preset that [[sources]] does not have
 OF_HUB = ("split", "config", "revision")
 
 
@@ -53,7 +53,7 @@ def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def located(preset: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The path of a preset's file and images in the folder that was downloaded; a file, and the Hub, are as given."""
+    """The path of a preset's file and images in the folder that was downloaded; a file or a Hub path is as given."""
     if path.startswith("hf://") or not Path(path).expanduser().is_dir():
         return {"path": path}
     inside = {"path": str(Path(path) / preset["file"])} if "file" in preset else {"path": path}

@@ -2,7 +2,7 @@
 
     read texts → [a group at a time: check golds → open, decode and store images] → parts that are kept
 
-Texts are read here; a group's golds and images are the work of threads, or its images that of other machines.
+Texts are read here; threads do a group's golds and images, or other machines its images.
 """
 
 import json
@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -23,11 +22,12 @@ from ovt.core.home import Home
 from ovt.curate.sources.cells import Places, weight
 from ovt.curate.sources.columns import Columns
 from ovt.curate.sources.faults import GoldCheck
+from ovt.curate.sources.files import place_of
 from ovt.curate.sources.images import Storing, id_of, keep_image
 from ovt.curate.sources.kept import Kept, in_parts
 from ovt.curate.sources.rows import ROWS, kept_names, open_images, read_images, read_texts
-from ovt.curate.sources.section import SourceSection
-from ovt.curate.sources.source import Opened, Part, within
+from ovt.curate.sources.section import Name, SourceSection
+from ovt.curate.sources.source import MaybeRow, Opened, Part, within
 from ovt.curate.sources.where import columns_in, matches, table_of
 
 GROUP = 32  # rows whose golds are checked and whose images are stored together
@@ -39,20 +39,34 @@ Group = list[tuple[Record, Places]]
 
 
 def wanted_rows(opened: Opened, section: SourceSection, most: int | None) -> Sequence[int]:
-    """The numbers of the rows to read, in question order: those that `where` holds for, up to `most`. A row that cannot
-    be read is among them, and so is counted. OvtError if there is none."""
+    """The numbers of the rows to read, in question order: those that `where` holds for, up to `most`. Rows that cannot
+    be read are included, so that they are counted. OvtError if there are none."""
     total = sum(part.count for part in opened.parts)
     if section.where is None:
         return choose_rows(total, most, section.shuffle_seed)
-    found = {str(name): name for part in opened.parts for name in part.columns}
+    of = f"source {section.name}"
+    found = {str(name): name for part in opened.parts for name in (*part.columns, *part.late)}
     named = [found[name] for name in columns_in(section.where) if name in found]
-    rows = (row for part in opened.parts for _, row in part.rows(named, range(part.count)))
-    table, broken = table_of(rows, found, named)
-    found_here = matches(table, section.where, f"source {section.name}")
+    table, rows = table_of(_every_row(opened.parts, named), found, named, of)
+    found_here = matches(table, section.where, of)
     if not found_here.any():
-        raise OvtError(f"source {section.name}: none of {total:,} rows has {section.where}: change where")
-    kept = (found_here | broken).arg_true().to_list()
-    return [kept[number] for number in choose_rows(len(kept), most, section.shuffle_seed)]
+        raise OvtError(f"{of}: none of {total:,} rows has {section.where}: change where")
+    kept = rows.filter(found_here | rows["broken"])["number"].to_list()
+    return [kept[at] for at in choose_rows(len(kept), most, section.shuffle_seed)]
+
+
+def _every_row(parts: Sequence[Part], names: Sequence[Name]) -> Iterator[tuple[int, MaybeRow]]:
+    """All rows of a source's parts, numbered through; a part may have fewer than it says."""
+    start = 0
+    for part in parts:
+        for number, row in part.rows(_there(part, names), range(part.count)):
+            yield start + number, row
+        start += part.count
+
+
+def _there(part: Part, names: Sequence[Name]) -> list[Name]:
+    """Those of the columns that a part has; at least one, since a table without columns has no rows."""
+    return [name for name in names if name in part.columns or name in part.late] or list(part.columns[:1])
 
 
 def choose_rows(total: int, most: int | None, shuffle_seed: int | None) -> Sequence[int]:
@@ -65,8 +79,8 @@ def places(part: Part, section: SourceSection) -> Places:
     """The image folders of a part."""
     if section.image_root is None:
         return Places(part.root, part.allowed, section.image_pattern, section.fetch_images)
-    root = Path(section.image_root).expanduser().absolute()
-    own = () if part.root else part.allowed  # the Hub's cache, where images lie that datasets itself has put there
+    root = place_of(section.image_root)
+    own = () if part.root else part.allowed  # the Hub's cache, for images that datasets itself put there
     return Places(root, (root, *own), section.image_pattern, section.fetch_images)
 
 
@@ -132,8 +146,7 @@ def _texts(found: Found, wanted: Collection[int]) -> Iterator[tuple[Record, Plac
     section, columns, start = found.section, found.columns, 0
     for part in found.opened.parts:
         inside, where = within(wanted, start, part.count), places(part, section)
-        names = [name for name in columns.top() if name in part.columns or name in part.late]
-        for number, row in part.rows(names, inside) if inside else ():
+        for number, row in part.rows(_there(part, columns.top()), inside) if inside else ():
             for record in read_texts(row, start + number, section, columns):
                 found.readings.update(record.pop("readings", ()))
                 yield record, where
@@ -184,7 +197,7 @@ def _finished(check: GoldCheck, store: Storing, group: Group) -> list[Record]:
 
 @dataclass(frozen=True)
 class Apart:
-    """Records that were read where there is no home: their images, which are yet to be stored."""
+    """Records that were read without access to the home, and their images, still to be stored."""
 
     records: list[Record]
     images: list[bytes]

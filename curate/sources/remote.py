@@ -1,6 +1,6 @@
 """Pictures by URL, for a source that allows it (`fetch_images`): from public addresses only, within limits of size and
-time. The address that was checked is the one that is connected to, and so for each redirection: a name that leads to
-this machine or its network is not fetched, whatever it says the second time.
+time. The address that was checked is the one that is connected to, for each redirect too: a name that leads to this
+machine or its network is not fetched, whatever it resolves to the second time.
 """
 
 import http.client
@@ -11,14 +11,19 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import SplitResult, urljoin, urlsplit
+from string import punctuation
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ovt.curate.sources.faults import MAX_CELL, Unfit
 
 TIMEOUT_S = 10.0  # of a connection, and of each wait for bytes
-WHOLE_S = 60.0  # for a picture in all
+WHOLE_S = 60.0  # for a whole picture
 REDIRECTS = 4
 CHUNK = 2**16
+
+# What `is_global` takes for the internet: IPv4 behind a gateway, which may be any, and deprecated ranges.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_DEPRECATED = (ipaddress.ip_network("::/96"), ipaddress.ip_network("fec0::/10"))
 
 Resolve = Callable[[str, int], list[str]]
 
@@ -43,10 +48,13 @@ def addresses(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the internet, and not of this machine, its network or a cloud's own services."""
+    """Whether an address is on the internet, and not on this machine, its network or a cloud's own services."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (inner is None or is_public(str(inner)))
+    if found in _NAT64:
+        inner = ipaddress.IPv4Address(found.packed[-4:])
+    here = found.is_multicast or any(found in network for network in _DEPRECATED)
+    return found.is_global and not here and (inner is None or is_public(str(inner)))
 
 
 def _get(url: SplitResult, resolve: Resolve, deadline: float) -> bytes | str:
@@ -59,12 +67,12 @@ def _get(url: SplitResult, resolve: Resolve, deadline: float) -> bytes | str:
         raise ValueError(f"{host} is not a public address")
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
     connection.sock = _connected(host, port, known[0], url.scheme == "https")
-    # A server that sends a byte now and then would never be waited for too long.
+    # A server that sends a byte now and then would never time out.
     late = threading.Timer(max(deadline - time.monotonic(), 0), _cut, [connection.sock])
     late.start()
     try:
         where = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        connection.request("GET", where.replace(" ", "%20"), headers={"User-Agent": "ovt", "Accept": "image/*"})
+        connection.request("GET", quote(where, safe=punctuation), headers={"User-Agent": "ovt", "Accept": "image/*"})
         reply = connection.getresponse()
         if reply.status in (301, 302, 303, 307, 308):
             return reply.getheader("Location") or ""
@@ -93,13 +101,13 @@ def _connected(host: str, port: int, address: str, secure: bool) -> socket.socke
 
 
 def _body(reply: http.client.HTTPResponse, deadline: float) -> bytes:
-    """The bytes of a reply, as they are: nothing that is packed is unpacked."""
+    """The bytes of a reply, as they are: nothing is decompressed."""
     found = bytearray()
     while part := reply.read1(CHUNK):
         found += part
         if len(found) > MAX_CELL:
             raise ValueError(f"more than {MAX_CELL:,} bytes")
-    # Only of a body of unknown length the end may be our own cut; any other counts however late it is read.
+    # Only a body of unknown length may have been ended by our own cut; any other counts however late it is read.
     unknown = reply.length is None and not reply.chunked
     if reply.length or (unknown and time.monotonic() > deadline):
         raise ValueError(f"not whole after {WHOLE_S:g} s, or cut off")

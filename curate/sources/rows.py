@@ -14,18 +14,17 @@ import polars as pl
 
 from ovt.core.hashing import canonical_json, hash_bytes, hash_json
 from ovt.core.schema import QUESTIONS
-from ovt.curate.sources.cells import MissingFile, Picture, Places, flatten, plain_text, read_picture, squeeze
-from ovt.curate.sources.choices import labels_of, read_choices
+from ovt.curate.sources.cells import MissingFile, Picture, Places, flatten, plain_text, read_picture
+from ovt.curate.sources.choices import labels_of, lost_backslashes, read_choices
 from ovt.curate.sources.columns import Columns, cells
 from ovt.curate.sources.conversations import as_turns, is_paired, read_conversation, rounds_of
 from ovt.curate.sources.dressings import split_question
 from ovt.curate.sources.faults import IMAGE_TAG, Unfit, check_length, check_tags
-from ovt.curate.sources.golds import read_golds
-from ovt.curate.sources.named_choice import Gold, read_gold, read_several
+from ovt.curate.sources.golds import gold_key, read_golds
+from ovt.curate.sources.named_choice import Gold, read_all, read_any, read_gold
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import MaybeRow, Row
 from ovt.curate.sources.strip import stripper
-from ovt.verifiers import join_golds
 
 NO_IMAGE = "the row has no image"
 MOST_ROUNDS = 1_000  # of one row; a longer conversation is cut
@@ -48,19 +47,19 @@ ROWS = pl.Schema(
     }
 )
 
-KEPT = "kept:"  # begins the names of columns beyond these, JSON of one cell each, that a source keeps
+KEPT = "kept:"  # prefix of further columns that a source keeps, with each cell as JSON
 
 
 def identify(images: list[str], question: str, choices: list[str] | None, gold: str) -> dict[str, str]:
-    """What a question is found again by: {"asked", "question_id"}, 16 hex digits of sha256 over what it shows and asks,
-    as canonical JSON, and over that and its gold."""
+    """The ids of a question: {"asked", "question_id"}, 16 hex digits of sha256 over what it shows and asks, as
+    canonical JSON, and over that and its gold."""
     asked = canonical_json([images, question, choices])
-    whole = asked[:-1] + b"," + canonical_json(gold) + b"]"  # as of a list of all four
+    whole = asked[:-1] + b"," + canonical_json(gold) + b"]"  # as for a list of all four
     return {"asked": hash_bytes(asked)[:16], "question_id": hash_bytes(whole)[:16]}
 
 
 def row_id(source: str, row: int, source_id: str) -> str:
-    """What a row that is left out is found again by: 16 hex digits of sha256."""
+    """The id of a row that is left out: 16 hex digits of sha256."""
     return hash_json(["row", source, row, source_id])[:16]
 
 
@@ -72,7 +71,7 @@ def read_texts(row: MaybeRow, number: int, section: SourceSection, columns: Colu
     try:
         rounds = _rounds(row, section, columns)
     except (Unfit, RecursionError):
-        rounds = [row]  # said again where the row is read
+        rounds = [row]  # raised again where the row is read
     if len(rounds) == 1:
         return [_read_question(rounds[0], number, section, columns)]
     return [_read_question(one, number, section, columns, f"#{at}") for at, one in enumerate(rounds[:MOST_ROUNDS], 1)]
@@ -139,20 +138,22 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: Source
     question = stripper(section.question_strip)(question)
     for gold in golds:
         check_length(gold)
-    choices, labels = _choices(row, columns)
+    given = cells(row, columns.choices)
+    choices, labels = _choices(given)
     check_tags(question, len(shown))
     if choices is None:
         split = split_question(question, golds[0] if golds else None)
         question, choices, labels = split.question, split.choices, split.labels
         record["readings"] = {"dressings"} if split.new else set()
     found = _read_gold(golds, choices, labels, section)
-    if labels:
-        record["readings"] = record.get("readings", set()) | {"labels"}
+    newer = {"labels": labels, "several golds": found.new, "backslashes": any(map(lost_backslashes, given))}
+    if needed := {name for name, is_needed in newer.items() if is_needed}:
+        record["readings"] = record.get("readings", set()) | needed
     record |= {
         "question": without_leading_tags(question),
         "choices": list(choices) if choices else None,
         "gold": found.text,
-        "gold_key": _gold_key(found.text) if found.position is None else str(found.position),
+        "gold_key": gold_key(found.text) if found.position is None else str(found.position),
         "read_as": found.read_as,
         "shown": shown or (None if section.without_image == "keep" else []),
     }
@@ -162,10 +163,9 @@ def _fill_in(record: dict[str, Any], row: Row, columns: Columns, section: Source
         raise Unfit("empty_gold", _empty(cells(row, columns.gold), columns))
 
 
-def _choices(row: Row, columns: Columns) -> tuple[Sequence[str] | None, Sequence[str]]:
-    if not columns.choices:
+def _choices(given: Sequence[Any]) -> tuple[Sequence[str] | None, Sequence[str]]:
+    if not given:
         return None, ()
-    given = cells(row, columns.choices)
     cell = given[0] if len(given) == 1 else given
     return read_choices(cell), labels_of(cell)
 
@@ -183,10 +183,8 @@ def _read_gold(
     if len(golds) < 2:
         return read_gold(golds[0] if golds else "", choices, section.gold_is, labels)
     if section.accept == "all":
-        if not choices:
-            return Gold(", ".join(golds))
-        return read_several(golds, choices, section.gold_is, labels)
-    return Gold(join_golds(read_gold(gold, choices, section.gold_is, labels).text for gold in golds))
+        return read_all(golds, choices, section.gold_is, labels) if choices else Gold(", ".join(golds))
+    return read_any(golds, choices, section.gold_is, labels)
 
 
 def _ask(row: Row, columns: Columns, section: SourceSection) -> tuple[str, list[str], list[Any]]:
@@ -204,33 +202,23 @@ def _ask(row: Row, columns: Columns, section: SourceSection) -> tuple[str, list[
     return question, golds, pictures
 
 
-_NAMED = re.compile(r"<img>([^<>\n]{1,4000})</img>")  # a picture in the text, as Qwen-VL's conversations have it
+_NAMED = re.compile(r"<img>([^<>\n]{1,4000})</img>")  # a picture in the text, as in Qwen-VL's conversations
 
 
 def without_leading_tags(question: str) -> str:
     """The text without `<image>` tags if they only say that the images come first, or last."""
     if "<image" not in question:
         return question.strip()
-    for strip in (str.removeprefix, str.removesuffix):
-        bare, shorter = question, question
-        while (shorter := strip(bare, "<image>").strip()) != bare:
-            bare = shorter
-        if not IMAGE_TAG.search(bare):
-            return bare
-    return question
+    found = (_TAGS_AHEAD.sub("", question, count=1), _TAGS_BEHIND.sub("", question[::-1], count=1)[::-1])
+    return next((bare.strip() for bare in found if not IMAGE_TAG.search(bare)), question)
 
 
-def _gold_key(gold: str) -> str:
-    """A gold normalised for comparison with others of the same question: 3, 3.0 and "3 " agree."""
-    text = squeeze(gold)
-    try:
-        return repr(float(text)) if len(text) < 40 else text
-    except ValueError:
-        return text
+_TAGS_AHEAD = re.compile(r"(?:\s++|<image>)*+")
+_TAGS_BEHIND = re.compile(r"(?:\s++|>egami<)*+")  # read backwards: a search for the end of a text is quadratic
 
 
 def open_images(record: dict[str, Any], places: Places) -> dict[str, Any]:
-    """The record of `read_texts` with its images' contents in "shown", up to one that cannot be had: its fault."""
+    """The record of `read_texts` with its images' contents in "shown", up to the first fault, which ends them."""
     if (shown := record.get("shown")) is None:
         return record
     record["shown"] = []

@@ -25,7 +25,7 @@ OUR_COLUMNS = ("question", "gold", "choices", "image", "images", "id")
 class SourceSection(Section):
     """One `[[sources]]` entry of a recipe.
 
-    preset        a data set by name, whose settings are those of presets.toml (`ovt data presets`); it stands for them
+    preset        a data set by name, which stands for its settings in presets.toml (`ovt data presets`)
     name          the source's name in tables and on the card; default: from the path
     path          hf://OWNER/NAME, a file, a glob, a folder, package:PACKAGE/FILE or pocket:figures (docs/sources.md)
     split         of a Hub dataset or a folder with splits; "a+b" takes both; default: the only one, else "train"
@@ -42,18 +42,18 @@ class SourceSection(Section):
     rounds        of a conversation: "last" (the last answer is the gold, earlier rounds are in the question), "each" (a
                   question per round, by itself) or "each_in_context" (after the rounds before it); auto: "each" for
                   lists of {user, assistant}, else "last"
-    where         which rows are the source's, as SQL over its own columns: "pass_rate > 0.2 AND grade <= 8"
+    where         which rows to read, as SQL over the source's own columns: "pass_rate > 0.2 AND grade <= 8"
     keep          columns of the source that the version carries: names, or {name in the version = "theirs"}
-    question_strip  phrases that questions lose, such as "Hint: *" (where.py's sibling strip.py lists named ones)
+    question_strip  phrases to remove from questions, such as "Hint: *" (boilerplate.toml lists the named ones)
     limit         read at most this many rows (for pocket:figures: draw this many)
-    weight        its share of the questions, beside the other sources', where a build takes only some of them
+    weight        its share of the questions, relative to the other sources, where a build takes only some of them
     shuffle_seed  read the rows in a random order, fixed by the seed; default: in the source's order
     license       of the source, free text, for the card
     image_root    base folder of relative image paths, which no path may leave; default: the file's own folder
     image_pattern turns the image column's value into a path, e.g. "images/{image}.png"
     image_formats formats to read beyond PNG, JPEG, WEBP, GIF, BMP and TIFF, by Pillow's names, e.g. ["AVIF"]
-    fetch_images  fetches images that are named by URLs, from public addresses only
-    without_image what becomes of rows without any picture: "drop" (missing_image), or "keep": questions of text alone
+    fetch_images  fetches images given by URL, from public addresses only
+    without_image what happens to rows without any picture: "drop" (missing_image), or "keep": questions of text alone
     max_pixels    larger images are scaled down to this many pixels (262,144: the paper's)
     min_pixels    smaller images are scaled up to this many pixels; 0 leaves them
     seed          pocket:figures: seed of the generator
@@ -158,7 +158,7 @@ class SourceSection(Section):
     def _known_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for name in formats:
             if name not in readable_formats():
-                raise ValueError(f"unknown image format {name!r}; expected of {', '.join(sorted(readable_formats()))}")
+                raise ValueError(f"unknown image format {name!r}; use one of {', '.join(sorted(readable_formats()))}")
         return formats
 
     @model_validator(mode="after")
@@ -169,7 +169,7 @@ class SourceSection(Section):
 
     @property
     def reader(self) -> str:
-        """What reads it, by its name in SOURCES; "files" for a folder, whatever is in it."""
+        """The name of its reader in SOURCES; "files" for a folder, whatever is in it."""
         name, colon, _ = self.path.partition(":")
         return name if colon and name in SOURCES else data_suffix(self.path) or "files"
 
@@ -198,7 +198,7 @@ def version_name(theirs: Any) -> str:
 
 
 def check_kept_name(name: str, theirs: str) -> None:
-    """Raises ValueError for a name that a version's tables have, or that cannot be a column's."""
+    """Raises ValueError for a name that a version's tables already have, or that cannot be a column's."""
     if not KEPT_NAME.fullmatch(name):
         raise ValueError(f"keep: {name[:40]!a} cannot name a column: use letters, digits and _, starting with a letter")
     if name in TABLE_COLUMNS:
@@ -208,7 +208,7 @@ def check_kept_name(name: str, theirs: str) -> None:
 
 
 def name_apart(sources: Any) -> Any:
-    """Source trees whose names would be the same get those of their folders: vqa/train.jsonl and gqa/train.jsonl become
+    """Puts folders before the names of source trees that would be the same: vqa/train.jsonl and gqa/train.jsonl become
     vqa-train and gqa-train. Names that a recipe gives stay as they are."""
     if not isinstance(sources, list | tuple):
         return sources

@@ -1,7 +1,7 @@
 """What a source is and how one is opened: everything a plugin author needs to know.
 
-A recipe's `path` is "NAME:REST", or the place of files with a suffix. Both are looked up in `registry.SOURCES`, where
-ours and plugins' are treated alike:
+A recipe's `path` is "NAME:REST", or the location of files with a suffix. Both are looked up in `registry.SOURCES`,
+where ours and plugins' are treated alike:
 
     [project.entry-points."ovt.sources"]
     zoo = "ovt_zoo:open_zoo"       # path = "zoo:REST"                  open_zoo(section, most) -> Opened
@@ -45,7 +45,7 @@ from ovt.curate.sources.section import Name, SourceSection
 
 Row = Mapping[Any, Any]  # by Name
 Kind = TypeVar("Kind")
-MaybeRow = Row | Unfit | None  # a fault, or None, where it cannot be read
+MaybeRow = Row | Unfit | None  # a fault, or None, if it cannot be read
 # (columns wanted, row numbers wanted) -> (row number, row), in order.
 Rows = Callable[[Sequence[Name], Collection[int]], Iterator[tuple[int, MaybeRow]]]
 
@@ -55,7 +55,7 @@ class Part:
     """A piece of a source: a file, or a split of a dataset.
 
     columns        theirs; image_columns: those declared as images; late: those that only later rows have
-    count          rows; more than there are, if that shows only when they are read
+    count          rows; may be too high, if that shows only when they are read
     rows           (columns wanted, row numbers wanted, counted from 0) -> (row number, row), in rising order. It may
                    include more columns than wanted
     root           base folder of relative image paths, None if there is none

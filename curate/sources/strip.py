@@ -1,7 +1,7 @@
 """`question_strip`: instructions that data sets put into their questions, and that contradict the recipe's own prompt.
 
     question_strip = "usual"                                          # all phrases of boilerplate.toml
-    question_strip = ["hint", "Keep your answer short.", "^Note: *"]  # some of them, and one's own
+    question_strip = ["hint", "Keep your answer short.", "^Note: *"]  # some of them, and your own
 
 A phrase is found whatever its case and white space. `*` stands for the rest, up to the next part of the phrase, within
 a line; `^` and `$` are the start and the end of a line.
@@ -30,7 +30,7 @@ def boilerplate() -> dict[str, list[dict[str, str]]]:
 
 @cache
 def stripper(strip: tuple[str, ...]) -> Callable[[str], str]:
-    """The function that takes some phrases out of a question. ValueError for a phrase that cannot be one."""
+    """The function that takes some phrases out of a question. ValueError for an invalid phrase."""
     if not strip:
         return str
     found = re.compile("|".join(map(pattern, phrases(strip))), re.IGNORECASE | re.MULTILINE)
@@ -46,7 +46,7 @@ def phrases(strip: Iterable[str]) -> list[str]:
         if not names and re.fullmatch(r"[a-z_]+", one):
             known = [USUAL, *named]
             raise ValueError(
-                f"question_strip: {one!r} is no named phrase; {did_you_mean(one, known, ', '.join(known))}"
+                f"question_strip: {one!r} is not a named phrase; {did_you_mean(one, known, ', '.join(known))}"
             )
         found += [phrase["phrase"] for name in names for phrase in named[name]] or [one]
     return sorted(dict.fromkeys(found), key=lambda phrase: (-len(phrase), phrase))
@@ -56,7 +56,7 @@ def pattern(phrase: str) -> str:
     """A regular expression for a phrase; ValueError for more than one *, none before it, or too few letters."""
     bare = phrase.removeprefix("^").removesuffix("$").strip()
     if bare.count("*") > 1 or bare.startswith("*") or len(re.findall(r"\w", bare)) < 3:
-        raise ValueError(f"question_strip: {phrase[:60]!r} is no phrase: expected words, then one * at most")
+        raise ValueError(f"question_strip: {phrase[:60]!r} is not a phrase: expected words, then at most one *")
     parts = (r"\s+".join(map(re.escape, part.split())) for part in bare.split("*"))
     start = "^[ \t]*" if phrase.startswith("^") else r"\b" if bare[0].isalnum() else ""
     end = r"[ \t]*$\n?" if phrase.endswith("$") else ""

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, first_line
 from ovt.core.images import SUFFIXES
 from ovt.core.untrusted import is_deep, parse_json, read_json
 from ovt.curate.sources.faults import MAX_CELL, Unfit, too_large
@@ -26,7 +26,7 @@ from ovt.curate.sources.source import MaybeRow, Part, Row, columns_of, take
 # Bytes of a file that is read whole, and takes up to ten times its size in memory.
 MOST_WHOLE = 2 * 2**30
 MOST_COLUMNS = 10_000  # of a CSV file
-SHORT = 64  # characters of an image that may be a row's index; no picture is so short
+SHORT = 64  # characters of an image that may be a row's index; no picture is that short
 # Rows inspected for column names in a format that does not list them; later rows may have more.
 PEEK = 1_000
 # How gzip, zlib and zstd files begin, which polars would unpack, to any size.
@@ -53,7 +53,7 @@ class Unpacked(io.RawIOBase):
         try:
             data = self._file.read(len(buffer))
         except (EOFError, zlib.error, OSError) as error:
-            raise OvtError(f"{self._path} is not a whole gzip file ({error}): download it again") from None
+            raise OvtError(f"{self._path} is not a complete gzip file ({error}): download it again") from None
         self._left -= len(data)
         if self._left < 0:
             raise OvtError(f"{self._path} unpacks to more than {DENSITY} times its size, a bomb? Unpack it yourself")
@@ -72,7 +72,7 @@ def open_text(path: Path) -> io.BufferedReader:
 
 
 def _whole(path: Path) -> bytes:
-    """All bytes of a file. OvtError for one that is too large, before more of it than that is read."""
+    """All bytes of a file. OvtError if it is too large, before more than the limit is read."""
     data = b""
     if fits := path.stat().st_size <= MOST_WHOLE:
         with open_text(path) as file:
@@ -89,7 +89,7 @@ def jsonl_part(path: Path) -> Part:
     columns = columns_of(_parse_line(line) for line in islice(_filled(path), PEEK))
     count = 0
     late: dict[Name, None] = {}
-    seen = {str(name).encode() for name in columns}
+    seen = {str(name).encode(errors="replace") for name in columns}
     for count, line in enumerate(_filled(path), 1):
         if count > PEEK and len(seen) < _MOST_KEYS and not seen.issuperset(keys := _KEY.findall(line)):
             seen.update(keys)
@@ -117,7 +117,7 @@ def _filled(path: Path) -> Iterator[bytes]:
             if not line.isspace():
                 yield line
             elif (blank := blank + 1) > MOST_BLANK:
-                raise OvtError(f"{path} has more than {MOST_BLANK:,} blank lines: this is no JSONL")
+                raise OvtError(f"{path} has more than {MOST_BLANK:,} blank lines: this does not look like JSONL")
 
 
 def _parse_line(line: bytes) -> MaybeRow:
@@ -154,7 +154,7 @@ def json_part(path: Path) -> Part:
 
 
 def _decoded(data: bytes) -> str:
-    """Bytes as a text in UTF-8 or, as the first ones say, UTF-16."""
+    """Bytes as a text: in UTF-16 if they begin with its mark, else in UTF-8."""
     return data.decode("utf-16" if data.startswith(UTF16) else "utf-8-sig")
 
 
@@ -221,7 +221,10 @@ def csv_part(path: Path) -> Part:
         raise OvtError(f"{path} is compressed{' twice' if packed else ''}: unpack it first")
     content: Path | io.BytesIO = io.BytesIO(_whole(path)) if packed else path
     if head.startswith(UTF16):
-        text = _decoded(_whole(path))
+        try:
+            text = _decoded(_whole(path))
+        except UnicodeDecodeError as error:
+            raise _unreadable(path, error) from None
         head, content = text.partition("\n")[0].encode(), io.BytesIO(text.encode())
     separator = _separator(head, path)
     if head.count(separator.encode()) >= MOST_COLUMNS:
@@ -229,9 +232,7 @@ def csv_part(path: Path) -> Part:
     try:
         table = pl.read_csv(content, separator=separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().splitlines()[0]
-        advice = "; save it as UTF-8" if "utf-8" in reason.lower() else ""
-        raise OvtError(f"{path} cannot be read as {_suffix(path)[1:].upper()}: {reason}{advice}") from None
+        raise _unreadable(path, error) from None
 
     whole = _with_shared_pictures(table)
 
@@ -242,8 +243,14 @@ def csv_part(path: Path) -> Part:
     return Part(tuple(table.columns), len(table), rows, path.parent, (path.parent,), readings=readings)
 
 
+def _unreadable(path: Path, error: Exception) -> OvtError:
+    reason = first_line(error)
+    advice = "; save it as UTF-8" if "utf-" in reason.lower() else ""
+    return OvtError(f"{path} cannot be read as {_suffix(path)[1:].upper()}: {reason}{advice}")
+
+
 def _with_shared_pictures(table: pl.DataFrame) -> pl.DataFrame:
-    """VLMEvalKit's tables: an image that is no more than the `index` of another row stands for that row's picture."""
+    """VLMEvalKit's tables: an image that is only the `index` of another row stands for that row's picture."""
     if not {"index", "image"} <= set(table.columns):
         return table
     short = pl.col("image").str.len_bytes() <= SHORT
@@ -256,11 +263,11 @@ def _with_shared_pictures(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _separator(head: bytes, path: Path) -> str:
-    """What stands between the columns of the first line: a comma, else a tab or a semicolon; a tab in a .tsv file."""
+    """The separator of the columns in the first line: a comma, else a tab or a semicolon; a tab in a .tsv file."""
     likely = "\t,;" if _suffix(path) == ".tsv" else ",\t;"
     return next((one for one in likely if one.encode() in head), likely[0])
 
 
 def _suffix(path: Path) -> str:
-    """What a file is, packed or not."""
+    """A file's suffix, without .gz."""
     return path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()

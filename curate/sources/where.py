@@ -3,21 +3,23 @@
     where = "pass_rate > 0.2 AND grade <= 8"        # strings in '…', columns with odd names in "…"
 
 It is polars' SQL: comparisons, AND/OR/NOT, IN, BETWEEN, LIKE, functions such as LOWER or LENGTH. Only an expression:
-polars would read files for a subquery, so recipes may not hold any.
+polars would read files for a subquery, so recipes may not contain any.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 import polars as pl
 
-from ovt.core.errors import RecipeError
-from ovt.core.text import did_you_mean
+from ovt.core.errors import RecipeError, first_line
+from ovt.core.text import did_you_mean, without_surrogates
 
 Name = str | int  # of a column, as in section.py
-_BROKEN = "\0broken"
+_NUMBER, _BROKEN = "\0number", "\0broken"  # columns beside those of a source
+_ABOUT = {_NUMBER: pl.Int64, _BROKEN: pl.Boolean}
 CHUNK = 5_000  # rows turned into a table at once
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 # A table starts with one of these; the paddings make a text of any length out of one.
@@ -29,7 +31,7 @@ def check_expression(where: str) -> str:
     """The text, if it is one SQL expression that reads no table; else ValueError."""
     refused = _REFUSED.search(_QUOTED.sub("''", where)) or _READS.search(where)
     if refused:
-        raise ValueError(f"where may not hold {refused[0]!r}: only an expression over the source's columns")
+        raise ValueError(f"where may not contain {refused[0]!r}: only an expression over the source's columns")
     try:
         pl.sql_expr(where)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -45,7 +47,7 @@ def columns_in(where: str) -> list[str]:
 
 
 def matches(table: pl.DataFrame, where: str, of: str) -> pl.Series:
-    """Which rows of a table an expression holds for; unknown (null) is no. `of` names the table in messages.
+    """Which rows of a table an expression holds for; unknown (null) counts as no. `of` names the table in messages.
 
     Raises RecipeError for a column that is not there, or a comparison that its values do not allow.
     """
@@ -69,7 +71,7 @@ def matches(table: pl.DataFrame, where: str, of: str) -> pl.Series:
 
 
 def numbers_read(table: pl.DataFrame) -> pl.DataFrame:
-    """A table whose texts are numbers where all of a column are, as in CSV files."""
+    """A table whose text columns are numbers if all their cells are, as in CSV files."""
     read = table
     for name, kind in table.schema.items():
         if kind == pl.String:
@@ -85,20 +87,38 @@ def described(table: pl.DataFrame, where: str) -> str:
 
 
 def table_of(
-    rows: Iterable[Mapping | Exception | None], found: Iterable[str], named: Sequence[Name]
-) -> tuple[pl.DataFrame, pl.Series]:
-    """(the columns `named` of all rows, which rows could not be read). The table also has the other columns `found`,
-    without values, so that messages can list them."""
-    parts, coming = [], iter(rows)
+    rows: Iterable[tuple[int, Mapping | Exception | None]], found: Iterable[str], named: Sequence[Name], of: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(the columns `named` of all rows; for each of them its "number", and whether it is "broken"). The first table
+    also has the other columns `found`, without values, so that messages can list them. `of` is the source, for them.
+
+    Raises RecipeError for a column whose values have no type in common.
+    """
+    parts, coming = [pl.DataFrame(schema=_ABOUT)], iter(rows)
     while some := list(islice(coming, CHUNK)):
-        readable = [row if isinstance(row, Mapping) else {} for row in some]
-        cells = {str(name): [row.get(name) for row in readable] for name in named}
-        broken = [not isinstance(row, Mapping) for row in some]
-        parts.append(pl.DataFrame(cells | {_BROKEN: broken}, strict=False))
-    table = pl.concat(parts, how="vertical_relaxed")
-    absent = [pl.lit(None).alias(name) for name in found if name not in table.columns]
-    return table.drop(_BROKEN).with_columns(absent), table[_BROKEN]
+        readable = [row if isinstance(row, Mapping) else {} for _, row in some]
+        about = [(number, not isinstance(row, Mapping)) for number, row in some]
+        cells = [_column(str(name), [row.get(name) for row in readable]) for name in named]
+        parts.append(pl.DataFrame(about, _ABOUT, orient="row").with_columns(cells))
+    try:
+        table = pl.concat(parts[1:] or parts, how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise RecipeError(f"{of}: where cannot be applied to values of several kinds ({first_line(error)})") from None
+    table = table.with_columns(pl.lit(None).alias(name) for name in found if name not in table.columns)
+    return table.drop(*_ABOUT), table.select(number=_NUMBER, broken=_BROKEN)
 
 
-def first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+def _column(name: str, cells: list[Any]) -> pl.Series:
+    with suppress(UnicodeEncodeError):  # half of a character, as JSON can have
+        column = pl.Series(name, cells, strict=False)
+        if column.dtype != pl.Object:  # inside a list or a mapping
+            return column
+    return pl.Series(name, [_whole(cell) for cell in cells], strict=False)
+
+
+def _whole(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return without_surrogates(cell)
+    if isinstance(cell, list):
+        return [_whole(inner) for inner in cell]
+    return {name: _whole(inner) for name, inner in cell.items()} if isinstance(cell, dict) else cell

@@ -43,9 +43,12 @@ def test_the_same_again_does_nothing_and_another_replaces_it(exported, version, 
     assert {path.name for path in folder.iterdir()} == {"rl.parquet", ".export.json"}
 
 
-@pytest.mark.parametrize("record", ["", "{", "[]", "null"])
+@pytest.mark.parametrize("record", ["", "{", "[]", "null", None])
 def test_a_record_that_cannot_be_read_is_one_line(version, tmp_path, record):
-    (tmp_path / ".export.json").write_text(record)
+    if record is None:
+        (tmp_path / ".export.json").mkdir()
+    else:
+        (tmp_path / ".export.json").write_text(record)
     with pytest.raises(OvtError, match=r"\.export\.json cannot be read: remove that folder"):
         export(version, "trl", tmp_path, None, ovt.__version__)
 

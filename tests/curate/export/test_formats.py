@@ -14,8 +14,7 @@ from PIL import Image
 import ovt
 from ovt.core.home import Home
 from ovt.curate.export.export import Row, export, read_rows, tagged, untagged
-from ovt.curate.export.formats import fit, line, unfit
-from ovt.curate.export.graded import BOXED, boxed_prompt, plain_gold, plain_golds
+from ovt.curate.export.formats import BOXED, boxed_prompt, fit, line, plain_gold, plain_golds, unfit
 from ovt.curate.export.pairs import UNPAIRED
 from ovt.curate.stages.reason import INSTRUCTION
 from ovt.curate.versions.read import scan
@@ -210,7 +209,7 @@ def test_openai_as_documented(exported, version):
     folder, record = exported("openai")
     rows, ids = lines(folder / "sft.jsonl"), lines(folder / "sft.ids.jsonl")
     assert (len(rows), len(ids)) == (record["rows"]["sft"], 8)
-    assert "refuses files with less than 10 rows" in record["use"]
+    assert "refuses files with fewer than 10 rows" in record["use"]
     for row, one, want in zip(rows, ids, read_rows(version, "sft"), strict=True):
         assert set(row) == {"messages"}
         user, assistant = row["messages"]

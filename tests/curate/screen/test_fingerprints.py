@@ -1,7 +1,9 @@
 """What images look like."""
 
 import io
+import re
 import sys
+import time
 from itertools import combinations
 
 import numpy as np
@@ -120,6 +122,20 @@ def test_plain_keeps_words_numbers_and_signs(text, plain):
 @example("-.5")
 def test_plain_is_plain_already(text):
     assert fingerprints.plain(fingerprints.plain(text)) == fingerprints.plain(text)
+
+
+@given(st.text(max_size=50) | st.text("_-.ab <", max_size=12))
+def test_only_underscores_inside_words_stay(text):
+    """`_+(?!\\w)` anywhere would match the same, in quadratic time."""
+    slow = re.compile(fingerprints._APART.pattern.replace("(?<!_)", ""))
+    assert slow.sub(" ", text) == fingerprints._APART.sub(" ", text)
+
+
+def test_a_hostile_text_takes_linear_time():
+    started = time.thread_time()
+    for text in ("a" + "_" * 300_000 + "b", "-" * 300_000 + "b", "1." * 150_000):
+        fingerprints.particulars(fingerprints.plain(text))
+    assert time.thread_time() - started < 5  # quadratic time would be hours
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from ovt.core.errors import OvtError
+from ovt.curate.screen import packs
 from ovt.curate.screen.decontam import DecontamSection
 from ovt.curate.screen.fingerprints import pictures_in
-from ovt.curate.screen.packs import KEY, is_pack, load_pack, make_pack, save_pack
+from ovt.curate.screen.packs import HASHES, KEY, is_pack, load_pack, make_pack, save_pack
 from ovt.curate.screen.screen import SIX, everything
 
 LONG = "In the figure the secret triangle has the three sides marked a b c and one right angle, find c."
@@ -74,6 +75,28 @@ def test_hashes_of_a_wrong_length_are_refused(pack, tmp_path):
     short.write_parquet(tmp_path / "short.pack", metadata={KEY: about})
     with pytest.raises(OvtError, match="wrong length"):
         load_pack(tmp_path / "short.pack")
+
+
+@pytest.mark.parametrize("column", ["hash", "kind", "item"])
+def test_a_pack_with_nothing_in_a_cell_is_refused(pack, tmp_path, column):
+    save_pack(pack, tmp_path / "bench.pack")
+    about = pl.read_parquet_metadata(tmp_path / "bench.pack")[KEY]
+    holed = pack.hashes.with_columns(pl.when(pl.int_range(pl.len()) > 0).then(column).alias(column))
+    holed.write_parquet(tmp_path / "holed.pack", metadata={KEY: about})
+    with pytest.raises(OvtError, match="wrong length"):
+        load_pack(tmp_path / "holed.pack")
+
+
+def test_a_pack_that_unpacks_to_gigabytes_is_refused(pack, tmp_path, monkeypatch):
+    save_pack(pack, tmp_path / "bench.pack")
+    about = pl.read_parquet_metadata(tmp_path / "bench.pack")[KEY]
+    bomb = pl.DataFrame({"item": [0], "kind": ["look"], "hash": [b"x" * (70 * 2**20)]}, HASHES)
+    bomb.write_parquet(tmp_path / "bomb.pack", metadata={KEY: about}, use_pyarrow=False)
+    with pytest.raises(OvtError, match=r"unpacks to .*: this does not look like data"):
+        load_pack(tmp_path / "bomb.pack")
+    monkeypatch.setattr(packs, "MOST_HASHES", 5)
+    with pytest.raises(OvtError, match="claims to have 12 hashes, at most 5"):
+        load_pack(tmp_path / "bench.pack")
 
 
 def test_benchmarks_stands_for_the_packs_of_the_six(home):

@@ -165,3 +165,17 @@ def test_equal_golds_are_judged_once_unless_the_machine_was_busy(monkeypatch) ->
         check(some)
     assert asked == [["7", "slow"], ["slow"]]
     assert [row.get("reason") for some in rows for row in some] == [None, "gold_takes_too_long", *[None] * 4]
+
+
+@pytest.mark.parametrize("accept", ["any", "all"])
+def test_several_golds_that_count_from_1_are_a_mistake_of_the_recipe(load, jsonl, accept: str) -> None:
+    row = {**GOOD, "choices": ["cat", "dog", "cow"]}
+    rows = jsonl([{**row, "question": "One?", "answer": ["1", "3"]}, {**row, "question": "Two?", "answer": ["1", "2"]}])
+    with pytest.raises(OvtError, match="numbers counted from 1"):
+        load(rows, accept=accept)
+    golds = load(rows, accept=accept, gold_is="number").questions["gold"].to_list()
+    assert golds == (["A, C", "A, B"] if accept == "all" else ["A ||| C", "A ||| B"])
+    from_0 = jsonl([{**row, "answer": ["0", "2"]}, {**row, "question": "Other?", "answer": ["1", "3"]}])
+    imported = load(from_0, accept=accept)
+    assert reasons(imported) == ["gold_not_in_choices"]
+    assert imported.questions["gold"].to_list() == ["A, C" if accept == "all" else "A ||| C"]

@@ -81,6 +81,11 @@ def test_a_saved_dataset_and_its_splits(load, folder, with_bytes) -> None:
     assert asked(load(folder / "one")) == asked(load(folder / "both")) == TWO
     assert asked(load(folder / "both", split="test")) == TWO[1:]
     assert asked(load(folder / "turned")) == TWO[::-1]
+    state = json.loads((folder / "turned/state.json").read_text())
+    state["_data_files"][0]["filename"] = "../one/data-00000-of-00001.arrow"
+    (folder / "turned/state.json").write_text(json.dumps(state))
+    with pytest.raises(OvtError, match="must list files of its own folder"):
+        load(folder / "turned")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])

@@ -117,6 +117,15 @@ def test_orientation_is_applied_and_metadata_left_behind() -> None:
     assert b"taken at home" not in fit_image(save(image, "PNG", pnginfo=note), BIG)
 
 
+def test_a_text_chunk_stays_in_a_plain_picture() -> None:
+    """Its bytes are its id, by which replies and benchmarks know it; SECURITY.md says what to do."""
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Software", "a plotter")
+    data = save(Image.new("RGB", (8, 8), "teal"), "PNG", pnginfo=note) + b"\n"
+    assert fit_image(data, BIG) == data
+    assert b"a plotter" not in fit_image(data, 16)
+
+
 def test_large_images_are_scaled_down_and_small_ones_left() -> None:
     photo = decode(fit_image(save(Image.new("RGB", (1600, 900), "teal"), "JPEG"), BIG))
     assert photo.width * photo.height <= BIG

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.curate.sources.faults import Unfit
-from ovt.curate.sources.named_choice import LETTERS, read_gold
+from ovt.curate.sources.named_choice import LETTERS, read_all, read_any, read_gold
 from ovt.verifiers import verify
 
 
@@ -65,3 +65,19 @@ def test_the_verifier_reads_the_stored_gold_as_the_same_choice(choices: list[str
 @pytest.mark.parametrize("gold", ["A, C", "AC", "A and C", "x, z", "A,C"])
 def test_several_options_may_be_right_together(gold: str) -> None:
     assert read_gold(gold, ("x", "y", "z"), "auto").text == "A, C"
+
+
+@pytest.mark.parametrize(
+    ("golds", "together", "any_of"),
+    [
+        (["A", "C"], ("A, C", "text", False), ("A ||| C", "text", False)),
+        (["0", "2"], ("A, C", "index", False), ("A ||| C", "index", False)),
+        (["A, C", "B"], ("A, B, C", "text", True), ("A, C ||| B", "text", False)),
+        (["A", "(A)"], ("A", "text", True), ("A ||| (A)", "text", False)),
+        (["1", "3"], ("1, 3", "beyond", True), ("B ||| 3", "beyond", True)),  # counted from 1, as it seems
+    ],
+)
+def test_several_golds_of_one_question(golds: list[str], together: tuple, any_of: tuple) -> None:
+    for read, expected in ((read_all, together), (read_any, any_of)):
+        found = read(golds, ("x", "y", "z"), "auto", ())
+        assert (found.text, found.read_as, found.new) == expected

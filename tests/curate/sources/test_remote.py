@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -12,14 +13,16 @@ from ovt.curate.sources.remote import fetch, is_public
 
 
 class Server(ThreadingHTTPServer):
-    """`content` is what it sends; `slow` ends what it never sends."""
+    """`content` is what it sends, `asked` what for; `slow` ends what it never sends."""
 
     content = b""
+    asked: ClassVar[list[str]] = []
     slow = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        Server.asked.append(self.path)
         place = self.path.split("?")[0]
         if place == "/slow.png":
             Server.slow.wait(30)
@@ -79,7 +82,9 @@ def refused(url: str) -> str:
         *((one, False) for one in (
             "127.0.0.1", "10.0.0.1", "172.16.9.9", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1",
             "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "2002:7f00:1::",
+            "64:ff9b::a9fe:a9fe", "::7f00:1", "fec0::1",
         )),
+        ("64:ff9b::5db8:d822", True),
     ],
 )  # fmt: skip
 def test_public_addresses(address: str, public: bool) -> None:
@@ -106,6 +111,8 @@ def test_other_urls_are_refused(url: str) -> None:
 
 def test_a_picture_is_fetched(port: int, as_if_public, picture) -> None:
     assert fetch(f"http://127.0.0.1:{port}/a%20b.png?x=1") == picture(5)
+    assert fetch(f"http://127.0.0.1:{port}/é b.png?x=ü") == picture(5)
+    assert Server.asked[-2:] == ["/a%20b.png?x=1", "/%C3%A9%20b.png?x=%C3%BC"]
     assert fetch(f"http://127.0.0.1:{port}/to//1.png") == picture(5)
 
 

@@ -35,6 +35,11 @@ def test_a_broken_line_of_jsonl_is_a_row_left_out(load, folder, rows) -> None:
     assert imported.rows_in == {"rows": 5}
 
 
+def test_a_name_that_is_half_an_emoji_is_only_a_column(load, folder, rows) -> None:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row | {"\ud83d": 1}) + "\n" for row in rows))
+    assert asked(load(folder / "rows.jsonl")) == TWO
+
+
 def test_json_in_its_shapes(load, folder, rows) -> None:
     path = folder / "rows.json"
     shapes = [
@@ -89,7 +94,7 @@ def test_text_that_is_not_utf8_is_not_mangled(load, folder) -> None:
     with pytest.raises(OvtError, match=r"rows\.csv cannot be read as CSV: invalid utf-8.*save it as UTF-8"):
         load(folder / "rows.csv")
     (folder / "rows.jsonl").write_bytes('{"question": "?"}\n'.encode("utf-16"))
-    with pytest.raises(OvtError, match="found no columns in any row; expected one JSON object a line, in UTF-8"):
+    with pytest.raises(OvtError, match="found no columns in any row; expected one JSON object per line, in UTF-8"):
         load(folder / "rows.jsonl")
 
 
@@ -136,7 +141,7 @@ def test_jsonl_packed_with_gzip(load, folder, jsonl, rows) -> None:
     assert asked(imported) == TWO
     assert imported.questions["source"].to_list() == ["train"] * 2
     packed.write_bytes(packed.read_bytes()[:-9])
-    with pytest.raises(OvtError, match="is not a whole gzip file"):
+    with pytest.raises(OvtError, match="is not a complete gzip file"):
         load(packed)
 
 
@@ -153,7 +158,7 @@ def test_json_and_csv_packed_with_gzip(load, folder, rows, name, text) -> None:
     assert asked(imported) == TWO
     assert imported.questions["source"].to_list() == ["rows"] * 2
     for broken, said in (
-        (whole[:-9], "is not a whole gzip file"),
+        (whole[:-9], "is not a complete gzip file"),
         (gzip.compress(whole), "is compressed twice|not JSON"),
     ):
         (folder / name).write_bytes(broken)
@@ -188,3 +193,9 @@ def test_csv_with_another_separator_and_in_utf16(load, folder, separator) -> Non
         mark = b"\xff\xfe" if encoding == "utf-16-le" else b""
         (folder / "rows.csv").write_bytes(mark + text.encode(encoding))
         assert asked(load(folder / "rows.csv")) == [("Wie viele, ja?", "3,5", None, 1)]
+
+
+def test_a_table_in_utf16_that_was_cut_off(load, folder) -> None:
+    (folder / "rows.csv").write_bytes("question,answer,image\nWie viele?,3,1.png\n".encode("utf-16")[:-1])
+    with pytest.raises(OvtError, match=r"rows\.csv cannot be read as CSV: 'utf-16-le' codec.*; save it as UTF-8$"):
+        load(folder / "rows.csv")

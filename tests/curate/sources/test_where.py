@@ -7,9 +7,12 @@ import pytest
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.section import read_section
+from ovt.curate.sources import reading
 from ovt.curate.sources.importing import deal, shares
 from ovt.curate.sources.section import SourceSection
+from ovt.curate.sources.source import Opened, Part, take
 from ovt.curate.sources.strip import LONGEST, boilerplate, stripper
+from ovt.curate.sources.texts import PEEK
 
 
 def row(n: int, **more):
@@ -182,3 +185,53 @@ def test_shares_by_weight():
     assert shares([one, one], 5) == [3, 2]
     assert deal(7, [1, 1, 1]) == [3, 2, 2]
     assert deal(1, [0.2, 0.2]) == [1, 0]
+
+
+def test_a_folder_whose_files_have_different_columns(folder, load):
+    """A table without any of the columns has rows all the same."""
+    place = folder / "set"
+    place.mkdir()
+    (place / "a.csv").write_text("question,answer,image,grade\nOne?,1,../1.png,3\nTwo?,2,../2.png,9\n")
+    (place / "b.csv").write_text("question,answer,image\nThree?,3,../3.png\n")
+    (place / "c.csv").write_text("other\nx\ny\n")
+    settings = {"image_root": str(folder), "columns": {"image": "image"}, "image_pattern": "set/{image}"}
+    assert golds(load(place, where="grade <= 8", **settings)) == ["1"]
+    assert golds(load(place, where="grade IS NULL", **settings)) == ["3"]
+    whole = load(place, **settings)
+    assert (golds(whole), whole.rows_in) == (["1", "2", "3"], {"set": 5})
+    assert whole.decisions["reason"].to_list() == ["empty_question"] * 2
+
+
+def test_an_expression_without_columns(folder, load):
+    (folder / "rows.csv").write_text("question,answer,image\nOne?,1,1.png\nTwo?,2,2.png\n")
+    assert golds(load(folder / "rows.csv", where="1 = 1")) == ["1", "2"]
+    with pytest.raises(OvtError, match="none of 2 rows has 1 = 2"):
+        load(folder / "rows.csv", where="1 = 2")
+
+
+def test_values_without_a_type_in_common_are_one_line(monkeypatch, jsonl, load):
+    monkeypatch.setattr("ovt.curate.sources.where.CHUNK", 2)
+    path = jsonl([row(0), row(1), row(2) | {"grade": [2]}])
+    with pytest.raises(RecipeError, match="where cannot be applied to values of several kinds") as refused:
+        load(path, where="grade <= 8")
+    assert "\n" not in str(refused.value)
+
+
+def test_half_a_character_in_a_column(jsonl, load):
+    rows = jsonl([row(1, kind="\ud800 a", meta={"kind": ["\ud800"]}), row(2, kind="b", meta={"kind": ["c"]})])
+    assert golds(load(rows, where="kind LIKE '%a' OR meta.kind IS NULL")) == ["1"]
+
+
+def test_a_column_that_comes_late(jsonl, load):
+    rows = jsonl([*(row(n % 10, id=str(n)) for n in range(PEEK)), row(3, question="What?", late=5)])
+    assert load(rows, where="late > 4").questions["question"].to_list() == ["What?"]
+
+
+def test_rows_keep_their_numbers_behind_a_part_that_is_shorter_than_it_says(load, picture):
+    def part(first: int, count: int, rows: int) -> Part:
+        cells = [row(first + n, image=picture(first + n)) for n in range(rows)]
+        return Part(tuple(cells[0]), count, lambda names, wanted: take(cells, wanted))
+
+    opened = Opened((part(0, 5, 2), part(5, 3, 3)), "x")
+    section = SourceSection(path="x.jsonl", where="grade >= 1")
+    assert reading.wanted_rows(opened, section, None) == [1, 5, 6, 7]
