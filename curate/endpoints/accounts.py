@@ -1,5 +1,5 @@
-"""What becomes of a call: its replies or failures are stored and counted, its cost is bounded beforehand and learned
-from afterwards."""
+"""Accounts of each call: its replies or failures are stored and counted; its cost is bounded beforehand, and later
+estimates learn from it."""
 
 import math
 
@@ -7,14 +7,14 @@ from ovt.core.errors import CallError, OvtError
 from ovt.curate.endpoints.budget import Budget, Spending
 from ovt.curate.endpoints.chat import Reply
 from ovt.curate.endpoints.endpoint import Endpoint
-from ovt.curate.endpoints.jobs import Job, Work, at_most
+from ovt.curate.endpoints.jobs import Job, Work, estimated_tokens
 from ovt.curate.endpoints.replies import Usage
 from ovt.curate.endpoints.stopping import stop_if_hopeless
 
 
 def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
-    """Stores the replies to one request's jobs of one sample each, together, and counts them; an answer without a text
-    has failed."""
+    """Stores the replies to one request's single-sample jobs, together, and counts them; an answer without a text has
+    failed."""
     replies = {job.keys[0]: reply for job, reply in answered}
     work.store.put_many(replies)
     work.give_back(answered[0][0].number, replies)
@@ -23,7 +23,7 @@ def keep(answered: list[tuple[Job, Reply]], work: Work) -> None:
 
 
 def count(reply: Reply, work: Work) -> None:
-    """Counts a reply, or a failure that came as one; OvtError if only failures come any more."""
+    """Counts a reply, or a failure that came as one; OvtError if nothing but failures comes back."""
     tally_reply(reply, work)
     if reply.error is not None:
         stop_if_hopeless(CallError("broken", reply.error), work.endpoint)
@@ -45,7 +45,7 @@ def tally_reply(reply: Reply, work: Work) -> None:
 
 
 def give_up(job: Job, error: CallError, work: Work) -> None:
-    """Records a failure for each sample of `job`; OvtError if only failures come any more."""
+    """Records a failure for each sample of `job`; OvtError if nothing but failures comes back."""
     work.store.put_many(dict.fromkeys(job.keys, Reply(None, model=work.endpoint.model, error=error.reason)))
     work.give_back(job.number, job.keys)
     work.tally.failed += len(job.keys)
@@ -66,7 +66,7 @@ def worst_case(job: Job, work: Work) -> Spending:
     section, limited = work.endpoint.section, work.budget.limited
     if not limited and section.tokens_per_minute is None:
         return Spending()
-    guess, bound = at_most(job, work)
+    guess, bound = estimated_tokens(job, work)
     if limited:
         stop_if_unbounded(bound, work.budget, work.endpoint)
     prompt = math.ceil(guess * work.endpoint.prompt_scale)
@@ -77,7 +77,7 @@ def worst_case(job: Job, work: Work) -> Spending:
 def learn_scale(job: Job, usage: Usage, work: Work) -> None:
     """Raises later estimates if the server counted more tokens than estimated."""
     if work.budget.limited:
-        guess, bound = at_most(job, work)
+        guess, bound = estimated_tokens(job, work)
         endpoint, most = work.endpoint, (bound or 0) * len(job.keys)
         endpoint.prompt_scale = max(endpoint.prompt_scale, usage.prompt_tokens / max(guess, 1))
         endpoint.completion_scale = max(endpoint.completion_scale, usage.completion_tokens / max(most, 1))
@@ -88,7 +88,7 @@ def stop_if_unbounded(bound: int | None, budget: Budget, endpoint: Endpoint) -> 
     section = endpoint.section
     if bound is None:
         raise OvtError(
-            "a budget needs to know how long a reply may get", "set max_tokens in the sampling of the stage that asks"
+            "a budget needs a limit on the length of replies", "set max_tokens in the sampling of that stage"
         )
     unpriced = section.usd_per_million_prompt_tokens is None or section.usd_per_million_completion_tokens is None
     if budget.max_usd is not None and unpriced and not endpoint.own_machine:

@@ -1,5 +1,5 @@
-"""Batches that were asked for: a record of each in the home, gone when its replies are in the store, and the fill that
-waits for them.
+"""Batches that were submitted: a record of each in the home, removed once its replies are in the store, and the fill
+that waits for them.
 
     replies/batches/TAG.json     {"tag": TAG, "server": URL, "asked": {CUSTOM_ID: [KEY, …]}, "id": …}
 """
@@ -20,12 +20,12 @@ from ovt.curate.endpoints.transport import HttpTransport
 
 @dataclass
 class Batch:
-    """One batch of a server, as recorded.
+    """One batch on a server, as recorded.
 
-    tag       its name here, and in its metadata there; id: its name there, "" until it is known
+    tag       its name here and in its metadata on the server; id: the server's name for it, "" until it is known
     asked     the addresses of each request's replies, by custom_id
     thinking  whether the replies' thinking is kept
-    begun     whether its making was tried
+    begun     whether ovt has tried to create it
     """
 
     tag: str
@@ -42,13 +42,13 @@ class Batch:
 
 @dataclass
 class BatchFill:
-    """A stage's fill by batches.
+    """A stage's fill through batches.
 
-    left     jobs without replies yet; tries: how many batches each of their keys was part of
-    held     what was reserved for each request that this process submitted, by custom_id
+    left     jobs without replies yet; tries: how many batches each of their keys has been part of
+    held     the budget reserved for each request that this process submitted, by custom_id
     spoken   how requests were spelt when they were submitted
-    own      of the batch that is being read: the jobs of one sample each, by key; done: the keys that have come, as
-             replies or as answers that are none; failed: why others have not
+    own      the single-sample jobs of the batch that is being read, by key; done: the keys that have been answered, by
+             a reply or by an answer without one; failed: why others have not
     """
 
     work: Work
@@ -63,14 +63,14 @@ class BatchFill:
 
 
 def recorded(fill: BatchFill) -> Iterator[Batch]:
-    """The records of this home, in the order of their tags."""
+    """The records in this home, in the order of their tags."""
     for path in sorted((fill.work.store.folder / "batches").glob("*.json")):
         try:
             yield Batch(**read_json(path))
         except FileNotFoundError:
             continue  # another process has collected it
         except (ValueError, TypeError):
-            raise OvtError(f"{path} is not what ovt writes: restore it, or remove it") from None
+            raise OvtError(f"{path} is not a batch record: restore it, or remove it") from None
 
 
 def record_of(batch: Batch, fill: BatchFill) -> Path:

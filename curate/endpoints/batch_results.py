@@ -1,5 +1,5 @@
-"""What comes of a batch: each line of its output is stored as replies or noted as a failure, and what is left over is
-refused or asked for again.
+"""The results of a batch: each line of its output is stored as replies or noted as a failure; requests without a reply
+are given up or sent again.
 
     {"custom_id": KEY, "response": {"status_code": 200, "body": …}}
     {"custom_id": KEY, "response": null, "error": {"code": "batch_expired", "message": …}}
@@ -21,11 +21,11 @@ from ovt.curate.endpoints.replies import Heard, read_replies, read_usage
 from ovt.curate.endpoints.secrets import scrub, without_key
 
 TRIES = 3  # batches that a request may be part of
-AWAY: tuple[CallKind, ...] = ("unreachable", "away", "limited", "broken")  # failures that the next try may not have
+AWAY: tuple[CallKind, ...] = ("unreachable", "away", "limited", "broken")  # failures that may not recur
 
 
-def read_line(line: bytes, fill: BatchFill) -> dict[str, Any]:
-    """The object in a line, without keys; empty if there is none: its request will be asked again."""
+def read_result(line: bytes, fill: BatchFill) -> dict[str, Any]:
+    """The object in a line, with keys removed; empty if there is none, and then its request is sent again."""
     try:
         found = without_key(parse_json(line), fill.work.endpoint.secrets) if line.strip() else None
     except ValueError:
@@ -57,7 +57,7 @@ def take(name: str, line: dict[str, Any], batch: Batch, fill: BatchFill) -> None
 
 
 def line_error(response: dict[str, Any], error: Any) -> CallError:
-    """Why a request of a batch has no reply: what its server answered, or that its time was over."""
+    """Why a request of a batch has no reply: the server's answer, or that the batch ended first."""
     status, body = response.get("status_code"), response.get("body")
     said = scrub(error_message(json.dumps(body if body else {"error": error})))
     if isinstance(status, int) and status >= 400:
@@ -76,7 +76,7 @@ def put(replies: dict[str, Reply], fill: BatchFill) -> None:
 
 
 def settle_rest(batch: Batch, fill: BatchFill) -> None:
-    """Gives up requests that were refused or asked for too often; the others of a batch are jobs again, one by one."""
+    """Gives up requests that were refused or tried too often; the rest of a batch become jobs again, one per sample."""
     left, refused = [], []
     for job in fill.left:
         if batch.keys.isdisjoint(job.keys):

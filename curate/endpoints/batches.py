@@ -2,12 +2,12 @@
 within a day.
 
     gather    the requests that the store lacks       {"custom_id": KEY, "method": "POST", "url": …, "body": …}
-    submit    POST /files, POST /batches              replies/batches/TAG.json says which replies it was asked for
-    collect   GET /batches/ID, /files/ID/content      the reply store; what did not come goes into the next batch
+    submit    POST /files, POST /batches              replies/batches/TAG.json says which replies it will bring
+    collect   GET /batches/ID, /files/ID/content      the reply store; what is missing goes into the next batch
 
-A build waits for its batches. It may be stopped meanwhile: the same command finds them by their records, and asks for
-nothing twice. A record is written before its batch is made, under a tag that the batch carries, so even a kill between
-the two loses none. `custom_id` is the address of the request's first reply.
+A build waits for its batches. It may be stopped meanwhile: the same command finds them by their records, and requests
+nothing twice. A record is written before its batch is created, under a tag that the batch carries, so not even a kill
+between the two loses one. `custom_id` is the address of the request's first reply.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ from ovt.core.errors import CallError, CallKind, EndpointError
 from ovt.core.hashing import canonical_json
 from ovt.curate.endpoints.accounts import worst_case
 from ovt.curate.endpoints.batch_records import Batch, BatchFill, forget, record, record_of, recorded
-from ovt.curate.endpoints.batch_results import AWAY, read_line, refusal, settle_rest, take
+from ovt.curate.endpoints.batch_results import AWAY, read_result, refusal, settle_rest, take
 from ovt.curate.endpoints.bodies import LONGEST_REPLY
 from ovt.curate.endpoints.budget import Spending
-from ovt.curate.endpoints.jobs import Job, Work
+from ovt.curate.endpoints.jobs import LOOK_AGAIN_S, Job, Work
 from ovt.curate.endpoints.secrets import scrub
 from ovt.curate.endpoints.stopping import RESUME, stop_if_all_failed
 from ovt.curate.endpoints.transport import HttpTransport
 
-MOST_LINES = 50_000  # of a batch, at OpenAI
-MOST_BYTES = 90 << 20  # of its file; OpenAI takes 200 MB
+MOST_LINES = 50_000  # per batch, at OpenAI
+MOST_BYTES = 90 << 20  # per file; OpenAI takes 200 MB
 WINDOW = "24h"
 TAG = "ovt"  # in a batch's metadata
 OVER = {"completed", "expired", "cancelled", "failed"}
-FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at batches that are under way
+FIRST_LOOK_S, LONGEST_LOOK_S = 2.0, 60.0  # between two looks at running batches
 PATIENCE = 12  # tries in a row that may fail
 MOST_PAGES = 20  # of the server's list of batches
 
@@ -57,17 +57,22 @@ async def fill_in_batches(jobs: Iterator[Job | float], work: Work) -> None:
 
 
 async def gather(jobs: Iterator[Job | float], fill: BatchFill) -> bool:
-    """Takes jobs until there are no more, or enough for a batch; whether any are left."""
+    """Takes jobs until there are no more, or enough for a batch; returns whether there are any.
+
+    What another build is sending is not waited for while there are jobs: that build may be waiting for these.
+    """
     while len(fill.left) < MOST_LINES and (job := next(jobs, None)) is not None:
         if isinstance(job, Job):
             fill.left.append(job)
+        elif job == LOOK_AGAIN_S and fill.left:
+            break
         else:
             await asyncio.sleep(job)
     return bool(fill.left)
 
 
 async def known(fill: BatchFill) -> list[Batch]:
-    """The batches that hold a request of this fill. One whose making was cut short is looked for on the server."""
+    """The batches that hold a request of this fill. One whose creation was cut short is looked for on the server."""
     wanted = {key for job in fill.left for key in job.keys}
     found = []
     for batch in recorded(fill):
@@ -84,15 +89,15 @@ async def known(fill: BatchFill) -> list[Batch]:
 
 
 async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill, again: Collection[CallKind] = AWAY) -> Given:
-    """What the server answers, if need be after some tries; EndpointError if it refuses, or answers none. again: the
-    failures that the next try may not have."""
+    """The server's answer, if need be after several tries; EndpointError if it refuses, or answers none. again: the
+    kinds of failure that are worth another try."""
     endpoint = fill.work.endpoint
     for left in reversed(range(PATIENCE)):
         try:
             return await ask()
         except CallError as error:
             if error.kind not in again or not left:
-                said = f"{fill.transport.url} does not serve its batches: {error.reason}"
+                said = f"the batch API of {fill.transport.url} fails: {error.reason}"
                 raise EndpointError(
                     endpoint.name, error.kind, said, f"check the server and the key; {RESUME}"
                 ) from None
@@ -102,7 +107,7 @@ async def patiently(ask: Callable[[], Awaitable[Given]], fill: BatchFill, again:
 
 
 def text_of(found: dict[str, Any], name: str) -> str:
-    """A text in what a server answered; "" if there is none. CallError for a missing id."""
+    """A text field of a server's answer; "" if it is missing. CallError for a missing id."""
     value = found.get(name)
     if name == "id" and not (isinstance(value, str) and value):
         raise CallError("refused", "an answer without an id")
@@ -113,7 +118,7 @@ def text_of(found: dict[str, Any], name: str) -> str:
 
 
 async def submit(fill: BatchFill) -> None:
-    """Puts what is in no batch yet into new ones, as far as the budget allows."""
+    """Puts jobs that are in no batch yet into new ones, as far as the budget allows."""
     there = {key for batch in await known(fill) for key in batch.keys}
     new = [job for job in fill.left if there.isdisjoint(job.keys)]
     fill.spoken = fill.transport.dialect if new else fill.spoken
@@ -122,8 +127,8 @@ async def submit(fill: BatchFill) -> None:
 
 
 async def affordable(new: Iterable[Job], fill: BatchFill, waits: bool) -> list[Job]:
-    """The jobs for which the budget reaches even if all of them cost the most. BudgetReached if it does for none,
-    unless something is under way (`waits`) that may leave more of it."""
+    """The jobs that the budget covers even if each costs the most it may. BudgetReached if it covers none, unless
+    batches are under way (`waits`) that may cost less than was reserved."""
     budget, found = fill.work.budget, []
     for job in new:
         worst = worst_case(job, fill.work)
@@ -152,12 +157,12 @@ def in_files(jobs: Iterable[Job], fill: BatchFill) -> Iterator[tuple[list[bytes]
 
 
 def path_of(fill: BatchFill) -> str:
-    """What the server calls the path of its chat completions."""
+    """The path of chat completions, as the server's batch API names it."""
     return "/chat/completions" if fill.work.endpoint.section.family == "azure" else "/v1/chat/completions"
 
 
 async def create(lines: list[bytes], jobs: list[Job], fill: BatchFill) -> None:
-    """Uploads a file of requests and makes a batch of it; its record is there before."""
+    """Uploads a file of requests and creates a batch from it; its record is written first."""
     asked = {job.keys[0]: list(job.keys) for job in jobs}
     batch = Batch(uuid.uuid4().hex, fill.transport.url, asked, jobs[0].request.keep_thinking)
     content = b"".join(lines)
@@ -166,7 +171,7 @@ async def create(lines: list[bytes], jobs: list[Job], fill: BatchFill) -> None:
     try:
         batch.id = await patiently(lambda: begin(batch, text_of(file, "id"), fill), fill)
     except EndpointError as error:
-        if error.kind not in AWAY:  # else it may have been made although its answer was lost
+        if error.kind not in AWAY:  # else it may exist although the answer was lost
             forget(batch, fill)
         raise
     fill.tries.update(batch.keys)
@@ -174,7 +179,7 @@ async def create(lines: list[bytes], jobs: list[Job], fill: BatchFill) -> None:
 
 
 async def begin(batch: Batch, file: str, fill: BatchFill) -> str:
-    """The id of the batch of an uploaded file, made unless an earlier try did and its answer was lost."""
+    """The id of the batch for an uploaded file, created unless an earlier try did so and its answer was lost."""
     if batch.begun and (found := await find(batch, fill)):
         return found
     batch.begun = True
@@ -192,7 +197,8 @@ async def find(batch: Batch, fill: BatchFill) -> str:
     after = ""
     for _ in range(MOST_PAGES):
         page = await fill.transport.ask("/batches?limit=100" + (f"&after={quote(after)}" if after else ""))
-        listed = [one for one in page.get("data") or () if isinstance(one, dict)]
+        data = page.get("data")
+        listed = [one for one in data if isinstance(one, dict)] if isinstance(data, list) else []
         for one in listed:
             if isinstance(one.get("metadata"), dict) and one["metadata"].get(TAG) == batch.tag:
                 return text_of(one, "id")
@@ -206,46 +212,45 @@ async def find(batch: Batch, fill: BatchFill) -> str:
 
 
 async def collect(fill: BatchFill) -> None:
-    """Waits until a batch is over, and stores what came of it; the rest of its requests are jobs again."""
+    """Waits until a batch has ended, and stores its results; the rest of its requests become jobs again."""
     pause = FIRST_LOOK_S
     while batches := await known(fill):
         looks = [(batch, await look(batch, fill)) for batch in batches]
-        over = [(batch, seen) for batch, seen in looks if seen.get("status") in OVER]
+        over = [(batch, seen) for batch, seen in looks if text_of(seen, "status") in OVER]
         for batch, seen in over:
             await land(batch, seen, fill)
         fill.work.tally.in_flight = sum(len(batch.keys) for batch in batches)
-        fill.work.tally.note = " ".join(map(told, looks))
+        fill.work.tally.note = " ".join(progress_of(batch, seen) for batch, seen in looks)
         if over:
             return
         await asyncio.sleep(pause)
         pause = min(LONGEST_LOOK_S, 1.5 * pause)
 
 
-def told(of: tuple[Batch, dict[str, Any]]) -> str:
+def progress_of(batch: Batch, seen: dict[str, Any]) -> str:
     """A batch in a few words, for the panel."""
-    batch, seen = of
     counts = seen.get("request_counts")
     done = counts.get("completed") if isinstance(counts, dict) else None
     return scrub(
-        f"batch {batch.id}: {seen.get('status')}, {done or 0} of {len(batch.asked)} done (Ctrl-C leaves it there)"
+        f"batch {batch.id}: {seen.get('status')}, {done or 0} of {len(batch.asked)} done (Ctrl-C leaves it running)"
     )
 
 
 async def look(batch: Batch, fill: BatchFill) -> dict[str, Any]:
-    """How a batch stands."""
+    """The state of a batch, as the server reports it."""
     try:
-        # A batch may be unknown for a moment after it was made.
+        # A batch may be unknown for a moment after it was created.
         again = (*AWAY, "misplaced")
         return await patiently(lambda: fill.transport.ask(f"/batches/{quote(batch.id, safe='')}"), fill, again)
     except EndpointError as error:
         if error.kind != "misplaced":
             raise
-        fix = f"if its requests are to be asked again, remove {record_of(batch, fill)}"
+        fix = f"to send its requests again, remove {record_of(batch, fill)}"
         raise EndpointError(error.endpoint, error.kind, f"batch {batch.id}: {error.what}", fix) from None
 
 
 async def land(batch: Batch, seen: dict[str, Any], fill: BatchFill) -> None:
-    """Stores the replies of a batch that is over; gives up what was refused, and keeps the rest as jobs."""
+    """Stores the replies of a batch that has ended; gives up what was refused, and keeps the rest as jobs."""
     if seen["status"] == "failed":
         forget(batch, fill)
         raise EndpointError(fill.work.endpoint.name, "refused", f"{batch.server} {refusal(seen)}", RESUME)
@@ -254,17 +259,17 @@ async def land(batch: Batch, seen: dict[str, Any], fill: BatchFill) -> None:
     for name in ("output_file_id", "error_file_id"):
         if file := text_of(seen, name):
             await patiently(lambda file=file: read_file(file, batch, taken, fill), fill)
-    for name in batch.asked.keys() & fill.held.keys():  # without a line
+    for name in batch.asked.keys() & fill.held.keys():  # requests without a line
         fill.work.budget.settle(fill.held.pop(name), Spending())
     settle_rest(batch, fill)
     forget(batch, fill)
 
 
 async def read_file(file: str, batch: Batch, taken: set[str], fill: BatchFill) -> None:
-    """Takes each line of a batch's output, once, and of its own requests only."""
+    """Takes each line of a batch's output once, and only lines of its own requests."""
     async with aclosing(fill.transport.lines(f"/files/{quote(file, safe='')}/content", LONGEST_REPLY)) as lines:
         async for line in lines:
-            found = read_line(line, fill)
+            found = read_result(line, fill)
             name = found.get("custom_id")
             if isinstance(name, str) and name in batch.asked and name not in taken:
                 taken.add(name)

@@ -1,5 +1,6 @@
-"""How much of a response is read, and what is in it. Nothing in it is trusted."""
+"""Reads the bodies of responses, up to limits. Nothing in them is trusted."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,24 +8,26 @@ from urllib.parse import urljoin, urlsplit
 
 from ovt.core.errors import CallError
 from ovt.core.untrusted import parse_json
+from ovt.curate.endpoints.budget import completion_bound
 from ovt.curate.endpoints.streams import Stream
 from ovt.curate.endpoints.timing import Deadline
 
 STALL_S = 100.0  # between two pieces of a stream; gateways cut silent connections after that time
 
-# Bytes of a reply after decompression. What it may hold follows from what was asked: a token is rarely more than 8
-# bytes of JSON, thinking may be in it twice, and escapes take six bytes for one.
+# Bytes of a reply after decompression. The limit follows from the request: a token is rarely more than 8 bytes of JSON,
+# thinking may be in it twice, and escapes take six bytes for one.
 REPLY_BYTES, TOKEN_BYTES = 1 << 20, 256
 LONGEST_REPLY = 16 << 20  # where the tokens have no bound
 LONGEST_LOGPROBS = 64 << 20  # ovt does not read them, but a request may ask for them
-STREAM_OVERHEAD = 4  # times as many bytes come as a stream: names around every few letters
+STREAM_OVERHEAD = 4  # times the bytes when it comes as a stream: names around every few letters
 LONGEST_LIST = 8 << 20  # of models
 LONGEST_ERROR = 1 << 18  # the rest of an error is not read
+NO_COMMENT = re.compile(rb"^[^\S\n]*([^:\s])", re.MULTILINE)  # where a line begins that is not a comment
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The limits of reading a body: its bytes, and the deadline, which each piece of a stream puts off."""
+    """The limits on reading a body: its bytes, and the deadline, which each piece of a stream puts off."""
 
     longest: int
     deadline: Deadline
@@ -34,12 +37,12 @@ class Reading:
 
 
 def read_body(content: bytes) -> Any:
-    """The JSON in a body, after comments that keep the connection open, or the stream that it holds although it says
-    JSON; None if it is neither."""
+    """The JSON in a body, after any keep-alive comments, or the stream in a body that claims to be JSON; None if it is
+    neither."""
     content = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    begin = NO_COMMENT.search(content)
+    content = content[begin.start(1) :] if begin else b""
     try:
-        while content.startswith(b":"):
-            content = content.partition(b"\n")[2].lstrip()
         if content.startswith((b"data:", b"event:")):
             stream = Stream()
             stream.feed(content)
@@ -68,7 +71,7 @@ async def read_up_to(response: Any, longest: int) -> tuple[bytes, bool]:
 
 
 async def lines_of(response: Any, reading: Reading) -> AsyncGenerator[bytes]:
-    """The lines of a body of any size, of which none may be longer than `reading` allows; the response is released."""
+    """The lines of a body of any size, none of them longer than `reading` allows; the response is released."""
     parts, length = [], 0
     try:
         async for piece in response.content.iter_any():
@@ -90,14 +93,14 @@ def longest_reply(body: Mapping[str, Any]) -> int:
     """The most bytes that the reply to a request may have."""
     if body.get("logprobs"):
         return LONGEST_LOGPROBS
-    tokens = body.get("max_tokens") or body.get("max_completion_tokens")
-    if not isinstance(tokens, int):
+    tokens = completion_bound(body)
+    if tokens is None:
         return LONGEST_REPLY
     return min(LONGEST_REPLY, REPLY_BYTES + TOKEN_BYTES * tokens * body.get("n", 1))
 
 
 def moved(response: Any, address: str) -> str | None:
-    """The address that a redirect names; None if the response is none."""
+    """The address that a redirect names; None if the response is not a redirect."""
     if not 300 <= response.status < 400 or not (location := response.headers.get("location")):
         return None
     try:

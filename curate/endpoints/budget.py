@@ -28,7 +28,7 @@ class Spending:
 class Budget:
     """What this run may spend; `Budget()` has no limits. `spent_usd` and `spent_tokens` only ever grow.
 
-    What is spent never passes a limit as long as no request costs more than was reserved for it.
+    Spending never exceeds a limit as long as no request costs more than was reserved for it.
     """
 
     def __init__(self, max_usd: float | None = None, max_tokens: int | None = None) -> None:

@@ -37,11 +37,11 @@ class ChatRequest:
     keep_thinking: bool = True
 
 
-# What a reply is. All but the first two are stored as failures: such an answer is no reply of the model, and the next
-# build asks again.
+# The kinds of reply. All but the first two are stored as failures: such an answer is not a reply of the model, and the
+# next build asks again.
 ReplyKind = Literal["answered", "truncated", "empty", "filtered", "refusal", "tool_calls", "failed"]
 
-# How the errors of answers without a reply begin, by kind; any other error is a call that failed ("failed").
+# How the errors of such answers begin, by kind; any other error is a call that failed ("failed").
 FAILURES: dict[ReplyKind, str] = {
     "empty": "an empty reply",
     "filtered": "withheld by a content filter",
@@ -55,8 +55,8 @@ class Reply:
     """One reply of a model, or the reason why there is none (then `text` is None and `error` says why).
 
     Tokens and US dollars (None: no known price) are this reply's cost: its share of a call that
-    answered several indexes, including a discarded empty try. `latency_s`: from its request's
-    last byte to the answer's own, as its server took it.
+    answered several indexes, including a discarded empty try. `latency_s`: from the request's
+    last byte to the answer's last byte, the time its server took.
     """
 
     text: str | None
@@ -71,7 +71,7 @@ class Reply:
 
 
 def kind_of(reply: Reply) -> ReplyKind:
-    """What a stored reply is; also of older stores, which hold empty and filtered answers as replies."""
+    """The kind of a stored reply; also in older stores, which hold empty and filtered answers as replies."""
     if reply.error is not None:
         return next((kind for kind, begin in FAILURES.items() if reply.error.startswith(begin)), "failed")
     if reply.finish_reason == "length":
@@ -113,7 +113,7 @@ def spell(sampling: Mapping[str, Any]) -> dict[str, Any]:
 def request_body(
     model: str, messages: Iterable[Message], sampling: Mapping[str, Any], n: int, urls: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The body of a chat-completions request; `urls` makes image ids into data URLs, so build it only to send it."""
+    """The body of a chat-completions request; `urls` turns image ids into data URLs, so build it only to send it."""
     body = {"model": model, "messages": [with_data_urls(message, urls) for message in messages], **sampling}
     return {**body, "n": n} if n > 1 else body
 
@@ -142,7 +142,7 @@ def with_detail(body: dict[str, Any], detail: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DataUrl:
-    """A data URL that was made here, its content as the bytes that JSON has of it."""
+    """A data URL that was made here, its content as the bytes that stand for it in JSON."""
 
     head: str
     content: bytes
@@ -157,18 +157,18 @@ def data_url(image: bytes) -> DataUrl:
 
 
 def body_pieces(body: Mapping[str, Any]) -> list[bytes]:
-    """A request's body as JSON, in pieces. Its data URLs are among them as they are: copying megabytes, and escaping
-    what needs none, took most of the time that a call with a large image costs."""
+    """A request's body as JSON, in pieces. Its data URLs are pieces of their own, unchanged: copying megabytes, and
+    escaping what needs no escaping, took most of the time that a call with a large image costs."""
     contents: list[bytes] = []
 
     def set_aside(value: Any) -> str:
         if not isinstance(value, DataUrl):
-            raise TypeError(f"a request holds a {type(value).__name__}, which JSON has not")
+            raise TypeError(f"a request holds a {type(value).__name__}, which JSON cannot hold")
         contents.append(value.content)
         return value.head + PLACE
 
     before, *after = json.dumps(body, default=set_aside).encode().split(PLACE.encode())
-    if len(after) != len(contents):  # somebody's text holds the mark
+    if len(after) != len(contents):  # some text contains the mark
         return [json.dumps(body, default=str).encode()]
     return [before, *chain.from_iterable(zip(contents, after, strict=True))]
 

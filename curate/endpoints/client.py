@@ -58,9 +58,9 @@ async def fill(requests: Iterable[ChatRequest | None], work: Work) -> None:
 
 @contextmanager
 def only_new_garbage() -> Generator[None]:
-    """Has the garbage collector leave alone what is there already: each look at all the modules and tables of a build
+    """Makes the garbage collector ignore what exists already: each pass over all the modules and tables of a build
     holds up its calls for 0.1 s."""
-    if gc.get_freeze_count():  # by a fill around or beside this one, or by whoever runs us
+    if gc.get_freeze_count():  # by a fill around or beside this one, or by our caller
         yield
         return
     gc.freeze()
@@ -137,8 +137,8 @@ async def second_try(job: Job, first: Reply, work: Work) -> Reply:
 async def call(job: Job, work: Work) -> list[Reply]:
     """The replies to `job`, one or more, with retries; CallError when the retries are used up.
 
-    Tries are for what may be the request's own fault. Waiting for a server that is away or takes no more costs none,
-    unless others were answered meanwhile; the endpoint's patience decides when to stop.
+    Only what may be the request's own fault counts as a try. Waiting for a server that is away or busy does not, unless
+    others were answered meanwhile; the endpoint's patience decides when to stop.
     """
     tries = waits = 0
     endpoint = work.endpoint
@@ -159,7 +159,7 @@ async def call(job: Job, work: Work) -> list[Reply]:
 
 
 def is_about_n(error: CallError, job: Job, tries: int, endpoint: Endpoint) -> bool:
-    """Whether a server that fails may do so because several choices were asked for: some answer that with 500."""
+    """Whether a server may be failing because several choices were requested: some answer that with a 500."""
     return len(job.keys) > 1 and not endpoint.proved_n and tries == 2 and (error.status or 0) >= 500
 
 

@@ -1,7 +1,7 @@
 """The open connections to one server: aiohttp's client, with the headers that `openai` sends.
 
-Requests are made once and handed to aiohttp. `openai`'s own `post`, or its HTTP client (httpx over aiohttp), would make
-each of them again in other forms, which took more than half of the time that a call costs this process.
+Requests are built once and handed to aiohttp. `openai`'s own `post`, or its HTTP client (httpx over aiohttp), would
+build each again in other forms, which took more than half of the time that a call costs this process.
 """
 
 import re
@@ -27,11 +27,11 @@ KEPT_S = 4  # shorter than the 5 s after which uvicorn hangs up, so that no call
 class Way:
     """How requests travel.
 
-    timeout      seconds for a whole round trip; of a stream, for its first bytes (STALL_S after that)
+    timeout      seconds for a whole round trip; for a stream, until its first bytes (STALL_S after that)
     connections  open at once
-    headers, query   sent with each request; key_header: where the key goes, as a bearer token in Authorization
-    dialect      how requests are spelt, as far as it is known before the first one
-    secrets      further values that must not come back, such as those of headers
+    headers, query   sent with each request; key_header: where the key goes (in Authorization as a bearer token)
+    dialect      how requests are spelt, as far as that is known before the first one
+    secrets      further values to remove from replies, such as those of headers
     """
 
     timeout: float
@@ -54,7 +54,7 @@ class Connection:
         connector = aiohttp.TCPConnector(limit=way.connections, keepalive_timeout=KEPT_S, ssl=tls)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
         self._client = aiohttp.ClientSession(connector=connector, timeout=timeout)
-        # Not as the session's own headers: those go to a proxy as well.
+        # Not as the session's own headers: those would go to a proxy as well.
         self._headers = headers_of(url, key, way)
         self._json_headers = self._headers.copy()
         self._json_headers["Content-Type"] = "application/json"
@@ -83,7 +83,7 @@ class Connection:
 
 @cache
 def in_pieces() -> Any:
-    """The class of a body that is sent piece by piece: aiohttp copies one of bytes to put the head before it."""
+    """The class of a body that is sent piece by piece: aiohttp copies a body of bytes to put the head before it."""
     from aiohttp.payload import Payload
 
     class Pieces(Payload):
@@ -115,8 +115,8 @@ def form(fields: Mapping[str, Any]) -> Any:
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL; never one to reach this machine. OvtError for one of another kind
-    than HTTP's."""
+    """The proxy that the environment names for a URL; never one for this machine. OvtError if it is not an HTTP
+    proxy."""
     parts = urlsplit(url)
     if parts.hostname in LOOPBACK or proxy_bypass(parts.netloc):
         return None
@@ -135,7 +135,7 @@ def proxy_of(url: str) -> str | None:
 
 @cache
 def certificates() -> Any:
-    """Whom to trust: certifi's authorities, or those of $SSL_CERT_FILE and $SSL_CERT_DIR."""
+    """The trusted authorities: certifi's, or those in $SSL_CERT_FILE and $SSL_CERT_DIR."""
     import httpx2
 
     return httpx2.create_ssl_context()
@@ -146,11 +146,11 @@ def headers_of(url: str, key: str | None, way: Way) -> Any:
     import openai
     from multidict import CIMultiDict
 
-    # Never connects; one that could would read all certificates, and the environment's proxies.
+    # Never connects; a client that can would read all certificates, and the environment's proxies.
     unused = openai.DefaultAioHttpClient(verify=False, trust_env=False)
     client = openai.AsyncOpenAI(base_url=url, api_key=key or "none", http_client=unused)
     if not (urlsplit(url).hostname or "").endswith("api.openai.com"):
-        # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID and $OPENAI_CUSTOM_HEADERS: for OpenAI alone.
+        # From $OPENAI_ORG_ID, $OPENAI_PROJECT_ID and $OPENAI_CUSTOM_HEADERS: for OpenAI only.
         client.organization = client.project = None
         client._custom_headers = {}
     own = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}

@@ -1,5 +1,5 @@
-"""Requests to a model in this process: those that wait at the same moment are answered as a batch, by worker threads,
-so the event loop stays free.
+"""Requests to a model in this process: those that wait at the same time are answered as a batch, by worker threads, so
+the event loop stays free.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Waiting:
 
 
 class Desk:
-    """The queue of requests for the workers, from the first `send` to `close`. most: replies of a batch."""
+    """The queue of requests for the workers, from the first `send` to `close`. most: replies per batch."""
 
     def __init__(self, most: int = BATCH) -> None:
         self._most = most
@@ -61,11 +61,11 @@ class Engine:
         raise NotImplementedError
 
     def run(self, batch: Sequence[Waiting]) -> None:
-        """Answers a batch: each as soon as it is known."""
+        """Answers a batch: each request as soon as its replies are known."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Called in each worker thread before anything else."""
+        """Called in each worker thread before its first batch."""
 
     async def send(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The response to a chat-completions request body; CallError("refused", …) if it cannot be answered."""
@@ -90,11 +90,14 @@ class Engine:
 
     def _work(self, desk: Desk) -> None:
         """A worker thread: answers batch after batch until the desk is closed."""
-        self.prepare()
+        prepared = False
         while batch := desk.take():
             try:
+                if not prepared:
+                    self.prepare()
+                    prepared = True
                 self.run(batch)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next batch may do
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the next batch may succeed
                 for waiting in batch:
                     if not waiting.answer.done():
                         waiting.answer.set_exception(error)

@@ -5,7 +5,7 @@ parameter.enable_thinking must be set to false for non-streaming calls          
 Requests with max_tokens > 4096 must have stream=true                           Fireworks
 ["body", "stream_options", "include_usage"]: Extra inputs are not permitted     Mistral, Databricks
 ["body", "max_completion_tokens"]: Extra inputs are not permitted               Mistral
-["body", "seed"]: Extra inputs are not permitted                                Mistral, whose name is random_seed
+["body", "seed"]: Extra inputs are not permitted                                Mistral, which calls it random_seed
 """
 
 import re
@@ -28,8 +28,8 @@ NO_SEED = re.compile(r"extra_forbidden.*\bseed\b|\bseed\b.*extra inputs", re.IGN
 
 @dataclass(frozen=True)
 class Dialect:
-    """stream: replies are asked for as events, usage: with their token counts; tokens: the name of the limit (None: as
-    asked); seed: the name of the seed."""
+    """stream: replies are requested as events, usage: with their token counts; tokens: the name of the limit (None: as
+    given); seed: the name of the seed."""
 
     stream: bool = False
     usage: bool = True
@@ -37,7 +37,7 @@ class Dialect:
     seed: str = "seed"
 
     def spell(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The body as this server reads it. Of two limits, the newer name counts."""
+        """The body as this server reads it. If both limits are given, the newer name counts."""
         spelt = dict(body)
         if "max_completion_tokens" in spelt:
             spelt.pop("max_tokens", None)

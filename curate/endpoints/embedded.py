@@ -14,8 +14,14 @@ from PIL import Image
 
 from ovt.core.errors import CallError
 from ovt.core.images import open_image
+from ovt.curate.endpoints.budget import completion_bound
 
 MAX_TOKENS = 1024  # if the request sets no limit
+SEAM = 8  # characters at the beginning of a part of a text that may be decoded otherwise than within the whole
+# What an embedded model reads of a body.
+KEYS = {
+    "model", "messages", "n", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "seed",
+}  # fmt: skip
 
 
 @dataclass
@@ -44,10 +50,21 @@ def advance(row: Row, token: int, ends: frozenset[int], decode: Callable[[list[i
         row.finish, row.end = "stop", token
         return
     row.ids.append(token)
-    if row.stops and any(stop in decode(row.ids) for stop in row.stops):
+    if row.stops and has_stopped(row, decode):
         row.finish = "stop"
     elif len(row.ids) >= row.max_tokens:
         row.finish = "length"
+
+
+def has_stopped(row: Row, decode: Callable[[list[int]], str]) -> bool:
+    """Whether the text ends a row. Only its end is looked at first: decoding all of it at each token would take time in
+    the square of its length."""
+    least = max(map(len, row.stops)) + SEAM
+    count = least
+    while count < len(row.ids) and len(decode(row.ids[-count:-1])) < least:  # some tokens have no text
+        count *= 2
+    end = decode(row.ids[-count:])
+    return any(stop in end for stop in row.stops) and any(stop in decode(row.ids) for stop in row.stops)
 
 
 def refuse(reason: str) -> CallError:
@@ -119,13 +136,14 @@ def defuse(text: str, special: Sequence[str]) -> str:
 def read_rows(
     body: Mapping[str, Any], room: int, draw: Callable[[int | None, int], np.random.Generator]
 ) -> tuple[Row, ...]:
-    """A row for each reply that a body asks for.
+    """A row for each reply that a body asks for; CallError("refused") if it asks for what would be ignored.
 
     room   the tokens that the model's context leaves for a reply
     draw   the random numbers of a reply, from the request's seed and the reply's index
     """
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    wanted = int(read_number({"max_tokens": limit}, "max_tokens", MAX_TOKENS, 1, 1e9))
+    if unknown := [name for name, value in body.items() if value is not None and name not in KEYS]:
+        raise refuse(f"an embedded model does not read {unknown[0]:.60}: leave it out, or use a server")
+    wanted = int(read_number({"max_tokens": completion_bound(body)}, "max_tokens", MAX_TOKENS, 1, 1e9))
     stop = body.get("stop") or ()
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     if not all(isinstance(text, str) and text for text in stops):
@@ -148,7 +166,7 @@ def read_rows(
 
 
 def make_random(ids: list[int], pictures: Sequence[bytes], seed: int | None, index: int) -> np.random.Generator:
-    """The random numbers of one reply, from its prompt and seed + index, as vLLM counts; new ones without a seed."""
+    """The random numbers of one reply, from its prompt and seed + index, as vLLM counts; fresh ones without a seed."""
     if seed is None:
         return np.random.default_rng()
     digest = hashlib.sha256(repr((seed + index, ids)).encode())

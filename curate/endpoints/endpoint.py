@@ -18,14 +18,14 @@ from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.dialect import Dialect
 from ovt.curate.endpoints.failures import Streak
 from ovt.curate.endpoints.families import family_of
-from ovt.curate.endpoints.keys import check_key, hosts, read_headers, read_key, variables
+from ovt.curate.endpoints.keys import check_key, hosts, read_key, read_variables, variables
 from ovt.curate.endpoints.pictures import Pictures
-from ovt.curate.endpoints.secrets import is_secret
+from ovt.curate.endpoints.secrets import is_secret, spellings
 from ovt.curate.endpoints.section import LOOPBACK, OFFLINE, EndpointSection
 from ovt.curate.endpoints.transport import HttpTransport, Transport
 from ovt.curate.endpoints.urls import Urls
 
-FOLDERS = "transformers"  # the engine among MODELS that runs whatever lies in a folder
+FOLDERS = "transformers"  # the engine among MODELS that runs a model in any folder
 
 
 class Pace:
@@ -33,7 +33,7 @@ class Pace:
 
     Admits a cost of `per_minute` in any 60 s, one after the other; None means no limit.
 
-    Each admission moves the moment of the next one by its share of the minute.
+    Each admission delays the next one by its share of the minute.
     """
 
     def __init__(self, per_minute: float | None) -> None:
@@ -67,8 +67,8 @@ class Pace:
 
 
 class Turnstile:
-    """Lets a few calls start per turn of the event loop, in the order in which they came: what comes in is read and
-    stored meanwhile, however many wait to go out."""
+    """Lets a few calls start per turn of the event loop, in the order in which they came, so that replies are read and
+    stored meanwhile, however many calls wait to go out."""
 
     FEW = 4
 
@@ -93,11 +93,11 @@ class Turnstile:
 class Endpoint:
     """What `open_endpoint` opens; `async with` around the work closes its connections.
 
-    honours_n      false once the server has answered n > 1 with fewer choices; proved_n: true once it has answered it
+    honours_n      false once the server has answered n > 1 with fewer choices; proved_n: true once it has honoured it
     prompt_scale   the largest ratio of real to estimated prompt tokens seen, at least 1; completion_scale: of real to
                    requested ones, as thinking may not count against the limit
     measured       whether an answer has shown what replies cost; until then a build with a budget asks one at a time
-    answered       replies so far; failed: requests given up since the last one
+    answered       replies so far; failed: requests given up since the last reply
     """
 
     def __init__(self, name: str, section: EndpointSection, urls: Urls, key: str | None = None) -> None:
@@ -129,12 +129,12 @@ class Endpoint:
         return self.section.embedded is not None or hosts(self.section) <= LOOPBACK
 
     def waits_for(self) -> str:
-        """What the next reply waits for, for people."""
+        """What the next reply waits for, to be shown."""
         paces = {"requests_per_minute": self.requests_pace, "tokens_per_minute": self.tokens_pace}
         name = max(paces, key=lambda name: paces[name].wait_s)
         if paces[name].wait_s < 1 or any(url.in_flight for url in self.urls.all):
             return self.urls.waits_for()
-        return f"{name} = {paces[name].per_minute:,g} lets the next call go in {duration(paces[name].wait_s)}"
+        return f"{name} = {paces[name].per_minute:,g} allows the next call in {duration(paces[name].wait_s)}"
 
     def sampling(self, request: ChatRequest) -> dict[str, Any]:
         """The parameters that affect `request`'s replies: the endpoint's `extra_body`, then the request's own."""
@@ -181,33 +181,33 @@ def open_endpoint(name: str, section: EndpointSection, environ: Mapping[str, str
         transport = load_embedded(section.embedded, section.engine)
         return Endpoint(name, section, Urls([(section.urls[0], transport)], section.max_concurrency, steady=True))
     key = read_key(name, section, environ)
-    headers = read_headers(name, section, environ)
-    transports = [(url, HttpTransport(url, key, way_to(url, section, headers))) for url in section.urls]
+    values = read_variables(name, section, environ)
+    transports = [(url, HttpTransport(url, key, way_to(url, section, values))) for url in section.urls]
     urls = Urls(transports, section.max_concurrency)
-    if section.serve is not None:  # ended servers are started again, and may load for as long as the first time
+    if section.serve is not None:  # servers that end are started again, and may take as long to load as the first time
         urls.patience_s = max(urls.patience_s, section.serve.ready_s)
     endpoint = Endpoint(name, section, urls, key)
-    endpoint.secrets += header_secrets(section, headers)
+    endpoint.secrets += secrets_in(values)
     return endpoint
 
 
-def way_to(url: str, section: EndpointSection, headers: Mapping[str, str]) -> Way:
-    """How requests travel to one of the endpoint's URLs."""
+def way_to(url: str, section: EndpointSection, values: Mapping[str, str]) -> Way:
+    """How requests travel to one of the endpoint's URLs. values: of the variables that headers and query name."""
     family = family_of(section.family, url)
     return Way(
         section.timeout,
         section.max_concurrency,
-        headers,
-        section.query,
+        {name: values.get(value, value) for name, value in section.headers.items()},
+        {name: values.get(value, value) for name, value in section.query.items()},
         section.key_header or family.key_header,
         Dialect(section.stream, family.usage, family.tokens, family.seed),
-        header_secrets(section, headers),
+        secrets_in(values),
     )
 
 
-def header_secrets(section: EndpointSection, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of headers that come from the environment."""
-    return tuple(headers[name] for name, value in section.headers.items() if value.startswith("$"))
+def secrets_in(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of variables that must not be in a reply, in each of their spellings."""
+    return tuple(spelling for value in values.values() if is_secret(value) for spelling in spellings(value))
 
 
 def load_embedded(model: str, options: Mapping[str, Any] = MappingProxyType({})) -> Transport:

@@ -1,7 +1,7 @@
-"""What is known about servers that people use, by their documentation; the rest is learned by asking (dialect.py).
+"""What common servers expect, according to their documentation; the rest is learned by asking (dialect.py).
 
-A provider's family is found by its exact host, and `family = "azure"` says it where the host does not. Your own servers
-need none: vLLM, SGLang, llama.cpp and transformers serve are asked in OpenAI's plain way.
+A provider's family is found by its exact host; `family = "azure"` names it where the host does not. Your own servers
+need none: vLLM, SGLang, llama.cpp and transformers serve are asked in plain OpenAI format.
 
 variable    the environment variable with the key; key_header: where the key goes
 tokens      the name of the limit of a reply, where it has only one
@@ -44,7 +44,7 @@ FAMILIES: dict[FamilyName, Family] = {
         tokens="max_completion_tokens",
         source="https://platform.openai.com/docs/api-reference/chat/create",
     ),
-    # Its hosts are its customers': a key goes there once the user has agreed.
+    # Its hosts belong to its customers: a key goes there once the user has agreed.
     "azure": Family(
         key_header="api-key",
         source="https://learn.microsoft.com/azure/ai-services/openai/reference",

@@ -1,4 +1,4 @@
-"""Where each reply of the store lies: a SQLite file over the logs, renewed in large sorted batches.
+"""Where each reply of the store lies: a SQLite file over the logs, updated in large sorted batches.
 
 A batch writes each page of the index once. If the index followed every reply, each would cost a page, since keys are
 random; so the newest entries are kept in memory and read from the logs again when the store is opened.
@@ -24,7 +24,7 @@ FORMAT = 2
 OLDER = 1  # replies in the SQLite file itself
 OFFSETS = 2**40  # a place is the log's number times this, plus where the line begins; negative for a failure
 PER_QUERY = 1000
-PER_INSERT = 10_000  # rows of one statement: between statements a thread waits for its turn, in one it does not
+PER_INSERT = 10_000  # rows per statement: a thread waits for its turn between statements, not within one
 
 # `upto`: how much of a log is in `places`.
 SCHEMA = """
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS places (key BLOB PRIMARY KEY, place INTEGER NOT NULL)
 CREATE TABLE IF NOT EXISTS logs (number INTEGER PRIMARY KEY, upto INTEGER NOT NULL, entries INTEGER NOT NULL);
 """
 OLD_FAILURES = "SELECT * FROM failures f WHERE key IN ({}) AND NOT EXISTS (SELECT 1 FROM replies r WHERE r.key = f.key)"
-# In both, what is there stays where it is better: a reply where there is a reply, the end that is further on.
+# In both, the better value stays: a reply that is already there, and the end that is further on.
 PLACES = "INSERT INTO places VALUES {} ON CONFLICT (key) DO UPDATE SET place = excluded.place WHERE places.place < 0"
 LOGS = (
     "INSERT INTO logs VALUES (?,?,?) ON CONFLICT (number) "
@@ -42,7 +42,7 @@ FIND = "SELECT key, place FROM places WHERE key IN ({})"
 
 
 class Index:
-    """An open index; one thread at a time uses it. OvtError if the file is not ours or cannot be used."""
+    """An open index, for one thread at a time. OvtError if the file is not ours or cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,12 +50,12 @@ class Index:
         self._old = bool(self._run("SELECT 1 FROM sqlite_master WHERE name = 'replies'"))
 
     def settled(self) -> tuple[dict[int, int], int]:
-        """How many bytes of each log it covers, by number; how many entries they are."""
+        """How many bytes of each log it covers, by number; how many entries those hold."""
         rows = self._run("SELECT number, upto, entries FROM logs")
         return {number: upto for number, upto, _ in rows}, sum(entries for *_, entries in rows)
 
     def places(self, keys: Iterable[bytes]) -> dict[bytes, int]:
-        """The places of those of `keys` (short ones) that it covers."""
+        """The places of those `keys` (short ones) that it covers."""
         found: dict[bytes, int] = {}
         for chunk in chunks(keys):
             found.update(self._run(FIND.format(marks(chunk)), chunk))
@@ -77,7 +77,7 @@ class Index:
         return {key.hex(): Reply(None, url=url, model=model, error=error) for key, error, url, model in rows}
 
     def settle(self, tail: Mapping[bytes, int], upto: Mapping[int, int]) -> None:
-        """Takes over entries (by short key), and how far the logs are covered with them, in one transaction."""
+        """Adds entries (by short key), and how far they cover the logs, in one transaction."""
         rows = sorted(tail.items())
         with self._transaction() as run:
             for start in range(0, len(rows), PER_INSERT):
@@ -89,7 +89,7 @@ class Index:
             run(LOGS, [0, 0, len(rows)])
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Removes the entries of `keys`, so that they are asked again."""
+        """Removes the entries of `keys`, so that they are requested again."""
         with self._transaction() as run:
             for key in keys:
                 run("DELETE FROM places WHERE key = ?", [short(key)])
@@ -97,7 +97,7 @@ class Index:
                     run("DELETE FROM replies WHERE key = ?", [bytes.fromhex(key)])
 
     def cut(self, first: int, end: int) -> None:
-        """Removes the entries with places from `first` up to `end`: lines that a power cut took from their log."""
+        """Removes the entries with places from `first` up to `end`: lines that their log lost in a power cut."""
         with self._transaction() as run:
             run("DELETE FROM places WHERE abs(place) >= ? AND abs(place) < ?", [first, end])
             run("UPDATE logs SET upto = ? WHERE number = ?", [first % OFFSETS, first // OFFSETS])
@@ -134,10 +134,10 @@ def open_database(path: Path) -> sqlite3.Connection:
         make_folder(path.parent)
         if not path.exists():
             path.touch()
-            close_like_parent(path)  # SQLite makes the files beside it as open as this one
+            close_like_parent(path)  # SQLite gives the files beside it the same permissions
         database = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode NORMAL survives any process crash without corruption; the logs have what a power cut takes.
+        # In WAL mode NORMAL survives any process crash without corruption; what a power cut takes is still in the logs.
         database.execute("PRAGMA synchronous = NORMAL")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version in (0, OLDER):
@@ -146,12 +146,12 @@ def open_database(path: Path) -> sqlite3.Connection:
         raise cannot("open the reply store", path, error) from error
     if version not in (0, OLDER, FORMAT):
         database.close()
-        raise OvtError(f"{path} has format {version}, this ovt reads {FORMAT}: use another --home, or another ovt")
+        raise OvtError(f"{path} has format {version}, this ovt reads {FORMAT}: use another --home or version of ovt")
     return database
 
 
 def short(key: str) -> bytes:
-    """The half of a key that the index holds: enough to tell all keys apart, and lines have the whole."""
+    """The half of a key that the index holds: enough to tell all keys apart, and log lines have the whole key."""
     return bytes.fromhex(key[:32])
 
 

@@ -24,9 +24,9 @@ class Work:
     """The context of a fill.
 
     in_flight   the keys under way, so that equal requests are sent once
-    retry       kinds of replies (chat.kind_of) to ask again as if they had not come
-    locks       what other processes are not to send meanwhile; None for a plan, which sends nothing
-    held        how many keys are under way for each number claimed
+    retry       kinds of replies (chat.kind_of) to request again as if they were missing
+    locks       keep other processes from sending the same; None for a plan, which sends nothing
+    held        how many keys are under way for each claimed number
     settled     called with a request's number when all of its keys have a reply or a failure
     turns       shared by the fills that use one endpoint
     """
@@ -45,14 +45,14 @@ class Work:
     turns: AbstractAsyncContextManager[Any] = field(default_factory=nullcontext)
 
     def take(self, number: int, keys: int) -> bool:
-        """Locks a request of so many keys; false if another process, or another stage, is sending it."""
+        """Locks a request of this many keys; false if another process, or another stage, is sending it."""
         if self.locks is not None and number not in self.held and not self.locks.take(number):
             return False
         self.held[number] += keys
         return True
 
     def give_back(self, number: int, keys: Collection[str]) -> None:
-        """These keys of a claimed request are not under way any more."""
+        """Releases keys of a claimed request that are no longer under way."""
         if not keys:
             return
         self.in_flight.difference_update(keys)
@@ -62,7 +62,7 @@ class Work:
             self.settled(number)
 
     def give_all_back(self) -> None:
-        """Nothing is under way any more."""
+        """Releases everything: nothing is under way any longer."""
         self.in_flight.clear()
         self._release(list(self.held))
 
@@ -90,15 +90,15 @@ class Job:
 def missing_jobs(requests: Iterable[ChatRequest | None], work: Work) -> Iterator[Job | float]:
     """The calls for everything the store lacks, in request order; last, what another process was sending meanwhile.
 
-    Between them the seconds to wait before the next: 0 lets the event loop run, since everything may be cached. A
-    request that is None is not known yet.
+    Between them, the seconds to wait before the next: 0 lets the event loop run, since everything may be cached. None
+    among `requests` stands for one that is not known yet.
     """
     elsewhere: list[ChatRequest] = []
     for batch in batches(requests):
         yield from jobs_of(batch, work, elsewhere)
         yield 0.0 if batch else NOT_YET_S
     while elsewhere:
-        work.tally.note = "the rest is being asked by another build"
+        work.tally.note = "the rest is being requested by another build"
         now = time.monotonic()
         while time.monotonic() < now + LOOK_AGAIN_S:
             yield LOOK_AGAIN_S
@@ -107,7 +107,7 @@ def missing_jobs(requests: Iterable[ChatRequest | None], work: Work) -> Iterator
 
 
 def batches(requests: Iterable[ChatRequest | None]) -> Iterator[list[ChatRequest]]:
-    """The requests in batches to look up, each shorter where the next request is not known yet."""
+    """The requests in batches to look up; a batch ends early where the next request is not known yet."""
     batch: list[ChatRequest] = []
     for request in requests:
         if request is not None:
@@ -150,7 +150,7 @@ def lacking(
 
 
 def usable(work: Work, keys: Iterable[str]) -> set[str]:
-    """Those of `keys` with a reply that is not to be asked again; a fill forgets those that are."""
+    """Those of `keys` whose reply is not to be requested again; a fill forgets the others' replies."""
     if not work.retry:
         return work.store.known(keys)
     found = work.store.get_many(keys)
@@ -177,7 +177,7 @@ def calls_for(
             start = end
 
 
-def at_most(job: Job, work: Work) -> tuple[int, int | None]:
+def estimated_tokens(job: Job, work: Work) -> tuple[int, int | None]:
     """The estimated tokens of one try of `job`: the prompt's, and each reply's (None: no bound)."""
     bound = completion_bound(work.endpoint.sampling(job.request))
     return prompt_tokens(job.request.messages, work.images, work.image_sizes), bound
@@ -212,7 +212,7 @@ def expected(requests: Iterable[ChatRequest], work: Work) -> Expected:
     for job in missing_jobs(requests, work):
         if not isinstance(job, Job):
             continue
-        prompt, bound = at_most(job, work)
+        prompt, bound = estimated_tokens(job, work)
         calls += 1
         asked += len(job.keys)
         prompts += prompt

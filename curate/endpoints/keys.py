@@ -32,7 +32,7 @@ def read_key(name: str, section: EndpointSection, environ: Mapping[str, str]) ->
     variable = key_variable(section)
     key = environ.get(variable, "").strip() if variable else TOKENS.get(server(section.urls[0]), "")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        what = f"${variable} does not hold a key (it contains a line end, a space or a letter beyond ASCII)"
+        what = f"${variable} does not hold a key (it contains a line end, a space or a non-ASCII character)"
         raise EndpointError(name, "denied", what, "set it again")
     return key or None
 
@@ -47,7 +47,7 @@ def check_key(name: str, section: EndpointSection, key: str | None) -> None:
     variable = key_variable(section)
     if needs_key(section) and not key:
         what = f"{section.urls[0]} needs a key and ${variable} is not set"
-        raise EndpointError(name, "denied", what, f"set it, or name another as api_key_env in [endpoints.{name}]")
+        raise EndpointError(name, "denied", what, f"set it, or name another one as api_key_env in [endpoints.{name}]")
     sent = variables(section)
     if sent and (bare := next((url for url in section.urls if is_readable(url)), None)):
         what = f"${sent[0]} would be sent to {bare} unencrypted"
@@ -59,28 +59,31 @@ def check_key(name: str, section: EndpointSection, key: str | None) -> None:
 
 
 def sent_keys(section: EndpointSection) -> list[str]:
-    """What the user must agree to, as lines: each server that gets a key which is not known to be its own. Where a key
-    would be readable on its way, it is refused and not asked about."""
+    """What the user must agree to, as lines: each server that gets a key that is not known to be its own. A key
+    that would be readable on its way is refused and not asked about."""
     far = [url for url in section.urls if not is_readable(url) and urlsplit(url).hostname not in LOOPBACK]
     pairs = [(variable, url) for variable in variables(section) for url in far if provider(url) != variable]
     return [f"send ${variable} to {server(url)}" for variable, url in pairs]
 
 
 def variables(section: EndpointSection) -> list[str]:
-    """The environment variables whose values are sent: the key's, and those that headers name."""
-    named = (value.removeprefix("$") for value in section.headers.values() if value.startswith("$"))
+    """The environment variables whose values are sent: the key's, and those that headers and query name."""
+    values = (*section.headers.values(), *section.query.values())
+    named = (value.removeprefix("$") for value in values if value.startswith("$"))
     return list(dict.fromkeys([*filter(None, [key_variable(section)]), *named]))
 
 
-def read_headers(name: str, section: EndpointSection, environ: Mapping[str, str]) -> dict[str, str]:
-    """The endpoint's headers, with the values of the variables that they name; EndpointError if one is not set."""
-    filled = dict(section.headers)
-    for header, value in section.headers.items():
+def read_variables(name: str, section: EndpointSection, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of the variables that headers and query name, by "$NAME"; EndpointError if one is not set."""
+    places = [("header", *item) for item in section.headers.items()]
+    places += [("query key", *item) for item in section.query.items()]
+    found = {}
+    for kind, place, value in places:
         if value.startswith("$"):
-            filled[header] = environ.get(value.removeprefix("$"), "").strip()
-            if not filled[header] or not (filled[header].isascii() and filled[header].isprintable()):
-                raise EndpointError(name, "denied", f"{value}, for the header {header}, is not set", "set it")
-    return filled
+            found[value] = environ.get(value.removeprefix("$"), "").strip()
+            if not found[value] or not (found[value].isascii() and found[value].isprintable()):
+                raise EndpointError(name, "denied", f"{value}, for the {kind} {place}, is not set", "set it")
+    return found
 
 
 def is_readable(url: str) -> bool:

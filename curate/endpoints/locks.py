@@ -1,7 +1,7 @@
-"""Numbers that one process at a time holds: record locks on the bytes of a file, which end with their process.
+"""Numbers that one process at a time holds: record locks on the bytes of a file, which end with the process.
 
-The numbers of logs that are written to, and of requests that are under way (`request_number`): two builds at once send
-each request once, and what a killed one held is free at once. Nothing is written, and nothing times out.
+They stand for logs being written and for requests under way (`request_number`): two builds at once send each request
+only once, and what a killed one held is free immediately. Nothing is written, and nothing times out.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ class Locks:
 
     @classmethod
     def of(cls, path: Path) -> "Locks":
-        """The claims on the numbers of the file at `path`, created if missing. OvtError if it cannot be."""
+        """The claims on the numbers of the file at `path`, created if missing; OvtError if that fails."""
         with cls._opening:
             path = path.resolve()
             there = cls._open.get(path)
@@ -55,7 +55,7 @@ class Locks:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except (BlockingIOError, PermissionError):
                 return False
-            except OSError as error:  # of a file system without locks
+            except OSError as error:  # from a file system without locks
                 raise cannot("lock", self.path, error) from error
             self._held.add(number)
             return True
@@ -68,7 +68,7 @@ class Locks:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
     def _is_at(self, path: Path) -> bool:
-        """Whether the open file is still the one at `path`; a home may be removed and made anew."""
+        """Whether the open file is still the one at `path`; a home may be removed and created again."""
         try:
             return os.path.samestat(os.fstat(self._file), path.stat())
         except FileNotFoundError:

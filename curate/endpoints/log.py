@@ -1,10 +1,10 @@
-"""One file of the reply store, to which one process at a time adds: a reply or a failure per line, as JSON.
+"""One file of the reply store, appended to by one process at a time: a reply or a failure per line, as JSON.
 
     ["9f2c…","<think> The bar …","stop",200,180,0.0004,2.1,"http://127.0.0.1:8000/v1","m"]
     ["77aa…",null,null,0,0,null,0.0,"http://127.0.0.1:8000/v1","m","HTTP 500: out of luck"]
 
-A line is handed to the operating system in one call, so what was added survives a kill; of a line that was cut short
-(a full disk, a power cut) only the rest is lost, since a line without its end is none.
+A line is handed to the operating system in one call, so what was added survives a kill; if one was cut short (a full
+disk, a power cut), only that line is lost, since a line without its end does not count.
 """
 
 import errno
@@ -23,7 +23,7 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Log:
-    """A log that is open for adding; the caller holds its lock. Whatever follows its last whole line is removed."""
+    """A log that is open for appending; the caller holds its lock. Whatever follows its last whole line is removed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class Log:
         os.ftruncate(self._file, self.size)
 
     def add(self, lines: bytes) -> int:
-        """Adds whole lines; returns where they begin. OvtError if they cannot be written; then none is there."""
+        """Adds whole lines; returns where they begin. OvtError if they cannot be written; then none of them is kept."""
         start, left = self.size, lines
         try:
             while left:
@@ -52,7 +52,7 @@ class Log:
 
 
 def whole_lines(file: int) -> int:
-    """The size of a file in bytes, up to and with its last line end."""
+    """The size of a file in bytes, up to and including its last line end."""
     size = os.fstat(file).st_size
     while size:
         piece = os.pread(file, min(size, 1 << 16), max(0, size - (1 << 16)))
@@ -105,7 +105,7 @@ def half_key(line: bytes) -> bytes:
 
 
 def lines_at(path: Path, starts: Iterable[int]) -> Iterator[bytes]:
-    """The lines that begin at `starts`, in ascending order of them."""
+    """The lines that begin at `starts`, in ascending order."""
     with path.open("rb", buffering=1 << 16) as file:
         for start in sorted(starts):
             file.seek(start)
@@ -121,9 +121,9 @@ def remedy(error: Exception) -> str:
     """How to fix a store that cannot be opened or written."""
     text = str(error)
     if getattr(error, "errno", None) in FULL or "full" in text or "I/O" in text:
-        return "make room on its disk and run the same command again, nothing that was stored is lost"
+        return "free some space on its disk and run the same command again; nothing that was stored is lost"
     if "locked" in text:
-        return "another process has held it for a minute: wait for that one, or use another --home"
+        return "another process has held it for a minute: wait for it to finish, or use another --home"
     if "not a database" in text or "malformed" in text:
-        return "it is damaged or not ours: move it away, or use another --home"
+        return "it is damaged or not written by ovt: move it away, or use another --home"
     return "check the folder and its permissions, or use another --home"

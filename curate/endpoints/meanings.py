@@ -1,4 +1,4 @@
-"""What the failure of a round trip means, and how long its server asks to wait."""
+"""What a failed round trip means, and how long its server asks clients to wait."""
 
 import json
 import re
@@ -11,25 +11,25 @@ from ovt.core.errors import CallError
 from ovt.core.untrusted import parse_json
 
 TIMED_OUT = "no answer within"
-# Answered by what stands in front of a server that is away, restarting or loading its model.
+# Sent by whatever stands in front of a server that is away, restarting or loading its model.
 GATEWAY = {502, 503, 504, *range(520, 525), 530}
 LIMITED = {429, 498, 529}  # 498: out of capacity, at Groq; 529: overloaded, at Anthropic
-# Said with a 404, 429 or 500 instead of 503, by servers whose model is still on its way into memory.
+# Said with a 404, 429 or 500 instead of 503, by servers whose model is still being loaded.
 LOADING = re.compile(
     r"(?:model|server)\b.{0,80}\b(?:is|still) (?:currently )?(?:loading|starting)|loading model|warming up", re.I
 )
-# Said with a 429 that no waiting helps against.
+# Said with a 429 that no waiting will cure.
 NO_MONEY = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|billing_hard_limit|out of credits"
     r"|key limit exceeded|insufficient.balance|欠费",
     re.IGNORECASE,
 )
-# Said when the model was unloaded or removed: no request will be answered before somebody acts.
+# Said when the model was unloaded or removed: no request will be answered until somebody acts.
 MODEL_GONE = re.compile(
     r"model\b.{0,80}(?:not found|does not exist|not loaded|unloaded)|no models? (?:is )?loaded", re.I
 )
-# Said with a 403, 429 or 500 about a request that fares no better next time: images that the model does not take, more
-# tokens than fit, a prompt that a moderator objects to.
+# Said with a 403, 429 or 500 about a request that would fail again: images that the model does not take, more tokens
+# than fit, a prompt that a moderator objects to.
 HOPELESS = re.compile(
     r"image input is not supported|unsupported content part type|not a multimodal model"
     r"|(?:does not|doesn't) support (?:image|vision|multimodal)"
@@ -37,10 +37,10 @@ HOPELESS = re.compile(
     r"|context shift is disabled|input was flagged|requires moderation",
     re.IGNORECASE,
 )
-# Said with a 500 or 503 by servers that have too much to do, and with a 400 by one whose model has to be started again.
+# Said with a 500 or 503 by overloaded servers, and with a 400 by one whose model has to be restarted.
 OVERLOADED = re.compile(r"overload|server busy|pending requests|(?:at|over|exceed\w*)\W+capacity|high demand", re.I)
 CRASHED = re.compile(r"model has crashed|channel error", re.I)
-# Waiting times in an error's words.
+# Waiting times in the text of an error.
 IN_WORDS = re.compile(
     r"(?:try again in|retry (?:after|in)|retryDelay\W{1,5}|estimated_time\W{1,5}|wait(?: for)?)\s*"
     r"((?:\d[\d.]*\s*(?:ms\b|milliseconds?|sec\w*|s\b|min\w*|m(?=\d|\b)|hours?|h(?=\d|\b))?)+)",
@@ -101,8 +101,8 @@ def connection_error(error: BaseException, scrubbed: Callable[[str], str]) -> Ca
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait by the headers retry-after-ms and Retry-After: seconds, a duration, a date or a time. None
-    without one that can be read; 0 for the past."""
+    """Seconds to wait according to the headers retry-after-ms and Retry-After: seconds, a duration, a date or a time.
+    None if neither can be read; 0 for the past."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if (seconds := moment(headers.get(name, ""), now)) is not None:
             return max(0.0, seconds * scale)
@@ -110,8 +110,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def reset_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the limits are over that a 429 reports as used up: the longest of those with nothing remaining, or
-    of all where none says what remains."""
+    """Seconds until the limits that a 429 reports as used up are reset: the longest of those with nothing remaining, or
+    of all if none says what remains."""
     found = {name: moment(headers.get(name, ""), now) for name in RESETS}
     known = {name: seconds for name, seconds in found.items() if seconds is not None}
     used_up = [seconds for name, seconds in known.items() if headers.get(name.replace("reset", "remaining")) == "0"]
@@ -124,16 +124,16 @@ def moment(text: str, now: float) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        seconds = duration(text)
+        seconds = seconds_in(text)
         return date(text, now) if seconds is None else seconds
     if number > EPOCH * 100:
         return number / 1000 - now if number < EPOCH * 1e5 else None
     if number > EPOCH:
         return number - now
-    return number if number > -EPOCH else None  # not a number fails both
+    return number if number > -EPOCH else None  # NaN fails both
 
 
-def duration(text: str) -> float | None:
+def seconds_in(text: str) -> float | None:
     """Seconds of "6m0s", "350ms" or "33 seconds"; None for anything else."""
     parts = PART.findall(text)
     if not parts or PART.sub("", text).strip():
@@ -142,25 +142,25 @@ def duration(text: str) -> float | None:
 
 
 def date(text: str, now: float) -> float | None:
-    """Seconds from now until a date as in HTTP or ISO 8601."""
+    """Seconds from now until a date in HTTP's format or ISO 8601."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             found = read(text)
-        except ValueError:
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() - now
+        except (ValueError, OverflowError):  # OverflowError: a year of twenty digits
             continue
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() - now
     return None
 
 
 def wait_in_words(said: str) -> float | None:
-    """Seconds to wait by an error's words: "Please try again in 3s", "retryDelay": "2s", "estimated_time": 20.0."""
+    """Seconds to wait, from an error's text: "Please try again in 3s", "retryDelay": "2s", "estimated_time": 20.0."""
     found = IN_WORDS.search(said)
-    return duration(found[1]) if found else None
+    return seconds_in(found[1]) if found else None
 
 
 def error_message(text: str, deep: int = 3) -> str:
-    """The message within an error body, in the formats that servers use, also within others (`deep` of them); else the
-    body itself."""
+    """The message within an error body, in the formats that servers use, also nested in others (`deep` levels); else
+    the body itself."""
     try:
         found: Any = parse_json(text)
     except ValueError:

@@ -1,8 +1,8 @@
 """`base_url = "vllm:MODEL"`: vLLM's offline engine in this process, behind the interface of a server.
 
-    vllm:Qwen/Qwen2.5-VL-3B-Instruct      a model of the Hub; or a folder: vllm:/models/rl-1
+    vllm:Qwen/Qwen2.5-VL-3B-Instruct      a model on the Hub; or a folder: vllm:/models/rl-1
 
-A batch of requests is one call of the engine, which schedules them itself; replies go into the same store as those of a
+A batch of requests is one call to the engine, which schedules them itself; replies go into the same store as those of a
 server. vLLM needs an environment of its own, with its torch and transformers (`pip install 'ovt[vllm]'`).
 """
 
@@ -13,22 +13,26 @@ from typing import Any
 
 from ovt.core.errors import CallError
 from ovt.curate.endpoints import desk
+from ovt.curate.endpoints.budget import completion_bound
 from ovt.curate.endpoints.desk import Waiting
 from ovt.curate.endpoints.embedded import refuse
 from ovt.curate.endpoints.sampling import SamplingSection
 
-BATCH = 1024  # replies asked at once, at most: the engine takes as many of them together as its cache holds
+PARAMS = SamplingSection.model_fields.keys() - {"max_tokens", "max_completion_tokens"}
+BATCH = 1024  # replies requested at once, at most: the engine runs as many of them together as its cache holds
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, ready to run. rows: its replies; length: of its texts, in characters."""
+    """A request, ready to run. rows: its replies; length: of its texts, in characters; template: what its chat template
+    is given besides, the same for all requests of an endpoint."""
 
     messages: list[dict[str, Any]]
     params: Any
     rows: range
     length: int
     pictures: bool
+    template: dict[str, Any]
 
 
 class Engine(desk.Engine):
@@ -47,17 +51,17 @@ class Engine(desk.Engine):
     def read(self, body: Mapping[str, Any]) -> Asked:
         from vllm import SamplingParams  # ty: ignore[import-not-found] (an environment of its own)
 
-        wanted = {name: value for name, value in body.items() if name in SamplingSection.model_fields}
-        limit = wanted.pop("max_completion_tokens", None) or wanted.pop("max_tokens", None)
+        wanted = {name: body[name] for name in body.keys() & PARAMS}
         number = int(body.get("n") or 1)
         messages = list(body["messages"])
         parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
         try:
-            params = SamplingParams(n=number, max_tokens=limit, **wanted)
+            params = SamplingParams(n=number, max_tokens=completion_bound(body), **wanted)
         except (TypeError, ValueError) as error:
             raise refuse(" ".join(str(error).split())[:200]) from None
         length = sum(len(str(message["content"])) for message in messages)
-        return Asked(messages, params, range(number), length, any(part.get("type") == "image_url" for part in parts))
+        pictures = any(part.get("type") == "image_url" for part in parts)
+        return Asked(messages, params, range(number), length, pictures, body.get("chat_template_kwargs") or {})
 
     def run(self, batch: Sequence[Waiting]) -> None:
         """A request that the engine refuses, such as one that is too long, fails by itself."""
@@ -66,6 +70,7 @@ class Engine(desk.Engine):
                 [waiting.asked.messages for waiting in batch],
                 [waiting.asked.params for waiting in batch],
                 use_tqdm=False,
+                chat_template_kwargs=batch[0].asked.template,
             )
         except ValueError as error:
             if len(batch) == 1:
@@ -94,5 +99,5 @@ def response(model: str, found: Any) -> dict[str, Any]:
 
 
 def load(name: str, **options: Any) -> Engine:
-    """The engine of a model of the Hub or in a local folder."""
+    """The engine for a model on the Hub or in a local folder."""
     return Engine(name, options)

@@ -1,4 +1,4 @@
-"""Images as they are sent: data URLs, of smaller images where an endpoint has `max_pixels`; always the same bytes."""
+"""Images as they are sent: data URLs, scaled down where an endpoint has `max_pixels`; always the same bytes."""
 
 import io
 import math
@@ -32,20 +32,21 @@ class Pictures:
 
 
 def shrink(image: bytes, max_pixels: int) -> bytes:
-    """An image file scaled down to at most `max_pixels`, in its own format; unchanged if it is small enough, or cannot
-    be read."""
+    """A stored image, a PNG or a JPEG in RGB, scaled down to at most `max_pixels` in its own format; unchanged if it is
+    small enough or cannot be read."""
     from PIL import Image
 
+    from ovt.core.images import open_image
+
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            width, height, kind = opened.width, opened.height, opened.format or "PNG"
-            if width * height <= max_pixels:
-                return image
-            scale = math.sqrt(max_pixels / (width * height))
-            size = (max(1, int(width * scale)), max(1, int(height * scale)))
-            smaller = opened.convert("RGB" if kind == "JPEG" else opened.mode).resize(size, Image.Resampling.LANCZOS)
-    except (OSError, ValueError, Image.DecompressionBombError):
+        opened = open_image(image, ("PNG", "JPEG"))
+        scale = math.sqrt(max_pixels / (opened.width * opened.height))
+        if scale >= 1:
+            return image
+        size = (max(1, int(opened.width * scale)), max(1, int(opened.height * scale)))
+        smaller = opened.resize(size, Image.Resampling.LANCZOS)
+    except (OSError, ValueError, SyntaxError):
         return image
     file = io.BytesIO()
-    smaller.save(file, kind, **({"quality": 95} if kind in ("JPEG", "WEBP") else {}))
+    smaller.save(file, opened.format, **({"quality": 95} if opened.format == "JPEG" else {}))
     return file.getvalue()

@@ -18,7 +18,7 @@ from ovt.curate.endpoints.thinking import answer_alone, joined, rejoined, split_
 CUT = ("length", "max_tokens", "MAX_TOKENS", "model_context_window_exceeded")
 FILTERED = {"content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive",
             "image_safety", "guardrail_intervened", "refusal"}  # fmt: skip
-# Of one that its server broke off: routers; vLLM; Z.ai; DeepSeek.
+# The same for one that its server broke off: routers; vLLM; Z.ai; DeepSeek.
 BROKEN = ("error", "abort", "aborted", "cancelled", "network_error", "insufficient_system_resource")
 TOOLS = {"tool_calls", "function_call", "tool_use"}
 
@@ -44,8 +44,8 @@ class Heard:
 def read_replies(
     response: Mapping[str, Any], wanted: int, section: EndpointSection, heard: Heard = Heard()
 ) -> list[Reply]:
-    """The first `wanted` choices of a response, by index, with its usage divided among them; those that are no reply of
-    the model (`chat.FAILURES`) have an `error` in place of a text.
+    """The first `wanted` choices of a response, by index, with its usage divided among them; those that are not a reply
+    of the model (`chat.FAILURES`) have an `error` in place of a text.
 
     CallError ("broken") if it has no readable choice.
     """
@@ -76,7 +76,7 @@ def read_replies(
 
 
 def readable_choices(response: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The choices of a response, by index; CallError if there is none, or one that its server broke off."""
+    """The choices of a response, by index; CallError if there are none, or if the server broke one off."""
     choices = response.get("choices")
     if not isinstance(choices, list) or not choices:
         raise CallError("broken", "the answer has no choices", billed=True)
@@ -93,17 +93,17 @@ def why_no_reply(choice: Mapping[str, Any], finish: str, text: str) -> str | Non
     """The error to store in place of a choice's text; None for a reply of the model, cut off or not."""
     message = choice["message"]
     if finish.lower() in FILTERED:
-        return told("filtered", f"finish_reason {finish}")
+        return failure("filtered", f"finish_reason {finish}")
     if refusal := joined(message.get("refusal")).strip():
-        return told("refusal", refusal)
+        return failure("refusal", refusal)
     if text.strip() or finish == "length":
         return None
     if message.get("tool_calls") or message.get("function_call") or finish in TOOLS:
-        return told("tool_calls")
-    return told("empty")
+        return failure("tool_calls")
+    return failure("empty")
 
 
-def told(kind: ReplyKind, detail: str = "") -> str:
+def failure(kind: ReplyKind, detail: str = "") -> str:
     """A failure of a kind, as stored: `chat.kind_of` reads the kind back."""
     return scrub(f"{FAILURES[kind]}: {detail}" if detail else FAILURES[kind])
 
@@ -114,7 +114,7 @@ def broke_off(choice: Mapping[str, Any]) -> bool:
 
 
 def price(usage: Usage | None, prompt_tokens: int, completion_tokens: int, section: EndpointSection) -> float | None:
-    """The price of so many tokens, in US dollars; None if unknown, such as when the server counted nothing."""
+    """The price of these tokens, in US dollars; None if unknown, such as when the server counted nothing."""
     uncounted = usage is None and section.cost_usd(1, 1)
     return None if uncounted else section.cost_usd(prompt_tokens, completion_tokens)
 

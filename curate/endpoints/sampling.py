@@ -41,20 +41,28 @@ class AskingBase(Section):
     @model_validator(mode="before")
     @classmethod
     def leave_out(cls, data: Any) -> Any:
-        """Keys that are unset have no value."""
-        if not isinstance(data, dict) or not data.get("unset"):
+        """Keys in `unset` get no value. What has another type is left to the fields' own checks."""
+        if not isinstance(data, dict) or not (unset := names_in(data.get("unset"))):
             return data
         given = data.get("sampling") or {}
+        if not isinstance(given, dict | SamplingSection):
+            return data
         sampling = given.model_dump() if isinstance(given, SamplingSection) else dict(given)
-        for name in data["unset"]:
+        for name in unset:
             if name not in SamplingSection.model_fields:
                 raise ValueError(
-                    f"unset: {name!r} is no key of sampling; {nearest_key(str(name), SamplingSection.known_keys())}"
+                    f"unset: {name!r} is not a sampling key; {nearest_key(name, SamplingSection.known_keys())}"
                 )
             if sampling.get(name) is not None and not isinstance(given, SamplingSection):
                 raise ValueError(f"{name} is in unset and has a value in sampling: leave one of them out")
             sampling[name] = None
         return {**data, "sampling": sampling}
+
+
+def names_in(unset: Any) -> list[str]:
+    """The names in a list; empty for anything else."""
+    listed = list(unset) if isinstance(unset, list | tuple) else []
+    return listed if all(isinstance(name, str) for name in listed) else []
 
 
 def unset_line(refusal: str) -> str:

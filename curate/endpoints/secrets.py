@@ -1,8 +1,9 @@
-"""Keys that come back: removed from replies once they are parsed, and from everything that is shown."""
+"""Keys that servers echo: removed from replies once they are parsed, and from everything that is shown."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote_plus
 
 from ovt.core.text import plain
 
@@ -16,6 +17,14 @@ REMOVED = "[key]"
 def is_secret(key: str | None) -> bool:
     """Whether a key must not be in a reply. Words ("EMPTY", as for local servers) may be."""
     return key is not None and len(key) >= SHORTEST_KEY and not key.isalpha()
+
+
+def spellings(secret: str) -> list[str]:
+    """A secret, and how it may be spelt in an address that holds it."""
+    from yarl import URL
+
+    quoted = quote_plus(secret)
+    return list(dict.fromkeys([secret, quoted, URL(f"?{quoted}").raw_query_string]))  # the last one as aiohttp sends it
 
 
 def without_key(value: Any, keys: Sequence[str]) -> Any:
@@ -38,7 +47,7 @@ def without_key(value: Any, keys: Sequence[str]) -> Any:
 
 def scrub(text: str, *keys: str) -> str:
     """`text` as one safe line of at most 300 characters, without the keys or anything that looks like one."""
-    text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)  # of a body that was not JSON, or JSON in JSON
+    text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)  # from a body that was not JSON, or JSON in JSON
     for key in keys:
         text = text.replace(key, REMOVED)
     line = plain(" ".join(KEY_LOOK.sub(REMOVED, text).split()))

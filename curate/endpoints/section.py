@@ -16,34 +16,37 @@ from pydantic import (
 )
 
 from ovt.core.hashing import canonical_json
-from ovt.core.section import Section, added_later, nearest_key
+from ovt.core.section import Section, added_later, nearest_key, read_section
+from ovt.core.text import without_secrets
 from ovt.curate.endpoints.families import FamilyName
 from ovt.curate.endpoints.sampling import SamplingSection
 
 EMBEDDED, OFFLINE = "embedded:", "vllm:"
-# What vLLM's offline engine may be told; nothing that names code, files or other machines.
+# The arguments that vLLM's offline engine may be given: none that names code, files or other machines.
 ENGINE_KEYS = {
     "dtype", "enforce_eager", "gpu_memory_utilization", "kv_cache_dtype", "limit_mm_per_prompt", "max_model_len",
     "max_num_batched_tokens", "max_num_seqs", "pipeline_parallel_size", "quantization", "revision", "seed",
     "tensor_parallel_size",
 }  # fmt: skip
+ENGINE_BODY = SamplingSection.model_fields.keys() | {"chat_template_kwargs"}  # what it reads of a request's body
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LAST_PORT = 65_535
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")  # the same host for everybody who reads the URL
 VARIABLE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
-SECRET_NAME = re.compile(r"(?:^|[-_])(?:key|token|secret|password|auth\w*)$", re.IGNORECASE)
+SECRET_NAME = re.compile(r"(?:key|token|secret|password|cookie|(?:^|[-_])auth\w*)$", re.IGNORECASE)
 # Headers that the client sets itself.
 OURS = {"authorization", "host", "content-length", "content-type", "transfer-encoding", "connection", "accept-encoding"}
 RESERVED = {"model", "messages", "n", "stream"}
 
 
 class ServeSection(Section):
-    """`[endpoints.NAME.serve]`: servers on this machine that ovt starts for the endpoint, and stops.
+    """`[endpoints.NAME.serve]`: servers on this machine that ovt starts and stops for the endpoint.
 
     command    their command line, where {model}, {port} and {gpus} are filled in; unset: vLLM
-    replicas   how many, at ports from base_url's on
-    gpus       of each replica, which sees no others; 0: as they are
-    ready_s    seconds for a server to list its models
+    replicas   how many, at consecutive ports from base_url's on
+    gpus       per replica, which sees no others; 0: whatever is visible
+    ready_s    seconds within which a server must list its models
     """
 
     command: str | None = None
@@ -88,8 +91,8 @@ class EndpointSection(Section):
     max_retries          retries after the first try, for transient failures: 429, 5xx, dropped connections, timeouts, …
     usd_per_million_…    prices in US dollars; neither set: cost is unknown (an embedded model is free)
     extra_body           further keys of every request's body; part of a reply's address
-    family               what kind of server it is, where the host does not say so (families.py): "azure", "ollama", …
-    headers, query       more of them for each request; "$NAME" as a header's value stands for an environment variable
+    family               what kind of server it is, where the host does not tell (families.py): "azure", "ollama", …
+    headers, query       sent with each request; "$NAME" as a value stands for an environment variable
     key_header           where the key goes; unset: Authorization, as a bearer token, or where the family has it
     stream               ask for replies as server-sent events: for servers and gateways that cut silent connections
     image_detail         OpenAI's "low", "high" or "auto", for each image; part of a reply's address
@@ -126,7 +129,7 @@ class EndpointSection(Section):
 
     @property
     def image_settings(self) -> dict[str, Any]:
-        """What shapes replies to images, as part of their address; empty unless it is set."""
+        """The settings that shape replies to images, part of their address; empty unless set."""
         given = {"image_detail": self.image_detail, "max_pixels": self.max_pixels}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -142,11 +145,11 @@ class EndpointSection(Section):
 
     @property
     def gpus(self) -> int | None:
-        """The GPUs that answer, where the recipe says it: of servers that ovt starts, and of vLLM's offline engine."""
+        """How many GPUs answer, where the recipe says: for servers that ovt starts, and for vLLM's offline engine."""
         if self.serve is not None and self.serve.gpus:
             return self.serve.replicas * self.serve.gpus
         if self.urls[0].startswith(OFFLINE):
-            return int(self.engine.get("tensor_parallel_size", 1)) * int(self.engine.get("pipeline_parallel_size", 1))
+            return self.engine.get("tensor_parallel_size", 1) * self.engine.get("pipeline_parallel_size", 1)
         return None
 
     @property
@@ -156,7 +159,7 @@ class EndpointSection(Section):
         return first.removeprefix(EMBEDDED) if first.startswith((EMBEDDED, OFFLINE)) else None
 
     def cost_usd(self, prompt_tokens: float, completion_tokens: float) -> float | None:
-        """The price of so many tokens, in US dollars; None if no price is known."""
+        """The price of these tokens, in US dollars; None if no price is known."""
         prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
         if prices == (None, None) and self.embedded is None:
             return None
@@ -183,13 +186,17 @@ class EndpointSection(Section):
         for name, value in headers.items():
             if not HEADER.fullmatch(name) or name.lower() in OURS:
                 raise ValueError(f"{name!r} cannot be set here: expected the name of a header that ovt does not set")
-            if value.startswith("$") and not VARIABLE.fullmatch(value):
-                raise ValueError(f"{name} is {value!r}: expected a text, or $NAME of an environment variable")
-            if not value.startswith("$") and SECRET_NAME.search(name):
-                raise ValueError(f'{name} holds a key, which a recipe must not: name a variable, {name} = "$MY_KEY"')
+            check_value(name, value)
             if not (value.isascii() and value.isprintable()):
-                raise ValueError(f"{name} is {value!r}: a header holds printable ASCII")
+                raise ValueError(f"{name} is {value!r}: expected printable ASCII")
         return headers
+
+    @field_validator("query")
+    @classmethod
+    def check_query(cls, query: dict[str, str]) -> dict[str, str]:
+        for name, value in query.items():
+            check_value(name, value)
+        return query
 
     @field_validator("key_header")
     @classmethod
@@ -203,6 +210,9 @@ class EndpointSection(Section):
     def check_engine(cls, engine: dict[str, Any]) -> dict[str, Any]:
         for name in engine.keys() - ENGINE_KEYS:
             raise ValueError(f"{name} cannot be set for vLLM's engine; {nearest_key(name, ENGINE_KEYS)}")
+        for name in ("tensor_parallel_size", "pipeline_parallel_size"):
+            if type(size := engine.get(name, 1)) is not int or size < 1:
+                raise ValueError(f"{name} is {size!r:.40}: expected a number of GPUs, 1 or more")
         return engine
 
     @field_validator("extra_body")
@@ -215,7 +225,7 @@ class EndpointSection(Section):
         try:
             canonical_json(extra_body)
         except (TypeError, ValueError):
-            raise ValueError("expected what JSON can say: no dates, no times, no inf, no nan") from None
+            raise ValueError("expected values that JSON can hold: no dates, no times, no inf, no nan") from None
         return extra_body
 
     @model_validator(mode="after")
@@ -223,13 +233,23 @@ class EndpointSection(Section):
         if not self.model and self.embedded is None:
             raise ValueError("`model` is missing: the name the server at base_url knows its model by")
         if self.batch and (self.embedded is not None or len(self.urls) > 1 or self.stream):
-            raise ValueError("batch = true takes one base_url of a server, and no stream")
+            raise ValueError("batch = true needs a single base_url, of a server, and no stream")
         return self
 
     @model_validator(mode="after")
     def check_engine_is_there(self) -> Self:
         if self.engine and not self.urls[0].startswith(OFFLINE):
-            raise ValueError('engine is for base_url = "vllm:NAME_OR_FOLDER" alone; a server has its own command line')
+            raise ValueError('engine is only for base_url = "vllm:NAME_OR_FOLDER"; a server has its own command line')
+        return self
+
+    @model_validator(mode="after")
+    def check_engine_body(self) -> Self:
+        """The engine has no server to refuse what it does not know."""
+        if self.urls[0].startswith(OFFLINE):
+            for name in self.extra_body.keys() - ENGINE_BODY:
+                raise ValueError(f"vLLM's engine does not read extra_body.{name}; {nearest_key(name, ENGINE_BODY)}")
+            if not isinstance(self.extra_body.get("chat_template_kwargs") or {}, dict):
+                raise ValueError("extra_body.chat_template_kwargs should be a table, as in { enable_thinking = false }")
         return self
 
     @model_validator(mode="after")
@@ -239,10 +259,34 @@ class EndpointSection(Section):
             return self
         parts = urlsplit(self.base_url if isinstance(self.base_url, str) else "")
         if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.port is None:
-            raise ValueError('with serve, base_url is one on this machine with its port: "http://127.0.0.1:8000/v1"')
+            raise ValueError('with serve, base_url must be on this machine and name a port: "http://127.0.0.1:8000/v1"')
         if parts.port + self.serve.replicas - 1 > LAST_PORT:
             raise ValueError(f"the ports of {self.serve.replicas} replicas end above {LAST_PORT}: choose a lower one")
         return self
+
+
+def server_section(where: str, url: str, model: str, revision: str | None = None) -> EndpointSection:
+    """The endpoint of a server that was named outside a recipe; `where` begins the line of a RecipeError."""
+    return read_section(EndpointSection, {"base_url": url, "model": model, "revision": revision}, where)
+
+
+def is_url(url: str) -> bool:
+    """Whether a text is a whole HTTP URL."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # for an invalid port number, or half an IPv6 address
+        return False
+    return named and url.isprintable() and " " not in url
+
+
+def check_value(name: str, value: str) -> None:
+    """ValueError for a header's or a query's value that is a key, which would end up in manifests, or that names no
+    variable."""
+    if value.startswith("$") and not VARIABLE.fullmatch(value):
+        raise ValueError(f"{name} is {value!r}: expected text, or $NAME for an environment variable")
+    if not value.startswith("$") and SECRET_NAME.search(name):
+        raise ValueError(f'{name} holds a key, and a recipe must not: name a variable, {name} = "$MY_KEY"')
 
 
 def check_url(url: str) -> None:
@@ -251,12 +295,13 @@ def check_url(url: str) -> None:
         if not url.partition(":")[2]:
             raise ValueError(f'expected "{url}NAME_OR_FOLDER"')
         return
+    if not is_url(url):
+        shown = without_secrets(url)
+        raise ValueError(f'{shown!r} is not a URL: expected "http://HOST:PORT/v1" or "embedded:NAME_OR_FOLDER"')
     parts = urlsplit(url)
-    try:
-        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
-    except ValueError:  # for an invalid port number
-        whole = False
-    if not whole or " " in url:
-        raise ValueError(f'{url!r} is not a URL: expected "http://HOST:PORT/v1" or "embedded:NAME_OR_FOLDER"')
     if parts.username or parts.password or parts.query:
-        raise ValueError("a base_url holds no user, password or query: put the key into the variable of api_key_env")
+        raise ValueError(
+            "a base_url holds no user, password or query: put the key into the variable that api_key_env names"
+        )
+    if not HOST.fullmatch(parts.hostname or ""):
+        raise ValueError(f"the host of {url!r} is not an address or a name in ASCII (bücher.de is xn--bcher-kva.de)")

@@ -1,7 +1,7 @@
 """Model servers that ovt starts on this machine, waits for and stops: for an endpoint's `serve`, for a loop's models.
 
-A server that is started gets a token in its environment ($VLLM_API_KEY, $LLAMA_API_KEY), where no list of processes
-shows it, and only a listener of this user is taken for it: others may be on the machine.
+A server that ovt starts gets a token in its environment ($VLLM_API_KEY, $LLAMA_API_KEY), where no list of processes
+shows it, and only a listener of this user is accepted as it: the machine may have others.
 """
 
 import os
@@ -13,28 +13,30 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from ovt.core.errors import OvtError
 from ovt.core.untrusted import parse_json
+from ovt.curate.endpoints.connection import proxy_of
 from ovt.curate.endpoints.section import LOOPBACK
 
 POLL_S = 0.5
-STOP_S = 30  # seconds for a server to end by itself
+STOP_S = 30  # seconds for a server to exit by itself
 LONGEST = 1 << 20  # bytes of a list of models
 TOKEN_NAMES = ("VLLM_API_KEY", "LLAMA_API_KEY")
 LISTENS = "0A"  # a socket's state in /proc/net/tcp
 
 
 def new_token() -> str | None:
-    """A token for a server to start; None where the user's environment has one for it."""
+    """A token for a new server; None if the user's environment has one for it."""
     return None if any(name in os.environ for name in TOKEN_NAMES) else secrets.token_urlsafe(32)
 
 
 def environment(token: str | None) -> dict[str, str]:
-    """The environment of a server to start."""
+    """The environment of a new server."""
     return {**os.environ, **(dict.fromkeys(TOKEN_NAMES, token) if token else {})}
 
 
@@ -49,22 +51,21 @@ def start(what: str, command: Sequence[str], environ: Mapping[str, str], out: IO
     """The server's process, in a session of its own; OvtError if there is no such program. what: the setting's name."""
     try:
         return subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)  # noqa: S603
-    except OSError as error:
-        raise OvtError(
-            f"{what} cannot be run: {command[0]}: {error.strerror}; fix it, or serve the model yourself"
-        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        said = getattr(error, "strerror", None) or error
+        raise OvtError(f"{what} cannot be run: {command[0]}: {said}; fix it, or serve the model yourself") from None
 
 
 def wait_until_ready(
     urls: Iterable[str], ready_s: float, check: Callable[[], None], waiting: Callable[[int], None] = lambda left: None
 ) -> str | None:
-    """Waits until a server lists its models at every URL; the first at which none does after `ready_s` seconds.
+    """Waits until a server lists its models at every URL; returns the first where none does after `ready_s` seconds.
 
-    check: raises what ends the wait, such as a server's end; waiting: hears how many URLs are left.
+    check: raises to end the wait, as when a server has ended; waiting: is told how many URLs are left.
     """
     give_up = time.monotonic() + ready_s
     left = list(urls)
-    over = False  # of the moment before each look: a look that came late still counts
+    over = False  # as of the moment before each look: a late look still counts
     while left := [url for url in left if not lists_models(url)]:
         check()
         if over:
@@ -72,7 +73,7 @@ def wait_until_ready(
         over = time.monotonic() > give_up
         waiting(len(left))
         time.sleep(POLL_S)
-    check()  # what answers may be another server, which kept this one from its port
+    check()  # the one that answers may be another server, which kept this one from its port
     return None
 
 
@@ -84,13 +85,16 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 def lists_models(url: str) -> bool:
-    """Whether an OpenAI-compatible server answers there (also one that requires a key)."""
+    """Whether an OpenAI-compatible server answers there (also one that requires a key). Goes through the same proxy as
+    calls will, so never through one to this machine."""
+    proxy = proxy_of(url)
+    proxies = urllib.request.ProxyHandler({urlsplit(url).scheme: proxy} if proxy else {})
     try:
-        with urllib.request.build_opener(_Stay).open(f"{url.rstrip('/')}/models", timeout=5) as response:
+        with urllib.request.build_opener(_Stay, proxies).open(f"{url.rstrip('/')}/models", timeout=5) as response:
             return isinstance(parse_json(response.read(LONGEST)), dict)
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return False
 
 

@@ -1,8 +1,8 @@
 """When to stop a build: what a failure means for all further calls, and how to fix it.
 
-a server that nobody reaches, or that refuses everything      at the first failure, or after some patience
-one of several URLs that needs somebody to act                it is set aside, and the others work on
-many failures in a row, or some refusals in the same words    nothing else is to be expected
+a server that is out of reach, or refuses everything          at the first failure, or after some patience
+one of several URLs that needs somebody to act                it is set aside, and the others carry on
+many failures in a row, or some refusals in the same words    nothing else can be expected
 """
 
 from ovt.core.errors import CallError, EndpointError, OvtError
@@ -19,9 +19,9 @@ RESUME = "every reply so far is kept, and the same command resumes from here"
 
 
 async def own_failure(error: CallError, url: Url, endpoint: Endpoint) -> CallError | None:
-    """The failure of a request that gets a gateway's error for as long as anybody waits, though its server still lists
-    its models: a chain too long for the gateway's time-out, say. Without it the last such question of a build would
-    end that build whenever it is run."""
+    """The failure of a request that gets a gateway's error however long we wait, though its server still lists its
+    models: a chain too long for the gateway's time-out, say. Otherwise the last such question of a build would end
+    that build on every run."""
     if error.kind != "away" or not isinstance(url.transport, HttpTransport) or not endpoint.urls.out_of_reach():
         return None
     try:
@@ -48,7 +48,7 @@ def stopped(error: CallError, url: Url, endpoint: Endpoint) -> OvtError:
 
 
 def no_way_on(error: CallError, url: Url, endpoint: Endpoint) -> EndpointError | None:
-    """Why no call to this URL can succeed before somebody acts; None if one may."""
+    """Why no call to this URL can succeed until somebody acts; None if one may."""
     table, said = f"[endpoints.{endpoint.name}]", f"{url.name} refuses: {error.reason}"
 
     def ended(what: str, fix: str) -> EndpointError:
@@ -97,6 +97,6 @@ def stop_if_all_failed(endpoint: Endpoint, tally: Tally) -> None:
 
 
 def what_to_check(reason: str) -> str:
-    """What to do about failures in these words."""
+    """What to do about failures for this reason."""
     line = unset_line(reason)
-    return f"{f'{line} in the section that asks' if line else 'check the server and the request'}; {RESUME}"
+    return f"{f'put {line} into the section of that stage' if line else 'check the server and the request'}; {RESUME}"

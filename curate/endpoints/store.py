@@ -1,16 +1,16 @@
-"""Every model reply under its address: why nothing is paid for twice.
+"""Every model reply under its address, so that nothing is paid for twice.
 
     replies.sqlite        where each reply lies (index.py); in homes of ovt 0.1 also the replies
     replies/000001.jsonl  the replies, in order of arrival (log.py); one process at a time adds to a log
-    replies/.locks       which logs and requests are some process's own (locks.py)
+    replies/.locks       which logs and requests a process holds (locks.py)
 
-A reply is in its log before the next request is sent: no queue, and no thread that could fall behind. Of what is
-written, a reply makes up one part and the index less than another, however many replies there are.
+A reply is in its log before the next request is sent: no queue, and no thread that could fall behind. The index adds
+less than as much again to what is written, however many replies there are.
 """
 
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +36,7 @@ class ReplyStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.folder = path.with_suffix("")
-        self._turn = threading.RLock()  # whoever has it may use everything below
+        self._turn = threading.RLock()  # held to use anything below
         self._log: Log | None = None
         self._number = 0  # of the log that this store adds to
         self._tail: dict[bytes, int] = {}  # places that the index may lack, by short key
@@ -53,7 +53,11 @@ class ReplyStore:
             with self._turn:
                 old = self._index.old_replies(chunk)
                 places = self._places([key for key in chunk if key not in old])
-                found |= old | self._read({key: place for key, place in places.items() if place > 0})
+                places = {key: place for key, place in places.items() if place > 0}
+                read = self._read(places)
+                found |= old | read
+                if len(read) < len(places):
+                    self._drop(places.keys() - read.keys())
         return found
 
     def known(self, keys: Iterable[str]) -> set[str]:
@@ -94,7 +98,7 @@ class ReplyStore:
             raise self._failure
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Removes the replies under `keys`, so that they are asked again."""
+        """Removes the replies under `keys`, so that they are requested again."""
         self._join()
         with self._turn:
             self._settle()
@@ -128,7 +132,7 @@ class ReplyStore:
         self.close()
 
     def _places(self, keys: list[str]) -> dict[str, int]:
-        """Where the replies and (negative) failures of `keys` begin; a reply in the index comes first."""
+        """Where the replies and (negative) failures of `keys` begin; a reply in the index takes precedence."""
         self._look()
         shorts = {key: short(key) for key in keys}
         found = self._index.places(shorts.values())
@@ -154,6 +158,13 @@ class ReplyStore:
             except OSError as error:
                 raise cannot("read", self._path_of(number), error) from error
         return found
+
+    def _drop(self, keys: Iterable[str]) -> None:
+        """Forgets replies whose lines are damaged or gone, so that they are requested again by the next build."""
+        if self._settling is None:  # else the thread could put them back: whoever reads them next tries again
+            with suppress(OvtError):  # where the store cannot be written, nothing is requested either
+                self._settle()
+                self._index.forget(keys)
 
     def _look(self) -> None:
         """Notes what other processes, and killed ones, have added to their logs."""
@@ -189,7 +200,7 @@ class ReplyStore:
         there = self._numbers()
         for number in chain(reversed(there), count(max(there, default=0) + 1)):
             if self._size_of(number) < LONGEST_LOG and self.locks.take(number):
-                self._look()  # whoever had it may have added to it until now
+                self._look()  # its last holder may have added to it until now
                 return number
         raise AssertionError("there is always a next number")
 
@@ -200,26 +211,24 @@ class ReplyStore:
         self._log, self._number = None, 0
 
     def _begin_settling(self) -> None:
-        """Lets a thread put what the index lacks into it."""
+        """Starts a thread that adds what the index lacks."""
         self._settled, self._tail = self._tail, {}
         self._settling = threading.Thread(target=self._in_thread, args=(dict(self._upto),), name="reply index")
         self._settling.start()
 
     def _in_thread(self, upto: dict[int, int]) -> None:
-        index = Index(self.path)
         try:
-            index.settle(self._settled, upto)
+            with closing(Index(self.path)) as index:
+                index.settle(self._settled, upto)
         except OvtError as error:
             self._failure = error
             return
-        finally:
-            index.close()
         with self._turn:
             self._in_index += len(self._settled)
             self._settled, self._settling = {}, None
 
     def _settle(self) -> None:
-        """Puts everything that the index lacks into it, now."""
+        """Adds everything that the index lacks, now."""
         if self._log is not None:
             self._log.sync()
         self._index.settle(self._settled | self._tail, self._upto)

@@ -1,4 +1,4 @@
-"""A reply that comes as server-sent events, put together as if it had come at once.
+"""A reply that comes as server-sent events, put together as if it had come in one piece.
 
     data: {"choices": [{"index": 0, "delta": {"role": "assistant", "reasoning_content": "The bar"}}]}
     : keep-alive
@@ -6,7 +6,7 @@
     data: {"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": 9}}
     data: [DONE]
 
-Of several spellings of one thing the last one counts, except texts, which are joined. A server may end without [DONE].
+Of several values for one field the last one counts, except texts, which are joined. A server may end without [DONE].
 """
 
 from typing import Any
@@ -21,28 +21,30 @@ DONE = b"[DONE]"
 class Stream:
     """The events of one reply, as bytes in pieces of any size.
 
-    done: whether [DONE] came. counted: whether the tokens were counted after the last choice, which is an end as well.
-    broken: the event that holds an error, if one did.
+    done: whether [DONE] came. counted: whether the token counts came after the last choice, which is an end as well.
+    broken: the event that holds an error, if there was one.
     """
 
     def __init__(self) -> None:
         self.done = False
         self.counted = False
         self.broken: dict[str, Any] | None = None
-        self._rest = b""
+        self._rest: list[bytes] = []  # pieces of a line whose end has not come yet
         self._head: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}  # by index: how it ended
         self._said: dict[int, dict[str, list[Any]]] = {}  # by index: the deltas of each field of its message
 
     def feed(self, piece: bytes) -> None:
         """Takes the next bytes; ValueError if an event is not JSON."""
-        *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n")
-        for line in lines:
-            self._take(line)
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            self._take(b"".join([*self._rest, end]))
+            self._rest = []
+        self._rest.append(rest)
 
     def completion(self) -> dict[str, Any]:
         """What came, as the body of a chat completion; ValueError if nothing did, or if it stops short."""
-        self._take(self._rest)
+        self._take(b"".join(self._rest))
         if self.broken is not None:
             return self.broken
         ended = self.done or self.counted or any("finish_reason" in one for one in self._choices.values())
@@ -70,14 +72,15 @@ class Stream:
             return
         self._head.update((name, inner) for name, inner in event.items() if name != "choices" and inner is not None)
         self.counted = bool(self._choices and event.get("usage") and not event.get("choices"))
-        for choice in event.get("choices") or ():
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict):
                 self._add(choice)
 
     def _add(self, choice: dict[str, Any]) -> None:
         given = choice.get("index")
         index = given if type(given) is int else 0
-        if choice.get("usage"):  # Moonshot has it here
+        if choice.get("usage"):  # Moonshot sends it here
             self._head["usage"] = choice["usage"]
         there = self._choices.setdefault(index, {})
         there.update((name, value) for name, value in choice.items() if name in ("finish_reason", "error") and value)

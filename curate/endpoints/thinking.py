@@ -1,4 +1,4 @@
-"""Where a model's thinking stands in a message: in a field of its own, in parts of the content, or in tags within it.
+"""Where a message holds the model's thinking: in a field of its own, in parts of the content, or in tags within it.
 
 reasoning_content   DeepSeek, DashScope, vLLM, SGLang, transformers serve, Moonshot, Zhipu
 reasoning           vLLM from 0.17 on, OpenRouter, Ollama, Groq, Together
@@ -32,7 +32,7 @@ TAGS = (
 
 
 def split_message(message: Mapping[str, Any]) -> tuple[str, str]:
-    """(thinking, content) of a message; the content as it came if it begins with its thinking in `<think>`."""
+    """(thinking, content) of a message; the content unchanged if it begins with thinking in `<think>`."""
     content = joined(message.get("content"))
     if content.lstrip().startswith("<think>"):
         return "", content
@@ -60,7 +60,7 @@ def rejoined(thinking: str, content: str, cut_off: bool) -> str:
 
 def answer_alone(content: str, cut_off: bool) -> str:
     """The text of a captioner or judge: the content without thinking in `<think>`, even where the opening tag was part
-    of the prompt. Empty if it was cut off within."""
+    of the prompt. Empty if it was cut off inside the thinking."""
     before, closed, after = content.rpartition("</think>")
     if closed:
         return after.lstrip("\n") if before.count("<think>") <= 1 else after

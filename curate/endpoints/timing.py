@@ -1,8 +1,8 @@
-"""How long a server took, and how long it is waited for, without the time in which this process did not look.
+"""How long a server took, and how long to wait for it, not counting time in which this process did not look.
 
     request's last byte out ─▶ server ─▶ answer's last byte in ─▶ (this process is busy) ─▶ read
 
-A process that is busy, or that gets no CPU, reads late what has long come. On Linux the system knows when it came.
+A process that is busy, or gets no CPU, reads late what arrived long ago. On Linux the system knows when it arrived.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ TCP_INFO = getattr(socket, "TCP_INFO", None) if hasattr(socket, "SO_PEERCRED") e
 AGES = struct.Struct("=44x3I")  # of struct tcp_info: milliseconds since data was sent, acknowledged and received
 TICK_S = 0.02  # the system counts in steps of up to 10 ms
 LATE_S = 0.1  # a deadline noticed later than this was missed by us
-GRACE_S = 5.0  # for reading what has come, at most as long as the deadline was away
+GRACE_S = 5.0  # for reading what has arrived; no longer than the deadline itself
 
 
 class Answer(dict[str, Any]):
@@ -28,7 +28,7 @@ class Answer(dict[str, Any]):
 
 
 def seconds_of(response: Mapping[str, Any], began: float) -> float:
-    """How long a response took; of an embedded model's, which has no connection, all the time since `began`."""
+    """How long a response took; for an embedded model, which has no connection, all the time since `began`."""
     return response.seconds if isinstance(response, Answer) else time.monotonic() - began
 
 
@@ -40,15 +40,15 @@ class Stopwatch:
         self._link: Any = None
 
     def answered(self, response: Any) -> None:
-        """The head of the response is here, and its connection still its own."""
-        # Its connection goes back as soon as the body is here; without this name our own clock has to do.
+        """To be called once the head of the response is here, while it still has its connection."""
+        # The connection goes back as soon as the body is here; without this attribute our own clock has to do.
         transport = getattr(getattr(response, "_protocol", None), "transport", None)
         self._link = transport.get_extra_info("socket") if transport else None
         if (ages := self._ages()) and (sent := time.monotonic() - ages[0]) > self._sent + TICK_S:
             self._sent = sent
 
     def seconds(self) -> float:
-        """From the request's last byte to the last one that came."""
+        """From the request's last byte to the last one that arrived."""
         ages, now = self._ages(), time.monotonic()
         late = ages[1] if ages and ages[1] > TICK_S else 0.0
         return max(0.0, now - late - self._sent)
@@ -65,9 +65,9 @@ class Stopwatch:
 
 
 class Deadline:
-    """Ends a round trip that takes too long, through `limit`; `put_off` by each piece of a stream.
+    """Ends a round trip that takes too long, through `limit`; each piece of a stream puts it off.
 
-    Whoever comes to it late looks once more at what came meanwhile: an answer in time counts however late it is read.
+    If it is noticed late, what arrived meanwhile is read first: an answer in time counts however late it is read.
     """
 
     def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
@@ -78,7 +78,7 @@ class Deadline:
         self._set()
 
     def put_off(self, seconds: float) -> None:
-        """From now on it is so many seconds away."""
+        """Moves it to this many seconds from now."""
         self._due = self._loop.time() + seconds
         if self._due < self._timer.when():
             self.close()

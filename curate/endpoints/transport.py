@@ -57,8 +57,8 @@ class HttpTransport:
     """An OpenAI-compatible server over HTTP (connection.py).
 
     The body goes out as bytes and comes back as a raw response: no request or response models, which would take most of
-    the time. No retries here, so that each try can be counted and paid; only a spelling that the server refuses is put
-    right, once (`dialect.py`).
+    the time. No retries here, so that each try can be counted and paid for; only a spelling that the server refuses is
+    corrected, once (`dialect.py`).
     """
 
     revision = None
@@ -67,16 +67,14 @@ class HttpTransport:
         self.url = url
         self._key = key
         self._way = way
-        self._secrets = tuple(secret for secret in (key or "", *way.secrets) if is_secret(secret))
         self.dialect = way.dialect
         self._query = urlencode(way.query)
         self._connection: Connection | None = None
         self._left: list[Connection] = []
 
     def move(self, url: str, key: str | None) -> None:
-        """Has later calls go to the same server at another place."""
+        """Sends later calls to the same server at another address."""
         self.url, self._key = url, key
-        self._secrets = tuple(secret for secret in (key or "", *self._way.secrets) if is_secret(secret))
         self._left += filter(None, [self._connection])  # calls may be under way there
         self._connection = None
 
@@ -87,19 +85,19 @@ class HttpTransport:
             try:
                 return await self._send(dialect.spell(body))
             except CallError as error:
-                # Several calls may be refused for one reason: each is sent again, in what was learned from the first.
+                # Several calls may be refused for one reason: each is sent again, as learned from the first.
                 if error.kind != "refused" or not self.learn(error.reason, dialect):
                     raise
 
     def learn(self, refusal: str, dialect: Dialect) -> bool:
-        """Whether a refusal, of something that was said in a dialect, tells how this server wants requests spelt."""
+        """Whether a refusal of a request in `dialect` tells how this server wants requests spelt."""
         learned = dialect.learn(refusal)
         if self.dialect == dialect:
             self.dialect = learned
         return learned != dialect
 
     def spelt(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A body as this server reads it, in a file of requests."""
+        """A body in this server's spelling, for a file of requests."""
         return replace(self.dialect, stream=False).spell(body)
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -108,13 +106,13 @@ class HttpTransport:
             return await self._round_trip("post", "/chat/completions", Reading(longest_reply(body), limit), carried)
 
     async def ask(self, path: str, content: bytes | None = None) -> dict[str, Any]:
-        """The JSON object that another path of the server answers; CallError if there is none."""
+        """The JSON object at another path of the server; CallError if there is none."""
         carried = {} if content is None else {"content": [content]}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post" if carried else "get", path, Reading(LONGEST_LIST, limit), carried)
 
     async def upload(self, name: str, content: bytes) -> dict[str, Any]:
-        """What the server says of a file of requests; CallError if it does not take it."""
+        """The server's answer to a file of requests; CallError if it does not accept it."""
         carried = {"fields": {"purpose": "batch", "file": (name, content, "application/jsonl")}}
         async with self._deadline(self._way.timeout) as limit:
             return await self._round_trip("post", "/files", Reading(LONGEST_LIST, limit), carried)
@@ -129,7 +127,7 @@ class HttpTransport:
                         yield line
 
     async def models(self) -> list[str]:
-        """The names of the models that the server lists; CallError if it lists none."""
+        """The names of the models that the server lists; CallError if it does not answer."""
         async with self._deadline(min(LISTING_S, self._way.timeout)) as limit:
             listed = (await self._round_trip("get", "/models", Reading(LONGEST_LIST, limit), {})).get("data")
         models = listed if isinstance(listed, list) else []
@@ -169,7 +167,7 @@ class HttpTransport:
 
     @contextmanager
     def _told(self) -> Generator[None]:
-        """What aiohttp raises, as a CallError."""
+        """Turns what aiohttp raises into a CallError."""
         import aiohttp
 
         try:
@@ -178,7 +176,7 @@ class HttpTransport:
             raise connection_error(error, self._scrubbed) from None
 
     async def _request(self, method: str, address: str, carried: dict[str, Any]) -> Any:
-        """The response of a success, its body still to be read; CallError for any other."""
+        """A successful response, its body still to be read; CallError for any other."""
         self._connection = self._connection or Connection(self.url, self._key, self._way)
         response = await self._connection.send(method, address, **carried)
         if not 200 <= response.status < 300:
@@ -226,7 +224,7 @@ class HttpTransport:
 
     def _routed(self, error: Any, text: str, headers: Mapping[str, str]) -> CallError:
         """Routers answer 200 and report the failure of the server behind them in the body, with its status as code;
-        without one it may be about this request alone, and is not waited for as a server that is away."""
+        without one it may concern this request alone, and is not treated as a server that is away."""
         code = error.get("code") if isinstance(error, dict) else None
         status = int(str(code)) if re.fullmatch(r"[45]\d\d", str(code)) else 500
         said = self._said(text)
@@ -235,7 +233,7 @@ class HttpTransport:
         return status_error(status, said, headers, time.time())
 
     def _refusal(self, response: Any, text: str) -> CallError:
-        """What a response that is no success means."""
+        """What an unsuccessful response means."""
         status, address = response.status, str(response.url)
         if elsewhere := moved(response, address):
             said = self._scrubbed(f"HTTP {status}: redirects to {elsewhere}, and redirects are not followed")
@@ -247,4 +245,8 @@ class HttpTransport:
         return self._scrubbed(error_message(text))
 
     def _scrubbed(self, text: str) -> str:
-        return scrub(text, *filter(None, (self._key, *self._way.secrets)))
+        return scrub(text, *self._secrets)
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(secret for secret in (self._key or "", *self._way.secrets) if is_secret(secret))

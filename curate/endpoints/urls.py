@@ -15,11 +15,11 @@ from ovt.curate.endpoints.transport import Transport
 from ovt.curate.endpoints.width import Width
 
 STRIKES = 5  # consecutive failures after which a URL rests
-FEW_STRIKES = 3  # of the kind that waiting mends
+FEW_STRIKES = 3  # of the kind that waiting cures
 LONGEST_REST_S = 60.0
 ASIDE_S = 300.0  # for a URL that needs somebody to act, while others work
 PATIENCE_S = 120.0  # how long an endpoint that has worked may be away before the build stops
-LONGEST_WAIT_S = 900.0  # the longest that a server may ask us to wait, or refuse everything as too much
+LONGEST_WAIT_S = 900.0  # the longest that a server may ask us to wait, or may refuse everything as too much
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Url:
     width         concurrent calls allowed
     strikes       failures since its last reply; refusals: 429s since then, the first at `limited_since`
     rests         how often it has rested since its last reply
-    rests_until   takes no calls before
+    rests_until   takes no calls before this moment
     on_trial      has rested: one call at a time until a server answers
-    silent_since  when its server was first away since it last answered anything
+    silent_since  when its server was first found away since its last answer of any kind
     reached, answered   whether it has ever answered anything; ever returned a reply
     aside         why it is set aside, until it answers again
     """
@@ -61,7 +61,7 @@ class Url:
 class Urls:
     """The URLs of one endpoint: load balancing, circuit breaker, and widths that follow what the servers take.
 
-    told: what users should hear about URLs that were set aside.
+    told: messages to users about URLs that were set aside.
     """
 
     def __init__(self, urls: Iterable[tuple[str, Transport]], max_concurrency: int, steady: bool = False) -> None:
@@ -82,19 +82,19 @@ class Urls:
         return sum(url.room for url in self.all)
 
     def waits_for(self) -> str:
-        """What the next reply waits for, for people: "waiting for http://127.0.0.1:8000/v1 to answer"."""
+        """What the next reply waits for, to be shown: "waiting for http://127.0.0.1:8000/v1 to answer"."""
         names = [url.name for url in self.all if url.in_flight]
         resting = [url for url in self.all if url.rests_until > time.monotonic()]
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         if names or len(resting) < len(self.all):
             return f"waiting for {names[0]}{more} to answer" if names else f"waiting to ask {self.all[0].name} again"
         first = min(resting, key=lambda url: url.rests_until)
-        return f"{first.name} is asked again in {duration(first.rests_until - time.monotonic()) or '0:01'}"
+        return f"{first.name} is tried again in {duration(first.rests_until - time.monotonic()) or '0:01'}"
 
     async def take(self, image: str = "") -> Url:
         """The URL for the next call, counted in its load until `give_back`; waits while all are busy or resting.
 
-        image: calls about the same one go to the same URL, whose caches hold it, while that is not the busier one.
+        image: calls about the same one go to the same URL, whose caches hold it, unless that one is busier.
         """
         while (url := self._free(image)) is None:
             await self._turn()
@@ -158,7 +158,7 @@ class Urls:
         return not any(url.reached for url in self.all) or now - max(silences, default=now) > self.patience_s
 
     def out_of_patience(self) -> bool:
-        """Whether all URLs have refused everything as too much for longer than anybody waits."""
+        """Whether all URLs have refused everything as too much for longer than we wait."""
         since = [url.limited_since for url in self.all if not url.aside]
         longest = time.monotonic() - LONGEST_WAIT_S
         return bool(since) and all(moment is not None and moment < longest for moment in since)
@@ -203,7 +203,7 @@ class Urls:
             self._rest(url, now, error.retry_after or 0.0)
 
     def _is_limited(self, url: Url, error: CallError, now: float) -> None:
-        """A single 429 delays its own call; one after another, without a reply between, the whole URL."""
+        """A single 429 delays its own call; a run of them without a reply in between delays the whole URL."""
         url.refusals += 1
         url.limited_since = now if url.limited_since is None else url.limited_since
         if url.refusals > url.room:

@@ -1,9 +1,9 @@
-"""How many calls a URL takes at once, found out while it is used.
+"""How many calls a URL takes at once, found out while it is in use.
 
 doubles with each round trip, until the server refuses or more calls bring no more replies
 refused right after it was raised     back to what worked; the next try comes after some round trips
 refused again and again               the server takes less than before: 0.7 of what was under way
-as often refused as at the wider one  the refusals have other reasons (a router's other users): back to that one
+refused as often as when wider        the refusals have other reasons (a router's other users): back to that width
 below one                             pauses between single calls, for servers that count requests per second
 """
 
@@ -12,13 +12,13 @@ import math
 START = 32
 LEAST = 0.02
 STEEPEST = 0.25  # of the width, in one rise
-WIDER, WORTH = 1.4, 0.15  # a stream so much wider has to bring more replies a second, by this part of what it grew
-HOLD = (240, 12.0, 400)  # replies before the next rise after one that failed: least, per call at once, most
-SOON = 20  # replies: a refusal that comes earlier after another one says that the server takes less
-# Three refusals are no accident, and tell whether a narrower stream is refused less; a server that is asked for up to
-# 1/0.7 of what it takes refuses up to a third of that, and nothing after it was narrowed.
+WIDER, WORTH = 1.4, 0.15  # a stream this much wider has to bring more replies a second, by this share of its growth
+HOLD = (240, 12.0, 400)  # replies before the next rise after one that failed: least, per concurrent call, most
+SOON = 20  # replies: a refusal that follows another one sooner says that the server takes less
+# Three refusals are no accident, and tell whether a narrower stream is refused less; a server that is sent up to
+# 1/0.7 of what it takes refuses up to a third of that, and nothing once the stream is narrower.
 FEW, THIRD, LESS = 3, 0.34, 0.6
-NARROWER = 0.9  # the least difference that tells, amid refusals for other reasons
+NARROWER = 0.9  # the least difference that shows amid refusals for other reasons
 
 
 class Width:
@@ -28,18 +28,18 @@ class Width:
         self.most = float(most)
         self.steady = steady
         self.now = self.most if steady else min(float(START), self.most)
-        self._good = self.now  # the last one without refusals
+        self._good = self.now  # the last width without refusals
         self._rising = True  # by each reply, until something speaks against it
         self._calm = 0  # replies since the last change
         self._since_refusal = math.inf
-        # Of the calls answered since the last change of width: how many, how many with a refusal, and from when on.
+        # Calls answered since the last change of width: how many, and how many with a refusal.
         self._seen = self._refused = 0
         # Before the last narrowing: width, rising, and how many of how many were refused.
         self._wider: tuple[float, bool, int, int] | None = None
         self.noise = 0.0  # the share that is refused at any width
         self._step = 1.0
         self._narrowed_at = -math.inf
-        # A window of replies, about two round trips long: how many of how many, their widths added up, and since when.
+        # A window of replies, about two round trips long: how many of how many, the sum of their widths, since when.
         self._count, self._enough, self._sum, self._since = 0, 1.0, 0.0, 0.0
         self._before = (0.0, 0.0)  # replies a second, and at which width, in the best window before
 
@@ -79,11 +79,11 @@ class Width:
         self._narrow(in_flight, now)
 
     def _is_noise(self, width: float, rising: bool, refused: int, seen: int) -> bool:
-        """Whether a narrower stream is refused as often as the wider one was, which then comes back."""
+        """Whether a narrower stream is refused as often as the wider one was; if so, the wider one comes back."""
         before, share = at_least(refused, seen), self._refused / self._seen
         if share > THIRD or before > THIRD or at_most(self._refused, self._seen) < LESS * before:
             return False
-        self._rising = rising and not self.noise  # which had stopped for nothing
+        self._rising = rising and not self.noise  # rising had stopped for nothing
         self.noise = (refused + self._refused) / (seen + self._seen)
         self.now = self._good = width
         self._seen = self._refused = 0
@@ -103,7 +103,7 @@ class Width:
         self._count, self._sum, self._since = 0, 0.0, 0.0  # replies of the wider stream are still to come
 
     def pause_s(self, seconds: float) -> float:
-        """How long to wait after a call of so many seconds; 0 from one call at once on."""
+        """How long to wait after a call of this many seconds; 0 if at least one call at once is allowed."""
         return 0.0 if self.now >= 1 else max(seconds, 0.01) * (1 / self.now - 1)
 
     def _hold(self) -> float:
@@ -114,7 +114,7 @@ class Width:
         return min(most, max(least, each * self.now)) if self.now >= 1 else 10
 
     def _measure(self, now: float) -> None:
-        """Ends a rise that brings no more replies a second: from there on only the time of each grows."""
+        """Ends a rise that brings no more replies a second: beyond that, only the time of each call grows."""
         self._count, self._sum = self._count + 1, self._sum + self.now
         if self._count < self._enough or now <= self._since:
             return
@@ -133,7 +133,7 @@ class Width:
 
 
 def at_least(refused: int, seen: int) -> float:
-    """The share that so many refusals speak for, less what may be chance; `at_most`: more."""
+    """The share of calls refused, less what may be chance; `at_most`: plus that."""
     return (refused - math.sqrt(refused)) / seen
 
 

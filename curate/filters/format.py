@@ -16,8 +16,9 @@ import polars as pl
 from ovt.core.section import Section
 from ovt.verifiers import split_response
 
-THINK = re.compile(r"<\s*(/?)\s*think(?:ing)?\s*>", re.IGNORECASE)
-ANSWER = re.compile(r"<\s*(/?)\s*answer\s*>", re.IGNORECASE)
+# Each has one way to read a run of white space: two would take time in the square of its length.
+THINK = re.compile(r"<\s*(?:(/)\s*)?think(?:ing)?\s*>", re.IGNORECASE)
+ANSWER = re.compile(r"<\s*(?:(/)\s*)?answer\s*>", re.IGNORECASE)
 
 
 class FormatSection(Section):

@@ -1,4 +1,4 @@
-"""Drops samples that people labelled so, or keeps only those: [filter.labels] in a recipe.
+"""Drops samples that people gave certain labels, or keeps only those: [filter.labels] in a recipe.
 
     [filter.labels]
     file = "ovt-home/versions/charts/charts.labels.jsonl"     # `ovt view` writes it; docs/view.md

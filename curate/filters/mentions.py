@@ -7,7 +7,7 @@ response                                              drop               why
 from typing import Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ovt.core.section import Section
 
@@ -32,6 +32,13 @@ class MentionsSection(Section):
 
     mode: Literal["mark", "drop", "off"] = "mark"
     phrases: tuple[str, ...] = Field(PHRASES, min_length=1)
+
+    @field_validator("phrases")
+    @classmethod
+    def _words(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(phrase.strip() for phrase in phrases):
+            raise ValueError("found an empty phrase, which every response contains; remove it")
+        return phrases
 
 
 def apply(frame: pl.LazyFrame, section: MentionsSection) -> pl.LazyFrame:

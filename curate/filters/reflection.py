@@ -29,6 +29,7 @@ CUES = (
 )
 
 END = r"[.!?…。！？][\"'”’»)\]*_]*"  # the end of a sentence, with what closes around it
+WIDE_END = r"[。！？][\"'”’»)\]*_]*"  # the same without a space after it, as in Chinese
 LEAD = r"[\s>*_#\"'“‘«(•–—-]*"  # white space, and what may open a line or a sentence before its first word
 
 
@@ -48,18 +49,29 @@ class ReflectionSection(Section):
     @classmethod
     def _words(cls, cues: tuple[str, ...]) -> tuple[str, ...]:
         if not all(cue.strip() for cue in cues):
-            raise ValueError("found an empty cue, which every sentence starts with; take it out")
+            raise ValueError("found an empty cue, which every sentence starts with; remove it")
         return cues
 
 
 def any_of(cues: tuple[str, ...]) -> str:
     """A regular expression for one of `cues` as whole words."""
-    return "(?:" + "|".join(re.escape(cue) + r"(?-u:\b)" * cue[-1].isalnum() for cue in cues) + ")"
+    return "(?:" + "|".join(re.escape(cue) + word_end(cue[-1]) for cue in cues) + ")"
+
+
+def word_end(last: str) -> str:
+    """What follows the last character of a word: its end, except in scripts like Chinese, which has no spaces."""
+    if not last.isalnum():
+        return ""
+    if last.isascii():
+        return r"(?-u:\b)"
+    return r"\b" if last.lower() != last.upper() else ""
 
 
 def at_sentence_start(cues: tuple[str, ...]) -> str:
     """A regular expression for a cue with its context: the end of a sentence, a line break or nothing."""
-    return rf"(?:{END}\s|\n|\A){LEAD}{any_of(cues)}"
+    pattern = rf"(?:{END}\s|\n|\A){LEAD}{any_of(cues)}"
+    wide = tuple(cue for cue in cues if not cue[0].isascii())
+    return rf"{pattern}|{WIDE_END}{LEAD}{any_of(wide)}" if wide else pattern
 
 
 def apply(frame: pl.LazyFrame, section: ReflectionSection) -> pl.LazyFrame:

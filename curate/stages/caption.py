@@ -50,11 +50,6 @@ class CaptionSection(prompt.PromptSection):
         return prompt.check_template(template, KNOWN)
 
     @property
-    def template(self) -> str:
-        """The effective prompt."""
-        return self.prompt
-
-    @property
     def sees_images(self) -> bool:
         return True
 

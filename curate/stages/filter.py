@@ -81,7 +81,7 @@ def settings_of(name: str) -> type[Section]:
     kind = Section if len(parameters) < 2 else getattr(apply, "section", None)
     try:
         kind = kind or get_type_hints(apply).get(parameters[1])
-    except NameError:  # of a type that only type checkers import
+    except NameError:  # from a type that only type checkers import
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, Section)):
         raise OvtError(
@@ -94,7 +94,7 @@ def settings_of(name: str) -> type[Section]:
 def run(samples: pl.DataFrame, section: FilterSection) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Selected samples -> (those kept, with response, response_words, edit, mentions; decisions on the others).
 
-    `edit` describes the edits of a kept response; null if there were none. The order stays.
+    `edit` describes the edits of a kept response; null if there were none. The order is kept.
     """
     frame, fallen = samples.with_row_index("row"), []
     for name in EDITS:

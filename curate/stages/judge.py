@@ -78,11 +78,6 @@ class JudgeSection(prompt.PromptSection):
         return prompt.check_template(template, KNOWN, ("gold", "answer"))
 
     @property
-    def template(self) -> str:
-        """The effective prompt."""
-        return self.prompt
-
-    @property
     def sees_images(self) -> bool:
         return False
 

@@ -9,7 +9,7 @@ Values are not expanded: a question that contains "{caption}" stays unchanged.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovt.core.section import Section, added_later
 from ovt.core.tokens import inert
@@ -21,7 +21,7 @@ IMAGE_TAG = re.compile(r"<image(?: ?(\d{1,3}))?>")
 
 
 class Turn(Section):
-    """An example: what a user might ask, and the answer that the model is to imitate. Both are sent as they are."""
+    """An example: what a user might ask, and the answer that the model is to imitate. Both are sent unchanged."""
 
     user: str
     assistant: str
@@ -30,11 +30,18 @@ class Turn(Section):
 class PromptSection(AskingBase):
     """What surrounds the prompt of a stage that asks a model.
 
-    system: the system prompt, sent as it is; empty: none. examples: turns before the prompt, in order.
+    system: the system prompt, sent unchanged; empty: none. examples: turns before the prompt, in order.
     """
 
     system: str = added_later("")
     examples: list[Turn] = added_later([])
+    if TYPE_CHECKING:
+        prompt: str  # each stage's own field
+
+    @property
+    def template(self) -> str:
+        """The effective prompt."""
+        return self.prompt
 
     def messages(self, content: str | list[dict[str, str]]) -> tuple[dict[str, Any], ...]:
         """A request's messages: the system prompt, the examples, and the user's turn."""
@@ -49,7 +56,7 @@ def check_template(template: str, known: Collection[str], needed: Collection[str
     found = {name for _, name in PLACEHOLDER.findall(template) if name}
     for name in sorted(found - set(known)):
         names = ", ".join(f"{{{one}}}" for one in known)
-        raise ValueError(f"found {{{name}}}, expected {names}; write {{{{{name}}}}} where the text itself is meant")
+        raise ValueError(f"found {{{name}}}, expected {names}; write {{{{{name}}}}} for the literal text")
     for name in needed:
         if name not in found:
             raise ValueError(f"{{{name}}} is missing, so the model would not see the {name}; add it")
@@ -90,7 +97,8 @@ def content(text: str, images: Sequence[str]) -> list[dict[str, str]]:
     """
     pieces = IMAGE_TAG.split(text)  # text, number or None, text, number or None, …, text
     taken = _images_of_tags(pieces[1::2], len(images))
-    parts = [_image(image) for index, image in enumerate(images) if index not in taken]
+    placed = set(taken)
+    parts = [_image(image) for index, image in enumerate(images) if index not in placed]
     tags = [match[0] for match in IMAGE_TAG.finditer(text)]
     words = pieces[0]
     for tag, index, piece in zip(tags, taken, pieces[2::2], strict=True):
@@ -104,12 +112,13 @@ def content(text: str, images: Sequence[str]) -> list[dict[str, str]]:
 
 def _images_of_tags(numbers: Sequence[str | None], count: int) -> list[int | None]:
     """For each tag the index of its image, or None. Numbered tags choose first, the others share the rest."""
-    taken: list[int | None] = [None] * len(numbers)
+    first: dict[int, int] = {}  # by image: the place of its tag
     for place, number in enumerate(numbers):
-        if number and 0 < int(number) <= count and int(number) - 1 not in taken:
-            taken[place] = int(number) - 1
-    left = iter([index for index in range(count) if index not in taken])
-    return [next(left, None) if number is None else index for number, index in zip(numbers, taken, strict=True)]
+        if number and 0 < int(number) <= count:
+            first.setdefault(int(number) - 1, place)
+    left = iter([index for index in range(count) if index not in first])
+    numbered = {place: index for index, place in first.items()}
+    return [next(left, None) if number is None else numbered.get(place) for place, number in enumerate(numbers)]
 
 
 def _image(image: str) -> dict[str, str]:

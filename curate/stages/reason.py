@@ -84,7 +84,7 @@ def requests(questions: pl.DataFrame, captions: pl.DataFrame | None, section: Re
     """One request (n = k) per question, in order.
 
     `captions` (question_id, caption) covers every question with a picture if `section.see` is "caption"; otherwise it
-    is None. What is asked of text alone is asked as where the model sees images, or with an empty {caption}.
+    is None. A question without a picture is asked as if the model saw images, or with an empty {caption}.
     """
     sampling = section.sampling.asked()
     described = {} if captions is None else dict(captions.select("question_id", "caption").iter_rows())

@@ -4,7 +4,7 @@ a recipe has `[vision]`.
     question_id       right  replies  answer
     1f0c2d3e4a5b6c7d      2        2  12
 
-Such a question teaches no one to look: it is dropped before anything else is asked about it; with `drop = false`
+Such a question teaches nobody to look: it is dropped before anything else is asked about it; with `drop = false`
 it goes on, and the column `right_unseen` says which share of the replies was right. Questions without a picture are not
 asked, and one that got no reply goes on. These replies are no samples: their cost is in the version's usage.
 """
@@ -33,10 +33,10 @@ class VisionSampling(SamplingSection):
 
 
 class VisionSection(prompt.PromptSection):
-    """The model that is asked without the picture, and what follows from its being right.
+    """The model that is asked without the picture, and what happens if it is right.
 
     endpoint: a name under [endpoints]. k: replies per question; least: how many of them have to be right (with four
-    options, one in four is right by chance). drop: or only mark. prompt: a template that may hold {question} and
+    options, one in four is right by chance). drop: false only marks. prompt: a template that may hold {question} and
     {choices}.
     """
 
@@ -58,11 +58,6 @@ class VisionSection(prompt.PromptSection):
         if least > (k := info.data.get("k", least)):
             raise ValueError(f"least = {least} of k = {k} replies cannot be right; give a higher k or a lower least")
         return least
-
-    @property
-    def template(self) -> str:
-        """The effective prompt."""
-        return self.prompt
 
     @property
     def sees_images(self) -> bool:

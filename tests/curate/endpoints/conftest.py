@@ -20,6 +20,8 @@ from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
 
+ENVIRON = {"TEST_KEY": "sk-very-secret-1234", "TEST_TEAM": "blue", "TEST_SIGNATURE": "a+b/c=1234"}
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -111,7 +113,7 @@ def fill_all(tmp_path: Path, loopback: Any, png: bytes) -> Callable[..., Filled]
     ) -> Filled:
         asked = list(requests)
         wanted: dict[str, Any] = {"base_url": loopback.url, "model": "test-model", "max_concurrency": 16, **section}
-        endpoint = open_endpoint("tester", EndpointSection(**wanted), environ={"TEST_KEY": "sk-very-secret-1234"})
+        endpoint = open_endpoint("tester", EndpointSection(**wanted), ENVIRON)
         endpoint.urls.patience_s = patience_s or endpoint.urls.patience_s
         tally = Tally()
 

@@ -20,8 +20,10 @@ from ovt.curate.endpoints.chat import ChatRequest, Reply
 from ovt.curate.endpoints.client import fill
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.jobs import Work, expected
+from ovt.curate.endpoints.locks import Locks, request_number
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.store import ReplyStore
+from ovt.curate.endpoints.transport import HttpTransport
 
 KEY = "sk-very-secret-1234"
 
@@ -57,7 +59,7 @@ def ask(server: BatchServer, tmp_path: Path, png: bytes) -> Callable[..., list[l
                 async with endpoint:
                     await fill(iter(requests), work)
 
-            asyncio.run(work_off())
+            asyncio.run(asyncio.wait_for(work_off(), 60))
             keys = [endpoint.keys(request) for request in requests]
             every = [key for one in keys for key in one]
             found = store.get_failures(every) | store.get_many(every)
@@ -153,6 +155,39 @@ def test_what_did_not_come_is_in_the_next_batch(server, ask, questions, fate):
     assert all(one[0].text for one in ask(questions(6)))
     assert len(server.batches) > 1
     assert len(server.lines) < 3 * 6
+
+
+def test_what_another_build_holds_does_not_hold_up_the_rest(server, ask, questions, tmp_path):
+    """That build may be waiting for one of these."""
+    endpoint = open_endpoint("slow", EndpointSection(base_url=server.url, model="test-model"))
+    asked = questions(3)
+    keys = [endpoint.keys(request)[0] for request in asked]
+    locks = Locks.of(tmp_path / "replies/.locks")
+
+    def let_go(path: str) -> None:
+        if path == "POST /v1/batches" and len(server.batches) == 1:
+            locks.release([request_number(keys[0])])
+
+    server.meanwhile = let_go
+    assert locks.take(request_number(keys[0]))
+    assert all(one[0].text for one in ask(asked))
+    assert [line["custom_id"] for line in server.lines] == [*keys[1:], keys[0]]
+
+
+def test_odd_answers_about_batches_are_no_tracebacks(server, ask, questions, tmp_path, monkeypatch):
+    endpoint = open_endpoint("slow", EndpointSection(base_url=server.url, model="test-model"))
+    (key,) = endpoint.keys(questions(1)[0])
+    record = {"tag": "t1", "server": server.url, "asked": {key: [key]}, "thinking": True}
+    (tmp_path / "replies/batches").mkdir(parents=True)
+    (tmp_path / "replies/batches/t1.json").write_text(json.dumps(record))
+    looks, ask_server = iter([{"status": ["completed"]}, {"status": 5, "request_counts": 7}]), HttpTransport.ask
+
+    async def odd(self: HttpTransport, path: str, content: bytes | None = None) -> dict[str, Any]:
+        found = await ask_server(self, path, content)
+        return found | ({"data": 5} if "?limit" in path else next(looks, {}) if content is None else {})
+
+    monkeypatch.setattr(HttpTransport, "ask", odd)
+    assert all(one[0].text for one in ask(questions(2)))
 
 
 def test_what_never_comes_is_a_failure_after_three_batches(server, ask, questions):
@@ -284,5 +319,5 @@ def test_the_key_is_in_no_file_there_or_here(server, ask, questions, tmp_path):
     "more", [{"stream": True}, {"base_url": "embedded:pocket"}, {"base_url": ["http://a", "http://b"]}]
 )
 def test_what_does_not_go_with_batches_is_refused(more):
-    with pytest.raises(ValidationError, match="batch = true takes one base_url"):
+    with pytest.raises(ValidationError, match="batch = true needs a single base_url"):
         EndpointSection(**{"base_url": "http://127.0.0.1:9/v1", "model": "m", "batch": True} | more)

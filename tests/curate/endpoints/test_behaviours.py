@@ -291,7 +291,7 @@ STOPS = [
      "check the account's balance", 1),
     ("a key that Gemini has not (Vali-98/ChatterUI#227)", 400,
      [{"error": {"code": 400, "message": 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'}}],
-     r'unset = \["seed"\] in the section that asks', 3),
+     r'put unset = \["seed"\] into the section of that stage', 3),
 ]  # fmt: skip
 
 
@@ -332,6 +332,21 @@ def test_a_header_that_comes_back_does_not_stay(server: Any, fill_all: Callable)
     assert filled.texts == [["you sent [key]"]]
 
 
+def test_a_word_in_a_header_stays_in_replies(server: Any, fill_all: Callable) -> None:
+    server.answer = lambda request: answered("the blue bar")
+    asked = [ChatRequest(({"role": "user", "content": "q"},))]
+    filled = fill_all(asked, base_url=server.url, model="m", headers={"X-Team": "$TEST_TEAM"})
+    assert filled.texts == [["the blue bar"]]
+
+
+def test_a_variable_in_the_query_is_sent_and_does_not_stay(server: Any, fill_all: Callable) -> None:
+    server.answer = lambda request: answered(f"{request.query['sig']} and {request.query_string} and a%2Bb%2Fc%3D1234")
+    asked = [ChatRequest(({"role": "user", "content": "q"},))]
+    filled = fill_all(asked, base_url=server.url, model="m", query={"sig": "$TEST_SIGNATURE"})
+    assert server.asked[0][0] == "/v1/chat/completions?sig=a%2Bb/c%3D1234"
+    assert filled.texts == [["[key] and sig=[key] and [key]"]]
+
+
 SMALL = {"image_detail": "low", "max_pixels": 784}
 
 
@@ -356,3 +371,5 @@ def test_images_as_an_endpoint_wants_them(
 def test_an_unknown_header_variable_is_told(fill_all: Callable) -> None:
     with pytest.raises(OvtError, match=r"\$NOT_THERE, for the header X-Key, is not set"):
         fill_all([], base_url="http://127.0.0.1:9/v1", model="m", headers={"X-Key": "$NOT_THERE"})
+    with pytest.raises(OvtError, match=r"\$NOT_THERE, for the query key sig, is not set"):
+        fill_all([], base_url="http://127.0.0.1:9/v1", model="m", query={"sig": "$NOT_THERE"})

@@ -2,17 +2,21 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import CallError, OvtError
 from ovt.core.progress import Tally
 from ovt.core.registry import MODELS
 from ovt.curate.doctor import probe
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.client import fill
+from ovt.curate.endpoints.desk import Engine
+from ovt.curate.endpoints.embedded import Row, advance, read_rows
 from ovt.curate.endpoints.endpoint import FOLDERS, open_endpoint
 from ovt.curate.endpoints.jobs import Work
 from ovt.curate.endpoints.section import EndpointSection
@@ -68,6 +72,48 @@ def test_other_weights_are_other_replies() -> None:
     first = open_endpoint("a", EndpointSection(base_url="embedded:x", model="m"))
     second = open_endpoint("a", EndpointSection(base_url="embedded:y", model="m"))
     assert first.keys(request) != second.keys(request)
+
+
+def test_a_reply_ends_at_its_stop_string_without_decoding_all_of_it_at_each_token() -> None:
+    seen, text = 0, "é" * 2_000 + "the end"
+
+    def decode(ids: list[int]) -> str:
+        nonlocal seen
+        seen += len(ids)
+        return bytes(token for token in ids if token).decode(errors="replace")  # 0: a token without a text
+
+    row = Row(0, np.random.default_rng(0), max_tokens=10_000, stops=("e end", "nothing"))
+    tokens = [part for byte in text.encode() for part in ([byte, 0] if byte == ord("t") else [byte])] + [ord("!")]
+    for token in tokens:
+        if row.finish is None:
+            advance(row, token, frozenset(), decode)
+    assert (row.finish, row.ids) == ("stop", tokens[:-1])
+    assert seen < 100 * len(tokens)
+
+
+def test_what_an_embedded_model_would_ignore_is_refused() -> None:
+    body = {"model": "m", "messages": [], "max_tokens": 5, "max_completion_tokens": 7, "seed": None, "min_p": None}
+    (row,) = read_rows(body, 100, lambda seed, index: np.random.default_rng(0))
+    assert row.max_tokens == 7
+    with pytest.raises(CallError, match="an embedded model does not read min_p: leave it out, or use a server"):
+        read_rows(body | {"min_p": 0.1}, 100, lambda seed, index: np.random.default_rng(0))
+
+
+def test_an_engine_that_cannot_begin_says_so_to_everybody_who_waits() -> None:
+    class Broken(Engine):
+        def read(self, body: Any) -> Any:
+            return SimpleNamespace(rows=range(1), length=1, pictures=False)
+
+        def prepare(self) -> None:
+            raise RuntimeError("no such device")
+
+    async def ask() -> list[Any]:
+        engine = Broken()
+        found = await asyncio.gather(*(engine.send({}) for _ in range(3)), return_exceptions=True)
+        await engine.close()
+        return found
+
+    assert [str(one) for one in asyncio.run(asyncio.wait_for(ask(), 20))] == ["no such device"] * 3
 
 
 def test_an_embedded_model_can_be_probed() -> None:

@@ -56,7 +56,7 @@ def test_what_a_limit_makes_a_reply_wait_for_is_told() -> None:
     endpoint = open_endpoint("slow", section)
     assert endpoint.waits_for() == "waiting to ask http://127.0.0.1:9/v1 again"
     asyncio.run(endpoint.requests_pace.admit(30))
-    assert endpoint.waits_for().startswith("requests_per_minute = 3 lets the next call go in ")
+    assert endpoint.waits_for().startswith("requests_per_minute = 3 allows the next call in ")
 
 
 def test_calls_start_a_few_per_turn_of_the_event_loop_in_the_order_in_which_they_came() -> None:

@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 from aiohttp import web
 
 from ovt.core.errors import CallError
-from ovt.curate.endpoints.bodies import LONGEST_REPLY
+from ovt.curate.endpoints.bodies import LONGEST_REPLY, longest_reply, read_body
 from ovt.curate.endpoints.connection import Way
 from ovt.curate.endpoints.replies import read_replies
 from ovt.curate.endpoints.section import EndpointSection
+from ovt.curate.endpoints.streams import Stream
 from ovt.curate.endpoints.transport import HttpTransport
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 8}
@@ -187,6 +189,7 @@ def test_what_was_asked_for_is_read(server: Any) -> None:
     assert text_of(send(server, max_tokens=32_768)) == words
     assert "longer than 1 MiB" in failure(server).reason
     assert len(words) < LONGEST_REPLY
+    assert longest_reply({"max_completion_tokens": 8, "max_tokens": 9_000}) == longest_reply({"max_tokens": 8})
 
 
 @pytest.mark.parametrize("status", [200, 400])
@@ -199,6 +202,32 @@ def test_deep_json_is_a_failed_call(server: Any, status: int, levels: int) -> No
             text=text, status=status, content_type="application/json"
         )
         assert failure(server).kind == ("broken" if status == 200 else "refused")
+
+
+@pytest.mark.parametrize("body", [b":\n" * 400_000 + b'{"a": 1}', b": \r\n\n" * 200_000 + b' {"a": 1}'])
+def test_many_comments_take_time_in_proportion_to_their_number(body: bytes) -> None:
+    began = time.thread_time()
+    assert read_body(body) == {"a": 1}
+    assert read_body(body.replace(b'{"a": 1}', b"")) is None
+    assert time.thread_time() - began < 2
+
+
+def test_a_long_line_in_many_pieces_takes_time_in_proportion_to_its_length() -> None:
+    stream, event = Stream(), b"data: " + json.dumps({"choices": [{"delta": {"content": "x" * (4 * MB)}}]}).encode()
+    began = time.thread_time()
+    for start in range(0, len(event), 1024):
+        stream.feed(event[start : start + 1024])
+    stream.feed(b"\r")
+    stream.feed(b"\ndata: [DONE]\r\n")
+    assert stream.completion()["choices"][0]["message"]["content"] == "x" * (4 * MB)
+    assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize("choices", [5, "x", {"index": 0}, [5]])
+def test_an_event_with_odd_choices_is_a_failed_call(server: Any, choices: Any) -> None:
+    body = f"data: {json.dumps({'choices': choices})}\n\ndata: [DONE]\n\n"
+    server.answer = lambda request: web.Response(text=body, content_type="text/event-stream")
+    assert failure(server).kind == "broken"
 
 
 @pytest.mark.parametrize("beginning", [b"", b'{"data": ['])

@@ -38,6 +38,11 @@ def test_no_key_goes_over_a_network_unencrypted(config: Path, url: Any, variable
         check_key("far", section(url, variable), KEY)
 
 
+def test_a_variable_in_the_query_is_agreed_to_like_any_key() -> None:
+    far = EndpointSection(base_url="https://llm.example.org/v1", model="m", query={"sig": "$MY_KEY"})
+    assert sent_keys(far) == ["send $MY_KEY to https://llm.example.org"]
+
+
 @pytest.mark.parametrize(
     ("url", "variable", "line"),
     [

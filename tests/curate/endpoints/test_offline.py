@@ -1,13 +1,16 @@
 """`base_url = "vllm:MODEL"`: what a recipe may say, and vLLM's own engine where it is installed."""
 
 import asyncio
+import sys
 from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ovt.core.errors import CallError, OvtError, RecipeError
 from ovt.core.section import read_section
+from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.pocket import WEIGHTS
@@ -29,12 +32,56 @@ def test_the_engine_is_known_by_its_model() -> None:
         ({"base_url": ["vllm:a/b", "http://127.0.0.1:1/v1"]}, "stands alone"),
         ({"engine": {"trust_remote_code": True}}, "trust_remote_code cannot be set for vLLM's engine"),
         ({"engine": {"max_model_length": 5}}, "max_model_length cannot be set .* did you mean max_model_len"),
-        ({"base_url": "http://127.0.0.1:1/v1", "model": "m", "engine": {"seed": 1}}, "engine is for base_url = "),
+        ({"base_url": "http://127.0.0.1:1/v1", "model": "m", "engine": {"seed": 1}}, "engine is only for base_url = "),
+        ({"engine": {"tensor_parallel_size": "a"}}, "tensor_parallel_size is 'a': expected a number of GPUs"),
+        ({"extra_body": {"guided_json": {}}}, r"does not read extra_body\.guided_json; known keys: .*top_k"),
+        ({"extra_body": {"chat_template_kwargs": 5}}, "chat_template_kwargs should be a table"),
     ],
 )
 def test_what_the_engine_cannot_take_is_one_line(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         read_section(EndpointSection, HERE | changed, "here")
+
+
+class FakeVllm(ModuleType):
+    """vLLM's classes, keeping what they are given."""
+
+    def __init__(self) -> None:
+        super().__init__("vllm")
+        self.params: list[dict[str, Any]] = []
+        self.chats: list[dict[str, Any]] = []
+
+    def LLM(self, **options: Any) -> Any:
+        return SimpleNamespace(chat=self._chat)
+
+    def SamplingParams(self, **params: Any) -> dict[str, Any]:
+        if "max_completion_tokens" in params:
+            raise TypeError("unexpected keyword argument")
+        self.params.append(params)
+        return params
+
+    def _chat(self, messages: list[Any], params: list[Any], **more: Any) -> list[Any]:
+        self.chats.append(more)
+        output = SimpleNamespace(index=0, text="yes", finish_reason="stop", token_ids=[1])
+        return [SimpleNamespace(prompt_token_ids=[1, 2], outputs=[output]) for _ in messages]
+
+
+def test_limits_and_extra_keys_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    vllm = FakeVllm()
+    monkeypatch.setitem(sys.modules, "vllm", vllm)
+    template = {"enable_thinking": False}
+    extra = {"chat_template_kwargs": template, "top_k": 5, "repetition_penalty": 1.1}
+    section = EndpointSection(base_url=HERE["base_url"], extra_body=extra)
+    sampling = {"max_tokens": 2048, "max_completion_tokens": 7}
+
+    async def ask() -> dict[str, Any]:
+        async with open_endpoint("a", section) as endpoint:
+            request = ChatRequest(({"role": "user", "content": "hi"},), sampling)
+            return await endpoint.urls.all[0].transport.send(endpoint.body(request, 0, 1, lambda image: b""))
+
+    assert asyncio.run(ask())["choices"][0]["message"]["content"] == "yes"
+    assert vllm.params == [{"n": 1, "max_tokens": 7, "top_k": 5, "repetition_penalty": 1.1}]
+    assert vllm.chats == [{"use_tqdm": False, "chat_template_kwargs": template}]
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ovt.core.errors import OvtError
+from ovt.core.errors import OvtError, RecipeError
+from ovt.core.section import read_section
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.endpoints.endpoint import open_endpoint
 from ovt.curate.endpoints.keys import key_variable
@@ -38,6 +39,9 @@ def test_only_what_is_set_is_sent() -> None:
         ({"base_url": "http://a:port/v1"}, "is not a URL"),
         ({"base_url": "http://a:99999/v1"}, "is not a URL"),
         ({"base_url": "http://a b/v1"}, "is not a URL"),
+        ({"base_url": "http://[::1/v1"}, "is not a URL"),
+        ({"base_url": "https://evil\u3002com/v1"}, "is not an address or a name in ASCII"),
+        ({"base_url": "https://good.org\\.evil.com/v1"}, "is not an address or a name in ASCII"),
         ({"base_url": "http://a/v1", "timeout": float("inf")}, "finite"),
         ({"base_url": "http://a/v1", "usd_per_million_prompt_tokens": float("nan")}, "finite"),
         ({"base_url": "http://a/v1", "extra_body": {"seed": "x"}}, "valid integer"),
@@ -49,6 +53,27 @@ def test_only_what_is_set_is_sent() -> None:
 def test_mistakes_are_refused(section: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         EndpointSection.model_validate({"model": "m", **section})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:pw12@h/v1",
+        "http://me:pw12@h:99999/v1",
+        "https://h/v1?api_key=pw12",
+        "http://me:pw12@ö/v1",
+        "me:pw12@h",
+        ["http://a/v1", "http://me:pw12@h/v1"],
+    ],
+)
+def test_a_url_with_a_password_is_refused_without_showing_it(url: str | list[str]) -> None:
+    tree = {"base_url": url, "model": "m"}
+    with pytest.raises(ValidationError) as shown:
+        EndpointSection.model_validate(tree)
+    with pytest.raises(RecipeError, match=r"^here: base_url is ") as told:
+        read_section(EndpointSection, tree, "here")
+    for said in (shown, told):
+        assert "pw12" not in str(said.value)
 
 
 def test_a_key_goes_only_where_it_was_meant_to_go() -> None:
@@ -132,8 +157,12 @@ def test_keys_that_are_unset_are_not_sent() -> None:
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"unset": ["temprature"]}, "'temprature' is no key of sampling; did you mean temperature?"),
+        ({"unset": ["temprature"]}, "'temprature' is not a sampling key; did you mean temperature?"),
         ({"unset": ["top_p"], "sampling": {"top_p": 0.9}}, "top_p is in unset and has a value in sampling"),
+        ({"unset": 5}, "unset\n  Input should be a valid tuple"),
+        ({"unset": "temperature"}, "unset\n  Input should be a valid tuple"),
+        ({"unset": [["x"]]}, "unset.0\n  Input should be a valid string"),
+        ({"unset": ["top_p"], "sampling": 5}, "sampling\n  Input should be a valid dictionary"),
     ],
 )
 def test_mistakes_about_unset_keys(section: dict[str, Any], message: str) -> None:
@@ -148,7 +177,12 @@ def test_mistakes_about_unset_keys(section: dict[str, Any], message: str) -> Non
         ({"headers": {"X-Api-Key": "abc"}}, 'X-Api-Key = "$MY_KEY"'),
         ({"headers": {"X": "a\nb"}}, "printable ASCII"),
         ({"headers": {"a b": "c"}}, "'a b' cannot be set here"),
-        ({"headers": {"X": "$1"}}, "$NAME of an environment variable"),
+        ({"headers": {"X": "$1"}}, "$NAME for an environment variable"),
+        ({"headers": {"apikey": "abc"}}, 'apikey = "$MY_KEY"'),
+        ({"headers": {"Cookie": "session=abc"}}, 'Cookie = "$MY_KEY"'),
+        ({"query": {"key": "AIza"}}, 'key = "$MY_KEY"'),
+        ({"query": {"api-key": "abc"}}, 'api-key = "$MY_KEY"'),
+        ({"query": {"sig": "$1"}}, "$NAME for an environment variable"),
         ({"key_header": "Host"}, "expected the name of a header"),
         ({"family": "acme"}, "openai"),
         ({"image_detail": "huge"}, "low"),

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_full_disk_is_one_line_and_corrupts_nothing(tmp_path: Path) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "OvtError: cannot write" in last
-    assert "make room on its disk" in last
+    assert "free some space on its disk" in last
     told = [int(number) for number in done.stdout.split()]
     with ReplyStore(path) as store:
         assert len(store.get_many(map(key, range(told[-1] + 1)))) == told[-1] + 1
@@ -149,7 +150,7 @@ def test_a_full_disk_is_one_line_and_corrupts_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "replies.sqlite").write_bytes(b"hello " * 1000)
-    with pytest.raises(OvtError, match="not ours"), ReplyStore(tmp_path / "replies.sqlite"):
+    with pytest.raises(OvtError, match="not written by ovt"), ReplyStore(tmp_path / "replies.sqlite"):
         pass
 
 
@@ -217,6 +218,38 @@ def test_a_damaged_line_costs_its_reply_alone(tmp_path: Path, spoil: bytes) -> N
     log.write_bytes(b"".join(lines))
     with ReplyStore(path) as store:
         assert store.get_many(map(key, range(5))).keys() == {key(0), key(1), key(3), key(4)}
+
+
+def test_a_reply_whose_line_is_damaged_is_asked_for_again_once_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    with ReplyStore(path) as store:
+        store.put_many({key(number): reply() for number in range(3)})
+    (log,) = logs(path)
+    log.write_bytes(log.read_bytes().replace(b'"hi"', b'"hi\x01', 1))
+    with ReplyStore(path) as store:
+        assert store.get_many([key(0), key(1)]).keys() == {key(1)}
+        assert store.known([key(0), key(1)]) == {key(1)}
+    with ReplyStore(path) as store:
+        assert store.known(map(key, range(3))) == {key(1), key(2)}
+        store.put_many({key(0): reply("again")})
+    with ReplyStore(path) as store:
+        assert store.get_many([key(0)])[key(0)].text == "again"
+
+
+def test_an_index_that_cannot_be_opened_meanwhile_ends_the_build(
+    tmp_path: Path, settled_early: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OvtError("cannot open the reply store")
+
+    with ReplyStore(tmp_path / "replies.sqlite") as store:
+        monkeypatch.setattr("ovt.curate.endpoints.store.Index", refuse)
+        with suppress(OvtError):  # if the thread is fast
+            store.put_many({key(number): reply() for number in range(30)})
+        assert store._settling is not None
+        store._settling.join()
+        with pytest.raises(OvtError, match="cannot open the reply store"):
+            store.put_many({key(30): reply()})
 
 
 def test_what_a_power_cut_took_from_a_log_is_asked_again(tmp_path: Path, settled_early: None) -> None:
@@ -294,7 +327,7 @@ def test_a_damaged_index_is_one_line(tmp_path: Path, settled_early: None) -> Non
     damaged = bytearray(path.read_bytes())
     damaged[8192:] = bytes(len(damaged) - 8192)  # all pages but the first
     path.write_bytes(damaged)
-    with pytest.raises(OvtError, match="damaged or not ours"), ReplyStore(path) as store:
+    with pytest.raises(OvtError, match="damaged or not written by ovt"), ReplyStore(path) as store:
         store.get_many(map(key, range(200)))
 
 

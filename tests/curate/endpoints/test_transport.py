@@ -195,6 +195,7 @@ def test_retry_after_is_seconds_milliseconds_or_a_date() -> None:
     assert retry_after({"retry-after": str((int(now) + 30) * 1000)}, now) == 30
     assert retry_after({"retry-after": "0"}, now) == 0
     assert retry_after({"retry-after": "1e400"}, now) is None
+    assert retry_after({"retry-after": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, now) is None
     assert retry_after({"retry-after": "nan"}, now) is None
 
 

@@ -141,4 +141,4 @@ def test_what_a_reply_waits_for_is_told() -> None:
     assert urls.waits_for() == "waiting for http://a/v1 and 1 more to answer"
     urls.all[0].in_flight = urls.all[1].in_flight = 0
     urls.all[0].rests_until, urls.all[1].rests_until = math.inf, time.monotonic() + 3600
-    assert urls.waits_for().startswith("http://b/v1 is asked again in ")
+    assert urls.waits_for().startswith("http://b/v1 is tried again in ")

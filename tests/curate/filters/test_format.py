@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from ovt.curate.filters import format
@@ -78,6 +80,14 @@ def test_require_leaves_the_text_alone_or_drops_it(text, reason, filtered):
 @pytest.mark.parametrize("text", [WHOLE, "12", "<think>", "</think></think>", "a</think>b<think>c"])
 def test_off_leaves_every_text_as_it_is(text, filtered):
     assert filtered(text) == (text, None)
+
+
+@pytest.mark.parametrize("text", ["<" + " " * 40_000, f"</think><{' ' * 40_000}"])
+def test_white_space_in_a_tag_takes_time_in_proportion_to_its_length(text):
+    began = time.thread_time()
+    format.leave(text)
+    format.require(text)
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize("mode", [format.rewrite, format.leave, format.require])

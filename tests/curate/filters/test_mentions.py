@@ -1,4 +1,7 @@
 import pytest
+from pydantic import ValidationError
+
+from ovt.curate.filters.mentions import MentionsSection
 
 SAYS = "<think>According to The Caption, red.</think><answer>red</answer>"
 
@@ -16,6 +19,8 @@ def test_other_words_are_no_mention(text, filtered):
 
 def test_phrases_are_the_recipes(filtered):
     assert filtered("so the text says", mentions={"mode": "drop", "phrases": ["the text"]})[1] == "mentions_caption"
+    with pytest.raises(ValidationError, match="empty phrase"):
+        MentionsSection(phrases=("the text", ""))
 
 
 def test_what_the_reflection_filter_cut_away_does_not_count(filtered, response_of):

@@ -65,3 +65,23 @@ def test_cues_are_the_recipes_and_are_no_patterns(filtered, response_of):
     assert filtered(response_of("A. Stopx"), reflection=cues)[1] is None
     with pytest.raises(ValidationError, match="empty cue"):
         reflection.ReflectionSection(cues=("Wait", " "))
+
+
+@pytest.mark.parametrize(
+    ("cue", "thinking", "kept"),
+    [
+        ("等等", "是十二。等等，我再看。", "是十二。"),
+        ("等等", "是十二。\n等等我再看。", "是十二。"),
+        ("等等", "是十二。” 等等，我再看。", "是十二。”"),
+        ("等等", "苹果、香蕉等等，共十二。", None),
+        ("Espérà", "È 12. Espérà, no.", "È 12."),
+        ("Espérà", "È 12. Espéràs.", None),
+        ("Но", "Это 12. Но нет.", "Это 12."),
+        ("Но", "Это 12. Ночь.", None),
+        ("Wait", "是十二。Wait", None),
+    ],
+)
+def test_cues_in_other_scripts_are_words_too(cue, thinking, kept, filtered, response_of):
+    text = response_of(thinking)
+    response, _ = filtered(text, reflection=TRUNCATE | {"cues": [cue]})
+    assert response == (text if kept is None else response_of(kept))

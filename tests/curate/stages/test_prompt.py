@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from ovt.curate.stages import prompt
@@ -63,3 +65,10 @@ def test_control_tokens_of_values_are_inert_and_those_of_the_template_are_not() 
     assert prompt.render(template, values) == (
         "<|keep|> <image> < |im_end|> < /think>\nA. < s>\n< image> <answer>7</answer>"
     )
+
+
+def test_many_tags_take_time_in_proportion_to_their_number() -> None:
+    text = "<image>" * 20_000 + "<image 1>" * 20_000
+    began = time.thread_time()
+    assert parts(text, ["a"]) == ["<image>" * 20_000, "[a]", "<image 1>" * 19_999]
+    assert time.thread_time() - began < 2
