@@ -1,13 +1,13 @@
-"""A build that is killed ten times while a fifth of its calls fail: what is lost, what is asked twice, what is written.
+"""A build that is killed ten times while a fifth of its calls fail: what is lost, asked twice, and written.
 
     python benchmarks/chaos.py [--questions 50000] [--kills 10] [--share 0.2] [--minutes 20]
 
 A loopback server (tests/loopback.py, in this process) answers a caption and a chain for each question: 100,000 calls,
 of which a fifth meets a 429, a 500, a dropped connection, half a body, a web page, an empty reply or a delay. The build
-runs as `ovt curate build` and dies of `kill -9` at even distances; the same command goes on until nothing has failed
-(it may end with 0 and a few failures, such as an answer that was lost to a kill and came empty twice when it was asked
-again). Then the same build runs undisturbed in another home. `--minutes`: two small builds are timed first, and there
-are only as many questions as this machine gets through in that time.
+runs as `ovt curate build` and is hit by `kill -9` at even intervals; the same command resumes it until nothing has
+failed (it may end with 0 and a few failures, such as an answer that was lost to a kill and came empty twice when it was
+asked again). Then the same build runs undisturbed in another home. `--minutes`: two small builds are timed first,
+and only as many questions are asked as this machine gets through in that time.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def start(folder: Path, home: str) -> subprocess.Popen[bytes]:
 
 
 def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
-    """The exit code of each run of the build, until nothing has failed; each next one is killed at the next number of
+    """The exit code of each run of the build, until nothing has failed; each is killed at the next number of
     answers."""
     while True:
         build, kill_at = start(folder, "disturbed"), next(at, None)
@@ -88,8 +88,8 @@ def killed(folder: Path, server: Any, at: Iterator[int]) -> Iterator[int]:
 
 
 def affordable(minutes: float, most: int, kills: int, share: float) -> int:
-    """How many questions, at most `most`, take about so many minutes: from a build of one question, which is the time
-    that each start takes, and one of TRIAL."""
+    """How many questions, at most `most`, take about this many minutes: from a build of one question, which gives the
+    time of each start, and one of TRIAL."""
     seconds = []
     for questions in (1, TRIAL):
         with tempfile.TemporaryDirectory() as name, server_of(share) as server:
@@ -123,7 +123,7 @@ def write_all(folder: Path, url: str, questions: int) -> None:
 
 
 def disturb(folder: Path, questions: int, kills: int, share: float) -> dict[str, Any]:
-    """Both builds, and what is to be said about them."""
+    """Both builds, and the findings about them."""
     distance = 2 * questions // (kills + 1)
     with server_of(share) as server:
         write_all(folder, server.url, questions)
@@ -173,8 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=50_000)
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--share", type=float, default=0.2, help="of the calls that go wrong")
-    parser.add_argument("--minutes", type=float, help="that it may take, with fewer questions")
+    parser.add_argument("--share", type=float, default=0.2, help="the share of calls that go wrong")
+    parser.add_argument("--minutes", type=float, help="how long it may take, with fewer questions")
     options = parser.parse_args()
     began, questions = time.monotonic(), options.questions
     if options.minutes:

@@ -4,12 +4,12 @@
     python benchmarks/client.py --servers 16 --latency 2 --processes 2 --image-kb 250 --concurrency 2600 --requests 5200
 
 One server, in a process of its own, answers every request after `--latency` (100 ms) with the same bytes. The clients
-take turns, `--repeats` times, and rounds are compared: the leanest loop there is in `openai` (`client.post` of bytes
-that are ready, the answer's JSON parsed), `AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the
+take turns, `--repeats` times, and rounds are compared: the leanest loop possible in `openai` (`client.post` of
+ready-made bytes, the answer's JSON parsed), `AsyncOpenAI` as it comes, bare aiohttp, and `ovt`, which also makes the
 requests and stores every reply: how long that takes, from the server's sending to the row in its file, is printed
 below. `--image-kb`: each request has an image, which `ovt` reads from its file and encodes; the others have it encoded.
-`--servers`: `ovt` calls so many, all in that one process. `--processes`: as many fills at once into one store, compared
-with one. Where others use the machine, too, the CPU time is what counts.
+`--servers`: `ovt` calls this many, all in that one process. `--processes`: this many fills at once into one store,
+compared with one. Where others use the machine too, the CPU time is what counts.
 """
 
 import argparse
@@ -41,8 +41,8 @@ Ask = Callable[[int], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """What every client does: so many requests for `n` choices each, numbered from `first`, `concurrency` at once; to
-    `ovt` the image of so many (`per_image`) in a row is the same one."""
+    """What every client does: this many requests for `n` choices each, numbered from `first`, `concurrency` at once;
+    for `ovt`, `per_image` requests in a row share an image."""
 
     urls: tuple[str, ...]
     requests: int
@@ -55,7 +55,7 @@ class Run:
 
 class Answering(asyncio.Protocol):
     """HTTP as far as these clients speak it, with little work of its own: a head with a length, a body that is not
-    read, and one answer for all, in which the moment stands for the model."""
+    read, and one answer for all, with the time in place of the model."""
 
     def __init__(self, rest: str, latency: float) -> None:
         self.rest, self.latency = rest, latency
@@ -169,7 +169,7 @@ WRITTEN_S: list[float] = []  # from the server's sending to the row in the store
 
 
 def watched_store(path: Path) -> Any:
-    """A reply store that takes the time of its replies."""
+    """A reply store that times its replies."""
     from ovt.curate.endpoints.store import ReplyStore
 
     class WatchedStore(ReplyStore):
@@ -232,7 +232,7 @@ def fill_a_part(run: Run, store: Path, begin: Any, used: Any) -> None:
 
 
 def measure_processes(run: Run, count: int) -> tuple[float, float]:
-    """Requests per second of so many processes that fill one store, each with all of `run`'s requests, and the CPU
+    """Requests per second of this many processes that fill one store, each with all of `run`'s requests, and the CPU
     seconds of a request."""
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -266,7 +266,7 @@ def main() -> None:
     parser.add_argument("--without-default", action="store_true", help="leave AsyncOpenAI as it comes out")
     parser.add_argument("--servers", type=int, default=1, help="how many servers ovt calls")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds until a server answers")
-    parser.add_argument("--processes", type=int, default=0, help="compare so many processes with one")
+    parser.add_argument("--processes", type=int, default=0, help="compare this many processes with one")
     options = parser.parse_args()
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(

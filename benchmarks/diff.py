@@ -6,7 +6,7 @@
 The versions are real ones, written by the writer that builds use: four samples per question, responses of about 250
 words (the paper's mean is 323), one small image per row. The second version drops some rows, asks new questions, takes
 other samples, edits texts, corrects golds and flips verdicts. pandas reads the ids, the completions and the numbers of
-both, merges them, and counts what came, went and changed: less than a diff does, without intervals and without reasons.
+both, merges them, and counts what was added, removed and changed: less than a diff does, without intervals or reasons.
 Each runs in a process of its own, so that its peak memory is its own.
 """
 
@@ -218,7 +218,7 @@ def ours(folder: Path) -> dict[str, int]:
 
 
 def with_pandas(folder: Path) -> dict[str, int]:
-    """What a merge by id tells: a row whose id changed with its gold came and went, and nothing says why."""
+    """What a merge by id tells: a row whose id changed with its gold is added and removed, and nothing says why."""
     import pandas as pd
 
     numbers = ["pass_rate", "difficulty", "response_words", *behaviours.COLUMNS]

@@ -3,7 +3,7 @@
     python benchmarks/flow.py [--questions 400] [--latency 0.2] [--concurrency 8]
 
 Two loopback servers (tests/loopback.py, a process each) of the same speed answer captions and chains. A build asks
-both stages; then one under another seed, which finds its captions stored, asks the chains alone.
+both stages; then one with another seed, which finds its captions stored, asks only for the chains.
 """
 
 import argparse

@@ -28,7 +28,7 @@ ROWS_A_FILE, ROWS_A_GROUP = 50_000, 100
 
 
 def picture(number: int, size: int) -> bytes:
-    """A PNG of about so many bytes, different for each number."""
+    """A PNG of about this many bytes, different for each number."""
     side = max(8, round((size / 3) ** 0.5))
     out = io.BytesIO()
     noise = random.Random(number).randbytes(side * side * 3)

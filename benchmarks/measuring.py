@@ -18,7 +18,7 @@ class Measured(NamedTuple):
 
 
 def measure(work: Callable[..., Any], *arguments: Any, first: tuple[Any, ...] | None = None) -> Measured:
-    """`work` of `arguments`; `first`: those of a call before it, which is not measured and imports what is needed."""
+    """`work` of `arguments`; `first`: the arguments of an unmeasured call before it, which imports what is needed."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(_measured, work, arguments, first).result()
 

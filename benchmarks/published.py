@@ -1,5 +1,5 @@
 """The tables of docs/evaluate.md: published outputs of real models, each scored from its file, and where this ovt's
-verifier and the official rules differ.
+verifier differs from the official rules.
 
     python benchmarks/published.py FOLDER                            # prints both tables
     python benchmarks/published.py FOLDER --write docs/evaluate.md   # puts them between the marks of that page
@@ -50,45 +50,44 @@ FILES = (
     Published("hallusionbench_gpt4v_human", "hallusionbench", "", (
         ("HallusionBench, GPT-4V, human verdicts", "760 = 67.56"),)),
 )  # fmt: skip
-UNREAD = "a judge has read a reply that says neither yes nor no, or *unclear* counts as right"
-LEAVES_OPEN = '"it cannot be determined", which GPT-4 has extracted as an option'
-IN_THE_MIDDLE = "GPT-4 has found the answer in the middle of the reply; ours reads what is stated, or stands last"
-REFUSAL = '"I\'m sorry" is read as option I, or a letter in a reply that names no option'
+UNREAD = "the reply says neither yes nor no, but the judge chose one, or *unclear* counts as right"
+LEAVES_OPEN = '"it cannot be determined", from which GPT-4 extracted an option, or a value that is not one'
+IN_THE_MIDDLE = "GPT-4 found the answer in the middle of the reply; ours reads what is stated or comes last"
+REFUSAL = '"I\'m sorry" is read as option I, or a letter is found in a reply that names no option'
 # What the answers of a class are, by benchmark, who finds them right, and the reason of our verdict.
 MEANS = {
     **dict.fromkeys((("HallusionBench", "official", why) for why in
                      ("unparseable", "different_length", "different", "hedged", "several_answers")), UNREAD),
     **dict.fromkeys((("HallusionBench", "ours", why) for why in ("identical", "equal")),
-                    "yes or no is right, and the judge has found the explanation wrong"),
-    **dict.fromkeys((("MathVista", "official", why) for why in ("no_such_option", "hedged")),
-                    f"{LEAVES_OPEN}, or a value that is no option"),
+                    "yes or no is right, but the judge rejected the explanation"),
+    **dict.fromkeys((("MathVista", "official", why) for why in ("no_such_option", "hedged")), LEAVES_OPEN),
     **dict.fromkeys((("MathVista", "official", why) for why in ("unparseable", "different_length", "different")),
                     IN_THE_MIDDLE),
     ("MathVista", "official", "answer_withdrawn"): "a letter and another option's text: `B (no)`, `(B). No`",
-    ("MathVista", "official", "several_answers"): "two values are stated, and GPT-4 has chosen one",
-    ("MathVista", "official", "other_choice"): "`D` for the option `(b)`, whose letter is D; a letter and the "
-    "other text",
+    ("MathVista", "official", "several_answers"): "two values are stated, and GPT-4 chose one",
+    ("MathVista", "official", "other_choice"): "`D` for the option `(b)`, whose letter is D; a letter with "
+    "another option's text",
     ("MathVista", "ours", "same_choice"): "the option's text, or a letter outside a box (the paper's rule reads boxes)",
     ("MathVista", "ours", "equal"): "`10^8` for 100000000",
-    ("MathVision", "ours", "same_choice"): "the option's value with its unit, `°`, `%` or `π`, or its letter in other "
-    "dress (`\\textbf{A}`, `Arc D`)",
+    ("MathVision", "ours", "same_choice"): "the option's value with its unit, `°`, `%` or `π`, or its letter with "
+    "formatting or a word (`\\textbf{A}`, `Arc D`)",
     ("MathVision", "ours", "equal"): "a number in words, or with its unit",
-    ("MathVision", "ours", "identical"): "the gold itself, which the rule strips of a unit or an equals sign",
+    ("MathVision", "ours", "identical"): "the gold itself; the rule strips a unit or an equals sign from it",
     ("MathVision", "official", "different"): "equal only after rounding: 1/3 for (3¹⁰⁰⁸−1)/3¹⁰⁰⁹",
     ("MathVision", "official", "no_such_option"): "a ratio as a fraction: 5/19 for 5:19",
     ("MathVision", "official", "other_choice"): "equal only after rounding: 2018 for √(2018²+2), though 2018 is "
     "an option",
-    ("MMMU-Pro", "ours", "same_choice"): "an option is named, and the rule finds another letter in its text or in a "
+    ("MMMU-Pro", "ours", "same_choice"): "an option is named, but the rule finds another letter in its text or in a "
     "word (`D. RB`)",
     ("MMMU-Pro", "official", "no_such_option"): REFUSAL,
     ("MMMU-Pro", "official", "hedged"): REFUSAL,
-    ("MMMU-Pro", "official", "other_choice"): "another option is named, and the gold's letter stands in its text "
+    ("MMMU-Pro", "official", "other_choice"): "another option is named, but the gold's letter occurs in its text "
     "(`E. C`)",
-    ("MMMU-Pro", "official", "several_choices"): "the option's text holds other options' values or letters",
+    ("MMMU-Pro", "official", "several_choices"): "the option's text contains other options' values or letters",
     ("MMMU-Pro", "official", "timeout"): "two seconds are not enough for one long calculation",
-    ("EMMA", "ours", "same_choice"): "a letter with its option (`\\boxed{B: 6.84}`), in bold, or the option's text",
+    ("EMMA", "ours", "same_choice"): "a letter with its option (`\\boxed{B: 6.84}`) or in bold, or the option's text",
     ("EMMA", "ours", "equal"): "numbers in words: `Three` for 3",
-    ("EMMA", "official", "several_answers"): "a reply that boxes two answers",
+    ("EMMA", "official", "several_answers"): "the reply boxes two answers",
 }  # fmt: skip
 
 

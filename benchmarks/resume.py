@@ -3,9 +3,9 @@
     python benchmarks/resume.py [--questions 25000]
 
 A loopback server (tests/loopback.py, a process of its own) answers 25,000 questions four times each. Then the same
-`ovt curate build` runs again, as a whole process: it finds that it was done. Under another name it finds every reply,
-decides everything anew and writes a version: what a build does that was killed after its last reply. Beside them, as
-the limit: a bare script that reads every reply from the same files.
+`ovt curate build` runs again, as a whole process: it finds itself finished. Under another name it finds every reply,
+decides everything again and writes a version, as a build does that was killed after its last reply. Beside them, as the
+limit: a bare script that reads every reply from the same files.
 """
 
 import argparse

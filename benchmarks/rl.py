@@ -4,7 +4,7 @@
 
 Builds a version of pocket's own figures, trains pocket on it, and reads the times from the run's log. Sampling is
 timed around TRL's own generation; the rest of a step is the forward and backward passes, the optimizer and the data.
---transformers does the same once more by transformers' sampler and forward pass, as TRL has it. Also measured: verdicts
+--transformers does the same again with transformers' sampler and forward pass, as in TRL. Also measured: verdicts
 per second on the resulting rollouts, repeated to the paper's 2,560 with no two alike.
 """
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=4, help="batches of rollouts")
     parser.add_argument("--questions", type=int, default=16)
     parser.add_argument("--generations", type=int, default=8)
-    parser.add_argument("--transformers", action="store_true", help="once more, by transformers' sampler")
+    parser.add_argument("--transformers", action="store_true", help="again with transformers' sampler")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings, values as JSON")
     chosen = parser.parse_args()
     settings = {

@@ -6,8 +6,8 @@
 
 A chunk of 2,000 questions with four samples each is tiled under other ids, and goes the way of a build's second half:
 verify → select → filter → rows → version, as `curate/build.py` writes it, with what was decided kept for a resume. Each
-measurement is a process of its own; a worker says its peak memory with each chunk. CPU is that of all processes, and
-of the one that reads and writes alone. `--decide-once`: a chunk is not decided again but has the first one's result, so
+measurement is a process of its own; a worker reports its peak memory with each chunk. CPU is given for all processes,
+and for the one that reads and writes. `--decide-once`: every chunk gets the first one's result and is not decided, so
 that what is left is the work that grows with a version. With each tenth, the memory of the process at that moment.
 """
 
@@ -85,7 +85,7 @@ def measured(work: Callable[[Recipe, Part], Frames], recipe: Recipe, part: Part)
 
 
 def like_the_first(first: Frames, recipe: Recipe, part: Part) -> Frames:
-    """What the first part came to, under this one's ids."""
+    """The result of the first part, under this one's ids."""
     own = pl.lit(part.questions["question_id"][0][:8])
     ids = ("id", "question_id", "sample_id")
     return {
@@ -95,7 +95,7 @@ def like_the_first(first: Frames, recipe: Recipe, part: Part) -> Frames:
 
 
 def run(engine: str, samples: int, folder: Path, once: bool) -> dict[str, Any]:
-    """Decides and writes so many samples; seconds, and the peak memory of this process and of its workers in GB."""
+    """Decides and writes this many samples; seconds, and the peak memory of this process and of its workers in GB."""
     home, recipe = Home(folder), Recipe.model_validate(RECIPE)
     cores = engine.partition(":")[2]
     workers: dict[int, float] = {}

@@ -192,7 +192,7 @@ WORDS = np.array(
 
 
 def speed(rows: int) -> None:
-    """Dedup of generated tables whose looks are given: usual ones, and those made to be slow; then the looks."""
+    """Dedup of generated tables whose looks are given: usual ones, and ones made to be slow; then the looks."""
     for name, (known, images, asked, golds) in tables(rows, np.random.default_rng(0)).items():
         ids = [f"{at:016x}" for at in range(rows)]
         cells = zip(ids, images, asked, golds, strict=True)

@@ -93,7 +93,7 @@ def train_bare(ref: str, model: str, steps: int, home: Home, name: str) -> None:
 
     where = resolve_model(model, home)
     rows = load_split(ref, "sft", home).dataset.select_columns(["images", "prompt", "completion"]).shuffle(42)
-    arguments = sft_arguments(settings(steps, "random"), False, 1, home.path / name)
+    arguments = sft_arguments(settings(steps, "random"), 1, home.path / name)
     arguments |= {"remove_unused_columns": True}
     trainer = SFTTrainer(
         model=AutoModelForImageTextToText.from_pretrained(where, dtype=torch.float32, trust_remote_code=False),

@@ -7,12 +7,12 @@
 
 Each condition is a loop (recipes/pocket-loop.toml or lossless.toml, with the changes of worlds.py), so finished work
 is kept under --out: stop the script at any time, and the same command resumes it. --report prints and plots the results
-so far. --validate does all of it on questions of their own, half as many, under --out/validation: for choosing a
-setting, before the held-out questions are looked at (the base may have seen some of their pictures).
+so far. --validate does all of it on separate questions, half as many, under --out/validation: for choosing a
+setting before looking at the held-out questions (the base may have seen some of their pictures).
 
     direct       the base, asked to answer directly, as it was trained to (elsewhere it is asked to think step by step)
-    unfiltered   SFT on a random correct chain per question, over captions, as it came (none that speaks of the caption)
-    short        the same chains without those of more than 50 words (the longest tenth, as 500 words are in the paper)
+    unfiltered   SFT on a random correct chain per question, over captions, as it came (none that mentions the caption)
+    short        the same chains without those of more than 50 words (the longest tenth, like 500 words in the paper)
     cut          the same chains, cut before the first "Wait" (the paper's choice of filter)
     rl-only      GRPO from the base, on the questions of the first iteration
     iterations   the paper: SFT on the shortest correct chain, cut, from the base; GRPO from it; that model, seeing the
@@ -231,7 +231,7 @@ def pooled(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Over seeds: the accuracy with its interval (an image's answers are one cluster, whichever seed gave them; it is
     of these seeds' models: what another seed would change is not in it, see by_seed).
 
-    minutes: of training; of each run the least over the seeds, as that was disturbed least by other work.
+    minutes: of training; for each run the least over the seeds, the one least disturbed by other work.
     """
     answers = pl.concat([one["answers"] for one in found])
     share = share_interval(answers)

@@ -4,8 +4,8 @@
     python benchmarks/sweep.py --out sweep --report [--page docs/study.md]
 
 base     how careful it is: GLANCE, the share of its chains beside charts that only name the answer, and after a slash
-         LOOK, the rows of a training step that show it careful chains beside charts, under a prompt that tells to
-         look: what it can do and does not do unasked. 1.0 is pocket-vl; the others are trained first
+         LOOK, the rows of a training step that show it careful chains beside charts, under a prompt that says to
+         look: what it can do but does not do unasked. 1.0 is pocket-vl; the others are trained first
 tokens   how lossy captions are: the tokens that one may have; 160 would hold all of a chart's values
 
 Each pair is study.py's world with these knobs, on its validation questions: its iterations, and RL alone with as many
@@ -47,7 +47,7 @@ class Base:
 
     @classmethod
     def read(cls, text: str) -> "Base":
-        """ "1.0/16" -> Base(1.0, 16). ValueError for what is no such text."""
+        """ "1.0/16" -> Base(1.0, 16). ValueError for any other text."""
         glance, _, look = text.partition("/")
         return cls(float(glance), int(look or 0))
 
@@ -104,7 +104,7 @@ def write_knobs(file: Path, base: Base, tokens: int) -> Path:
 
 
 def make_base(grid: Grid, base: Base, training: Sequence[str]) -> None:
-    """Trains a base, if it is not there yet."""
+    """Trains a base, if it does not exist yet."""
     made = grid.weights(base)
     if not (made / "training.json").exists():
         knobs = write_knobs(grid.of_base(base) / "world.toml", base, grid.tokens[0])
@@ -113,7 +113,7 @@ def make_base(grid: Grid, base: Base, training: Sequence[str]) -> None:
 
 
 def fill(grid: Grid, training: Sequence[str] = TRAINING) -> None:
-    """All that is not done yet."""
+    """Runs everything that is not done yet."""
     for base in grid.bases:
         make_base(grid, base, training)
         for tokens in grid.tokens:
@@ -126,7 +126,7 @@ def fill(grid: Grid, training: Sequence[str] = TRAINING) -> None:
 
 
 def answers(study: Study, step: tuple[str, str], seeds: Iterable[int]) -> dict[int, pl.DataFrame]:
-    """Of each seed that has them."""
+    """The answers of each seed that has them."""
     found = {seed: result(step[0], seed, step[1], study) for seed in seeds}
     return {seed: one["answers"] for seed, one in found.items() if one}
 

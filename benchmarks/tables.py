@@ -6,7 +6,7 @@
 Four samples per question, all of them correct (verify is left out), are read from parquet and decided chunk by chunk as
 a build does; kept rows and decisions go to parquet. Each measurement runs in its own process, so that peak memory is
 not shared. Then pandas and datasets do a small part of the work on a slice (count words, take the shortest per
-question, drop what has over 500 words), and so do our stages: ratios in one run.
+question, drop those of over 500 words), and so do our stages: ratios in one run.
 """
 
 import argparse

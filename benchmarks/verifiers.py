@@ -5,8 +5,8 @@
 The cases are those of tests/verifiers/labelled.py: our own, and the shared ones where their folder is present. One
 process, one core; speeds leave the hostile kinds out, are taken after a warm-up, and count each case once.
 
-`--crossed` tries every answer on every gold (a sample of N answers if given), and lists the pairs of golds that one
-text earns for though they do not equal each other.
+`--crossed` tries every answer on every gold (a sample of N answers if given), and lists the pairs of golds that the
+same text is right for though they do not equal each other.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def mathruler_judge() -> Judge:
 
 
 def judges(ours_only: bool) -> dict[str, Judge]:
-    """Whoever can be asked here, ourselves first."""
+    """The judges available here, ours first."""
     found: dict[str, Judge] = {f"ovt {VERSION}": ours}
     if not ours_only:
         found["math-verify"] = math_verify_judge(False)
@@ -116,7 +116,7 @@ def print_table(name: str, rows: list[dict], results: dict[str, tuple[list[bool]
 
 
 def print_crossed(sample: int) -> None:
-    """The pairs of golds of all answers without options that one text earns for and that are not equal."""
+    """The pairs of golds, of all answers without options, that are not equal though the same text is right for both."""
     rows = [row for rows in suites().values() for row in rows if "pred" in row and not row["choices"]]
     texts = list(dict.fromkeys(row["pred"] for row in rows))
     golds = list(dict.fromkeys(row["gold"] for row in rows))

@@ -3,7 +3,7 @@
     python benchmarks/view.py                            # a million samples (2.1 GB of text) in a temporary home
     python benchmarks/view.py --samples 100000 --home /tmp/view
 
-The version is that of whatif.py. Each answer is asked for in one process, as the server does, JSON included; the peak
+The version is that of whatif.py. Each answer is computed in one process, as in the server, JSON included; the peak
 memory is that process's. The rows are read, and the texts unpacked in the background, when the version is first shown.
 """
 

@@ -119,7 +119,7 @@ def profile_all(folder: Path) -> str:
 
 
 def with_datasets(folder: Path) -> str:
-    """Words and cues of every sample by `map`, those within a length by `filter`: no verdicts, funnel or rows."""
+    """Words and cues of every sample by `map`, those up to a length by `filter`: no verdicts, funnel or rows."""
     from datasets import Dataset, disable_progress_bars
 
     disable_progress_bars()

@@ -1,7 +1,7 @@
 """The two worlds of the miniature study (study.py): their loops and conditions, and what their bases were trained on.
 
-seeing     captions lose values, and the base sees but answers at a glance (recipes/pocket-loop.toml), by as much as
-           the knobs in a file say: examples/pocket_training/world.toml
+seeing     captions lose values, and the base sees but answers at a glance (recipes/pocket-loop.toml), as far as the
+           knobs in a file say: examples/pocket_training/world.toml
 lossless   captions lose nearly nothing, and the base has never reasoned beside a picture (lossless.toml)
 """
 
@@ -25,7 +25,7 @@ class World:
     """The subject of a study.
 
     recipe       the loop; base: the folder of its base; changes: what every condition changes
-    conditions   what each changes beyond that; repeated: those with as many iterations as `iterations` says
+    conditions   what each changes beyond that; repeated: those with the number of iterations that is asked for
     rows         of the table: (label, name in the plot, condition, step); pairs: of the gains: (label, after, before)
     trainings    the folders whose training.json tells what the base was trained on
     questions    figures drawn for an iteration, of `families`; hard: whether later ones have more of hard families

@@ -3,8 +3,8 @@ r"""Numbers in LaTeX as numbers: what the official rules of MathVision and EMMA 
     \frac{55}{4}   13.75          2\sqrt{3}+\pi   6.605692…          1:4   0.25          3x   None
 
 A recursive parser over a fixed grammar: sums, products (written or implied), quotients, powers, fractions, roots and
-π. It reads up to the end or to a brace that closes nothing, as the parser of the official code does, and knows no
-names, per cents or degrees: such texts have no value. Powers are bounded, and so is the depth.
+π. It reads up to the end or to an unmatched closing brace, as the official code's parser does, and knows no names,
+percentages or degrees: such texts have no value. Powers are bounded, and so is the depth.
 """
 
 import math
@@ -19,7 +19,7 @@ MAX_BITS = 20_000  # of an exact power
 
 _SKIPPED = re.compile(r"\\(?:displaystyle|left|right|limits|[,;: ])|\$|\s+|~")
 _SIGN = re.compile(r"\d+(?:\.\d*)?|\.\d+|\\(?:d|t)?frac|\\sqrt|\\pi|\\(?:cdot|times|div)|\\?[A-Za-z]+|.")
-_FACTOR = re.compile(r"[\d.({]|\\(?:[dt]?frac|sqrt|pi)")  # what goes on a product without a sign
+_FACTOR = re.compile(r"[\d.({]|\\(?:[dt]?frac|sqrt|pi)")  # what continues a product without an operator
 _PRODUCT = ("*", "\\cdot", "\\times")
 _QUOTIENT = ("/", ":", "\\div")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
@@ -112,7 +112,7 @@ class _Parser:
 
     def root(self, depth: int) -> Number:
         degree = self.group(depth) if self.next == "[" else Fraction(2)
-        return float(self.argument(depth)) ** (1 / float(degree))
+        return _power(self.argument(depth), 1 / float(degree))
 
     def argument(self, depth: int) -> Number:
         if self.next[:1].isdigit():  # \frac12 is a half

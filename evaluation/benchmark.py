@@ -4,7 +4,7 @@ Benchmark("mathvista", …)       one file in benchmarks/, or a package's entry 
   read(row) -> Item             a row in the benchmark's own schema
   prompts                       named ways to ask: official, and those of the evaluation kits
   rules                         named ways to score: the official one first; deterministic, pure, no model asked
-  variants                      its subsets, the first of which is meant by the name alone: "mathvista:testmini"
+  variants                      its subsets ("mathvista:testmini"); the name alone means the first
 
 benchmark, variant = find_benchmark("mmmu-pro:vision")
 """
@@ -64,7 +64,7 @@ class Said(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """A rule's verdict. right is None where the rule needs a model's opinion that is not there.
+    """A rule's verdict. right is None where the rule needs a model's opinion that is missing.
 
     luck: what the official code adds by guessing (the nearest option, a random one), as an expected share; `right`
     leaves it out.
@@ -145,12 +145,12 @@ class Benchmark:
         return next(iter(self.variants))
 
     def rule(self, name: str) -> Rule:
-        """The rule of that name; RecipeError with those there are."""
+        """The rule of that name; RecipeError naming the known ones."""
         named = {rule.name: rule for rule in self.rules}
         return named[_known(name, named, f"a rule of {self.name}")]
 
     def prompt(self, name: str) -> Prompt:
-        """The prompt of that name; RecipeError with those there are."""
+        """The prompt of that name; RecipeError naming the known ones."""
         return self.prompts[_known(name, self.prompts, f"a prompt of {self.name}")]
 
 
@@ -161,8 +161,14 @@ def find_benchmark(name: str) -> tuple[Benchmark, str]:
     return benchmark, _known(variant or benchmark.default, benchmark.variants, f"a subset of {first}")
 
 
+def benchmark_title(name: str) -> str:
+    """The name with its subset: "emma:mini", "mathvista:testmini" for "mathvista"."""
+    benchmark, variant = find_benchmark(name)
+    return f"{benchmark.name}:{variant}"
+
+
 def benchmark_names(names: str) -> list[str] | None:
-    """The names in "mathvista,emma:mini"; None if the first is not a benchmark's, so that it is something else."""
+    """The names in "mathvista,emma:mini"; None if the first is not a benchmark, so they mean something else."""
     listed = [name.strip() for name in names.split(",")]
     known = BENCHMARKS.names()
     if listed[0].partition(":")[0] not in known:

@@ -12,14 +12,13 @@ from pydantic import Field
 
 from ovt.core.errors import GateFailed, RecipeError
 from ovt.core.report import Report, Table, names, numbers, texts
-from ovt.core.section import Section
-from ovt.core.statistics import share_interval
+from ovt.core.section import Section, added_later
 from ovt.evaluation.benchmark import Benchmark, Item
 from ovt.evaluation.readings import NAMES, SHARES, by_group
-from ovt.evaluation.scores import Accuracy, mean
+from ovt.evaluation.scores import Accuracy, accuracy, mean, percent
 
 WARN_TRUNCATED = 0.02
-MOST_VALUES, FEW_VALUES = 60, 12  # of a group: more are not a group; few are in the order of their names
+MOST_VALUES, FEW_VALUES = 60, 12  # of a group: more are not a group; few are sorted by name
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -43,15 +42,15 @@ class BenchmarkScores(Section):
     """The scores of one run.
 
     expected        questions asked, of `subset` in all; missing: those without a reply
-    doubled, unknown   rows of the file that count in nothing
-    readings        by name, those that there are; `official` leaves its guesses out
+    doubled, unknown   rows of the file that are not counted
+    readings        by name, those present; `official` leaves its guesses out
     luck            share of all answers that they would add; guessed: answers that they would be made for
-    undecided       answers that the official rule leaves to a model
+    undecided       answers that the official rule leaves to a model, or fails on
     shares          of all answers: truncated, refused, unreadable, failed, hedged, in_thinking
-    whole           ours, over the answers that were not cut off, where more than 2% were
+    whole           ours, over the answers that were not cut off, where 2% or more were
     groups          group → value → reading → accuracy
     further         reading → name → share, such as fAcc
-    judge           the name of the judge's reading
+    judge           the name of the judge's reading; unjudged: answers whose request to it failed
     known_bad       answers to questions whose gold is known to be bad
     """
 
@@ -77,6 +76,7 @@ class BenchmarkScores(Section):
     known_bad: int = 0
     headline: str = "accuracy"
     judge: str = ""
+    unjudged: int = added_later(0)
 
     @property
     def complete(self) -> bool:
@@ -107,15 +107,6 @@ def score(
         headline=benchmark.headline,
         **about,
     )
-
-
-def accuracy(frame: pl.DataFrame, reading: str) -> Accuracy:
-    """A reading's accuracy. What a reading leaves open is not right."""
-    right = frame.select("cluster", "question_id", right=pl.col(reading).fill_null(False))
-    share = share_interval(right)
-    count = right["question_id"].n_unique()
-    value = share.value if len(right) else 0.0
-    return Accuracy(questions=count, answers=len(right), accuracy=value, low=share.low, high=share.high)
 
 
 def _grouped(frame: pl.DataFrame, there: Sequence[str]) -> dict[str, dict[str, Accuracy]]:
@@ -156,7 +147,7 @@ def _agreement(frame: pl.DataFrame, one: str, other: str) -> Agreement:
 
 
 def report(scores: Sequence[BenchmarkScores], by: str | None = None, again: str = "") -> Report:
-    """The runs of a file, or one evaluation, as tables. by: a group to show; again: how to ask with more tokens."""
+    """The runs of a file, or one evaluation, as tables. by: a group to show; again: options for more tokens."""
     there = [name for name in NAMES if any(name in one.readings for one in scores)]
     rows = [_line(one, there) for one in scores]
     titles = ["rows", "ours", "95% interval", *_titles(scores, there), "luck"]
@@ -181,31 +172,48 @@ def _titles(scores: Sequence[BenchmarkScores], there: Sequence[str]) -> list[str
 
 def _line(one: BenchmarkScores, there: Sequence[str]) -> list[Any]:
     ours = one.readings["ours"]
-    shown = [_percent(one.readings[name].accuracy) if name in one.readings else "" for name in there[1:]]
+    shown = [percent(one.readings[name].accuracy) if name in one.readings else "" for name in there[1:]]
     luck = f"+{100 * one.luck:.1f}" if one.guessed else ""
-    span = f"{_percent(ours.low)} to {_percent(ours.high)}"
-    return [one.run, name_of(one), one.rows, _percent(ours.accuracy), span, *shown, luck]
+    span = f"{percent(ours.low)} to {percent(ours.high)}"
+    return [one.run, name_of(one), one.rows, percent(ours.accuracy), span, *shown, luck]
 
 
 def require(scores: Sequence[BenchmarkScores], least: Iterable[str]) -> None:
     """GateFailed if a run's accuracy (ours) is below what `least` asks of its benchmark: "mathvista=68", or "68".
 
-    An incomplete run has no score, and so is below any. RecipeError for what is no number, or names no benchmark.
+    An incomplete run has no score, so it is below any. RecipeError as from `check_least`.
     """
     failed = []
-    for asked in least:
-        name, _, points = asked.rpartition("=")
-        meant = [one for one in scores if name in ("", one.benchmark, f"{one.benchmark}:{one.variant}")]
-        if not _NUMBER.fullmatch(points) or not meant:
-            known = ", ".join(dict.fromkeys(one.benchmark for one in scores))
-            raise RecipeError(f"--min {asked[:60]!r} cannot be checked; write it as --min {known}=68.5")
+    for name, points in check_least(least, [f"{one.benchmark}:{one.variant}" for one in scores]):
         failed += [
-            f"{one.run} has {_percent(one.readings['ours'].accuracy)} on {name_of(one)}, expected at least {points}%"
-            for one in meant
-            if not one.complete or 100 * one.readings["ours"].accuracy < float(points)
+            f"{one.run} has {percent(one.readings['ours'].accuracy)} on {name_of(one)}, expected at least {points}%"
+            for one in scores
+            if _is_meant(name, f"{one.benchmark}:{one.variant}")
+            and (not one.complete or 100 * one.readings["ours"].accuracy < float(points))
         ]
     if failed:
         raise GateFailed("; ".join(failed))
+
+
+def check_least(least: Iterable[str], titles: Sequence[str]) -> list[tuple[str, str]]:
+    """The names and points of what `--min` asks, before anything else is. titles: of the benchmarks ("emma:mini").
+
+    RecipeError for anything but a number, for a benchmark that is not among them, or where there are none.
+    """
+    found = []
+    for asked in least:
+        name, _, points = asked.rpartition("=")
+        if not titles:
+            raise RecipeError(f"--min {asked[:60]!r} is only for benchmarks, and this is a question set: leave it out")
+        if not _NUMBER.fullmatch(points) or not any(_is_meant(name, title) for title in titles):
+            known = titles[0].partition(":")[0]
+            raise RecipeError(f"--min {asked[:60]!r} cannot be checked; write it as --min {known}=68.5")
+        found.append((name, points))
+    return found
+
+
+def _is_meant(name: str, title: str) -> bool:
+    return name in ("", title, title.partition(":")[0])
 
 
 def name_of(one: BenchmarkScores) -> str:
@@ -219,9 +227,7 @@ def _details(one: BenchmarkScores, by: str | None, again: str) -> list[Table | s
     parts: list[Table | str] = [_shares_line(one)]
     parts += _warnings(one, again)
     for reading, found in one.further.items():
-        parts.append(
-            f"{one.run}, {reading}: " + ", ".join(f"{name} {_percent(value)}" for name, value in found.items())
-        )
+        parts.append(f"{one.run}, {reading}: " + ", ".join(f"{name} {percent(value)}" for name, value in found.items()))
     if one.agreement:
         parts.append(_agreement_table(one))
     if by:
@@ -230,7 +236,7 @@ def _details(one: BenchmarkScores, by: str | None, again: str) -> list[Table | s
 
 
 def _shares_line(one: BenchmarkScores) -> str:
-    told = ", ".join(f"{name.replace('_', ' ')} {_percent(share)}" for name, share in one.shares.items())
+    told = ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in one.shares.items())
     return f"{one.run}: {told}"
 
 
@@ -238,24 +244,28 @@ def _warnings(one: BenchmarkScores, again: str) -> list[Table | str]:
     lines = []
     if not one.complete:
         lines.append(
-            f"{one.run} is not complete: {one.missing:,} of {one.expected:,} questions have no reply, so it has no "
-            f"{one.headline}; the numbers are those of the rows that are there"
+            f"{one.run} is incomplete: {one.missing:,} of {one.expected:,} questions have no reply, so it has no "
+            f"{one.headline}; the numbers cover only the rows that are there"
         )
     if one.doubled or one.unknown:
-        lines.append(f"{one.run}: {one.doubled:,} rows are doubled and {one.unknown:,} unknown; none of them counts")
+        lines.append(f"{one.run}: {one.doubled:,} rows are duplicates and {one.unknown:,} unknown; none of them counts")
     if one.undecided:
-        lines.append(f"{one.run}: the official rule leaves {one.undecided:,} answers to a judge, and counts them wrong")
+        lines.append(f"{one.run}: the official rule leaves {one.undecided:,} answers open, and counts them wrong")
+    if one.unjudged:
+        lines.append(
+            f"{one.run}: {one.unjudged:,} requests to the judge failed, and count as wrong; run it again to retry them"
+        )
     if one.known_bad:
         lines.append(f"{one.run}: {one.known_bad:,} answers are to questions whose gold is known to be bad")
     if one.whole:
-        line = f"{one.run}: {_percent(one.shares['truncated'])} of the answers were cut off; without them {one.whole}"
-        lines.append(line + (f"; ask again with more tokens: {again}" if again else ""))
+        line = f"{one.run}: {percent(one.shares['truncated'])} of the answers were cut off; without them {one.whole}"
+        lines.append(line + (f"; for more tokens, add to the command: {again}" if again else ""))
     return list(lines)
 
 
 def _agreement_table(one: BenchmarkScores) -> Table:
     rows = [
-        (f"{pair.one} and {pair.other}", _percent(pair.share), pair.both, pair.only_one, pair.only_other, pair.neither)
+        (f"{pair.one} and {pair.other}", percent(pair.share), pair.both, pair.only_one, pair.only_other, pair.neither)
         for pair in one.agreement
     ]
     titles = ("agree", "both right", "only the first", "only the second", "both wrong")
@@ -265,11 +275,7 @@ def _agreement_table(one: BenchmarkScores) -> Table:
 def _group_table(one: BenchmarkScores, by: str) -> Table:
     there = [name for name in NAMES if name in one.readings]
     rows = [
-        (value, found["ours"].answers, str(found["ours"]), *(_percent(found[name].accuracy) for name in there[1:]))
+        (value, found["ours"].answers, str(found["ours"]), *(percent(found[name].accuracy) for name in there[1:]))
         for value, found in one.groups.get(by, {}).items()
     ]
     return Table([*names(f"{one.run}, by {by}"), *numbers("answers", "ours", *_titles([one], there))], rows)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"

@@ -16,20 +16,29 @@ from ovt.core.home import Home
 from ovt.core.records import MadeOf
 from ovt.core.report import Report, Table, names, numbers, texts
 from ovt.core.statistics import mcnemar
-from ovt.evaluation.results import Evaluation, evaluation_table, open_evaluation, read_answers, read_readings
-from ovt.evaluation.scores import difference, mean, paired
+from ovt.evaluation.results import (
+    Evaluation,
+    evaluation_table,
+    headline,
+    open_evaluation,
+    read_answers,
+    read_readings,
+)
+from ovt.evaluation.scores import difference, mean, paired, percent, points
 
 FLIPS = 10  # shown of each comparison
 GAINS = (0.01, 0.02, 0.03, 0.05)
 FOUND = 7.849  # (1.960 + 0.842)²: significant at 5%, found in four of five trials
-_SAME = ("model", "revision")  # what an evaluation differs in by intention
+_SAME = ("model", "revision")  # what evaluations differ in on purpose
 
 
 def compare(evaluations: Sequence[str], home: Home, reading: str = "ours") -> Report:
     """Evaluations beside the first of them, paired by question. data: each, with `against_first` (value, low, high).
 
-    reading: of benchmarks; a question set has one. OvtError if they share no question.
+    reading: of benchmarks; a question set has one. OvtError if they share no question; RecipeError without any.
     """
+    if not evaluations:
+        raise RecipeError("there is nothing to compare: give the names of two evaluations or more")
     done = [open_evaluation(name, home) for name in evaluations]
     first = answers_of(done[0], home, reading)
     others = [answers_of(one, home, reading) for one in done]
@@ -37,8 +46,8 @@ def compare(evaluations: Sequence[str], home: Home, reading: str = "ours") -> Re
     rows = [
         one.model_dump(mode="json") | {"against_first": gain._asdict()} for one, gain in zip(done, gains, strict=True)
     ]
-    cells = [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" for gain in gains[1:]]
-    parts: list[Table | str] = [evaluation_table(done, {f"against {evaluations[0]}": ["", *cells]})]
+    against = {f"against {evaluations[0]}": ["", *map(points, gains[1:])]}
+    parts: list[Table | str] = [evaluation_table(done, against)]
     if len({one.asked.questions_hash for one in done}) > 1:
         parts.append("Not all were asked the same questions: each is compared on those that it and the first answered.")
     for one, other, row in zip(done[1:], others[1:], rows[1:], strict=True):
@@ -89,15 +98,15 @@ def _told(first: Evaluation, one: Evaluation, flips: pl.DataFrame) -> list[Table
 
 
 def _differences(first: Evaluation, one: Evaluation) -> list[str]:
-    """What else differs: then the gain may come from that."""
+    """What else differs, and so may explain the gain."""
     was, now = ({key: value for key, value in one.asked.model_dump(mode="json").items() if key not in _SAME}
                 for one in (first, one))  # fmt: skip
     found = [str(difference) for difference in MadeOf("", now).differences(was, aside=("questions_hash",))]
-    return [f"{one.name} was also asked otherwise: {'; '.join(found)}"] if found else []
+    return [f"{one.name} was also asked differently: {'; '.join(found)}"] if found else []
 
 
 def power(evaluations: Sequence[str], home: Home, gain: float, flips: float | None = None) -> Report:
-    """How many questions show a gain: at 5%, in four of five trials.
+    """How many questions it takes to show a gain: at 5%, in four of five trials.
 
     flips: the share of questions that two models answer differently; else that of two evaluations of the same
     questions, which also say how much their clusters widen the interval; else 20%.
@@ -115,17 +124,26 @@ def power(evaluations: Sequence[str], home: Home, gain: float, flips: float | No
     elif evaluations:
         raise RecipeError("give two evaluations of the same questions, or none: their flips say how many are needed")
     share = 0.2 if flips is None else flips
-    rows = [
-        {"gain": size, "questions": needed(size, share, widened)} for size in sorted({*GAINS, gain}) if size <= share
-    ]
-    told = [(f"{100 * row['gain']:g} points", row["questions"]) for row in rows]
+    sizes = sorted({*GAINS, gain})
+    rows = [{"gain": size, "questions": needed(size, share, widened)} for size in sizes if size <= share]
     parts: list[Table | str] = [
-        f"{share:.1%} of the questions flip"
+        f"{percent(share)} of the questions flip"
         + (f", measured on {count:,}; clusters widen intervals {widened:.2f} times" if count else ", as assumed"),
+        *_needed_shown(rows),
+    ]
+    if beyond := [f"{100 * size:g}" for size in sizes if size > share]:
+        parts.append(f"A gain cannot be larger than the share that flips: {', '.join(beyond)} points are out of reach.")
+    return Report("power", {"flips": share, "widened": widened, "needed": rows}, parts)
+
+
+def _needed_shown(rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:
+    if not rows:
+        return []
+    told = [(f"{100 * row['gain']:g} points", row["questions"]) for row in rows]
+    return [
         Table([*texts("a gain of"), *numbers("questions needed")], told),
         "Needed: McNemar's test is significant at 5% in four of five trials.",
     ]
-    return Report("power", {"flips": share, "widened": widened, "needed": rows}, parts)
 
 
 def needed(gain: float, flips: float, widened: float = 1.0) -> int:
@@ -144,8 +162,7 @@ def vision_report(done: Mapping[str, Evaluation], home: Home) -> Report:
         both = first.join(other, on="sample_id", suffix="_other", maintain_order="left")
         changed = mean(both["answer"].fill_null("") != both["answer_other"].fill_null(""))
         data.append({"images": mode, "name": one.name, "changed": changed, "against_real": gain._asdict()})
-        against = "" if mode == "real" else f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-        accuracy = one.benchmark.readings["ours"].accuracy if one.benchmark else 0.0
-        rows.append((mode, f"{accuracy:.1%}", against, "" if mode == "real" else f"{changed:.1%}"))
+        against = ("", "") if mode == "real" else (points(gain), percent(changed))
+        rows.append((mode, percent(headline(one).accuracy), *against))
     columns = [*names("pictures"), *numbers("ours", "against real", "answers that change")]
     return Report(f"Does {real.asked.model} look?", data, [Table(columns, rows)])

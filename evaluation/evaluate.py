@@ -31,9 +31,10 @@ from ovt.core.records import MadeOf
 from ovt.core.report import Report
 from ovt.core.schema import QUESTIONS, SAMPLES, VERDICTS
 from ovt.core.section import read_section, set_key
+from ovt.core.text import without_secrets
 from ovt.curate import plan as planning
 from ovt.curate.endpoints.jobs import expected
-from ovt.curate.endpoints.section import EMBEDDED, EndpointSection
+from ovt.curate.endpoints.section import EMBEDDED, EndpointSection, server_section
 from ovt.curate.endpoints.store import ReplyStore
 from ovt.curate.flow import ask
 from ovt.curate.recipe import Recipe
@@ -58,7 +59,7 @@ TABLES = {
     "readings": READINGS,
     "replies": REPLIES,
 }
-OF_ENDPOINT = "endpoint."  # how overrides begin that are of the model's server, and not of the questions
+OF_ENDPOINT = "endpoint."  # the prefix of overrides for the model's server, not the questions
 STAGES = {"reason": replace(ASKING["reason"], name=TASK)}  # an evaluation asks in one stage, under its own name
 
 
@@ -107,7 +108,7 @@ def prepare(questions: pl.DataFrame, endpoint: EndpointSection, settings: Evalua
     """An evaluation as a build that sees the images and ends with the verdicts; sends nothing yet."""
     recipe = Recipe.model_construct(
         name=TASK,
-        sources=[],  # their questions are here already
+        sources=[],  # the questions are already here
         endpoints={TASK: endpoint},
         reason=settings.asking,
         verify=VerifySection(kind=settings.kind),
@@ -134,12 +135,12 @@ def questions_hash(questions: pl.DataFrame) -> str:
     return hashlib.sha256("\n".join(questions["question_id"]).encode()).hexdigest()
 
 
-def find_evaluation(name: str, asked: Asked, home: Home) -> Evaluation | None:
+def find_evaluation(name: str, asked: Asked, home: Home, option: str = "--name") -> Evaluation | None:
     """The finished evaluation of this name; None if there is none, or requests failed. DriftError for another's."""
     if not (home.evals / name / RESULT).is_file():
         return None
     there = open_evaluation(name, home)
-    wanted = MadeOf(f"evaluation {name}", asked.model_dump(mode="json"), "choose another --name")
+    wanted = MadeOf(f"evaluation {name}", asked.model_dump(mode="json"), f"choose another {option}")
     wanted.require(there.asked.model_dump(mode="json"))
     return None if there.failed else there
 
@@ -169,8 +170,9 @@ def keep(name: str, settings: EvaluateSection, run: Run, posed: Posed) -> Evalua
 
 
 def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> None:
-    """Writes the tables and the result into a folder that appears when complete."""
-    with new_folder(folder) as made:  # an older one is there only where requests had failed
+    """Writes the tables and the result into a folder that appears when complete; an older one there is replaced, so
+    ask `find_evaluation` first."""
+    with new_folder(folder) as made:
         for table, frame in tables.items():
             file = TableFile(made / f"{table}.parquet", TABLES[table])
             file.append(frame)
@@ -181,12 +183,13 @@ def write(folder: Path, tables: dict[str, pl.DataFrame], done: Evaluation) -> No
 def endpoint_at(url: str, served_as: str | None, revision: str | None = None) -> EndpointSection:
     """The endpoint of a model on a server. revision: identifies its weights, if known."""
     if not served_as:
-        raise OvtError(f"{url} is a server: say by which name it knows the model, with --served-as NAME")
-    return EndpointSection(base_url=url, model=served_as, revision=revision)
+        shown = without_secrets(url)
+        raise OvtError(f"{shown} is a server: give the name that it serves the model under, with --served-as NAME")
+    return server_section("the model's server", url, served_as, revision)
 
 
 def with_settings(endpoint: EndpointSection, overrides: Iterable[str]) -> tuple[EndpointSection, list[str]]:
-    """The endpoint with the overrides that begin with `endpoint.` ("endpoint.batch=true"), and the other overrides."""
+    """The endpoint with the overrides that start with `endpoint.` ("endpoint.batch=true"), and the other overrides."""
     own, others = [], []
     for override in overrides:
         (own if override.startswith(OF_ENDPOINT) else others).append(override)

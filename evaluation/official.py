@@ -1,7 +1,7 @@
 """What several official rules and kit prompts have in common, written from their descriptions."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ovt.evaluation.arithmetic import value
@@ -15,6 +15,7 @@ THINK_AND_BOX = (
 PAPER_SAMPLING = {"temperature": 0.01, "top_p": 0.001, "top_k": 1, "max_tokens": 2048}
 _TEXT_CHARS = 200_000  # of a reply; what is longer is read from its end
 _PAPER_TAG = re.compile(r"<image[ _]?(\d*)>")
+_BRACE = re.compile(r"\\boxed\{|[{}]")
 
 
 def options(choices: Sequence[str] | None, form: str) -> str:
@@ -26,7 +27,7 @@ def options(choices: Sequence[str] | None, form: str) -> str:
 def paper_question(question: str, choices: Sequence[str] | None) -> str:
     """OpenVLThinker's turn: a hint, the question, the choices; its images come first, whatever the tags say.
 
-    A tag stays in the text, with one more blank, so that no image is put at it.
+    A tag stays in the text, with one more space, so that no image is put there.
     """
     hint = "Hint: Please answer the question requiring an answer."
     if choices:
@@ -40,24 +41,24 @@ def paper_question(question: str, choices: Sequence[str] | None) -> str:
 
 
 def boxes(text: str) -> list[str]:
-    r"""What the closed `\boxed{…}` of a text hold, in order; linear in its length."""
-    found: list[str] = []
+    r"""What the closed `\boxed{…}` of a text hold, in order, without those inside others; linear in its length."""
+    found: list[tuple[int, int]] = []
+    opened: list[tuple[int, bool]] = []  # where the content of each open brace begins, and whether it is a box's
     text = text[-_TEXT_CHARS:]
-    start = text.find("\\boxed{")
-    while start >= 0:
-        inside, depth, at = start + len("\\boxed{"), 1, start + len("\\boxed{")
-        while at < len(text) and depth:
-            depth += (text[at] == "{") - (text[at] == "}")
-            at += 1
-        if depth:
-            break  # never closed, and so is no later one inside it
-        found.append(text[inside : at - 1])
-        start = text.find("\\boxed{", at)
-    return found
+    for mark in _BRACE.finditer(text):
+        if mark[0] != "}":
+            opened.append((mark.end(), mark[0] != "{"))
+            continue
+        start, is_box = opened.pop() if opened else (0, False)
+        if is_box:
+            while found and found[-1][0] > start:
+                found.pop()  # inside this one
+            found.append((start, mark.start()))
+    return [text[start:end] for start, end in found]
 
 
 def equal_to_two_places(answer: str, gold: str) -> bool:
-    """Whether two texts are equal without case, or their values are after rounding to two decimals."""
+    """Whether two texts are equal, ignoring case, or their values are after rounding to two decimals."""
     answer, gold = answer.strip().lower(), gold.strip().lower()
     if not answer or not gold:
         return False
@@ -79,7 +80,7 @@ def paper_prompts(ask: Callable[[Item], str]) -> dict[str, Prompt]:
 def paper_rules(choices: Callable[[Item], Sequence[str] | None]) -> tuple[Rule, Rule]:
     """OpenVLThinker's two rules: for its own models, and for base models, which box their answers.
 
-    The answer is right if it is the gold without case (its letter, if it is one of the `choices`), or the same number.
+    The answer is right if it is the gold, ignoring case (its letter, if one of the `choices`), or the same number.
     """
 
     def judged(read: Callable[[str], str]) -> Callable[[Item, Said], Ruling]:
@@ -151,11 +152,23 @@ def same_picture(row: Row, name: str) -> str:
     return row["image"] if isinstance(row.get("image"), str) else name
 
 
+def metadata(row: Row) -> Mapping[Any, Any]:
+    """A row's `metadata`, if it is more than a text, as it is in a CSV file."""
+    found = row.get("metadata")
+    return found if isinstance(found, Mapping) else {}
+
+
+def told_apart(choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The options; None where they are only letters, whose meaning is in the picture."""
+    bare = choices is not None and all(len(choice.strip()) == 1 and choice.strip().isalpha() for choice in choices)
+    return None if bare else choices
+
+
 def text(cell: object) -> str:
     """A cell as text; "" for none."""
     return "" if cell is None else str(cell)
 
 
 def texts(cell: object) -> tuple[str, ...] | None:
-    """A list cell as texts; None if it is empty or no list."""
+    """A list cell as texts; None if it is empty or not a list."""
     return tuple(map(text, cell)) if isinstance(cell, list | tuple) and cell else None

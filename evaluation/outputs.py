@@ -1,4 +1,4 @@
-"""Replies that one already has, in whatever file a kit has left them.
+"""Existing replies, in whatever file a kit has left them.
 
     ours                    {"id", "response", …} as JSON, JSONL, CSV, TSV or Parquet; several by `model` or `run`
     lmms-eval               --log_samples: {"doc": {…}, "resps": [["…"]], …}
@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from ovt.core.errors import OvtError, not_installed
+from ovt.core.errors import OvtError, first_line, not_installed
 from ovt.curate.sources.cells import squeeze
 from ovt.curate.sources.section import SourceSection
 from ovt.curate.sources.source import open_source
@@ -62,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Joined:
-    """REPLIES of each run, and what did not join: rows that are doubled or not of the benchmark, by run."""
+    """REPLIES of each run, and what did not join: duplicates and rows not of the benchmark, by run."""
 
     replies: pl.DataFrame
     doubled: Mapping[str, int]
@@ -87,17 +87,20 @@ def _rows(path: Path) -> Iterator[Mapping[Any, Any]]:
     for part in open_source(SourceSection(path=str(path))).parts:
         for number, row in part.rows(part.columns, range(part.count)):
             if not isinstance(row, Mapping):
-                raise OvtError(f"{path.name}: row {number + 1} is no object; expected one JSON object a line")
+                raise OvtError(f"{path.name}: row {number + 1} is not an object; expected one JSON object per line")
             yield row
 
 
 def _excel(path: Path) -> pl.DataFrame:
     if not path.is_file():
-        raise OvtError(f"{path} is not there; give a file of outputs")
+        raise OvtError(f"{path} does not exist; give a file of outputs")
     try:
         return pl.read_excel(path, infer_schema_length=0)
     except ModuleNotFoundError as error:
+        error.name = error.name or "fastexcel"  # Polars names it in the message alone
         raise not_installed(f"reading {path.name}", error, "xlsx") from None
+    except Exception as error:  # noqa: BLE001 - fastexcel has errors of its own
+        raise OvtError(f"{path.name} cannot be read as a spreadsheet ({first_line(error)}): save it again") from None
 
 
 def _found(row: Mapping[Any, Any], name: str) -> Found:
@@ -106,7 +109,7 @@ def _found(row: Mapping[Any, Any], name: str) -> Found:
         said = {"response": row["reasoning"], "extraction": row.get("answer"), "filed": row.get("correct")}
         return _make(row, doc, str(row["instruction"]), said, name)
     if "resps" in row:  # lmms-eval's: results lie beside, or inside a metric's own record
-        doc = row["doc"] if isinstance(row.get("doc"), Mapping) else {"id": row.get("doc_id")}
+        doc = row["doc"] if isinstance(row.get("doc"), Mapping) else {"index": row.get("doc_id")}
         inner = [value for value in row.values() if isinstance(value, Mapping) and value is not row.get("doc")]
         flat = {key: value for record in (*inner, row) for key, value in record.items()}
         said = {
@@ -137,7 +140,7 @@ def _first(row: Mapping[Any, Any], names: Sequence[str]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A cell as text: the only or last reply of a list; None for none."""
+    """A cell as text: the only or first reply of a list; None for none."""
     value = _innermost(value)
     return None if value is None or isinstance(value, Mapping) else str(value)
 
@@ -161,13 +164,11 @@ def items_of(found: Sequence[Found], benchmark: Benchmark, part: Part) -> list[I
 
 def join(found: Sequence[Found], items: Sequence[Item], benchmark: Benchmark, part: Part) -> Joined:
     """The rows that are about an item; the first of each run counts."""
-    known = _Known(items, benchmark, part)
     rows: list[tuple] = []
     seen: set[tuple[str, str]] = set()
     doubled: dict[str, int] = {}
     unknown: dict[str, int] = {}
-    for one in found:
-        item = known.find(one)
+    for one, item in zip(found, _items(found, _Known(items, benchmark, part)), strict=True):
         if item is None or (one.run, item.id) in seen:
             counted = unknown if item is None else doubled
             counted[one.run] = counted.get(one.run, 0) + 1
@@ -179,24 +180,45 @@ def join(found: Sequence[Found], items: Sequence[Item], benchmark: Benchmark, pa
     return Joined(pl.DataFrame(rows, REPLIES, orient="row"), doubled, unknown)
 
 
+def _items(found: Sequence[Found], known: "_Known") -> list[Item | None]:
+    """The item of each row. What identifies no row otherwise is its number, if numbers are ids in this file: many kits
+    count rows from 0 instead, which would pair replies with the golds of other questions."""
+    told = [known.find(one) for one in found]
+    pairs = [(item, known.numbered(one)) for one, item in zip(found, told, strict=True) if _number(one)]
+    sure = [item is other for item, other in pairs if item]
+    if not all(sure or (other is not None for _, other in pairs)):
+        return told
+    return [item or known.numbered(one) for one, item in zip(found, told, strict=True)]
+
+
+def _number(one: Found) -> str:
+    number = one.doc.get("index", one.doc.get("id"))
+    return "" if number is None else str(number)
+
+
 class _Known:
-    """The items, to be found by their id, else by their question's text, else by a prompt that holds it."""
+    """The items, found by id, else by the question's text, else by a prompt that contains it."""
 
     def __init__(self, items: Sequence[Item], benchmark: Benchmark, part: Part) -> None:
         self.items, self.benchmark, self.part = items, benchmark, part
         self.by_id = {item.id: item for item in reversed(items)}
         self.by_both = {(item.id.partition("#")[0], squeeze(item.question)): item for item in items}
         self.by_text = _unique((squeeze(item.question), item) for item in items)
+        self.texts = {squeeze(item.question) for item in items} - {""}
 
     def find(self, one: Found) -> Item | None:
         told = squeeze(one.question)
         name = self.benchmark.read(one.doc, self.part).id
-        if both := self.by_both.get((name, told)):
-            return both
-        item, other = self.by_id.get(name), self.by_text.get(told)
-        if item is not None or other is not None:
-            return other or item
-        return self.by_prompt.get(told) or self.by_id.get(str(one.doc.get("index", one.doc.get("id", ""))))
+        both = self.by_both.get((name, told)) or self.by_text.get(told)
+        return both or self.named(name, told) or self.by_prompt.get(told)
+
+    def numbered(self, one: Found) -> Item | None:
+        told = squeeze(one.question)
+        return self.by_both.get((_number(one), told)) or self.named(_number(one), told)
+
+    def named(self, name: str, told: str) -> Item | None:
+        """The item of this id, unless the row has the text of another question."""
+        return None if told in self.texts else self.by_id.get(name)
 
     @cached_property
     def by_prompt(self) -> dict[str, Item]:
@@ -205,7 +227,7 @@ class _Known:
 
 
 def _unique(pairs: Iterable[tuple[str, Item]]) -> dict[str, Item]:
-    """Items by text, without the texts that several have."""
+    """Items by text, without the texts that several share."""
     found: dict[str, Item | None] = {}
     for text, item in pairs:
         found[text] = None if found.get(text, item) is not item else item

@@ -15,7 +15,7 @@ from pydantic import PositiveInt
 from ovt.core.errors import RecipeError
 from ovt.core.section import read_section, set_key
 from ovt.curate.run import Session
-from ovt.evaluation.benchmark import find_benchmark, prompt_hash
+from ovt.evaluation.benchmark import Benchmark, find_benchmark, prompt_hash
 from ovt.evaluation.question_set import EvaluateSection
 from ovt.evaluation.results import AskedBenchmark, Posed
 from ovt.evaluation.rows import Loaded, choose, load_items, to_questions
@@ -36,7 +36,7 @@ class How:
 
     prompt    one of its prompts; images: a mode of `vision.py`
     data      a file or folder that holds its rows, instead of the Hub; or "@main", a revision of the Hub's dataset
-    stratify  whether a limit takes as large a share of each value of its first group
+    stratify  whether a limit takes the same share of each value of its first group
     """
 
     prompt: str = "official"
@@ -57,8 +57,7 @@ def pose(name: str, how: How, overrides: Iterable[str], session: Session) -> tup
     section = _section(dict(prompt.sampling), overrides, name)
     session.progress.begin("import")
     loaded = load_items(benchmark, variant, how.data)
-    by = benchmark.groups[0] if how.stratify and benchmark.groups else None
-    loaded = Loaded(choose(loaded.items, session.limit, by), loaded.places, loaded.revision)
+    loaded = Loaded(choose(loaded.items, session.limit, group_of(benchmark, how)), loaded.places, loaded.revision)
     questions = altered(
         to_questions(loaded, benchmark, how.prompt, session.home, section.max_pixels), how.images, session.home
     )
@@ -77,6 +76,13 @@ def pose(name: str, how: How, overrides: Iterable[str], session: Session) -> tup
     items = {item.question_id(benchmark.name): item for item in loaded.items}
     settings = EvaluateSection(**section.model_dump(include=set(EvaluateSection.model_fields)))
     return Posed(questions, asked, items), settings
+
+
+def group_of(benchmark: Benchmark, how: How) -> str | None:
+    """The group of whose values a limit takes the same share, if asked to. RecipeError if there is none."""
+    if how.stratify and not benchmark.groups:
+        raise RecipeError(f"stratify: {benchmark.name} has no groups to stratify by; evaluate it without")
+    return benchmark.groups[0] if how.stratify else None
 
 
 def _section(sampling: dict[str, Any], overrides: Iterable[str], name: str) -> BenchmarkSection:

@@ -3,7 +3,7 @@
     id  ours   strict  official  luck  filed  answer  official_answer  reason  truncated  refused  in_thinking  …
     3   true   false   true      0.0   true   145°    145°             equal   false      false    true
 
-ours      the verifier; an answer inside the thinking counts where none stands outside it, closed or not
+ours      the verifier; an answer inside the thinking counts if there is none outside it, closed or not
 strict    the verifier as the RL reward and curation read: what is inside thinking never counts
 official  the benchmark's rule, deterministic; `luck` is what its guesses would add (they are not in it)
 judge     a model's opinion, if one was asked
@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from ovt.core.errors import first_line
 from ovt.curate.stages.verify import CUT, SEVERAL
-from ovt.evaluation.benchmark import Item, Rule, Said
+from ovt.evaluation.benchmark import Item, Rule, Ruling, Said
 from ovt.verifiers import Verdict, split_response, verify_many
 
 NAMES = ("ours", "strict", "official", "judge", "filed")
@@ -55,7 +56,7 @@ def readings(items: Mapping[str, Item], replies: pl.DataFrame, rule: Rule, kind:
     ours = _lenient(texts, about, strict, kind)
     made = []
     for row, item, text, told, own in zip(rows, about, texts, strict, ours, strict=True):
-        ruling = rule.judge(item, Said(text, row["extraction"], row["verdict"]))
+        ruling = _ruling(rule, item, Said(text, row["extraction"], row["verdict"]))
         made.append(
             {name: row[name] for name in ("run", "sample_id", "question_id", "filed")}
             | {"id": item.id, "cluster": item.cluster, "ours": bool(own), "strict": bool(told)}
@@ -67,13 +68,21 @@ def readings(items: Mapping[str, Item], replies: pl.DataFrame, rule: Rule, kind:
     return pl.DataFrame(made, READINGS, orient="row")
 
 
+def _ruling(rule: Rule, item: Item, said: Said) -> Ruling:
+    """A rule's verdict. Where the rule fails, it is left open: one reply must not stop an evaluation of thousands."""
+    try:
+        return rule.judge(item, said)
+    except Exception as error:  # noqa: BLE001 (a bug of the rule, which is named beside the answer)
+        return Ruling(f"the rule failed: {type(error).__name__}: {first_line(error)}", None)
+
+
 def _verdicts(texts: Sequence[str], about: Sequence[Item], kind: str) -> list[Verdict]:
     rows = ((text, item.gold, item.choices) for text, item in zip(texts, about, strict=True))
     return verify_many(rows, responses=True, kind=kind)
 
 
 def _lenient(texts: Sequence[str], about: Sequence[Item], strict: Sequence[Verdict], kind: str) -> list[Verdict]:
-    """The strict verdicts; where a reply thinks and no answer stands outside its thinking, those of the whole text."""
+    """The strict verdicts; where a reply thinks and has no answer outside its thinking, those of the whole text."""
     open_ones = [
         at
         for at, text in enumerate(texts)

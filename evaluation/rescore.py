@@ -11,9 +11,10 @@ from ovt.core.home import Home, check_name
 from ovt.core.report import Report, Table, names, numbers
 from ovt.curate.stages import verify
 from ovt.curate.stages.verify import VerifySection
-from ovt.evaluation.evaluate import write
+from ovt.evaluation.evaluate import find_evaluation, write
 from ovt.evaluation.judging import Judge
 from ovt.evaluation.results import (
+    Asked,
     Evaluation,
     headline,
     kept_replies,
@@ -24,7 +25,7 @@ from ovt.evaluation.results import (
 )
 from ovt.evaluation.rows import from_table
 from ovt.evaluation.scored import read, replies_of, scores_of
-from ovt.evaluation.scores import answers_table, score
+from ovt.evaluation.scores import answers_table, percent, score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 SHOWN = ("ours", "strict", "official", "judge")
@@ -59,7 +60,7 @@ class Rescored:
 @dataclass(frozen=True)
 class Again:
     """How replies are read again: rule, of the official reading; kind, as in [verify]; judge: a model that is asked for
-    its opinion of each; keep: another name to keep the result under, else nothing is written."""
+    its opinion of each; keep: another name to keep the result under; without it nothing is written."""
 
     rule: str | None = None
     kind: str | None = None
@@ -68,9 +69,9 @@ class Again:
 
 
 def with_judge(done: Evaluation, judge: Judge) -> Evaluation:
-    """A benchmark's evaluation with a judge's reading, kept under its own name; unchanged if it has that already."""
+    """A benchmark's evaluation with a judge's reading, kept under its own name; unchanged if it has all of it."""
     refuse_judge(done.name, done.benchmark)
-    if done.benchmark and done.benchmark.judge == judge.name:
+    if done.benchmark and done.benchmark.judge == judge.name and not done.benchmark.unjudged:
         return done
     return rescore(done.name, Again(judge=judge, keep=done.name), judge.session.home).now
 
@@ -78,32 +79,38 @@ def with_judge(done: Evaluation, judge: Judge) -> Evaluation:
 def refuse_judge(name: str, benchmark: object) -> None:
     """OvtError unless there is a benchmark."""
     if benchmark is None:
-        raise OvtError(f"{name} is no benchmark's: only these have rules and judges")
+        raise OvtError(f"{name} is not a benchmark's evaluation: only those have rules and judges")
 
 
 def rescore(name: str, again: Again, home: Home) -> Rescored:
     """Read an evaluation's replies again, by this ovt's verifier. Only a judge costs anything: BudgetReached as in
-    builds. OvtError for a rule or a judge where there is no benchmark."""
+    builds. OvtError for a rule or a judge where there is no benchmark, or if `keep` is another evaluation's name."""
     was = open_evaluation(name, home)
-    settings = was.asked.settings.model_copy(update={"kind": again.kind} if again.kind else {})
+    if again.rule or again.judge:
+        refuse_judge(name, was.asked.benchmark)
+    asked = _asked(was.asked, again)
+    there = find_evaluation(check_name(again.keep, "an evaluation"), asked, home, "--keep") if again.keep else None
     tables = {table: read_table(name, table, home) for table in ("questions", "samples")}
     answered = tables["samples"].filter(pl.col("text").is_not_null())
-    tables["verdicts"] = verify.judge(answered, tables["questions"], VerifySection(kind=settings.kind))
+    tables["verdicts"] = verify.judge(answered, tables["questions"], VerifySection(kind=asked.settings.kind))
     tables["answers"] = answers_table(tables["questions"], answered, tables["verdicts"])
-    asked = {"settings": settings, "verifier_version": VERIFIER_VERSION, "ovt_version": __version__}
-    now = was.model_copy(
-        update={"name": again.keep or name, "scores": score(tables["answers"]),
-                "asked": was.asked.model_copy(update=asked)}
-    )  # fmt: skip
+    now = was.model_copy(update={"name": again.keep or name, "scores": score(tables["answers"]), "asked": asked})
     before, after = read_answers(name, home), tables["answers"]
-    if was.asked.benchmark:
+    if asked.benchmark:
         now, tables = _read_again(now, name, again, tables, home)
         before, after = (one.with_columns(right="ours") for one in (read_readings(name, home), tables["readings"]))
-    elif again.rule or again.judge:
-        refuse_judge(name, None)
-    if again.keep:
-        write(home.evals / check_name(again.keep, "an evaluation"), tables, now)
+    if again.keep and (there is None or again.judge):
+        write(home.evals / again.keep, tables, now)
     return Rescored(was, now, _flips(before, after))
+
+
+def _asked(was: Asked, again: Again) -> Asked:
+    """What the new readings depend on."""
+    kind, benchmark = again.kind or was.settings.kind, was.benchmark
+    if benchmark and again.rule:
+        benchmark = benchmark.model_copy(update={"rule": again.rule})
+    made = {"settings": was.settings.model_copy(update={"kind": kind}), "benchmark": benchmark}
+    return was.model_copy(update=made | {"verifier_version": VERIFIER_VERSION, "ovt_version": __version__})
 
 
 def _read_again(
@@ -113,7 +120,6 @@ def _read_again(
     asked = now.asked.benchmark
     if asked is None or now.benchmark is None:
         raise OvtError(f"{name} has no readings: evaluate again")
-    chosen = asked.model_copy(update={"rule": again.rule} if again.rule else {})
     tables = tables | {"items": read_table(name, "items", home)}
     items = dict(zip(tables["items"]["question_id"], from_table(tables["items"]), strict=True))
     replies = kept_replies(name, home)
@@ -121,16 +127,17 @@ def _read_again(
         replies = replies_of(tables["samples"])
     else:
         tables["replies"] = replies
-    table, judge = read(now.name, chosen, items, replies, now.asked.settings.kind).table, now.benchmark.judge
+    table = read(now.name, asked, items, replies, now.asked.settings.kind).table
+    about = {"judge": now.benchmark.judge, "unjudged": now.benchmark.unjudged}
     if again.judge:
-        table, judge = again.judge.read(table, tables["samples"], tables["questions"]), again.judge.name
+        table, failed = again.judge.read(table, tables["samples"], tables["questions"])
+        about = {"judge": again.judge.name, "unjudged": len(failed)}
     else:
         judged = read_readings(name, home).select("sample_id", "judge")
         joined = table.drop("judge").join(judged, on="sample_id", how="left", maintain_order="left")
         table = joined.select(table.columns)
-    scores = scores_of(now.name, chosen, items, table, judge)
-    made_of = now.asked.model_copy(update={"benchmark": chosen})
-    return now.model_copy(update={"benchmark": scores, "asked": made_of}), tables | {"readings": table}
+    scores = scores_of(now.name, asked, items, table, about)
+    return now.model_copy(update={"benchmark": scores}), tables | {"readings": table}
 
 
 def _flips(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -141,6 +148,6 @@ def _flips(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def _readings(one: Evaluation) -> list[str]:
     if not one.benchmark:
-        return [f"{headline(one).accuracy:.1%}", "", "", ""]
+        return [percent(headline(one).accuracy), "", "", ""]
     found = one.benchmark.readings
-    return [f"{found[name].accuracy:.1%}" if name in found else "" for name in SHOWN]
+    return [percent(found[name].accuracy) if name in found else "" for name in SHOWN]

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from ovt.core.errors import OvtError
-from ovt.core.home import Home
+from ovt.core.errors import OvtError, first_line
+from ovt.core.home import Home, check_name
 from ovt.core.report import Report, Table, names, numbers
 from ovt.core.section import Section, added_later
 from ovt.core.untrusted import read_bytes
@@ -16,7 +16,7 @@ from ovt.evaluation.benchmark import Item
 from ovt.evaluation.benchmark_scores import BenchmarkScores
 from ovt.evaluation.benchmark_scores import report as report_scores
 from ovt.evaluation.question_set import EvaluateSection
-from ovt.evaluation.scores import Accuracy, Scores
+from ovt.evaluation.scores import Accuracy, Scores, percent
 
 RESULT = "result.json"
 
@@ -101,13 +101,13 @@ class Evaluation(Section):
         rows = [(source, one.questions, *shares(one)) for source, one in (found if len(found) > 2 else found[-1:])]
         cues = ", ".join(f"{name} {rate:.1f}" for name, rate in scores.behaviours.items())
         lines = [
-            f"{scores.words:.0f} words per answer, {scores.format_valid:.1%} well formed, "
-            f"{scores.truncated:.1%} cut off",
+            f"{scores.words:.0f} words per answer, {percent(scores.format_valid)} well formed, "
+            f"{percent(scores.truncated)} cut off",
             f"behaviours per 1,000 words: {cues}",
             f"verifier {self.asked.verifier_version}; evaluation {self.name}",
         ]
         if self.failed:
-            lines.append(f"{self.failed:,} requests failed and are not counted; run it again to repeat them")
+            lines.append(f"{self.failed:,} requests failed and are not counted; run it again to retry them")
         table = Table([*names("source"), *numbers("questions", "accuracy", "95% interval")], rows)
         parts: list[Table | str] = [table]
         if self.benchmark and self.asked.benchmark:
@@ -123,14 +123,9 @@ class Evaluation(Section):
         return Report(self.name, self.model_dump(mode="json"), [*parts, "\n".join(lines)])
 
     def _again(self) -> str:
-        """The command that asks with four times as many tokens."""
+        """What to add to the command for four times as many tokens; the command itself is not known here."""
         asked, tokens = self.asked.benchmark, 4 * (self.asked.settings.sampling.max_tokens or 2048)
-        if not asked or not asked.prompt:
-            return ""
-        return (
-            f"ovt eval run {self.asked.model} {asked.title} --prompt {asked.prompt} --set sampling.max_tokens={tokens} "
-            f"--name {self.name}-{tokens}"
-        )
+        return f"--set sampling.max_tokens={tokens} --name {self.name}-{tokens}" if asked and asked.prompt else ""
 
     def __str__(self) -> str:
         return str(self.report())
@@ -141,12 +136,12 @@ class Evaluation(Section):
 
 def shares(one: Accuracy) -> tuple[str, str]:
     """An accuracy and its interval as cells."""
-    return f"{one.accuracy:.1%}", f"{one.low:.1%} to {one.high:.1%}"
+    return percent(one.accuracy), f"{percent(one.low)} to {percent(one.high)}"
 
 
 def open_evaluation(name: str, home: Home) -> Evaluation:
     """The evaluation of this name. OvtError if it is missing or unreadable."""
-    path = home.evals / name / RESULT
+    path = home.evals / check_name(name, "an evaluation") / RESULT
     try:
         return Evaluation.model_validate_json(read_bytes(path))
     except FileNotFoundError:
@@ -161,8 +156,19 @@ def evaluation_names(home: Home) -> Sequence[str]:
     return sorted(path.parent.name for path in home.evals.glob(f"[!.]*/{RESULT}"))
 
 
+def list_evaluations(home: Home) -> tuple[list[Evaluation], list[str]]:
+    """The evaluations of this home by name, and a line on each that cannot be read."""
+    found, broken = [], []
+    for name in evaluation_names(home):
+        try:
+            found.append(open_evaluation(name, home))
+        except OvtError as error:
+            broken.append(str(error))
+    return found, broken
+
+
 def headline(one: Evaluation) -> Accuracy:
-    """The accuracy that an evaluation is known by: of a benchmark, that of our reading."""
+    """The accuracy that an evaluation is known by: for a benchmark, our reading's."""
     return one.benchmark.readings["ours"] if one.benchmark else one.scores
 
 
@@ -182,8 +188,14 @@ def kept_replies(name: str, home: Home) -> pl.DataFrame | None:
 
 
 def read_table(name: str, table: str, home: Home) -> pl.DataFrame:
-    """A table of an evaluation, by its file's name without the suffix."""
-    return pl.read_parquet(home.evals / name / f"{table}.parquet")
+    """A table of an evaluation, by its file's name without the suffix. OvtError if it is missing or damaged."""
+    path = home.evals / name / f"{table}.parquet"
+    try:
+        return pl.read_parquet(path, glob=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise OvtError(
+            f"{path} cannot be read ({first_line(error)}): remove {path.parent}, and evaluate again"
+        ) from error
 
 
 def evaluation_table(done: Sequence[Evaluation], further: Mapping[str, Sequence[str]] | None = None) -> Table:

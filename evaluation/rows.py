@@ -10,7 +10,7 @@ Nothing is dropped: a row without an image is asked without one, and an unreadab
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,11 @@ def load_items(benchmark: Benchmark, variant: str, data: str | None = None) -> L
     """The items of a benchmark's subset. data: a file or folder that holds its rows, instead of the Hub; or "@main",
     another revision than the benchmark's own.
 
-    OvtError if it is not there, holds no rows of this benchmark, or two of them with one id.
+    OvtError if it does not exist, or holds no rows of this benchmark, or two with the same id.
     """
     chosen = benchmark.variants[variant]
     items: list[Item] = []
-    places: dict[str, Places] = {}
+    places: list[Places] = []
     prints: list[str] = []
     for part, section in _sections(benchmark, chosen, data):
         opened = open_source(section)
@@ -73,8 +73,9 @@ def load_items(benchmark: Benchmark, variant: str, data: str | None = None) -> L
         for piece in opened.parts:
             found = list(_read(benchmark, part, piece))
             items += found
-            places |= dict.fromkeys((item.id for item in found), Places(piece.root, piece.allowed))
-    return Loaded(check_items(items, benchmark, data or "the Hub"), places, hash_json(prints)[:12])
+            places += [Places(piece.root, piece.allowed)] * len(found)
+    kept = check_items(items, benchmark, data or "the Hub")
+    return Loaded(kept, {item.id: place for item, place in zip(kept, places, strict=True)}, hash_json(prints)[:12])
 
 
 def _sections(benchmark: Benchmark, variant: Variant, data: str | None) -> Iterator[tuple[Part, SourceSection]]:
@@ -114,12 +115,13 @@ def _read(benchmark: Benchmark, part: Part, piece: FilePart) -> Iterator[Item]:
     for number, row in piece.rows(piece.columns, range(piece.count)):
         if isinstance(row, Mapping):
             item = benchmark.read(row, part)
-            yield item if item.id.strip("_/") else replace(item, id=str(number))
+            cluster = item.cluster.strip("_/") and item.cluster
+            yield item if item.id.strip("_/") else replace(item, id=str(number), cluster=cluster or str(number))
 
 
 def check_items(items: Sequence[Item], benchmark: Benchmark, where: str) -> tuple[Item, ...]:
     """The items, if they can be this benchmark's; another question under the same id (a mistake of one version of
-    HallusionBench) gets a number behind it."""
+    HallusionBench) gets a number appended."""
     if not any(item.gold for item in items):
         raise OvtError(
             f"{where} holds no row of {benchmark.title} with a gold: see `ovt eval bench show {benchmark.name}`"
@@ -139,9 +141,9 @@ def check_items(items: Sequence[Item], benchmark: Benchmark, where: str) -> tupl
 
 
 def choose(items: Sequence[Item], limit: int | None, by: str | None) -> tuple[Item, ...]:
-    """At most `limit` items, in their order: the first, or as many of each value of the group `by` as its share.
+    """At most `limit` items, in their order: the first, or of each value of the group `by` as many as its share.
 
-    Which ones of a group is fixed by a hash of their ids: a larger limit holds those of a smaller one.
+    Which ones of a group is fixed by a hash of their ids: a larger limit includes those of a smaller one.
     """
     if limit is None or limit >= len(items):
         return tuple(items)
@@ -197,9 +199,6 @@ def _plain(cell: Any) -> bool:
     if isinstance(cell, list | tuple):
         return all(_plain(inner) for inner in cell)
     return cell is None or isinstance(cell, str | int | float | bool)
-
-
-Alter = Callable[[Home, Sequence[Sequence[str]]], list[list[str]]]  # image ids of each item → other ones
 
 
 def to_questions(loaded: Loaded, benchmark: Benchmark, prompt: str, home: Home, max_pixels: int) -> pl.DataFrame:

@@ -36,18 +36,23 @@ def read(
 
 
 def scores_of(
-    run: str, asked: AskedBenchmark, items: Mapping[str, Item], table: pl.DataFrame, judge: str = ""
+    run: str,
+    asked: AskedBenchmark,
+    items: Mapping[str, Item],
+    table: pl.DataFrame,
+    further: Mapping[str, Any] | None = None,
 ) -> BenchmarkScores:
-    """The scores of READINGS. judge: the name of the judge's reading, if it has one."""
+    """The scores of READINGS. further: fields of `BenchmarkScores` that no table tells, such as `judge`."""
     benchmark, variant = find_benchmark(asked.title)
-    about: dict[str, Any] = {
+    about = {
         "benchmark": benchmark.name,
         "variant": variant,
         "run": run,
         "rule": asked.rule,
         "expected": len(items),
+        "subset": benchmark.variants[variant].rows,
+        **(further or {}),
     }
-    about |= {"subset": benchmark.variants[variant].rows, "judge": judge}
     return score(table, items, benchmark, about)
 
 

@@ -22,7 +22,7 @@ ANSWERS = pl.Schema(
         "sample_id": pl.String,
         "question_id": pl.String,
         "source": pl.String,
-        "cluster": pl.String,  # the question's images: answers about the same ones are not independent
+        "cluster": pl.String,  # the question's images, else the question: answers about the same are not independent
         "outcome": pl.String,
         "reason": pl.String,
         "right": pl.Boolean,
@@ -32,6 +32,16 @@ ANSWERS = pl.Schema(
         **dict.fromkeys(behaviours.COLUMNS, pl.Int32),
     }
 )
+
+
+def percent(share: float) -> str:
+    """ "34.8%"."""
+    return f"{100 * share:.1f}%"
+
+
+def points(gain: Interval) -> str:
+    """A difference of accuracies with its interval: "+1.2 [-0.4, +2.8]"."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
 
 
 class Accuracy(Section):
@@ -47,13 +57,13 @@ class Accuracy(Section):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.accuracy:.1%} [{self.low:.1%}, {self.high:.1%}]"
+        return f"{percent(self.accuracy)} [{percent(self.low)}, {percent(self.high)}]"
 
 
 class Scores(Accuracy):
     """All reported scores of a question set.
 
-    images      distinct images, the clusters of the interval
+    images      the clusters of the interval: distinct images, and questions without one
     solved      share of questions with at least one correct answer (with k = 1: the accuracy)
     format_valid, truncated   shares of answers
     words       mean words per answer
@@ -75,7 +85,9 @@ class Scores(Accuracy):
 
 def answers_table(questions: pl.DataFrame, samples: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     """ANSWERS rows in the order of `samples`, which all have a text and a verdict (tables of the ledger's schemas)."""
-    about = questions.select("question_id", "source", cluster=pl.col("images").list.join("+"))
+    pictures = pl.col("images").list.join("+")
+    alone = pl.col("images").list.len() == 0  # of text alone
+    about = questions.select("question_id", "source", cluster=pl.when(alone).then("question_id").otherwise(pictures))
     judged = samples.join(verdicts.drop("question_id"), on="sample_id", maintain_order="left")
     valid = [format.require(text).drop is None for text in judged["text"]]
     table = (
@@ -110,11 +122,11 @@ def score(answers: pl.DataFrame) -> Scores:
     )
 
 
-def accuracy(answers: pl.DataFrame) -> Accuracy:
-    """The accuracy over ANSWERS rows."""
-    share = share_interval(answers)
-    count = answers["question_id"].n_unique()
-    return Accuracy(questions=count, answers=len(answers), accuracy=share.value, low=share.low, high=share.high)
+def accuracy(answers: pl.DataFrame, right: str = "right") -> Accuracy:
+    """The accuracy over ANSWERS rows, or READINGS with a reading's name. What a reading leaves open counts as wrong."""
+    share = share_interval(answers.select("cluster", right=pl.col(right).fill_null(False)))
+    count, value = answers["question_id"].n_unique(), share.value if len(answers) else 0.0
+    return Accuracy(questions=count, answers=len(answers), accuracy=value, low=share.low, high=share.high)
 
 
 def difference(answers: pl.DataFrame, other: pl.DataFrame) -> Interval:

@@ -20,11 +20,12 @@ from ovt.core.registry import BENCHMARKS, SOURCES
 from ovt.core.report import Report, Table, names, numbers
 from ovt.core.section import Section, read_section
 from ovt.curate.recipe import load_tree, shipped_recipes
-from ovt.evaluation.benchmark import benchmark_names, find_benchmark
+from ovt.evaluation.benchmark import benchmark_names, benchmark_title, find_benchmark
 from ovt.evaluation.compare import vision_report
-from ovt.evaluation.posing import How
+from ovt.evaluation.posing import How, group_of
 from ovt.evaluation.question_set import default_name
 from ovt.evaluation.results import Evaluation, headline
+from ovt.evaluation.scores import percent
 from ovt.evaluation.vision import image_modes
 
 # OpenVLThinker v1.2, and its base Qwen2.5-VL-7B, in points of accuracy.
@@ -62,7 +63,7 @@ class Suite:
     modes: tuple[str, ...] = ("real",)
 
     def name_of(self, member: Member, name: str | None) -> str | None:
-        """The name of a member's evaluation: `name` itself if it is the only one, else with what it is behind."""
+        """The name of a member's evaluation: `name` itself if it is the only one, else followed by the member."""
         if name is None or len(self.members) == 1:
             return name
         modes = [member.how.images] if member.how and len(self.modes) > 1 else []
@@ -77,8 +78,14 @@ class Suite:
             yield paper_report(done)
 
     @property
+    def titles(self) -> list[str]:
+        """ "emma:mini" for each member that is a benchmark."""
+        named = [name for one in self.members for name in benchmark_names(one.questions) or ()]
+        return [benchmark_title(name) for name in named]
+
+    @property
     def is_the_papers(self) -> bool:
-        """Whether all six are asked with a prompt of the paper's."""
+        """Whether all six are asked with one of the paper's prompts."""
         asked = {one.questions.partition(":")[0] for one in self.members if one.how and _papers(one.how.prompt)}
         return set(PAPER) <= asked
 
@@ -92,7 +99,7 @@ def suite_of(
 ) -> Suite:
     """The evaluations that `questions` refers to: benchmarks by name, a file that names some, or a question set.
 
-    RecipeError if a benchmark or one of its prompts is not known, before anything is asked.
+    RecipeError if a benchmark or its prompt is not known, or it has no groups to stratify by, before anything is asked.
     """
     listed, settings = benchmark_names(questions), None
     if listed is None and (questions.endswith(".toml") or questions in dict(shipped_recipes())):
@@ -108,15 +115,17 @@ def suite_of(
     chosen = prompt or (settings.prompt if settings else "official")
     modes = image_modes(images or (settings.images if settings else "real"))
     if len(listed) > 1 and data is not None:
-        raise RecipeError(f"--data {data[:60]} is the rows of one benchmark: evaluate {', '.join(listed)} one by one")
+        raise RecipeError(f"--data {data[:60]} has the rows of one benchmark: evaluate {', '.join(listed)} one by one")
     for name in listed:
-        find_benchmark(name)[0].prompt(chosen)
+        benchmark = find_benchmark(name)[0]
+        benchmark.prompt(chosen)
+        group_of(benchmark, How(stratify=stratify))
     members = (Member(name, How(chosen, mode, data, stratify)) for name in listed for mode in modes)
     return Suite(tuple(members), tuple(modes))
 
 
 def _refuse_misspelt(questions: str) -> None:
-    """RecipeError for what is no file, no recipe and no source, and looks like a benchmark's name."""
+    """RecipeError for what is not a file, recipe or source, but looks like a benchmark's name."""
     name = questions.partition(",")[0].partition(":")[0]
     elsewhere = Path(questions).expanduser().exists() or questions in dict(shipped_recipes()) or name in SOURCES
     if not elsewhere and re.fullmatch(r"[A-Za-z0-9_-]+", name) and get_close_matches(name, BENCHMARKS.names()):
@@ -129,9 +138,9 @@ def paper_report(done: Sequence[Evaluation]) -> Report:
     for one in done:
         asked = one.asked.benchmark
         if asked and asked.name in PAPER and one.benchmark:
-            rule = one.benchmark.readings["official"].accuracy
+            rule = percent(one.benchmark.readings["official"].accuracy)
             v12, base = PAPER[asked.name]
-            rows.append((asked.title, str(headline(one)), f"{100 * rule:.1f}%", f"{v12}%", f"{base}%"))
+            rows.append((asked.title, str(headline(one)), rule, f"{v12}%", f"{base}%"))
     columns = [*names("benchmark"), *numbers("ours", "its rule", "OpenVLThinker v1.2", "Qwen2.5-VL-7B")]
     keys = ("benchmark", "ours", "rule", "paper", "paper_base")
     note = "The last two columns are the paper's, read off its bar chart; it asks MathVision's testmini."

@@ -28,7 +28,7 @@ def image_modes(text: str) -> list[str]:
     for mode in modes:
         if mode not in MODES:
             hint = did_you_mean(mode, MODES, f"choose one of {', '.join(MODES)}")
-            raise RecipeError(f"--images {mode[:40]!r} is not known; {hint}")
+            raise RecipeError(f"--images {mode[:40]!r} is not a known mode; {hint}")
     return modes
 
 

@@ -28,7 +28,7 @@ def why(name: str, what: str, home: Home) -> Report:
         found = questions.filter(pl.col("question_id").str.starts_with(what)) if len(what) >= 4 else found
     if len(found) != 1:
         some = ", ".join(questions["source_id"].head(3))
-        raise OvtError(f"{len(found)} questions of {name} are {what[:60]!r}; give one of its ids, such as {some}")
+        raise OvtError(f"{len(found)} questions of {name} match {what[:60]!r}; give one of its ids, such as {some}")
     asked = found.row(0, named=True)
     parts: list[Table | str] = [facts(_facts(asked, done))]
     data = []
@@ -66,7 +66,7 @@ def _answer(sample: dict[str, Any], done: Evaluation, home: Home) -> tuple[list[
         ("ours", row["ours"], row["explanation"]),
         ("strict", row["strict"], row["strict_reason"]),
         (rule, row["official"], f"it reads {row['official_answer']!r}" if row["official_answer"] is not None
-         else f"it reads nothing; a guess would be right in {row['luck']:.0%}"),
+         else f"it reads nothing; a guess is right with a chance of {row['luck']:.0%}"),
         *((name, row[name], "") for name in ("judge", "filed") if row[name] is not None),
     ]  # fmt: skip
     verdicts = [

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -16,7 +17,7 @@ from transformers.utils import logging
 from ovt.core.checkpoints import cannot_load, refuse_kernels
 from ovt.core.errors import OvtError
 
-LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}  # never asked, never run
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}  # no network, no code from the Hub
 
 
 class ImageProcessor(Qwen2_5_VLProcessor):
@@ -34,7 +35,7 @@ class ImageProcessor(Qwen2_5_VLProcessor):
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLForConditionalGeneration:
-    """The model in a local folder, ready for inference. OvtError for a folder without a Qwen2.5-VL."""
+    """The model in a local folder, ready for inference. OvtError for a folder without an intact Qwen2.5-VL."""
     if not (folder / "config.json").is_file():
         adapters = (folder / "adapter_config.json").is_file()
         hint = (
@@ -52,7 +53,10 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Qwen2_5_VLFo
     if kind != "qwen2_5_vl":
         raise OvtError(f"{folder} holds a {kind!r} model; the embedded endpoint runs Qwen2.5-VL models only")
     logging.disable_progress_bar()  # weights of a few MB need none, and it would break the build's panel
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, **LOCAL).eval()
+    try:
+        return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype, **LOCAL).eval()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise cannot_load(folder, "as a model", error) from error
 
 
 def load_processor(folder: Path) -> ImageProcessor:

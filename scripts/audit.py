@@ -1,6 +1,6 @@
 """Checks the versions in constraints.txt against the known vulnerabilities, with pip-audit: `make audit`.
 
-pip-audit is no dependency: uv or pipx run it, or it goes into an environment of its own that is removed again. Exit
+pip-audit is not a dependency: uv or pipx runs it, or it goes into a temporary environment of its own. Exit
 codes are pip-audit's (1: vulnerabilities were found), and 2 where nothing could be checked.
 """
 
@@ -18,17 +18,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         command = runner(Path(folder))
         if command is None:
-            return unchecked("pip-audit cannot be installed here, and neither uv nor pipx is")
+            return unchecked("pip-audit cannot be installed here, and there is no uv or pipx")
         done = subprocess.run([*command, *ARGUMENTS], capture_output=True, text=True, check=False)
     if done.returncode and not done.stdout.strip() and "vulnerabilit" not in done.stderr:
-        return unchecked(f"the list of vulnerabilities cannot be reached ({done.stderr.strip().splitlines()[-1]})")
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return unchecked(f"the list of vulnerabilities cannot be reached ({said[-1]})")
     print(done.stdout, end="")
     print(done.stderr, end="", file=sys.stderr)
     return done.returncode
 
 
 def runner(folder: Path) -> list[str] | None:
-    """The command that runs pip-audit; None where it cannot be had."""
+    """The command that runs pip-audit; None if it is not available."""
     if shutil.which("uvx"):
         return ["uvx", "pip-audit"]
     if shutil.which("pipx"):
@@ -44,7 +45,7 @@ def runner(folder: Path) -> list[str] | None:
 
 
 def unchecked(why: str) -> int:
-    print(f"nothing was checked: {why}; run this where there is a network", file=sys.stderr)
+    print(f"nothing was checked: {why}; run this with network access", file=sys.stderr)
     return 2
 
 

@@ -3,8 +3,8 @@
     python scripts/families.py MODELS --ref VERSION --home HOME [--only NAME …] [--write docs/models.md]
 
 MODELS is a folder with a checkpoint of each family in a folder of its own; tiny random ones do, as nothing here asks
-for a good answer. Each family runs in a process of its own. What a check came to is kept in HOME/families/NAME.json
-under the library's versions, so a second call goes on where the first stopped; `--again` repeats.
+for a good answer. Each family runs in a process of its own. The result of a check is kept in HOME/families/NAME.json
+under the libraries' versions, so a second call resumes where the first stopped; `--again` repeats.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Try:
 
 
 def preview(one: Try) -> str:
-    """Image tokens are those that the model puts features in the place of; fewer at fewer pixels."""
+    """Image tokens are those that the model replaces with features; fewer at fewer pixels."""
     from ovt.train.data import load_split
     from ovt.train.lengths import measure
     from ovt.train.models import load_processor
@@ -170,7 +170,7 @@ def preferred(one: Try) -> str:
 
 
 def reinforced(one: Try) -> str:
-    """RL: two steps are made."""
+    """RL: two steps run."""
     from ovt.train.rl_trainer import rl
 
     run = one.run(rl, "rl", **ROLLOUTS)
@@ -190,7 +190,7 @@ def probabilities(one: Try) -> str:
 
 
 def scores(one: Try, images: int) -> float:
-    """The largest gap, with so many images in every other question."""
+    """The largest gap, with this many images in every other question."""
     return largest_gap(prepared(one.model, one.ref, one.home, images))
 
 
@@ -256,7 +256,7 @@ CHECKS = {
 
 
 def outcome(check: Callable[[Try], str], one: Try) -> dict[str, str]:
-    """{"ran" | "refused" | "failed": what it came to, in one line}."""
+    """{"ran" | "refused" | "failed": the result, in one line}."""
     try:
         return {"ran": check(one)}
     except OvtError as error:
@@ -312,7 +312,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ref", required=True)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=())
-    parser.add_argument("--again", action="store_true", help="repeat what is there already")
+    parser.add_argument("--again", action="store_true", help="repeat finished checks")
     parser.add_argument("--write", type=Path, help="the page that the table goes into")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()

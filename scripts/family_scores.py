@@ -21,7 +21,7 @@ ROLLOUTS = {
 
 
 def prepared(model: Path, ref: str, home: Home, images: int = 1) -> Any:
-    """The RL trainer of a family, from a copy of its checkpoint whose tokenizer pads on the right. images: of every
+    """The RL trainer of a family, from a copy of its checkpoint whose tokenizer pads on the right. images: in every
     other question."""
     from ovt.train.rl_trainer import RL, build_trainer
     from ovt.train.runs import begin
@@ -42,7 +42,7 @@ def prepared(model: Path, ref: str, home: Home, images: int = 1) -> Any:
 
 
 def several(row: dict[str, Any], number: int, images: int) -> dict[str, Any]:
-    """A row with its image so many times, in every other row; with none, without its tags too."""
+    """A row with its image this many times, in every other row; with none, its tags go too."""
     kept = row["images"] * (1 if number % 2 else images)
     said = [turn | {"content": turn["content"].replace("<image>", "")} for turn in row["prompt"]]
     return {"images": kept, "prompt": row["prompt"] if kept else said}

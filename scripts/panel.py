@@ -60,8 +60,11 @@ def draw(folder: Path, console: Console) -> None:
     captions = loopback.Loopback(reply=answer, latency_s=1.0)
     with captions, loopback.Loopback(reply=answer, latency_s=1.0, chaos=chaos) as chains:
         asked, options = recipe(folder, captions.url, chains.url), {"home": folder / "home", "progress": progress}
-        threading.Thread(target=ovt.build, args=(asked,), kwargs=options, daemon=True).start()
+        build = threading.Thread(target=ovt.build, args=(asked,), kwargs=options, daemon=True)
+        build.start()
         while (tally := progress.stages.get("reason")) is None or tally.done < 0.3 * QUESTIONS or not tally.in_flight:
+            if not build.is_alive():
+                sys.exit("the build ended before its panel could be drawn")
             time.sleep(0.05)
         console.print(panel(progress))
 

@@ -5,7 +5,7 @@ The server answers GET /api/NAME?…; a static view holds the same answers, comp
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from ovt import __version__
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.report import Table, cell_text
-from ovt.core.text import did_you_mean
+from ovt.core.text import did_you_mean, without_surrogates
 from ovt.curate.labels import USUAL
 from ovt.curate.reports import funnel
 from ovt.curate.reports.diff.diff import compare, open_side
@@ -24,7 +24,7 @@ from ovt.curate.reports.figures import compared
 from ovt.curate.reports.what_if import what_if
 from ovt.curate.stages.behaviours import FAMILIES, pattern
 from ovt.curate.versions.profile import outline, profile
-from ovt.curate.versions.read import Version, open_version
+from ovt.curate.versions.read import Version, on_hub, open_version
 from ovt.evaluation.results import open_evaluation
 from ovt.view import catalog, question
 from ovt.view.compare import flips, gain
@@ -35,25 +35,28 @@ from ovt.view.shelf import open_shelf
 from ovt.view.whatif import controls
 
 Params = Mapping[str, Sequence[str]]  # as in a query string: names may repeat
+REFS = ("version", "a", "b")  # parameters that name what is on view
 KEPT = 3  # shelves whose rows stay in memory
 
 
 @dataclass(frozen=True)
 class View:
-    """A home that is looked at, the rows that are in memory, and answers that take long, by what they are about.
+    """The home on view, the rows in memory, and slow answers, by what they are about.
 
-    who: the name recorded with labels, and when; None records neither
+    who: the name recorded with labels, along with the time; None records neither
+    folders: the versions outside the home that were named when the view was opened; no request opens others
     """
 
     home: Home
     who: str | None = None
+    folders: Collection[str] = ()
     shelves: "OrderedDict[str, Rows]" = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     told: dict[str, Any] = field(default_factory=dict)
     telling: threading.Lock = field(default_factory=threading.Lock)
 
     def rows(self, ref: str) -> Rows:
-        """The rows of a shelf, read once while it does not change."""
+        """The rows of a shelf, read again only after it has changed."""
         shelf = open_shelf(ref, self.home)
         with self.lock:
             kept = self.shelves.get(shelf.ref)
@@ -65,23 +68,35 @@ class View:
             return kept
 
     def once(self, key: str, make: Callable[[], Any]) -> Any:
-        """What `make` returns, made once; whoever asks meanwhile waits for it."""
+        """What `make` returns, made once; others who ask meanwhile wait for it."""
         with self.telling:
             if key not in self.told:
                 self.told[key] = make()
             return self.told[key]
 
     def warm(self, ref: str) -> None:
-        """Reads the rows of a shelf, and then its texts, so that they are there when somebody asks for them."""
-        with suppress(OvtError):  # told to whoever asks
+        """Reads the rows of a shelf, and then its texts, so that they are ready when somebody asks for them."""
+        with suppress(OvtError):  # reported to whoever asks
             self.rows(ref).texts.begin(self.home.path)
 
 
 def get(view: View, name: str, params: Params) -> Any:
     """The answer to NAME with these parameters. OvtError for an unknown name, or as its function raises it."""
     if name not in ANSWERS:
-        raise OvtError(f"{name[:40]!a} is not answered; {did_you_mean(name, ANSWERS, ', '.join(ANSWERS))}")
+        raise OvtError(f"{name[:40]!a} is not a known answer; {did_you_mean(name, ANSWERS, ', '.join(ANSWERS))}")
+    check(view, params)
     return ANSWERS[name](view, params)
+
+
+def check(view: View, params: Params) -> None:
+    """OvtError for parameters that are not texts, and for the folder of a version that is not on view."""
+    for text in (*params, *(value for values in params.values() for value in values)):
+        if without_surrogates(text) != text:
+            raise OvtError(f"{text[:40]!a} is not a text: it holds half of a surrogate pair")
+    for ref in (ref for name in REFS for ref in params.get(name, ())):
+        by_name = "/" not in ref and ref not in (".", "..")
+        if not (by_name or on_hub(ref) or ref.startswith(("eval:", "run:")) or ref in view.folders):
+            raise OvtError(f"{ref[:80]!a} is not on view: open a version's folder with `ovt view FOLDER`")
 
 
 def one(params: Params, name: str, default: str | None = None) -> str:
@@ -101,7 +116,7 @@ def number(params: Params, name: str, default: int) -> int:
 
 
 def query(params: Mapping[str, str]) -> str:
-    """Parameters as the pages write them into an address, in order of their names."""
+    """Parameters as the pages write them into an address, ordered by name."""
     return urlencode(sorted(params.items()), safe="*")
 
 
@@ -122,7 +137,7 @@ def home(view: View, params: Params) -> dict[str, Any]:
 
 
 def version(view: View, params: Params) -> dict[str, Any]:
-    """A version in a few numbers, its funnel and how it was made, all as its manifest has them (`ovt data show`)."""
+    """A version in a few numbers, its funnel and how it was made, all from its manifest (`ovt data show`)."""
     found = version_of(view, params)
     threading.Thread(target=view.warm, args=(found.ref,), daemon=True).start()
     manifest = found.manifest.model_dump(mode="json")
@@ -191,11 +206,11 @@ def diff(view: View, params: Params) -> dict[str, Any]:
 def compare_rows(view: View, params: Params) -> dict[str, Any]:
     """Two versions, evaluations or runs by question: which flipped, and how much better b is."""
     a, b = (one(params, side) for side in "ab")
-    return flips(view.rows(a), view.rows(b)) | {"gain": gain(a, b, view.home)}
+    return flips(view.rows(a), view.rows(b), view.home) | {"gain": gain(a, b, view.home)}
 
 
 def drift(view: View, params: Params) -> dict[str, Any]:
-    """The figures of `ovt data diff` as its table shows them, and rows that came, went or changed."""
+    """The figures of `ovt data diff` as its table shows them, and rows that were added, removed or changed."""
     found = compare(*(version_of(view, params, side) for side in "ab"))
     told = (
         (row.title, row.cells, row.changed_by, row.interval, row.direction) for row in compared(found.about["drift"])
@@ -205,33 +220,40 @@ def drift(view: View, params: Params) -> dict[str, Any]:
 
 
 def settings_of(view: View, params: Params) -> list[dict[str, Any]]:
-    """The settings of a version that its stored samples can answer for (`whatif.controls`)."""
+    """The settings of a version that can be tried on its stored samples (`whatif.controls`)."""
     return controls(version_of(view, params))
 
 
 def decided_again(view: View, params: Params) -> dict[str, Any]:
-    """`ovt data what-if --json` with set=KEY=VALUE, repeated."""
-    return what_if(version_of(view, params), params.get("set", ()), examples=number(params, "limit", 3))
+    """`ovt data what-if --json` with set=KEY=VALUE, repeated, for the keys of `controls`. Others may name files."""
+    version, changes = version_of(view, params), params.get("set", ())
+    offered = {control["key"] for control in controls(version)}
+    for change in changes:
+        if (key := change.partition("=")[0].strip()) not in offered:
+            raise OvtError(f"{key[:80]!a} has no control here: use `ovt data what-if --set`")
+    return what_if(version, changes, examples=number(params, "limit", 3))
 
 
 def labels(view: View, params: Params) -> dict[str, Any]:
-    """The labels that hold for a version's questions and samples, and the file that holds them."""
+    """The labels in force on a version's questions and samples, and the file they are in."""
     return labels_of(open_shelf(one(params, "version"), view.home))
 
 
 def give_label(view: View, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Labels a question or a sample, or takes that back (`labels.label`). Returns the labels that hold."""
+    """Labels a question or a sample, or takes a label back (`labels.label`). Returns the labels in force."""
     version = asked.get("version")
+    check(view, {name: [value] for name, value in asked.items() if isinstance(value, str)})
     if not isinstance(version, str):
         raise OvtError("the parameter version is missing")
     return label(view.rows(version), asked, view.who)
 
 
 def evaluation(view: View, params: Params) -> dict[str, Any]:
-    """What was asked, the scores, and `report`: the tables and lines that `ovt eval show` prints."""
+    """What was asked, the scores, `headline`: the accuracy that it is known by, and `report`: what `ovt eval run`
+    prints."""
     found = open_evaluation(one(params, "name"), view.home)
     parts = [shown(part) for part in found.report().parts]
-    return found.model_dump(mode="json") | {"report": parts}
+    return found.model_dump(mode="json") | {"headline": catalog.known_by(found), "report": parts}
 
 
 def shown(part: Table | str) -> dict[str, Any]:

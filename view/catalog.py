@@ -1,4 +1,4 @@
-"""What a home holds, and which of it was made from which: the first screen, and the pages of runs and loops."""
+"""What a home holds, and what was made from what: the first screen, and the pages of runs and loops."""
 
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,20 @@ from ovt.core.home import Home
 from ovt.core.progress import read_shared
 from ovt.curate.versions.profile import outline
 from ovt.curate.versions.read import Version, list_versions
-from ovt.evaluation.results import Evaluation, evaluation_names, open_evaluation
+from ovt.evaluation.results import Evaluation, evaluation_names, headline, list_evaluations
+from ovt.evaluation.scores import Accuracy
 from ovt.train.loop.steps import loop_names, read_status
 from ovt.train.runs import Run, list_runs, open_run, read_log
 
 MOST_POINTS = 600  # of a curve
-NOW = ("step", "loss", "reward")  # what is told of a run that goes on
+NOW = ("step", "loss", "reward")  # what is shown of a run in progress
 
 
 def contents(home: Home) -> dict[str, Any]:
     """Versions, runs, evaluations and loops with their dates (seconds since 1970), and `made`: pairs of refs
     [from, to]; `running`: builds and evaluations; `broken`: a line for each folder that cannot be read."""
     versions, broken = list_versions(home)
-    evaluations = []
-    for name in evaluation_names(home):
-        try:
-            evaluations.append(open_evaluation(name, home))
-        except OvtError as error:
-            broken.append(str(error))
+    evaluations, damaged = list_evaluations(home)
     runs = list_runs(home)
     told = {
         "home": str(home.path),
@@ -35,7 +31,7 @@ def contents(home: Home) -> dict[str, Any]:
         "evaluations": [of_evaluation(one, home) for one in evaluations],
         "loops": [_of_loop(name, home) for name in loop_names(home)],
         "running": _running(home),
-        "broken": broken,
+        "broken": broken + damaged,
     }
     return told | {"made": _made(versions, runs, evaluations)}
 
@@ -73,7 +69,7 @@ def _of_run(run: Run) -> dict[str, Any]:
 
 
 def _now(run: Run) -> dict[str, float]:
-    """The step, the loss and the reward that it logged last."""
+    """The step, loss and reward last logged."""
     told: dict[str, float] = {}
     for line in read_log(run.log_path):
         told |= {name: line[name] for name in NOW if isinstance(line.get(name), int | float)}
@@ -82,9 +78,13 @@ def _now(run: Run) -> dict[str, float]:
 
 def of_evaluation(one: Evaluation, home: Home) -> dict[str, Any]:
     """An evaluation in one line."""
-    scores = one.scores.model_dump(include={"questions", "answers", "accuracy", "low", "high", "truncated"})
-    about = {"name": one.name, "model": one.asked.model, "failed": one.failed, **scores}
-    return about | {"written": _written(home.evals / one.name / "result.json")}
+    about = {"name": one.name, "model": one.asked.model, "failed": one.failed, "truncated": one.scores.truncated}
+    return about | known_by(one) | {"written": _written(home.evals / one.name / "result.json")}
+
+
+def known_by(one: Evaluation) -> dict[str, Any]:
+    """The accuracy that an evaluation is known by, as `ovt eval list` shows it."""
+    return headline(one).model_dump(include=set(Accuracy.model_fields))
 
 
 def _of_loop(name: str, home: Home) -> dict[str, Any]:

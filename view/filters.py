@@ -1,4 +1,4 @@
-"""Which rows a filter lets through, and how many there are of each of its values: bars and histograms."""
+"""Which rows a filter lets through, and how many have each of its values: bars and histograms."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -13,14 +13,14 @@ from ovt.core.text import did_you_mean
 from ovt.curate.stages.behaviours import FAMILIES
 from ovt.view.rows import OWN, Filters, Labels, Rows, decimals
 
-MARKS = ("behaviour", "label")  # filters of which a row may have several values
+MARKS = ("behaviour", "label")  # filters with possibly several values per row
 NONE = "–"  # the value of rows without one
 MOST_VALUES = 100  # of a filter
 BINS = 24
 
 
 def masks(rows: Rows, level: str, filters: Filters, labels: Labels) -> dict[str, pl.Series]:
-    """The rows of a level, and those that each filter lets through, by its name."""
+    """The rows of a level, and those that each filter lets through, by filter name."""
     found = {"level": rows.table["level"] == level}
     for name, values in filters.items():
         found[name] = rows.table.select(_condition(rows, name, values, labels).fill_null(False)).to_series()
@@ -53,7 +53,7 @@ def _between(name: str, value: str) -> pl.Expr:
 
 
 def counts(rows: Rows, passing: Mapping[str, pl.Series], filters: Filters, labels: Labels) -> dict[str, Any]:
-    """The bars and histograms, each under all filters but its own; of many values the most frequent, and the chosen."""
+    """The bars and histograms, each under all filters but its own; of many values, the most frequent and the chosen."""
     everything = reduce(and_, passing.values())
     under = {
         name: reduce(and_, (mask for other, mask in passing.items() if other != name))
@@ -69,7 +69,7 @@ def counts(rows: Rows, passing: Mapping[str, pl.Series], filters: Filters, label
 
 
 def _marks(rows: Rows, mask: pl.Series, name: str, labels: Labels) -> list[dict[str, Any]]:
-    """Rows under a mask by family of cues or by label, of which a row may have several."""
+    """Rows under a mask by family of cues or by label; a row may have several."""
     known = FAMILIES if name == "behaviour" else labels
     rules = [_condition(rows, name, [one], labels).fill_null(False).alias(one) for one in known]
     found = rows.table.select((rule & mask).sum() for rule in rules).row(0, named=True) if rules else {}
@@ -78,7 +78,7 @@ def _marks(rows: Rows, mask: pl.Series, name: str, labels: Labels) -> list[dict[
 
 
 def _values(rows: Rows, mask: pl.Series, name: str, chosen: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows under a mask by value of a filter, the most frequent first, equals by name."""
+    """Rows under a mask by value of a filter, the most frequent first, ties by name."""
     counted = rows.table[name].filter(mask).value_counts(name="rows").cast({name: pl.String}).fill_null(NONE)
     first = counted.sort("rows", name, descending=[True, False]).with_row_index("place")
     shown = first.filter((pl.col("place") < MOST_VALUES) | pl.col(name).is_in(list(chosen)))
@@ -87,7 +87,7 @@ def _values(rows: Rows, mask: pl.Series, name: str, chosen: Sequence[str]) -> li
 
 def _bins(rows: Rows, level: pl.Series, mask: pl.Series, name: str) -> list[dict[str, Any]]:
     """Bins of the rows under a mask, from 0 (own numbers: from the least) to the largest value of the level; shares
-    (0 to 1) as twenty."""
+    (0 to 1) in twenty."""
     whole = rows.table[name].filter(level).drop_nulls()
     if not len(whole):
         return []

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +29,7 @@ class Picture:
 
 
 def image(home: Home, image_id: str, width: int | None = None) -> Picture:
-    """A stored image, or a copy of at most that width and height. OvtError if there is none, or it is none."""
+    """A stored image, or a copy of at most that width and height. OvtError if there is none, or it is not an image."""
     if not re.fullmatch(r"[0-9a-f]{64}", image_id):
         raise OvtError("an image is named by the sha256 of its bytes")
     return small(home, image_id, min(width, WIDEST)) if width else whole(home, image_id)
@@ -61,10 +62,11 @@ def whole(home: Home, image_id: str) -> Picture:
 
 
 def _from_versions(home: Home, image_id: str) -> bytes | None:
-    """From the data of a version, as after a pull; only kept rows have theirs there."""
+    """From the data of a version, as after a pull; only kept rows have their images there."""
     for version in list_versions(home)[0]:
-        if (content := _from_version(version, image_id)) is not None:
-            return content
+        with suppress(OSError, pl.exceptions.PolarsError):  # damaged
+            if (content := _from_version(version, image_id)) is not None:
+                return content
     return None
 
 

@@ -14,7 +14,7 @@ from ovt.view.shelf import Shelf
 
 
 def labels_of(shelf: Shelf) -> dict[str, Any]:
-    """file, and labels: those that hold, in the order in which they were given."""
+    """file, and labels: those in force, in the order they were given."""
     path = label_file(shelf)
     return {"file": str(path), "labels": [row.model_dump(mode="json") for row in read_labels(path)]}
 
@@ -22,7 +22,7 @@ def labels_of(shelf: Shelf) -> dict[str, Any]:
 def label(rows: Rows, asked: Mapping[str, Any], who: str | None) -> dict[str, Any]:
     """Adds a label: id (of a question or a sample), label, note; undo takes it back. who: recorded, with the time.
 
-    OvtError for what is no label, or not in the version.
+    OvtError for anything but a label, or if the version has no such id.
     """
     texts = {name: asked.get(name, "") for name in ("id", "label", "note")}
     undo = asked.get("undo", False)
@@ -39,9 +39,9 @@ def label(rows: Rows, asked: Mapping[str, Any], who: str | None) -> dict[str, An
 
 
 def label_file(shelf: Shelf) -> Path:
-    """Where a version's labels are. OvtError for what is no version."""
+    """Where a version's labels are. OvtError for anything but a version."""
     if shelf.version is None:
-        raise OvtError(f"{shelf.ref} is no version: only questions and samples of versions can be labelled")
+        raise OvtError(f"{shelf.ref} is not a version: only questions and samples of versions can be labelled")
     return labels_path(shelf.version.path, shelf.version.manifest.name)
 
 

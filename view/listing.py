@@ -1,4 +1,4 @@
-"""A page of rows as the view lists them: what is wanted of them, in its order, with the counts at the side."""
+"""A page of rows as the view lists them: the wanted ones, in the wanted order, with the counts at the side."""
 
 from dataclasses import dataclass, field
 from functools import reduce
@@ -19,10 +19,10 @@ MOST_ROWS = 500  # of a page
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to show of the rows: of a level ("sample", "question", "caption"), under filters, holding a text.
+    """Which rows to show: of a level ("sample", "question", "caption"), under filters, containing a text.
 
     each      "question": only the first row of each question
-    after, before   a question's id: rows that follow it, or that it follows (the nearest first)
+    after, before   a question's id: the rows after it, or before it (the nearest first)
     """
 
     level: str = "sample"
@@ -40,8 +40,8 @@ def answer(rows: Rows, wanted: Wanted, labels: Labels) -> dict[str, Any]:
     """The rows that are wanted, as JSON.
 
     total    rows under all filters (questions, with each="question")
-    rows     those of the page: SHOWN, own metadata, behaviours, labels, question, gold, choices, images; `found`: what
-             stands around the text
+    rows     those of the page: SHOWN, own metadata, behaviours, labels, question, gold, choices, images; `found`: the
+             text and what is around it
     values   by filter: value, rows; counted under the other filters, most frequent first
     ranges   by filter: `histogram` bins of all rows, counted under the other filters
     """
@@ -55,7 +55,7 @@ def answer(rows: Rows, wanted: Wanted, labels: Labels) -> dict[str, Any]:
 
 
 def _places(rows: Rows, mask: pl.Series, wanted: Wanted) -> pl.Series:
-    """The row numbers that are wanted, in their order."""
+    """The wanted row numbers, in the wanted order."""
     ids = rows.table["question_id"]
     if anchor := wanted.after or wanted.before:
         at = ((ids == anchor) & (rows.table["level"] == wanted.level)).arg_true()

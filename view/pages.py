@@ -1,7 +1,7 @@
 """The files of the front end: one page, one stylesheet, one script made of our modules, and the vendored libraries.
 
 There is no build step: the modules of js/ are joined, without their imports and exports, in the order of MODULES, since
-a page opened from disk may not load modules.
+a page opened from disk cannot load modules.
 """
 
 import json
@@ -61,7 +61,7 @@ def assets() -> dict[str, Asset]:
 
 
 def page(scripts: tuple[str, ...] = (), policy: str = "") -> Asset:
-    """The page; scripts: further ones, that a saved view needs before its own; policy: where no server says it."""
+    """The page. scripts: more, which a saved view needs before its own; policy: given where no server sends it."""
     libraries = [f"vendor/{one['script']}" for one in libraries_used() if one.get("script")]
     html = render_page("ovt.view", "view.html.j2", scripts=[*libraries, *scripts, "view.js"], policy=policy)
     return Asset(html.encode(), KINDS[".html"])
@@ -75,7 +75,7 @@ def script() -> Asset:
 
 
 def style() -> bytes:
-    """The look that all pages share, and what the view adds."""
+    """The look shared by all pages, and what the view adds."""
     shared = (files("ovt.core") / "page.css").read_bytes()
     return shared + (files("ovt.view") / "view.css").read_bytes()
 

@@ -1,6 +1,7 @@
 """A question's whole life: its story on one shelf, and where else it was answered."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
@@ -38,18 +39,18 @@ def story(shelf: Shelf, question_id: str) -> dict[str, Any]:
 
 
 def life(question: dict[str, Any], home: Home) -> list[dict[str, Any]]:
-    """Everywhere the question was asked: ref, question_id (another one, after an edit), ended (of versions), and how
+    """Everywhere the question was asked: ref, question_id (differs after an edit), ended (of versions), and how
     many of its samples are right. question: its row of QUESTIONS."""
     refs = [version.ref for version in list_versions(home)[0]]
     refs += [f"eval:{name}" for name in evaluation_names(home)] + [f"run:{name}" for name in run_names(home)]
-    return [found for ref in refs for found in _appearance(ref, question, home)]
+    found = []
+    for ref in refs:
+        with suppress(OvtError, OSError, pl.exceptions.PolarsError):  # damaged, or a run without rollouts or its data
+            found += list(_appearance(open_shelf(ref, home), question))
+    return found
 
 
-def _appearance(ref: str, question: dict[str, Any], home: Home) -> Iterator[dict[str, Any]]:
-    try:
-        shelf = open_shelf(ref, home)
-    except OvtError:  # damaged, or a run without rollouts
-        return
+def _appearance(shelf: Shelf, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
     same = (pl.col("images").list.join(" ") == " ".join(question["images"] or ())) & (
         normalised(pl.col("question")) == normalised(pl.lit(question["question"]))
     )
@@ -60,4 +61,4 @@ def _appearance(ref: str, question: dict[str, Any], home: Home) -> Iterator[dict
         outcomes = rows_where(shelf.scan("verdicts"), of_it)["outcome"]
         ends = rows_where(shelf.scan("decisions"), of_it & (pl.col("level") == "question")).select(ENDED).to_dicts()
         right = int((outcomes == "correct").sum())
-        yield {"ref": ref, **one, "right": right, "judged": len(outcomes), "ended": next(iter(ends), None)}
+        yield {"ref": shelf.ref, **one, "right": right, "judged": len(outcomes), "ended": next(iter(ends), None)}

@@ -27,8 +27,9 @@ from ovt.view.texts import Texts
 NAMED = ("stage", "reason", "outcome", "judged", "kind", "source", "model", "difficulty", "finish")
 VALUES = (*NAMED, "behaviour", "label")
 RANGES = ("tokens", "words", "pass_rate")
-OWN = "own."  # what the names of further columns begin with
+OWN = "own."  # what the names of other columns start with
 MOST_OWN = 40  # of them
+LARGEST = 2**53  # beyond, neither a filter nor a page tells whole numbers apart
 
 Filters = Mapping[str, Sequence[str]]  # {"stage": ["verify"], "tokens": ["100..200"]}
 Labels = Mapping[str, Sequence[str]]  # label → ids of questions and samples
@@ -83,28 +84,39 @@ def read_rows(shelf: Shelf) -> Rows:
 
 
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:
-    """Own numbers with as many decimals as a histogram's edges have, so that a bar holds what its edges say."""
-    own = [name for name, kind in table.schema.items() if name.startswith(OWN) and kind.is_float()]
+    """Own numbers with as many decimals as a histogram's edges have, so that a bar holds what its edges say; without
+    the columns that have numbers too large for that."""
+    numbers = [name for name, kind in table.schema.items() if name.startswith(OWN) and kind.is_numeric()]
+    own = [name for name in numbers if table.schema[name].is_float()]
     finite = table.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in own)
-    return finite.with_columns(pl.col(name).round(decimals(finite[name])) for name in own)
+    large = [name for name in numbers if _most(finite[name]) > LARGEST]
+    rounded = [pl.col(name).round(decimals(finite[name])) for name in own if name not in large]
+    return finite.drop(large).with_columns(rounded)
 
 
 def decimals(numbers: pl.Series) -> int:
-    """How many decimals tell a thousandth of a column's range apart; 0 for whole numbers."""
+    """How many decimals tell a thousandth of a column's range apart, of the 15 digits that a float holds; 0 for whole
+    numbers."""
     low, high = numbers.min(), numbers.max()
     if not numbers.dtype.is_float() or not isinstance(low, float) or not isinstance(high, float):
         return 0
-    return min(max(0, 3 - math.floor(math.log10(high - low))), 12) if high > low else 3
+    wanted = 3 - math.floor(math.log10(high - low)) if high > low else 3
+    return max(0, min(wanted, 12, 15 - math.ceil(math.log10(max(_most(numbers), 1)))))
+
+
+def _most(numbers: pl.Series) -> float:
+    """The largest size of a number."""
+    return max((abs(edge) for edge in (numbers.min(), numbers.max()) if isinstance(edge, int | float)), default=0)
 
 
 def _own(table: pl.LazyFrame, but: Collection[str] = ()) -> dict[str, pl.Expr]:
-    """The columns of a table that are not ovt's, by their names here: texts, truths and numbers."""
+    """The columns of a table that are not ovt's, by their names here: texts, booleans and numbers."""
     found = {}
     for column, kind in table.collect_schema().items():
         if column in TABLE_COLUMNS or OWN + column in but or len(found) == MOST_OWN:
             continue
         if kind.is_numeric():
-            found[OWN + column] = pl.col(column)
+            found[OWN + column] = pl.col(column).cast(pl.Float64) if kind.is_decimal() else pl.col(column)
         elif kind.base_type() in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
             found[OWN + column] = pl.col(column).cast(pl.String).cast(pl.Categorical)
     return found
@@ -128,7 +140,7 @@ def _needed(shelf: Shelf) -> list[pl.LazyFrame]:
 
 
 def _coded(table: pl.LazyFrame) -> pl.LazyFrame:
-    """Names with few values as numbers into a table of them."""
+    """Columns with few values, as categoricals."""
     there = [name for name in ("level", *NAMED) if name in table.collect_schema()]
     return table.with_columns(pl.col(there).cast(pl.Categorical))
 

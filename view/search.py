@@ -1,4 +1,4 @@
-"""Full-text search: the texts stay on disk (texts.py), a search reads all of them, and what it found is kept."""
+"""Full-text search: the texts stay on disk (texts.py), a search reads all of them, and its result is kept."""
 
 import polars as pl
 
@@ -7,19 +7,19 @@ from ovt.view.rows import Rows
 
 LONGEST_SEARCHED = 500  # characters
 AROUND = 70  # characters on each side of a match
-SEARCHES = 16  # that are kept
+SEARCHES = 16  # kept
 
 
 def pattern(text: str) -> str:
-    """A regular expression for a text, whatever its case and white space. OvtError for texts too long to search for."""
+    """A regular expression for a text, ignoring case and white space. OvtError for texts too long to search for."""
     words = text.split()
     if len(text) > LONGEST_SEARCHED or not words:
-        raise OvtError(f"a text of {len(text)} characters cannot be searched: give at most {LONGEST_SEARCHED}")
+        raise OvtError(f"a text of {len(text)} characters cannot be searched for: give at most {LONGEST_SEARCHED}")
     return "(?i)" + r"\s+".join(map(pl.escape_regex, words))
 
 
 def search(rows: Rows, text: str) -> pl.Series:
-    """Which rows hold a text, in their response, their caption or their question."""
+    """Which rows contain a text, in their response, caption or question."""
     wanted = pattern(text)
     with rows.lock:
         if (kept := rows.searches.get(wanted)) is not None:

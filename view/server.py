@@ -1,12 +1,13 @@
 """The server behind `ovt view`: our own pages, the answers, and images by content hash. Nothing else is served.
 
 Listens on loopback unless told otherwise; there, requests must name a loopback host, so that no web page can reach it
-through a name of its own (DNS rebinding). Elsewhere every request needs the token that the printed URL holds. No path
-of a request reaches the disk: pages are read at the start, images are found by a checked hash.
+through a name of its own (DNS rebinding). Elsewhere every request needs the token in the printed URL. No request path
+reaches the disk: pages are read at startup, images are found by a checked hash.
 """
 
 import asyncio
 import errno
+import hashlib
 import hmac
 import ipaddress
 import secrets
@@ -33,7 +34,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 PORT = 8417
-COOKIE = "ovt_view"
 MOST_SENT = 64 << 10  # bytes of a request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,7 +42,7 @@ VIEW = web.AppKey("view", View)
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may ask. token: needed by every request, where the server is reachable from elsewhere; else None."""
+    """Who may ask. token: required in every request if the server is reachable from other machines, else None."""
 
     token: str | None
 
@@ -50,7 +50,7 @@ class Guard:
         """Why a request is refused; None if it is not."""
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         if self.token is None and not is_loopback(host_name(host)):
-            return "this view answers only to loopback addresses: open it at 127.0.0.1 or localhost"
+            return "this view answers only on loopback addresses: open it at 127.0.0.1 or localhost"
         own = {f"{request.scheme}://{host}"} | ({f"https://{host}"} if self.token else set())  # through a proxy
         if origin is not None and origin not in own:
             return "this view does not answer to other sites"
@@ -59,8 +59,13 @@ class Guard:
         return None
 
     def _given(self, request: web.Request) -> str:
-        given = request.query.get("token") or request.cookies.get(COOKIE, "")
+        given = request.query.get("token") or request.cookies.get(self.cookie, "")
         return given if given.isascii() else ""
+
+    @property
+    def cookie(self) -> str:
+        """Its name: a browser sends a host's cookies to all of its ports, so each view has one of its own."""
+        return f"ovt_view_{hashlib.sha256((self.token or '').encode()).hexdigest()[:8]}"
 
 
 GUARD = web.AppKey("guard", Guard)
@@ -96,7 +101,7 @@ def make_app(view: View, token: str | None = None) -> web.Application:
 
 @web.middleware
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses strangers, and gives every response the headers that hold for all."""
+    """Refuses strangers, and gives every response the common headers."""
     if why := request.app[GUARD].refusal(request):
         response: web.StreamResponse = web.Response(status=403, text=why + "\n")
     else:
@@ -106,7 +111,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = web.Response(status=error.status, text=error.reason + "\n")
     response.headers.update(HEADERS)
     if request.path == "/" and (token := request.app[GUARD].token) and response.status == 200:
-        response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
+        response.set_cookie(request.app[GUARD].cookie, token, httponly=True, samesite="Strict")
     return response
 
 
@@ -120,7 +125,7 @@ async def send_answer(request: web.Request) -> web.Response:
 
 
 async def take_label(request: web.Request) -> web.Response:
-    """A label, as JSON; by its own content type, which no other site's form can send."""
+    """Takes a label as JSON, a content type that no other site's form can send."""
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(reason="send application/json")
     try:
@@ -156,7 +161,7 @@ async def send_image(request: web.Request) -> web.Response:
 
 
 async def serve(app: web.Application, host: str, port: int | None, ready: Callable[[str], None]) -> None:
-    """Serves until cancelled. ready: gets the address, once it answers. OvtError if it cannot listen there.
+    """Serves until cancelled. ready: is given the address once it answers. OvtError if it cannot listen there.
 
     port: None for PORT, or a free one if that is taken.
     """

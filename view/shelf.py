@@ -1,5 +1,5 @@
-"""What rows can be looked at: a version's, an evaluation's answers ("eval:NAME"), or what a model wrote while it was
-trained ("run:NAME"). All in the tables of a version, so that every screen shows all three."""
+"""The rows that can be viewed: a version's, an evaluation's answers ("eval:NAME"), or what a model wrote while it was
+trained ("run:NAME"). All three have a version's tables, so that every screen shows any of them."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from ovt.core.errors import OvtError
-from ovt.core.home import Home, check_name
+from ovt.core.errors import OvtError, first_line
+from ovt.core.home import Home
 from ovt.core.schema import DECISIONS, QUESTIONS, SAMPLES, SPLITS, VERDICTS
 from ovt.curate.versions import read
 from ovt.curate.versions.read import Version, open_version
 from ovt.evaluation.results import open_evaluation
 from ovt.train.runs import open_run
 
-# Of an evaluation and of rollouts: every sample ends where it is judged.
+# For an evaluation and for rollouts: every sample ends where it is judged.
 JUDGED = {
     "level": pl.lit("sample"),
     "stage": pl.lit("verify"),
@@ -39,12 +39,15 @@ class Shelf:
 
     @contextmanager
     def reading(self) -> Generator[None]:
-        """Files of a version that were changed become a one-line OvtError."""
-        if self.version is None:
-            yield
+        """Turns missing, damaged or changed files into a one-line OvtError."""
+        if self.version:
+            with read.reading(self.version):
+                yield
             return
-        with read.reading(self.version):
+        try:
             yield
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise OvtError(f"the rows of {self.ref} cannot be read ({first_line(error)}): restore its files") from error
 
 
 def open_shelf(ref: str, home: Home) -> Shelf:
@@ -54,7 +57,8 @@ def open_shelf(ref: str, home: Home) -> Shelf:
         version = open_version(ref, home)
         return Shelf(version.ref, version.manifest.content_hash, lambda table: read.scan(version, table), version)
     if kind == "eval":
-        folder = home.evals / open_evaluation(check_name(name, "an evaluation"), home).name
+        open_evaluation(name, home)
+        folder = home.evals / name
         return Shelf(ref, _stamp([folder / "result.json"]), _evaluated(folder))
     if kind == "run":
         files = sorted(open_run(name, home).rollouts.glob("step-*.parquet"))

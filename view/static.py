@@ -1,5 +1,5 @@
 """`ovt view --out`: the same view as files, for any web host, or opened from disk. The pages are the server's own; what
-they would ask it lies beside them as scripts, since a page on disk may load scripts and nothing else.
+they would ask it for lies beside them as scripts, since a page on disk can load nothing else.
 
     index.html view.js view.css vendor/…     as the server sends them
     data/first.js                            every answer but rows and questions
@@ -8,10 +8,11 @@ they would ask it lies beside them as scripts, since a page on disk may load scr
     images/HASH.png                          their images, smaller copies of large ones
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic_core import to_json
@@ -31,6 +32,7 @@ MARK = "data/first.js"  # what only a saved view has
 MOST_QUESTIONS = 2_000  # of a version
 TOGETHER = 40  # stories in a file
 WIDEST = 768  # pixels of an image
+MODELS = ("model", "models", "base_url")  # keys whose values may be folders of this machine
 
 
 @dataclass
@@ -50,6 +52,7 @@ def write_view(view: View, refs: Sequence[str], out: Path, limit: int = MOST_QUE
     An older view there is replaced, anything else left alone (OvtError). Returns folder, files, bytes and notes.
     """
     refs = [open_shelf(ref, view.home).ref if not ref.startswith("run:") else ref for ref in refs]
+    view = replace(view, folders=refs)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARK).is_file())):
         raise OvtError(f"{out} exists and is not a saved view: choose another folder")
     with disk_errors(out), new_folder(out.absolute()) as folder:
@@ -68,7 +71,7 @@ def write_view(view: View, refs: Sequence[str], out: Path, limit: int = MOST_QUE
 
 
 def _shared(view: View, refs: Sequence[str]) -> dict[str, Any]:
-    """The answers that are about no single ref: settings, home (of what is saved alone), and neighbours compared."""
+    """The answers not about a single ref: settings, home (only what is saved), and neighbours compared."""
     home = answers.home(view, {})
     kept = {
         "versions": [one for one in home["versions"] if one["ref"] in refs],
@@ -89,16 +92,30 @@ def _shared(view: View, refs: Sequence[str]) -> dict[str, Any]:
 
 
 def _told(view: View, name: str, params: Mapping[str, str]) -> dict[str, Any]:
-    """An answer under the key that the pages ask for it by."""
+    """An answer under the key by which the pages ask for it."""
     found = answers.get(view, name, {key: [value] for key, value in params.items()})
     return {f"{name}?{answers.query(params)}": _without_paths(found)}
 
 
-def _without_paths(found: Any) -> Any:
-    """An answer without the paths of this machine."""
+def _without_paths(found: Any, but: Collection[str] = ("path",)) -> Any:
+    """An answer without the paths of this machine: its keys in `but`, and the folders of models."""
     if isinstance(found, dict):
-        return {name: _without_paths(value) for name, value in found.items() if name != "path"}
-    return [_without_paths(one) for one in found] if isinstance(found, list) else found
+        return {
+            name: _without_paths(_named(value) if name in MODELS else value, but)
+            for name, value in found.items()
+            if name not in but
+        }
+    return [_without_paths(one, but) for one in found] if isinstance(found, list) else found
+
+
+def _named(model: Any) -> Any:
+    """A model, or several, by name: of one in a folder the folder's, of a run's the run's."""
+    if isinstance(model, list):
+        return [_named(one) for one in model]
+    folder = PurePath(re.sub("^(embedded|vllm):", "", model)) if isinstance(model, str) else PurePath()
+    if not folder.is_absolute():
+        return model
+    return folder.parent.name if folder.name == "model" else folder.name
 
 
 def _save(view: View, ref: str, number: int, limit: int, folder: Path, saved: Saved) -> None:
@@ -138,7 +155,7 @@ def _row_file(rows: Rows, beyond: set[str]) -> dict[str, Any]:
         told["bins"][level] = page["ranges"]
         for start in range(0, page["total"], 500):
             part = answer(rows, Wanted(level, offset=start, limit=500), held)["rows"]
-            told["rows"] += [one for one in part if one["question_id"] not in beyond]
+            told["rows"] += _without_paths([one for one in part if one["question_id"] not in beyond], ())
     return told
 
 
@@ -146,7 +163,7 @@ def _stories(view: View, ref: str, ids: Sequence[str]) -> Iterator[tuple[str, An
     for id_ in ids:
         story = answers.get(view, "question", {"version": [ref], "id": [id_]})
         places = life(story["question"], view.home) if story["question"] else []
-        yield id_, {"question": story, "life": places}
+        yield id_, _without_paths({"question": story, "life": places}, ())
 
 
 def _images(view: View, rows: Rows, beyond: set[str], folder: Path, saved: Saved) -> None:

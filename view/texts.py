@@ -1,8 +1,8 @@
 """The responses of a shelf, which stay on disk: as they are, or unpacked.
 
 Most of the time of a search goes into unpacking the texts. Those of a large version are therefore written out once, in
-order, while it is being looked at: into a file without a name, which goes when the server does. A search meanwhile
-takes from it what is there already, and most of the cores' time.
+order, while it is being viewed: into an unnamed file that disappears with the server. A search meanwhile uses what is
+already there, and takes most of the cores' time.
 """
 
 import os
@@ -25,26 +25,26 @@ FEW = 20_000  # texts that are searched quickly enough as they are
 PART = 16_384  # texts that are unpacked together: a row group of a version
 BLOCK = 1_024  # texts that are read together
 SPARE = 5 << 30  # bytes of the disk that stay free
-PATIENCE_S = 0.5  # that a part waits for searches, at most: however many come, the rest is unpacked
+PATIENCE_S = 0.5  # a part waits this long for searches at most: however many come, the rest gets unpacked
 SCHEMA = pa.schema([("text", pa.large_string())])
 
 
 class Unpacked:
-    """Texts in a file without a name, in Arrow's record batches of BLOCK; the last may have fewer. OSError for a folder
-    without the right to one.
+    """Texts in an unnamed file, in Arrow record batches of BLOCK; the last may have fewer. OSError for a folder that
+    cannot be written to.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (open for as long as `self` is there)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (open for as long as `self` exists)
         weakref.finalize(self, self._file.close).atexit = False  # a thread may still write
         self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, "w"), SCHEMA)
-        self._writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA))  # with what stands before the first one
+        self._writer.write_batch(pa.RecordBatch.from_pylist([], SCHEMA))  # along with the header before the first one
         self._places: list[tuple[int, int]] = []  # where each block begins, and its bytes
         self.count = 0  # texts
 
     def append(self, texts: pl.Series) -> bool:
-        """Whether there was room for them. OSError for a disk that fills; then none of them is there."""
+        """Whether there was room for them. OSError if the disk fills up; then none of them is added."""
         if shutil.disk_usage(self._folder).free < SPARE:
             return False
         batch = pa.record_batch([texts.to_arrow(compat_level=pl.CompatLevel.oldest())], SCHEMA)
@@ -78,7 +78,7 @@ class Texts:
 
     @property
     def unpacked(self) -> bool:
-        """Whether all of them are."""
+        """Whether all of them are unpacked."""
         return self._unpacked is not None and self._unpacked.count == self._count()
 
     def holding(self, pattern: str) -> pl.Series:
@@ -93,7 +93,7 @@ class Texts:
         return pl.concat([pl.Series([], dtype=pl.Boolean), *found]).fill_null(False)
 
     def at(self, places: pl.Series) -> pl.Series:
-        """The texts at these places, which rise."""
+        """The texts at these places, which are in ascending order."""
         blocks = places.to_frame("place").with_columns(block=pl.col("place") // BLOCK)
         found = [pl.Series([], dtype=pl.String)]
         for (number,), wanted in blocks.group_by("block", maintain_order=True):
@@ -106,8 +106,8 @@ class Texts:
             threading.Thread(target=self.unpack, args=(folder,), daemon=True).start()
 
     def unpack(self, folder: Path, few: int = FEW) -> None:
-        """Writes more than a few into a file in `folder`. Without the room or the right to, the rest stays as it is."""
-        with suppress(OSError, OvtError, pl.exceptions.PolarsError):  # told to whoever reads them
+        """Writes them, if more than a few, into a file in `folder`. Without room or permission, the rest stays."""
+        with suppress(OSError, OvtError, pl.exceptions.PolarsError):  # reported to whoever reads them
             if self._count() <= few:
                 return
             self._unpacked = Unpacked(folder)

@@ -1,4 +1,4 @@
-"""The settings of a version that its stored samples can answer for, as controls, and the outcome of changing some."""
+"""The settings of a version that can be tried on its stored samples, as controls."""
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
@@ -12,7 +12,7 @@ from ovt.curate.versions.read import Version
 def controls(version: Version) -> list[dict[str, Any]]:
     """key ("filter.length.max_words"), value, type ("number", "choice", "switch" or "text"), choices, may_be_empty.
 
-    Of [select], [filter], [difficulty] and [data], what a control can show; and verify.kind and reason.k.
+    From [select], [filter], [difficulty] and [data], what a control can show; also verify.kind and reason.k.
     """
     recipe = stored_recipe(version)
     found = [one for name in FREE for one in _controls(getattr(recipe, name), name)]

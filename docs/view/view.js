@@ -14,10 +14,10 @@ async function get(name, params = {}) {
   return awaited(window.ovtFiles ? fromFiles(name, params, query) : fetch(`api/${name}?${query}`).then(read));
 }
 
-// After the next picture, and what the parts on it do then: a second frame, as effects wait for the first.
+// After the next frame and its effects: hence a second frame, as effects wait for the first.
 const drawn = (then) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => setTimeout(then))));
 
-// How many answers are on their way is on the body, for whoever drives the page.
+// The body has the number of answers on their way, for whoever drives the page.
 function asking(more) {
   document.body.dataset.asking = Number(document.body.dataset.asking || 0) + more;
 }
@@ -43,7 +43,7 @@ async function read(response) {
   return answer;
 }
 
-// {data, error, busy} of an answer; asked again whenever name or params change, and `every` so many seconds. The last
+// {data, error, busy} of an answer; asked again whenever name or params change, and every `every` seconds. The last
 // answer stays in view while the next one is on its way.
 function useAnswer(name, params, { every = 0, refresh = 0 } = {}) {
   const [state, set] = useState({ busy: true });
@@ -144,7 +144,7 @@ const bytes = (size) => {
   return `${(size / 1000 ** step).toFixed(step ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
 };
 
-// A figure of any size, short.
+// A number of any size, in short.
 function figure(value) {
   if (typeof value !== "number") return plain(value);
   if (Number.isInteger(value)) return count(value);
@@ -163,7 +163,7 @@ const imageAt = (id, width) =>
 
 function Picture({ id, width, alt }) {
   const [lost, lose] = useState(false);
-  if (!id || lost || !imageAt(id)) return html`<span class="lost soft">${id ? "image not here" : "no image"}</span>`;
+  if (!id || lost || !imageAt(id)) return html`<span class="lost soft">${id ? "image not found" : "no image"}</span>`;
   return html`<img src=${imageAt(id, width)} alt=${alt} loading="lazy" decoding="async" onError=${() => lose(true)} />`;
 }
 
@@ -257,9 +257,9 @@ function Curve({ points, title }) {
 
 const LONG = 20000; // characters shown at first
 const MOST_MATHS = 300; // formulas of a text
-const LONGEST_MATHS = 2000; // characters of one
-// A single $ begins and ends a formula as in Pandoc: no space inside of it, no digit after it, none escaped ("$5-$10").
-const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
+const LONGEST_MATHS = 2000; // characters of one; without a bound, many unclosed \[ would take quadratic time
+// A single $ begins and ends a formula as in Pandoc: no space just inside, no digit after, neither escaped ("$5-$10").
+const MATHS = /\$\$[^$]+?\$\$|\\\[[^]{1,2000}?\\\]|\\\([^]{1,2000}?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
 const TAGS = /<\/?(?:think|answer)>/g;
 
 // KaTeX, trusting nothing: no links, no images, no raw HTML, macros bounded; what it cannot read is shown as written.
@@ -283,7 +283,7 @@ function Marked({ text, answer, cues = {}, final, maths = true }) {
   const [all, showAll] = useState(false);
   const whole = plain(text);
   const shown = all ? whole : whole.slice(0, LONG);
-  const parts = useMemo(() => pieces(shown, plain(answer), cues, final && plain(final), maths), [shown, answer, final, maths]);
+  const parts = useMemo(() => pieces(shown, plain(answer), cues, final && plain(final), maths), [shown, answer, final, maths, Object.keys(cues).join()]);
   return html`<div class="text">${parts}${whole.length > shown.length && html`<button type="button" onClick=${() => showAll(true)}>
     show the other ${count(whole.length - shown.length)} characters</button>`}</div>`;
 }
@@ -325,7 +325,7 @@ function cueRanges(text, cues) {
   return Object.entries(cues).flatMap(([family, pattern]) => matches(text, new RegExp(pattern, "gi"), `cue cue-${family}`));
 }
 
-// The last place where the answer stands, inside the last answer tag or box if there is one.
+// The last occurrence of the answer, inside the last answer tag or box if there is one.
 function answerRange(text, answer) {
   if (!answer) return [];
   const tag = Math.max(text.lastIndexOf("<answer>"), text.lastIndexOf("\\boxed{"), 0);
@@ -419,8 +419,10 @@ async function localRows(ref, params) {
   if (params.after || params.before) return answer;
   const under = (name) => (names.includes(name) ? all.filter((row) => passes(row, name)) : hits);
   answer.values = Object.fromEntries(values.map((name) => [name, counted(under(name), name)]));
-  answer.ranges = Object.fromEntries(ranges.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
-    { ...bin, rows: under(name).filter((row) => row[name] !== null && row[name] >= bin.from && row[name] <= bin.to).length }))]));
+  answer.ranges = Object.fromEntries(ranges.map((name) => {
+    const numbers = under(name).map((row) => row[name]).filter((number) => number !== null);
+    return [name, (bins[level]?.[name] || []).map((bin) => ({ ...bin, rows: numbers.filter((number) => number >= bin.from && number <= bin.to).length }))];
+  }));
   return answer;
 }
 
@@ -465,7 +467,7 @@ function counted(rows, name) {
   return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1));
 }
 
-// Which rows hold a text: in their question, or in the response; `line` has what stands around it.
+// Which rows contain a text: in their question, or in the response; `line` shows it with what is around it.
 async function holding(ref, text) {
   await Promise.all([...new Set(Object.values(window.ovtFiles.stories[ref]))].map(load));
   const pattern = new RegExp(text.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"), "iu");
@@ -674,16 +676,16 @@ function Stats({ of }) {
     ${table("Kinds of answer, samples", of.kinds.map((one) => [one.kind, one.samples]))}
     ${table("How replies ended", of.finishes.map((one) => [`${one.stage}: ${one.finish_reason}`, one.samples]))}
   </div><p class="soft">${share(of.questions ? of.questions_kept / of.questions : null)} of the questions kept;
-    ${count(Math.round(of.per_row.tokens || 0))} tokens and ${money(of.per_row.cost_usd)} for a row.</p>`;
+    ${count(Math.round(of.per_row.tokens || 0))} tokens and ${money(of.per_row.cost_usd)} per row.</p>`;
 }
 // Rows: filters at the side, a list or a grid of pictures, everything in the address.
 
 const PAGE = 48;
 const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged: "why that verdict", kind: "kind of answer", source: "source",
-  model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues in it", label: "label", tokens: "tokens", words: "words",
+  model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues", label: "label", tokens: "tokens", words: "words",
   pass_rate: "share of samples right" };
 const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
-const isFilter = (name) => name in TITLES || name.startsWith("own.");
+const isFilter = (name) => Object.hasOwn(TITLES, name) || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
 const LOOKS = ["look", "offset", "beside"]; // of the address, not of the rows
 
@@ -723,11 +725,11 @@ function Controls({ params, set, grid, numbers }) {
       <label><span class="hidden">order</span><select value=${params.sort || ""} onChange=${(event) => set({ sort: event.target.value })}>
         <option value="">in order</option><option value="-tokens">longest first</option><option value="tokens">shortest first</option>
         <option value="pass_rate">hardest first</option><option value="-pass_rate">easiest first</option>
-        ${numbers.map((name) => html`<option value=${`-${name}`}>most ${titleOf(name)} first</option><option value=${name}>least ${titleOf(name)} first</option>`)}</select></label>
+        ${numbers.map((name) => html`<option value=${`-${name}`}>highest ${titleOf(name)} first</option><option value=${name}>lowest ${titleOf(name)} first</option>`)}</select></label>
       <button type="button" aria-pressed=${grid} onClick=${() => set({ look: grid ? "" : "grid", each: grid ? "" : "question" })}>pictures</button>
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
-      holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
+      contains “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
       ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", kept)}>clear</a></p>`}
     ${params.beside && html`<p class="chips"><button type="button" onClick=${() => set({ beside: "" })}>beside ${plain(params.beside)} ×</button></p>`}`;
 }
@@ -776,7 +778,7 @@ function List({ rows, params }) {
 
 function Found({ line, text }) {
   const shown = plain(line);
-  const words = (text || "").trim().replace(/\s+/g, " "); // none where one goes back, until the rows without a search are there
+  const words = (text || "").trim().replace(/\s+/g, " "); // empty on the way back, until the rows without a search are there
   const at = shown.toLowerCase().indexOf(words.toLowerCase());
   const end = at + words.length;
   return at < 0 || !words ? shown : html`…${shown.slice(0, at)}<mark>${shown.slice(at, end)}</mark>${shown.slice(end)}…`;
@@ -887,9 +889,9 @@ const OWN = ["id", "chain", "each"]; // of the address, not of the rows that j a
 
 function QuestionPage({ params, settings }) {
   const found = useAnswer("question", { version: params.version, id: params.id });
-  const enlarged = useState(null); // ids of images, or "all": it stays where one goes on to the next question
+  const enlarged = useState(null); // ids of images, or "all": it stays when moving on to the next question
   const at = useState(WHOLE);
-  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
+  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${`${story.version} ${story.id}`} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
 }
 
 const filtersOf = (params) => Object.fromEntries(Object.entries(asked(params)).filter(([name]) => !OWN.includes(name)));
@@ -920,7 +922,7 @@ function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt 
   const move = async (anchor, further, chain) => {
     const next = await neighbour(params, anchor, further).catch((error) => say(error.message));
     if (next) go("question", { ...params, id: next.question_id, chain: chain ? next.id : "" });
-    else say("no further question here");
+    else say("no further question");
   };
   const nextWrong = () => {
     const place = samples.findIndex((one, number) => number > at && one.verdict?.outcome === "wrong");
@@ -929,8 +931,8 @@ function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt 
   };
   const chain = (by) => () => setAt(Math.min(Math.max(at + by, 0), samples.length - 1));
   useKeys({ j: ["next question", () => move("after")], k: ["previous question", () => move("before")], h: ["chain to the left", chain(-1)],
-    l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences of two chains", flip("diff")],
-    z: ["zoom", () => enlarge("all")], b: ["hold this question, to look at another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
+    l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences between two chains", flip("diff")],
+    z: ["zoom", () => enlarge("all")], b: ["hold this question, to see another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
     "/": ["search", () => go("rows", back)] });
   const moved = useRef(given > 0); // at first the top of the page is shown, unless a chain was asked for
   useEffect(() => {
@@ -986,7 +988,7 @@ function useLabels(version, usual, sample, id, say) {
   };
   const undo = () => {
     const last = given.current.pop();
-    return last ? send({ ...last, undo: true }, `${last.label} taken back`) : say("nothing to take back here");
+    return last ? send({ ...last, undo: true }, `${last.label} taken back`) : say("nothing to take back");
   };
   const keys = Object.fromEntries(names.map((name, place) => [place + 1, [`label ${name}`, () => give(name, sample() || id)]]));
   useKeys(can ? { ...keys, u: ["take the last label back", undo] } : {});
@@ -1127,7 +1129,7 @@ function Pair({ flip, params, settings, diff, showDiff }) {
         : html`<p class="soft">no samples</p>`)}<//></div>`)}</div>`}</div>`;
 }
 
-// The figures of `ovt data diff`, and rows that came, went or changed.
+// The figures of `ovt data diff`, and rows that were added, removed or changed.
 function Drift({ a, b }) {
   const found = useAnswer("drift", { a, b });
   const columns = [{ title: "", cell: (one) => plain(one.title), wide: true }, { title: "a", number: true, cell: (one) => one.cells[0] },
@@ -1177,11 +1179,11 @@ function WhatIfPage({ params }) {
   return html`<h1 class="short">${plain(params.version)} <i>under other settings</i></h1>
     <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button></p>
     <div class="beside"><aside aria-label="settings" class=${open ? "open" : ""}><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
-    <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${params.version}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
+    <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${quoted(params.version)}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
       <${Await} of=${outcome}>${(about) => html`<${Outcome} about=${about} />`}<//></div></div>`;
 }
 
-const quoted = (text) => (/^[\w.=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function SettingControls({ controls, chosen, change }) {
   const groups = [...new Set(controls.map((one) => group(one.key)))];
@@ -1244,14 +1246,14 @@ function RunPage({ params }) {
 function EvaluationPage({ params }) {
   const found = useAnswer("evaluation", { name: params.name });
   const version = `eval:${params.name}`;
-  return html`<${Await} of=${found}>${({ scores, asked, failed, benchmark, report }) => html`<h1>${plain(params.name)} <i>${share(scores.accuracy)} right</i></h1>
-    <${Facts} of=${{ model: plain(asked.model), questions: count(scores.questions), answers: count(scores.answers),
-      "95% interval": `${share(scores.low)} to ${share(scores.high)}`, "well formed": share(scores.format_valid), "cut off": share(scores.truncated),
+  return html`<${Await} of=${found}>${({ scores, asked, failed, benchmark, headline, report }) => html`<h1>${plain(params.name)} <i>${share(headline.accuracy)} right</i></h1>
+    <${Facts} of=${{ model: plain(asked.model), questions: count(headline.questions), answers: count(headline.answers),
+      "95% interval": `${share(headline.low)} to ${share(headline.high)}`, "well formed": share(scores.format_valid), "cut off": share(scores.truncated),
       words: scores.words.toFixed(0), failed: failed || null, verifier: asked.verifier_version }} />
     <p class="row"><a class="button" href=${link("rows", { version })}>answers</a> <a class="button" href=${link("rows", { version, outcome: "wrong" })}>wrong ones</a>
       <a class="button" href=${link("rows", { version, outcome: "abstain" })}>nothing read</a> <a class="button" href=${link("rows", { version, finish: "length" })}>cut off</a></p>
     ${benchmark && html`<section><h2>Benchmark</h2>${report.map((part) => html`<${ReportPart} of=${part} />`)}</section>`}
-    <div class="columns"><section class="card"><h2>By source</h2><${Groups} of=${scores.by_source} version=${version} /></section>
+    <div class="columns">${!benchmark && html`<section class="card"><h2>By source</h2><${Groups} of=${scores.by_source} version=${version} /></section>`}
       <section class="card"><h2>Why those verdicts</h2><${Table} label="reasons" rows=${Object.entries(scores.reasons)} columns=${[
         { title: "reason", cell: ([reason]) => html`<a href=${link("rows", { version, judged: reason })}>${plain(reason)}</a>` },
         { title: "answers", number: true, cell: ([, number]) => count(number) },
@@ -1283,12 +1285,12 @@ function Main() {
     addEventListener("keydown", pressKey);
     return () => { removeEventListener("hashchange", changed); removeEventListener("keydown", pressKey); };
   }, []);
-  const Screen = SCREENS[place.screen];
+  const Screen = Object.hasOwn(SCREENS, place.screen) && SCREENS[place.screen];
   const { version, a, b, name, id } = place.params;
   useEffect(() => { document.body.dataset.shown = location.hash; }, [location.hash]); // after what the screen asks for, like `asking`
   useEffect(() => { document.title = [id, version || name || (a && `${a} → ${b}`), "ovt view"].filter(Boolean).join(" · "); }, [location.hash]);
   useKeys({ "?": ["help", () => showHelp(!help)] });
-  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>to the content</a>
+  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>skip to content</a>
     <header class="top"><a href="#/"><b>ovt</b> view</a>
       ${version && !version.includes(":") && html`<nav aria-label="version"><a href=${link("version", { version })}>funnel</a><a href=${link("rows", { version })}>rows</a>
         <a href=${link("what-if", { version })}>what if</a></nav>`}

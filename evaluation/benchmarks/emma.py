@@ -17,6 +17,7 @@ from ovt.evaluation.official import (
     paper_rules,
     text,
     texts,
+    told_apart,
 )
 
 SUBJECTS = ("Math", "Physics", "Chemistry", "Coding")
@@ -29,19 +30,18 @@ DIRECT = (
 CHOICE = 'Answer with the option\'s letter from the given choices and put the letter in one "\\boxed{}". '
 OPEN = 'Answer the question using a single word or phrase and put the answer in one "\\boxed{}". '
 _STATED = ("final answer is", "correct answer is", "answer should be", "answer is")
-_TEXT = re.compile(r"\\text\{(.*?)\}")
+_TEXT = re.compile(r"\\text\{([^}]*)\}")
 
 
 def read(row: Row, part: Part) -> Item:
     choices = texts(row.get("options"))
     gold = text(row.get("answer")).strip()
-    bare = choices is not None and all(len(choice.strip()) == 1 and choice.strip().isalpha() for choice in choices)
     groups = {key: text(row[key]) for key in ("subject", "category", "task", "type") if row.get(key)}
     return Item(
         id=text(row.get("pid")),
         question=text(row.get("question")),
         gold=gold.upper() if choices and len(gold) == 1 else gold,
-        choices=None if bare else choices,
+        choices=told_apart(choices),
         cluster=text(row.get("pid")),
         groups=groups,
         images=tuple(row.get(name) for name in COLUMNS),
@@ -66,7 +66,8 @@ def extract(response: str) -> str:
     if letter := next((sign for sign in "ABCDEFGH" if said.upper() == sign or said.startswith(f"{sign}:")), ""):
         return letter
     if found := boxes(said):
-        inside = _TEXT.findall(found[-1])
+        lines = (line[: line.rfind("}") + 1] for line in found[-1].split("\n"))  # so that what is opened is closed
+        inside = [told for line in lines for told in _TEXT.findall(line)]
         return (inside[-1] if inside else found[-1]).strip()
     lower = said.lower()
     if phrase := next((phrase for phrase in _STATED if phrase in lower), ""):

@@ -8,7 +8,7 @@ left to a judge.
 import re
 
 from ovt.evaluation.benchmark import Benchmark, Item, Part, Prompt, Row, Rule, Ruling, Said, Variant
-from ovt.evaluation.official import LETTERS, paper_prompts, paper_question, paper_rules, text
+from ovt.evaluation.official import LETTERS, metadata, paper_prompts, paper_question, paper_rules, text
 from ovt.verifiers import split_response
 
 _CHOICES = re.compile(r"Choices\s*[:：]?\s*", re.IGNORECASE)
@@ -17,7 +17,7 @@ _LETTER_GOLD = re.compile(r"\(?([A-H])\)?\.?")
 
 
 def read(row: Row, part: Part) -> Item:
-    about = {**(row.get("metadata") or {}), **row}
+    about = {**metadata(row), **row}
     question = text(row.get("question")) or text(row.get("question_for_eval"))
     gold, choices = text(row.get("answer")).strip(), None
     if row.get("question_type") == "multi-choice":

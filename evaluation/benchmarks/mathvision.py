@@ -1,7 +1,7 @@
 r"""MathVision: 3,040 questions of mathematics competitions; all choice questions have five options.
 
 The official rule strips the reply to an answer, and finds it right if it equals the gold letter or the gold option's
-text, or has the same value after rounding to two decimals: 1/300 is right for 1/900. That is an official score, and no
+text, or has the same value after rounding to two decimals: 1/300 is right for 1/900. That is an official score, not a
 verdict of ours. Values are computed by `arithmetic.py`, which evaluates no code.
 """
 
@@ -19,12 +19,12 @@ from ovt.evaluation.official import (
     same_picture,
     text,
     texts,
+    told_apart,
 )
 
 BOXED = 'Please solve the problem step by step and put your answer in one "\\boxed{}".'
 ONE_LETTER = ' If it is a multiple choice question, only one letter is allowed in the "\\boxed{}".'
 _STATED = ("the final answer is", "the answer is", "the correct answer is", "the answer should be")
-_BOX = re.compile(r"oxed\{(.*)\}", re.DOTALL)
 _LAST_CHARS = 20_000  # of a reply
 # What is taken out of an answer: first everywhere, then once more after the last "=" is cut off.
 _DROPPED = ("\\text", "\\mbox", "\\left", "\\right", "^{\\circ}", "^\\circ", "{m}^3", "m^3", "{units}", "units", "{km}",
@@ -34,13 +34,11 @@ _REPLACED = (("\\!", ""), ("\\\\", "\\"), ("tfrac", "frac"), ("dfrac", "frac"), 
 
 
 def read(row: Row, part: Part) -> Item:
-    offered = texts(row.get("options"))
-    bare = offered is not None and all(len(option.strip()) == 1 and option.strip().isalpha() for option in offered)
     return Item(
         id=text(row.get("id")),
         question=text(row.get("question")),
         gold=text(row.get("answer")),
-        choices=None if bare else offered,
+        choices=told_apart(texts(row.get("options"))),
         cluster=same_picture(row, text(row.get("id"))),
         groups={"level": text(row.get("level")), "subject": text(row.get("subject"))},
         images=picture(row),
@@ -92,8 +90,9 @@ def _after_statement(said: str) -> str:
 
 
 def _boxed(said: str) -> str:
-    found = _BOX.findall(said)
-    answer = found[-1] if found else said
+    _, box, tail = said.partition("oxed{")
+    inside, brace, _ = tail.rpartition("}")
+    answer = inside if box and brace else said
     closing, opening = answer.find("}"), answer.find("{")
     if closing >= 0 and (opening < 0 or closing < opening):
         answer = answer[:closing]

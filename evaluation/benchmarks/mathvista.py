@@ -6,10 +6,12 @@ reads as the answer. Published files were scored with `int()`, today's code with
 """
 
 import re
+from collections.abc import Iterator
 
 from ovt.evaluation.benchmark import Benchmark, Item, Part, Prompt, Row, Rule, Ruling, Said, Variant
 from ovt.evaluation.official import (
     LETTERS,
+    metadata,
     nearest,
     options,
     paper_prompts,
@@ -24,13 +26,12 @@ from ovt.verifiers import split_response
 
 GROUPS = ("question_type", "answer_type", "source", "category", "task", "context", "grade", "skills")
 REVISION = "2b6ad69445fbb5695c9b165475e8decdbeb97747"
-_QUOTED = re.compile(r'The answer is "(.*)"\.')
 _LETTER = re.compile(r"\(([a-zA-Z])\)")
 _PLACES = {1: ("one decimal place", "1.2, 1.3, 1.4"), 2: ("two decimal places", "1.23, 1.34, 1.45")}
 
 
 def read(row: Row, part: Part) -> Item:
-    about = {**(row.get("metadata") or {}), **{key: row[key] for key in GROUPS if row.get(key) is not None}}
+    about = {**metadata(row), **{key: row[key] for key in GROUPS if row.get(key) is not None}}
     groups = {key: texts(value) or text(value) for key in GROUPS if (value := about.get(key)) is not None}
     return Item(
         id=text(row.get("pid")),
@@ -70,7 +71,7 @@ def short_hint(item: Item) -> str:
 def precision(item: Item) -> int:
     try:
         return int(float(item.row.get("precision") or 0))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 
@@ -114,8 +115,17 @@ def extraction(item: Item, said: Said) -> str:
         return said.extraction
     if not response or response in (item.choices or ()) or number(item, response) is not None:
         return response
-    quoted = _QUOTED.search(response)
-    return quoted[1] if quoted else split_response(response).answer
+    quoted = next(_quoted(response), None)
+    return split_response(response).answer if quoted is None else quoted
+
+
+def _quoted(response: str) -> Iterator[str]:
+    """What stands in `The answer is "…".`, up to the last quote of its line."""
+    for line in response.split("\n"):
+        _, start, tail = line.partition('The answer is "')
+        inside, end, _ = tail.rpartition('".')
+        if start and end:
+            yield inside
 
 
 def number(item: Item, answer: str) -> str | None:

@@ -46,7 +46,7 @@ def _norm(text: str) -> str | float:
 
 
 def _is_in(gold: str | float, answer: str) -> bool:
-    """Whether a candidate is the gold number, or holds the gold's words."""
+    """Whether a candidate is the gold number, or contains the gold's words."""
     said = _norm(answer)
     if not isinstance(gold, str) or not isinstance(said, str):
         return gold == said

@@ -38,11 +38,11 @@ def read(row: Row, part: Part) -> Item:
 
 
 def offered(cell: object) -> tuple[str, ...] | None:
-    """The options of a cell: a list, or the repr of one; a list inside it (one question has that) is one list."""
+    """The options of a cell: a list, or the repr of one; a list in a list (one question has that) is unwrapped."""
     if isinstance(cell, str):
         try:
             cell = ast.literal_eval(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
     found = texts(cell)
     if isinstance(cell, list | tuple) and len(cell) == 1 and isinstance(cell[0], list):

@@ -31,10 +31,10 @@ GROUP = 4  # steps whose rows are drawn together, so that rows of like length sh
 class Plan:
     """How many rows of a kind a step has, in how many batches.
 
-    more: families that are drawn more often, named once for each further share; of "see" and "look" the only ones. Of
-    these, too: glance: the share of a family's chains that name the answer at a glance (`teacher.glance`), all others
-    being careful; asked: which questions, as a regular expression. "look" differs from "see" in its prompt alone, which
-    tells to look.
+    more: families that are drawn more often, named once for each extra share; for "see" and "look" the only ones. For
+    these two also: glance: the share of a family's chains that name the answer at a glance (`teacher.glance`), all
+    others being careful; asked: which questions, as a regular expression. "look" differs from "see" only in its prompt,
+    which says to look.
     """
 
     kind: str  # caption | reason | direct | see | look

@@ -28,7 +28,7 @@ class Float32Muon(torch.optim.Muon):
 
 
 def orthogonal(matrix: Tensor, group: dict[str, Any]) -> Tensor:
-    """The matrix with its singular values brought near 1, by as many Newton-Schulz iterations as the group says."""
+    """The matrix with its singular values brought near 1, by the group's number of Newton-Schulz iterations."""
     a, b, c = group["ns_coefficients"]
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     wide = wide / wide.norm().clamp(min=group["eps"])

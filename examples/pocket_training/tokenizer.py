@@ -13,7 +13,6 @@ SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<
            "<|video_pad|>")  # fmt: skip
 END, PAD = "<|im_end|>", "<|endoftext|>"
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
-PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 WORDS = Regex(r" ?[A-Za-z]+| ?[0-9]| ?[^\sA-Za-z0-9]|\s")
 
 CHAT_TEMPLATE = (

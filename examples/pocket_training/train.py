@@ -1,5 +1,5 @@
 """Trains pocket from scratch: `python examples/pocket_training/train.py --out FOLDER --steps N --seed S`; or, with
-`--world world.toml`, a base that sees from pocket.
+`--world world.toml`, a base that sees, starting from pocket.
 
 Muon for the matrices of the layers, AdamW for the rest; a constant learning rate, then a linear decay to zero, in which
 much of the quality comes. With --minutes the number of steps is settled once the constant phase is over, from the speed
@@ -32,7 +32,7 @@ from ovt.pocket.model import load_model, load_processor
 ENDLESS = 10**9  # steps of a run by the clock, until its constant phase is over
 KEEP_EVERY_S = 180
 
-# The rows of a step, from the step named on. Most captions are learned first; looking things up in a text takes longer,
+# The rows of a step, from the given step on. Most captions are learned first; looking things up in a text takes longer,
 # and so do shapes of any size at any place, many small icons, and the points of a line.
 HARD = ("easy",) * 8 + ("icons",) * 3 + ("lines",) * 2
 PHASES = (
@@ -41,8 +41,8 @@ PHASES = (
     (1120, (Plan("caption", 64, 2, HARD), Plan("reason", 48, 4), Plan("direct", 8, 1))),
     (1460, (Plan("caption", 16, 1, HARD), Plan("reason", 96, 6), Plan("direct", 8, 1))),
 )
-# Another base, from pocket on (world.toml), answers beside pictures. Rows of the old kinds keep what pocket knows: the
-# captions of charts above all, in which it reads every value.
+# Another base, trained on from pocket (world.toml), answers beside pictures. Rows of the old kinds keep what pocket
+# knows: above all the captions of charts, in which it reads every value.
 CHARTS = ("bars", "lines")
 SEEN = (*CHARTS * 3, *("tables", "shapes") * 2, "easy")
 KEPT = (Plan("caption", 12, 1, CHARTS * 4), Plan("direct", 4, 1), Plan("reason", 4, 1))
@@ -184,7 +184,7 @@ def settle(schedule: Schedule, done: int, share: float) -> Schedule:
 
 
 def begin(out: Path, schedule: Schedule, model: Qwen2_5_VLForConditionalGeneration) -> Run:
-    """A new run, or the one that out/resume.pt tells of."""
+    """A new run, or the one kept in out/resume.pt."""
     run = Run(model, make_optimizers(model), schedule)
     if (out / "resume.pt").exists():
         state = torch.load(out / "resume.pt", weights_only=True)
@@ -196,7 +196,7 @@ def begin(out: Path, schedule: Schedule, model: Qwen2_5_VLForConditionalGenerati
 
 
 def keep(out: Path, run: Run) -> None:
-    """Everything needed to go on, moved in place when it is whole, and the weights as they are now."""
+    """Writes everything needed to resume, moved into place when whole, and the current weights."""
     state = {
         "model": run.model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
@@ -243,7 +243,7 @@ def train(
     compiled: bool = True,
     course: Course | None = None,
 ):
-    """Train into `out`; goes on from out/resume.pt where it exists.
+    """Train into `out`; resumes from out/resume.pt if it exists.
 
     seconds   by the clock: when the learning rate starts to fall, and when the run ends
     course    pocket's own, unless it is given
@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--decay-from", type=int, help="the step at which it starts to fall, to repeat a --minutes run")
     parser.add_argument("--muon-lr", type=float, default=0.02)
     parser.add_argument("--adam-lr", type=float, default=0.004)
-    parser.add_argument("--world", type=Path, help="go on from pocket, in the world of this file (world.toml)")
+    parser.add_argument("--world", type=Path, help="start from pocket, in the world of this file (world.toml)")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     args = parser.parse_args()
     torch.set_num_threads(1)

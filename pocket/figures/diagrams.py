@@ -13,7 +13,7 @@ def draw(rng: random.Random) -> Figure:
     return rng.choice((_labelled, _food_chain))(rng)
 
 
-# A plant or a house: the letter beside each part is shuffled, and the side on which it stands.
+# A plant or a house: the letter beside each part is shuffled, and so is the side it stands on.
 
 _PARTS = {"plant": ("flower", "leaf", "stem", "root"), "house": ("chimney", "roof", "window", "door")}
 
@@ -145,7 +145,7 @@ def _does_eat(eater: str, food: str) -> Solve:
 
 
 def _misread(eats: Table, rng: random.Random) -> Table:
-    """One animal's food taken for another animal's, or for a like one that is not in the picture."""
+    """One animal's food taken for another animal's, or for a similar one that is not in the picture."""
     if rng.random() < 0.5:
         return misread_swap(eats, rng)
     eater = rng.choice(sorted(eats))

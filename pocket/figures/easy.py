@@ -1,4 +1,4 @@
-"""One coloured shape on a light background, after the published easy-vqa pictures (64×64 px, drawn here anew)."""
+"""One coloured shape on a light background, after the published easy-vqa pictures (64×64 px, redrawn here)."""
 
 import random
 

@@ -27,6 +27,9 @@ from ovt.evaluation.arithmetic import value
         ("\\sqrt{2018^{2}+2}", math.sqrt(2018**2 + 2)),
         ("\\frac{3^{1008}-1}{3^{1009}}", 1 / 3),
         ("\\frac{7}{32}}.theansweris:\\frac{7}{32", 7 / 32),  # up to the brace that closes nothing
+        *(
+            (text, None) for text in ("\\sqrt{-4}", "\\sqrt[3]{-8}", "(-2)^{0.5}", "\\sqrt[0]{2}")
+        ),  # complex, or nothing
         *((text, None) for text in ("", "3x", "e", "pi", "2.5cm", "42%", "39°", "(1,2)", "2\\sqrt", "1/0", "..5", "{")),
     ],
 )

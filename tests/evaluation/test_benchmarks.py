@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from ovt.core.errors import RecipeError
 from ovt.core.registry import BENCHMARKS
 from ovt.evaluation.benchmark import Said, benchmark_names, find_benchmark
+from ovt.evaluation.benchmarks.mmmu_pro import offered
 from ovt.evaluation.catalogue import listed, shown
-from ovt.evaluation.official import boxes, edit_distance, letter_or_text, nearest
+from ovt.evaluation.official import boxes, edit_distance, letter_or_text, nearest, told_apart
 from ovt.evaluation.score_file import score_file
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "benchmark_outputs"
@@ -244,6 +246,32 @@ def test_helpers():
     assert edit_distance("kitten", "sitting") == 3
     assert nearest("blu", ["red", "blue"]) == "blue"
     assert boxes("\\boxed{a{b}} \\boxed{c} \\boxed{d") == ["a{b}", "c"]
+    assert boxes("so \\boxed{a and then \\boxed{5}") == ["5"]
+    assert boxes("\\boxed{1 \\boxed{2} \\boxed{3}} } \\boxed{4}") == ["1 \\boxed{2} \\boxed{3}", "4"]
+    assert offered("{[]:1}") is None
+    assert told_apart(("A", " b")) is None
+    assert told_apart(("A", "blue")) == ("A", "blue")
+
+
+@pytest.mark.parametrize("name", ["mathvista", "mathverse"])
+def test_metadata_that_is_a_text_is_left_aside(name):
+    assert item(name, metadata='{"category": "general-vqa"}').gold == item(name).gold
+    assert item(name, metadata=None).gold == item(name).gold
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mathvista", 'The answer is "' * 8_000),
+        ("emma", "\\boxed{" + "\\text{" * 15_000 + "\n" + "}" * 15_001),
+        ("emma", "\\boxed{" * 28_000),
+        ("mathvision", "ox{}ed{" * 2_800),
+    ],
+)
+def test_hostile_replies_take_no_time(name, said):
+    started = time.process_time()
+    ruling(name, said)
+    assert time.process_time() - started < 0.3
 
 
 def rows_of(name: str) -> list[dict]:

@@ -9,10 +9,11 @@ from batch_server import BatchServer
 from PIL import Image
 
 from ovt import api
-from ovt.core.errors import RecipeError
+from ovt.core.errors import OvtError, RecipeError
 from ovt.curate.endpoints import batches
 from ovt.curate.endpoints.section import EndpointSection
-from ovt.evaluation.evaluate import with_settings
+from ovt.evaluation.evaluate import endpoint_at, with_settings
+from ovt.evaluation.judging import judge_at
 from ovt.evaluation.results import headline
 
 HERE = EndpointSection(base_url="http://127.0.0.1:9/v1", model="m")
@@ -34,6 +35,25 @@ def test_overrides_of_the_server_are_told_from_those_of_the_questions() -> None:
 def test_what_the_server_cannot_be_told_is_one_line(override: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         with_settings(HERE, [override])
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("httpfoo", "'httpfoo' is not a URL"),
+        ("http://h:99999/v1", "is not a URL"),
+        ("https://h/v1?api_key=pw12", "holds no user, password or query"),
+        ("http://me:pw12@h/v1", "holds no user, password or query"),
+    ],
+)
+def test_a_bad_url_is_one_line_without_its_password(url: str, said: str) -> None:
+    for made in (lambda: endpoint_at(url, "m"), lambda: judge_at(f"m@{url}")):
+        with pytest.raises(RecipeError, match=said) as found:
+            made()
+        assert "pw12" not in str(found.value)
+    with pytest.raises(OvtError, match="--served-as NAME") as found:
+        endpoint_at(url, None)
+    assert "pw12" not in str(found.value)
 
 
 def test_an_evaluation_at_half_price(tmp_path: Path, monkeypatch: Any) -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import re
+import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
 from PIL import Image
 
 from ovt.core.errors import BudgetReached, OvtError, RecipeError
+from ovt.core.home import Home
 from ovt.curate.endpoints.budget import Budget
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.run import Session, import_questions
@@ -108,6 +111,23 @@ def test_a_finished_evaluation_is_found_and_another_one_refused(ask, loopback, h
     assert open_evaluation("first", home) == first
     with pytest.raises(OvtError, match=r"no evaluation is named 'second'.*there are: first"):
         open_evaluation("second", home)
+
+
+@pytest.mark.parametrize("name", ["../evals/first", "/tmp", "a\0b", "", ".first"])
+def test_an_evaluation_is_found_by_name_alone(ask, home, name):
+    with pytest.raises(OvtError, match="cannot name an evaluation: use letters"):
+        open_evaluation(name, home)
+
+
+def test_a_home_may_have_brackets_in_its_name_and_a_missing_table_is_told(ask, home):
+    ask()
+    odd = Home(Path(shutil.copytree(home.path, home.path.with_name("home [old]"))))
+    assert len(read_answers("first", odd)) == 12
+    (odd.evals / "first" / "answers.parquet").write_bytes(b"PAR1")
+    for _ in range(2):
+        with pytest.raises(OvtError, match=r"answers\.parquet cannot be read \(.*first, and evaluate again"):
+            read_answers("first", odd)
+        (odd.evals / "first" / "answers.parquet").unlink(missing_ok=True)
 
 
 def test_a_stopped_evaluation_asks_nothing_twice(ask, loopback, home):

@@ -19,8 +19,8 @@ from ovt.evaluation.compare import compare, needed, power, vision_report
 from ovt.evaluation.evaluate import evaluate
 from ovt.evaluation.judging import Judge, judge_at
 from ovt.evaluation.posing import How, pose
-from ovt.evaluation.rescore import Again, rescore
-from ovt.evaluation.results import open_evaluation, read_readings, read_table
+from ovt.evaluation.rescore import Again, rescore, with_judge
+from ovt.evaluation.results import evaluation_names, open_evaluation, read_readings, read_table
 from ovt.evaluation.rows import choose, load_items
 from ovt.evaluation.suite import PAPER, paper_report, suite_of
 from ovt.evaluation.vision import image_modes
@@ -100,6 +100,13 @@ def test_a_stopped_evaluation_asks_nothing_twice(ask, loopback, home):
     assert len(loopback.answered) == 6
 
 
+def test_more_tokens_are_asked_by_adding_to_the_command(ask, loopback):
+    loopback.reply = lambda body, choice: "I look at the picture again. " * 20
+    told = str(ask("short", overrides=("sampling.max_tokens=5",)))
+    assert "add to the command: --set sampling.max_tokens=20 --name short-20" in told
+    assert "ovt eval run" not in told
+
+
 def test_prompts_have_their_sampling_and_their_rule(ask, loopback, data):
     done = ask("paper", How("openvlthinker", data=data))
     body = loopback.seen[0].body
@@ -144,7 +151,7 @@ def test_comparisons_say_what_flips_and_what_else_differs(ask, loopback, data, h
     found = compare(["one", "two"], home)
     assert found.data[1]["against_first"]["value"] == 0.5
     assert found.data[1]["flips"] == {"better": 3, "worse": 0, "mcnemar": 0.25}
-    assert "two was also asked otherwise: benchmark.prompt was official, would be official-today" in str(found)
+    assert "two was also asked differently: benchmark.prompt was official, would be official-today" in str(found)
     assert "ovt eval why two" in str(found)
     assert compare(["one", "two"], home, "official").data[1]["against_first"]["value"] == 0.5
     with pytest.raises(RecipeError, match="one has no reading 'judge'; it has ours, strict, official"):
@@ -158,6 +165,15 @@ def test_power():
     assert needed(0.1, 0.1) < needed(0.05, 0.1)
 
 
+def test_gains_that_no_number_of_questions_shows_are_told(ask, home):
+    ask("one")
+    for of, flips in (((), 0.005), (("one", "one"), None)):
+        found = power(of, home, 0.02, flips)
+        assert found.data["needed"] == []
+        assert "share that flips: 1, 2, 3, 5 points are out of reach" in str(found)
+        assert "questions needed" not in str(found)
+
+
 def test_an_answer_is_explained(ask, home):
     ask("one")
     found = why("one", "4", home)
@@ -165,7 +181,7 @@ def test_an_answer_is_explained(ask, home):
     assert "⟦A⟧" in str(found)
     assert found.data["answers"][0]["ours"] is False
     assert why("one", found.data["question"]["question_id"][:8], home).data == found.data
-    with pytest.raises(OvtError, match="0 questions of one are '99'; give one of its ids, such as 0, 1, 2"):
+    with pytest.raises(OvtError, match="0 questions of one match '99'; give one of its ids, such as 0, 1, 2"):
         why("one", "99", home)
 
 
@@ -234,7 +250,7 @@ def test_run_and_score_ask_a_judge_too(loopback, home, data, tmp_path):
 def test_a_question_set_has_no_judge_and_nothing_is_asked(loopback, home, tmp_path):
     path = tmp_path / "held-out.toml"
     path.write_text('name = "held-out"\n[[sources]]\npath = "pocket:figures"\n')
-    with pytest.raises(OvtError, match="is no benchmark's: only these have rules and judges"):
+    with pytest.raises(OvtError, match="is not a benchmark's evaluation: only those have rules and judges"):
         api.evaluate(loopback.url, path, served_as="m", judge=f"j@{loopback.url}", limit=2, home=home)
     assert not loopback.seen
 
@@ -249,6 +265,81 @@ def test_a_scored_file_is_kept_as_an_evaluation(tmp_path, data, home):
     assert why("kept-x", "3", home).data["answers"][0]["filed"] is True
     assert rescore("kept-x", Again(keep="anew"), home).flips.is_empty()
     assert read_readings("anew", home)["filed"].to_list() == [True] * 6
+
+
+def test_a_kept_evaluation_is_not_replaced_by_another(tmp_path, data, home, ask):
+    ask("mine")
+    path = tmp_path / "out.jsonl"
+
+    def score(*runs, name):
+        rows = [{"run": run, "pid": str(n), "response": "B"} for run in runs for n in range(6)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return api.score(path, "mathvista", questions=data, name=name, home=home)
+
+    with pytest.raises(OvtError, match=r"evaluation mine was made from different inputs .*; choose another --name"):
+        score("x", name="mine")
+    with pytest.raises(OvtError, match="runs 'a/b' and 'a b' would both be kept as two-a-b: rename one of them"):
+        score("a/b", "a b", name="two")
+    rescore("mine", Again(keep="one-mine"), home)
+    with pytest.raises(OvtError, match="evaluation one-mine was made from different inputs"):
+        score("other", "mine", name="one")
+    assert evaluation_names(home) == ["mine", "one-mine"]  # nothing of the other run either
+    score("x", name="three")
+    assert score("x", name="three").scores == [open_evaluation("three", home).benchmark]  # the same again
+    with pytest.raises(OvtError, match=r"evaluation three was made from different inputs .*; choose another --keep"):
+        rescore("mine", Again(keep="three"), home)
+    with pytest.raises(OvtError, match="evaluation mine was made from different inputs"):
+        rescore("mine", Again(rule="openvlthinker", keep="mine"), home)
+
+
+def test_requests_to_a_judge_that_failed_are_told_and_tried_again(home, data, tmp_path, loopback):
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps({"pid": str(n), "response": "A"}) + "\n" for n in range(6)))
+    loopback.reply = lambda body, choice: "So.\nCORRECT"
+    loopback.status = lambda body: (400, {"error": {"message": "no"}}) if "picture 4" in str(body["messages"]) else None
+    asked: dict[str, Any] = {"questions": data, "judge": f"test-model@{loopback.url}", "name": "filed", "home": home}
+    scored = api.score(path, "mathvista", **asked)
+    assert scored.scores[0].unjudged == 1
+    assert "1 requests to the judge failed, and count as wrong; run it again" in str(scored)
+    judge = Judge(judge_at(f"test-model@{loopback.url}"), Session(home))
+    again = (with_judge(open_evaluation("filed", home), judge), rescore("filed", Again(keep="later"), home).now)
+    assert [one.benchmark and one.benchmark.unjudged for one in again] == [1, 1]
+    loopback.status = lambda body: None
+    done = with_judge(open_evaluation("filed", home), judge)
+    assert done.benchmark is not None
+    assert (done.benchmark.unjudged, done.benchmark.readings["judge"].accuracy) == (0, 1.0)
+    assert open_evaluation("filed", home) == done
+    calls = len(loopback.answered)
+    assert with_judge(done, judge) == done
+    assert len(loopback.answered) == calls
+
+
+def test_rows_without_an_id_are_about_pictures_of_their_own(tmp_path):
+    for name, row in (("ai2d", {"question": "Which?", "options": ["a", "b"], "answer": "0"}),
+                      ("chartqa", {"question": "How many?", "answer": "3"})):  # fmt: skip
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(f"{json.dumps(row)}\n" * 3)
+        items = load_items(find_benchmark(name)[0], "test", str(path)).items
+        assert [(item.id, item.cluster) for item in items] == [("0", "0"), ("1", "1"), ("2", "2")]
+
+
+def test_a_second_question_under_one_id_has_its_picture(tmp_path, home):
+    (tmp_path / "a.png").write_bytes(png("red"))
+    row = {**find_benchmark("hallusionbench")[0].example, "image": "a.png"}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row | {"question": text}) + "\n" for text in ("Is it red?", "Is it blue?")))
+    posed, _ = pose("hallusionbench:image", How(data=str(path)), (), Session(home))
+    assert [len(images) for images in posed.questions["images"].to_list()] == [1, 1]
+    assert [item.id for item in posed.items.values()] == ["VD_illusion_0_0_0", "VD_illusion_0_0_0#2"]
+
+
+def test_questions_of_text_alone_are_independent(tmp_path, data, home):
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(json.dumps({"pid": str(n), "response": "AB"[n % 2]}) + "\n" for n in range(6)))
+    api.score(path, "mathvista", questions=data, name="filed", home=home)
+    scores = open_evaluation("filed", home).scores
+    assert scores.images == 6
+    assert 0 < scores.low < scores.high < 1
 
 
 def test_the_hubs_rows_are_those_of_a_pinned_commit(monkeypatch):
@@ -329,7 +420,11 @@ def test_suites():
     assert suite_of("pocket:figures", None, None).members[0].how is None
     with pytest.raises(RecipeError, match="did you mean mathvista"):
         suite_of("mathvsta", None, None)
-    with pytest.raises(RecipeError, match="is the rows of one benchmark"):
+    assert suite.titles[1:3] == ["mathvista:testmini", "emma:mini"]
+    assert suite_of("pocket:figures", None, None).titles == []
+    with pytest.raises(RecipeError, match="stratify: ai2d has no groups"):
+        suite_of("mathvista,ai2d", None, None, stratify=True)
+    with pytest.raises(RecipeError, match="has the rows of one benchmark"):
         suite_of("mathvista,emma", None, None, data="x.parquet")
 
 

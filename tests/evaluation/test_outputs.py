@@ -1,11 +1,13 @@
 """Outputs of every kit, joined and scored."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
 from ovt.core.errors import GateFailed, OvtError, RecipeError
+from ovt.evaluation.benchmark import Rule, Ruling, find_benchmark
 from ovt.evaluation.benchmark_scores import require
 from ovt.evaluation.outputs import read_outputs
 from ovt.evaluation.readings import _REFUSED, REFUSALS
@@ -47,6 +49,8 @@ def test_several_runs_and_what_does_not_join(tmp_path):
         require([first, second], ["0"])
     with pytest.raises(RecipeError, match=r"cannot be checked; write it as --min mathvista=68\.5"):
         require([first], ["emma=3"])
+    with pytest.raises(RecipeError, match="this is a question set"):
+        require([], ["68"])
 
 
 def test_the_kits_files(tmp_path):
@@ -89,6 +93,48 @@ def test_tables_and_json_by_id(tmp_path):
     )
     (one,) = score_file(tmp_path / "own.json", "mathvista", place).scores
     assert one.shares["failed"] == 0.5
+
+
+def test_rows_are_joined_by_number_only_where_numbers_are_ids(tmp_path):
+    """VLMEvalKit and lmms-eval count rows from 0; a question's text, repeated in the benchmark, does not tell which."""
+    rows = [{**ROW, "pid": str(n), "question": "What is x?", "answer": str(n), "choices": None} for n in (1, 2, 3)]
+    place = str(write(tmp_path, [*rows, {**ROW, "pid": "4", "question": "What is y?", "answer": "4"}], "q.jsonl"))
+    from_0 = [{"index": n, "question": "What is x?", "prediction": str(n + 1)} for n in range(3)]
+    told = {"index": 3, "question": "What is y?", "prediction": "4"}
+    for file in ([*from_0, told], [*from_0[1:], told]):  # 0 is no id, or y is not 3
+        (one,) = score_file(write(tmp_path, file), "mathvista", place).scores
+        assert (one.rows, one.unknown) == (1, len(file) - 1)
+    without_doc = [{"doc_id": n, "resps": [[str(n + 1)]]} for n in range(3)]
+    with pytest.raises(OvtError, match="no row of outputs"):
+        score_file(write(tmp_path, without_doc), "mathvista", place)
+    from_1 = [{"index": n, "question": "What is x?", "prediction": str(n)} for n in (1, 2, 3)]
+    (one,) = score_file(write(tmp_path, from_1), "mathvista", place).scores
+    assert (one.rows, one.unknown, one.readings["ours"].accuracy) == (3, 0, 1.0)
+
+
+def test_an_id_with_another_questions_text_is_no_id(tmp_path):
+    rows = [{"question": text, "options": ["a", "b"], "answer": "0"} for text in ("Which?", "Which?", "What?", "What?")]
+    place = str(write(tmp_path, rows, "q.jsonl"))  # AI2D has no ids: they are the rows' numbers
+    (one,) = score_file(
+        write(tmp_path, [{"index": 1, "question": "What?", "prediction": "A"}, {"index": 3, "prediction": "A"}]),
+        "ai2d",
+        place,
+    ).scores
+    assert (one.rows, one.unknown) == (1, 1)
+
+
+def test_a_rule_that_fails_on_a_reply_leaves_it_open(tmp_path, monkeypatch):
+    def judge(item, said):
+        return Ruling("B", True) if said.response == "B" else {}[said.response]
+
+    benchmark = find_benchmark("mathvista")[0]
+    broken = replace(benchmark, rules=(Rule("official", "", judge), *benchmark.rules[1:]))
+    monkeypatch.setattr("ovt.evaluation.score_file.find_benchmark", lambda name: (broken, "testmini"))
+    found = score_file(write(tmp_path, [{"pid": "0", "response": "B"}, {"pid": "1", "response": "A"}]), "mathvista",
+                       questions(tmp_path, 2))  # fmt: skip
+    assert found.table["official"].to_list() == [True, None]
+    assert found.table["official_answer"][1] == "the rule failed: KeyError: 'A'"
+    assert "the official rule leaves 1 answers open" in str(found.report())
 
 
 def test_golds_of_the_file_itself_and_a_second_question_under_one_id(tmp_path):
@@ -141,14 +187,28 @@ def test_mistakes(tmp_path):
         score_file(write(tmp_path, [{"pid": "1", "response": "B"}]), "mathvista", place).report("level")
 
 
-def test_a_spreadsheet_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["fastexcel", None])  # Polars raises it without
+def test_a_spreadsheet_without_its_library_says_what_to_install(tmp_path, monkeypatch, name):
     def missing(*_, **__):
-        raise ModuleNotFoundError("No module named 'fastexcel'", name="fastexcel")
+        raise ModuleNotFoundError("required package 'fastexcel' not found", name=name)
 
     monkeypatch.setattr(pl, "read_excel", missing)
     path = tmp_path / "kit.xlsx"
     path.write_bytes(b"PK")
     with pytest.raises(OvtError, match=r"kit.xlsx needs fastexcel, which is not installed; pip install 'ovt\[xlsx\]'"):
+        read_outputs(path)
+
+
+def test_a_damaged_spreadsheet_is_told(tmp_path, monkeypatch):
+    def damaged(*_, **__):
+        raise RuntimeError("calamine error: Cannot detect file format\ncontext")
+
+    monkeypatch.setattr(pl, "read_excel", damaged)
+    path = tmp_path / "kit.xlsx"
+    path.write_bytes(b"x")
+    with pytest.raises(
+        OvtError, match=r"kit\.xlsx cannot be read as a spreadsheet \(calamine error: .* format\): save"
+    ):
         read_outputs(path)
 
 

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -21,6 +24,15 @@ def test_a_shipped_checkpoint_is_small_and_loads_as_a_real_qwen(folder):
 def test_a_folder_without_a_model_is_a_clear_error(tmp_path):
     with pytest.raises(OvtError, match=r"no model in .*config\.json"):
         load_model(tmp_path)
+
+
+def test_damaged_weights_are_a_clear_error(tmp_path):
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "model"))
+    weights = folder / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-5_000])
+    with pytest.raises(OvtError, match=r"cannot load .*model as a model: Error while deserializing"):
+        load_model(folder)
 
 
 @pytest.mark.parametrize("size", [(112, 112), (64, 64), (500, 500), (300, 40)])

@@ -5,10 +5,14 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
 
+from ovt import api
+from ovt.core.errors import OvtError
 from ovt.core.files import locked, write_json
 from ovt.core.home import Home
 from ovt.core.progress import Progress, stage_lines
@@ -16,11 +20,13 @@ from ovt.curate.reports import funnel, why
 from ovt.curate.reports.diff.diff import compare
 from ovt.curate.versions.profile import profile
 from ovt.curate.versions.read import list_versions, open_version, scan
+from ovt.evaluation.compare import compare as compare_evaluations
 from ovt.evaluation.results import open_evaluation
 from ovt.train.runs import list_runs
-from ovt.view.answers import ANSWERS, View
+from ovt.view.answers import ANSWERS, View, get
 from ovt.view.catalog import contents
-from ovt.view.rows import RANGES
+from ovt.view.filters import _bins
+from ovt.view.rows import RANGES, _rounded
 
 
 def plainly(value):
@@ -115,6 +121,15 @@ def test_rows_are_sorted_by_length(site):
     assert tokens[: len(known)] == known
 
 
+def test_a_what_if_reads_no_file(site, old_home, tmp_path):
+    """A setting that names a file would say whether it is there; a pipe would hold a thread for ever."""
+    view = View(old_home)
+    for change in (f'filter.labels.file="{tmp_path}"', f'filter = {{ labels = {{ file = "{tmp_path}" }} }}'):
+        with pytest.raises(OvtError, match="has no control here"):
+            get(view, "what-if", {"version": ["small"], "set": [change]})
+    assert site.get("what-if", version="small", set="filter.length.max_words=8")["settings"]
+
+
 def test_a_question_is_found_elsewhere(site, old_home):
     (first, *_) = site.get("rows", version="small", level="question")["rows"]
     places = {one["ref"]: one for one in site.get("life", version="small", id=first["question_id"])}
@@ -204,6 +219,82 @@ def test_own_metadata_are_part_of_the_story(own):
     assert told["own"]["camera"] == kept["own.camera"]  # the question's own
 
 
+@pytest.mark.parametrize(
+    ("numbers", "bars"),
+    [
+        (pl.Series([2**63 + 5, 1], dtype=pl.UInt64), None),
+        (pl.Series([-(2**62), 2**62]), None),
+        (pl.Series([1e20, 3.0]), None),
+        (pl.Series([1e308, -1e308]), None),
+        (pl.Series([1_700_000_000_000, 1_800_000_000_000]), 2),  # milliseconds since 1970
+        (pl.Series([1e7, 1e7 + 1e-8]), 2),
+        (pl.Series([2.0**53, 1.5]), 2),
+        (pl.Series([0.0, 5e-324]), 1),
+        (pl.Series([float("inf"), 0.25]), 1),
+    ],
+)
+def test_own_numbers_of_any_size_are_a_filter_or_none(numbers, bars):
+    table = _rounded(pl.DataFrame({"own.x": numbers}))
+    assert ("own.x" in table.columns) == (bars is not None)
+    if bars:
+        rows: Any = SimpleNamespace(table=table)
+        every = pl.Series([True] * 2)
+        found = _bins(rows, every, every, "own.x")
+        assert sum(one["rows"] > 0 for one in found) == bars
+        for one in found:
+            assert table["own.x"].is_between(one["from"], one["to"]).sum() == one["rows"]
+
+
+def test_a_benchmarks_accuracy_is_that_of_its_commands(tmp_path):
+    """Both count an answer inside thinking that never ends, which the strict verdicts of the rows do not."""
+    home, path = Home(tmp_path / "home"), tmp_path / "out.jsonl"
+    for name, said in (("a", "6"), ("b", "<think>so the answer is 5")):
+        rows = [
+            {"pid": str(n), "question": f"q{n}", "answer": "5", "answer_type": "integer", "response": said}
+            for n in range(3)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        api.score(path, "mathvista", name=name, home=home)
+    view = View(home)
+    told = {one["name"]: one for one in get(view, "home", {})["evaluations"]}
+    assert (told["a"]["accuracy"], told["b"]["accuracy"]) == (0.0, 1.0)
+    assert get(view, "evaluation", {"name": ["b"]})["headline"]["accuracy"] == 1.0
+    found = get(view, "compare", {"a": ["eval:a"], "b": ["eval:b"]})
+    assert found["gain"] == plainly(compare_evaluations(["a", "b"], home).data[1]["against_first"])
+    assert (found["better"], found["worse"], [one["right_b"] for one in found["flips"]]) == (3, 0, [1, 1, 1])
+
+
+def test_one_damaged_place_hides_no_other(old_home, tmp_path):
+    home = Home(Path(shutil.copytree(old_home.path, tmp_path / "home")))
+    view = View(home)
+    (first, *_) = get(view, "rows", {"version": ["small@v2"], "level": ["question"]})["rows"]
+    asked = {"version": ["small@v2"], "id": [first["question_id"]]}
+    before = [one["ref"] for one in get(view, "life", asked)]
+    (home.versions / "rolled" / "v1" / "ledger" / "verdicts.parquet").unlink()
+    (home.evals / "done-test" / "samples.parquet").write_bytes(b"PAR1")
+    assert "rolled@v1" in before
+    assert [one["ref"] for one in get(view, "life", asked)] == [ref for ref in before if ref != "rolled@v1"]
+    shutil.rmtree(home.versions / "small" / "v1")  # which run:reinforced was trained on
+    left = [one["ref"] for one in get(view, "life", asked)]
+    assert left == [ref for ref in before if ref not in ("rolled@v1", "small@v1", "run:reinforced")]
+    with pytest.raises(OvtError, match=r"the rows of eval:done-test cannot be read \(.*\): restore its files"):
+        get(view, "rows", {"version": ["eval:done-test"]})
+
+
+def test_half_of_a_surrogate_pair_is_no_text(old_home):
+    for name, params in (("rows", {"text": "\ud800"}), ("rows", {"own.\udcff": "x"}), ("question", {"id": "\udcff"})):
+        asked = {"version": ["small"]} | {key: [value] for key, value in params.items()}
+        with pytest.raises(OvtError, match="is not a text: it holds half of a surrogate pair"):
+            get(View(old_home), name, asked)
+
+
+def test_a_versions_folder_is_shown_if_it_was_opened(old_home, tmp_path):
+    folder = shutil.copytree(old_home.versions / "small" / "v2", tmp_path / "v2")
+    view = View(Home(tmp_path / "home"), folders=(str(folder),))
+    assert get(view, "version", {"version": [str(folder)]})["ref"] == str(folder)
+    assert get(view, "rows", {"version": [str(folder)]})["total"] > 0
+
+
 def test_home_tells_what_was_made_from_what(site, old_home):
     found = site.get("home")
     assert [one["ref"] for one in found["versions"]] == [one.ref for one in list_versions(old_home)[0]]
@@ -266,13 +357,17 @@ def test_a_run_has_its_curves(site, old_home):
         ),
         ("rows", {"version": "small", "sort": "id"}, "rows cannot be sorted by 'id'"),
         ("rows", {"version": "small", "offset": "-1"}, "offset is '-1': expected a whole number"),
-        ("rows", {"version": "small", "text": "a" * 501}, "a text of 501 characters cannot be searched"),
+        ("rows", {"version": "small", "text": "a" * 501}, "a text of 501 characters cannot be searched for"),
         ("rows", {"version": "eval:../../x"}, "cannot name an evaluation"),
+        ("evaluation", {"name": "../evals/done-test"}, "cannot name an evaluation"),
+        ("version", {"version": str(Path(__file__).parent)}, "is not on view: open a version's folder with"),
+        ("version", {"version": "/" + "a" * 5_000}, "is not on view"),
+        ("diff", {"a": "small", "b": ".."}, "'..' is not on view"),
         ("rows", {"version": "run:nobody"}, "no run is named 'nobody'"),
         ("question", {"version": "small"}, "the parameter id is missing"),
         ("question", {"version": "eval:done-test", "id": "feed"}, "eval:done-test has no question 'feed'"),
         ("funnel", {"version": "small", "by": "gold"}, "by is 'gold': choose one of stage, source, reason, model"),
-        ("row", {}, "'row' is not answered; did you mean rows?"),
+        ("row", {}, "'row' is not a known answer; did you mean rows?"),
     ],
 )
 def test_mistakes_are_told_in_a_line(site, name, params, line):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import DESK, NEEDED, PHONE, SCREENS, SMALL
+from browser import DESK, NEEDED, PHONE, SCREENS, SMALL, expect
 
 from ovt.core.home import Home
 from ovt.view import answers
@@ -156,3 +156,12 @@ def test_what_if_follows_its_controls(watch, site):
         "ovt data what-if small@v2 --set filter.length.max_words=8 --save-as NAME"
         in page.locator(".command code").text_content()
     )
+
+
+def test_what_an_address_names_is_no_part_of_the_program(watch, site):
+    seen = watch()
+    page = seen.page
+    page.goto(f"{site.url}#/constructor")
+    expect(page.get_by_text("There is no screen constructor")).to_be_visible()
+    seen.show(site.url, "what-if", {"version": "a; rm b"})
+    assert page.locator(".command code").text_content() == "ovt data what-if 'a; rm b'"

@@ -125,6 +125,31 @@ def test_a_question_beside_itself_in_another_version(watch, site):
     assert seen.complaints == []
 
 
+def test_a_version_with_fewer_chains_starts_at_its_first(watch, site):
+    seen = watch()
+    first = site.get("rows", version="small@v2", each="question")["rows"][0]["question_id"]
+    page = seen.show(site.url, "question", SMALL | {"id": first})
+    seen.press("l", "l", "d")
+    assert page.get_by_text("Chain 3 against").is_visible()
+    page.get_by_label("elsewhere").get_by_role("link", name="small@v1", exact=True).click()
+    expect(page.locator(".chain")).to_have_count(2)
+    seen.settle()
+    assert page.locator(".chain[aria-current=true]").get_attribute("id") == "chain-0"
+    assert seen.complaints == []
+
+
+def test_c_hides_and_shows_the_cues(watch, site):
+    seen = watch()
+    found = site.get("rows", version="small@v2", behaviour=list(site.get("settings")["cues"]))["rows"][0]
+    page = seen.show(site.url, "question", SMALL | {"id": found["question_id"]})
+    cues = page.locator(".chain .cue")
+    expect(cues).not_to_have_count(0)
+    seen.press("c")
+    expect(cues).to_have_count(0)
+    seen.press("c")
+    expect(cues).not_to_have_count(0)
+
+
 def test_v_goes_to_the_next_wrong_chain(watch, site):
     seen = watch()
     rows = site.get("rows", version="small@v2", limit=500)["rows"]

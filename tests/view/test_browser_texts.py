@@ -1,5 +1,6 @@
 """Hostile texts and mathematics in a real browser, and the same view from disk."""
 
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from browser import NEEDED, SCREENS, SMALL
 
 from ovt.core.home import Home
 from ovt.view.answers import View
+from ovt.view.pages import script
 from ovt.view.static import write_view
 
 pytestmark = NEEDED
@@ -88,6 +90,16 @@ def test_money_is_no_mathematics(watch, served, hostile):
         formulas = page.locator(f"#chain-{found['id'].rpartition('-')[2]} .formula")
         assert formulas.count() == 1
         assert "2" in formulas.text_content()
+
+
+def test_a_formula_ends_within_its_bound(chromium):
+    """So that a text of many unclosed ones takes linear time."""
+    source = script().content.decode()
+    (pattern,) = re.findall(r"^const MATHS = (/.+/g);$", source, re.MULTILINE)
+    texts = ["\\[ x \\] and \\(y\\)", "\\[" + "x" * 3_000 + "\\]", "\\(" + "x" * 3_000 + "\\)"]
+    page = chromium.new_page()
+    assert page.evaluate(f"texts => texts.map((text) => [...text.matchAll({pattern})].length)", texts) == [2, 0, 0]
+    page.close()
 
 
 @contextmanager

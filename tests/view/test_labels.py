@@ -69,8 +69,9 @@ def test_a_reply_is_labelled_in_every_version_that_has_it(own, home):
         ({"id": "nobody", "label": "bad"}, "small@v2 has no question or sample 'nobody'"),
         ({"label": "Bad one"}, "'Bad one' cannot be a label"),
         ({"label": 7}, "a label is given as texts"),
+        ({"label": "bad", "id": "\ud800"}, "is not a text: it holds half of a surrogate pair"),
         ({"label": "bad", "undo": "yes"}, "a label is given as texts"),
-        ({"label": "bad", "version": "eval:done-test"}, "eval:done-test is no version"),
+        ({"label": "bad", "version": "eval:done-test"}, "eval:done-test is not a version"),
         ({"label": "bad", "version": None}, "the parameter version is missing"),
     ],
 )

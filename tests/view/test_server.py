@@ -64,6 +64,18 @@ def test_beyond_loopback_a_token_is_needed(served, old_home):
         assert site.ask("/api/home", **proxied, Origin="https://evil.example")[0] == 403
 
 
+def test_two_views_on_one_host_keep_apart(served, old_home):
+    """A browser sends a cookie to every port of its host."""
+    with served(View(old_home), "a" * 32) as one, served(View(old_home), "b" * 32) as other:
+        given = [
+            site.ask(f"/?token={letter * 32}")[1]["Set-Cookie"].split(";")[0]
+            for site, letter in ((one, "a"), (other, "b"))
+        ]
+        both = "; ".join(given)
+        assert [site.ask("/api/settings", Cookie=both)[0] for site in (one, other)] == [200, 200]
+        assert one.ask("/api/settings", Cookie=given[1])[0] == 403
+
+
 def test_every_response_has_the_policy(site):
     for path in ("/", "/view.js", "/api/home", "/api/nothing", "/nowhere", "/image/xyz"):
         _, headers, _ = site.ask(path)

@@ -9,7 +9,7 @@ import pytest
 from ovt.core.errors import OvtError
 from ovt.view.answers import View
 from ovt.view.pages import STATIC_POLICY, script
-from ovt.view.static import write_view
+from ovt.view.static import _without_paths, write_view
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,28 @@ def test_an_older_view_is_replaced_and_other_folders_are_left_alone(old_home, tm
         with pytest.raises(OvtError, match="is not a saved view"):
             write_view(View(old_home), ["small"], place)
     assert (other / "chapter.md").read_text() == "all of it"
+
+
+def test_models_in_folders_of_this_machine_are_called_by_name():
+    told = {
+        "model": "/home/ann/runs/tuned/model",
+        "models": ["/data/Qwen", {"model": "gpt-x"}],
+        "path": "/x",
+        "text": "/x",
+    }
+    told |= {"base_url": ["embedded:/home/ann/small", "http://127.0.0.1:8000/v1"]}
+    assert _without_paths([told]) == [
+        {"model": "tuned", "models": ["Qwen", {"model": "gpt-x"}], "text": "/x"}
+        | {"base_url": ["small", "http://127.0.0.1:8000/v1"]}
+    ]
+
+
+def test_no_data_names_a_folder_of_the_model(saved):
+    """The samples of done-test are by a model that was in a folder."""
+    folder, _ = saved
+    data = "".join(path.read_text() for path in sorted((folder / "data").glob("*.js")))
+    assert '"model":"done"' in data
+    assert "ovt-home" not in data
 
 
 def test_a_part_says_so(old_home, tmp_path):

@@ -12,10 +12,10 @@ export async function get(name, params = {}) {
   return awaited(window.ovtFiles ? fromFiles(name, params, query) : fetch(`api/${name}?${query}`).then(read));
 }
 
-// After the next picture, and what the parts on it do then: a second frame, as effects wait for the first.
+// After the next frame and its effects: hence a second frame, as effects wait for the first.
 const drawn = (then) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => setTimeout(then))));
 
-// How many answers are on their way is on the body, for whoever drives the page.
+// The body has the number of answers on their way, for whoever drives the page.
 function asking(more) {
   document.body.dataset.asking = Number(document.body.dataset.asking || 0) + more;
 }
@@ -41,7 +41,7 @@ async function read(response) {
   return answer;
 }
 
-// {data, error, busy} of an answer; asked again whenever name or params change, and `every` so many seconds. The last
+// {data, error, busy} of an answer; asked again whenever name or params change, and every `every` seconds. The last
 // answer stays in view while the next one is on its way.
 export function useAnswer(name, params, { every = 0, refresh = 0 } = {}) {
   const [state, set] = useState({ busy: true });
@@ -142,7 +142,7 @@ export const bytes = (size) => {
   return `${(size / 1000 ** step).toFixed(step ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][step]}`;
 };
 
-// A figure of any size, short.
+// A number of any size, in short.
 export function figure(value) {
   if (typeof value !== "number") return plain(value);
   if (Number.isInteger(value)) return count(value);
@@ -161,7 +161,7 @@ export const imageAt = (id, width) =>
 
 export function Picture({ id, width, alt }) {
   const [lost, lose] = useState(false);
-  if (!id || lost || !imageAt(id)) return html`<span class="lost soft">${id ? "image not here" : "no image"}</span>`;
+  if (!id || lost || !imageAt(id)) return html`<span class="lost soft">${id ? "image not found" : "no image"}</span>`;
   return html`<img src=${imageAt(id, width)} alt=${alt} loading="lazy" decoding="async" onError=${() => lose(true)} />`;
 }
 

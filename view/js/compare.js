@@ -1,5 +1,5 @@
 // Two versions, evaluations or runs: what flipped first, then how all of it drifted.
-import { html, useAnswer, useKeys, Await, Table, Badge, Picture, link, go, plain, share, count } from "./base.js";
+import { html, useAnswer, useKeys, Await, Table, Badge, Picture, plain, count } from "./base.js";
 import { Marked, Pieces, WordDiff } from "./text.js";
 import { Sides, WHOLE, Zoom, imagesOf } from "./pictures.js";
 import { pageOf } from "./home.js";
@@ -61,7 +61,7 @@ function Pair({ flip, params, settings, diff, showDiff }) {
         : html`<p class="soft">no samples</p>`)}<//></div>`)}</div>`}</div>`;
 }
 
-// The figures of `ovt data diff`, and rows that came, went or changed.
+// The figures of `ovt data diff`, and rows that were added, removed or changed.
 function Drift({ a, b }) {
   const found = useAnswer("drift", { a, b });
   const columns = [{ title: "", cell: (one) => plain(one.title), wide: true }, { title: "a", number: true, cell: (one) => one.cells[0] },

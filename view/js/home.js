@@ -1,5 +1,5 @@
 // The first screen: versions, runs, evaluations, loops, and what was made from what.
-import { html, useAnswer, Await, Table, Badge, Bar, link, go, count, share, money, day, bytes, figure, plain } from "./base.js";
+import { html, useAnswer, Await, Table, Badge, Bar, link, count, share, money, day, bytes, figure, plain } from "./base.js";
 
 const LIVE = 2; // seconds between looks at what is running
 

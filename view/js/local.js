@@ -53,8 +53,10 @@ async function localRows(ref, params) {
   if (params.after || params.before) return answer;
   const under = (name) => (names.includes(name) ? all.filter((row) => passes(row, name)) : hits);
   answer.values = Object.fromEntries(values.map((name) => [name, counted(under(name), name)]));
-  answer.ranges = Object.fromEntries(ranges.map((name) => [name, (bins[level]?.[name] || []).map((bin) => (
-    { ...bin, rows: under(name).filter((row) => row[name] !== null && row[name] >= bin.from && row[name] <= bin.to).length }))]));
+  answer.ranges = Object.fromEntries(ranges.map((name) => {
+    const numbers = under(name).map((row) => row[name]).filter((number) => number !== null);
+    return [name, (bins[level]?.[name] || []).map((bin) => ({ ...bin, rows: numbers.filter((number) => number >= bin.from && number <= bin.to).length }))];
+  }));
   return answer;
 }
 
@@ -99,7 +101,7 @@ function counted(rows, name) {
   return [...counts].map(([value, number]) => ({ value, rows: number })).sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1));
 }
 
-// Which rows hold a text: in their question, or in the response; `line` has what stands around it.
+// Which rows contain a text: in their question, or in the response; `line` shows it with what is around it.
 async function holding(ref, text) {
   await Promise.all([...new Set(Object.values(window.ovtFiles.stories[ref]))].map(load));
   const pattern = new RegExp(text.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"), "iu");

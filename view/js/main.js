@@ -1,5 +1,5 @@
 // The page around every screen: which one is shown, the keys, help.
-import { html, get, useAnswer, useKeys, Await, address, pressKey, keysInUse, link, go, plain } from "./base.js";
+import { html, get, useAnswer, useKeys, Await, address, pressKey, keysInUse, link, plain } from "./base.js";
 import { Home } from "./home.js";
 import { VersionPage } from "./version.js";
 import { RowsPage } from "./rows.js";
@@ -21,12 +21,12 @@ function Main() {
     addEventListener("keydown", pressKey);
     return () => { removeEventListener("hashchange", changed); removeEventListener("keydown", pressKey); };
   }, []);
-  const Screen = SCREENS[place.screen];
+  const Screen = Object.hasOwn(SCREENS, place.screen) && SCREENS[place.screen];
   const { version, a, b, name, id } = place.params;
   useEffect(() => { document.body.dataset.shown = location.hash; }, [location.hash]); // after what the screen asks for, like `asking`
   useEffect(() => { document.title = [id, version || name || (a && `${a} → ${b}`), "ovt view"].filter(Boolean).join(" · "); }, [location.hash]);
   useKeys({ "?": ["help", () => showHelp(!help)] });
-  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>to the content</a>
+  return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("main").focus(); }}>skip to content</a>
     <header class="top"><a href="#/"><b>ovt</b> view</a>
       ${version && !version.includes(":") && html`<nav aria-label="version"><a href=${link("version", { version })}>funnel</a><a href=${link("rows", { version })}>rows</a>
         <a href=${link("what-if", { version })}>what if</a></nav>`}

@@ -1,17 +1,16 @@
 // A question's whole life: its image, its chains side by side, every decision, and where else it was asked.
-import { html, get, post, useAnswer, useKeys, Await, Badge, Facts, Table, link, go, listOf, count, money, plain } from "./base.js";
+import { html, get, post, useAnswer, useKeys, Await, Badge, Facts, Table, link, go, count, money, plain } from "./base.js";
 import { Marked, WordDiff } from "./text.js";
 import { Pictures, Sides, WHOLE, Zoom, besideOf, heldIn, imagesOf } from "./pictures.js";
 import { asked } from "./rows.js";
-import { pageOf } from "./home.js";
 
 const OWN = ["id", "chain", "each"]; // of the address, not of the rows that j and k walk through
 
 export function QuestionPage({ params, settings }) {
   const found = useAnswer("question", { version: params.version, id: params.id });
-  const enlarged = useState(null); // ids of images, or "all": it stays where one goes on to the next question
+  const enlarged = useState(null); // ids of images, or "all": it stays when moving on to the next question
   const at = useState(WHOLE);
-  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${story.id} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
+  return html`<${Await} of=${found}>${(story) => html`<${Story} key=${`${story.version} ${story.id}`} story=${story} params=${params} settings=${settings} enlarged=${enlarged} zoomAt=${at} />`}<//>`;
 }
 
 const filtersOf = (params) => Object.fromEntries(Object.entries(asked(params)).filter(([name]) => !OWN.includes(name)));
@@ -42,7 +41,7 @@ function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt 
   const move = async (anchor, further, chain) => {
     const next = await neighbour(params, anchor, further).catch((error) => say(error.message));
     if (next) go("question", { ...params, id: next.question_id, chain: chain ? next.id : "" });
-    else say("no further question here");
+    else say("no further question");
   };
   const nextWrong = () => {
     const place = samples.findIndex((one, number) => number > at && one.verdict?.outcome === "wrong");
@@ -51,8 +50,8 @@ function Story({ story, params, settings, enlarged: [enlarged, enlarge], zoomAt 
   };
   const chain = (by) => () => setAt(Math.min(Math.max(at + by, 0), samples.length - 1));
   useKeys({ j: ["next question", () => move("after")], k: ["previous question", () => move("before")], h: ["chain to the left", chain(-1)],
-    l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences of two chains", flip("diff")],
-    z: ["zoom", () => enlarge("all")], b: ["hold this question, to look at another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
+    l: ["chain to the right", chain(1)], v: ["next wrong chain", nextWrong], d: ["differences between two chains", flip("diff")],
+    z: ["zoom", () => enlarge("all")], b: ["hold this question, to see another beside it", hold], m: ["mathematics as written", flip("maths")], c: ["cues", flip("cues")],
     "/": ["search", () => go("rows", back)] });
   const moved = useRef(given > 0); // at first the top of the page is shown, unless a chain was asked for
   useEffect(() => {
@@ -108,7 +107,7 @@ function useLabels(version, usual, sample, id, say) {
   };
   const undo = () => {
     const last = given.current.pop();
-    return last ? send({ ...last, undo: true }, `${last.label} taken back`) : say("nothing to take back here");
+    return last ? send({ ...last, undo: true }, `${last.label} taken back`) : say("nothing to take back");
   };
   const keys = Object.fromEntries(names.map((name, place) => [place + 1, [`label ${name}`, () => give(name, sample() || id)]]));
   useKeys(can ? { ...keys, u: ["take the last label back", undo] } : {});

@@ -4,10 +4,10 @@ import { Histogram } from "./plot.js";
 
 const PAGE = 48;
 const TITLES = { stage: "ended at", reason: "reason", outcome: "verdict", judged: "why that verdict", kind: "kind of answer", source: "source",
-  model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues in it", label: "label", tokens: "tokens", words: "words",
+  model: "model", difficulty: "difficulty", finish: "reply ended by", behaviour: "cues", label: "label", tokens: "tokens", words: "words",
   pass_rate: "share of samples right" };
 const titleOf = (name) => plain(TITLES[name] ?? name.replace(/^own\./, ""));
-const isFilter = (name) => name in TITLES || name.startsWith("own.");
+const isFilter = (name) => Object.hasOwn(TITLES, name) || name.startsWith("own.");
 const LEVELS = { sample: "samples", question: "questions", caption: "captions" };
 const LOOKS = ["look", "offset", "beside"]; // of the address, not of the rows
 
@@ -47,11 +47,11 @@ function Controls({ params, set, grid, numbers }) {
       <label><span class="hidden">order</span><select value=${params.sort || ""} onChange=${(event) => set({ sort: event.target.value })}>
         <option value="">in order</option><option value="-tokens">longest first</option><option value="tokens">shortest first</option>
         <option value="pass_rate">hardest first</option><option value="-pass_rate">easiest first</option>
-        ${numbers.map((name) => html`<option value=${`-${name}`}>most ${titleOf(name)} first</option><option value=${name}>least ${titleOf(name)} first</option>`)}</select></label>
+        ${numbers.map((name) => html`<option value=${`-${name}`}>highest ${titleOf(name)} first</option><option value=${name}>lowest ${titleOf(name)} first</option>`)}</select></label>
       <button type="button" aria-pressed=${grid} onClick=${() => set({ look: grid ? "" : "grid", each: grid ? "" : "question" })}>pictures</button>
     </form>
     ${(chosen.length > 0 || params.text) && html`<p class="chips">${params.text && html`<button type="button" onClick=${() => set({ text: "" })}>
-      holds “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
+      contains “${plain(params.text)}” ×</button>`}${chosen.map(([name, value]) => html`<button type="button" onClick=${() => drop(name, value)}>
       ${titleOf(name)}: ${plain(value)} ×</button>`)} <a href=${link("rows", kept)}>clear</a></p>`}
     ${params.beside && html`<p class="chips"><button type="button" onClick=${() => set({ beside: "" })}>beside ${plain(params.beside)} ×</button></p>`}`;
 }
@@ -100,7 +100,7 @@ function List({ rows, params }) {
 
 function Found({ line, text }) {
   const shown = plain(line);
-  const words = (text || "").trim().replace(/\s+/g, " "); // none where one goes back, until the rows without a search are there
+  const words = (text || "").trim().replace(/\s+/g, " "); // empty on the way back, until the rows without a search are there
   const at = shown.toLowerCase().indexOf(words.toLowerCase());
   const end = at + words.length;
   return at < 0 || !words ? shown : html`…${shown.slice(0, at)}<mark>${shown.slice(at, end)}</mark>${shown.slice(end)}…`;

@@ -21,14 +21,14 @@ export function RunPage({ params }) {
 export function EvaluationPage({ params }) {
   const found = useAnswer("evaluation", { name: params.name });
   const version = `eval:${params.name}`;
-  return html`<${Await} of=${found}>${({ scores, asked, failed, benchmark, report }) => html`<h1>${plain(params.name)} <i>${share(scores.accuracy)} right</i></h1>
-    <${Facts} of=${{ model: plain(asked.model), questions: count(scores.questions), answers: count(scores.answers),
-      "95% interval": `${share(scores.low)} to ${share(scores.high)}`, "well formed": share(scores.format_valid), "cut off": share(scores.truncated),
+  return html`<${Await} of=${found}>${({ scores, asked, failed, benchmark, headline, report }) => html`<h1>${plain(params.name)} <i>${share(headline.accuracy)} right</i></h1>
+    <${Facts} of=${{ model: plain(asked.model), questions: count(headline.questions), answers: count(headline.answers),
+      "95% interval": `${share(headline.low)} to ${share(headline.high)}`, "well formed": share(scores.format_valid), "cut off": share(scores.truncated),
       words: scores.words.toFixed(0), failed: failed || null, verifier: asked.verifier_version }} />
     <p class="row"><a class="button" href=${link("rows", { version })}>answers</a> <a class="button" href=${link("rows", { version, outcome: "wrong" })}>wrong ones</a>
       <a class="button" href=${link("rows", { version, outcome: "abstain" })}>nothing read</a> <a class="button" href=${link("rows", { version, finish: "length" })}>cut off</a></p>
     ${benchmark && html`<section><h2>Benchmark</h2>${report.map((part) => html`<${ReportPart} of=${part} />`)}</section>`}
-    <div class="columns"><section class="card"><h2>By source</h2><${Groups} of=${scores.by_source} version=${version} /></section>
+    <div class="columns">${!benchmark && html`<section class="card"><h2>By source</h2><${Groups} of=${scores.by_source} version=${version} /></section>`}
       <section class="card"><h2>Why those verdicts</h2><${Table} label="reasons" rows=${Object.entries(scores.reasons)} columns=${[
         { title: "reason", cell: ([reason]) => html`<a href=${link("rows", { version, judged: reason })}>${plain(reason)}</a>` },
         { title: "answers", number: true, cell: ([, number]) => count(number) },

@@ -3,9 +3,9 @@ import { html, plain, count } from "./base.js";
 
 const LONG = 20000; // characters shown at first
 const MOST_MATHS = 300; // formulas of a text
-const LONGEST_MATHS = 2000; // characters of one
-// A single $ begins and ends a formula as in Pandoc: no space inside of it, no digit after it, none escaped ("$5-$10").
-const MATHS = /\$\$[^$]+?\$\$|\\\[[^]+?\\\]|\\\([^]+?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
+const LONGEST_MATHS = 2000; // characters of one; without a bound, many unclosed \[ would take quadratic time
+// A single $ begins and ends a formula as in Pandoc: no space just inside, no digit after, neither escaped ("$5-$10").
+const MATHS = /\$\$[^$]+?\$\$|\\\[[^]{1,2000}?\\\]|\\\([^]{1,2000}?\\\)|(?<!\\)\$(?!\s)(?:\\.|[^$\n\\])+?(?<!\s)\$(?!\d)/g;
 const TAGS = /<\/?(?:think|answer)>/g;
 
 // KaTeX, trusting nothing: no links, no images, no raw HTML, macros bounded; what it cannot read is shown as written.
@@ -29,7 +29,7 @@ export function Marked({ text, answer, cues = {}, final, maths = true }) {
   const [all, showAll] = useState(false);
   const whole = plain(text);
   const shown = all ? whole : whole.slice(0, LONG);
-  const parts = useMemo(() => pieces(shown, plain(answer), cues, final && plain(final), maths), [shown, answer, final, maths]);
+  const parts = useMemo(() => pieces(shown, plain(answer), cues, final && plain(final), maths), [shown, answer, final, maths, Object.keys(cues).join()]);
   return html`<div class="text">${parts}${whole.length > shown.length && html`<button type="button" onClick=${() => showAll(true)}>
     show the other ${count(whole.length - shown.length)} characters</button>`}</div>`;
 }
@@ -71,7 +71,7 @@ function cueRanges(text, cues) {
   return Object.entries(cues).flatMap(([family, pattern]) => matches(text, new RegExp(pattern, "gi"), `cue cue-${family}`));
 }
 
-// The last place where the answer stands, inside the last answer tag or box if there is one.
+// The last occurrence of the answer, inside the last answer tag or box if there is one.
 function answerRange(text, answer) {
   if (!answer) return [];
   const tag = Math.max(text.lastIndexOf("<answer>"), text.lastIndexOf("\\boxed{"), 0);

@@ -61,5 +61,5 @@ function Stats({ of }) {
     ${table("Kinds of answer, samples", of.kinds.map((one) => [one.kind, one.samples]))}
     ${table("How replies ended", of.finishes.map((one) => [`${one.stage}: ${one.finish_reason}`, one.samples]))}
   </div><p class="soft">${share(of.questions ? of.questions_kept / of.questions : null)} of the questions kept;
-    ${count(Math.round(of.per_row.tokens || 0))} tokens and ${money(of.per_row.cost_usd)} for a row.</p>`;
+    ${count(Math.round(of.per_row.tokens || 0))} tokens and ${money(of.per_row.cost_usd)} per row.</p>`;
 }

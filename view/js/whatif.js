@@ -19,11 +19,11 @@ export function WhatIfPage({ params }) {
   return html`<h1 class="short">${plain(params.version)} <i>under other settings</i></h1>
     <p class="narrow"><button type="button" aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button></p>
     <div class="beside"><aside aria-label="settings" class=${open ? "open" : ""}><${Await} of=${found}>${(controls) => html`<${SettingControls} controls=${controls} chosen=${chosen} change=${change} />`}<//></aside>
-    <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${params.version}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
+    <div class="listing" aria-busy=${outcome.busy}><${Command} line=${`ovt data what-if ${quoted(params.version)}${sets.map((one) => ` --set ${quoted(one)}`).join("")}${sets.length ? " --save-as NAME" : ""}`} />
       <${Await} of=${outcome}>${(about) => html`<${Outcome} about=${about} />`}<//></div></div>`;
 }
 
-const quoted = (text) => (/^[\w.=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function SettingControls({ controls, chosen, change }) {
   const groups = [...new Set(controls.map((one) => group(one.key)))];

@@ -1,4 +1,4 @@
-"""A filter: responses of fewer than so many words go.
+"""A filter: drops responses of fewer than this many words.
 
     [filter.min_words]
     words = 20
@@ -14,7 +14,7 @@ from ovt.core.section import Section
 
 
 class MinWordsSection(Section):
-    """words: what a response has to have at least."""
+    """words: the fewest that a response may have."""
 
     words: PositiveInt
 

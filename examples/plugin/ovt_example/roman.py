@@ -5,7 +5,7 @@
 
     text                what it says
     XIV, xiv, $XIV$.    14
-    IIII, VX, 14        nothing: not how numerals are written (where one is asked for, "14" is no answer)
+    IIII, VX, 14        nothing: not how numerals are written (where one is asked for, "14" is not an answer)
     MIX, CD, XL         nothing: a word, a disc, a size
     mm, c, xi           nothing: a unit, a variable, a Greek letter
     I                   1 where it is the whole answer; a sentence is taken apart before it is read
@@ -19,7 +19,7 @@ from ovt.verifiers import Kind
 
 SIZES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 NUMERAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-# Numerals that are English words, names and abbreviations, too, in capitals as people write them.
+# Numerals that are also English words, names or abbreviations, in capitals as people write them.
 WORDS = {"CC", "CD", "CI", "CIV", "CL", "CM", "CV", "DC", "DI", "DIV", "DIX", "LI", "LIV", "MC", "MD", "MDI", "MI",
          "MIX", "MM", "MV", "XL"}  # fmt: skip
 SMALL = re.compile(r"(?!xi$)[ivx]{2,}|[ivxlcdm]{4,}")  # lower case that is nothing else: iv and mcmxcix; not mm, c, xi
@@ -27,7 +27,7 @@ DRESS = " \t\n.$*`\"'()"
 
 
 def read_roman(text: str) -> int | None:
-    """The number that a text is a numeral of; None where it is none, or may be a word."""
+    """The number that a text is a numeral for; None if it is not a numeral, or may be a word."""
     bare = text.strip(DRESS)
     if not bare or bare in WORDS or not (bare.isupper() or SMALL.fullmatch(bare)):
         return None

@@ -1,4 +1,4 @@
-"""A source: WebDataset archives, where files of one name are a row.
+"""A source: WebDataset archives, where files with the same name are a row.
 
     shard-000.wds              row
       0001.png                 {"image": b"…", "txt": "Which ruler is shown?", "cls": "4"}
@@ -11,22 +11,22 @@
     path = "shards/*.wds"      # a file, a glob or a folder
     columns = { question = "txt", gold = "cls" }
 
-A name ends at its first dot, and the files of a row stand one after the other, as WebDataset writes them. What is not
-an image, a .json or a text is passed over. https://github.com/webdataset/webdataset
+A name ends at its first dot, and the files of a row follow each other, as WebDataset writes them. Anything but an
+image, a .json or a text is skipped. https://github.com/webdataset/webdataset
 """
 
-import json
 import tarfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
 from ovt.core.errors import OvtError
+from ovt.core.untrusted import parse_json
 from ovt.curate.sources.source import Part, Row, columns_of, take
 
 IMAGES = {"png", "jpg", "jpeg", "webp", "gif", "bmp"}
 TEXTS = {"txt", "cls"}
-MOST_BYTES = 2**28  # of one member: more is no picture and no question
+MOST_BYTES = 2**28  # of one member: more is neither a picture nor a question
 PEEK = 100  # rows that are read to learn the columns
 
 Sample = Sequence[tarfile.TarInfo]
@@ -55,7 +55,7 @@ def grouped(members: Sequence[tarfile.TarInfo]) -> list[Sample]:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """The row that a file belongs to, and what it is of it: "a/0001.left.png" -> ("a/0001", "left.png")."""
+    """The row that a file belongs to, and its part of it: "a/0001.left.png" -> ("a/0001", "left.png")."""
     path = PurePosixPath(name)
     stem, _, kind = path.name.partition(".")
     return str(path.with_name(stem)), kind.lower()
@@ -89,7 +89,7 @@ def cells_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Mapping[str, obje
     text = data.decode()
     if suffix in TEXTS:
         return {name or suffix: text.strip()}
-    found = json.loads(text)
+    found = parse_json(text)
     if not isinstance(found, dict):
-        raise ValueError(f"{member.name} is no JSON object")
+        raise ValueError(f"{member.name} is not a JSON object")
     return found
