@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ovt.evaluation.results import Evaluation, Posed
     from ovt.evaluation.score_file import Scored
 
+    Asked = tuple[str, Posed, EndpointSection, EvaluateSection]
+
 Settings = Mapping[str, Any] | Iterable[str]  # {"reason.k": 8}, or ("reason.k=8",) as on the command line
 Place = Home | str | Path | None  # what `home=` takes
 Split = Literal["sft", "rl"]
@@ -166,9 +168,8 @@ def build(
     from ovt.curate import build as building
     from ovt.curate.on_ray import open_engine
 
-    session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
-    session = asking_again(session, retry)
-    chosen = agreed_recipe(recipe, set, session.home)
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
+    chosen, session = agreed_build(recipe, set, asking_again(session, retry))
     with follow(session.progress), open_engine(engine, ray_address) as opened:
         return own(building.build(chosen, replace(session, engine=opened)), session.home)
 
@@ -190,9 +191,8 @@ async def abuild(
     from ovt.curate import build as building
     from ovt.curate.on_ray import open_engine
 
-    session = open_session(home, limit, Budget(max_usd, max_tokens), progress, rebuild(recipe, set, limit))
-    session = asking_again(session, retry)
-    chosen = agreed_recipe(recipe, set, session.home)
+    session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
+    chosen, session = agreed_build(recipe, set, asking_again(session, retry))
     with follow(session.progress), open_engine(engine, ray_address) as opened:
         return own(await building.abuild(chosen, replace(session, engine=opened)), session.home)
 
@@ -202,13 +202,15 @@ def plan(
     *,
     set: Settings = (),
     limit: int | None = None,
+    retry: Iterable[str] = (),
     measured: bool = False,
     home: Place = None,
 ) -> Report:
     """What a build would request from each endpoint, and an upper bound on its cost; sends no request.
 
-    measured: also the tokens, GPUs and hours that this comes to at the rates of the largest run so far, such as a
-    preview's.
+    retry     kinds of stored replies to ask again, as for a build; the chains of a caption that changes are not counted
+    measured  also the tokens, GPUs and hours that this takes at the rates of the largest run so far, such as a
+              preview's
 
     >>> [(stage["stage"], stage["calls"]) for stage in ovt.plan("pocket", limit=20, home=home).data]
     [('caption', 0), ('reason', 0)]
@@ -217,7 +219,7 @@ def plan(
     from ovt.curate.claims import claims
     from ovt.curate.rates import read_rates
 
-    chosen, session = read_recipe(recipe, set), open_session(home, limit)
+    chosen, session = read_recipe(recipe, set), asking_again(open_session(home, limit), retry)
     found = claims(chosen, session.home, file_of(recipe))
     rates = read_rates(chosen, session.home) if measured else {}
     plans = planning.plan(chosen, session, rates)
@@ -243,8 +245,8 @@ def preview(
 
 
 def agree(recipe: str | Path | Mapping[str, Any] | Recipe, *, set: Settings = (), home: Place = None) -> list[str]:
-    """Agree, once and for good, to what a recipe does that needs it: keys that it sends to servers which are not known
-    to be theirs, and files from elsewhere that it sends to strangers (SECURITY.md). Returns these things, one a line.
+    """Agree, once and for all, to what a recipe does that needs it: keys that it sends to servers not known to be
+    theirs, and files from elsewhere that it sends to strangers (SECURITY.md). Returns a line for each of these.
 
     >>> ovt.agree("pocket", home=home)
     []
@@ -260,8 +262,8 @@ def agree(recipe: str | Path | Mapping[str, Any] | Recipe, *, set: Settings = ()
 
 
 def load(ref: str | Path | read.Version, home: Place = None) -> Version:
-    """The version that `ref` names: "charts" (the latest), "charts@2", "charts@HASH", its folder, or "you/charts@v2",
-    which was pulled."""
+    """The version that `ref` names: "charts" (the latest), "charts@2", "charts@HASH", its folder, or
+    "you/charts@v2", a pulled one."""
     there = place(home)
     return own(ref if isinstance(ref, read.Version) else read.open_version(str(ref), there), there)
 
@@ -300,7 +302,7 @@ def pull(address: str, home: Place = None, name: str | None = None) -> Version:
     """Download a version from the Hugging Face Hub ("OWNER/NAME" or "OWNER/NAME@TAG"), or from storage
     ("s3://store/charts@v3"), and check every file.
 
-    It is then called "OWNER/NAME@vN", or is the next version of a local `name`, which one from storage needs.
+    It is then called "OWNER/NAME@vN", or is the next version of a local `name`, which storage requires.
     """
     from ovt.curate.hub.storage import pull_from
 
@@ -331,23 +333,14 @@ def evaluate(
 
     model      a server's URL (its name for the model in `served_as`), "pocket", a run, a folder or a Hub id
     questions  a question set or recipe (TOML), a source's path, or a benchmark: "mathvista", "emma:mini"
-    how        of a benchmark: its prompt, its pictures, where its rows are; `ovt.How(prompt="openvlthinker")`
-    judge      of a benchmark: a model that is asked about every answer, as MODEL@URL; a reading of its own
+    how        for a benchmark: its prompt, its pictures, where its rows are; `ovt.How(prompt="openvlthinker")`
+    judge      for a benchmark: a model that is asked about every answer, as MODEL@URL; adds a reading of its own
     name       the evaluation's name [MODEL-QUESTIONS]; an identical finished evaluation is returned, not repeated
     revision   identifies the server's weights, in any words; without it, stored replies under that name are reused
     set        keys of the question set, and of the server: `{"k": 4, "endpoint.batch": True}`
     """
-    from ovt.evaluation import evaluate as evaluating
-    from ovt.evaluation.rescore import with_judge
-    from ovt.train.models import model_endpoint
-
-    session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
-    with follow(session.progress):
-        endpoint = model_endpoint(model, served_as, revision, session.home)
-        asked = ask_for(endpoint, questions, name, set, session, how)
-        named = judge_of(judge, session, asked)
-        done = evaluating.evaluate(*asked, session)
-        return with_judge(done, named) if named else done
+    order = Order(model, questions, name, set, served_as, revision, how, judge)
+    return carry_out(order, open_session(home, limit, Budget(max_usd, max_tokens), progress))
 
 
 async def aevaluate(
@@ -368,16 +361,12 @@ async def aevaluate(
 ) -> "Evaluation":
     """`evaluate` as a coroutine: the caller's event loop stays free."""
     from ovt.evaluation import evaluate as evaluating
-    from ovt.evaluation.rescore import with_judge
-    from ovt.train.models import model_endpoint
 
+    order = Order(model, questions, name, set, served_as, revision, how, judge)
     session = open_session(home, limit, Budget(max_usd, max_tokens), progress)
     with follow(session.progress):
-        endpoint = model_endpoint(model, served_as, revision, session.home)
-        parts = await asyncio.to_thread(ask_for, endpoint, questions, name, set, session, how)
-        named = judge_of(judge, session, parts)
-        done = await evaluating.aevaluate(*parts, session)
-        return await asyncio.to_thread(with_judge, done, named) if named else done
+        asked, named = await asyncio.to_thread(prepared, order, session)
+        return await asyncio.to_thread(judged, await evaluating.aevaluate(*asked, session), named)
 
 
 def plan_evaluation(
@@ -389,23 +378,22 @@ def plan_evaluation(
     served_as: str | None = None,
     revision: str | None = None,
     how: "How | None" = None,
+    judge: str | None = None,
     home: Place = None,
 ) -> Report:
-    """What `evaluate` would request, and an upper bound on its cost; sends no request."""
+    """What `evaluate` would request, and an upper bound on its cost; sends no request. A judge's are not counted."""
     from ovt.evaluation import evaluate as evaluating
-    from ovt.train.models import model_endpoint
 
     session = open_session(home, limit)
-    endpoint = model_endpoint(model, served_as, revision, session.home)
-    return evaluating.plan(*ask_for(endpoint, questions, None, set, session, how), session)
+    order = Order(model, questions, None, set, served_as, revision, how, judge)
+    return evaluating.plan(*prepared(order, session)[0], session)
 
 
 def evaluations(home: Place = None) -> "list[Evaluation]":
-    """The finished evaluations in a home, by name."""
-    from ovt.evaluation.results import evaluation_names, open_evaluation
+    """The finished evaluations in a home that can be read, by name."""
+    from ovt.evaluation.results import list_evaluations
 
-    there = place(home)
-    return [open_evaluation(name, there) for name in evaluation_names(there)]
+    return list_evaluations(place(home))[0]
 
 
 def rescore(
@@ -443,9 +431,9 @@ def score(
     home: Place = None,
     progress: Progress | None = None,
 ) -> "Scored":
-    """Score outputs that one already has, in any kit's format: ours, strict, the official rule and the file's verdicts.
+    """Score outputs you already have, in any kit's format: ours, strict, the official rule and the file's verdicts.
 
-    bench      the benchmark: "mathvista", "mmmu-pro:vision"; `ovt eval bench list` has them
+    bench      the benchmark: "mathvista", "mmmu-pro:vision"; `ovt eval bench list` lists them
     questions  its rows, as a file or folder; without it the file's own golds, else the Hub's rows
     rule       the rule of the official reading
     judge      a model that is asked for its opinion of each answer, as MODEL@URL; without it no model is asked
@@ -463,7 +451,7 @@ def score(
 
 def compare(*names: str, home: Place = None, reading: str = "ours") -> Report:
     """Compare evaluations with the first one, paired by question: 95% intervals of the differences, McNemar's test,
-    the questions that flip, and what else differs. reading: of benchmarks: ours, strict, official, judge or filed."""
+    the questions that flip, and what else differs. reading: for benchmarks: ours, strict, official, judge or filed."""
     from ovt.evaluation.compare import compare as compare_evaluations
 
     return compare_evaluations(names, place(home), reading)
@@ -501,6 +489,15 @@ def read_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings) 
     return read_section(Recipe, tree, "the recipe")
 
 
+def agreed_build(
+    recipe: Recipe | str | Path | Mapping[str, Any], set: Settings, session: Session
+) -> tuple[Recipe, Session]:
+    """The recipe to run, and the session that knows how to rebuild the version. OvtError as from `agreed_recipe`."""
+    wanted = tuple(overrides(set))  # an iterator gives its settings once
+    chosen = agreed_recipe(recipe, wanted, session.home)
+    return chosen, replace(session, rebuild=rebuild(recipe, wanted, session.limit))
+
+
 def agreed_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings, home: Home) -> Recipe:
     """`read_recipe`, for a recipe that is to be run: OvtError unless the user has agreed to what needs agreement."""
     from ovt.curate.claims import check_agreed, claims
@@ -511,7 +508,7 @@ def agreed_recipe(recipe: Recipe | str | Path | Mapping[str, Any], set: Settings
 
 
 def file_of(recipe: Any) -> str | Path | None:
-    """Where a recipe lies, if it is given by its file."""
+    """The recipe's file, if it was given as one."""
     return recipe if isinstance(recipe, str | Path) else None
 
 
@@ -523,54 +520,88 @@ def rebuild(recipe: Any, set: Settings, limit: int | None) -> str:
 
 
 def open_session(
-    home: Place, limit: int | None, budget: Budget | None = None, progress: Progress | None = None, again: str = ""
+    home: Place, limit: int | None, budget: Budget | None = None, progress: Progress | None = None
 ) -> Session:
     """The session for a build or an evaluation."""
-    return Session(place(home), budget or Budget(), progress or Progress(), limit, again, git_commit())
+    return Session(place(home), budget or Budget(), progress or Progress(), limit, git_commit=git_commit())
 
 
 def asking_again(session: Session, retry: Iterable[str]) -> Session:
     """The session, with the kinds of replies to ask again; RecipeError for an unknown kind."""
     kinds = frozenset(kind.strip() for kind in retry)
     if unknown := sorted(kinds - {*AGAIN}):
-        raise RecipeError(f"retry: {unknown[0][:40]!a} is not a kind of reply: choose among {', '.join(AGAIN)}")
+        raise RecipeError(f"retry: {unknown[0][:40]!a} is not a kind of reply: choose from {', '.join(AGAIN)}")
     return replace(session, retry=kinds)
 
 
-def judge_of(judge: str | None, session: Session, asked: "tuple[str, Posed, Any, Any] | None" = None) -> "Judge | None":
-    """The judge "MODEL@URL"; of `asked` (see `ask_for`), which then has to be a benchmark (OvtError)."""
-    from ovt.evaluation.judging import Judge, judge_at
+@dataclass(frozen=True)
+class Order:
+    """An evaluation to make: the arguments of `evaluate`."""
+
+    model: str
+    questions: str | Path
+    name: str | None = None
+    set: Settings = ()
+    served_as: str | None = None
+    revision: str | None = None
+    how: "How | None" = None
+    judge: str | None = None
+
+
+def carry_out(order: Order, session: Session) -> "Evaluation":
+    """`evaluate`, within a session, whose budget several evaluations may share."""
+    from ovt.evaluation.evaluate import evaluate
+
+    with follow(session.progress):
+        asked, named = prepared(order, session)
+        return judged(evaluate(*asked, session), named)
+
+
+def prepared(order: Order, session: Session) -> "tuple[Asked, Judge | None]":
+    """What is asked, and the judge. OvtError for a judge of anything but a benchmark."""
     from ovt.evaluation.rescore import refuse_judge
 
-    if judge and asked:
+    judge = judge_of(order.judge, session)
+    asked = ask_for(order, session)
+    if judge:
         refuse_judge(asked[0], asked[1].benchmark)
+    return asked, judge
+
+
+def judged(done: "Evaluation", judge: "Judge | None") -> "Evaluation":
+    """The evaluation, with the judge's reading if there is a judge."""
+    from ovt.evaluation.rescore import with_judge
+
+    return with_judge(done, judge) if judge else done
+
+
+def judge_of(judge: str | None, session: Session) -> "Judge | None":
+    """The judge "MODEL@URL"."""
+    from ovt.evaluation.judging import Judge, judge_at
+
     return Judge(judge_at(judge), session) if judge else None
 
 
-def ask_for(
-    endpoint: "EndpointSection",
-    questions: str | Path,
-    name: str | None,
-    set: Settings,
-    session: Session,
-    how: "How | None" = None,
-) -> "tuple[str, Posed, EndpointSection, EvaluateSection]":
+def ask_for(order: Order, session: Session) -> "Asked":
     """The arguments of `evaluating.evaluate`: the evaluation's name, questions, endpoint and settings."""
     from ovt.evaluation.benchmark import benchmark_names
     from ovt.evaluation.evaluate import with_settings
     from ovt.evaluation.posing import How, pose
     from ovt.evaluation.question_set import default_name, load_question_set
     from ovt.evaluation.results import Posed
+    from ovt.train.models import model_endpoint
 
-    endpoint, own = with_settings(endpoint, overrides(set))
-    model = endpoint.model or "model"
+    endpoint = model_endpoint(order.model, order.served_as, order.revision, session.home)
+    endpoint, own = with_settings(endpoint, overrides(order.set))
+    questions, how, model = order.questions, order.how, endpoint.model or "model"
     if named := benchmark_names(str(questions)):
         if len(named) > 1:
-            raise RecipeError(f"{questions} are {len(named)} benchmarks: evaluate them one after the other")
+            raise RecipeError(f"{questions} names {len(named)} benchmarks: evaluate them one at a time")
         posed, settings = pose(named[0], how or How(), own, session)
-        return name or default_name(model, "-".join([*named, *(how.marks if how else ())])), posed, endpoint, settings
+        marked = default_name(model, "-".join([*named, *(how.marks if how else ())]))
+        return order.name or marked, posed, endpoint, settings
     if how and how != How():
-        raise RecipeError(f"{questions} is no benchmark: only these have prompts, pictures and data of their own")
+        raise RecipeError(f"{questions} is not a benchmark: only those have prompts, pictures and data of their own")
     chosen = load_question_set(questions, own)
     imported = import_questions(chosen.sources, session).questions
-    return name or default_name(model, chosen.name), Posed(imported), endpoint, chosen.settings
+    return order.name or default_name(model, chosen.name), Posed(imported), endpoint, chosen.settings

@@ -1,6 +1,7 @@
 """The `ovt` command: assembles the command groups. Anything heavy is imported inside the commands."""
 
 import errno
+import io
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from ovt.commands import curate, data, data_screen, data_share, data_tidy, eval_bench, loop, serve, train, verify, view
 from ovt.commands import eval as evaluation
 from ovt.commands.options import examples
-from ovt.commands.terminal import end_code, print_error, sigterm_stops_like_ctrl_c
+from ovt.commands.terminal import end_code, print_error, says_unicode, sigterm_stops_like_ctrl_c
 from ovt.core.errors import OvtError
 
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
@@ -55,6 +56,8 @@ def ovt_command(
 
 def main() -> None:
     """The entry point: runs a command and turns mistakes that the user can fix into one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not says_unicode(sys.stdout):
+        sys.stdout.reconfigure(errors="replace")
     try:
         with sigterm_stops_like_ctrl_c():
             app()

@@ -11,15 +11,15 @@ from ovt.curate.claims import Claim, agree_to, listed, open_claims
 
 
 def tell_claims(found: Sequence[Claim]) -> None:
-    """Says on stderr what a recipe does beyond its folder and the home; nothing if it does nothing there."""
+    """Says on stderr what a recipe does beyond its folder and the home; nothing if there is nothing."""
     if lines := listed(found):
         note(lines, "dim")
 
 
 def settle(found: Sequence[Claim], yes_send_key: bool = False, yes_recipe: bool = False) -> None:
-    """Agrees to what the options say, and asks about the rest where somebody can answer.
+    """Agrees to what the options say, and asks about the rest if somebody can answer.
 
-    What is then still open is refused by whatever would do it.
+    What is still open then is refused by the code that would do it.
     """
     agree_to(claim for claim in found if (yes_send_key if claim.does == "send" else yes_recipe))
     if (left := open_claims(found)) and somebody_answers():

@@ -20,7 +20,7 @@ from ovt.commands.options import (
     YesSendKey,
     examples,
 )
-from ovt.commands.terminal import live, print_built, report, resumable
+from ovt.commands.terminal import live, print_built, report, resumable, tell
 from ovt.core.home import Home
 
 commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
@@ -36,7 +36,7 @@ def build(
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     retry: Retry = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its cost.")] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="With --dry-run: tokens, GPUs and hours at the rates of a preview.")
     ] = False,
@@ -50,24 +50,24 @@ def build(
     """Build a dataset version; run the same command again to resume."""
     from ovt import api
     from ovt.commands.agree import settle, tell_claims
-    from ovt.commands.views.tables import told
     from ovt.core.errors import RecipeError, TooManyFailed
     from ovt.core.progress import Progress
     from ovt.curate.claims import claims
 
     if plan and not dry_run:
-        raise RecipeError("--plan is for --dry-run", "add it, or leave --plan out")
+        raise RecipeError("--plan only works with --dry-run", "add it, or leave --plan out")
+    again = retry.split(",") if retry else ()
     if dry_run:
         with resumable():
-            planned = api.plan(recipe, set=overrides or (), limit=limit, measured=plan, home=home)
+            planned = api.plan(recipe, set=overrides or (), limit=limit, retry=again, measured=plan, home=home)
         if json:
             tell_claims(claims(api.read_recipe(recipe, overrides or ()), Home.locate(home), recipe))
-        report(planned.data if json else planned, json, told)
+        tell(planned, json)
         return
     progress, chosen = Progress(), api.read_recipe(recipe, overrides or ())
     settle(claims(chosen, Home.locate(home), recipe), yes_send_key, yes_recipe)
     limits = {"limit": limit, "max_usd": max_usd, "max_tokens": max_tokens}
-    ways = {"retry": retry.split(",") if retry else (), "engine": engine, "ray_address": ray_address}
+    ways = {"retry": again, "engine": engine, "ray_address": ray_address}
     how: dict[str, Any] = limits | ways
     with resumable():
         try:
@@ -87,9 +87,10 @@ def build(
 )
 def init(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, a folder, hf://OWNER/NAME or a preset.")],
-    captioner: Annotated[str | None, typer.Option(metavar="URL", help="A server with a model that sees.")] = None,
+    captioner: Annotated[str | None, typer.Option(metavar="URL", help="A server whose model sees images.")] = None,
     reasoner: Annotated[
-        str | None, typer.Option(metavar="URL", help="A server with the reasoner; without --captioner, it sees.")
+        str | None,
+        typer.Option(metavar="URL", help="A server with the reasoner; it must see images without --captioner."),
     ] = None,
     question: Annotated[str | None, typer.Option(metavar="COLUMN", help="The questions' column.")] = None,
     gold: Annotated[str | None, typer.Option(metavar="COLUMN", help="The answers' column.")] = None,
@@ -98,7 +99,7 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: decide, and say so.")] = False,
     json: Json = False,
 ) -> None:
-    """Write the first recipe for a source, from a look at its rows."""
+    """Write a first recipe for a source, after a look at its rows."""
     from ovt.commands.init import begin
 
     columns = {"question": question, "gold": gold, "image": image}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ovt.commands.options import EngineName, HomePath, Json, Overrides, RayAddress, Ref, RefA, RefB, Refs, examples
-from ovt.commands.terminal import console, note, print_json, report
+from ovt.commands.terminal import console, note, print_json, report, tell
 from ovt.core.home import Home
 from ovt.core.records import git_commit, rebuild_line
 
@@ -20,7 +20,7 @@ commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, c
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the versions of this home: date, rows, size, and how each differs from the one before."""
     from ovt.commands.views.data import version_list
-    from ovt.curate.reports.listing import listing
+    from ovt.curate.reports.show import listing
     from ovt.curate.versions.read import list_versions
 
     there = Home.locate(home)
@@ -53,13 +53,13 @@ def head(
     ref: Ref,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rows.")] = 3,
     split: Annotated[str | None, typer.Option(help="sft or rl [default: both].")] = None,
-    where: Annotated[str | None, typer.Option(metavar="SQL", help="Only rows for which this holds.")] = None,
+    where: Annotated[str | None, typer.Option(metavar="SQL", help="Only rows for which this is true.")] = None,
     dropped: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Dropped rows instead: of this reason, or any.")
+        str | None, typer.Option(metavar="REASON", help="Dropped rows instead: for this reason, or any.")
     ] = None,
     stage: Annotated[str | None, typer.Option(help="Rows dropped at this stage.")] = None,
-    drawn: Annotated[bool, typer.Option("--random", help="Rows at random, not the first ones.")] = False,
-    seed: Annotated[int, typer.Option(help="Of --random: another one draws other rows.")] = 0,
+    drawn: Annotated[bool, typer.Option("--random", help="Random rows instead of the first ones.")] = False,
+    seed: Annotated[int, typer.Option(help="With --random: another seed draws other rows.")] = 0,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -104,23 +104,19 @@ def funnel(
     json: Json = False,
 ) -> None:
     """Show how many rows each stage received, dropped and passed on, and why."""
-    from ovt.commands.views.tables import told
     from ovt.curate.reports.funnel import report as count
     from ovt.curate.versions.read import open_version
 
-    found = count(open_version(ref, Home.locate(home)), by)
-    report(found.data if json else found, json, told)
+    tell(count(open_version(ref, Home.locate(home)), by), json)
 
 
 @commands.command(epilog=examples("ovt data failures charts"))
 def failures(ref: Ref, home: HomePath = None, json: Json = False) -> None:
     """List the requests that failed, counted by what the server said."""
-    from ovt.commands.views.tables import told
     from ovt.curate.reports.failures import report as count
     from ovt.curate.versions.read import open_version
 
-    found = count(open_version(ref, Home.locate(home)))
-    report(found.data if json else found, json, told)
+    tell(count(open_version(ref, Home.locate(home))), json)
 
 
 @commands.command(epilog=examples("ovt data stats charts --plot charts.png", "ovt data stats charts@v1 charts@v2"))
@@ -130,7 +126,7 @@ def stats(
         list[Path] | None, typer.Option("--plot", metavar="FILE", help="Also draw it: FILE.png, FILE.svg or FILE.html.")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="COLUMN", help="What one version's table is by: a column that sources keep.")
+        str, typer.Option("--by", metavar="COLUMN", help="Group one version's table by a column that sources keep.")
     ] = "source",
     home: HomePath = None,
     json: Json = False,

@@ -37,7 +37,7 @@ def presets(
 WHAT = "A version, a recipe or a source: charts@v2, charts.toml, data/charts.jsonl, hf://you/charts."
 What = Annotated[str, typer.Argument(metavar="NAME|RECIPE|SOURCE", help=WHAT)]
 Shown = Annotated[int, typer.Option("--examples", min=0, help="How many examples to show.")]
-MaxBits = Annotated[int, typer.Option(min=0, max=48, help="Bits that two images' hashes may differ in, of 576.")]
+MaxBits = Annotated[int, typer.Option(min=0, max=48, help="How many of 576 bits two images' hashes may differ in.")]
 MaxColour = Annotated[int, typer.Option(min=0, max=255, help="How much the mean colours of their tiles may differ.")]
 MinSimilarity = Annotated[
     float, typer.Option(min=0.01, max=1, help="How similar two questions must be; 1: the same words.")
@@ -108,15 +108,15 @@ def decontam(
     what: Annotated[str | None, typer.Argument(metavar="[NAME|RECIPE|SOURCE]", help=WHAT)] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="A pack, version, source, table as in [[sources]], or benchmarks: the six."),
+        typer.Option(help="A pack, version, source, table as in [[sources]], or benchmarks (all six)."),
     ] = None,
     save_pack: Annotated[Path | None, typer.Option(help="Write the benchmark's hashes to this file.")] = None,
     max_bits: MaxBits = 24,
     max_colour: MaxColour = 16,
     max_repeats: Annotated[
-        int, typer.Option(min=1, help="Ignore runs of 13 words that more questions share (templates).")
+        int, typer.Option(min=1, help="Ignore runs of 13 words in more questions than this (templates).")
     ] = 10,
-    min_words: Annotated[int, typer.Option(min=1, max=13, help="Shorter texts are not compared.")] = 8,
+    min_words: Annotated[int, typer.Option(min=1, max=13, help="Texts with fewer words are not compared.")] = 8,
     overrides: Overrides = None,
     limit: Limit = None,
     most: Shown = 10,

@@ -39,10 +39,10 @@ def export(
     to: Annotated[str, typer.Option("--to", help="trl, llamafactory, easyr1, ms-swift, openai or a plugin's format.")],
     split: Annotated[str | None, typer.Option(help="sft or rl [default: all that the format can hold].")] = None,
     drop: Annotated[
-        list[str] | None, typer.Option("--drop", metavar="LABEL", help="Leave out rows labelled so in `ovt view`.")
+        list[str] | None, typer.Option("--drop", metavar="LABEL", help="Leave out rows with this label in `ovt view`.")
     ] = None,
     keep: Annotated[
-        list[str] | None, typer.Option("--keep", metavar="LABEL", help="Write only rows labelled so in `ovt view`.")
+        list[str] | None, typer.Option("--keep", metavar="LABEL", help="Write only rows with this label in `ovt view`.")
     ] = None,
     home: HomePath = None,
     json: Json = False,
@@ -69,7 +69,7 @@ def export(
 )
 def push(
     ref: Ref,
-    repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub, or a URL, as s3://store/charts.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME on the Hub, or a URL: s3://store/charts.")],
     tag: Tag = None,
     private: Private = False,
     create_pr: CreatePr = False,
@@ -97,7 +97,7 @@ def push(
     version = open_version(ref, Home.locate(home))
     if is_url(repo):
         if private or create_pr or with_view:
-            raise RecipeError("--private, --create-pr and --with-view are for the Hub", "leave them out")
+            raise RecipeError("--private, --create-pr and --with-view only work with the Hub", "leave them out")
         check(version, os.environ, frozenset(may_share or ()), not_secret or ())
         if dry_run:
             files = [{"path": path, "bytes": entry.size} for path, entry in version.manifest.files.items()]
@@ -135,9 +135,7 @@ def view_files(version: "Version", home: Home) -> dict[str, bytes]:
 
 @commands.command(epilog=examples("ovt data pull you/charts@v3", "ovt data pull s3://store/charts@v3 --as charts"))
 def pull(
-    address: Annotated[
-        str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub; or a URL, as s3://…@v3.")
-    ],
+    address: Annotated[str, typer.Argument(metavar="REPO[@TAG]", help="OWNER/NAME on the Hub, or a URL: s3://…@v3.")],
     name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Make it the next version of NAME.")] = None,
     home: HomePath = None,
     json: Json = False,
@@ -169,6 +167,7 @@ def card(
     home: HomePath = None,
 ) -> None:
     """Print a version's data card, as this ovt release writes it."""
+    from ovt.core.errors import RecipeError
     from ovt.core.files import disk_errors
     from ovt.curate.hub.client import split_address
     from ovt.curate.hub.push import default_tag, published
@@ -176,6 +175,8 @@ def card(
     from ovt.curate.versions.card import render_card
     from ovt.curate.versions.read import open_version
 
+    if tag and not repo:
+        raise RecipeError("--tag is a revision of --repo: give both")
     version = open_version(ref, Home.locate(home))
     name, at = split_address(repo) if repo else ("", None)
     there = published(name, tag or at or default_tag(version), draw_card(version)) if name else None

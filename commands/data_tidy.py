@@ -1,19 +1,17 @@
 """`ovt data rm` and `clean`: remove versions, and what nothing refers to."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from ovt.commands.options import HomePath, Json, Refs, examples
-from ovt.commands.terminal import report, say
+from ovt.commands.options import HomePath, Json, Refs, Yes, examples
+from ovt.commands.terminal import report, say_freed
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
     from ovt.curate.versions.tidy import Unused
 
 commands = typer.Typer()
-
-Yes = Annotated[bool, typer.Option("--yes", help="Remove it; without this, only list what would go.")]
 
 
 @commands.command(epilog=examples("ovt data rm charts@v1", "ovt data rm charts@v1 charts@v2 --yes"))
@@ -23,12 +21,13 @@ def rm(refs: Refs, yes: Yes = False, home: HomePath = None, json: Json = False) 
     from ovt.curate.versions.tidy import to_remove
 
     there = Home.locate(home)
-    settle([to_remove(open_version(ref, there), there) for ref in refs], yes, json)
+    versions = {version.path: version for version in (open_version(ref, there) for ref in refs)}
+    settle([to_remove(version, there) for version in versions.values()], yes, json)
 
 
 @commands.command(epilog=examples("ovt data clean", "ovt data clean --yes"))
 def clean(yes: Yes = False, home: HomePath = None, json: Json = False) -> None:
-    """Remove imports, images and leftovers that no version or evaluation needs; replies stay, they were paid for."""
+    """Remove imports, images and leftovers that no version or evaluation needs; replies stay: they were paid for."""
     from ovt.curate.versions.tidy import unused
 
     settle(unused(Home.locate(home)), yes, json)
@@ -37,10 +36,10 @@ def clean(yes: Yes = False, home: HomePath = None, json: Json = False) -> None:
 def settle(found: "list[Unused]", yes: bool, json: bool) -> None:
     """Lists what was found, and removes it if that was asked for."""
     from ovt.commands.views.data import unused_table
-    from ovt.core.text import size
     from ovt.curate.versions.tidy import remove
 
+    if yes:
+        remove(found)
     report([one.as_dict() | {"removed": yes} for one in found], json, unused_table)
-    freed = remove(found) if yes else sum(one.bytes for one in found)
     if not json and found:
-        say(f"{size(freed)} freed" if yes else f"nothing was removed; with --yes, {size(freed)} would be free")
+        say_freed(sum(one.bytes for one in found), yes)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovt.commands.options import EvalRefs, HomePath, Json, Limit, MaxTokens, MaxUsd, examples
-from ovt.commands.terminal import live, print_json, report, resumable
+from ovt.commands.options import EvalRefs, HomePath, Json, Judge, Least, Limit, MaxTokens, MaxUsd, examples
+from ovt.commands.terminal import live, note, print_json, report, resumable, tell
 from ovt.core.home import Home
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Revision = Annotated[
     str | None,
     typer.Option(
         "--revision",
-        help="Which weights the server has, in any words; without it, stored replies of that name count.",
+        help="Which weights the server has, in any words; without it, stored replies of that name are reused.",
     ),
 ]
 Settings = Annotated[
@@ -48,11 +48,11 @@ Settings = Annotated[
 
 Prompt = Annotated[
     str | None,
-    typer.Option("--prompt", metavar="NAME", help="Of a benchmark: official, openvlthinker, lmms-eval, … [official]"),
+    typer.Option("--prompt", metavar="NAME", help="For benchmarks: official, openvlthinker, lmms-eval, … [official]"),
 ]
 Images = Annotated[
     str | None,
-    typer.Option("--images", metavar="MODES", help="Of a benchmark: real, blank, shuffled, noised, or several."),
+    typer.Option("--images", metavar="MODES", help="For benchmarks: real, blank, shuffled, noised, or several."),
 ]
 Data = Annotated[
     str | None,
@@ -60,15 +60,7 @@ Data = Annotated[
         "--data", metavar="PATH", help="A benchmark's rows: a file, a folder, or @REVISION of the Hub's [pinned]."
     ),
 ]
-Stratify = Annotated[bool, typer.Option("--stratify", help="With --limit: as large a share of each type or subject.")]
-Judge = Annotated[
-    str | None,
-    typer.Option("--judge", metavar="MODEL@URL", help="Of a benchmark: also ask a model's opinion of each answer."),
-]
-Least = Annotated[
-    list[str] | None,
-    typer.Option("--min", metavar="[NAME=]POINTS", help="Exit with code 4 if a benchmark's accuracy is below."),
-]
+Stratify = Annotated[bool, typer.Option("--stratify", help="With --limit: the same share of each type or subject.")]
 
 
 @commands.command(
@@ -94,7 +86,7 @@ def run(
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     judge: Judge = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its price.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be asked and its cost.")] = False,
     least: Least = None,
     home: HomePath = None,
     json: Json = False,
@@ -103,25 +95,26 @@ def run(
     from functools import partial
 
     from ovt import api
-    from ovt.core.progress import Progress
-    from ovt.evaluation.benchmark_scores import require
+    from ovt.curate.endpoints.budget import Budget
+    from ovt.evaluation.benchmark_scores import check_least, require
     from ovt.evaluation.suite import suite_of
 
     suite = suite_of(questions, prompt, images, data, stratify)
-    weights = {"served_as": served_as, "revision": revision}
+    check_least(least or (), suite.titles)
+    asked = {"set": overrides or (), "served_as": served_as, "revision": revision}
     if dry_run:
-        plan = partial(api.plan_evaluation, model, set=overrides or (), limit=limit, home=home, **weights)
+        plan = partial(api.plan_evaluation, model, limit=limit, judge=judge, home=home, **asked)
         with resumable():
             show_plans([plan(one.questions, how=one.how) for one in suite.members], json)
+        if judge:
+            note("The judge's requests, one per answer, are not in this plan.", "dim")
         return
-    ask = partial(api.evaluate, model, set=overrides or (), limit=limit, home=home, **weights)
-    done = []
+    done, budget = [], Budget(max_usd, max_tokens)
     for one in suite.members:
-        progress = Progress()
-        with resumable(), live(progress):
-            named = suite.name_of(one, name)
-            spent = {"max_usd": max_usd, "max_tokens": max_tokens, "judge": judge}
-            done.append(ask(one.questions, how=one.how, name=named, progress=progress, **spent))
+        session = api.open_session(home, limit, budget)
+        order = api.Order(model, one.questions, suite.name_of(one, name), how=one.how, judge=judge, **asked)
+        with resumable(), live(session.progress):
+            done.append(api.carry_out(order, session))
     show_evaluations(suite, done, home, json)
     require([one.benchmark for one in done if one.benchmark], least or ())
 
@@ -129,30 +122,29 @@ def run(
 @commands.command("list", epilog=examples("ovt eval list"))
 def list_(home: HomePath = None, json: Json = False) -> None:
     """List the evaluations of this home."""
-    from ovt import api
     from ovt.commands.views.tables import view
-    from ovt.evaluation.results import evaluation_table
+    from ovt.evaluation.results import evaluation_table, list_evaluations
 
-    done = api.evaluations(home)
+    done, broken = list_evaluations(Home.locate(home))
     report([one.model_dump(mode="json") for one in done] if json else evaluation_table(done), json, view)
+    for line in broken:
+        note(line, "red")
 
 
-Reading = Annotated[str, typer.Option("--reading", help="Of benchmarks: ours, strict, official, judge or filed.")]
+Reading = Annotated[str, typer.Option("--reading", help="For benchmarks: ours, strict, official, judge or filed.")]
 
 
 @commands.command(epilog=examples("ovt eval compare base-held-out charts-sft-held-out"))
 def compare(names: EvalRefs, reading: Reading = "ours", home: HomePath = None, json: Json = False) -> None:
     """Compare evaluations with the first one, paired by question: intervals, flips, and what else differs."""
     from ovt import api
-    from ovt.commands.views.tables import told
 
-    found = api.compare(*names, home=home, reading=reading)
-    report(found.data if json else found, json, told)
+    tell(api.compare(*names, home=home, reading=reading), json)
 
 
 def show_evaluations(suite: "Suite", done: "Sequence[Evaluation]", home: Path | None, json: bool) -> None:
-    """Each evaluation; of several also a table, of several kinds of pictures what changes, and the paper's table."""
-    from ovt.commands.views.tables import told, view
+    """Each evaluation; for several also a table, for several kinds of pictures what changes, and the paper's table."""
+    from ovt.commands.views.tables import view
     from ovt.evaluation.results import evaluation_table
 
     if json:
@@ -160,18 +152,16 @@ def show_evaluations(suite: "Suite", done: "Sequence[Evaluation]", home: Path | 
         print_json(found if len(found) > 1 else found[0])
         return
     for one in done:
-        report(one.report(), False, told)
+        tell(one.report(), False)
     if len(done) > 1:
         report(evaluation_table(done), False, view)
     for extra in suite.reports(done, Home.locate(home)):
-        report(extra, False, told)
+        tell(extra, False)
 
 
 def show_plans(plans: "Sequence[Report]", json: bool) -> None:
     """The plan of each evaluation."""
-    from ovt.commands.views.tables import told
-
     if json:
         print_json([plan.data for plan in plans])
     for plan in () if json else plans:
-        report(plan, False, told)
+        tell(plan, False)

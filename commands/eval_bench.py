@@ -1,12 +1,12 @@
-"""`ovt eval bench` and `ovt eval score`: the public benchmarks, and outputs that one already has."""
+"""`ovt eval bench` and `ovt eval score`: the public benchmarks, and outputs that you already have."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ovt.commands.options import EvalRef, HomePath, Json, MaxUsd, examples
-from ovt.commands.terminal import live, note, report, resumable
+from ovt.commands.options import EvalRef, HomePath, Json, Judge, Least, MaxUsd, examples
+from ovt.commands.terminal import live, note, resumable, tell
 
 commands = typer.Typer()
 bench = typer.Typer(no_args_is_help=True, help="The public benchmarks: sources, prompts, rules.")
@@ -15,25 +15,14 @@ commands.add_typer(bench, name="bench")
 Bench = Annotated[
     str, typer.Option("--bench", metavar="NAME", help="The benchmark, such as mathvista or mmmu-pro:vision.")
 ]
-Judge = Annotated[
-    str | None, typer.Option("--judge", metavar="MODEL@URL", help="Also ask a model's opinion of each answer.")
-]
-Least = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--min", metavar="[NAME=]POINTS", help="Exit with code 4 if the accuracy (ours) is below. Repeatable."
-    ),
-]
 
 
 @bench.command("list", epilog=examples("ovt eval bench list"))
 def list_(json: Json = False) -> None:
     """List the benchmarks: subsets, rows, licences, prompts."""
-    from ovt.commands.views.tables import told
     from ovt.evaluation.catalogue import listed
 
-    found = listed()
-    report(found.data if json else found, json, told)
+    tell(listed(), json)
 
 
 @bench.command(epilog=examples("ovt eval bench show mathvista"))
@@ -41,11 +30,9 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A benchmark, such as mathvista.")], json: Json = False
 ) -> None:
     """Show a benchmark: its source, every prompt with an example, its rules, and golds known to be bad."""
-    from ovt.commands.views.tables import told
     from ovt.evaluation.catalogue import shown
 
-    found = shown(name)
-    report(found.data if json else found, json, told)
+    tell(shown(name), json)
 
 
 @commands.command(
@@ -72,18 +59,18 @@ def score(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Score outputs that one already has: four readings side by side, no model asked but a judge."""
+    """Score outputs that you already have: its readings side by side; no model is asked except a judge."""
     from ovt import api
-    from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
-    from ovt.evaluation.benchmark_scores import require
+    from ovt.evaluation.benchmark import benchmark_title
+    from ovt.evaluation.benchmark_scores import check_least, require
 
+    check_least(least or (), [benchmark_title(bench)])
     progress = Progress()
     asked: dict[str, Any] = {"judge": judge, "max_usd": max_usd, "home": home, "progress": progress}
     with resumable(), live(progress):
         scored = api.score(file, bench, questions=questions, rule=rule, name=name, **asked)
-    found = scored.report(by)
-    report(found.data if json else found, json, told)
+    tell(scored.report(by), json)
     for line in scored.notes:
         note(line, "dim")
     require(scored.scores, least or ())
@@ -92,17 +79,15 @@ def score(
 @commands.command(epilog=examples("ovt eval why charts-sft-mathvista 17"))
 def why(
     name: EvalRef,
-    what: Annotated[str, typer.Argument(metavar="ID", help="The benchmark's id of a question, or the question's own.")],
+    what: Annotated[str, typer.Argument(metavar="ID", help="A question's id in the benchmark, or its own.")],
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Show one answer: the reply with what is read as the answer marked, every reading's verdict, and its reason."""
-    from ovt.commands.views.tables import told
+    """Show one answer: the reply with the extracted answer marked, every reading's verdict, and its reason."""
     from ovt.core.home import Home
     from ovt.evaluation.why import why as explain
 
-    found = explain(name, what, Home.locate(home))
-    report(found.data if json else found, json, told)
+    tell(explain(name, what, Home.locate(home)), json)
 
 
 @commands.command(
@@ -123,9 +108,8 @@ def rescore(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """Read an evaluation's kept replies again, with this ovt's verifier; no model is asked but a judge."""
+    """Read an evaluation's kept replies again, with this ovt's verifier; no model is asked except a judge."""
     from ovt import api
-    from ovt.commands.views.tables import told
     from ovt.core.progress import Progress
 
     progress = Progress()
@@ -133,8 +117,7 @@ def rescore(
         again = api.rescore(
             name, rule=rule, kind=kind, judge=judge, keep=keep, max_usd=max_usd, home=home, progress=progress
         )
-    found = again.report()
-    report(found.data if json else found, json, told)
+    tell(again.report(), json)
 
 
 @commands.command(epilog=examples("ovt eval power", "ovt eval power base-mathvista charts-sft-mathvista --gain 1.5"))
@@ -149,10 +132,8 @@ def power(
     home: HomePath = None,
     json: Json = False,
 ) -> None:
-    """How many questions it takes to show a gain of so many points between two models."""
-    from ovt.commands.views.tables import told
+    """How many questions it takes to show a given gain in points between two models."""
     from ovt.core.home import Home
     from ovt.evaluation.compare import power as needed
 
-    found = needed(names or [], Home.locate(home), gain / 100, flips)
-    report(found.data if json else found, json, told)
+    tell(needed(names or [], Home.locate(home), gain / 100, flips), json)

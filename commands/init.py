@@ -1,14 +1,12 @@
-"""`ovt curate init`, step by step: look, ask where it is unsure, list the servers' models, write the recipe."""
+"""`ovt curate init`, step by step: look, ask where unsure, list the servers' models, write the recipe."""
 
 import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from ovt.commands.agree import somebody_answers
-from ovt.commands.terminal import note, report, say
+from ovt.commands.terminal import ask, note, report, say
 from ovt.core.errors import CallError, OvtError
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def begin(
     name = name_of(proposal)
     place = out or Path(f"{name}.toml")
     if place.exists():
-        raise OvtError(f"{place} is there already: give another --out, or edit it")
+        raise OvtError(f"{place} already exists: give another --out, or edit it")
     captioner, reasoner = (server_at(url, asks=not yes and somebody_answers()) if url else None for url in urls)
     with disk_errors(place):
         place.write_text(recipe_text(proposal, name, captioner, reasoner), encoding="utf-8")
@@ -39,7 +37,7 @@ def begin(
 
 
 def settled(source: str, columns: dict[str, str], asks: bool) -> "Proposal":
-    """The proposal, after somebody was asked about the columns that were guessed, if there is anybody."""
+    """The proposal, after asking about the columns that were guessed, if somebody can answer."""
     from ovt.curate.propose import propose
 
     proposal = propose(source, columns)
@@ -47,7 +45,7 @@ def settled(source: str, columns: dict[str, str], asks: bool) -> "Proposal":
         return proposal
     for doubt in proposal.doubts:
         note(f"columns: {', '.join(doubt.columns)}")
-        columns[doubt.ours] = typer.prompt(f"{doubt.ours} is in", default=doubt.taken, err=True)
+        columns[doubt.ours] = ask(f"{doubt.ours} is in", doubt.taken)
     return propose(source, columns)
 
 
@@ -61,7 +59,7 @@ def name_of(proposal: "Proposal") -> str:
 
 
 def server_at(url: str, asks: bool) -> "Server":
-    """The endpoint at a URL, with the first of the models that it lists, or the one that somebody chooses."""
+    """The endpoint at a URL, with the first of the models that it lists, or the one that the user chooses."""
     from ovt.curate.propose import Server
 
     try:
@@ -72,18 +70,18 @@ def server_at(url: str, asks: bool) -> "Server":
     model = models[0] if models else "MODEL"
     if len(models) > 1:
         listed = ", ".join(models[:20])
-        note(f"{url} serves {listed}" + ("" if asks else f"; {model} is taken"))
-        model = typer.prompt("model", default=model, err=True) if asks else model
+        note(f"{url} serves {listed}" + ("" if asks else f"; using {model}"))
+        model = ask("model", model) if asks else model
     return Server(url, tuple(models), model)
 
 
 async def models_at(url: str) -> list[str]:
     """The models that a server lists."""
     from ovt.curate.endpoints.endpoint import open_endpoint
-    from ovt.curate.endpoints.section import EndpointSection
+    from ovt.curate.endpoints.section import server_section
     from ovt.curate.endpoints.transport import HttpTransport
 
-    endpoint = open_endpoint("init", EndpointSection(base_url=url, model="?"))
+    endpoint = open_endpoint("init", server_section("the server", url, "?"))
     async with endpoint:
         transport = endpoint.urls.all[0].transport
         return await transport.models() if isinstance(transport, HttpTransport) else []

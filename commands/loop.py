@@ -50,12 +50,13 @@ def run(
 ) -> None:
     """Run a loop; run the same command again to resume (exit code 4 if an iteration fails its gate)."""
     from ovt.commands.agree import settle
-    from ovt.commands.train import training
+    from ovt.commands.train import on_devices, training
     from ovt.curate.claims import check_agreed
     from ovt.train.loop.recipe import load_loop
     from ovt.train.loop.serve import loop_claims
 
     with training():
+        launch = on_devices(accelerate, processes)
         chosen = load_loop(recipe, overrides or ())
         found = loop_claims(chosen, Home.locate(home), recipe)
         if dry_run:
@@ -64,7 +65,6 @@ def run(
         settle(found, yes_send_key, yes_recipe)
         check_agreed(found)
         from ovt.curate.endpoints.budget import Budget
-        from ovt.train.devices import Launch
         from ovt.train.loop.run import run_loop
         from ovt.train.loop.work import Tools
 
@@ -72,7 +72,7 @@ def run(
             budget=Budget(max_usd, max_tokens),
             git_commit=git_commit(),
             rebuild=rebuild_line("loop", "run", str(recipe), overrides=overrides),
-            launch=Launch(accelerate, processes) if accelerate else None,
+            launch=launch,
             watch=watch,
             say=lambda line: note(line, "bold"),
         )

@@ -14,59 +14,65 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)])
 
 
-def _names_in(folder: str) -> Callable[[typer.Context, str], list[str]]:
+def complete_names(folder: str) -> Callable[[typer.Context, str], list[str]]:
     """Completes the names of folders in a subfolder of the home, such as runs."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         there = getattr(Home.locate(context.params.get("home")), folder)
-        return sorted(path.name for path in there.glob(f"{incomplete}*") if path.is_dir())
+        return sorted(path.name for path in there.glob("[!.]*") if path.name.startswith(incomplete) and path.is_dir())
 
     return complete
 
 
-def _versions(context: typer.Context, incomplete: str) -> list[str]:
+def complete_versions(context: typer.Context, incomplete: str) -> list[str]:
     """Completes versions: names, and numbers after an @."""
-    name, at, _ = incomplete.partition("@")
     there = Home.locate(context.params.get("home")).versions
-    place = f"@{name}" if "/" in name else name
-    manifests = there.glob(f"{place}{'' if at else '*'}/v*/manifest.json")
-    found = {(f"{path.parent.parent.relative_to(there)}".removeprefix("@"), path.parent.name) for path in manifests}
-    return sorted({f"{name}@{number}" if at else name for name, number in found})
+    manifests = (path for places in ("[!.@]*", "@*/[!.]*") for path in there.glob(f"{places}/v*/manifest.json"))
+    found = {(f"{path.parents[1].relative_to(there)}".removeprefix("@"), path.parent.name) for path in manifests}
+    refs = {f"{name}@{number}" if "@" in incomplete else name for name, number in found}
+    return sorted(ref for ref in refs if ref.startswith(incomplete))
 
 
-def _recipes(incomplete: str) -> list[str]:
+def complete_recipes(incomplete: str) -> list[str]:
     """Completes the names of shipped recipes; the shell completes files itself."""
-    return sorted(path.stem for path in Path(__file__, "../../recipes").resolve().glob(f"{incomplete}*.toml"))
+    shipped = Path(__file__, "../../recipes").resolve().glob("*.toml")
+    return sorted(path.stem for path in shipped if path.stem.startswith(incomplete))
 
 
 REF = "name, name@v3, name@HASH, OWNER/NAME@TAG (pulled) or a folder."
-Ref = Annotated[str, typer.Argument(metavar="NAME", help=REF, autocompletion=_versions)]
+Ref = Annotated[str, typer.Argument(metavar="NAME", help=REF, autocompletion=complete_versions)]
 Refs = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help=f"One version or more: {REF}", autocompletion=_versions)
+    list[str], typer.Argument(metavar="NAME...", help=f"One version or more: {REF}", autocompletion=complete_versions)
 ]
-RefA = Annotated[str, typer.Argument(metavar="A", help=f"The older version: {REF}", autocompletion=_versions)]
-RefB = Annotated[str, typer.Argument(metavar="B", help="The newer version.", autocompletion=_versions)]
+RefA = Annotated[str, typer.Argument(metavar="A", help=f"The older version: {REF}", autocompletion=complete_versions)]
+RefB = Annotated[str, typer.Argument(metavar="B", help="The newer version.", autocompletion=complete_versions)]
 DataRef = Annotated[
     str,
-    typer.Argument(metavar="REF", help="name, name@v3, OWNER/NAME@TAG or a folder.", autocompletion=_versions),
+    typer.Argument(metavar="REF", help="name, name@v3, OWNER/NAME@TAG or a folder.", autocompletion=complete_versions),
 ]
-RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.", autocompletion=_names_in("runs"))]
+RunRef = Annotated[str, typer.Argument(metavar="RUN", help="A run's name.", autocompletion=complete_names("runs"))]
 EvalRef = Annotated[
-    str, typer.Argument(metavar="NAME", help="An evaluation's name.", autocompletion=_names_in("evals"))
+    str, typer.Argument(metavar="NAME", help="An evaluation's name.", autocompletion=complete_names("evals"))
 ]
 EvalRefs = Annotated[
     list[str],
-    typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.", autocompletion=_names_in("evals")),
+    typer.Argument(metavar="NAME NAME...", help="Two or more evaluations.", autocompletion=complete_names("evals")),
 ]
 LoopName = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The loop's name; without it: list them.", autocompletion=_names_in("loops")),
+    typer.Argument(
+        metavar="[NAME]", help="The loop's name; without it, list them.", autocompletion=complete_names("loops")
+    ),
 ]
-LoopRef = Annotated[str, typer.Argument(metavar="NAME", help="The loop's name.", autocompletion=_names_in("loops"))]
+LoopRef = Annotated[
+    str, typer.Argument(metavar="NAME", help="The loop's name.", autocompletion=complete_names("loops"))
+]
 
 RecipePath = Annotated[
     Path,
-    typer.Argument(metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.", autocompletion=_recipes),
+    typer.Argument(
+        metavar="RECIPE", help="A TOML file, or the name of a shipped recipe.", autocompletion=complete_recipes
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the recipe. Repeatable.")
@@ -80,18 +86,31 @@ MaxUsd = Annotated[float | None, typer.Option(min=0, help="Spend at most this mu
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Use at most this many tokens in this run (exit code 3).")]
 Retry = Annotated[
     str | None,
-    typer.Option(metavar="KINDS", help="Ask for such replies again: empty, filtered, refusal, tool_calls, truncated."),
+    typer.Option(metavar="KINDS", help="Ask again for such replies: empty, filtered, refusal, tool_calls, truncated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 YesSendKey = Annotated[
     bool, typer.Option("--yes-send-key", help="Agree, for good, to send keys where the recipe says.")
 ]
 YesRecipe = Annotated[
-    bool, typer.Option("--yes-recipe", help="Agree, for good, to the programs that it starts and the files it sends.")
+    bool, typer.Option("--yes-recipe", help="Agree, for good, to the programs it starts and the files it sends.")
 ]
 EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help="Where chunks are decided: local or ray.")]
 RayAddress = Annotated[
     str | None, typer.Option("--ray-address", metavar="ADDRESS", help="A running Ray [starts one on this machine].")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Remove it; without this, only list what would go.")]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge", metavar="MODEL@URL", help="For benchmarks: also ask a model's opinion of each answer."),
+]
+Least = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--min",
+        metavar="[NAME=]POINTS",
+        help="Exit with code 4 if a benchmark's accuracy (ours) is below this. Repeatable.",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 4 if anything is found.")]
 

@@ -1,4 +1,4 @@
-"""`ovt serve`: keeps the servers of a recipe's endpoints running, for the builds beside it."""
+"""`ovt serve`: keeps the servers of a recipe's endpoints running, for builds alongside it."""
 
 import time
 from contextlib import ExitStack, suppress
@@ -13,7 +13,7 @@ LOOK_S = 0.5
 def serve(
     recipe: RecipePath, overrides: Overrides = None, yes_recipe: YesRecipe = False, home: HomePath = None
 ) -> None:
-    """Start the servers of a recipe's endpoints and keep them running; builds beside it use them."""
+    """Start the servers of a recipe's endpoints and keep them running; builds alongside it use them."""
     from ovt.commands.agree import settle
     from ovt.core.errors import OvtError
     from ovt.core.progress import Progress
@@ -24,7 +24,7 @@ def serve(
     chosen, there, progress = load_recipe(recipe, overrides or ()), Home.locate(home), Progress()
     wanted = {name: section for name, section in chosen.endpoints.items() if section.serve is not None}
     if not wanted:
-        raise OvtError(f"{recipe} has ovt start no server: add serve to one of its endpoints (docs/scale.md)")
+        raise OvtError(f"{recipe} gives ovt no server to start: add serve to one of its endpoints (docs/scale.md)")
     settle(list(server_claims(wanted)), yes_recipe=yes_recipe)
     with suppress(KeyboardInterrupt), ExitStack() as stack:  # Ctrl-C is how it ends
         with live(progress):
@@ -36,7 +36,7 @@ def serve(
 
 
 def watch(notes: list[str]) -> None:
-    """Prints notes as they come, until somebody ends it."""
+    """Prints notes as they come, until interrupted."""
     told = len(notes)
     while True:
         for line in notes[told:]:

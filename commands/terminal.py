@@ -1,6 +1,7 @@
 """Command output: the result on stdout, everything else on stderr, and the exit code.
 
-`report` and `say` print the result, `note` prints side remarks, `live` shows work in progress.
+`report`, `tell` and `say` print the result, `note` prints side remarks, `live` shows work in progress. None of them
+passes a control character on to the terminal, whatever it prints.
 """
 
 import os
@@ -21,15 +22,16 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from ovt.core.progress import Progress
+    from ovt.core.report import Report
     from ovt.curate.versions.read import Version
 
 _terminated: list[int] = []  # signals other than Ctrl-C that asked this process to end
 
 
 def console(stderr: bool = False) -> "Console":
-    from rich.console import Console
+    from ovt.commands.views.tables import Screen
 
-    return Console(stderr=stderr, highlight=False)
+    return Screen(stderr=stderr, highlight=False)
 
 
 def report(about: Any, as_json: bool, view: "Callable[[Any], RenderableType]") -> None:
@@ -40,12 +42,24 @@ def report(about: Any, as_json: bool, view: "Callable[[Any], RenderableType]") -
         console().print(view(about))
 
 
+def tell(found: "Report", as_json: bool) -> None:
+    """A report as the result."""
+    from ovt.commands.views.tables import told
+
+    report(found.data if as_json else found, as_json, told)
+
+
 def print_json(about: Any) -> None:
     import json
 
     from ovt.core.text import escaped
 
-    print(escaped(json.dumps(about, ensure_ascii=False, indent=2)))
+    print(escaped(json.dumps(about, ensure_ascii=not says_unicode(sys.stdout), indent=2)))
+
+
+def says_unicode(stream: Any) -> bool:
+    """Whether a stream takes every character; a locale or PYTHONIOENCODING may have chosen one that does not."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def say(*lines: object) -> None:
@@ -54,6 +68,23 @@ def say(*lines: object) -> None:
 
     for line in lines:
         print(plain(str(line)))
+
+
+def say_freed(size_bytes: int, removed: bool) -> None:
+    """How a command that removes things ends."""
+    from ovt.core.text import size
+
+    freed = size(size_bytes)
+    say(f"{freed} freed" if removed else f"nothing was removed; with --yes, {freed} would be freed")
+
+
+def ask(question: str, default: str | None) -> str:
+    """What the user types; the default, which others may have named, if nothing."""
+    from ovt.core.text import plain
+
+    offered = None if default is None else plain(default)
+    answer = typer.prompt(question, default=offered, err=True)
+    return default if default is not None and answer == offered else answer
 
 
 def note(line: str, style: str = "") -> None:
@@ -102,7 +133,7 @@ def this_command() -> str:
 
 
 @contextmanager
-def resumable(kept: str = "everything answered is kept") -> Generator[None]:
+def resumable(kept: str = "every reply so far is kept") -> Generator[None]:
     """If a signal, the budget or too many failures stop the block, prints how to resume."""
     try:
         yield
@@ -150,7 +181,7 @@ def sigterm_stops_like_ctrl_c() -> Generator[None]:
             raise Terminated
         signal.raise_signal(signal.SIGINT)
 
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be answered
+    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
         yield
         return
     before = signal.signal(signal.SIGTERM, stop)

@@ -21,9 +21,10 @@ from ovt.commands.options import (
     Repo,
     RunRef,
     Tag,
+    Yes,
     examples,
 )
-from ovt.commands.terminal import print_built, report, resumable, say, this_command
+from ovt.commands.terminal import print_built, report, resumable, say, say_freed, this_command
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.records import git_commit, rebuild_line
@@ -46,7 +47,7 @@ Processes = Annotated[int | None, typer.Option(min=1, help="With --accelerate: p
 Device = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="With --dry-run: plan for h100, a100, rtx4090, …")
 ]
-Devices = Annotated[int | None, typer.Option("--devices", min=1, help="With --dry-run: so many, that share the model.")]
+Devices = Annotated[int | None, typer.Option("--devices", min=1, help="With --dry-run: how many share the model.")]
 Measure = Annotated[bool, typer.Option("--measure", help="Train two steps on the longest rows, and show their cost.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show the trainer's arguments and the memory needed.")]
 
@@ -175,7 +176,7 @@ def rm(
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="Only their checkpoints; the models stay.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this, only list what would go.")] = False,
+    yes: Yes = False,
     home: HomePath = None,
     json: Json = False,
 ) -> None:
@@ -183,11 +184,13 @@ def rm(
     from ovt.commands.views.train import removed_shown
     from ovt.train.tidy import remove, to_remove
 
-    found = [to_remove(ref, Home.locate(home), checkpoints) for ref in refs]
+    found = [to_remove(ref, Home.locate(home), checkpoints) for ref in dict.fromkeys(refs)]
     told = [one.as_dict() | {"removed": yes} for one in found]
     if yes:
         remove(found)
     report(told, json, removed_shown)
+    if not json:
+        say_freed(sum(one["bytes"] for one in told), yes)
 
 
 @commands.command(epilog=examples("ovt train plot charts-sft"))
@@ -211,7 +214,7 @@ def rollouts(
     ] = None,
     question: Annotated[str | None, typer.Option(metavar="ID", help="A question's id or the start of one.")] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many rollouts.")] = 3,
-    stats: Annotated[bool, typer.Option("--stats", help="Show a line per step instead.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Show a line per batch of rollouts instead.")] = False,
     save_as: Annotated[str | None, typer.Option(metavar="NAME", help="Save all of them as a version.")] = None,
     home: HomePath = None,
     json: Json = False,
@@ -316,7 +319,7 @@ def show_measured(kind: "Kind", order: "Order", as_json: bool) -> None:
 def refuse_assumed(device: str | None, devices: int | None) -> None:
     """RecipeError for devices that only a plan may assume."""
     if device or devices:
-        raise RecipeError("--device and --devices are for --dry-run: give it too, or --accelerate and --processes")
+        raise RecipeError("--device and --devices need --dry-run: add it, or use --accelerate and --processes")
 
 
 def plans(
@@ -334,7 +337,7 @@ def plans(
 
 
 def show_plans(found: list[dict[str, Any]], name: str, as_json: bool) -> None:
-    """Plans, with --json those of RL as a list, as it may have stages."""
+    """Plans; with --json those of RL are a list, since it may have stages."""
     from ovt.commands.views.train import plans_shown
 
     report((found if name == "rl" else found[0]) if as_json else found, as_json, plans_shown)

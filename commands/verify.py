@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from ovt.commands.options import HomePath, Json, MaxSamples, MaxTokens, MaxUsd, Overrides, Ref, YesSendKey, examples
 from ovt.commands.terminal import note, print_json, report, resumable, say
-from ovt.core.errors import GateFailed
+from ovt.core.errors import GateFailed, RecipeError
 from ovt.core.home import Home
 
 
@@ -51,9 +51,7 @@ def answer(
     response: Annotated[
         bool, typer.Option("--response", help="PREDICTION is a whole response: extract its answer first.")
     ] = False,
-    kind: Annotated[
-        str, typer.Option(help="The kind of answer, if it is known: number, text, …", callback=_known)
-    ] = "auto",
+    kind: Annotated[str, typer.Option(help="The kind of answer, if known: number, text, …", callback=_known)] = "auto",
     json: Json = False,
 ) -> None:
     """Compare an answer with a gold and say why it is correct or not (exit code 1 unless correct)."""
@@ -81,7 +79,7 @@ def attack(json: Json = False) -> None:
     attacked = run_attack()
     report(attacked.as_dict() if json else attacked, json, attack_report)
     if attacked.accepted:
-        raise GateFailed(f"{attacked.accepted} of {attacked.tried} hacks were accepted; none may be")
+        raise GateFailed(f"{attacked.accepted} of {attacked.tried} hacks were accepted; none should be")
 
 
 @commands.command(epilog=examples("ovt verify audit charts --out disputed.jsonl"))
@@ -108,6 +106,8 @@ def audit(
     from ovt.curate.endpoints.budget import Budget
     from ovt.curate.recipe import load_recipe
 
+    if overrides and not judge_recipe:
+        raise RecipeError("--set changes the recipe of --judge-recipe: give both")
     recipe = load_recipe(judge_recipe, overrides or ()) if judge_recipe else None
     if recipe and recipe.verify.judge:
         asked = recipe.verify.judge.endpoint

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovt.commands.options import HomePath, _versions
+from ovt.commands.options import HomePath, complete_versions
 from ovt.commands.terminal import note, say
 from ovt.core.home import Home
 from ovt.core.text import size
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME...]", help="What to show first: name, name@v3, name@HASH.", autocompletion=_versions),
+    typer.Argument(
+        metavar="[NAME...]", help="What to show first: name, name@v3, name@HASH.", autocompletion=complete_versions
+    ),
 ]
 
 
@@ -49,13 +51,13 @@ def view(
         save(View(there), names or (), out, limit)
         return
     refs = tuple(open_version(name, there).ref for name in names or ())
-    app = make_app(View(there, who), new_token(host))
+    app = make_app(View(there, who, refs), new_token(host))
 
     def ready(address: str) -> None:
         address += first_screen(refs)
         say(address)
         sys.stdout.flush()  # whoever reads it through a pipe waits for it
-        note("Ctrl-C ends it", "dim")
+        note("Ctrl-C stops it", "dim")
         if open_:
             typer.launch(address)
 
@@ -64,7 +66,7 @@ def view(
 
 
 def save(view: "View", names: Sequence[str], out: Path, limit: int) -> None:
-    """Writes a view of what is named, or of everything there."""
+    """Writes a view of what is named, or of everything."""
     from ovt.view.catalog import refs_of
     from ovt.view.static import write_view
 

@@ -1,7 +1,7 @@
 """What a checkpoint's files may not ask for: Python of their own (`auto_map`), and kernels from the Hub.
 
 transformers asks on standard input whether to run such code unless it is told False in every `from_pretrained`, and a
-`y` that happens to be there says yes. Imports none of it: the libraries' objects and errors come in as arguments.
+`y` that happens to be there means yes. Imports no such library: its objects and errors come in as arguments.
 """
 
 import re
@@ -14,7 +14,7 @@ UNSUPPORTED = "ovt runs no code that comes with a model: choose one that transfo
 
 
 def cannot_load(where: Any, what: str, error: Exception) -> OvtError:
-    """What a library said when it was to load a model's files, in one line. what: "as a vision-language model"."""
+    """What a library said when it failed to load a model's files, in one line. what: "as a vision-language model"."""
     said = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
     if NEEDS_CODE.search(str(error)):
         return OvtError(f"{where} cannot be loaded without running the Python code that it names", UNSUPPORTED)
@@ -22,7 +22,7 @@ def cannot_load(where: Any, what: str, error: Exception) -> OvtError:
 
 
 def refuse_kernels(where: Any, config: Any) -> None:
-    """OvtError for a configuration, or a part of one, whose attention is a repository of the Hub's: code."""
+    """OvtError for a configuration, or a part of one, whose attention is a Hub repository, which is code."""
     parts = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))]
     for part in parts:
         asked = getattr(part, "_attn_implementation", None)
@@ -31,7 +31,7 @@ def refuse_kernels(where: Any, config: Any) -> None:
 
 
 def without_code(config: Any) -> Any:
-    """A configuration file's content without `auto_map`, wherever it is in it: the model trained here comes with no
+    """A configuration file's content without `auto_map`, at any depth: the model trained here comes with no
     Python files, and whoever loads it should not be asked to run any."""
     if isinstance(config, dict):
         return {key: without_code(value) for key, value in config.items() if key != "auto_map"}

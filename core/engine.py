@@ -1,8 +1,8 @@
-"""Where work on chunks is done: in this process, in threads of it, or on other machines (`curate/on_ray.py`).
+"""Where work on chunks is done: in this process, in its threads, or on other machines (`curate/on_ray.py`).
 
     for chunk, result in map_chunks(engine, decide_part, chunks): …        in order, a few chunks ahead
 
-Whoever gives out the chunks stays alone with everything that must be in one hand: what is stored, paid for, limited.
+Whoever hands out the chunks alone does what needs a single owner: storing, paying, keeping within limits.
 """
 
 import os
@@ -18,8 +18,8 @@ Known = TypeVar("Known", contravariant=True)
 
 
 class Engine(Protocol):
-    """What can do work. ahead: chunks given to it before the first result is waited for; together: how many small
-    things make a chunk that is worth giving to it."""
+    """Something that does work. ahead: how many chunks it is given before the first result is waited for; together:
+    how many small things make a chunk worth giving to it."""
 
     @property
     def ahead(self) -> int: ...
@@ -28,12 +28,12 @@ class Engine(Protocol):
     def together(self) -> int: ...
 
     def submit(self, function: Callable[[C], R], chunk: C) -> Callable[[], R]:
-        """Begins work, and returns what waits for its result."""
+        """Begins work, and returns a function that waits for its result."""
         ...
 
 
 class Memory(Protocol[Known, R]):
-    """What keeps results."""
+    """Something that keeps results."""
 
     def get(self, chunk: Known, /) -> R | None: ...
 

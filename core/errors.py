@@ -4,14 +4,14 @@
     ├─ RecipeError      a recipe, an option or a setting                      2
     ├─ BudgetReached    the budget is used up; resumable                      3
     ├─ GateFailed       a requested check did not pass                        4
-    ├─ TooManyFailed    a build that is written, with more failures than      5
-    │                   it may have; resumable
+    ├─ TooManyFailed    the build is written, but more requests failed than   5
+    │                   allowed; resumable
     ├─ EndpointError    a model's endpoint cannot be used                     1
     └─ CallError        one call returned no reply                            1
 
-Each is one line: what was found, where, and what to do (`what`, `where`, `fix`; `what` alone is the line). A model's
-failure is a row with a reason, never an exception: a `CallError` becomes one or, if no other call could succeed,
-an `EndpointError`, so only callers of a transport see it. Any other exception is a bug and shows its
+Each is one line: what was found, where, and what to do (`what`, `where`, `fix`; `what` alone may be the whole line).
+A model's failure is a row with a reason, never an exception: a `CallError` becomes one or, if no other call could
+succeed, an `EndpointError`, so only callers of a transport see it. Any other exception is a bug and shows its
 traceback.
 
     try:
@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 # unreachable  nothing listens there: no request was sent
 # limited      too many requests (429): wait, and send fewer at once
-# away         what stands in front of the server answers (502, 503, 504, 52x), or its model is loading: wait
+# away         something in front of the server answers (502, 503, 504, 52x), or its model is loading: wait
 # broken       may work when retried: 500, a dropped connection, a timeout, an unreadable response
 # refused      this request will never work (400, 413, 422, …)
 # misplaced    wrong address (403, 404, a web page): if the URL has never answered; else as `refused` or `broken`
@@ -79,7 +79,7 @@ class GateFailed(OvtError):
 class TooManyFailed(OvtError):
     """More requests failed than `[limits] max_failed` allows; the version is written, and marked incomplete.
 
-    version: its reference ("charts@v3"). failures: the most frequent first, as `ovt data failures` has them.
+    version: its reference ("charts@v3"). failures: the most frequent first, as `ovt data failures` lists them.
     """
 
     exit_code = 5
@@ -120,6 +120,12 @@ class CallError(OvtError):
     @property
     def reason(self) -> str:
         return self.what
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another package's message, or the error's type, for a line of ours."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]
 
 
 def not_installed(what: str, error: ModuleNotFoundError, extra: str) -> OvtError:

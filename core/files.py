@@ -10,11 +10,12 @@ Work in progress lies beside its target until it is complete and synced, since a
     .NAME.KEY.part.lock     held by the process that writes it; without a holder, both are left over from a killed one
     .NAME.KEY.part.old      what is being replaced, for the moment between two renames
 
-Nothing is more open than the folder that it is written to: in a home, which is its owner's alone, files are too.
+Nothing is more open than the folder that it is written to: in a home, which is its owner's alone, so are the files.
 
 The next writer of NAME removes leftovers of killed writers and restores anything they were about to replace.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -32,13 +33,23 @@ from ovt.core.errors import OvtError
 LOCK = ".lock"  # in a folder that outlives its writers: a run, a loop, the versions of a name
 
 
+def find_folder(text: str) -> Path | None:
+    """The folder that a text names, `~` being the home of its user; None if there is none, and for a text that cannot
+    be a path: it is too long, or there is no such user."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.is_dir() else None
+    except (OSError, RuntimeError):
+        return None
+
+
 def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of: Path | None = None) -> None:
     """Writes a whole file (text as UTF-8), replacing an older one; creates missing parent folders.
 
     durable: whether it is on disk when this returns. False skips the sync and the cleanup of leftovers; it suits
     many files that can be recreated: a power cut may leave an empty one.
-    by_way_of: a folder above, where a file that is not durable is written before it is renamed: many files for many
-    folders are made nearly twice as fast in one, since file systems such as ext4 keep a folder's files together.
+    by_way_of: a folder above, in which a file that is not durable is written before it is renamed: many files for many
+    folders are written nearly twice as fast in one, since file systems such as ext4 keep a folder's files together.
     """
     data = content.encode() if isinstance(content, str) else content
     if durable:
@@ -137,7 +148,7 @@ def make_folder(path: Path) -> Path:
 
 
 def close_like_parent(path: Path) -> None:
-    """Takes the permissions from a file or folder that the folder which holds it does not give."""
+    """Removes the permissions of a file or folder that its parent folder does not have."""
     mode, limit = path.lstat().st_mode, path.parent.stat().st_mode
     if mode & ~limit & 0o777 & ~0o100 and not stat.S_ISLNK(mode):
         path.chmod(mode & 0o7777 & (limit | ~0o777))
@@ -173,7 +184,7 @@ def locked(folder: Path, busy: str | None = None) -> Generator[None]:
 
 def is_locked(folder: Path) -> bool:
     """Whether any process holds a folder's lock now."""
-    return (folder / LOCK).is_file() and _is_held(folder / LOCK)
+    return _is_held(folder / LOCK)
 
 
 @contextmanager
@@ -191,8 +202,8 @@ def disk_errors(place: Path) -> Generator[None]:
 
 @contextmanager
 def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path]:
-    """A path beside `place` that this process alone writes to; what is there at the end goes. After an error, what has
-    a key stays."""
+    """A path beside `place` that this process alone writes to; what is still there at the end is removed, unless it has
+    a key and there was an error."""
     part = _name_part(place, key)
     for left in place.parent.glob(f".{escape(place.name)}.*.part*"):
         if found := re.fullmatch(rf"(\.{re.escape(place.name)}\.[^.]+\.part)(?:\.lock|\.old)?", left.name):
@@ -202,7 +213,7 @@ def _part(place: Path, key: str = "", busy: str | None = None) -> Generator[Path
         try:
             yield part
         except BaseException:
-            if not key or (part.is_dir() and not any(part.iterdir())):  # an empty folder is nothing to go on from
+            if not key or (part.is_dir() and not any(part.iterdir())):  # an empty folder is nothing to resume from
                 _remove(part)
             raise
         else:
@@ -244,14 +255,14 @@ class _Busy(OvtError):
 
 
 def leftovers(folder: Path) -> Iterator[Path]:
-    """What killed writers left in a folder, and no process writes to now."""
+    """What killed writers left in a folder and no process is writing to now."""
     for part in sorted(folder.glob(".*.part")):
         with suppress(_Busy), _hold(_lock_of(part), ""):
             yield part
 
 
 def is_written_to(folder: Path) -> bool:
-    """Whether any process writes to something in a folder now."""
+    """Whether any process is writing to something in a folder now."""
     return any(map(_is_held, folder.glob(".*.part.lock")))
 
 
@@ -260,11 +271,18 @@ def _name_part(place: Path, key: str = "") -> Path:
 
 
 def _is_held(lock: Path) -> bool:
+    """Whether any process holds a lock file. It is only read: the home may be somebody else's."""
     try:
-        with _hold(lock, ""):
-            return False
-    except _Busy:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # where a file system knows no flock, a lock is a file that exists
         return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _lock_of(part: Path) -> Path:

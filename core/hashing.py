@@ -23,7 +23,7 @@ SHAPES_REPLIES = ("config.json", "tokenizer.json", "chat_template.jinja", "prepr
 
 
 def canonical_json(value: Any, separators: tuple[str, str] = COMPACT) -> bytes:
-    """`value` as JSON, with the same bytes for the same value: sorted keys, no spaces, UTF-8 (half surrogates too).
+    """`value` as JSON, with the same bytes for the same value: sorted keys, no spaces, UTF-8 (lone surrogates too).
 
     Mappings are written as dicts. Raises ValueError for NaN and infinities, TypeError for what JSON cannot express;
     `canonical_hash` refuses everything that could be written in more than one way, and names its location.

@@ -12,7 +12,7 @@ from ovt.core.errors import OvtError
 class Home:
     """The folder that holds the reply store, the images and the versions.
 
-    replies/                every model reply, in order of arrival; replies.sqlite: where each lies, by content address
+    replies/                every model reply, in order of arrival; replies.sqlite: where each is, by content address
     images/ab/abcdef…       image files by sha256 of their bytes
     imports/FINGERPRINT/    questions already imported from a source, with their import decisions
     versions/NAME/vN/       dataset versions, immutable; a folder without manifest.json is not a version
@@ -24,12 +24,12 @@ class Home:
     live/                   the progress of builds and evaluations that are running now
     servers/                model servers that were started, by port, and their logs
 
-    It is made for its owner alone (0700), whatever the umask, and so is all within (`core/files.py`). A folder that is
-    there already, made with `mkdir` or opened with `chmod`, stays as open as it is.
+    It is made for its owner alone (0700), whatever the umask, and so is everything in it (`core/files.py`). A folder
+    that already exists, made with `mkdir` or opened with `chmod`, keeps its permissions.
     """
 
     path: Path
-    versions: Path = field(default=Path())  # below `path` unless given
+    versions: Path = field(default=Path())  # in `path` unless given
 
     def __post_init__(self) -> None:
         if self.versions == Path():
@@ -38,7 +38,8 @@ class Home:
     @classmethod
     def locate(cls, path: "Home | Path | str | None" = None) -> "Home":
         """The home at `path` (a Home is returned as is), else at $OVT_HOME, else ./ovt-home; created on first write."""
-        return path if isinstance(path, Home) else cls(Path(path or os.environ.get("OVT_HOME", "ovt-home")).absolute())
+        there = path or os.environ.get("OVT_HOME") or "ovt-home"
+        return there if isinstance(there, Home) else cls(Path(there).absolute())
 
     def make(self) -> "Home":
         """Creates the folder unless it exists; whatever writes to a home does this first."""

@@ -1,4 +1,4 @@
-"""The one way in which an image file is opened: by its header, in a format and of a size that are expected.
+"""The only way an image file is opened: by its header, and only in an expected format and size.
 
 Pillow has more than forty decoders, most of them for formats that no data set has and some that start other programs.
 The six here are what browsers, cameras and scanners write.
@@ -16,16 +16,16 @@ _NAMED = re.compile(rf"(?:{'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE
 
 
 def names_image(text: str) -> bool:
-    """Whether a text ends as the name of an image file does."""
+    """Whether a text ends like the name of an image file."""
     return _NAMED.search(text) is not None
 
 
 class TooLarge(ValueError):
-    """An image of more pixels than will be decoded."""
+    """An image with more pixels than will be decoded."""
 
 
 def open_image(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
-    """An image whose header was read and whose pixels were not.
+    """An image whose header has been read, but not its pixels.
 
     Raises TooLarge, and whatever Pillow raises for a broken file: OSError, SyntaxError, ValueError, and others.
     """

@@ -3,7 +3,7 @@
 A column chunk of two kilobytes can stand for gigabytes: by compression, by a dictionary whose one value is repeated,
 or by values that each extend the one before (DELTA_BYTE_ARRAY). Its footer may lie about all of it, since no reader
 compares it with the pages. A page's header says what the reader will allocate: it is a Thrift struct in the compact
-protocol, of which only the numbers are kept here.
+protocol; only its numbers are kept here.
 https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
@@ -18,20 +18,20 @@ import pyarrow.parquet as pq
 from ovt.core.errors import OvtError
 
 SMALL = 64 * 2**20  # bytes of a page that may be packed as densely as it likes
-DENSITY = 8  # times the packed bytes that a larger page may unpack to; images and text rarely exceed 5
+DENSITY = 8  # how many times its packed bytes a larger page may unpack to; images and text rarely exceed 5
 MOST_PAGES = 1_000_000  # of one column chunk
 MOST_ROWS = 10**9  # of one file
-MOST_NESTED = 4_000_000  # values of a list column in one row group: pixels, and no question or answer
+MOST_NESTED = 4_000_000  # values of a list column in one row group: more are pixels, not questions or answers
 SURELY_SMALL = 2**16  # bytes of a dictionary whose values need no look
 DELTA_BYTE_ARRAY = 7
-START = -1  # of a page's content in the file, among its header's numbers
+START = -1  # among a header's numbers: where the page's content starts in the file
 
 Header = dict[int, Any]
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A column chunk, in bytes as its page headers have them.
+    """A column chunk; sizes are bytes, as its page headers give them.
 
     packed, unpacked  all pages; page: the largest one, so that no value is larger
     values            including nulls and empty lists: at least the row group's rows
@@ -51,17 +51,17 @@ class Chunk:
     pages: tuple[tuple[int, int], ...]
 
     def at_most(self, rows: int) -> int:
-        """The bytes that so many rows may take, beyond the one page that the reader holds in any case."""
+        """The most bytes that this many rows can take, beyond the one page that the reader holds in any case."""
         if self.listed:
             return self.page * self.values if self.repeated else min(self.unpacked, self.page * self.values)
         return self.repeated * rows + max(0, self._spread(rows) - self.page)
 
     def _spread(self, rows: int) -> int:
-        """The most bytes of the pages that so many values in a row may lie in."""
+        """The most bytes of pages that this many consecutive values can span."""
         most = total = between = first = 0
         for size, count in self.pages:
             total, between = total + size, between + count
-            # The first page may give only its last value, and the newest only its first.
+            # The first page may contribute only its last value, and the newest only its first.
             while between - self.pages[first][1] - count + 2 > rows and total > size:
                 total, between, first = total - self.pages[first][0], between - self.pages[first][1], first + 1
             most = max(most, total)
@@ -81,13 +81,20 @@ def read_chunks(path: Path, metadata: pq.FileMetaData, columns: Sequence[str], g
 
 
 def _read_chunk(path: Path, file: IO[bytes], chunk: Any, column: Any) -> Chunk:
-    start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+    start = chunk.dictionary_page_offset or chunk.data_page_offset  # some writers say 0 where there is no dictionary
+    if start > chunk.data_page_offset:  # readers disagree about where such a chunk starts
+        raise _broken(path)
     pages = list(_pages(path, file, start, start + chunk.total_compressed_size))
+    if (dictionaries := sum(7 in page for page in pages)) > 1:
+        raise OvtError(
+            f"{path}: column {column.path} has {dictionaries:,} dictionaries in one row group, at most 1: "
+            "this does not look like data"
+        )
     data = [page.get(5) or page.get(8) or {} for page in pages]
     listed, values = column.max_repetition_level > 0, sum(page.get(1, 0) for page in data)
     if listed and values > MOST_NESTED:
         raise OvtError(
-            f"{path}: column {column.path} holds {values:,} listed values in one row group, {MOST_NESTED:,} at most"
+            f"{path}: column {column.path} holds {values:,} list values in one row group; the limit is {MOST_NESTED:,}"
         )
     encodings = [page.get(2) if 5 in whole else page.get(4) for whole, page in zip(pages, data, strict=True)]
     longest = max((page[2] for page in pages), default=0)
@@ -106,15 +113,17 @@ def _read_chunk(path: Path, file: IO[bytes], chunk: Any, column: Any) -> Chunk:
 
 
 def _largest(file: IO[bytes], page: Header, chunk: Any) -> int:
-    """The bytes of a dictionary's largest value: each has its length in front. A page's, where that cannot be read."""
-    if page[2] <= SURELY_SMALL or chunk.physical_type != "BYTE_ARRAY":
+    """The bytes of a dictionary's largest value (its length precedes it), or of its page if that cannot be read, or
+    takes long: a few packed bytes can stand for millions of empty values."""
+    count = page[7].get(1, 0)
+    if page[2] <= SURELY_SMALL or chunk.physical_type != "BYTE_ARRAY" or count > page[3]:
         return page[2]
     file.seek(page[START])
     data, codec = file.read(page[3]), chunk.compression.lower()
     try:
         values = memoryview(data if codec == "uncompressed" else pa.decompress(data, page[2], codec))
         largest = at = 0
-        while at < len(values):
+        for _ in range(count):
             length = int.from_bytes(values[at : at + 4], "little")
             largest, at = max(largest, length), at + 4 + length
     except (pa.ArrowException, ValueError, OSError):
@@ -123,21 +132,24 @@ def _largest(file: IO[bytes], page: Header, chunk: Any) -> int:
 
 
 def _pages(path: Path, file: IO[bytes], start: int, end: int) -> Iterator[Header]:
+    size = file.seek(0, 2)
     for _ in range(MOST_PAGES):
         if start >= end:
             return
         page, length = _header(path, file, start)
         packed, unpacked = page[3], page[2]
+        if start + length + packed > size:
+            raise _broken(path)
         if unpacked > max(SMALL, DENSITY * packed):
-            raise OvtError(f"{path}: a page of {packed:,} bytes unpacks to {unpacked:,}: this is no data")
+            raise OvtError(f"{path}: a page of {packed:,} bytes unpacks to {unpacked:,}: this does not look like data")
         yield page | {START: start + length}
         start += length + packed
-    raise OvtError(f"{path}: one column has more than {MOST_PAGES:,} pages in a row group: this is no data")
+    raise OvtError(f"{path}: a column has more than {MOST_PAGES:,} pages in a row group: this does not look like data")
 
 
 def _header(path: Path, file: IO[bytes], start: int) -> tuple[Header, int]:
     """(a page's header, its length)."""
-    for length in (256, 1 << 16, 1 << 22):  # statistics in it may be long
+    for length in (256, 1 << 16, 1 << 22) if start >= 0 else ():  # statistics in it may be long
         file.seek(start)
         data = file.read(length)
         try:
@@ -146,14 +158,27 @@ def _header(path: Path, file: IO[bytes], start: int) -> tuple[Header, int]:
             continue
         except ValueError:
             break
-        if isinstance(page.get(2), int) and isinstance(page.get(3), int) and page[2] >= 0 and page[3] >= 0:
+        if _is_sound(page):
             return page, end
         break
-    raise OvtError(f"{path} is not a readable Parquet file (a page's header is broken)")
+    raise _broken(path)
+
+
+def _is_sound(page: Header) -> bool:
+    """Whether a header's sizes and counts are numbers from 0 on."""
+    parts = [page.get(number, {}) for number in (5, 7, 8)]
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    numbers = [page.get(2), page.get(3), *(part.get(1, 0) for part in parts)]
+    return all(isinstance(number, int) and number >= 0 for number in numbers)
+
+
+def _broken(path: Path) -> OvtError:
+    return OvtError(f"{path} is not a readable Parquet file (a page's header is broken)")
 
 
 def _struct(data: bytes, at: int, depth: int = 0) -> tuple[Header, int]:
-    """(fields by number, where the struct ends). IndexError if it goes on beyond `data`, ValueError if it is none."""
+    """(fields by number, where the struct ends). IndexError if it goes beyond `data`, ValueError if it is not one."""
     fields: Header = {}
     number = 0
     while head := data[at]:

@@ -28,9 +28,9 @@ def to_arrow(frame: pl.DataFrame) -> pa.Table:
 
 class Series:
     """The Parquet files of one table being written, NAME-00000.parquet and so on: each is closed after the row group
-    with which it has `most` bytes.
+    that brings it to `most` bytes.
 
-    closed: the rows of each file that a stopped writer of the same rows has closed; these rows are not written again.
+    closed: the rows of each file that a stopped writer of the same rows has closed; they are not written again.
     """
 
     def __init__(self, place: Path, schema: pa.Schema, most: float = inf, closed: Sequence[int] = ()) -> None:
@@ -44,7 +44,7 @@ class Series:
         self._rows = 0  # of the file that is open
         for path in place.parent.glob(f"{place.name}-*.parquet"):
             if path not in self.paths:
-                path.unlink()  # of a stopped writer, which had not closed it
+                path.unlink()  # left unclosed by a stopped writer
 
     @property
     def paths(self) -> list[Path]:
@@ -52,7 +52,7 @@ class Series:
         return [self._path(number) for number in range(len(self.closed))]
 
     def rest(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that are not in closed files yet, of those that come next."""
+        """The next rows, without those that closed files already hold."""
         skipped = min(self._skipped, len(rows))
         self._skipped -= skipped
         return rows[skipped:]
@@ -81,7 +81,7 @@ class Series:
 class TableFile:
     """A table being written: full row groups are flushed as soon as their rows arrive, the rest on `close`.
 
-    It becomes one file, NAME.parquet, or, of more than `most` bytes, NAME-00000-of-00003.parquet and so on.
+    It becomes one file, NAME.parquet, or, above `most` bytes, NAME-00000-of-00003.parquet and so on.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class TableFile:
 
 
 def name_parts(paths: Sequence[Path]) -> None:
-    """NAME-00000.parquet, … as NAME-00000-of-00003.parquet, …"""
+    """Renames NAME-00000.parquet, … to NAME-00000-of-00003.parquet, …"""
     for path in paths:
         path.rename(path.with_name(f"{path.stem}-of-{len(paths):05}.parquet"))
 

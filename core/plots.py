@@ -65,8 +65,8 @@ def draw(
     names: Sequence[str] = (),
     size: tuple[float, float] = (WIDTH, HEIGHT),
 ) -> list[bytes]:
-    """The figure as "png" or "svg", once per entry of `kinds`. names: the series that all panels show; size: of a
-    panel, in inches.
+    """The figure as "png" or "svg", once per entry of `kinds`. names: the series that all panels show; size: a
+    panel's, in inches.
 
     Uses only our style (ignores matplotlibrc), and needs no display.
     """
@@ -159,7 +159,7 @@ def bars(
     digits: int = 0,
     legend: bool = True,
 ) -> None:
-    """A group of bars per label, one bar (or, stacked, one segment) per series. Few bars carry their values."""
+    """A group of bars per label, one bar (or, stacked, one segment) per series. If few, they show their values."""
     count = 1 if stacked else max(len(series), 1)
     width = (0.62 if count == 1 else 0.82) / count
     base = [0.0] * len(labels)

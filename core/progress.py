@@ -17,13 +17,12 @@ from ovt.core.text import duration
 class Tally:
     """Counts replies, not calls: after a fill, done + cached + failed is the number of replies wanted.
 
-    The caller, who knows how many are wanted, sets `total`, and `rows`, the questions that it is about; `fill` counts
-    the rest. `done` replies were received
-    in this run, `cached` ones came from the store; tokens and US dollars (None: unknown) are this run's; `in_flight`
-    counts calls, of which its servers are given `width` at once (0: unknown), `begun` these and those that wait to be
-    sent, `retries` those that were sent again, the latest after `error`; `heard` is the moment of the last reply, on
-    the monotonic clock. `note`: what it does besides asking, in a line, or ""; `waits` tells what the calls begun wait
-    for.
+    The caller, who knows how many are wanted, sets `total`, and `rows`, the number of questions; `fill` counts the
+    rest. `done` replies were received in this run, `cached` ones came from the store; tokens and US dollars (None:
+    unknown) are this run's; `in_flight` counts calls, `width` of which its servers are given at once (0: unknown),
+    `begun` these and those waiting to be sent, `retries` those sent again, the latest after `error`; `heard` is the
+    time of the last reply, on the monotonic clock. `note`: what it does besides asking, in a line, or ""; `waits` tells
+    what the calls begun are waiting for.
     """
 
     total: int = 0
@@ -52,7 +51,7 @@ class Progress:
     """The current and finished stages, in order. Stages without model calls count rows, in `total` and `done` only.
 
     began, ended  when each stage began and ended, on the monotonic clock, in seconds
-    beside        stages that run beside others; any other one ends when the next begins
+    beside        stages that run alongside others; any other one ends when the next begins
     notes         the build's guesses that the user should know, such as the columns it chose
     alarms        what looks wrong and is worth stopping for, shown at once
     """
@@ -65,8 +64,8 @@ class Progress:
     alarms: list[str] = field(default_factory=list)
 
     def begin(self, stage: str, total: int = 0, beside: bool = False) -> Tally:
-        """Starts a new tally for `stage` now. beside: it runs until `end`, and others meanwhile."""
-        for other in self.stages.keys() - self.beside if beside else self.stages:
+        """Starts a new tally for `stage` now. beside: it runs until `end`, alongside others."""
+        for other in self.stages.keys() - self.beside if beside else list(self.stages):
             self.end(other)
         self.began[stage] = time.monotonic()
         self.stages[stage] = Tally(total=total)
@@ -75,14 +74,14 @@ class Progress:
         return self.stages[stage]
 
     def end(self, stage: str) -> None:
-        """Nothing more happens in `stage`."""
+        """Marks `stage` as ended."""
         self.ended.setdefault(stage, time.monotonic())
 
 
 # Formatting for displays: a terminal, a log, a notebook.
 
 LINE_EVERY = 10.0  # seconds between progress lines when redrawing is not possible
-QUIET_S = 10.0  # without a reply, after which a stage says so
+QUIET_S = 10.0  # seconds without a reply, after which a stage says so
 COLUMNS = ("done", "cached", "failed", "rate", "tokens/s", "spent", "left")
 
 
@@ -111,7 +110,7 @@ class StageLine:
 def stage_lines(progress: Progress) -> list[StageLine]:
     """A line per started stage, in order."""
     lines = []
-    for stage, tally in progress.stages.items():
+    for stage, tally in list(progress.stages.items()):  # the work may begin another meanwhile
         settled = tally.done + tally.cached + tally.failed
         over = stage in progress.ended or (stage not in progress.beside and settled >= tally.total > 0)
         share = min(settled / tally.total, 1.0) if tally.total else None
@@ -163,7 +162,7 @@ def shared(progress: Progress, path: Path) -> Generator[None]:
 
     def keep() -> None:
         while not stop.wait(SHARED_EVERY):
-            with suppress(OSError, RuntimeError):  # a disk that is full; a stage that began meanwhile
+            with suppress(OSError):  # a full disk
                 told = {"when": time.time(), "stages": [asdict(line) for line in stage_lines(progress)]}
                 write_file(path, json.dumps(told), durable=False)
 

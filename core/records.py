@@ -95,7 +95,7 @@ def rebuild_line(*command: str, overrides: Iterable[str] | None = None, **option
     """
     words = [part for override in overrides or () for part in ("--set", override)]
     for name, value in options.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(["ovt", *command, *words])
 

@@ -106,7 +106,7 @@ def _html_row(tag: str, sides: Sequence[str], cells: Sequence[str]) -> str:
 
 def cell_text(cell: Any) -> str:
     """A cell as harmless text: "1,234"."""
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
         return f"{cell:,}"
     return shorten("" if cell is None else cell.text if isinstance(cell, Styled) else str(cell))
 

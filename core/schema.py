@@ -81,7 +81,7 @@ DECISIONS = pl.Schema(
 )
 
 # The order of the stages; rows that reach "version" are in the version's data.
-SCREENS = ("dedup", "decontam", "vision")  # only in recipes that have them; nothing else is asked of what they drop
+SCREENS = ("dedup", "decontam", "vision")  # only in recipes that have them; nothing more is asked about what they drop
 STAGES = ("import", "dedup", "decontam", "vision", "caption", "reason", "verify", "select", "filter", "version")
 
 # A kept row, flat: what the builder passes to the writer; `data.py` nests it into the columns that trainers read.
@@ -126,6 +126,7 @@ SPLITS = ("sft", "rl")
 
 # Columns that a recipe's sources keep (`keep`) follow those of the questions and of the rows, under other names.
 KEPT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
+PLACE = "\0place"  # of a row's number in a table, whatever its columns are called
 TABLE_COLUMNS = frozenset(name for table in (QUESTIONS, SAMPLES, VERDICTS, DECISIONS, ROWS) for name in table)
 
 

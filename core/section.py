@@ -16,17 +16,20 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError
 
 from ovt.core.errors import RecipeError
-from ovt.core.text import did_you_mean
+from ovt.core.text import did_you_mean, without_secrets
 from ovt.core.untrusted import parse_toml
 
 
 class Section(BaseModel):
     """The base of every part of a recipe: each stage's file declares its own section, `recipe.py` assembles them.
 
-    Numbers are finite (TOML has inf and nan): requests and manifests cannot express others.
+    Numbers are finite (TOML has inf and nan): requests and manifests cannot express others. Errors do not show the
+    input, which may be a URL with a password.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     @classmethod
     def known_keys(cls) -> Set[str]:
@@ -98,17 +101,23 @@ def child(node: Any, key: str, override: str) -> Any:
 
 
 def position(items: list[Any], key: str, override: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
-        raise RecipeError(f"--set {override}: {key} should be a number from 0 to {len(items) - 1}")
-    return int(key)
+    found = range(len(items))
+    if re.fullmatch("[0-9]{1,9}", key) and int(key) in found:
+        return int(key)
+    raise RecipeError(
+        f"--set {override}: {key} should be a number from 0 to {found[-1]}"
+        if found
+        else f"--set {override}: {key} is not in the list, which is empty"
+    )
 
 
 def toml_value(text: str) -> Any:
-    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML; anything else is a string as is."""
+    """`4`, `0.5`, `true`, `["a"]` and `"quoted"` as TOML; anything else is a string."""
     try:
-        return parse_toml(f"value = {text}")["value"]
+        tree = parse_toml(f"value = {text}")
     except ValueError:
         return text
+    return tree["value"] if len(tree) == 1 else text  # of several lines, the others would be lost
 
 
 def to_toml(value: Any) -> str:
@@ -141,8 +150,12 @@ def explain(error: ValidationError, kind: type[Section]) -> str:
     elif first["type"] == "value_error" and isinstance(first["input"], dict):
         line = (f"{dotted}: " if location else "") + str(first["ctx"]["error"])
     else:
-        line = f"{dotted} is {first['input']!r:.80}: {first['msg'].removeprefix('Value error, ')}"
+        line = f"{dotted} is {quoted(first['input']):.80}: {first['msg'].removeprefix('Value error, ')}"
     return line + (f" (and {len(others)} more)" if others else "")
+
+
+def quoted(value: Any) -> str:
+    return repr(without_secrets(value)) if isinstance(value, str) else without_secrets(repr(value))
 
 
 def unknown_key(location: tuple[int | str, ...], dotted: str, kind: type[Section]) -> str:

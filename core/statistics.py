@@ -21,6 +21,7 @@ is paired where the versions overlap, and a version against itself has zero vari
 are kept or dropped together. Below about thirty questions the interval is too narrow.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 Z = 1.959963984540054  # the 97.5% point of the normal distribution
-T9 = 2.262157  # of Student's t with 9 degrees of freedom
+T9 = 2.262157  # the same point of Student's t with 9 degrees of freedom
 
 
 class Interval(NamedTuple):
@@ -89,16 +90,18 @@ def mean_interval(measured: pl.DataFrame) -> Interval:
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """The two-sided exact p of McNemar's test: how likely flips at least as lopsided are, if each way is as likely."""
+    """The two-sided exact p of McNemar's test: the chance of flips this lopsided or more if both ways are as likely."""
     flips, fewer = better + worse, min(better, worse)
     if not flips:
         return 1.0
-    tail = sum(math.comb(flips, count) for count in range(fewer + 1))
+    tail, term = 0, 1
+    for count in range(fewer + 1):  # term: flips over count, each from the one before
+        tail, term = tail + term, term * (flips - count) // (count + 1)
     return min(1.0, 2 * tail / 2**flips)
 
 
 def student(degrees: int) -> float:
-    """The 97.5% point of Student's t: exact for 1 and 2 degrees, by Cornish and Fisher's series above (within 0.5%)."""
+    """The 97.5% point of Student's t: exact for 1 and 2 degrees, Cornish and Fisher's series above (within 0.5%)."""
     if degrees == 1:
         return math.tan(math.pi * 0.475)
     if degrees == 2:
@@ -134,7 +137,7 @@ class Estimate:
         return "up" if self.low > 0 else "down" if self.high < 0 else "same"
 
     def as_dict(self) -> dict:
-        """Plain data for JSON; ten digits, since the last ones depend on the order in which threads add up."""
+        """Plain data for JSON; ten digits, since further ones depend on the order in which threads add."""
         told = {
             name: float(f"{value:.10g}") if isinstance(value, float) else value for name, value in vars(self).items()
         }
@@ -209,7 +212,7 @@ def paired_blocks(group: str, name: str, unit: str, a: list[float], b: list[floa
 
 
 def quantile(counts: pl.Series, share: float) -> float:
-    """A quantile of numbers, 0 of none: the usual median for 0.5, of an even number half-way; else one of them."""
+    """A quantile of numbers, 0 if there are none: for 0.5 the usual median (half-way between two), else one of them."""
     return float(counts.quantile(share, "midpoint" if share == 0.5 else "nearest") or 0)
 
 
@@ -217,7 +220,7 @@ def quantile_influence(words: pl.Series, share: float) -> tuple[float, float] | 
     """(the quantile, the width of a step) of whole numbers; None if there are none.
 
     A quantile moves by step / n for each row that crosses it: step is 1 / the density there, taken from the distance
-    between the quantiles that Woodruff's interval ends at, and at least one word per two standard errors.
+    between the quantiles at the ends of Woodruff's interval, and at least one word per two standard errors.
     """
     count = len(words)
     if not count:
@@ -241,4 +244,4 @@ def histogram(counts: Mapping[str, pl.Series], width: int, last: int, low: int =
 
 def round_up(width: float) -> int:
     """1, 2, 5, 10, 20, …"""
-    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if step * 10**power >= width)
+    return next(step * 10**power for power in itertools.count() for step in (1, 2, 5) if step * 10**power >= width)

@@ -1,5 +1,5 @@
-"""Text of models and data sets, made safe to show: no control characters, which could move a terminal's cursor, and no
-invisible ones that reverse or hide text. Also suggestions for mistyped names."""
+"""Text from models and data sets, made safe to show: no control characters, which could move a terminal's cursor, and
+no invisible ones that reverse or hide text. Also suggestions for mistyped names."""
 
 import difflib
 import json
@@ -30,8 +30,17 @@ def without_surrogates(text: str) -> str:
     return text
 
 
+def without_secrets(text: str) -> str:
+    """`text` for a message, cut off where a URL that holds a user, a password or a query begins."""
+    for sign, marks in (("://", "@?#"), (":", "@")):
+        before, found, rest = text.partition(sign)
+        if found and any(mark in rest for mark in marks):
+            return f"{before}{sign}…"
+    return text
+
+
 def escaped(written: str) -> str:
-    """JSON with each such character as its escape, so that it can be printed: the same value when it is read."""
+    """JSON with each such character escaped, so that it can be printed; it still reads as the same value."""
     return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], written)
 
 
@@ -46,7 +55,7 @@ def count_words(column: str) -> "pl.Expr":
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str, cutoff: float = 0.5) -> str:
-    """ "did you mean charts?" with the nearest known name, or `otherwise` if none is as near as `cutoff` (1: equal)."""
+    """ "did you mean charts?" with the nearest known name, or `otherwise` if none is near enough (1: equal)."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"did you mean {nearest[0]}?" if nearest else otherwise
 

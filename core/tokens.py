@@ -28,7 +28,7 @@ def inert(text: str, tags: bool = False, thinking: bool = True) -> str:
     """`text` with a space inside each control token.
 
     tags: leaves <image> and <image 2>, which are replaced by pictures. thinking: also breaks <think> and </think>,
-    which are the format of a response but end the thinking of some models where they are in a prompt.
+    which belong in a response, but end some models' thinking when they are in a prompt.
     """
     if "<" not in text and "[" not in text:
         return text
@@ -41,6 +41,6 @@ def _broken(found: re.Match[str]) -> str:
 
 
 def control_tokens(text: str) -> list[str]:
-    """The control tokens in a text, in order, but for the tags of its pictures."""
+    """The control tokens in a text, in order, except the tags of its pictures."""
     found = [*_TOKEN.finditer(text), *_THINKING.finditer(text)] if "<" in text or "[" in text else []
     return [one[0] for one in found if not _OURS.fullmatch(one[0])]

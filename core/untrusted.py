@@ -12,7 +12,7 @@ from ovt.core.errors import OvtError
 
 DEEPEST = 64  # levels of lists and objects; real data sets have fewer than ten
 MOST_TOML = 2**20  # characters; the longest shipped recipe has 4,000
-LARGEST = 64 * 2**20  # bytes of a JSON file that is no data: a manifest, a record, a model's configuration
+LARGEST = 64 * 2**20  # bytes of a JSON file other than data: a manifest, a record, a model's configuration
 
 
 class NotRegular(OvtError):
@@ -22,7 +22,7 @@ class NotRegular(OvtError):
 def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     """The bytes of a regular file.
 
-    Raises OSError as `open` does, NotRegular for anything that is no file, and OvtError above `most` bytes.
+    Raises OSError as `open` does, NotRegular for anything that is not a file, and OvtError above `most` bytes.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor: what was checked is what is read
@@ -33,7 +33,7 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
             raise NotRegular(f"{path} is not a regular file: remove it, or give another folder")
         content = file.read(most + 1)
     if len(content) > most:
-        raise OvtError(f"{path} is larger than {most // 2**20} MiB, which no such file is: restore it, or remove it")
+        raise OvtError(f"{path} is larger than {most // 2**20} MiB, too large for such a file: restore or remove it")
     return content
 
 
@@ -43,7 +43,7 @@ def read_json(path: Path, most: int = LARGEST) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text; ValueError if it is none, or is nested more than DEEPEST levels."""
+    """The value of a JSON text; ValueError if it is not JSON, or is nested more than DEEPEST levels."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -55,9 +55,9 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The tree of a TOML text; ValueError (a TOMLDecodeError, or of our own) if it is none, or is nested too deeply."""
+    """The tree of a TOML text; ValueError (a TOMLDecodeError, or our own) if it is not TOML, or nested too deeply."""
     if len(text) > MOST_TOML or _MANY_PARTS.search(text):
-        raise ValueError(f"longer than {MOST_TOML:,} characters, or a key of more than {DEEPEST} parts")
+        raise ValueError(f"longer than {MOST_TOML:,} characters, or with a key of more than {DEEPEST} parts")
     try:
         tree = tomllib.loads(text)
     except RecursionError:
@@ -87,13 +87,18 @@ _MANY_PARTS = re.compile(rf"(?:^|[{{,\[])[ \t]*(?:{_PART}){{{DEEPEST}}}", re.MUL
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
+def is_file_name(name: Any) -> bool:
+    """Whether a name in a file that others made can only be that of something in its folder."""
+    return isinstance(name, str) and name not in ("", "..") and "\0" not in name and Path(name).name == name
+
+
 def refuse_odd_files(folder: Path, depth: int = 1) -> None:
-    """Raises NotRegular naming anything in a folder, and so many levels below, that is neither a file nor a folder:
-    symbolic links, pipes, devices, sockets."""
+    """Raises NotRegular naming anything in a folder, and this many levels below it, that is neither a file nor a
+    folder: symbolic links, pipes, devices, sockets."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
             if depth:
                 refuse_odd_files(Path(entry.path), depth - 1)
         elif not entry.is_file(follow_symlinks=False):
             kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
-            raise NotRegular(f"{entry.path} is {kind}, which ovt never writes: remove it, or copy the file there")
+            raise NotRegular(f"{entry.path} is {kind}, which ovt never writes: remove it, or replace it with a copy")

@@ -2,7 +2,7 @@
 changed or unset since.
 
 They are kept in the user's own configuration (`~/.config/ovt/used_keys.json`): for each key its length, a random salt,
-and the hash of both. Finding a key again needs the text that holds it.
+and the hash of salt and key. Finding a key again needs the text that holds it.
 """
 
 import hashlib
@@ -12,18 +12,18 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from ovt.core.agreed import agreed_file, write_own
+from ovt.core.config import config_file, write_config
 
+FILE = "used_keys.json"
 SHORTEST = 12  # shorter ones may be ordinary words
-USUAL = r"[A-Za-z0-9_.~+/=-]"  # what keys are made of
+USUAL = r"[A-Za-z0-9_.~+/=-]"  # characters that keys usually have
 ANY = r"[!-~]"
 
 
 @dataclass(frozen=True)
 class UsedKey:
-    """One key: `letters` is the pattern of a character of it, `hash` the hex digest of salt and key."""
+    """One key: `letters` is the pattern of one of its characters, `hash` the hex digest of salt and key."""
 
     length: int
     letters: str
@@ -36,7 +36,7 @@ class UsedKey:
         return f"{self.letters}{{{self.length},}}"
 
     def find(self, text: str) -> Iterator[str]:
-        """The key, wherever it stands in a text."""
+        """The key, each time it occurs in a text."""
         for run in re.finditer(self.pattern, text):
             for start in range(len(run[0]) - self.length + 1):
                 if digest(self.salt, part := run[0][start : start + self.length]) == self.hash:
@@ -48,7 +48,7 @@ def digest(salt: str, key: str) -> str:
 
 
 def remember_key(key: str | None) -> None:
-    """Keeps a key that is about to be sent, unless it is known or too short to be told from a word."""
+    """Remembers a key that is about to be sent, unless it is known already or too short to tell from a word."""
     if key is None or len(key) < SHORTEST or not key.isascii():
         return
     known = used_keys()
@@ -57,17 +57,13 @@ def remember_key(key: str | None) -> None:
     salt = secrets.token_hex(16)
     letters = USUAL if re.fullmatch(f"{USUAL}+", key) else ANY
     new = UsedKey(len(key), letters, salt, digest(salt, key))
-    with suppress(OSError):  # no configuration can be written in some containers
-        write_own(used_keys_file(), [asdict(one) for one in (*known, new)])
+    with suppress(OSError):  # in some containers, no configuration can be written
+        write_config(FILE, lambda: [asdict(one) for one in (*used_keys(), new)])
 
 
 def used_keys() -> list[UsedKey]:
     """The keys in the file; none if it is missing or unreadable."""
     try:
-        return [UsedKey(**one) for one in json.loads(used_keys_file().read_text(encoding="utf-8"))]
+        return [UsedKey(**one) for one in json.loads(config_file(FILE).read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError):
         return []
-
-
-def used_keys_file() -> Path:
-    return agreed_file().with_name("used_keys.json")

@@ -121,6 +121,23 @@ def test_a_plan_asks_nothing(home):
     assert ovt.versions(home=home) == []
 
 
+def test_a_plan_counts_what_is_asked_again(built, monkeypatch):
+    def calls(**named) -> int:
+        return sum(row["calls"] for row in ovt.plan("pocket", limit=20, home=built.home, **named).data)
+
+    monkeypatch.setattr("ovt.curate.endpoints.jobs.kind_of", lambda reply: "truncated")
+    assert calls(retry=["empty"]) == 0
+    assert calls(retry=["truncated"]) > 20
+    assert calls() == 0  # a plan forgets no reply
+
+
+def test_settings_from_an_iterator_are_in_the_recipe_and_in_how_to_rebuild(home):
+    settings = iter(["reason.k=3"])
+    chosen, session = api.agreed_build("pocket", settings, api.open_session(home, 5))
+    assert chosen.reasoners[0].k == 3
+    assert session.rebuild == "ovt curate build pocket --set reason.k=3 --limit 5"
+
+
 def test_an_evaluation(built):
     done = ovt.evaluate("pocket", "pocket", limit=3, home=built.home)
     assert done == ovt.evaluate("pocket", "pocket", limit=3, home=built.home)
@@ -135,6 +152,8 @@ def test_mistakes_are_one_line(home):
         ovt.load("charts", home)
     with pytest.raises(ovt.RecipeError, match="give text, a number"):
         ovt.build("pocket", set={"reason.k": None}, home=home)
+    with pytest.raises(ovt.RecipeError, match="nothing to compare: give the names of two evaluations"):
+        ovt.compare(home=home)
     with pytest.raises(ovt.RecipeError, match="the recipe: "):
         ovt.build({"name": "x"}, home=home)
 

@@ -70,4 +70,4 @@ def decision_table(decisions: pl.DataFrame, most: int) -> RenderableType:
     first = decisions.head(most).select("id", "reason", "detail").iter_rows()
     table = Table([*names("question", "reason"), *texts("why")], [(*row[:2], short(row[2], 160)) for row in first])
     left = len(decisions) - most
-    return Group(table, Text(f"… and {left:,} more: --json has all", style="dim")) if left > 0 else table
+    return Group(table, Text(f"… and {left:,} more: --json lists all", style="dim")) if left > 0 else table

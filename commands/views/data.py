@@ -13,14 +13,15 @@ from ovt.commands.views.tables import Table, bar, block, facts, names, numbers, 
 from ovt.core.text import size
 from ovt.curate.reports import why
 from ovt.curate.reports.figures import LENGTHS, model_table, number, report, source_table, usage_table
+from ovt.curate.reports.funnel import STYLES as DECISIONS
 from ovt.curate.reports.funnel import stage_table
 from ovt.curate.versions.profile import BUCKETS
 
-STYLES = {"kept": "green", "dropped": "red", "correct": "green", "wrong": "red", "abstain": "yellow"}
+STYLES = DECISIONS | {"correct": "green", "wrong": "red", "abstain": "yellow"}
 
 
 def version_list(outlines: list[dict[str, Any]]) -> RenderableType:
-    """`listing.listing` of several versions."""
+    """`show.listing` of several versions."""
     columns = [
         *names("version", "hash", "written"),
         *numbers("sft", "rl", "questions", "size", "US$"),

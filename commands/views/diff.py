@@ -69,7 +69,7 @@ def what_if_shown(about: dict[str, Any], colours: bool) -> RenderableType:
 
 def rows_shown(examples: list[dict[str, Any]], colours: bool) -> RenderableType:
     """`examples.examples`: each row's status, and the word-level difference of its texts."""
-    return Group(*(row_shown(one, colours) for one in examples)) if examples else Text("no row came, went or changed")
+    return Group(*(row_shown(one, colours) for one in examples)) if examples else Text("no rows differ")
 
 
 def row_shown(one: dict[str, Any], colours: bool) -> RenderableType:

@@ -9,12 +9,14 @@ each row becomes a block:
       sft 1,234,567  rl 1,045,331  size 3.2 MB
 
 Texts come from models and data sets. They are only ever shown as `Text`, so that markup in them has no effect, and
-without control characters, so that they cannot move the cursor.
+on a `Screen`, so that control characters in them cannot move the cursor.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from rich.bar import Bar
@@ -22,6 +24,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -31,6 +34,7 @@ from ovt.core.text import plain
 
 __all__ = [
     "Column",
+    "Screen",
     "Table",
     "bar",
     "bars",
@@ -49,6 +53,14 @@ INDENT = 2  # of a block's lines
 TEXT_WIDTH = 20  # minimum width of a text column, unless its texts are shorter
 WORD_WIDTH = 24  # longer words of a text may be broken
 BAR_WIDTH, BAR_LEAST = 24, 4  # characters of a bar; with less room it is dropped
+
+
+class Screen(Console):
+    """A console on which no text does harm: what looks like a control character to the terminal is rich's own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else plain(text), style, control)
 
 
 def shown(value: Any, style: str = "", longest: int = LONGEST) -> Text:
@@ -161,7 +173,7 @@ def _cell(column: Column, value: Any) -> Any:
     if isinstance(value, report.Styled):
         return Text(short(value.text, LONGEST).plain, value.style)
     if isinstance(value, int | float):
-        return Text(f"{value:,}")
+        return Text(report.cell_text(value))
     return shown(value) if column.holds == "text" else short(value, LONGEST)
 
 
@@ -184,12 +196,13 @@ def _fitted(cell: Text, room: int) -> Text:
     if cell.cell_len <= room:
         return cell
     name, half = cell.plain, max((room - 1) // 2, 1)
-    start, end = len(name), 0
-    while cell_len(name[:start]) > room - 1 - half:
-        start -= 1
-    while cell_len(name[end:]) > half:
-        end += 1
-    return Text(f"{name[:start]}…{name[end:]}", cell.style)
+    start, end = _fitting(name, room - 1 - half), _fitting(name[::-1], half)
+    return Text(f"{name[:start]}…{name[len(name) - end :]}", cell.style)
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many characters from the start of a text fit."""
+    return bisect_right(list(accumulate(map(cell_len, text))), room)
 
 
 def facts(pairs: Mapping[str, Any], style: str = "cyan") -> Table:

@@ -36,13 +36,11 @@ def run_list(records: list[dict[str, Any]]) -> RenderableType:
 
 
 def removed_shown(found: list[dict[str, Any]]) -> RenderableType:
-    """A line per run, and what is free now, or would be."""
+    """A line per run."""
     rows = [
         (one["run"], size(one["bytes"]), one["folders"][0] if one["folders"] else "nothing to remove") for one in found
     ]
-    total, done = size(sum(one["bytes"] for one in found)), all(one["removed"] for one in found)
-    last = f"{total} freed" if done else f"nothing was removed; with --yes, {total} would be free"
-    return Group(Table([*names("run"), *numbers("size"), *texts("folder")], rows), Text(last))
+    return Table([*names("run"), *numbers("size"), *texts("folder")], rows)
 
 
 def run_shown(record: dict[str, Any]) -> RenderableType:
@@ -78,9 +76,7 @@ def plans_shown(plans: list[dict[str, Any]]) -> RenderableType:
 def plan_shown(found: dict[str, Any]) -> RenderableType:
     """The memory per device, the work, and the trainer's arguments."""
     per_device = found["memory_per_device"].items()
-    kept = (
-        f"{size(found['host_memory'])} of host memory while it loads, {size(found['disk_per_checkpoint'])} a checkpoint"
-    )
+    kept = f"{size(found['host_memory'])} of host memory to load, {size(found['disk_per_checkpoint'])} per checkpoint"
     memory = [(name, Text(size(count), "bold" if name == "total" else "")) for name, count in per_device]
     arguments = [(name, str(value)) for name, value in sorted(found["arguments"].items())]
     work = (
@@ -118,12 +114,12 @@ def measured_shown(found: dict[str, Any]) -> RenderableType:
 
 
 def fits(found: dict[str, Any]) -> list[RenderableType]:
-    """Whether the total fits a named device, with the tenth that is left to everything else."""
+    """Whether the total fits a named device, leaving a tenth for everything else."""
     if not found["device"]:
         return []
     total, room = found["memory_per_device"]["total"], found["device_memory"]
-    told = "fits" if total <= 0.9 * room else "fits barely" if total <= room else "does not fit"
-    style = {"fits": "green", "fits barely": "yellow"}.get(told, "red")
+    told = "fits" if total <= 0.9 * room else "barely fits" if total <= room else "does not fit"
+    style = {"fits": "green", "barely fits": "yellow"}.get(told, "red")
     return [Text(f"{told} {found['device']}: {size(total)} of {size(room)}", style)]
 
 
@@ -141,7 +137,7 @@ def preview_shown(found: dict[str, Any]) -> RenderableType:
     tokens = found["tokens"]
     limit = f" of at most {found['max_length']:,} tokens" if found["max_length"] else ""
     sums = (
-        f"{found['kept']:,} of {found['rows']:,} rows{limit} are fed: {tokens['prompt_tokens']:,} prompt tokens "
+        f"{found['kept']:,} of {found['rows']:,} rows{limit} are used: {tokens['prompt_tokens']:,} prompt tokens "
         f"({tokens['image_tokens']:,} of images), {tokens['completion_tokens']:,} learned"
     )
     warning = [Text(f"warning: {plain(found['warning'])}", style="red")] if found["warning"] else []

@@ -24,7 +24,7 @@ def told(found: dict[str, Any]) -> RenderableType:
 
 def matches_listed(found: dict[str, Any]) -> RenderableType:
     """The questions that match a text, one line each."""
-    left = f"{found['total']:,} questions hold it; give more of the text, or the id of one"
+    left = f"{found['total']:,} questions contain it; give more of the text, or the id of one"
     return Group(view(match_table(found["matches"])), shown(left, "dim"))
 
 

@@ -1,12 +1,15 @@
 """`ovt eval bench | score | why | rescore | power` as typed, in this process."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from ovt.cli import app
 from ovt.core.errors import GateFailed, OvtError, RecipeError
+from ovt.core.home import Home
+from ovt.evaluation.results import list_evaluations
 
 ROW = {"question_type": "multi_choice", "answer_type": "text", "choices": ["red", "blue"], "answer": "blue"}
 
@@ -68,6 +71,50 @@ def test_kept_runs_are_explained_compared_and_read_again(typed):
         typed("why", "nothing", "1")
     with pytest.raises(RecipeError, match="is not a rule of mathvista"):
         typed("rescore", "kept", "--rule", "x")
+
+
+def test_one_that_cannot_be_read_hides_no_other(typed, tmp_path):
+    typed(*SCORE, "--name", "kept")
+    (tmp_path / "home/evals/broken").mkdir()
+    (tmp_path / "home/evals/broken/result.json").write_text("{")
+    assert "kept" in typed("list")
+    assert [one["name"] for one in json.loads(typed("list", "--json"))] == ["kept"]
+    (line,) = list_evaluations(Home.locate())[1]
+    assert "broken/result.json cannot be read" in line
+
+
+def test_all_evaluations_of_a_command_share_its_budget(typed, monkeypatch):
+    budgets = []
+
+    def evaluate(session):
+        budgets.append(session.budget)
+        return SimpleNamespace(benchmark=None)
+
+    monkeypatch.setattr("ovt.api.prepared", lambda order, session: ((), None))
+    monkeypatch.setattr("ovt.evaluation.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("ovt.commands.eval.show_evaluations", lambda *_: None)
+    typed("run", "pocket", "mathvista,emma", "--max-usd", "5")
+    first, second = budgets
+    assert first is second
+    assert first.max_usd == 5
+
+
+RUN = ("run", "http://127.0.0.1:9/v1", "mathvista", "--served-as", "m", "--data", "rows.jsonl", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*RUN, "--min", "nonsense"), "write it as --min mathvista=68.5"),
+        ((*RUN, "--min", "emma=3"), "write it as --min mathvista=68.5"),
+        ((*RUN, "--judge", "grader"), "expected MODEL@URL"),
+        (("run", "pocket", "pocket:figures", "--dry-run", "--min", "68"), "this is a question set"),
+        ((*SCORE[:1], "missing.jsonl", *SCORE[2:], "--min", "nonsense"), "write it as --min mathvista=68.5"),
+    ],
+)
+def test_what_is_mistyped_is_told_before_anything_is_asked(typed, words, said):
+    with pytest.raises(OvtError, match=said):
+        typed(*words)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[1, 2]", b'{"a": 1}\n', b"", b"\x00" * 100])

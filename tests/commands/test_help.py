@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import ovt
 from ovt.cli import app
-from ovt.commands.options import _recipes, _versions
+from ovt.commands.options import complete_names, complete_recipes, complete_versions
 
 ROOT: Any = typer.main.get_command(app)
 
@@ -90,14 +90,26 @@ def test_exit_codes_are_told():
 
 def test_names_of_versions_and_recipes_complete(tmp_path, monkeypatch):
     monkeypatch.setenv("OVT_HOME", str(tmp_path))
-    for name in ("charts/v1", "charts/v2", "maps/v1"):
+    for name in ("charts/v1", "charts/v2", "maps/v1", "@you/charts/v1"):
         (tmp_path / "versions" / name).mkdir(parents=True)
         (tmp_path / "versions" / name / "manifest.json").touch()
     context: Any = type("Context", (), {"params": {}})
-    assert _versions(context, "") == ["charts", "maps"]
-    assert _versions(context, "ch") == ["charts"]
-    assert _versions(context, "charts@") == ["charts@v1", "charts@v2"]
-    assert _recipes("pocket-l") == ["pocket-loop"]
+    assert complete_versions(context, "") == ["charts", "maps", "you/charts"]
+    assert complete_versions(context, "ch") == ["charts"]
+    assert complete_versions(context, "charts@") == ["charts@v1", "charts@v2"]
+    assert complete_versions(context, "you/charts@") == ["you/charts@v1"]
+    assert complete_recipes("pocket-l") == ["pocket-loop"]
+    (tmp_path / "runs" / "charts-sft").mkdir(parents=True)
+    assert complete_names("runs")(context, "ch") == ["charts-sft"]
+
+
+def test_paths_and_patterns_complete_to_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("OVT_HOME", str(tmp_path))
+    (tmp_path / "runs" / "charts-sft").mkdir(parents=True)
+    context: Any = type("Context", (), {"params": {}})
+    for typed in ("/home", "../", "a**", "["):
+        assert complete_recipes(typed) == []
+        assert complete_versions(context, typed) == complete_names("runs")(context, typed) == []
 
 
 def test_a_shell_asks_for_completion_and_gets_it(tmp_path):

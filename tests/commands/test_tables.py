@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ovt.commands.views.tables import Table, bars, facts, names, numbers, texts
+from ovt.commands.views.curate import lint_table
+from ovt.commands.views.tables import Screen, Table, bars, facts, names, numbers, texts
+from ovt.commands.views.train import status_tree
 
 LONG = "charts-and-tables-openvlthinker-7b-iteration-3@v12"
 
@@ -65,6 +68,28 @@ def test_texts_are_harmless_in_every_cell_and_markup_is_not_obeyed():
     shown = "\n".join(lines(table))
     assert "\x1b[2J" not in shown
     assert "[red]a�[2J" in shown
+
+
+def test_no_view_passes_a_control_character_on():
+    """Not even one that forgets to look: all output goes through a screen."""
+    out = io.StringIO()
+    screen = Screen(file=out, width=80, force_terminal=True, color_system=None)
+    screen.print(status_tree({"loop": "l", "base": "a\x1b]0;b", "running": False, "steps": []}))
+    screen.print(lint_table("c\x1b[2J", 3, []), Text("d", "bold"))
+    assert "l  base a\ufffd]0;b" in out.getvalue()
+    assert "c\ufffd[2J: 3 questions, nothing found d" in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_long_names_are_cut_at_once():
+    began = time.process_time()
+    shown = lines(Table(names("a", "b"), [("é" * 3_999, "c")] * 40), 40)
+    assert time.process_time() - began < 1
+    assert shown == ["é" * 20 + "…" + "é" * 19, "  b c"] * 40
+
+
+def test_true_is_no_number():
+    assert lines(Table(numbers("n"), [(True,)], header=False)) == ["True"]
 
 
 def test_facts_without_a_value_are_left_out():

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from ovt.core.engine import HERE, Here, Threads, map_chunks
-from ovt.core.frames import read_frames, write_frames
 
 
 class Known(dict):
@@ -58,19 +57,3 @@ def test_what_is_known_is_not_done_again():
 def test_an_error_ends_the_work():
     with Threads() as engine, pytest.raises(ZeroDivisionError):
         [*map_chunks(engine, lambda n: 1 // n, [2, 1, 0, 3])]
-
-
-def test_tables_are_read_back_as_they_were_and_not_at_all_if_damaged(tmp_path):
-    import polars as pl
-
-    frames = {"one": pl.DataFrame({"a": [[1, 2], None]}), "two": pl.DataFrame(schema={"b": pl.String})}
-    write_frames(tmp_path / "both", frames)
-    back = read_frames(tmp_path / "both")
-    assert back is not None
-    assert [*back] == ["one", "two"]
-    assert all(back[name].equals(frame) and back[name].schema == frame.schema for name, frame in frames.items())
-    whole = (tmp_path / "both").read_bytes()
-    for damaged in (b"", whole[:-30], whole[:60] + bytes([whole[60] ^ 1]) + whole[61:]):
-        (tmp_path / "both").write_bytes(damaged)
-        assert read_frames(tmp_path / "both") is None
-    assert read_frames(tmp_path / "none") is None

@@ -217,6 +217,20 @@ def test_a_lock_ends_with_its_process(tmp_path, writer):
     assert not is_locked(tmp_path / "elsewhere")
 
 
+def test_a_lock_is_asked_about_without_a_write(tmp_path, monkeypatch):
+    with locked(tmp_path):
+        real = os.open
+
+        def only_reading(path, flags, *rest, **named):
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                raise PermissionError(13, "Permission denied", str(path))  # somebody else's home
+            return real(path, flags, *rest, **named)
+
+        monkeypatch.setattr(os, "open", only_reading)
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+
+
 def test_writers_in_many_processes_take_turns(tmp_path, writer):
     code = """
 import json

@@ -3,7 +3,7 @@
 import re
 import time
 
-from ovt.core.progress import Progress, read_shared, shared, stage_lines
+from ovt.core.progress import Progress, Tally, read_shared, shared, stage_lines
 
 
 def progress_of(**counts) -> Progress:
@@ -41,7 +41,7 @@ def test_a_stage_under_way_says_what_it_waits_for():
         note(in_flight=8, begun=8, waits=lambda: "waiting for http://a/v1 to answer", heard=soon) == "8 calls in flight"
     )
     assert note(waits=lambda: "waiting for what the stage before has not said yet") == ""
-    assert note(note="the rest is being asked by another build") == "the rest is being asked by another build"
+    assert note(note="the rest is being requested by another build") == "the rest is being requested by another build"
 
 
 def test_what_is_spent_at_no_known_price_is_unknown():
@@ -55,6 +55,18 @@ def test_a_stage_is_over_when_all_is_settled_or_the_next_begins():
     progress.begin("reason", 400)
     assert [line.over for line in stage_lines(progress)] == [True, False]
     assert stage_lines(progress_of(done=90, cached=5, failed=5))[0].over
+
+
+def test_a_stage_may_begin_while_others_are_told():
+    progress = progress_of(begun=1)
+    progress.began["caption"] -= 60
+
+    def waits() -> str:
+        progress.stages["reason"], progress.began["reason"] = Tally(), time.monotonic()
+        return ""
+
+    progress.stages["caption"].waits = waits
+    assert [line.stage for line in stage_lines(progress)] == ["caption"]
 
 
 def test_nothing_to_count_is_not_a_division_by_zero():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovt.core.errors import OvtError
-from ovt.core.records import Difference, DriftError, MadeOf
+from ovt.core.records import Difference, DriftError, MadeOf, rebuild_line
 
 RUN = MadeOf("run charts-sft", {"data_hash": "7b2e", "sft": {"learning_rate": 1e-6, "lora": None}}, "choose --name")
 VALUES = st.recursive(
@@ -52,6 +52,10 @@ def test_many_differences_are_counted_and_all_of_them_kept():
 
 def test_parts_that_may_change_are_left_aside():
     RUN.require({"data_hash": "7b2e", "sft": {"learning_rate": 1e-5}}, aside=["sft.learning_rate"])
+
+
+def test_a_line_to_build_again_has_numbers_that_are_zero():
+    assert rebuild_line("x", limit=0, seed=None, again=False, all=True) == "ovt x --limit 0 --all"
 
 
 @given(PARTS)

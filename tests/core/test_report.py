@@ -52,6 +52,10 @@ def test_hostile_texts_stay_texts_in_a_notebook():
     assert not {"\x1b", "\u202e"} & set(page.text)
 
 
+def test_true_is_no_number():
+    assert str(Table(numbers("n"), [(True,), (1_000,)], header=False)).split() == ["True", "1,000"]
+
+
 def test_long_texts_are_cut():
     assert len(str(Report("a", None, ("word " * 20_000,)))) < 5_000
 

@@ -3,6 +3,7 @@ differences, against textbook formulas and against the bootstrap."""
 
 import math
 import random
+import time
 
 import numpy as np
 import polars as pl
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from ovt.core.statistics import (
     Ratio,
     estimate,
+    mcnemar,
     mean_interval,
     paired_blocks,
     quantile_influence,
+    round_up,
     share_interval,
     student,
     wilson,
@@ -87,6 +90,10 @@ def test_the_order_of_answers_does_not_matter(rights, rng):
     assert share_interval(rows) == pytest.approx(share_interval(shuffled))
 
 
+def test_steps_of_a_histogram_have_no_largest():
+    assert [round_up(width) for width in (0.5, 3, 50, 6e9, 1e18)] == [1, 5, 50, 10**10, 10**18]
+
+
 def test_extremes():
     assert share_interval(scored([])).low == 0
     assert share_interval(scored([[True, True, False]])) == (
@@ -118,6 +125,14 @@ def test_paired_differences():
 )
 def test_students_points(degrees, point):
     assert student(degrees) == pytest.approx(point, rel=0.005)
+
+
+def test_mcnemars_exact_p_is_quick_for_many_flips():
+    assert [mcnemar(*flips) for flips in ((0, 0), (3, 0), (5, 5), (1, 9))] == [1.0, 0.25, 1.0, 22 / 1024]
+    assert mcnemar(9, 30) == 2 * sum(math.comb(39, count) for count in range(10)) / 2**39
+    began = time.process_time()
+    assert mcnemar(10_000, 10_200) == pytest.approx(0.162, abs=0.002)
+    assert time.process_time() - began < 1
 
 
 MEAN = Ratio("words", "mean", "words", pl.col("x_a"), pl.col("y_a"), pl.col("x_b"), pl.col("y_b"))
