@@ -1,13 +1,13 @@
 """A build: a recipe's questions, through the stages, into a version.
 
     import → dedup → decontam      before anything is paid for; the latter two only if the recipe has them
-    vision                         only if the recipe has it: what is answered right without the picture is left out
+    vision                         only if the recipe has it: leaves out what is answered correctly without the picture
     caption → reason → judge       ask models; every reply goes to the reply store as it arrives (flow.py)
     verify → select → filter       read the replies back, chunk by chunk, and decide
     version                        write what was kept and why the rest was not
 
 The first half can be stopped at any moment; the second half depends on the stored replies alone, so a resumed build
-writes the bytes of an undisturbed one. Only the asking is asynchronous: Ctrl-C stops the rest at once, too.
+writes the same bytes as an undisturbed one. Only the asking is asynchronous: Ctrl-C stops the rest at once, too.
 """
 
 import asyncio
@@ -49,17 +49,17 @@ from ovt.curate.watch import Score
 from ovt.verifiers import VERSION as VERIFIER_VERSION
 
 MOST_ERRORS = 20
-HOW = ("git_commit", "rebuild")  # of the provenance: versions do not differ by these
+HOW = ("git_commit", "rebuild")  # fields of the provenance that do not tell versions apart
 
 
 def build(recipe: Recipe, session: Session) -> Version:
     """Build a version of `recipe.name`, requesting only replies that are not stored yet.
 
     Also works inside a running event loop. Raises BudgetReached and OvtError; all replies so far
-    are kept, as after KeyboardInterrupt. TooManyFailed if the version is incomplete; it is written before.
+    are kept, as after KeyboardInterrupt. TooManyFailed if the version is incomplete; it is written first.
     """
     run = prepare(recipe, session)
-    if (built := built_before(run)) is not None:
+    if (built := built_before(run, provenance_of(run))) is not None:
         return built
     with run.store, running(run):
         with started(run) as started_run:
@@ -70,7 +70,7 @@ def build(recipe: Recipe, session: Session) -> Version:
 async def abuild(recipe: Recipe, session: Session) -> Version:
     """`build`, awaitable: all of its work runs in other threads, so the caller's loop stays responsive."""
     run = await asyncio.to_thread(prepare, recipe, session)
-    if (built := await asyncio.to_thread(built_before, run)) is not None:
+    if (built := await asyncio.to_thread(built_before, run, provenance_of(run))) is not None:
         return built
     with run.store, running(run):
         with ExitStack() as stack:
@@ -95,7 +95,7 @@ def complete(version: Version, recipe: Recipe) -> Version:
 
 @contextmanager
 def running(run: Run) -> Generator[None]:
-    """Lets `ovt view` see the build while it runs, and plans know how fast it was."""
+    """Shows the running build in `ovt view`, and keeps its speed for later plans."""
     session = run.session
     try:
         with shared(session.progress, session.home.live / f"build-{run.recipe.name}.json"):
@@ -106,7 +106,7 @@ def running(run: Run) -> Generator[None]:
 
 @contextmanager
 def started(run: Run) -> Generator[Run]:
-    """The run with the servers that its recipe has ovt start, where there is something left to ask of them."""
+    """The run with the servers that its recipe has ovt start, if there is anything left to ask them."""
     served = {name for name in run.endpoints if run.recipe.endpoints[name].serve is not None}
     wanted = {name: run.recipe.endpoints[name] for name in sorted(lacking(run, served))}
     # Endpoints are opened again, since the servers' tokens are known only then.
@@ -121,7 +121,7 @@ def started(run: Run) -> Generator[Run]:
 
 
 def lacking(run: Run, served: Collection[str]) -> set[str]:
-    """Those of some endpoints that have yet to be asked for a reply."""
+    """The `served` endpoints that still have to be asked for a reply."""
     stages = stages_of(run) if served else ()
     return {
         section.endpoint
@@ -131,12 +131,12 @@ def lacking(run: Run, served: Collection[str]) -> set[str]:
     }
 
 
-def built_before(run: Run) -> Version | None:
+def built_before(run: Run, made: Provenance) -> Version | None:
     """The finished version of this build, if any: same recipe, inputs, models and verifier, and no failed
     request. Stored replies never change, so a second build would write the same."""
     if run.session.retry or any(name in FILTERS.added for name in run.recipe.filter.plugins):
-        return None  # a script's filter may have changed since; deciding again costs no request
-    wanted = MadeOf(f"build of {run.recipe.name}", provenance_of(run).model_dump(mode="json"))
+        return None  # a script's filter may have changed since; deciding again costs no requests
+    wanted = MadeOf(f"build of {run.recipe.name}", made.model_dump(mode="json"))
     for version in reversed(list_versions(run.session.home, run.recipe.name)[0]):
         whole = not any(use.failed for use in version.manifest.usage) and is_whole(version)
         if whole and not wanted.differences(version.manifest.provenance.model_dump(mode="json"), HOW):
@@ -145,21 +145,21 @@ def built_before(run: Run) -> Version | None:
 
 
 def write(run: Run) -> Version:
-    """Decide chunk by chunk and write the version; what a killed build had decided and written is not done again."""
+    """Decide chunk by chunk and write the version; what a killed build had decided and written is reused."""
     run, blind = unseen(run)
     try:
         return write_chunks(run, blind)
     except Drifted:
-        return write_chunks(run, blind)  # other replies came since, so its files were removed
+        return write_chunks(run, blind)  # replies have changed since, so its files were removed
 
 
 def write_chunks(run: Run, blind: pl.DataFrame) -> Version:
     """Writes the version. blind: the replies of `[vision]`."""
     judgements: dict[str, Reply | None] = {}
-    score = Score()
-    with VersionWriter(run.session.home, run.recipe.name, kept_columns(run.questions.schema), key_of(run)) as writer:
-        if (built := built_before(run)) is not None:
-            return built  # another process has written it meanwhile
+    score, provenance, kept = Score(), provenance_of(run), kept_columns(run.questions.schema)
+    with VersionWriter(run.session.home, run.recipe.name, kept, key_of(run, provenance)) as writer:
+        if (built := built_before(run, provenance)) is not None:
+            return built  # another process has written it in the meantime
         tally = run.session.progress.begin("verify → version", len(run.questions))
         writer.append(mark_of(run.left_out.questions, run.left_out.decisions), **vars(run.left_out))
         for mark, made in decided(run, judgements, writer.decided):
@@ -169,24 +169,23 @@ def write_chunks(run: Run, blind: pl.DataFrame) -> Version:
         run.session.progress.alarms += score.lines()
         further = [Usage.model_validate(use | {"errors": frequent(blind["error"])}) for use in usage(blind)]
         further += [judge_usage(judgements.values())] if run.recipe.verify.judge else []
-        return writer.finish(provenance_of(run), further, run.recipe.limits.max_failed)
+        return writer.finish(provenance, further, run.recipe.limits.max_failed)
 
 
-def key_of(run: Run) -> str:
-    """A hash of all that the version is made of but its replies; empty where a script's filter may change."""
+def key_of(run: Run, made: Provenance) -> str:
+    """A hash of everything the version is made of except its replies; empty if a script's filter may change."""
     if any(name in FILTERS.added for name in run.recipe.filter.plugins):
         return ""
-    made = provenance_of(run).model_dump(mode="json", exclude=set(HOW))
-    return hash_json(made)[:16]
+    return hash_json(made.model_dump(mode="json", exclude=set(HOW)))[:16]
 
 
 def count_kept(run: Run) -> int:
-    """The rows of sft that the questions of a run come to, from their stored replies."""
+    """The number of sft rows that a run's questions give, from their stored replies."""
     return sum(int((made.rows["split"] == "sft").sum()) for _, made in decided(unseen(run)[0], {}))
 
 
 def judge_usage(replies: Iterable[Reply | None]) -> Usage:
-    """The judgements' cost, in the columns that `ledger.usage` counts; None stands for a request that was not sent."""
+    """The judgements' usage, in the columns of `ledger.usage`; None stands for a request that was not sent."""
     asked = list(replies)
     found = [reply for reply in asked if reply and reply.error is None]
     costs = [reply.cost_usd for reply in found]
@@ -202,7 +201,7 @@ def judge_usage(replies: Iterable[Reply | None]) -> Usage:
 
 
 def frequent(errors: Iterable[str | None]) -> tuple[ReasonCount, ...]:
-    """The most frequent failures of a stage, alike ones together."""
+    """The most frequent failures of a stage, similar ones counted together."""
     found = counted(error for error in errors if error is not None)
     return tuple(ReasonCount(reason=said, rows=count) for said, count in found[:MOST_ERRORS])
 

@@ -10,6 +10,8 @@ what goes to a known provider with its own key, that is to the user's own accoun
 """
 
 import ipaddress
+import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +26,11 @@ from ovt.curate.endpoints.families import provider
 from ovt.curate.endpoints.keys import sent_keys, server, variables
 from ovt.curate.endpoints.section import LOOPBACK, EndpointSection
 from ovt.curate.recipe import Recipe
+from ovt.curate.sources.files import files_at, place_of
 from ovt.curate.sources.section import SourceSection
 
 WILD = "*?["
+NETWORK_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,13 @@ class Claim:
 
 
 def claims(recipe: Recipe, home: Home, where: str | Path | None = None) -> list[Claim]:
-    """What a recipe does; `where` is its file, whose folder is its own as much as the current one and the home."""
+    """What a recipe does; `where` is its file: that folder, the current one and the home are its own."""
     asking = {section.endpoint: recipe.endpoints[section.endpoint] for section in recipe.asking.values()}
     against = recipe.decontam.against if recipe.decontam else ()
     benchmarks = [SourceSection(path=one) if isinstance(one, str) else one for one in against]
     own = own_folders(home, where)
     found = [*server_claims(asking), *read_claims(recipe.sources, own, strangers(asking.values()))]
-    return list(dict.fromkeys([*found, *read_claims(benchmarks, own, [])]))  # only hashes are made of benchmarks
+    return list(dict.fromkeys([*found, *read_claims(benchmarks, own, [])]))  # benchmarks are only hashed
 
 
 def own_folders(home: Home, where: str | Path | None = None) -> list[Path]:
@@ -75,12 +79,13 @@ def server_claims(endpoints: Mapping[str, EndpointSection]) -> Iterator[Claim]:
 
 
 def read_claims(sources: Iterable[SourceSection], own: Collection[Path], sent_to: list[str]) -> Iterator[Claim]:
-    """The files outside the recipe's own folders; agreed to if a stranger's server may get what they hold."""
+    """The files outside the recipe's own folders; to be agreed to if a stranger's server may get their content."""
+    there = f" and send it to {', '.join(sent_to)}" if sent_to else ""
     for source in sources:
-        for path in (source.path if is_local(source.path) else None, source.image_root):
-            if path is not None and not lies_in(path, own):
-                there = f" and send it to {', '.join(sent_to)}" if sent_to else ""
-                yield Claim("read", f"{path}{there}", asked=bool(sent_to))
+        if is_local(source.path) and not holds_files(source.path, own):
+            yield Claim("read", f"{source.path}{there}", asked=bool(sent_to))
+        if source.image_root is not None and not lies_in(place_of(source.image_root), own):
+            yield Claim("read", f"{source.image_root}{there}", asked=bool(sent_to))
 
 
 def strangers(endpoints: Iterable[EndpointSection]) -> list[str]:
@@ -90,27 +95,37 @@ def strangers(endpoints: Iterable[EndpointSection]) -> list[str]:
 
 
 def is_near(host: str) -> bool:
-    """Whether a host is this machine or in its own network: a private address, or a name without a dot."""
+    """Whether a host is this machine or in its own network: a private address, or a plain name without a dot. A host
+    that a resolver may read as another one (`0x08080808`, a full-width dot) is not."""
     if host in LOOPBACK:
         return True
     try:
-        return ipaddress.ip_address(host).is_private
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return "." not in host
+        return NETWORK_NAME.fullmatch(host) is not None
+    return (getattr(address, "ipv4_mapped", None) or address).is_private
 
 
 def is_local(path: str) -> bool:
     """Whether a source's path names files, not a repository, a package or a generator."""
-    return path.partition(":")[0] not in SOURCES
+    kind, colon, _ = path.partition(":")
+    return not colon or kind == "files" or kind not in SOURCES
 
 
-def lies_in(path: str, own: Collection[Path]) -> bool:
-    """Whether a path, or the part of a pattern before its first wildcard, lies in one of the folders; links count as
-    what they point to."""
-    parts = Path(path).expanduser().absolute().parts
+def holds_files(path: str, own: Collection[Path]) -> bool:
+    """Whether the folders hold what a source's path stands for: a glob's part before its first wildcard (so that no
+    other folder is searched), and every file that is found, which may be a link."""
+    place = place_of(path)
+    parts = place.parts
     wild = next((at for at, part in enumerate(parts) if set(WILD) & set(part)), len(parts))
-    place = Path(*parts[:wild]).resolve()
-    return ".." not in parts[wild:] and any(place.is_relative_to(folder) for folder in own)
+    inside = ".." not in parts[wild:] and lies_in(Path(*parts[:wild]), own)
+    return inside and all(lies_in(file, own) for file in files_at(place))
+
+
+def lies_in(place: Path, own: Collection[Path]) -> bool:
+    """Whether a place lies in one of the folders; links are followed."""
+    leads_to = Path(os.path.realpath(place))  # Path.resolve raises for a link to itself
+    return any(leads_to.is_relative_to(folder) for folder in own)
 
 
 def open_claims(found: Iterable[Claim]) -> list[Claim]:
@@ -120,7 +135,7 @@ def open_claims(found: Iterable[Claim]) -> list[Claim]:
 
 
 def agree_to(found: Iterable[Claim]) -> None:
-    """Keeps that the user agrees to these."""
+    """Records that the user agrees to these."""
     agree(str(claim) for claim in found if claim.asked)
 
 

@@ -81,7 +81,7 @@ def rule(recipe: Recipe, questions: pl.DataFrame, samples: pl.DataFrame) -> pl.D
 
 
 def deciding(recipe: Recipe) -> Recipe:
-    """The recipe without what deciding does not need, and other machines are not told: where models are."""
+    """The recipe without what deciding does not need and other machines need not know: where models are."""
     return recipe.model_copy(update={"endpoints": {}, "sources": ()})
 
 

@@ -38,6 +38,7 @@ SIDE = 112  # pixels of the image that endpoints are shown
 LONGEST_S = 60.0  # for one test request
 MOST_TOKENS = 64  # of a test reply
 LIMITS = ("max_tokens", "max_completion_tokens")
+DRIVER_S = 20  # for nvidia-smi, which hangs where a driver is broken
 LOW_DISK = 5  # GB free below which a build of real size may run out of space
 
 
@@ -105,7 +106,7 @@ def examine_packages(requirements: Iterable[str]) -> Iterator[Finding]:
             advice = f"pip install 'ovt[{extra}]', in an environment that needs it"
             yield Finding(f"extra {extra}", "ok", f"not installed: {', '.join(names)}", advice)
         else:
-            yield Finding("packages", "fail", f"not installed: {', '.join(names)}", "install ovt again")
+            yield Finding("packages", "fail", f"not installed: {', '.join(names)}", "reinstall ovt")
 
 
 def examine_home(home: Home) -> Finding:
@@ -125,7 +126,10 @@ def examine_gpu() -> Finding:
     if driver is None:
         return Finding("gpu", "ok", "none: the embedded model runs on the CPU", "")
     query = [driver, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    seen = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    try:
+        seen = subprocess.run(query, capture_output=True, text=True, timeout=DRIVER_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("gpu", "warn", f"nvidia-smi: {error}", "repair the driver")
     if seen.returncode:
         return Finding("gpu", "warn", f"nvidia-smi: {seen.stderr.strip() or seen.stdout.strip()}", "repair the driver")
     return Finding("gpu", "ok", "; ".join(seen.stdout.strip().splitlines()))
@@ -173,7 +177,7 @@ async def examine_endpoints(recipe: Recipe) -> list[Finding]:
 
 
 def starts(name: str, serve: ServeSection) -> Finding:
-    """What a build would start for an endpoint, and whether the program is there."""
+    """What a build would start for an endpoint, and whether the program is installed."""
     program = shlex.split(serve.line)[0]
     if shutil.which(program) is None:
         return Finding(f"endpoint {name}", "fail", f"{program} is not installed", "install it, or set serve.command")
@@ -256,7 +260,7 @@ def probe_body(endpoint: Endpoint, sampling: Mapping[str, Any], image: bool, n: 
     limits = {name: min(sampling[name], most) for name in LIMITS if sampling.get(name)}
     asked = {**sampling, **(limits or {"max_tokens": MOST_TOKENS})}
     if n > 1 and not asked.get("temperature"):
-        asked.pop("temperature", None)  # greedy decoding takes no n > 1, and a build asks for one then
+        asked.pop("temperature", None)  # greedy decoding refuses n > 1, and a build then asks for one
     request = ChatRequest(({"role": "user", "content": parts},), asked, n)
     return endpoint.body(request, 0, n, lambda image: red_square())
 

@@ -1,4 +1,4 @@
-"""`target_rows`: a build asks some questions after the other until it has kept that many rows.
+"""`target_rows`: a build asks questions round by round until it has kept that many rows.
 
     wanted 5,000 → 1,250 questions asked, 400 rows kept → 14,375 more, 4,585 kept → 48 more, 16 kept → 5,001 rows
 
@@ -16,17 +16,17 @@ import polars as pl
 from ovt.curate.run import Run
 from ovt.curate.sources.section import SourceSection
 
-FEWEST = 16  # questions asked at once: a stage has to start and end for each such round
-TRIAL = 4  # the first round has a question for each so many rows that are wanted: a question may give several
-MOST_TIMES = 4  # as many questions as rows are missing are asked at once, at most, while few rows were kept
+FEWEST = 16  # questions per round: every stage starts and ends in each
+TRIAL = 4  # the first round has one question per this many wanted rows: a question may give several
+MOST_TIMES = 4  # a round has at most this many times the rows missing, or the questions asked so far
 
 
 async def ask_enough(
     run: Run, ask: Callable[[Run], Coroutine[None, None, None]], count_kept: Callable[[Run], int]
 ) -> Run:
-    """Asks the run's questions, or as many as its target needs; the run, with the questions that were asked.
+    """Asks the run's questions, or as many as its target needs; returns the run with the questions that were asked.
 
-    count_kept: the rows of sft among a run's questions, from their replies.
+    count_kept: the number of sft rows that a run's questions give, from their replies.
     """
     target = run.recipe.target_rows
     if target is None:
@@ -44,7 +44,7 @@ async def ask_enough(
 
 
 def how_many(missing: int, kept: int, asked: int) -> int:
-    """The questions to ask next, for so many rows to be kept more: by the share kept of those asked so far."""
+    """The number of questions to ask next for `missing` more rows, from the rows kept per question so far."""
     if not asked:
         return max(FEWEST, math.ceil(missing / TRIAL))
     needed = math.ceil(missing * asked / kept) if kept else MOST_TIMES * asked
@@ -52,7 +52,7 @@ def how_many(missing: int, kept: int, asked: int) -> int:
 
 
 def by_weight(questions: pl.DataFrame, sources: Sequence[SourceSection]) -> pl.DataFrame:
-    """The questions with their sources mixed: of two, a source of weight 2 gives two of three until it ends."""
+    """The questions with their sources mixed: of two, one of weight 2 gives two questions in three until it ends."""
     weights = {source.name: source.weight for source in sources}
     order = {source.name: place for place, source in enumerate(sources)}
     turn = (pl.int_range(pl.len()).over("source") + 0.5) / pl.col("source").replace_strict(
@@ -63,7 +63,7 @@ def by_weight(questions: pl.DataFrame, sources: Sequence[SourceSection]) -> pl.D
 
 
 def told(target: int, kept: int, asked: int, there: int) -> str:
-    """What came of the target, for people."""
+    """Whether the target was reached, for people."""
     if kept >= target:
         return (
             f"target_rows {target:,}: {kept:,} rows of {asked:,} questions; the other {there - asked:,} were not asked"

@@ -4,11 +4,11 @@
        │                      │                    │
      fill                   fill                 fill        one per stage, into the reply store
 
-`[vision]`, where a recipe has it, asks about all questions first: it decides which ones come this far.
+If a recipe has `[vision]`, it asks about all questions first: it decides which ones get this far.
 
-Several reasoners are asked side by side, and the judge about a question when all of them have settled it. Stages that
-ask one endpoint take turns at it. What is asked does not depend on the order in which replies come, so a
-version has the same bytes as if one stage had waited for the other.
+Several reasoners are asked side by side, and the judge about a question once all of them have settled it. Stages that
+ask the same endpoint take turns. What is asked does not depend on the order in which replies arrive, so a version has
+the same bytes as if the stages had run one after the other.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from ovt.curate.run import AskingStage, Run, asking_stage, stage_title, unseen
 from ovt.curate.watch import Watch, look
 
 LOOK_S = 0.02  # how often a stage looks for questions that are ready
-AHEAD = 256  # requests that are made before the client asks for them, about as many questions at once
+AHEAD = 256  # requests made before the client asks for them, for this many questions at a time
 
 
 @dataclass(eq=False)
@@ -41,7 +41,7 @@ class Lane:
              have settled a row, where there are several
     made     requests that wait for the client; closed: whether no more will come
     waiting  the rows that wait for each request under way, by its number; left: how many each row waits for
-    asked    a flag per row: whether it had requests; late: whether others may have them after all
+    asked    a flag per row: whether it had requests; late: whether rows without any may get some after all
     """
 
     run: Run
@@ -110,7 +110,7 @@ async def through(
 ) -> None:
     """All questions through the stages of these keys."""
     lanes = in_order(run, [lane(run, key, asking_stage(key, stages)) for key in keys])
-    # Other requests than a build's are read by those who make them.
+    # Replies to other requests than a build's are read by whoever makes them.
     looking = [look(watched(run, lanes))] if stages is None and "vision" not in keys else []
     await together([*looking, *(work for one in lanes for work in (make(one), send(one, turns)))])
 
@@ -137,7 +137,7 @@ def in_order(run: Run, lanes: list[Lane]) -> list[Lane]:
 
 
 def watched(run: Run, lanes: Sequence[Lane]) -> Watch:
-    """What looks at the first answers of each source."""
+    """A watch on the first answers of each source."""
     reasoners = [one for one in lanes if one.stage.name == "reason"]
     watch = Watch(run, before=len(reasoners))
     for one in reasoners:
@@ -162,7 +162,7 @@ async def make(lane: Lane) -> None:
             await make_some(lane, [lane.ready.popleft() for _ in range(min(len(lane.ready), AHEAD))])
         else:
             await asyncio.sleep(LOOK_S)
-    # Where two questions had the same request, the second may have had an answer after the first had failed.
+    # If two questions had the same request, the second may have got an answer after the first had failed.
     missed = [row for row, asked in enumerate(lane.asked) if not asked] if lane.late else []
     for start in range(0, len(missed), AHEAD):
         await make_some(lane, missed[start : start + AHEAD], again=True)
@@ -191,7 +191,7 @@ async def make_some(lane: Lane, rows: Sequence[int], again: bool = False) -> Non
 
 
 async def together(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """Runs all of it; the first error ends the rest, and is raised."""
+    """Runs all of it; the first error cancels the rest and is raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

@@ -2,9 +2,9 @@
 
     {"version": "charts@1f0c2d3e4a5b", "id": "9a…-reason-2", "reply_key": "77…", "label": "wrong_verdict", "note": ""}
 
-It lies beside the versions of a name, is no part of any, and is only appended to: taking a label back is a line of its
-own ("undo": true). A question's id stands for its content, and a reply key for a reply, so labels hold for every
-version that has the same question, or the same reply. `who` and `when` are there only if they were given.
+It lies beside the versions of a name, is not part of any, and is only appended to: a label is taken back by a line of
+its own ("undo": true). A question's id stands for its content, and a reply key for a reply, so labels hold for every
+version with the same question or the same reply. `who` and `when` are present only if they were given.
 """
 
 import json
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.files import locked
 from ovt.core.section import Section, added_later
+from ovt.core.untrusted import parse_json
 
 USUAL = ("good", "bad", "wrong_gold", "wrong_verdict", "leaks_answer")
 NAME = r"[a-z0-9][a-z0-9_]{0,39}"  # of a label
@@ -52,17 +53,17 @@ def labels_path(folder: Path, name: str) -> Path:
 def read_labels(path: Path) -> list[Label]:
     """The labels that hold now, in the order in which they were given; none without a file. OvtError for a bad line."""
     held: dict[tuple[str, str | None, str], Label] = {}
-    for number, line in enumerate(_lines(path), 1):
-        one = _parse(path, number, line) if line.strip() else None
-        if one and one.undo:
+    for number, row in read_objects(path) if os.path.exists(path) else ():  # noqa: PTH110 - it may be too long a name
+        one = _parse(path, number, row)
+        if one.undo:
             held.pop(one.about, None)
-        elif one:
+        else:
             held[one.about] = one
     return list(held.values())
 
 
 def append_label(path: Path, one: Label) -> None:
-    """Adds a line, on disk when this returns. OvtError for a label or a note that cannot be one."""
+    """Adds a line, on disk when this returns. OvtError for an invalid label or note."""
     if not re.fullmatch(NAME, one.label):
         raise OvtError(
             f"{one.label[:60]!a} cannot be a label: use lower-case letters, digits and '_', such as wrong_gold"
@@ -107,19 +108,28 @@ def _has(held: Sequence[Label], names: Sequence[str]) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_in(values).fill_null(False) for name, values in columns.items())
 
 
-def _lines(path: Path) -> list[str]:
+def read_objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """(line number, object) of each line of a JSON-lines file that is not empty. OvtError for any other line."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise OvtError(f"{path} cannot be read ({error}): restore it, or move it away") from None
+        raise OvtError(f"cannot read {path} ({error}): give another file, or restore it") from None
+    return [(number, _object(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _parse(path: Path, number: int, line: str) -> Label:
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        value: Any = json.loads(line)
-        return Label.model_validate(value)
-    except (ValueError, ValidationError) as error:
+        row = parse_json(line)
+    except ValueError as error:
+        raise OvtError(f"{path} line {number} is not JSON ({error}): correct or remove that line") from None
+    if not isinstance(row, dict):
+        raise OvtError(f"{path} line {number} is {row!r:.40}: expected a JSON object")
+    return row
+
+
+def _parse(path: Path, number: int, row: dict[str, Any]) -> Label:
+    try:
+        return Label.model_validate(row)
+    except ValidationError as error:
         first = " ".join(str(error).splitlines()[0].split())[:120]
-        raise OvtError(f"{path} line {number} is no label ({first}): remove that line") from None
+        raise OvtError(f"{path} line {number} is not a label ({first}): remove that line") from None

@@ -1,11 +1,11 @@
-"""The engine that has its work done by Ray: on the cores of this machine, or on the machines of a cluster.
+"""The engine that runs its work on Ray: on the cores of this machine, or on the machines of a cluster.
 
     ovt curate build charts.toml --engine ray                        # on the cores of this machine
     ovt curate build charts.toml --engine ray --ray-address auto     # on the cluster that this machine belongs to
 
 Chunks travel as Arrow, and so do results. The store, the budget, limits and keys stay here: a task is given tables and
-settings, and the Ray that is started here gets an environment without anything that is not named below. A task whose
-worker dies is done again by another.
+settings, and a Ray started here gets an environment with only what is named below. If a task's worker dies, another
+one does the task again.
 """
 
 import importlib.util
@@ -24,9 +24,9 @@ R = TypeVar("R")
 
 ENGINES = ("local", "ray")
 TRIES = 4  # of a chunk whose workers die
-STARTS = 3  # tries to start Ray here: it gives up after 30 s, which a busy machine may need
-STORE_BYTES = 512 << 20  # of the object store of a Ray that is started here
-# What a Ray that is started here may know of this process's environment: where programs are, and nothing secret.
+STARTS = 3  # tries to start Ray here: it gives up after 30 s, and a busy machine may need longer
+STORE_BYTES = 512 << 20  # of the object store of a Ray started here
+# What a Ray started here may know of this process's environment: where programs are, and nothing secret.
 PASSED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV",
           "CUDA_VISIBLE_DEVICES")  # fmt: skip
 WORKER = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a task has one core
@@ -44,7 +44,7 @@ def open_engine(name: str, address: str | None = None) -> AbstractContextManager
 
 
 class OnRay:
-    """Ray, from its first chunk on; closed with `with`."""
+    """Ray, started with the first chunk; closed with `with`."""
 
     together = 32
 
@@ -85,8 +85,8 @@ class OnRay:
             except ray.exceptions.RayError as error:
                 said = str(error).strip().splitlines() or [type(error).__name__]
                 raise OvtError(
-                    f"Ray gave up a chunk after {TRIES} tries: {said[0][:300]}",
-                    "give its workers more memory, or look at the logs of Ray",
+                    f"Ray gave up on a chunk after {TRIES} tries: {said[0][:300]}",
+                    "give its workers more memory, or look at Ray's logs",
                 ) from error
 
         return result
@@ -97,7 +97,7 @@ class OnRay:
         return self._address is not None
 
     def start(self) -> None:
-        """Starts Ray, or connects to it, unless it was done."""
+        """Starts Ray, or connects to it, unless that is done."""
         if self._work is not None:
             return
         ray = ray_module()
@@ -124,7 +124,7 @@ class OnRay:
 
 
 def ray_module() -> Any:
-    """Ray, which is imported where it is asked for, and nowhere else."""
+    """Ray, imported only where it is used."""
     import ray  # ty: ignore[import-not-found] (optional)
 
     return ray
@@ -144,18 +144,18 @@ def versions() -> tuple[str, str]:
 
 
 def check_versions(theirs: tuple[str, str]) -> None:
-    """OvtError unless the workers have the same ovt: they would decide otherwise."""
+    """OvtError unless the workers have the same ovt: another may decide differently."""
     if theirs != versions():
         raise OvtError(
             f"Ray's workers have ovt {theirs[0]} (verifier {theirs[1]}), this process has {__version__} "
             f"(verifier {VERIFIER_VERSION})",
-            "install the same on all machines",
+            "install the same versions on all machines",
         )
 
 
 @contextmanager
 def passed_alone() -> Generator[None]:
-    """The environment without what is not PASSED, for programs that are started in the block and outlive it."""
+    """The environment with only PASSED, for programs that are started in the block and outlive it."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: before[name] for name in PASSED if name in before}, RAY_USAGE_STATS_ENABLED="0")

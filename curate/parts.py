@@ -2,10 +2,12 @@
 
     read replies → [rules → judge's replies] → verify → select → filter → rows
 
-This process reads replies; the rest depends on a part alone, and is done by the run's engine (`core/engine.py`). What a
-part came to is kept until the version is written, under a hash of what it was made of: a killed build goes on there.
+This process reads replies; the rest depends on a part alone, and is done by the run's engine (`core/engine.py`). The
+result of a part is kept until the version is written, under a hash of its inputs: a killed build resumes from there.
 """
 
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,8 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from ovt.core.engine import HERE, map_chunks
-from ovt.core.files import disk_errors
-from ovt.core.frames import read_frames, write_frames
+from ovt.core.files import disk_errors, write_file
 from ovt.core.hashing import hash_bytes
 from ovt.curate.decide import Tables, decide, deciding, rule
 from ovt.curate.endpoints.chat import Reply
@@ -28,7 +29,7 @@ Frames = dict[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Part:
-    """A chunk of questions with all of its samples; verdicts: those of a judge, else the rules give them."""
+    """A chunk of questions with all of its samples; verdicts: a judge's; without them the rules decide."""
 
     questions: pl.DataFrame
     samples: pl.DataFrame
@@ -42,14 +43,14 @@ def marked(part: Part) -> Part:
 
 
 def mark_of(*tables: pl.DataFrame | None) -> str:
-    """A hash over tables, however they lie in memory."""
+    """A hash over the content of tables, however they are laid out in memory."""
     texts = (hash_bytes(table.write_ndjson().encode()) for table in tables if table is not None)
     return hash_bytes(" ".join(texts).encode())
 
 
 @dataclass(frozen=True)
 class Results:
-    """What parts came to, in a folder; name: of the work that gave it. Without a folder nothing is kept."""
+    """The results of parts, kept in a folder; name: the work that gave them. Without a folder nothing is kept."""
 
     folder: Path | None
     name: str
@@ -66,11 +67,32 @@ class Results:
         return folder / f"{self.name}-{part.mark}"
 
 
+def write_frames(path: Path, frames: Frames) -> None:
+    """Writes tables by name, as Arrow, into one file, which appears whole: an uncompressed zip archive, whose checksums
+    reveal what a power cut has damaged."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, frame in frames.items():
+            inside = io.BytesIO()
+            frame.write_ipc(inside, compression="zstd")
+            archive.writestr(name, inside.getvalue())
+    write_file(path, out.getvalue(), durable=False)
+
+
+def read_frames(path: Path) -> Frames | None:
+    """The tables of a file; None if it is missing or damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: pl.read_ipc(archive.read(name)) for name in archive.namelist()}
+    except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged header leads to
+        return None
+
+
 def decided(run: Run, judgements: dict[str, Reply | None], folder: Path | None = None) -> Iterator[tuple[str, Tables]]:
     """Each chunk of the run's questions, decided from its stored replies, with its mark; the judge's results are added
-    to `judgements`. folder: where what parts came to is kept; without one they have no mark."""
+    to `judgements`. folder: where the results of parts are kept; without one, parts have no mark."""
     engine, recipe = run.session.engine or HERE, deciding(run.recipe)
-    mark = marked if folder else lambda part: part  # marks take their time, and only what is kept is found by them
+    mark = marked if folder else lambda part: part  # marks take time, and only kept results are found by them
     parts = (mark(Part(chunk, reasoned(run, chunk)[1])) for chunk in run.chunks())
     if recipe.verify.judge:
         ruled = map_chunks(engine, partial(rule_part, recipe), parts, Results(folder, "ruled"))
@@ -93,7 +115,7 @@ def decide_part(recipe: Recipe, part: Part) -> Frames:
 
 
 def judged(run: Run, part: Part, verdicts: pl.DataFrame, judgements: dict[str, Reply | None]) -> Part:
-    """The part with the judge's verdicts where the rules abstain, which are added to `judgements`."""
+    """The part with the judge's verdicts where the rules abstain; its replies are added to `judgements`."""
     section = run.recipe.verify.judge
     assert section is not None
     endpoint = run.endpoints[section.endpoint]

@@ -35,8 +35,8 @@ from ovt.curate.versions.read import scan
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a stage will come to if all goes as it was measured: `replies` to ask for, their tokens and US dollars (None
-    without a price), and hours, on so many GPUs (None where the recipe does not say)."""
+    """What a stage will take at the rates measured: `replies` to ask for, their tokens and US dollars (None without a
+    price), hours, and the GPUs that it keeps busy (None if the recipe does not say)."""
 
     replies: int
     prompt_tokens: int
@@ -49,8 +49,8 @@ class Outlook:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage that calls a model: its number of questions, what it would send (upper estimates), and what that comes
-    to, where it is asked for and measured."""
+    """One stage that calls a model: its number of questions, what it would send (upper estimates), and its
+    outlook, if one is asked for and measured."""
 
     stage: str
     endpoint: str
@@ -67,7 +67,7 @@ class StagePlan:
 def plan(recipe: Recipe, session: Session, rates: Rates = MappingProxyType({})) -> list[StagePlan]:
     """The plan of every stage that calls a model. Questions are imported (and kept) on the way; no model is called.
 
-    rates: what is measured of the stages, for an outlook."""
+    rates: those measured for the stages, for an outlook."""
     run = prepare(recipe, session)
     plans = []
     with run.store:
@@ -81,7 +81,7 @@ def plan(recipe: Recipe, session: Session, rates: Rates = MappingProxyType({})) 
 
 
 def outlook(stage: StagePlan, rate: Rate, endpoint: EndpointSection) -> Outlook:
-    """What a stage comes to at a rate. A question needs as many replies as in that run: a judge is asked about few."""
+    """The outlook of a stage at a rate. A question needs as many replies as in that run: a judge is asked about few."""
     wanted = min(stage.expected.wanted, round(stage.rows * rate.wanted / max(rate.rows, 1)))
     replies = max(wanted - stage.expected.answered, 0)
     prompts, completions = (
@@ -93,16 +93,16 @@ def outlook(stage: StagePlan, rate: Rate, endpoint: EndpointSection) -> Outlook:
 
 
 def outlook_parts(plans: Sequence[StagePlan], rates: Rates) -> list[Any]:
-    """The outlook as a table, and what it rests on."""
+    """The outlook as a table, and what it is based on."""
     if not rates:
-        return ["No rates are measured yet: `ovt curate preview RECIPE -n 200` measures them, and keeps the replies."]
+        return ["No rates measured yet: `ovt curate preview RECIPE -n 200` measures them, and keeps the replies."]
     titles = ("replies", "prompt tokens", "completion tokens", "US$", "replies/s", "hours", "GPUs")
     table = Table([*names("stage", "endpoint"), *numbers(*titles)], [outlook_cells(stage) for stage in plans])
     known = [(stage.endpoint, stage.outlook) for stage in plans if stage.outlook]
     hours = max((found.hours for _, found in known), default=0.0)
     gpus = {endpoint: found.gpus for endpoint, found in known if found.gpus}
-    of_gpus = f" {sum(gpus.values())} GPUs for as long: {hours * sum(gpus.values()):,.1f} GPU-hours." if gpus else ""
-    rest = f"At the rates of a run with {replies_of(rates):,} replies, with the same servers."
+    of_gpus = f" {sum(gpus.values())} GPUs for that long: {hours * sum(gpus.values()):,.1f} GPU-hours." if gpus else ""
+    rest = f"At the rates of a run with {replies_of(rates):,} replies, on the same servers."
     return [table, f"About {hours:,.2f} hours of asking, all stages side by side.{of_gpus} {rest}"]
 
 
@@ -122,7 +122,7 @@ def report(
 ) -> Report:
     """The plans as a table, with a note on its numbers, and what else the recipe would do; `further` parts follow."""
     rows = [stage.as_dict() for stage in plans]
-    stops = f"It stops asking at target_rows = {target_rows or 0:,}; these are the figures of all questions."
+    stops = f"It stops asking at target_rows = {target_rows or 0:,}; these figures are for all questions."
     notes = [listed(found), stops * bool(target_rows), "Tokens and prices are upper estimates. Nothing was asked."]
     return Report(name, rows, [plan_table(rows), *filter(None, notes), *further])
 
@@ -151,6 +151,6 @@ def preview(recipe: Recipe, session: Session) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="ovt-preview-") as scratch:
         home = dataclasses.replace(session.home, versions=Path(scratch))
         tried = recipe.model_copy(update={"limits": recipe.limits.model_copy(update={"max_failed": 1.0})})
-        version = build(tried, dataclasses.replace(session, home=home))  # failures are among what it shows
+        version = build(tried, dataclasses.replace(session, home=home))  # failures are part of what it shows
         ends = scan(version, "decisions").filter(pl.col("level") == "question").collect()
         return [story(version, question_id) for question_id in ends["id"]]

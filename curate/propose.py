@@ -1,9 +1,9 @@
-"""`ovt curate init`: looks at some rows of a source, and proposes the first recipe for it.
+"""`ovt curate init`: looks at some rows of a source, and proposes a first recipe for it.
 
 proposal = propose("data/photos", home)        # or "hf://OWNER/NAME", or the name of a preset
 proposal.settings   {"path": "data/photos/quiz.csv", "columns": {"image": "file", "gold": "key"}}
 proposal.told       ["image from file: 40 of 40 values are pictures of the folder", …]
-proposal.doubts     what another look may decide otherwise: `propose(…, given={"gold": "key"})`
+proposal.doubts     what a person may decide differently: `propose(…, given={"gold": "key"})`
 """
 
 import os
@@ -18,8 +18,10 @@ from typing import Any
 from ovt.core.errors import OvtError
 from ovt.core.home import Home
 from ovt.core.images import names_image
+from ovt.core.schema import KEPT_NAME
 from ovt.core.section import read_section, to_toml
 from ovt.curate.sources.columns import match_columns, missing_columns
+from ovt.curate.sources.files import place_of
 from ovt.curate.sources.importing import Imported, import_sources
 from ovt.curate.sources.matchable import settings_for, suspects
 from ovt.curate.sources.presets import presets
@@ -30,7 +32,7 @@ from ovt.curate.sources.strip import boilerplate, stripper
 
 LOOKED = 60  # rows
 EXAMPLES = 3
-OFTEN = 0.1  # the share of questions from which on boilerplate is taken out
+OFTEN = 0.1  # boilerplate in at least this share of the questions is taken out
 LONGEST_NAME = 250  # characters of a file's
 MOST_FILES = 100_000  # of a folder that is searched for pictures
 SAYS_GOLD = re.compile(r"answ|gold|label|truth|correct|key|target|result|solution", re.IGNORECASE)
@@ -42,7 +44,7 @@ Row = Mapping[Any, Any]
 
 @dataclass(frozen=True)
 class Doubt:
-    """A column that was guessed from its content: ours ("gold"), the one taken (or none), and all there are."""
+    """A column that was guessed from its content: our name ("gold"), the column taken (or none), and all there are."""
 
     ours: str
     taken: str | None
@@ -51,8 +53,8 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Proposal:
-    """settings: of [[sources]]; hints: lines that are worth a thought, as comments; told: what was taken for what;
-    examples: questions as they come in, or why not."""
+    """settings: of [[sources]]; hints: lines worth considering, as comments; told: what was taken for what;
+    examples: questions as they are imported."""
 
     settings: dict[str, Any]
     told: tuple[str, ...]
@@ -80,7 +82,7 @@ def propose(what: str, given: Mapping[str, str] | None = None) -> Proposal:
             told.append(why)
     if lost := [doubt.ours for doubt, _ in guesses if doubt.taken is None]:
         there = ", ".join(map(str, rows[0] if rows else ()))
-        raise OvtError(f"{what}: no column could be taken for {lost[0]}; found {there}; name it: --{lost[0]} COLUMN")
+        raise OvtError(f"{what}: no column looks like the {lost[0]}; found {there}; name it with --{lost[0]} COLUMN")
     if not settings["columns"]:
         del settings["columns"]
     proposal = Proposal(settings, tuple(told), tuple(doubt for doubt, _ in guesses))
@@ -91,18 +93,18 @@ def starting_point(what: str) -> tuple[dict[str, Any], list[str]]:
     """The preset that a source is, or its path; and why."""
     table = presets()
     if what in table and not Path(what).exists():
-        return {"preset": what}, [f"a data set that is known by name: {table[what]['what']}"]
+        return {"preset": what}, [f"a data set known by name: {table[what]['what']}"]
     bare = what.rstrip("/")
     for name, preset in table.items():
         if preset.get("path") == bare and not preset.get("config"):
             return {"preset": name}, [f"preset {name} has this data set's columns: {preset['what']}"]
-        if "file" in preset and has_file(Path(what).expanduser(), preset):
-            return {"preset": name, "path": what}, [f"{preset['file']} is there, as of preset {name}: {preset['what']}"]
+        if "file" in preset and has_file(place_of(what), preset):
+            return {"preset": name, "path": what}, [f"{preset['file']} is there, as in preset {name}: {preset['what']}"]
     return {"path": what}, []
 
 
 def has_file(folder: Path, preset: Mapping[str, Any]) -> bool:
-    """Whether a folder has a preset's file, with its columns: train.json is anybody's."""
+    """Whether a folder has a preset's file, with its columns: train.json could be anybody's."""
     file = folder / preset["file"]
     if not file.is_file():
         return False
@@ -122,7 +124,7 @@ def first_rows(opened: Opened) -> list[Row]:
 
 
 def guess_columns(section: SourceSection, opened: Opened, rows: Sequence[Row]) -> list[tuple[Doubt, str]]:
-    """The columns that no name tells, by their content, each with why; without one if nothing looks like it."""
+    """The columns that no name gives away, guessed from their content, each with why; none if nothing looks like it."""
     found = tuple(dict.fromkeys(name for part in opened.parts for name in part.columns))
     declared = tuple(name for part in opened.parts for name in part.image_columns)
     taken = named_in(section)
@@ -149,7 +151,7 @@ def likeness(ours: str, name: Any, rows: Sequence[Row]) -> float:
 
 
 def looks_like_images(name: str, cells: Sequence[Any]) -> float:
-    """The share of cells that are pictures, or names of such; else a little for short ones if its name says so."""
+    """The share of cells that are pictures, or name them; else a little for short ones if the column's name fits."""
     return share(cells, is_picture) or (0.1 * share(cells, is_short) if SAYS_IMAGE.search(name) else 0.0)
 
 
@@ -166,7 +168,7 @@ def looks_like_questions(name: str, cells: Sequence[Any]) -> float:
 
 
 def looks_like_golds(name: str, cells: Sequence[Any]) -> float:
-    """The share of short cells; less where each is another whole number, as ids are; more where the name says so."""
+    """The share of short cells; less if all are different whole numbers, as ids are; more if the name fits."""
     values = [str(cell) for cell in cells]
     numbered = len(set(values)) == len(values) > 3 and all(value.isdigit() for value in values)
     return share(cells, is_short) * (3 if SAYS_GOLD.search(name) else 0.1 if numbered else 1)
@@ -187,7 +189,7 @@ LOOKS = {"images": looks_like_images, "question": looks_like_questions, "gold": 
 
 
 def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Proposal:
-    """The proposal with what says where the pictures are, where it is not where the rows say."""
+    """The proposal with a setting for where the pictures are, if they are not where the rows say."""
     settings, root = proposal.settings, opened.parts[0].root
     if "preset" in settings or root is None:
         return proposal
@@ -205,7 +207,7 @@ def with_pictures(proposal: Proposal, opened: Opened, rows: Sequence[Row]) -> Pr
         added, told = {"image_root": str(folder)} if folder else {}, f"pictures from {folder}, where {cells[0]} is"
     else:
         pattern = pattern_of(cells, files, root)
-        added, told = {"image_pattern": pattern} if pattern else {}, f"pictures {pattern}, as {cells[0]} names one"
+        added, told = {"image_pattern": pattern} if pattern else {}, f"pictures {pattern}, since {cells[0]} names one"
     return replace(proposal, settings=settings | added, told=(*proposal.told, told)) if added else proposal
 
 
@@ -226,11 +228,11 @@ def hints_of(rows: Sequence[Row], section: SourceSection) -> tuple[str, ...]:
     """`where` and `keep`, as examples with the source's own columns: those with few values."""
     used, hints = named_in(section), []
     table: dict[str, list[Any]] = {str(name): [row.get(name) for row in rows] for name in (rows[0] if rows else ())}
-    few = [name for name, cells in table.items() if name not in used and has_few(cells)]
-    numbers = [name for name in few if all(map(is_number, table[name]))]
+    few = [name for name, cells in table.items() if name not in used and name.isprintable() and has_few(cells)]
+    numbers = [name for name in few if KEPT_NAME.fullmatch(name) and all(map(is_number, table[name]))]
     if numbers:
         middle = sorted(map(float, table[numbers[0]]))[len(rows) // 2]
-        hints.append(f'where = "{numbers[0]} <= {middle:g}"')
+        hints.append(f"where = {to_toml(f'{numbers[0]} <= {middle:g}')}")
     return (*hints, *([f"keep = {to_toml(few[:4])}"] if few else []))
 
 
@@ -252,7 +254,7 @@ def has_few(cells: Sequence[Any]) -> bool:
 
 def tried(proposal: Proposal, rows: Sequence[Row]) -> Proposal:
     """The proposal with what an import of the first rows shows: boilerplate, golds that need a map or a pattern (which
-    may show only where the questions are bare), and examples."""
+    may show only once the questions are bare), and examples."""
     proposal, imported = imported_first(proposal)
     while more := {} if "preset" in proposal.settings else mended(imported, proposal.settings):
         told = tuple(f"{key} = {to_toml(value)}, since {why}" for key, (value, why) in more.items())
@@ -271,7 +273,7 @@ def tried(proposal: Proposal, rows: Sequence[Row]) -> Proposal:
 
 
 def imported_first(proposal: Proposal) -> tuple[Proposal, Imported]:
-    """The proposal, with the answer that most gave where rows have several, and its first rows."""
+    """The proposal, with the majority's answer where rows have several, and its first rows."""
     try:
         return proposal, first_import(proposal.settings)
     except OvtError as error:
@@ -302,7 +304,7 @@ def mended(imported: Imported, settings: Mapping[str, Any]) -> dict[str, tuple[A
         if share(questions, lambda text, name=name: stripper((name,))(text) != text.strip()) >= OFTEN
     ]
     if often:
-        more["question_strip"] = (often, "questions hold instructions of their own")
+        more["question_strip"] = (often, "questions contain instructions of their own")
     return {key: value for key, value in more.items() if key not in settings}
 
 
@@ -318,7 +320,7 @@ class Server:
 def recipe_text(proposal: Proposal, name: str, captioner: Server | None, reasoner: Server | None) -> str:
     """The recipe as a commented TOML file."""
     sees = captioner is None and reasoner is not None
-    lines = [f"name = {to_toml(name)}", "# target_rows = 5000   # stop asking when so many rows are kept", ""]
+    lines = [f"name = {to_toml(name)}", "# target_rows = 5000   # stop asking when this many rows are kept", ""]
     lines += ["[[sources]]", *(f"{key} = {to_toml(value)}" for key, value in proposal.settings.items())]
     lines += [f"# {hint}" for hint in proposal.hints]
     lines += [] if "preset" in proposal.settings else ['# license = "…"   # of the data, for its card']
@@ -335,5 +337,5 @@ def recipe_text(proposal: Proposal, name: str, captioner: Server | None, reasone
         ]
     lines += [] if sees else ["", "[caption]", 'endpoint = "captioner"']
     lines += ["", "[reason]", 'endpoint = "reasoner"']
-    lines += ['see = "image"   # one model that sees the pictures; else give --captioner, too'] if sees else []
+    lines += ['see = "image"   # one model that sees the pictures; otherwise give --captioner, too'] if sees else []
     return "\n".join([*lines, "k = 4   # chains per question", ""])

@@ -88,8 +88,8 @@ def of_version(version: Version, home: Home, limit: int | None) -> Questions:
         .filter(pl.col("stage") == "caption")
         .join(used.rename({"id": "sample_id"}), on="sample_id", maintain_order="left")
     )
-    kind = version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
     with reading(version):
         texts = captions.select("question_id", "text").collect()
     unseen = 0 if limit else len(every) - len(questions)
+    kind = version.manifest.provenance.kind
     return Questions(version.ref, questions, DECISIONS.to_frame(), texts, kind, unseen)

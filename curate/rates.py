@@ -1,9 +1,9 @@
-"""How fast a recipe's models answered, as builds and previews measured it: what the plan of a larger build rests on.
+"""How fast a recipe's models answered, as builds and previews measured it: the basis for the plan of a larger build.
 
     rates/7b2e….json   {"reason": {"rows": 200, "wanted": 800, "replies": 800, "prompt_tokens": 61000, …}, …}
 
-A file for all that rates depend on: the stages that ask, their endpoints, and where the questions come from. Of several
-measurements the one with the most replies counts.
+One file for everything that rates depend on: the stages that ask, their endpoints, and where the questions come from.
+Of several measurements, the one with the most replies counts.
 """
 
 import json
@@ -26,8 +26,8 @@ from ovt.curate.run import asking_stage, stage_title
 class Rate:
     """What a stage was asked in one run.
 
-    rows      questions; wanted: replies to all of them, those included that were there before
-    replies   those that came, with their tokens; seconds: from the first request to the last reply
+    rows      questions; wanted: replies to all of them, including those stored before
+    replies   those that arrived, with their tokens; seconds: from the first request to the last reply
     """
 
     rows: int
@@ -39,7 +39,7 @@ class Rate:
 
     @classmethod
     def of(cls, progress: Progress, stage: str) -> Self:
-        """That of a stage of a build, until now."""
+        """The rate of a build's stage so far."""
         tally = progress.stages[stage]
         seconds = progress.ended.get(stage, time.monotonic()) - progress.began[stage]
         tokens = tally.prompt_tokens, tally.completion_tokens
@@ -54,7 +54,7 @@ Rates = Mapping[str, Rate]  # by stage, as the panel names it
 
 
 def read_rates(recipe: Recipe, home: Home) -> Rates:
-    """What is measured of a recipe's stages; empty if nothing is."""
+    """The rates measured for a recipe's stages; empty if there are none."""
     try:
         found = json.loads(place_of(recipe, home).read_text())
         return {stage: Rate(**rate) for stage, rate in found.items()}
@@ -63,7 +63,7 @@ def read_rates(recipe: Recipe, home: Home) -> Rates:
 
 
 def keep_rates(recipe: Recipe, home: Home, progress: Progress) -> None:
-    """Keeps what a run has measured, if it is more than what is known. Never fails the run."""
+    """Keeps the rates of a run if they rest on more replies than the known ones. Never fails the run."""
     titles = [stage_title(key, asking_stage(key)) for key in recipe.asking]
     rates = {title: Rate.of(progress, title) for title in titles if title in progress.stages}
     measured = {title: asdict(rate) for title, rate in rates.items() if rate.replies}
@@ -77,7 +77,7 @@ def replies_of(rates: Rates) -> int:
 
 
 def place_of(recipe: Recipe, home: Home) -> Path:
-    """The file of a recipe's rates: its name says what they depend on."""
+    """The file of a recipe's rates: its name is a hash of what they depend on."""
     asking = {key: section.model_dump(mode="json") for key, section in recipe.asking.items()}
     used = sorted({section.endpoint for section in recipe.asking.values()})
     endpoints = {name: recipe.endpoints[name].model_dump(mode="json") for name in used}

@@ -70,7 +70,7 @@ class Recipe(Section):
 
     @property
     def reasoners(self) -> list[ReasonSection]:
-        """Those who are asked for chains: the samples of a question are numbered through, in their order."""
+        """The models asked for chains: a question's samples are numbered across all of them, in their order."""
         return self.reason if isinstance(self.reason, list) else [self.reason]
 
     @property
@@ -92,7 +92,7 @@ class Recipe(Section):
     @field_validator("reason", mode="before")
     @classmethod
     def _alone(cls, reason: Any) -> Any:
-        """A list of one is that one: the same recipe."""
+        """A list of one reasoner is the same recipe as that reasoner alone."""
         return reason[0] if isinstance(reason, list) and len(reason) == 1 else reason
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ class Recipe(Section):
         return self
 
     def _check_twins(self) -> None:
-        """Two reasoners who are asked the same would give each reply twice."""
+        """Two reasoners that are asked the same would give each reply twice."""
         seen: dict[Any, int] = {}
         for at, reasoner in enumerate(self.reasoners):
             endpoint = self.endpoints[reasoner.endpoint]
@@ -119,7 +119,7 @@ class Recipe(Section):
             first = seen.setdefault(canonical_json([served, asked]), at)
             if first != at:
                 raise ValueError(
-                    f"reason.{at} asks the same as reason.{first}, so its replies would be the same ones: raise"
+                    f"reason.{at} asks the same as reason.{first}, so its replies would be the same: raise"
                     f" reason.{first}.k instead, or give them different models, prompts or sampling"
                 )
 
@@ -171,7 +171,7 @@ def read_prompt(section: dict[str, Any], folder: Path, at: str) -> str:
 
 
 def read_text(file: Path, at: str) -> str:
-    """A prompt's text, without the line end at its end."""
+    """A prompt's text, without its final newline."""
     try:
         return file.read_text(encoding="utf-8").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:

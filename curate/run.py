@@ -1,6 +1,6 @@
 """A build in progress, and the stages that call models.
 
-    vision        one request per question with a picture, which it does not show; see `unseen`
+    vision        one request per question with a picture, sent without it; see `unseen`
     caption       one request per question
     reason        one per question that is ready for reasoning and reasoner, for k samples
     verify.judge  one per answer that the rules cannot decide
@@ -43,18 +43,18 @@ from ovt.verifiers import verify_many
 
 Asked = tuple[str, ChatRequest]  # the question's id, and what is asked about it
 Posed = Iterable[ChatRequest]
-CHARS_PER_TOKEN = 4  # of a caption that does not exist yet, when it has the maximum length
+CHARS_PER_TOKEN = 4  # in the stand-in for a caption that does not exist yet
 
 
 @dataclass(frozen=True)
 class Session:
     """The context and limits of a build or an evaluation.
 
-    budget    what it may spend; progress: where it reports its progress
+    budget    what it may spend; progress: where it reports
     limit     maximum number of questions
     rebuild   the command that rebuilds the version, and git_commit the commit it ran in: for the version's card
     retry     kinds of replies to ask again: "empty", "filtered", "refusal", "tool_calls", "truncated"
-    engine    where pictures are decoded and chunks are decided; None: here
+    engine    where pictures are decoded and chunks are decided; None: this process
     """
 
     home: Home
@@ -180,7 +180,7 @@ def asking_stage(key: str, stages: Mapping[str, "AskingStage"] | None = None) ->
 
 
 def stage_title(key: str, stage: "AskingStage") -> str:
-    """The stage of such a key as panels show it: one of several reasoners by its number."""
+    """The name of such a stage in panels; one of several reasoners with its number."""
     number = key.rpartition(".")[2]
     return f"{stage.name} {int(number) + 1}" if number.isdigit() else stage.name
 
@@ -191,8 +191,8 @@ def replies(
     questions: pl.DataFrame,
     asked: Sequence[tuple[AskingSection, Posed]],
 ) -> pl.DataFrame:
-    """The stored replies and failures as SAMPLES rows. asked: the models that the questions were put to, each with one
-    request per question; a question's samples are numbered through."""
+    """The stored replies and failures as SAMPLES rows. asked: the models that were asked, each with one request per
+    question; a question's samples are numbered across all of them."""
     places = [(run.endpoints[section.endpoint], posed) for section, posed in asked]
     of_each = [[[(end.name, key) for key in end.keys(request)] for request in posed] for end, posed in places]
     keys = [[*chain(*of_question)] for of_question in zip(*of_each, strict=True)]
@@ -203,8 +203,8 @@ def replies(
 
 
 def unseen(run: Run) -> tuple[Run, pl.DataFrame]:
-    """(the run without, or with a mark on, the questions that are answered right without looking; the replies that
-    tell it, as SAMPLES)."""
+    """(the run without the questions that are answered correctly without looking, or with a mark on them; the replies
+    that show it, as SAMPLES)."""
     section = run.recipe.vision
     if section is None:
         return run, SAMPLES.to_frame()
@@ -225,7 +225,7 @@ def unseen(run: Run) -> tuple[Run, pl.DataFrame]:
 
 
 def stages_of(run: Run) -> Iterator[tuple[str, AskingSection, Run]]:
-    """The stages that ask, each with the run of the questions that it is asked about, as far as is known yet."""
+    """The stages that ask models, each with a run of the questions that it asks about, as far as they are known."""
     rest, _ = unseen(run)
     for key, section in run.recipe.asking.items():
         yield key, section, run if key == "vision" else rest
@@ -249,13 +249,13 @@ def reasoned(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
 
 
 def answered(run: Run, chunk: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(questions ready for reasoning, their chains with a text)."""
+    """(questions ready for reasoning, their chains that have a text)."""
     questions, said = reasoned(run, chunk)
     return questions, reason.run(questions, said.filter(pl.col("stage") == "reason"))[0]
 
 
 def blind(run: Run, section: VisionSection, asked: pl.DataFrame) -> Iterator[ChatRequest]:
-    """The requests about questions with pictures, which are grey in them."""
+    """The requests about questions with pictures, with a grey image in place of each."""
     images = asked["images"].explode().unique(maintain_order=True)
     blanks = {image: blank_image(run.session.home, image) for image in images}
     return vision.requests(asked, blanks, section)
@@ -290,7 +290,7 @@ def nothing_more(run: Run, section: AskingSection, chunk: pl.DataFrame) -> Itera
 
 
 def over_longest_captions(run: Run, section: ReasonSection, chunk: pl.DataFrame) -> Iterator[ChatRequest]:
-    """A missing caption is represented by one of maximum length, which no other question has."""
+    """A missing caption is represented by one of maximum length that no other question has."""
     if run.recipe.caption is None:
         return iter(())
     longest = "x" * CHARS_PER_TOKEN * (run.recipe.caption.sampling.max_tokens or 1024)

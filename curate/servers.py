@@ -3,8 +3,8 @@
     with serving(endpoints, home, progress):     # all of them answer; one that ends is started again
         ...
 
-What was started is noted in the home (servers/PORT.json): a build beside `ovt serve` uses its servers, and the one
-after a `kill -9` finds those that were left over. Each replica sees GPUs of its own.
+Servers are recorded in the home (servers/PORT.json): a build beside `ovt serve` uses its servers, and the build after a
+`kill -9` finds those left over. Each replica sees GPUs of its own.
 """
 
 import json
@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter
 
 from ovt.core.errors import OvtError
 from ovt.core.files import locked, make_folder, write_file
@@ -33,7 +35,7 @@ TAIL = 4096  # bytes of a log in which its last line is looked for
 
 @dataclass(frozen=True)
 class Process:
-    """A process, and when it began (in the system's own count), since numbers are used again."""
+    """A process, and when it began (in the system's own units), since process numbers are reused."""
 
     number: int
     began: str
@@ -43,8 +45,8 @@ class Process:
         return cls(number, _stat(number)[1])
 
     def is_alive(self) -> bool:
-        """Whether that very process runs; false where the system does not say when one began, since a record that came
-        with somebody's home may name any number."""
+        """Whether that same process runs; false if the system does not say when it began, since a record that came with
+        somebody else's home may name any number."""
         try:
             os.kill(self.number, 0)
         except (OSError, OverflowError):
@@ -65,7 +67,7 @@ class Record:
 
 @dataclass(eq=False)
 class Replica:
-    """One server to be.
+    """One server to start.
 
     section   the setting that asks for it, "endpoints.reasoner.serve"
     devices   the GPUs that it sees, as in CUDA_VISIBLE_DEVICES; None: those that we see
@@ -118,7 +120,7 @@ def serving(endpoints: Mapping[str, EndpointSection], home: Home, progress: Prog
 
 @contextmanager
 def kept_running(there: Mapping[str, EndpointSection], home: Home, progress: Progress) -> Generator[list[Replica]]:
-    """`serving`, for endpoints that all have `serve`, of which the user has been asked before."""
+    """`serving`, for endpoints that all have `serve`, and that the user has agreed to."""
     replicas = replicas_of(there, home)
     over = threading.Event()
     watcher = threading.Thread(target=watch, args=(replicas, home, progress, over), daemon=True)
@@ -155,14 +157,14 @@ def replicas_of(endpoints: Mapping[str, EndpointSection], home: Home) -> list[Re
 
 
 def gpus(wanted: int) -> list[str]:
-    """So many GPUs: the first that this process may see."""
+    """At least `wanted` GPUs: the first that this process may see."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return [str(number) for number in range(wanted)]
     there = [one.strip() for one in visible.split(",") if one.strip()]
     if len(there) < wanted:
         raise OvtError(
-            f"the recipe's servers want {wanted} GPUs and CUDA_VISIBLE_DEVICES has {len(there)}: lower serve.replicas "
+            f"the recipe's servers need {wanted} GPUs and CUDA_VISIBLE_DEVICES has {len(there)}: lower serve.replicas "
             "or serve.gpus"
         )
     return there
@@ -184,8 +186,10 @@ def start_all(replicas: Sequence[Replica], home: Home) -> None:
 
 
 def find(one: Replica) -> None:
-    """Takes the server that an earlier command, or one beside this, has started; OvtError for any other there."""
+    """Takes over a server that an earlier command, or one beside this, has started; OvtError for any other."""
     known = read_record(one.place)
+    if known is not None and known.command == one.command and known.owner.is_alive():
+        one.token = known.token  # even if the server has ended: its owner's calls go on with it
     if known is not None and known.process.is_alive():
         one.mine = not known.owner.is_alive()
         if known.command == one.command:
@@ -195,19 +199,19 @@ def find(one: Replica) -> None:
             return
         if not one.mine:
             raise OvtError(
-                f"{one.section}: process {known.owner.number} serves something else at {one.url}: wait for its end, or "
-                "choose another port"
+                f"{one.section}: process {known.owner.number} serves something else at {one.url}: wait until it "
+                "ends, or choose another port"
             )
         end([known.process])  # left over, and not what is wanted now
     if machine.lists_models(one.url):
         raise OvtError(
-            f"{one.section}: a server answers at {one.url} that ovt did not start: choose another port, or remove "
+            f"{one.section}: a server that ovt did not start answers at {one.url}: choose another port, or remove "
             "serve to use it"
         )
 
 
 def start(one: Replica) -> None:
-    """Starts a replica's server, and notes it."""
+    """Starts a replica's server, and records it."""
     environ = machine.environment(one.token)
     if one.devices is not None:
         environ["CUDA_VISIBLE_DEVICES"] = one.devices
@@ -219,7 +223,7 @@ def start(one: Replica) -> None:
 
 
 def wait(name: str, section: EndpointSection, replicas: Sequence[Replica], progress: Progress) -> None:
-    """Waits until every replica of an endpoint answers, and tells what the last one says meanwhile."""
+    """Waits until every replica of an endpoint answers, and shows the last one's log meanwhile."""
     tally = progress.begin(f"serve {name}", len(replicas))
 
     def check() -> None:
@@ -248,7 +252,7 @@ def watch(replicas: Sequence[Replica], home: Home, progress: Progress, over: thr
         for one in replicas:
             if one.ends <= MOST_ENDS and one.has_ended():
                 one.ends += 1
-                again = "it is started again" if one.ends <= MOST_ENDS else f"it is not started again after {MOST_ENDS}"
+                again = "it is started again" if one.ends <= MOST_ENDS else f"giving up after {MOST_ENDS} restarts"
                 progress.notes.append(f"the server for {one.url} ended ({last_line(one.log)}); {again}; log: {one.log}")
                 if one.ends <= MOST_ENDS:
                     start_again(one, home, progress)
@@ -267,7 +271,7 @@ def start_again(one: Replica, home: Home, progress: Progress) -> None:
 
 
 def stop_all(replicas: Sequence[Replica], home: Home) -> None:
-    """Ends the servers that this process answers for."""
+    """Ends the servers that this process is responsible for."""
     mine = [one for one in replicas if one.mine and one.record]
     machine.stop(
         [one.record.process.number for one in mine if one.record],
@@ -298,7 +302,7 @@ def last_line(log: Path) -> str:
 
 
 def write_record(one: Replica) -> None:
-    """Notes a replica's server; this process answers for it."""
+    """Records a replica's server, with this process as its owner."""
     if one.record is not None:
         one.record = Record(one.record.process, Process.of(os.getpid()), one.command, one.token)
         write_file(one.place, json.dumps(asdict(one.record)), durable=False)
@@ -306,10 +310,8 @@ def write_record(one: Replica) -> None:
 
 def read_record(place: Path) -> Record | None:
     try:
-        told = read_json(place)
-        processes = [Process(**told[name]) for name in ("process", "owner")]
-        return Record(*processes, command=tuple(told["command"]), token=told["token"])
-    except (OSError, OvtError, ValueError, KeyError, TypeError):
+        return TypeAdapter(Record).validate_python(read_json(place))
+    except (OSError, OvtError, ValueError):
         return None
 
 

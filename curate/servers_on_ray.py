@@ -1,8 +1,8 @@
 """The servers of `[endpoints.NAME.serve]` on the machines of a Ray cluster: an actor for each replica.
 
 An actor does on its machine what a build does on this one (servers.py): it starts the server, starts it again when it
-ends, and stops it. When the actor itself dies, Ray starts another, which takes over the server that was left, or starts
-one where it is now; calls then go there.
+ends, and stops it. When the actor itself dies, Ray starts another, which takes over the server left behind, or starts
+one on its own machine; calls then go there.
 """
 
 import os
@@ -43,7 +43,7 @@ class Server:
             url = f"http://{ray_module().util.get_node_ip_address()}:{port}/v1"
             line = serve.line + (" --host 0.0.0.0" if serve.command is None else "")
             serve = serve.model_copy(update={"command": line})
-        os.environ.pop("OMP_NUM_THREADS", None)  # a server takes what the machine has
+        os.environ.pop("OMP_NUM_THREADS", None)  # a server may use the whole machine
         here = {name: section.model_copy(update={"base_url": url, "serve": serve})}
         (self._replica,) = self._stack.enter_context(kept_running(here, Home(own_folder()), Progress()))
 
@@ -66,7 +66,7 @@ def own_folder() -> Path:
 
 @dataclass(eq=False)
 class Placed:
-    """A replica: its actor, and where it was last."""
+    """A replica: its actor, and where it was last seen."""
 
     name: str
     actor: Any
@@ -82,7 +82,7 @@ class Servers:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def move(self, one: Placed, where: Where) -> None:
-        """Has calls go to where a replica is now."""
+        """Sends calls to where a replica is now."""
         if where[1]:
             TOKENS[server(where[0])] = where[1]
         for url in self.endpoints[one.name].urls.all if one.name in self.endpoints else ():
@@ -134,7 +134,7 @@ def wait(servers: Servers, progress: Progress) -> None:
         tallies.setdefault(one.name, progress.begin(f"serve {one.name}")).total += 1
     waiting = {one.actor.where.remote(): one for one in servers.placed}
     while waiting:
-        ready, _ = ray.wait([*waiting], timeout=POLL_S)  # a little at a time: Ctrl-C ends it
+        ready, _ = ray.wait([*waiting], timeout=POLL_S)  # in short waits, so that Ctrl-C works
         for reference in ready:
             one = waiting.pop(reference)
             try:
@@ -156,7 +156,7 @@ def watch(servers: Servers, progress: Progress, over: threading.Event) -> None:
             with suppress(ray.exceptions.RayError):
                 where = ray.get(reference)
                 if where != one.where:
-                    progress.notes.append(f"the server for {one.where[0]} is at {where[0]} now")
+                    progress.notes.append(f"the server for {one.where[0]} is now at {where[0]}")
                     servers.move(one, where)
                 asked[one.actor.where.remote()] = one
 

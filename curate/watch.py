@@ -1,4 +1,4 @@
-"""Sources of which no answer is right, told while the build still runs: their golds may be what no answer can match.
+"""Sources without any right answer, reported while the build still runs: perhaps no answer can match their golds.
 
 source figureqa: 0 of 20 right; golds '0', '1'; answers 'No', 'Yes'; gold_map = {0 = "No", 1 = "Yes"}
 """
@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from ovt.curate.run import Run, answered
 from ovt.curate.sources.matchable import advice, rule_of
 from ovt.curate.stages import verify
 
-ENOUGH = 20  # questions: one in a hundred right would still be seen with a chance of a fifth
+ENOUGH = 20  # questions; with one in a hundred right, the chance of seeing one is still a fifth
 LOOK_S = 0.05
 
 
@@ -23,7 +24,8 @@ LOOK_S = 0.05
 class Watch:
     """Follows the reasoners as a stage does (`flow.Lane`): rows arrive as they are answered.
 
-    rows: those of each source so far. due: (source, rows) to be verified. known: sources that were decided.
+    rows: those of each source so far. due: (source, its next ENOUGH rows), to be verified. judged: the verified ones
+    of sources that are not decided yet. known: sources already decided.
     """
 
     run: Run
@@ -32,6 +34,7 @@ class Watch:
     late: bool = False
     rows: dict[str, dict[int, None]] = field(default_factory=lambda: defaultdict(dict))
     due: deque[tuple[str, list[int]]] = field(default_factory=deque)
+    judged: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
     known: set[str] = field(default_factory=set)
 
     def arrive(self, row: int) -> None:
@@ -41,11 +44,11 @@ class Watch:
             return
         self.rows[source][row] = None
         if len(self.rows[source]) % ENOUGH == 0:
-            self.due.append((source, sorted(self.rows[source])))
+            self.due.append((source, sorted(islice(reversed(self.rows[source]), ENOUGH))))
 
 
 async def look(watch: Watch) -> None:
-    """Verifies the first questions of each source, beside the rest of the build."""
+    """Verifies the first questions of each source, alongside the rest of the build."""
     while watch.due or watch.ended < watch.before:
         if not watch.due:
             await asyncio.sleep(LOOK_S)
@@ -53,14 +56,14 @@ async def look(watch: Watch) -> None:
         source, rows = watch.due.popleft()
         if source in watch.known:
             continue
-        judged = await asyncio.to_thread(judge, watch.run, watch.run.questions[rows])
-        if len(judged) >= ENOUGH:
+        watch.judged[source].append(await asyncio.to_thread(judge, watch.run, watch.run.questions[rows]))
+        if sum(map(len, watch.judged[source])) >= ENOUGH:
             watch.known.add(source)
-            watch.run.session.progress.alarms += never_right(judged)
+            watch.run.session.progress.alarms += never_right(pl.concat(watch.judged.pop(source)))
 
 
 def judge(run: Run, questions: pl.DataFrame) -> pl.DataFrame:
-    """The questions that have answers: source, question, gold, choices, right (any of its answers) and extracted."""
+    """The questions with a decided answer: source, question, gold, choices, right (is any of them) and extracted."""
     asked, texts = answered(run, questions)
     verdicts = verify.judge(texts, asked, run.recipe.verify)
     return by_question(asked, verdicts)
@@ -112,10 +115,10 @@ class Score:
         self.rl.update(made.rows.filter(pl.col("split") == "rl")["source"].to_list())
 
     def lines(self) -> list[str]:
-        """A line for each source of which nothing is right, though its questions are now for RL."""
+        """A line for each source that has no right answer although its questions are now for RL."""
         return [
             f"source {source}: none of {count:,} answered questions is right, and {self.rl[source]:,} are now for RL: "
-            "if its golds cannot be matched (ovt data lint), no reward can be had from them"
+            "if its golds cannot be matched (ovt data lint), no reward can be earned"
             for source, count in self.judged.items()
             if count >= ENOUGH and not self.right[source]
         ]

@@ -26,6 +26,14 @@ def test_python_page(tmp_path, load_file):
     assert said[1] in out
 
 
+def test_the_plugins_page_shows_its_files():
+    folder = ROOT / "examples" / "plugin"
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (folder / "ovt_example").glob("*.py")).splitlines()
+    shown = [line for line in blocks(folder / "README.md").splitlines() if line[:1].strip()]
+    assert len(shown) > 4
+    assert [line for line in shown if line not in source] == []
+
+
 def test_links():
     """Every relative link and image of every page leads to a tracked file or folder, and to a heading that it has."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout

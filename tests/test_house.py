@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 import tomllib
@@ -154,6 +155,17 @@ def test_help_loads_nothing_heavy():
 
 def test_no_other_module_at_the_root():
     assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "api.py", "cli.py"}
+
+
+def test_no_folder_is_read_as_a_pattern():
+    """A home may lie in a folder such as "runs [old]"; Polars takes brackets in a path for a pattern."""
+    calls = [
+        (path.name, call)
+        for path in source_files()
+        for call in re.findall(r"pl\.(?:read|scan)_parquet\b(?!_).*", path.read_text(encoding="utf-8"))
+    ]
+    assert calls
+    assert [call for call in calls if "glob=False" not in call[1]] == []
 
 
 def test_every_package_is_listed():

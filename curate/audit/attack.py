@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
 class Text(NamedTuple):
     """A hack's text, with unfilled placeholders. `when`: only on targets with "choices" or "no choices"; `chars`:
-    repeated to so many characters."""
+    repeated up to this many characters."""
 
     text: str
     when: str = ""

@@ -35,6 +35,7 @@ OVT = "ovt"
 JUDGE = "judge"
 PEOPLE = "people"  # whoever labelled replies in `ovt view`
 GOOD, WRONG_VERDICT = "good", "wrong_verdict"
+OPPOSITE = {"correct": "wrong", "wrong": "correct"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def run(ref: str, home: Home, limit: int | None, judge_recipe: Recipe | None, bu
 
 def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] | None = None) -> Audit:
     """Judge the version's answers, as `answers` finds them. opinions: a model's, by pair (`ask_judge`)."""
-    kind = asked_kind(version)
+    kind = version.manifest.provenance.kind
     people = labelled(version)
     given = Counter({pair: count for pair, count in found.items() if pair.answer})
     rules = verify_many(((pair.answer, pair.gold, pair.choices) for pair in given), kind=kind)
@@ -123,11 +124,6 @@ def audit(version: Version, found: Counter[Pair], opinions: Mapping[Pair, str] |
     )
 
 
-def asked_kind(version: Version) -> str:
-    """How the version's recipe compares answers."""
-    return version.manifest.provenance.recipe.get("verify", {}).get("kind", "auto")
-
-
 def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
     """The answers in the version's judged samples, and how many samples gave each ("" if none was found)."""
     samples = scan(version, "verdicts").select("sample_id", "question_id").slice(0, limit)
@@ -144,8 +140,8 @@ def answers(version: Version, limit: int | None = None) -> Counter[Pair]:
 
 
 def labelled(version: Version) -> dict[Pair, str]:
-    """What people said in labels: "correct" of an answer labelled good, the opposite of the ledger's verdict where they
-    labelled that wrong."""
+    """What people's labels say: "correct" of an answer labelled good, the opposite of the ledger's verdict where that
+    is labelled wrong (an abstention has none)."""
     said = read_labels(labels_path(version.path, version.manifest.name))
     labels = {one.reply_key: one.label for one in said if one.reply_key and one.label in (GOOD, WRONG_VERDICT)}
     if not labels:
@@ -159,7 +155,9 @@ def labelled(version: Version) -> dict[Pair, str]:
         rows = table.select("reply_key", "text", "gold", "choices", "question", "outcome").collect()
     for key, text, gold, choices, question, outcome in rows.iter_rows():
         pair = Pair(split_response(text or "").answer, gold, tuple(choices) if choices else None, question)
-        found[pair] = "wrong" if labels[key] == WRONG_VERDICT and outcome == "correct" else "correct"
+        said = "correct" if labels[key] == GOOD else OPPOSITE.get(outcome)
+        if said is not None:
+            found[pair] = said
     return found
 
 

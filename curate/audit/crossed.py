@@ -22,8 +22,8 @@ Earns = Callable[[str, str], bool]
 
 @dataclass(frozen=True)
 class Crossed:
-    """accepted: how many (text, gold) earned. unequal: (text, gold, other gold) that nothing excuses; excused: how many
-    pairs of unequal golds are."""
+    """accepted: how many (text, gold) earned. unequal: (text, gold, other gold) that nothing excuses; excused: the
+    number of pairs of unequal golds that something does."""
 
     accepted: int
     excused: int
@@ -45,8 +45,8 @@ def cross(texts: Sequence[str], golds: Sequence[str], earns: Earns) -> Crossed:
 
 
 class Parts(NamedTuple):
-    """amounts: the numbers that a value may be meant as, None for one that is not written as a
-    number. marks: what it has of that which an answer may leave out: a unit, a percent sign, a name, half a day."""
+    """amounts: the numbers that a value may mean, None for one that is not written as a number. marks: the parts of it
+    that an answer may leave out: a unit, a percent sign, a name, half a day."""
 
     shape: str
     amounts: frozenset[Fraction] | None

@@ -23,8 +23,8 @@ from pydantic import AfterValidator, ValidationError
 from ovt.core.errors import OvtError
 from ovt.core.files import write_file
 from ovt.core.section import Section
-from ovt.core.untrusted import parse_json
 from ovt.curate.audit.audit import Audit, example
+from ovt.curate.labels import read_objects
 from ovt.verifiers import known_kind, verify
 
 Label = Literal["correct", "wrong"]
@@ -68,7 +68,7 @@ class Adopted:
 
 def write_disputed(audit: Audit, path: Path) -> int:
     """Write the audit's disagreements for labelling; returns their number. OvtError if the file already has labels."""
-    if path.exists() and any(row.get("label") for _, row in read_lines(path)):
+    if path.exists() and any(row.get("label") for _, row in read_objects(path)):
         raise OvtError(f"{path} already holds labels: give another --out, or import them with `ovt verify labels`")
     rows = [
         example(one) | {"asked_kind": audit.asked_kind, "question": one.pair.question, "label": None}
@@ -84,7 +84,7 @@ def adopt(labels: Path, cases: Path) -> Adopted:
     OvtError for a label that is neither "correct" nor "wrong", and for one that contradicts a known case.
     """
     known = {case.asks: case for case in (read_cases(cases) if cases.exists() else ())}
-    rows = read_lines(labels)
+    rows = read_objects(labels)
     labelled = [(number, case_of(labels, number, row)) for number, row in rows if row.get("label") is not None]
     new: dict[tuple[Any, ...], Case] = {}
     for number, case in labelled:
@@ -92,7 +92,7 @@ def adopt(labels: Path, cases: Path) -> Adopted:
         if earlier and earlier.label != case.label:
             raise OvtError(
                 f"{labels} line {number} labels {case.answer[:40]!r} against {case.gold[:40]!r} {case.label}, but it is"
-                f" already {earlier.label}: correct one of the two"
+                f" already labelled {earlier.label}: fix one of the two"
             )
         if not earlier:
             new[case.asks] = case
@@ -104,7 +104,7 @@ def adopt(labels: Path, cases: Path) -> Adopted:
 
 def read_cases(path: Path) -> list[Case]:
     """The regression cases of a file. OvtError names the first invalid line."""
-    return [parse_case(path, number, row) for number, row in read_lines(path)]
+    return [parse_case(path, number, row) for number, row in read_objects(path)]
 
 
 def case_of(path: Path, number: int, row: dict[str, Any]) -> Case:
@@ -120,25 +120,6 @@ def parse_case(path: Path, number: int, row: dict[str, Any]) -> Case:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "row"
         raise OvtError(f"{path} line {number}: {place} is {first['input']!r:.60}: {first['msg']}") from None
-
-
-def read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """(line number, object) of each line that is not empty."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OvtError(f"cannot read {path}: {error}; give a file that `ovt verify audit --out` wrote") from None
-    return [(number, read_object(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def read_object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = parse_json(line)
-    except ValueError as error:
-        raise OvtError(f"{path} line {number} is not JSON ({error}): expected one object a line") from None
-    if not isinstance(row, dict):
-        raise OvtError(f"{path} line {number} is {row!r:.40}: expected a JSON object")
-    return row
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:

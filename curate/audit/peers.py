@@ -8,6 +8,7 @@ The process is this file, run as a script that imports none of our code and is q
 sympy's `parse_expr`: it has no secrets in its environment, can write no files and is killed if it does not reply.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -28,6 +29,8 @@ LIMIT_S = 5.0
 """Seconds that one answer may take (wall clock) before the process is killed and the answer counted as "timeout"."""
 
 MEMORY_LIMIT = 4 << 30
+KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""Variables that the process inherits: its interpreter may not start without them."""
 
 Grade = Callable[[str, str], bool]
 
@@ -75,12 +78,13 @@ class Peer:
 
     def _start(self) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(path for path in sys.path if path)
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._process = subprocess.Popen(  # noqa: S603 (the grader's name is one of PEERS)
             [sys.executable, "-P", "-X", "utf8", __file__, PEERS[self.name]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
+            env=kept | {"PYTHONPATH": paths, "PYTHONHASHSEED": "0"},
             start_new_session=True,
         )
         self._exchange(self._process, b"", START_LIMIT_S)
@@ -112,7 +116,10 @@ def serve(name: str) -> None:
     replies = os.fdopen(os.dup(1), "wb")
     # Output printed by a library must not mix with the replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    with contextlib.suppress(OSError, ValueError):  # macOS has no such limit
+        limit = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(limit, (0, 0))
     grade = GRADERS[name]()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
 from ovt.core.errors import OvtError
+from ovt.core.schema import PLACE
 from ovt.core.text import plain
 from ovt.core.used_keys import UsedKey, used_keys
 from ovt.curate.versions.card import hub_license
@@ -72,7 +73,7 @@ def check_licenses(inputs: Iterable[Input], may_share: Set[str]) -> None:
 
 @dataclass(frozen=True)
 class Secret:
-    """A finding: `place` is "column completion, row 3" (from 1) or "line 7"; `mark` are eight letters of its sha256."""
+    """A finding: `place` is "column completion, row 3" (from 1) or "line 7"; `mark`: 8 digits of its sha256."""
 
     file: str
     place: str
@@ -139,8 +140,9 @@ def make_search(environ: Mapping[str, str], variables: Collection[str] = ()) -> 
 def key_variables(recipe: Mapping[str, Any]) -> set[str]:
     """The environment variables that hold the keys of a version's endpoints, by its recipe as stored."""
     endpoints = [one for one in (recipe.get("endpoints") or {}).values() if isinstance(one, dict)]
-    headers = [str(value) for one in endpoints for value in (one.get("headers") or {}).values()]
-    named = {value.removeprefix("$") for value in headers if value.startswith("$")}
+    tables = [one.get(name) or {} for one in endpoints for name in ("headers", "query")]
+    values = [str(value) for table in tables for value in table.values()]
+    named = {value.removeprefix("$") for value in values if value.startswith("$")}
     return named | {str(one["api_key_env"]) for one in endpoints if one.get("api_key_env")}
 
 
@@ -176,7 +178,7 @@ def _scan_table(path: str, content: Path | bytes, search: Search) -> Iterator[Se
 
 def _suspects(frame: pl.DataFrame, starts: str) -> Iterator[tuple[int, str, str]]:
     """(row from 0, column, text) of the texts that match a secret's prefix."""
-    numbered = frame.lazy().with_row_index("row")
+    numbered = frame.lazy().with_row_index(PLACE)
     texts = [part for name, kind in frame.schema.items() for part in flatten(numbered, name, pl.col(name), kind)]
     if texts:
         yield from pl.concat(texts).filter(pl.col("text").str.contains(starts)).collect().iter_rows()
@@ -185,12 +187,12 @@ def _suspects(frame: pl.DataFrame, starts: str) -> Iterator[tuple[int, str, str]
 def flatten(
     frame: pl.LazyFrame, name: str, value: pl.Expr, kind: pl.DataType | DataTypeClass
 ) -> Iterator[pl.LazyFrame]:
-    """Columns row, column and text for each text in a column, however nested."""
+    """Columns PLACE, column and text for each text in a column, however nested."""
     if isinstance(kind, pl.List):
-        longer = frame.select("row", value.alias("item")).explode("item")
+        longer = frame.select(PLACE, value.alias("item")).explode("item")
         yield from flatten(longer, name, pl.col("item"), kind.inner)
     elif isinstance(kind, pl.Struct):
         for field in kind.fields:
             yield from flatten(frame, name, value.struct.field(field.name), field.dtype)
     elif kind == pl.String:
-        yield frame.select("row", pl.lit(name).alias("column"), value.alias("text"))
+        yield frame.select(PLACE, pl.lit(name).alias("column"), value.alias("text"))

@@ -3,7 +3,7 @@
 versions/.pulls/.you--pocket@1f0c2d3e4a5b.pull.part/  the files so far; an interrupted pull resumes here
 versions/@you/pocket/v3/                              the version, called you/pocket@v3: no local name is taken over
 
-The manifest and everything else there is a stranger's. What does not hold together is refused, and nothing of it stays.
+The manifest and everything else there is a stranger's. What is inconsistent is refused, and nothing of it stays.
 """
 
 import os
@@ -39,7 +39,7 @@ AT_ONCE = 1_000  # paths that the Hub describes in one request
 
 
 class Refused(OvtError):
-    """What the Hub holds is not a version that can be trusted to be one."""
+    """What the Hub holds cannot be trusted to be a version."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def as_number(tag: str) -> int | None:
 def pull(repo: str, tag: str | None, home: Home, api: HfApi, name: str | None = None) -> Pulled:
     """Fetches the version at a tag (or branch, or commit; default: main). Resumes an interrupted pull.
 
-    name: a local name to give it, of which it becomes the next version; without one it stays "OWNER/NAME@vN".
+    name: a local name, whose next version it becomes; without one it stays "OWNER/NAME@vN".
     Raises OvtError naming what does not match the manifest; nothing is moved into place then, and nothing is kept.
     """
     called = check_name(name) if name else repo
@@ -122,7 +122,7 @@ def bring(
 ) -> tuple[Version, bool]:
     """(the version, whether it is new): the files of a version, fetched and checked unless they are here already.
 
-    number: what it must be among the versions of that name, by default the next one."""
+    number: its number among the versions of that name, by default the next one."""
     manifest = fetch_manifest(source)
     version = find_content(home, called, manifest.content_hash, manifest.terms)
     if version is not None:
@@ -137,7 +137,7 @@ def pull_address(address: str, home: Home) -> Version:
 
 
 def open_or_pull(ref: str, home: Home) -> Version:
-    """The version that `ref` names (`open_version`); one of the Hub with a tag, or with hf://, is pulled if need be."""
+    """The version that `ref` names (`open_version`); one on the Hub, with a tag or hf://, is pulled if necessary."""
     try:
         return open_version(ref, home)
     except NotHere:
@@ -148,7 +148,7 @@ def open_or_pull(ref: str, home: Home) -> Version:
 
 @contextmanager
 def emptied_if_refused(folder: Path) -> Generator[None]:
-    """Leaves what a broken connection left, for the next try, and nothing of what was refused."""
+    """Keeps what a broken connection left for the next try, and nothing of what was refused."""
     try:
         yield
     except Refused:
@@ -159,7 +159,7 @@ def emptied_if_refused(folder: Path) -> Generator[None]:
 def fetch_manifest(source: Source) -> Manifest:
     """The revision's manifest, which must be a version's."""
     if (size := source.sizes([MANIFEST]).get(MANIFEST, 0)) > MOST_BYTES:
-        raise Refused(f"{source.repo}: its {MANIFEST} has {size:,} bytes, which no version's has")
+        raise Refused(f"{source.repo}: its {MANIFEST} has {size:,} bytes, more than any version's")
     source.download(MANIFEST)
     try:
         manifest = read_manifest(source.folder)
@@ -174,7 +174,7 @@ def fetch_manifest(source: Source) -> Manifest:
 def fetch_files(source: Source, manifest: Manifest, alike: Version | None) -> None:
     """Downloads the files that are not there yet, and checks their tables.
 
-    alike: a version here with the same content, whose files are linked instead.
+    alike: a local version with the same content, whose files are linked instead.
     """
     sizes = source.sizes(list(manifest.files))
     for path, entry in manifest.files.items():
@@ -206,7 +206,7 @@ def fetch(source: Source, path: str, entry: FileEntry) -> None:
 def mismatch(source: Source, path: str, found: str, entry: FileEntry) -> Refused:
     """The error for a file that differs from its entry."""
     return Refused(
-        f"{source.repo}: {path} is not what its {MANIFEST} says ({found}; expected {entry.sha256[:12]}, "
+        f"{source.repo}: {path} does not match its {MANIFEST} ({found}; expected {entry.sha256[:12]}, "
         f"{entry.size:,} bytes): nothing was kept; pull again, or ask its owner"
     )
 

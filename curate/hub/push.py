@@ -1,7 +1,7 @@
 """A version as one tagged revision of a Hub repository: sent once, never overwriting a tag's content.
 
 tag is there, same content   nothing to do
-tag is there, other content  refused
+tag is there, different      refused
 main has this content        only the tag is set (an earlier push was interrupted, or its pull request was merged)
 else                         one commit of the differences, checked file by file, then the tag
 
@@ -156,8 +156,8 @@ def publish(revision: Revision, api: HfApi, *, private: bool = False, create_pr:
         if revision.tag in tags:
             if other := differing(revision, api, tags[revision.tag]):
                 raise OvtError(
-                    f"{revision.repo}@{revision.tag} holds other content ({len(other)} files differ, such as "
-                    f"{one_line(other[0])}), and a tag is never overwritten: choose another --tag or repository"
+                    f"{revision.repo}@{revision.tag} holds different content ({len(other)} files differ, such as "
+                    f"{one_line(other[0])}), and tags are never overwritten: choose another --tag or repository"
                 )
             return report(revision, api, "there", tags[revision.tag])
         main = next((ref.target_commit for ref in refs.branches if ref.name == "main"), None)

@@ -4,7 +4,7 @@
     URL/v3/manifest.json                  sent last: without it there is no version
     URL/v3/sending                        while they are sent: the hash of that manifest
 
-fsspec reads and writes, with its package for the scheme (s3fs, gcsfs, adlfs, …), which finds keys where it always does.
+fsspec reads and writes, with its package for the scheme (s3fs, gcsfs, adlfs, …), which finds keys in its usual places.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ URL = re.compile(r"(?!hf://(?!buckets/))[a-z][a-z0-9+.-]*://[^@:]+(?::\d+[^@:]*)
 
 
 def is_url(address: str) -> bool:
-    """Whether an address is one of storage, and not of a repository on the Hub."""
+    """Whether an address is in storage, and not a repository on the Hub."""
     return "://" in address and (not address.startswith("hf://") or address.startswith("hf://buckets/"))
 
 
 def split_url(address: str) -> tuple[str, str | None]:
-    """ "s3://bucket/charts@v3" -> ("s3://bucket/charts", "v3"). RecipeError for what is no such URL: fsspec's chains of
-    them, and keys in them."""
+    """ "s3://bucket/charts@v3" -> ("s3://bucket/charts", "v3"). RecipeError for anything else, such as fsspec's chained
+    URLs, or URLs with keys in them."""
     found = URL.fullmatch(address)
     if found is None:
-        raise RecipeError(f"{address[:120]!a} is not a URL of storage", "give SCHEME://PLACE@TAG, without keys in it")
+        raise RecipeError(f"{address[:120]!a} is not a storage URL", "give SCHEME://PLACE@TAG, without keys in it")
     url = address.removesuffix(f"@{found['tag']}").rstrip("/")
     return url, check_tag(found["tag"]) if found["tag"] else None
 
@@ -74,12 +74,12 @@ class Stored:
                 ) from None
 
     def sizes(self, paths: Collection[str]) -> dict[str, int]:
-        """The bytes of those of some files that are there, by path."""
+        """The bytes of those of these files that are there, by path; without those whose size is not told (http)."""
         files, root = self._there
         with storage_errors(self.repo):
             found = files.find(root, detail=True)
-        sizes = {name.removeprefix(root).strip("/"): about["size"] for name, about in found.items()}
-        return {path: sizes[path] for path in paths if path in sizes}
+        sizes = {name.removeprefix(root).strip("/"): about.get("size") for name, about in found.items()}
+        return {path: size for path in paths if (size := sizes.get(path)) is not None}
 
     def read(self, path: str) -> bytes | None:
         """A small file; None if it is not there."""
@@ -108,7 +108,7 @@ class Stored:
 
 @contextmanager
 def storage_errors(url: str) -> Generator[None]:
-    """Any failure of a storage's package as one line: each has exceptions of its own."""
+    """Any failure of a storage package as one line: each has its own exceptions."""
     try:
         yield
     except ImportError as error:
@@ -118,14 +118,14 @@ def storage_errors(url: str) -> Generator[None]:
     except Exception as error:
         said = one_line(str(error)).rstrip(".") or type(error).__name__
         raise OvtError(
-            f"{url}: {said}: check the URL and its keys; the same command goes on where this one stopped"
+            f"{url}: {said}: check the URL and its keys; the same command resumes where this one stopped"
         ) from error
 
 
 def check(
     version: Version, environ: Mapping[str, str], may_share: Set[str] = frozenset(), not_secret: Collection[str] = ()
 ) -> None:
-    """What a push to the Hub checks before anything is sent: storage may be open to anybody, too. OvtError if not."""
+    """The checks that a push to the Hub makes before anything is sent: storage may be public, too. Raises OvtError."""
     verify_files(version)
     check_licenses(version.manifest.provenance.inputs, may_share)
     files = {name: version.path / name for name in (*version.manifest.files, MANIFEST)}
@@ -133,7 +133,7 @@ def check(
 
 
 def push(version: Version, url: str, tag: str | None) -> Pushed:
-    """Sends a checked version to URL/TAG (default: its "vN"). One that is there is never overwritten: OvtError.
+    """Sends a checked version to URL/TAG (default: its "vN"). An existing one is never overwritten: OvtError.
 
     Resumes an interrupted push: files that have arrived are not sent twice.
     """
@@ -141,7 +141,7 @@ def push(version: Version, url: str, tag: str | None) -> Pushed:
     place, manifest = Stored(f"{url}/{tag}"), (version.path / MANIFEST).read_bytes()
     if (there := place.read(MANIFEST)) is not None:
         if there != manifest:
-            raise OvtError(f"{place.repo} holds another version, and none is ever overwritten: choose another --tag")
+            raise OvtError(f"{place.repo} holds another version; versions are never overwritten: choose another --tag")
         return Pushed("there", url, tag, place.repo, version.manifest.content_hash)
     mark = hashlib.sha256(manifest).hexdigest().encode()
     arrived = place.sizes(version.manifest.files) if place.read(SENDING) == mark else {}
@@ -155,7 +155,7 @@ def push(version: Version, url: str, tag: str | None) -> Pushed:
 
 
 def pull(url: str, tag: str | None, home: Home, name: str | None) -> Pulled:
-    """Fetches the version at URL/TAG, checks every file, and makes it the next version of `name`, unless that has its
+    """Fetches the version at URL/TAG, checks every file, and makes it the next version of `name`, unless one has its
     content. Resumes an interrupted pull. RecipeError without a tag or a name."""
     if tag is None or name is None:
         raise RecipeError(f"{url[:120]}: a version in storage needs a tag and a name", f"give {url}@v1 --as NAME")
@@ -168,7 +168,7 @@ def pull(url: str, tag: str | None, home: Home, name: str | None) -> Pulled:
 
 
 def pull_from(address: str, home: Home, name: str | None) -> Pulled:
-    """`pull` of an address of storage, or of the Hub."""
+    """`pull` from an address in storage, or on the Hub."""
     if is_url(address):
         return pull(*split_url(address), home, name)
     return from_hub(*split_address(address), home, hub(), name)

@@ -16,10 +16,10 @@ import polars as pl
 
 from ovt.core.schema import SPLITS, STAGES, kept_columns
 from ovt.curate.decide import CHUNK, Tables
-from ovt.curate.reports.diff.changes import KINDS, MATCHES, Ends, classify, trace
+from ovt.curate.reports.diff.changes import KINDS, MATCHES, WHY, Ends, classify, trace
 from ovt.curate.reports.diff.examples import FIELDS, SHOWN, pick
 from ovt.curate.reports.diff.tables import hashed
-from ovt.curate.reports.show import FLAT, TURNS, content
+from ovt.curate.versions.data import FLAT, TURNS, content
 from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.profile import NEEDED
 from ovt.curate.versions.read import Version, scan
@@ -27,7 +27,6 @@ from ovt.curate.versions.read import Version, scan
 AT_ONCE = 8  # chunks that are read together: a row group of the ledger holds more than one
 UNASKED = STAGES[: STAGES.index("caption")]
 TOLD = ("split", *FIELDS, *TURNS)  # of the rows of an example
-WHY = ("stage", "reason", "detail")
 ENDS = ("level", "id", "stage", "reason")
 
 
@@ -44,7 +43,7 @@ class Chunk:
 
 
 def read_chunks(version: Version) -> Iterator[Chunk]:
-    """The chunks in question order; they exclude what was dropped before any request (`unasked`).
+    """The chunks in question order; they exclude what was dropped before the stages that chunks go through (`unasked`).
 
     A version whose tables have another order, such as one built with other chunks, comes as one chunk.
     """
@@ -69,7 +68,7 @@ def read_chunks(version: Version) -> Iterator[Chunk]:
 
 
 def unasked(version: Version) -> pl.DataFrame:
-    """The decisions on rows dropped before any request, at import or by dedup and decontam."""
+    """The decisions on rows dropped at import, or by dedup, decontam and vision."""
     return scan(version, "decisions").filter(pl.col("stage").is_in(UNASKED)).collect()
 
 
@@ -82,7 +81,7 @@ def data_rows(version: Version, split: str) -> pl.LazyFrame:
 def _starts(table: pl.LazyFrame, chunk_of: pl.DataFrame, count: int) -> list[int]:
     """The first row of each chunk, plus the end; empty if the rows are in another order.
 
-    Rows dropped before any request precede the first chunk.
+    Rows dropped before (`unasked`) precede the first chunk.
     """
     named = table.select("question_id").join(chunk_of.lazy(), on="question_id", how="left", maintain_order="left")
     chunks = named.select(pl.col("chunk").fill_null(-1)).collect()["chunk"]

@@ -14,16 +14,14 @@ from ovt.curate.versions.read import Version, reading, scan
 
 FAILED = pl.col("error").is_not_null()
 BESIDE = ("vision", "judge")
-OTHERS = "others, each of them rarer"
-UNSAID = "its server's words were not kept"  # by an older ovt
+OTHERS = "others, each rarer"
+UNSAID = "the server's words were not kept"  # by an older ovt
 
 
 def report(version: Version) -> Report:
     """The failures as a table, and what to do about them."""
     rows = failures(version)
-    note = (
-        "The same build asks for them again, and for nothing that was answered." if rows else "No request had failed."
-    )
+    note = "The same build asks for them again, and for nothing that was answered." if rows else "No request failed."
     return Report(version.ref, rows, [table(rows), note] if rows else [note])
 
 
@@ -31,8 +29,8 @@ def failures(version: Version) -> list[dict[str, Any]]:
     """One row per stage, endpoint and message, the most frequent first.
 
     samples: how many; of_stage: their share of the stage's. Messages that differ only in numbers and ids are counted
-    together: `said` is one of them, and `example` the id of its sample, without one where the stage's replies are no
-    samples of the version (vision, judge).
+    together: `said` is one of them, and `example` the id of its sample, null if the stage's replies are not samples of
+    the version (vision, judge).
     """
     alike = pl.col("error").str.replace_all(f"(?i){VARIABLE.pattern}", "#")
     with reading(version):
@@ -45,7 +43,7 @@ def failures(version: Version) -> list[dict[str, Any]]:
 
 
 def beside(version: Version) -> list[dict[str, Any]]:
-    """The failures of stages whose replies are no samples: those that the manifest names, and all others as one."""
+    """The failures of stages whose replies are not samples: those that the manifest names, and all others as one."""
     made, rows = version.manifest, []
     endpoints = {use.stage: use.endpoint for use in made.provenance.models}
     for use in made.usage:

@@ -45,7 +45,7 @@ class Figure:
 
     @property
     def telling(self) -> bool:
-        """Whether it deserves a row: not if it is nothing (or, in a diff, everything) in every version."""
+        """Whether it deserves a row: not if it is zero (or, in a diff, everything) in every version."""
         if self.direction is None:
             return self.group == "behaviours" or any(self.values)
         same = len(set(self.values)) == 1
@@ -117,7 +117,7 @@ def number(value: float | None, unit: str) -> str:
 
 
 def ratio(part: float, whole: float) -> float | None:
-    """part / whole; None of nothing."""
+    """part / whole; None if the whole is zero."""
     return part / whole if whole else None
 
 

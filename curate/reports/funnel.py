@@ -10,11 +10,12 @@ import polars as pl
 
 from ovt.core.errors import OvtError
 from ovt.core.report import Report, Styled, Table, bars, names, numbers, texts
-from ovt.core.schema import STAGES
+from ovt.core.schema import FUNNEL, STAGES
 from ovt.curate.versions.ledger import IS_CAPTION, LEVELS, funnel
 from ovt.curate.versions.models import model_names, model_of
 from ovt.curate.versions.read import Version, check_column, reading, scan, verify_files
 
+STYLES = {"kept": "green", "dropped": "red"}
 UNKNOWN = "(unknown)"  # of rows left out at import, which have no such column, or whose source an older ovt left out
 
 
@@ -25,7 +26,7 @@ def report(version: Version, by: str = "stage") -> Report:
         rows = count(version)
         return Report(version.ref, rows, tables(rows))
     rows = by_column(version, check_column(version, by, (*WAYS,)))
-    return Report(version.ref, rows, part_tables(rows, by))
+    return Report(version.ref, rows, part_tables(rows, key_of(by)))
 
 
 def by_stage(version: Version) -> list[dict[str, Any]]:
@@ -35,7 +36,8 @@ def by_stage(version: Version) -> list[dict[str, Any]]:
 
 
 def by_column(version: Version, column: str = "source") -> list[dict[str, Any]]:
-    """The same for each source, in the order of the recipe, or each value of a column that they keep, first."""
+    """The same for each source, in the order of the recipe, or each value of a kept column; it comes first in a row,
+    by its `key_of`."""
     with reading(version):
         ends = decisions_with(version, column)
     whole = _checked(version, funnel(ends).to_dicts())
@@ -43,11 +45,17 @@ def by_column(version: Version, column: str = "source") -> list[dict[str, Any]]:
     found = ends[column].unique(maintain_order=True).to_list()
     values = [name for name in named if name in found] + [name for name in found if name not in named]
     parts = ends.partition_by(column, as_dict=True)
-    return [{column: value} | row for value in values for row in _filled(funnel(parts[value,]).to_dicts(), whole)]
+    key = key_of(column)
+    return [{key: value} | row for value in values for row in _filled(funnel(parts[value,]).to_dicts(), whole)]
+
+
+def key_of(column: str) -> str:
+    """The key of a column's values in the rows of `by_column`, whose other keys may be the name of a kept column."""
+    return f"source_{column}" if column in FUNNEL else column
 
 
 def by_model(version: Version) -> list[dict[str, Any]]:
-    """The samples' part of it for each reasoner, with `model` first, in the order of the recipe."""
+    """Its samples' part for each reasoner, with `model` first, in the order of the recipe."""
     index = pl.col("id").str.extract(r"-(\d+)$").cast(pl.Int32)
     with reading(version):
         ends = scan(version, "decisions").with_columns(model_of(version.manifest, index).alias("model")).collect()
@@ -159,12 +167,11 @@ def _part_cells(name: str, rows: list[dict[str, Any]], stages: list[str]) -> lis
 
 def reason_table(ends: Sequence[dict[str, Any]]) -> Table:
     """`by_reason`: how often each reason ended a question or a sample."""
-    styles = {"kept": "green", "dropped": "red"}
     rows = [
         [
             level,
             end["stage"],
-            Styled(end["reason"], styles[end["decision"]]),
+            Styled(end["reason"], STYLES[end["decision"]]),
             end["rows"],
             f"{end['of_stage']:.1%}",
             f"{end['of_all']:.1%}",

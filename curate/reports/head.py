@@ -1,4 +1,4 @@
-"""`ovt data head`: some rows of a version, kept or dropped: the first, or drawn at random, under conditions.
+"""`ovt data head`: some rows of a version, kept or dropped: the first ones or a random draw, that meet a condition.
 
 ovt data head charts --where "pass_rate < 0.5 AND grade = 8" --random
 ovt data head charts --dropped wrong --stage verify --where "gold = '12'"
@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from ovt.core.errors import OvtError, RecipeError
-from ovt.core.schema import SPLITS, STAGES
+from ovt.core.schema import PLACE, SPLITS, STAGES
 from ovt.core.text import did_you_mean
-from ovt.curate.reports.show import FLAT, TURNS, content
 from ovt.curate.sources.where import check_expression, columns_in, matches
+from ovt.curate.versions.data import FLAT, TURNS, content
 from ovt.curate.versions.read import Version, kept_in, reading, scan, scan_rows
 
 ANY = "any"  # reason of --dropped
@@ -28,7 +28,7 @@ class Pick:
     rows      how many; seed: drawn at random with this seed, else the first ones
     where     an SQL expression over their columns
     split     of kept rows: "sft" or "rl"
-    dropped   of dropped ones: a reason, or "any"; stage: where they were dropped. Either of them asks for dropped rows
+    dropped   of dropped ones: a reason, or "any"; stage: where they were dropped. Either one asks for dropped rows
     """
 
     rows: int = 5
@@ -47,12 +47,12 @@ def head(version: Version, pick: Pick = Pick()) -> list[dict[str, Any]]:
         if pick.dropped is None and pick.stage is None:
             return chosen(kept_rows(version, pick.split), version, pick)
         if pick.split:
-            raise RecipeError("rows that were dropped are in no split: leave out --split, or --dropped and --stage")
+            raise RecipeError("dropped rows are in no split: leave out --split, or --dropped and --stage")
         return chosen(dropped_rows(version, pick.dropped or ANY, pick.stage), version, pick)
 
 
 def chosen(table: pl.LazyFrame, version: Version, pick: Pick) -> list[dict[str, Any]]:
-    """Some rows of a table: only they are read whole."""
+    """Some rows of a table: only these are read whole."""
     names = table.collect_schema().names()
     places: Sequence[int]
     if pick.where is None:
@@ -64,7 +64,7 @@ def chosen(table: pl.LazyFrame, version: Version, pick: Pick) -> list[dict[str, 
         places = places[: pick.rows]
     else:
         places = sorted(random.Random(pick.seed).sample(places, min(pick.rows, len(places))))
-    rows = table.with_row_index("place").filter(pl.col("place").is_in(list(places))).drop("place")
+    rows = table.with_row_index(PLACE).filter(pl.col(PLACE).is_in(list(places))).drop(PLACE)
     return rows.collect().to_dicts()
 
 

@@ -30,20 +30,20 @@ SMALLEST = 28  # pixels per side: one visual token of Qwen2.5-VL
 MEANINGS = {
     "empty_question": "the question has no words",
     "image_tags_mismatch": "the <image> tags do not match the images",
-    "control_token": "a control token of some model: it is sent with a space inside, so that it is text",
+    "control_token": "a control token of some model: it is sent with a space inside, so that it stays text",
     "unreadable_image": "the image is broken or missing",
     "tiny_image": f"a side of the image is under {SMALLEST} pixels",
-    "blank_image": "the image is all of one colour",
+    "blank_image": "the image is a single colour",
     "same_picture": "two image files that look the same",
     "near_duplicate": "asks the same as an earlier question about the same picture",
-    "conflicting_gold": "the same question about the same picture, with another gold",
+    "conflicting_gold": "the same question about the same picture, with a different gold",
     "gold_in_question": "the question states the gold",
     "gold_in_caption": "the caption answers the question",
     "empty_gold": "no gold",
     "gold_too_long": "the gold is an essay",
     "gold_too_nested": "the gold is nested too deeply to be read",
-    "gold_not_in_choices": "the gold is none of the choices",
-    "duplicate_choices": "the gold is more than one of the choices",
+    "gold_not_in_choices": "the gold is not one of the choices",
+    "duplicate_choices": "the gold matches more than one choice",
     "unparseable_gold": "the recipe's kind of answer cannot read the gold",
     "gold_is_number": "the question asks for yes or no, and the gold is 0 or 1",
     "gold_is_boolean": "the question asks for yes or no, and the gold is true or false",
@@ -172,7 +172,7 @@ def images(questions: pl.DataFrame, read: Callable[[str], Image.Image]) -> tuple
         if min(image.size) < SMALLEST:
             found.append(("tiny_image", question_id, f"image {image_id[:12]}: {image.width} × {image.height} pixels"))
         if image.getcolors(1):
-            found.append(("blank_image", question_id, f"image {image_id[:12]}: all of one colour"))
+            found.append(("blank_image", question_id, f"image {image_id[:12]}: a single colour"))
     return found, readable
 
 
@@ -194,7 +194,7 @@ def same_pictures(questions: pl.DataFrame, pictures: Pictures, nearness: Nearnes
 
 
 def disagreements(questions: pl.DataFrame, pictures: Pictures, nearness: Nearness) -> Iterator[Finding]:
-    """The same words about the same picture, with a gold other than the first one."""
+    """The same words about the same picture, with a gold that differs from the first one."""
     leaders = same_looks(pictures.looks, nearness)
     first: dict[tuple, tuple[str, str]] = {}
     columns = questions.select("question_id", "images", "question", "choices", "gold")

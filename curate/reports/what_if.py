@@ -23,6 +23,7 @@ from ovt.core.section import read_section, set_key
 from ovt.curate.decide import Judge, Tables, decide, deciding, import_drops
 from ovt.curate.recipe import Recipe
 from ovt.curate.reports.chunks import ENDS, Chunk, Compared, compare_chunk, read_chunks, sum_kept, unasked
+from ovt.curate.reports.diff.changes import STATUSES
 from ovt.curate.reports.diff.diff import count_changes, count_statuses
 from ovt.curate.reports.diff.examples import SHOWN, pick
 from ovt.curate.reports.diff.recipes import compare_words, settings, short_value
@@ -109,7 +110,7 @@ def open_writer(version: Version, saving: Saving) -> VersionWriter:
 
 
 def left_out(version: Version) -> Tables:
-    """Rows dropped before any request, as a chunk of their own; no setting here brings them back."""
+    """Rows dropped before (`unasked`), as a chunk of their own; no setting here brings them back."""
     ends = unasked(version)
     questions = scan(version, "questions").join(ends.lazy(), on="question_id", how="semi", maintain_order="left")
     return import_drops(ends, questions.collect())
@@ -125,7 +126,7 @@ def decide_chunk(
 
 def decide_again(recipe: Recipe, chunk: Chunk, again: bool) -> Tables:
     """The chunk, decided under `recipe`, whose `reason.k` (of several reasoners the last one's, as samples are numbered
-    through) may exclude some of its samples."""
+    across them) may exclude some of its samples."""
     taken = (pl.col("stage") != "reason") | (pl.col("index") < sum(reasoner.k for reasoner in recipe.reasoners))
     rules = partial(verify.judge, section=recipe.verify)  # the verifier's current verdicts
     judge = rules if again else stored(chunk.verdicts)
@@ -201,7 +202,7 @@ def stored_recipe(version: Version) -> Recipe:
     made = version.manifest.provenance
     for key, origin in made.plugins.items():
         if (key.startswith("filter.") and key.removeprefix("filter.") not in FILTERS) or (
-            key == "verify.kind" and made.recipe["verify"]["kind"].removeprefix("auto+") not in KINDS
+            key == "verify.kind" and made.kind.removeprefix("auto+") not in KINDS
         ):
             raise RecipeError(
                 f"{version.ref} was made with {key} (of {origin}), which is not available: install the package, or "
@@ -245,7 +246,7 @@ def refuse(one: Mapping[str, Any], version: Version) -> str | None:
             if new < old
             else (
                 f"{key} = {new} needs a model: {version.ref} has {old} samples of each question; build with "
-                f"--set {key}={new}, which asks for the other {new - old} only"
+                f"--set {key}={new}, which asks only for the other {new - old}"
             )
         )
     if key == "verify.kind" and version.manifest.provenance.recipe["verify"].get("judge"):
@@ -315,7 +316,7 @@ def lines(about: dict[str, Any]) -> dict[str, str]:
     named = [name for name in (*BUCKETS, None) if any(name in one for one in buckets)]
     return {
         "rows": ", ".join(f"{split} {_arrow(rows['a'][split], rows['b'][split])}" for split in SPLITS),
-        "of them": ", ".join(f"{rows[name]:,} {name}" for name in ("changed", "removed", "added", "same")),
+        "of them": ", ".join(f"{rows[name]:,} {name}" for name in STATUSES),
         **change_lines(about),
         "words": ", ".join(f"{name} {_arrow(words[0][key], words[1][key])}" for name, key in LENGTHS.items())
         if all(words)

@@ -16,11 +16,11 @@ from ovt.core.report import Report, Styled, Table, facts, names, texts
 from ovt.core.schema import QUESTIONS, SCREENS, SPLITS, TABLE_COLUMNS
 from ovt.curate.endpoints.chat import ChatRequest
 from ovt.curate.reports.diff.changes import find_same
+from ovt.curate.reports.funnel import STYLES
 from ovt.curate.stages import caption, reason
 from ovt.curate.versions.read import Version, reading, rows_where, scan
 
 OURS = TABLE_COLUMNS | {"split"}
-STYLES = {"kept": "green", "dropped": "red"}
 MOST_LISTED = 20
 LONGEST_SEARCHED = 500  # characters
 AROUND = 60  # characters shown on each side of a match
@@ -80,8 +80,8 @@ def _complete(versions: Sequence[Version], told: list[dict[str, Any] | None]) ->
 
 
 def _by_source_id(versions: Sequence[Version], wanted: str) -> pl.DataFrame:
-    """As `_search`: the rows with this id in their source, given alone or after the source's name; dropped at import,
-    too. None if it is an id of ours."""
+    """As `_search`: the rows with this id in their source, given alone or after the source's name; also those
+    dropped at import. Empty if it is an id of ours."""
     asked_for = pl.format("{} {}", "source", "source_id") == wanted
     found = []
     for version in versions:
@@ -189,8 +189,8 @@ def _prompts_or_note(
 
 
 def prompts(recipe: dict[str, Any], question: dict[str, Any], captions: list[dict[str, Any]]) -> dict[str, list]:
-    """The messages of each stage for a question, by stage ("reason 1: teacher", … for several reasoners); of those that
-    reason over a caption, none without one."""
+    """The messages of each stage for a question, by stage ("reason 1: teacher", … for several reasoners); without a
+    caption, none of those that reason over one."""
     questions = pl.DataFrame([question], schema=QUESTIONS)
     described = [(one["question_id"], one["text"]) for one in captions if one["decision"]["decision"] == "kept"]
     shown: dict[str, list] = {}
@@ -259,7 +259,7 @@ def report(found: dict[str, Any]) -> Report:
     """`look_up`: the story, its counterparts in several versions, or the questions that match the text."""
     stories = found["stories"]
     if not stories:
-        return Report(f"{found['total']:,} questions hold the text", found, [match_table(found["matches"])])
+        return Report(f"{found['total']:,} questions contain the text", found, [match_table(found["matches"])])
     if len(stories) == 1:
         return Report(f"{stories[0]['version']}  {ending(stories[0])}", stories[0], tell(stories[0])[1:])
     told = [part for story in stories for part in (story["version"], *tell(story))]

@@ -1,4 +1,4 @@
-"""The files of a version that a killed build has closed, so that the next one writes on after them.
+"""The files of a version that a killed build has closed, so that the next one can continue after them.
 
 closed.json   {"closed": {"samples": [1048576], "sft": [4608, 4352]}, "chunks": 150, "hash": "7b2e…"}
 """
@@ -17,12 +17,12 @@ CLOSED = "closed.json"
 
 
 class Drifted(Exception):
-    """What is written now is not what a stopped writer of the same key had closed files of; these are gone now."""
+    """What is written now differs from what a stopped writer of the same key had closed files of; they were removed."""
 
 
 class Chain:
-    """Which files of a writer's tables are closed, and a hash over the marks of the chunks up to then, so that a writer
-    that goes on knows whether they hold what it would write."""
+    """Which files of a writer's tables are closed, and a hash over the marks of the chunks up to then, so that a
+    resumed writer knows whether they hold what it would write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

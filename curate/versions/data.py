@@ -45,6 +45,13 @@ COLUMNS = {
     name: _NESTED.get(name) or _PLAIN[ROWS[name]]
     for name in [*_ORDER, *(name for name in ROWS if name not in _ORDER and name != "split")]
 }
+TURNS = ("prompt", "completion")
+FLAT = [name for name in COLUMNS if name not in ("images", *TURNS)]
+
+
+def content(turn: str) -> pl.Expr:
+    """The text of a column of chat turns; null if there is none."""
+    return pl.col(turn).list.get(0, null_on_oob=True).struct.field("content").alias(turn)
 
 
 def feature(kind: pa.DataType) -> dict:
@@ -74,11 +81,15 @@ def columns_with(kept: pl.Schema) -> dict[str, pa.DataType]:
     return COLUMNS | {name: _PLAIN[kind] for name, kind in kept.items()}
 
 
-def schema_with(kept: pl.Schema) -> pa.Schema:
-    """The same as a schema. With its metadata in the files, `datasets.load_dataset` returns images, not structs."""
-    columns = columns_with(kept)
+def schema_of(columns: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Columns as a schema. With its metadata in the files, `datasets.load_dataset` returns images, not structs."""
     note = json.dumps({"info": {"features": {name: feature(kind) for name, kind in columns.items()}}})
     return pa.schema(columns, metadata={"huggingface": note})
+
+
+def schema_with(kept: pl.Schema) -> pa.Schema:
+    """The schema of the data, with the columns that sources keep."""
+    return schema_of(columns_with(kept))
 
 
 SCHEMA = schema_with(pl.Schema())
@@ -142,7 +153,7 @@ class Split:
 
 
 class Data:
-    """All splits of one folder, being written. closed: of the files of each split, as in `Series`."""
+    """All splits of one folder, being written. closed: for the files of each split, as in `Series`."""
 
     def __init__(
         self, folder: Path, image_bytes: ImageBytes, kept: pl.Schema, closed: Mapping[str, Sequence[int]]
@@ -176,7 +187,7 @@ class Data:
 def read_split(folder: Path, split: str, cache: Path) -> "datasets.Dataset":
     """The rows of a split of the version in `folder`, memory-mapped from a cache; empty if the split has none.
 
-    `load_dataset` would do, but that it tells a counter on the network of each call, with local files too (5.2).
+    `load_dataset` would do, but it reports each call to a counter on the network, even for local files (5.2).
     """
     import datasets
 

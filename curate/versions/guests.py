@@ -40,7 +40,7 @@ def check_tables(folder: Path, manifest: Manifest) -> None:
             check_images(folder / path)
     for table in LEDGER:
         if not any(re.fullmatch(rf"ledger/{table}(-.*)?\.parquet", path) for path in manifest.files):
-            raise OvtError(f"{folder} has no ledger/{table}.parquet: it is no version")
+            raise OvtError(f"{folder} has no ledger/{table}.parquet: it is not a version")
     if wrong := [table for table, count in manifest.rows.items() if rows[table] != count]:
         raise OvtError(
             f"{folder} has {rows[wrong[0]]:,} rows of {wrong[0]}, its manifest says {manifest.rows[wrong[0]]:,}"
@@ -53,7 +53,7 @@ def expected(table: str) -> pa.Schema:
 
 
 def check_table(path: Path, columns: pa.Schema) -> int:
-    """The rows of a Parquet file with these columns, and such as sources keep, of which nothing unpacks to too much."""
+    """The number of rows of a Parquet file; OvtError unless it has these columns and kept ones, of a sane size."""
     try:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
@@ -70,12 +70,12 @@ def check_table(path: Path, columns: pa.Schema) -> int:
     longest = max(sizes.max().collect().row(0), key=lambda size: size or 0, default=0) or 0
     total = sum(size or 0 for size in sizes.cast(pl.Int64).sum().collect().row(0))
     if longest > LONGEST_TEXT or total > max(MOST_TEXT, DENSITY * path.stat().st_size):
-        raise OvtError(f"{path} unpacks to {total:,} bytes of text, of which one has {longest:,}: this is no version")
+        raise OvtError(f"{path} unpacks to {total:,} bytes of text, one of {longest:,}: this is not a version")
     return metadata.num_rows
 
 
 def may_be_kept(fields: Sequence[pa.Field], path: Path) -> bool:
-    """Whether further columns of a table are such as sources keep, and it may have them."""
+    """Whether further columns of a table could be ones that sources keep, and it may have them."""
     free = all(KEPT_NAME.fullmatch(one.name) and one.name not in TABLE_COLUMNS for one in fields)
     plain = all(one.type in KEPT_TYPES for one in fields) and len({one.name for one in fields}) == len(fields)
     return not fields or (free and plain and len(fields) <= MOST_KEPT and path.stem.partition("-")[0] in KEEPING)
@@ -87,4 +87,4 @@ def check_images(path: Path) -> None:
         try:
             open_image(content or b"", ("PNG", "JPEG"))
         except Exception as error:  # noqa: BLE001 - Pillow raises a dozen kinds of errors for broken files
-            raise OvtError(f"{path}: image {number} is no PNG or JPEG ({type(error).__name__})") from None
+            raise OvtError(f"{path}: image {number} is not a PNG or JPEG ({type(error).__name__})") from None

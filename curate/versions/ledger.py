@@ -43,7 +43,7 @@ class BrokenLedger(RuntimeError):
 class Ledger:
     """The four tables, written a chunk at a time; `kept` are the columns that sources keep, of the questions.
 
-    closed: of the files of each table, as in `Series`."""
+    closed: for the files of each table, as in `Series`."""
 
     def __init__(
         self, folder: Path, kept: pl.Schema, closed: Mapping[str, Sequence[int]] = MappingProxyType({})
@@ -147,7 +147,7 @@ class Check:
     """The rules that tables keep, checked chunk by chunk: a chunk has everything that belongs to its questions, and the
     first one also what was left out before.
 
-    Of each row and question it remembers 8 bytes, to see that none comes in two chunks.
+    It remembers 8 bytes per row and question, to see that none comes in two chunks.
     """
 
     def __init__(self) -> None:

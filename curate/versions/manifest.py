@@ -80,6 +80,36 @@ class Provenance(Section):
     verifier_version: str
     rebuild: str
 
+    @field_validator("recipe")
+    @classmethod
+    def _parts_that_are_read(cls, recipe: dict[str, Any]) -> dict[str, Any]:
+        """Other parts may be those of another ovt's recipes; these are looked up in a stranger's, too."""
+        several, verify = recipe.get("reason"), recipe.get("verify", {})
+        endpoints = recipe.get("endpoints") or {}
+        sound = {
+            "reason": not isinstance(several, list) or all(map(_has_samples, several)),
+            "verify": isinstance(verify, dict) and isinstance(verify.get("kind", "auto"), str),
+            "endpoints": isinstance(endpoints, dict) and all(map(_may_be_endpoint, endpoints.values())),
+        }
+        if odd := [name for name, as_written in sound.items() if not as_written]:
+            raise ValueError(f"{odd[0]} is not as ovt writes it")
+        return recipe
+
+    @property
+    def kind(self) -> str:
+        """How answers are compared, `verify.kind`."""
+        return self.recipe.get("verify", {}).get("kind", "auto")
+
+
+def _has_samples(reasoner: Any) -> bool:
+    """Whether one of several reasoners says how many samples it was asked for."""
+    return isinstance(reasoner, dict) and isinstance(reasoner.get("k"), int) and 0 < reasoner["k"] < 2**31
+
+
+def _may_be_endpoint(endpoint: Any) -> bool:
+    tables = [endpoint.get(name) or {} for name in ("headers", "query")] if isinstance(endpoint, dict) else [None]
+    return all(isinstance(table, dict) for table in tables)
+
 
 class FileEntry(Section):
     """A file of the version: sha256 of its bytes (hex), size in bytes."""
@@ -126,7 +156,7 @@ class Usage(Section):
 class Manifest(Section):
     """`manifest.json`: `rows` counts the rows of each split and ledger table, `files` lists all files but itself.
 
-    `content_hash` covers the data and the ledger, not the card. `incomplete`: more requests had failed than its recipe
+    `content_hash` covers the data and the ledger, not the card. `incomplete`: more requests failed than its recipe
     allows.
     """
 
@@ -157,7 +187,7 @@ class Manifest(Section):
 
     @property
     def terms(self) -> tuple[Any, ...]:
-        """What others go by beyond the rows: the licenses of the sources, and whether it is complete."""
+        """What others rely on beyond the rows: the licenses of the sources, and whether it is complete."""
         return self.incomplete, tuple((one.source, one.license) for one in self.provenance.inputs)
 
     @property

@@ -4,7 +4,7 @@
     DeepSeek-R1-Distill-Qwen-14B    4,000      12     0.61   612           3,120       0.0021
     qwen/qwen3-vl-235b (teacher)    2,000       0     0.84   391           1,808       0.0310
 
-A question's samples are numbered through, in the order of the recipe's reasoners, so an index says whose a sample is.
+Samples of a question are numbered across the reasoners, in the recipe's order, so an index says whose a sample is.
 """
 
 import math

@@ -26,7 +26,7 @@ BINS = 10
 
 def outline(version: Version) -> dict[str, Any]:
     """One version in one line: ref, content_hash, parent, path; rows by split, questions asked, bytes; cost_usd, null
-    if the price of any reply is unknown; incomplete, only where more requests had failed than its recipe allows."""
+    if the price of any reply is unknown; incomplete, only if more requests failed than its recipe allows."""
     manifest = version.manifest
     costs = [use.cost_usd for use in manifest.usage if use.samples > use.failed]
     return {
@@ -151,25 +151,24 @@ def of_rows(rows: pl.DataFrame) -> dict[str, Any]:
         "sft": int((rows["split"] == "sft").sum()),
         "rl": int((rows["split"] == "rl").sum()),
         "words": words["mean"] if words else None,
-        "behaviours": behaviours(rows),
+        "behaviours": behaviours(rows.lazy()),
     }
 
 
 def summarise(rows: pl.LazyFrame) -> dict[str, Any]:
-    """The statistics of kept rows (columns `split` and NEEDED).
+    """The statistics of kept rows (columns `split` and NEEDED), each read by itself: together they need more memory.
 
     words        of the completions in sft: `lengths`
     behaviours   cues per 1,000 words of the completions in sft, by family
     pass_rates   rows by split and pass rate; difficulty and sources: rows by split and value
     """
-    table = rows.select("split", *NEEDED).collect()
-    answered = table.filter(pl.col("response_words").is_not_null())
+    answered = rows.filter(pl.col("response_words").is_not_null())
     return {
-        "words": lengths(answered["response_words"]),
+        "words": lengths(answered.select("response_words").collect().to_series()),
         "behaviours": behaviours(answered),
-        "pass_rates": _count(table.with_columns(pl.col("pass_rate").round(3)), "pass_rate"),
-        "difficulty": _count(table, "difficulty"),
-        "sources": _count(table, "source"),
+        "pass_rates": _count(rows.with_columns(pl.col("pass_rate").round(3)), "pass_rate"),
+        "difficulty": _count(rows, "difficulty"),
+        "sources": _count(rows, "source"),
     }
 
 
@@ -191,15 +190,15 @@ def lengths(counts: pl.Series) -> dict[str, Any] | None:
     }
 
 
-def behaviours(rows: pl.DataFrame) -> dict[str, float]:
+def behaviours(rows: pl.LazyFrame) -> dict[str, float]:
     """Cues per 1,000 words of rows that have a response, by family; 0 without words."""
-    rates = rows.select(per_thousand_words()).row(0, named=True)
+    rates = rows.select(per_thousand_words()).collect().row(0, named=True)
     return {name.removeprefix("behaviour_"): round(rate or 0.0, 2) for name, rate in rates.items()}
 
 
-def _count(rows: pl.DataFrame, column: str) -> list[dict[str, Any]]:
+def _count(rows: pl.LazyFrame, column: str) -> list[dict[str, Any]]:
     """Rows by value of a column, in all and by split, in the values' order (nulls last)."""
     counted = rows.group_by(column).agg(
         sft=(pl.col("split") == "sft").sum().cast(pl.Int64), rl=(pl.col("split") == "rl").sum().cast(pl.Int64)
     )
-    return counted.sort(column, nulls_last=True).rename({column: "value"}).to_dicts()
+    return counted.collect().sort(column, nulls_last=True).rename({column: "value"}).to_dicts()

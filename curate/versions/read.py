@@ -1,7 +1,7 @@
 """Finding a version, and reading its tables and images."""
 
 import re
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import polars as pl
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
 from ovt.core.parquet import parts_of
-from ovt.core.schema import SPLITS, kept_columns
+from ovt.core.schema import PLACE, SPLITS, kept_columns
 from ovt.core.text import did_you_mean
 from ovt.core.untrusted import refuse_odd_files
 from ovt.curate.versions.data import SCHEMA
@@ -20,6 +20,7 @@ from ovt.curate.versions.ledger import TABLES
 from ovt.curate.versions.manifest import MANIFEST, Manifest, content_hash, hash_file, read_manifest
 
 SHORTEST_HASH = 6
+MOST_RUNS = 64
 LAST = 99_999  # the largest number of a version
 HUB_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"  # of OWNER/NAME, and a tag
 
@@ -71,7 +72,10 @@ def open_version(ref: str, home: Home) -> Version:
 
 def is_folder(ref: str) -> bool:
     """Whether a text names a folder, which needs a slash: `./pocket`, and not `pocket`, is the one beside you."""
-    return ("/" in ref or ref in (".", "..")) and Path(ref).is_dir()
+    try:
+        return ("/" in ref or ref in (".", "..")) and Path(ref).is_dir()
+    except OSError:  # a mixture of many versions is longer than any file's name
+        return False
 
 
 def on_hub(ref: str) -> bool:
@@ -85,11 +89,20 @@ def list_versions(home: Home, name: str | None = None) -> tuple[list[Version], l
     folder."""
     versions, broken = [], []
     for each in _names(home) if name is None else [name]:
-        for ordinal, folder in ordinal_folders(home, each).items():
-            try:
-                versions.append(Version(folder, ordinal, read_manifest(folder)))
-            except OvtError as error:
-                broken.append(str(error))
+        found, damaged = read_all(ordinal_folders(home, each))
+        versions += found
+        broken += damaged
+    return versions, broken
+
+
+def read_all(folders: Mapping[int, Path]) -> tuple[list[Version], list[str]]:
+    """The versions in some folders, and a line for each broken one, which must not block the others."""
+    versions, broken = [], []
+    for ordinal, folder in folders.items():
+        try:
+            versions.append(Version(folder, ordinal, read_manifest(folder)))
+        except OvtError as error:
+            broken.append(str(error))
     return versions, broken
 
 
@@ -109,11 +122,7 @@ def folder_of(home: Home, name: str) -> Path:
 def find_content(home: Home, name: str, address: str, terms: tuple[Any, ...] | None = None) -> Version | None:
     """The version of that name with this content hash, and with these terms (`Manifest.terms`) if given; None if there
     is none."""
-    for ordinal, folder in ordinal_folders(home, name).items():
-        try:
-            version = Version(folder, ordinal, read_manifest(folder))
-        except OvtError:
-            continue  # a damaged neighbour has other content, and must not block this one
+    for version in read_all(ordinal_folders(home, name))[0]:
         same = version.manifest.content_hash == address and terms in (None, version.manifest.terms)
         if same and is_whole(version):
             return version
@@ -153,17 +162,19 @@ def check_column(version: Version, column: str, others: Collection[str] = ()) ->
 def rows_where(table: pl.LazyFrame, where: pl.Expr) -> pl.DataFrame:
     """The rows of a large table that fulfil a condition, where these are few: the columns of the condition are read
     whole, the others at those places alone."""
-    keys = table.select(list(dict.fromkeys(where.meta.root_names()))).with_row_index("place")
-    return rows_at(table, keys.filter(where).select("place").collect()["place"])
+    keys = table.select(list(dict.fromkeys(where.meta.root_names()))).with_row_index(PLACE)
+    return rows_at(table, keys.filter(where).select(PLACE).collect()[PLACE])
 
 
 def rows_at(table: pl.LazyFrame, places: pl.Series) -> pl.DataFrame:
-    """The rows at these places (rising), read by themselves."""
+    """The rows at these places (ascending), read by themselves; in more than MOST_RUNS runs, picked from the whole."""
     runs = (
         places.to_frame("place")
         .group_by(pl.col("place") - pl.int_range(pl.len()), maintain_order=True)
         .agg(start=pl.col("place").min(), count=pl.len())
     )
+    if len(runs) > MOST_RUNS:  # a slice each would take seconds
+        return table.with_row_index(PLACE).filter(pl.col(PLACE).is_in(places.implode())).drop(PLACE).collect()
     parts = [table.slice(start, count) for start, count in runs.select("start", "count").iter_rows()]
     return pl.concat(pl.collect_all(parts or [table.head(0)]))
 
@@ -237,7 +248,7 @@ def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
             f"{name}@{prefix[:80]} matches no version: after @ give v and a number ({_ordinals(folders)}), or at least "
             f"{SHORTEST_HASH} digits of the content hash"
         )
-    versions = [Version(path, ordinal, read_manifest(path)) for ordinal, path in folders.items()]
+    versions, broken = read_all(folders)
     matching = [version for version in versions if version.manifest.content_hash.startswith(prefix)]
     if len({version.manifest.content_hash for version in matching}) == 1:
         return matching[-1]  # of the same rows, the one with the latest license
@@ -245,7 +256,8 @@ def _by_hash(name: str, prefix: str, folders: dict[int, Path]) -> Version:
         found = ", ".join(one.ref for one in matching)
         raise OvtError(f"{name}@{prefix} is ambiguous ({found}): give more of the hash")
     known = ", ".join(f"{one.ref} = @{one.manifest.content_hash[:12]}" for one in versions[-5:])
-    raise NotHere(f"{name} has no version whose content hash starts with {prefix}; there are {known}")
+    there = "; ".join([*([f"there are {known}"] if known else []), *broken[:1]])
+    raise NotHere(f"{name} has no version whose content hash starts with {prefix}; {there}")
 
 
 def _ordinals(folders: dict[int, Path]) -> str:
@@ -253,8 +265,8 @@ def _ordinals(folders: dict[int, Path]) -> str:
 
 
 def restore_images(version: Version, home: Home) -> None:
-    """Puts the images of the version's rows into the home where it has lost one of its questions' images, or never had
-    it, as where the version came from the Hub; one that only a dropped question has is in no version."""
+    """Puts the images of the version's rows into the home if an image of its questions is missing there, as after a
+    pull from the Hub; an image that only dropped questions have is in no version."""
     from ovt.curate.sources.images import image_path, keep_image  # Pillow comes with it; most readers need no image
 
     wanted = scan(version, "questions").select("images").explode("images").unique().collect()["images"].drop_nulls()

@@ -1,4 +1,4 @@
-"""`ovt data rm` and `ovt data clean`: versions that are not wanted any more, and what nothing refers to.
+"""`ovt data rm` and `ovt data clean`: versions that are no longer wanted, and what nothing refers to.
 
 A version that something came from stays: a run, a step of a loop, or another version. Replies always stay: they were
 paid for. Both commands only list until they are told to remove.
@@ -17,7 +17,8 @@ from ovt.core.files import disk_errors, is_written_to, leftovers
 from ovt.core.home import Home
 from ovt.core.progress import read_shared
 from ovt.curate.sources.importing import fingerprint_of
-from ovt.curate.versions.read import Version, list_versions, scan
+from ovt.curate.versions.manifest import MANIFEST
+from ovt.curate.versions.read import Version, list_versions, reading, scan
 
 RECORDS = ("runs/*/run.json", "loops/*/steps/*.json")  # of the home: each names what it was made of
 
@@ -32,18 +33,18 @@ class Unused:
     why: str
 
     def as_dict(self) -> dict[str, Any]:
-        """It as JSON."""
+        """As plain data, for JSON."""
         return vars(self) | {"path": str(self.path)}
 
 
 def to_remove(version: Version, home: Home) -> Unused:
     """A version of this home as something to remove. OvtError if anything came from it, naming what."""
     if version.ordinal is None:
-        raise OvtError(f"{version.path} is a folder, and no version of this home: delete it yourself")
+        raise OvtError(f"{version.path} is a folder, not a version of this home: delete it yourself")
     if used := list(users(version, home)):
         more = f" and {len(used) - 3} more" if len(used) > 3 else ""
         raise OvtError(f"{version.ref} cannot be removed: {', '.join(used[:3])}{more} came from it; remove these first")
-    return Unused("version", version.path, size_of(version.path), "asked for")
+    return Unused("version", version.path, size_of(version.path), "requested")
 
 
 def users(version: Version, home: Home) -> Iterator[str]:
@@ -65,30 +66,44 @@ def unused(home: Home) -> list[Unused]:
     running = [path.stem for path in sorted(home.live.glob("[!.]*.json")) if read_shared(path)]
     running += ["an import"] * is_written_to(home.imports)
     if running:
-        raise OvtError(f"{running[0]} is running in {home.path}: wait until it has ended")
+        raise OvtError(f"{running[0]} is running in {home.path}: wait until it ends")
     versions, broken = list_versions(home)
     if broken:
         raise OvtError(f"{broken[0]}; until then it is not known which images it needs")
     built = {one.fingerprint for version in versions for one in version.manifest.provenance.inputs}
     imports = [path for path in sorted(home.imports.glob("[0-9a-f]*")) if path.is_dir()]
     idle = [path for path in imports if fingerprint_of(path) not in built]
-    shown = images_in([scan(version, "questions") for version in versions])
-    shown |= images_in(map(pl.scan_parquet, sorted(home.evals.glob("*/questions.parquet"))))
-    shown |= images_in(pl.scan_parquet(path / "rows.parquet") for path in imports if path not in idle)
+    tables = [*sorted(home.evals.glob("*/questions.parquet")), *(path / "rows.parquet" for path in imports)]
+    shown = images_in(versions, [path for path in tables if path.parent not in idle])
     pictures = (
         path for path in sorted(home.images.glob("*/*")) if path.name not in shown and not path.name.startswith(".")
     )
     return [
         *(Unused("import", path, size_of(path), "no version was built from it") for path in idle),
         *(Unused("image", path, path.stat().st_size, "no version or evaluation shows it") for path in pictures),
-        *(Unused("leftover", path, size_of(path), "of a process that was killed") for path in left_over(home)),
+        *(Unused("leftover", path, size_of(path), "left by a killed process") for path in left_over(home)),
     ]
 
 
-def images_in(tables: Iterable[pl.LazyFrame]) -> set[str]:
-    """The ids of all images in tables of questions."""
-    found = (table.select(pl.col("images").explode()).unique().collect()["images"].drop_nulls() for table in tables)
-    return {image for images in found for image in images}
+def images_in(versions: Iterable[Version], tables: Iterable[Path]) -> set[str]:
+    """The ids of all images in the questions of versions, and in other tables of questions. OvtError naming what cannot
+    be read."""
+    shown: set[str] = set()
+    for version in versions:
+        with reading(version):
+            shown.update(images_of(scan(version, "questions")))
+    for path in tables:
+        try:
+            shown.update(images_of(pl.scan_parquet(path, glob=False)))
+        except (pl.exceptions.PolarsError, OSError):
+            unread = f"{path} cannot be read: restore it, or remove its folder"
+            raise OvtError(f"{unread}; until then it is not known which images it needs") from None
+    return shown
+
+
+def images_of(table: pl.LazyFrame) -> pl.Series:
+    """The ids of the images in a table of questions."""
+    return table.select(pl.col("images").explode()).unique().collect()["images"].drop_nulls()
 
 
 def left_over(home: Home) -> Iterator[Path]:
@@ -104,12 +119,12 @@ def left_over(home: Home) -> Iterator[Path]:
 
 
 def remove(things: Iterable[Unused]) -> int:
-    """Removes them, and returns the bytes that are free then. A version stops being one at once."""
+    """Removes them, and returns the bytes freed. A version stops being one at once."""
     freed = 0
     for one in things:
         with disk_errors(one.path):
             if one.what == "version":
-                (one.path / "manifest.json").unlink(missing_ok=True)  # without it, a folder is no version
+                (one.path / MANIFEST).unlink(missing_ok=True)  # without it, a folder is not a version
             if one.path.is_dir():
                 shutil.rmtree(one.path)
             else:

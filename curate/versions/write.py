@@ -1,8 +1,8 @@
 """Writes a version chunk by chunk into a temporary folder, which becomes vN in one rename.
 
 versions/pocket/.lock               held for a moment, to choose a number
-versions/pocket/.new.8c1f….part/    a build in progress (core/files.py); with a key, it goes on after a kill:
-    decided/                        what its chunks came to (curate/parts.py)
+versions/pocket/.new.8c1f….part/    a build in progress (core/files.py); with a key, it resumes after a kill:
+    decided/                        the results of its chunks (curate/parts.py)
     data/, ledger/, closed.json     the files of the version, and which of them are closed (closed.py)
 versions/pocket/v1/                 a version: complete, and never modified again
 """
@@ -53,7 +53,7 @@ class VersionWriter:
 
     def __init__(self, home: Home, name: str, kept: pl.Schema | None = None, key: str = "") -> None:
         """kept: the columns of questions and rows that sources keep (`schema.kept_columns`); key: a hash of everything
-        that the version is made of but replies. Of two writers of one key, the second waits for the first."""
+        that the version is made of except replies. Of two writers of one key, the second waits for the first."""
         check_name(name)
         self._key = key
         self._kept = kept or pl.Schema()
@@ -76,14 +76,14 @@ class VersionWriter:
 
     @property
     def decided(self) -> Path | None:
-        """The folder for what chunks came to; None without a key."""
+        """The folder for the results of chunks; None without a key."""
         return self._folder / DECIDED if self._key else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self._key and not any((self._folder / DECIDED).glob("[!.]*")):
-            shutil.rmtree(self._folder, ignore_errors=True)  # nothing to go on from
+            shutil.rmtree(self._folder, ignore_errors=True)  # nothing to resume from
         self._end(kind, error, trace)
 
     def append(
@@ -152,7 +152,7 @@ class VersionWriter:
         manifest = manifest.model_copy(update={"files": manifest.files | {CARD: seal(card)}})
         path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         seal(path)
-        self._chain.remove()  # only now: until here, a killed build can go on
+        self._chain.remove()  # only now: until here, a killed build can resume
         shutil.rmtree(self._folder / DECIDED, ignore_errors=True)
         return manifest
 
@@ -179,7 +179,9 @@ def take_place(
             return older, False
         taken = ordinal_folders(home, name)
         if wished in taken:
-            raise OvtError(f"{name}@v{wished} is here with other content, and no version is ever overwritten")
+            raise OvtError(
+                f"{name}@v{wished} already exists with different content, and versions are never overwritten"
+            )
         ordinal = wished or _next(taken)
         put_folder(folder, versions / f"v{ordinal}")
     return Version(versions / f"v{ordinal}", ordinal, manifest), True

@@ -47,12 +47,34 @@ def test_what_lies_in_the_folder_is_no_claim(home: Home, path: str) -> None:
     assert told(path, FAR, home) == [f"ask {FAR}"]
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../secret.jsonl", "~/x.csv", "link.jsonl", "data/*/../../x", "/*"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../secret.jsonl", "~/x.csv", "link.jsonl", "data/*/../../x", "/*", "file:///etc/passwd"]
+)
 def test_files_from_elsewhere_are_asked_about_if_a_stranger_would_get_them(home: Home, path: str) -> None:
     assert told(path, FAR, home) == [f"ask {FAR}", f"read {path} and send it to https://llm.example.org ?"]
     assert told(path, NEAR, home) == [f"ask {NEAR}", f"read {path}"]
     assert told(path, KNOWN, home) == [f"ask {KNOWN}", "send $OPENAI_API_KEY to https://api.openai.com", f"read {path}"]
     assert told(path, "embedded:pocket", home) == [f"read {path}"]
+
+
+@pytest.mark.parametrize("path", ["q/*.jsonl", "q", "all/*/*.jsonl", "linked/q", "saved", "hf", "files:x.jsonl"])
+def test_links_to_elsewhere_are_found_where_a_path_stands_for_them(home: Home, here: Path, path: str) -> None:
+    for folder in ("q", "all", "linked/q", "saved/train"):
+        (here / folder).mkdir(parents=True)
+    (here / "saved/dataset_dict.json").write_text('{"splits": ["train"]}')
+    (here / "all/links").symlink_to(here / "q")
+    for link in ("q/a[1].jsonl", "linked/q/a.jsonl", "saved/train/a.arrow", "hf", "files:x.jsonl"):
+        (here / link).symlink_to(here.parent / "secret.jsonl")
+    assert told(path, FAR, home)[1:] == [f"read {path} and send it to https://llm.example.org ?"]
+
+
+def test_files_and_links_within_the_folder_are_no_claim(home: Home, here: Path) -> None:
+    (here / "q").mkdir()
+    (here / "q/a.jsonl").write_text("{}")
+    (here / "q/b.jsonl").symlink_to(here / "q/a.jsonl")
+    (here / "q/c.jsonl").symlink_to(here / "q/c.jsonl")
+    for path in ("q", "q/*.jsonl", "~no-such-user/q.jsonl", "a\0b", "x" * 300 + "/q.jsonl"):
+        assert told(path, FAR, home) == [f"ask {FAR}"]
 
 
 def test_the_home_and_the_recipes_folder_are_its_own(home: Home, tmp_path: Path) -> None:
@@ -102,8 +124,9 @@ def test_benchmarks_are_read_and_not_sent(home: Home) -> None:
     ("host", "near"),
     [
         ("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.1.2.3", True), ("192.168.0.9", True),
-        ("gpu7", True), ("8.8.8.8", False), ("llm.example.org", False), ("gpu7.evil", False), ("", True),
-        ("2001:4860:4860::8888", False),
+        ("gpu7", True), ("8.8.8.8", False), ("llm.example.org", False), ("gpu7.evil", False), ("", False),
+        ("2001:4860:4860::8888", False), ("node_3", True), ("::ffff:10.0.0.5", True), ("::ffff:8.8.8.8", False),
+        ("134744072", False), ("0x08080808", False), ("evil\u3002com", False), ("evil\uff0ecom", False),
     ],
 )  # fmt: skip
 def test_what_is_near(host: str, near: bool) -> None:
@@ -111,5 +134,5 @@ def test_what_is_near(host: str, near: bool) -> None:
 
 
 def test_a_folder_beside_with_the_same_beginning_is_another(tmp_path: Path) -> None:
-    assert lies_in(f"{tmp_path}/a/x", [tmp_path / "a"])
-    assert not lies_in(f"{tmp_path}/ab/x", [tmp_path / "a"])
+    assert lies_in(tmp_path / "a/x", [tmp_path / "a"])
+    assert not lies_in(tmp_path / "ab/x", [tmp_path / "a"])

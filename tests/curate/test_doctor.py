@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from ovt.core.home import Home
 from ovt.core.section import read_section
+from ovt.curate import doctor
 from ovt.curate.doctor import (
     Finding,
     Probe,
@@ -33,6 +36,18 @@ def test_a_missing_package_fails_and_a_missing_extra_does_not():
 
 def test_a_home_need_not_be_there_yet(tmp_path):
     assert examine_home(Home(tmp_path / "not" / "yet")).status in ("ok", "warn")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"), [("#!/bin/sh\nexec sleep 9", "timed out"), ("#!/not/there", "No such file")]
+)
+def test_a_driver_that_hangs_or_cannot_be_run_is_a_warning(tmp_path, monkeypatch, program, said):
+    (tmp_path / "nvidia-smi").write_text(program)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: str(tmp_path / "nvidia-smi"))
+    monkeypatch.setattr(doctor, "DRIVER_S", 0.1)
+    found = doctor.examine_gpu()
+    assert (found.status, said in found.found) == ("warn", True)
 
 
 def test_a_token_is_never_shown(tmp_path, monkeypatch):

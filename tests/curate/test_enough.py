@@ -78,7 +78,7 @@ def test_it_says_why_it_has_too_few(make_recipe, home, loopback):
 
 def test_a_plan_says_that_it_may_ask_less(make_recipe, home):
     told = str(ovt.plan(make_recipe(target_rows=20), home=home))
-    assert "It stops asking at target_rows = 20; these are the figures of all questions." in told
+    assert "It stops asking at target_rows = 20; these figures are for all questions." in told
     assert "target_rows" not in str(ovt.plan(make_recipe(), home=home))
 
 

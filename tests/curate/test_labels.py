@@ -63,8 +63,16 @@ def test_half_a_line_is_told(path):
     append_label(path, one())
     with path.open("a") as file:
         file.write('{"version": "cha')
-    with pytest.raises(OvtError, match="line 2 is no label"):
+    with pytest.raises(OvtError, match="line 2 is not JSON"):
         read_labels(path)
+    for line, said in (
+        ("[" * 100_000, "is not JSON"),
+        ("3", "expected a JSON object"),
+        ('{"id": "q"}', "is not a label"),
+    ):
+        path.write_text(line)
+        with pytest.raises(OvtError, match=said):
+            read_labels(path)
     append_label(path, one("q2"))  # the next one is whole
     assert json.loads(path.read_text().splitlines()[-1])["id"] == "q2"
 

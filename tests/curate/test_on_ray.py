@@ -176,7 +176,7 @@ def test_a_chunk_that_kills_every_worker_is_one_line(engine):
         os.kill(os.getpid(), signal.SIGKILL)
         return chunk
 
-    with pytest.raises(OvtError, match="Ray gave up a chunk after 4 tries"):
+    with pytest.raises(OvtError, match="Ray gave up on a chunk after 4 tries"):
         [*map_chunks(engine, deadly, [1])]
 
 

@@ -73,7 +73,7 @@ def test_captions_that_do_not_exist_yet_are_not_taken_for_each_other(recipe, hom
 
 def test_nothing_measured_is_said(recipe, home):
     told = ovt.plan(recipe, measured=True, home=home)
-    assert "No rates are measured yet" in str(told)
+    assert "No rates measured yet" in str(told)
     assert "outlook" not in told.data[0]
 
 
@@ -145,4 +145,4 @@ def test_hours_are_those_of_the_longest_stage_and_servers_are_held_as_long():
     told = section(serve={"replicas": 4, "gpus": 2})
     short, long = (replace(stage(), outlook=outlook(stage(), rate, told)) for rate in (RATE, replace(RATE, seconds=40)))
     *_, line = outlook_parts([short, long], {"reason": RATE})
-    assert line.startswith("About 0.20 hours of asking, all stages side by side. 8 GPUs for as long: 1.6 GPU-hours.")
+    assert line.startswith("About 0.20 hours of asking, all stages side by side. 8 GPUs for that long: 1.6 GPU-hours.")

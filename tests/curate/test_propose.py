@@ -2,7 +2,9 @@
 
 import csv
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -10,7 +12,7 @@ from PIL import Image
 from ovt.commands.init import begin
 from ovt.core.errors import OvtError
 from ovt.curate.build import build
-from ovt.curate.propose import propose
+from ovt.curate.propose import Proposal, propose, recipe_text
 from ovt.curate.recipe import load_recipe
 from ovt.curate.run import Session
 
@@ -31,6 +33,11 @@ def table(rows: list[dict], name: str = "quiz.csv") -> str:
         writer.writeheader()
         writer.writerows(rows)
     return name
+
+
+def written(found: Proposal) -> dict[str, Any]:
+    """The recipe for a proposal."""
+    return tomllib.loads(recipe_text(found, "evil", None, None))
 
 
 @pytest.fixture
@@ -73,6 +80,18 @@ def test_hints_are_of_columns_with_few_values_and_conditions_only_of_numbers(pla
     ]
     Path("hard.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert propose("hard.jsonl").hints == ('where = "grade <= 1"', 'keep = ["hard", "grade"]')
+
+
+def test_a_columns_name_adds_nothing_to_the_recipe(place):
+    name = 'x\n[endpoints.reasoner.serve]\ncommand = "sh -c id {port}"\n#'
+    rows = [
+        {"image": f"pics/p{n}.png", "question": f"How many, {n}?", "answer": str(n), name: n % 3, 'a"b': n % 2}
+        for n in range(12)
+    ]
+    Path("evil.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = propose("evil.jsonl")
+    assert found.hints == ('keep = ["a\\"b"]',)
+    assert all(set(section) == {"base_url", "model"} for section in written(found)["endpoints"].values())
 
 
 def test_what_is_given_is_taken(quiz):
@@ -133,7 +152,7 @@ def test_a_picture_that_no_file_can_be_named_after_is_no_crash(place):
 
 
 def test_what_cannot_be_found_is_told_with_the_columns(place):
-    with pytest.raises(OvtError, match="no column could be taken for image; found a, b; name it: --image COLUMN"):
+    with pytest.raises(OvtError, match="no column looks like the image; found a, b; name it with --image COLUMN"):
         propose(table([{"a": "How many are there?", "b": n} for n in range(3)]))
 
 
@@ -145,7 +164,7 @@ def test_from_pictures_and_a_table_to_verified_rows(quiz, home, loopback, capsys
     recipe = load_recipe("quiz.toml")
     assert (recipe.name, recipe.reasoners[0].see, recipe.endpoints["reasoner"].model) == ("quiz", "image", "test-model")
     assert build(recipe, Session(home)).manifest.rows["sft"] == 6
-    with pytest.raises(OvtError, match=r"quiz\.toml is there already"):
+    with pytest.raises(OvtError, match=r"quiz\.toml already exists"):
         begin("quiz.csv", {}, (None, None), None, yes=True, json=False)
 
 

@@ -21,7 +21,18 @@ from ovt.core.section import read_section
 from ovt.curate.endpoints.keys import TOKENS
 from ovt.curate.endpoints.section import EndpointSection
 from ovt.curate.endpoints.serving import listeners, lists_models, wait_until_ready
-from ovt.curate.servers import Process, Replica, gpus, replicas_of, serving, start_again, start_all, stop_all
+from ovt.curate.servers import (
+    Process,
+    Record,
+    Replica,
+    gpus,
+    read_record,
+    replicas_of,
+    serving,
+    start_again,
+    start_all,
+    stop_all,
+)
 
 LOOPBACK = Path(__file__).parents[1] / "loopback.py"
 LONG_S = 60  # what is waited for on a busy machine
@@ -119,6 +130,25 @@ def test_a_number_alone_is_no_process() -> None:
     assert not Process(-1, "").is_alive()
 
 
+@pytest.mark.parametrize("odd", [{"number": "x"}, {"number": None}, {"began": 1}, 5])
+def test_a_record_of_anything_else_is_none(tmp_path: Path, odd: object) -> None:
+    process = {"number": 1, "began": "1"}
+    told = {"process": process, "owner": process, "command": ["a"], "token": None}
+    (tmp_path / "1.json").write_text(json.dumps(told))
+    assert read_record(tmp_path / "1.json") == Record(Process(1, "1"), Process(1, "1"), ("a",), None)
+    (tmp_path / "1.json").write_text(json.dumps(told | {"owner": process | odd if isinstance(odd, dict) else odd}))
+    assert read_record(tmp_path / "1.json") is None
+
+
+def test_a_server_that_ended_is_started_with_the_token_that_its_owner_uses(home: Home, port: int) -> None:
+    start_all(replicas := replicas_of({"a": section(port)}, home), home)
+    os.kill(numbers(replicas)[0], signal.SIGKILL)
+    until(replicas[0].has_ended)
+    start_all(others := replicas_of({"a": section(port)}, home), home)
+    assert others[0].token == replicas[0].token
+    stop_all(others, home)
+
+
 def test_what_another_command_keeps_running_is_used_and_stays(home: Home, port: int) -> None:
     with serving({"a": section(port)}, home, Progress()) as replicas:
         with serving({"a": section(port)}, home, Progress()) as found:
@@ -171,7 +201,7 @@ def test_a_server_that_has_ended_is_not_the_one_that_answers(loopback) -> None:
 
 def test_a_server_of_somebody_else_is_not_taken_for_ones_own(home: Home, loopback) -> None:
     there = EndpointSection(base_url=loopback.url, model="m", serve={"command": "false {port}"})
-    with pytest.raises(OvtError, match=r"endpoints\.a\.serve: a server answers at .* that ovt did not start"):
+    with pytest.raises(OvtError, match=r"endpoints\.a\.serve: a server that ovt did not start answers at"):
         start_and_stop(home, there)
 
 
@@ -198,7 +228,7 @@ def test_each_replica_sees_gpus_of_its_own(home: Home, port: int, monkeypatch) -
     assert [one.devices for one in replicas_of(both, home)] == ["2,3", "5,7", "8"]
     assert replicas_of({"b": section(port)}, home)[0].devices is None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    with pytest.raises(OvtError, match="want 5 GPUs and CUDA_VISIBLE_DEVICES has 1"):
+    with pytest.raises(OvtError, match="need 5 GPUs and CUDA_VISIBLE_DEVICES has 1"):
         replicas_of(both, home)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert gpus(3) == ["0", "1", "2"]
@@ -217,10 +247,10 @@ def test_it_is_vllm_unless_said_otherwise() -> None:
     [
         ({"serve": {"command": "run"}}, r"serve\.command is 'run': it has no \{port\}"),
         ({"serve": {"command": " "}}, r"serve\.command is ' ': it is empty"),
-        ({"base_url": "http://gpu7:8000/v1"}, "with serve, base_url is one on this machine with its port"),
+        ({"base_url": "http://gpu7:8000/v1"}, "with serve, base_url must be on this machine and name a port"),
         (
             {"base_url": ["http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1"]},
-            "with serve, base_url is one on this machine",
+            "with serve, base_url must be on this machine",
         ),
         (
             {"base_url": "http://127.0.0.1:65535/v1", "serve": {"replicas": 2}},

@@ -1,7 +1,10 @@
 """Sources of which no answer is right."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -10,6 +13,7 @@ from rich.console import Console
 
 from ovt.commands.panel import live_panel, panel
 from ovt.core.progress import Progress
+from ovt.curate import watch
 from ovt.curate.build import build
 from ovt.curate.recipe import Recipe
 from ovt.curate.run import Session
@@ -50,6 +54,28 @@ def test_nothing_is_told_where_some_are_right_or_too_few_are_known(recipe_of, ho
     session = Session(home)
     build(recipe_of(ENOUGH if settings else ENOUGH - 1, **settings), session)
     assert session.progress.alarms == []
+
+
+def test_every_question_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where few answers can be decided: here a tenth."""
+    columns = ["question_id", "source", "question", "gold", "choices", "right", "extracted"]
+    questions = pl.DataFrame(
+        [(str(n), "s", "How many?", "7", None, False, "8") for n in range(1_000)], columns, orient="row"
+    )
+    run, verified = Mock(questions=questions), []
+    run.session.progress.alarms = []
+
+    def judge(_: Any, some: pl.DataFrame) -> pl.DataFrame:
+        verified.extend(some["question_id"])
+        return some.filter(pl.col("question_id").str.ends_with("0"))
+
+    monkeypatch.setattr(watch, "judge", judge)
+    following = watch.Watch(run, before=1, ended=1)
+    for row in range(1_000):
+        following.arrive(row)
+    asyncio.run(watch.look(following))
+    assert verified == [str(n) for n in range(200)]
+    assert "0 of 20 right" in run.session.progress.alarms[0]
 
 
 def test_each_source_is_judged_by_itself() -> None:

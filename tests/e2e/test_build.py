@@ -93,7 +93,7 @@ def test_a_stopped_build_says_how_to_resume(shell, loopback, number, code, word)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code
-    assert f"ovt: {word}; everything answered is kept" in err
+    assert f"ovt: {word}; every reply so far is kept" in err
     assert f"resume with: ovt curate build {shell.recipe} --set reason.k=2" in err
     assert "Traceback" not in err
 

@@ -178,3 +178,15 @@ def test_a_sentence_has_one_numeral_or_none(roman, monkeypatch):
     }.items():
         reading = read_text(text, None, "roman")
         assert (reading.value.data if reading.value and reading.value.kind.name == "roman" else None) == numeral
+
+
+def test_a_json_that_is_too_deep_makes_no_row(tmp_path, load_file):
+    texts = {"1.json": "[" * 100_000, "2.json": '{"question": "Which page?", "answer": "xii"}'}
+    with tarfile.open(tmp_path / "a.wds", "w") as tar:
+        for name, text in texts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    part = load_file("../examples/plugin/ovt_example/webdataset").open_tar(tmp_path / "a.wds")
+    rows = dict(part.rows(part.columns, range(part.count)))
+    assert rows == {0: None, 1: {"question": "Which page?", "answer": "xii"}}

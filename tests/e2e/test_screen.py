@@ -140,7 +140,7 @@ def test_a_benchmark_with_settings_of_its_own(figures):
     done = figures.run("data", "decontam", "questions.jsonl", "--against", told, "--json")
     assert done.returncode == 0, done.stderr
     assert [one["reason"] for one in json.loads(done.stdout)["found"]] == ["benchmark_image"]
-    for wrong, said in (("{ path = ", "is no table"), ('{ path = "x.csv", colums = 3 }', "did you mean columns?")):
+    for wrong, said in (("{ path = ", "is not a table"), ('{ path = "x.csv", colums = 3 }', "did you mean columns?")):
         done = figures.run("data", "decontam", "questions.jsonl", "--against", wrong)
         assert done.returncode == 2
         assert said in done.stderr

@@ -80,4 +80,4 @@ def test_builds_use_what_serve_keeps_running(own: Any, port: int) -> None:
 def test_a_recipe_without_serve_has_nothing_to_serve(shell: Any) -> None:
     done = shell.run("serve", str(shell.recipe))
     assert done.returncode == 1
-    assert "has ovt start no server: add serve to one of its endpoints" in done.stderr
+    assert "gives ovt no server to start: add serve to one of its endpoints" in done.stderr

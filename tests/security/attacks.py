@@ -88,12 +88,12 @@ def parquet(folder: Path, columns: dict[str, Any], **options: Any) -> Path:
     return folder / "rows.parquet"
 
 
-@attack("error: .*page of .* unpacks to .*: this is no data")
+@attack("error: .*page of .* unpacks to .*: this does not look like data")
 def a_cell_that_unpacks_to_gigabytes(folder: Path) -> Path:
     return parquet(folder, {"question": ["x" * BIG]}, use_dictionary=False, write_statistics=False)
 
 
-@attack("error: .*column question may repeat values of 20,971,520 bytes that are packed into .*: this is no data")
+@attack("error: .*column question may repeat values of 20,971,520 bytes that are packed into .*does not look like data")
 def one_value_repeated_by_a_dictionary(folder: Path) -> Path:
     import pyarrow as pa
 
@@ -111,7 +111,7 @@ def a_list_that_repeats_one_value(folder: Path) -> Path:
     return parquet(folder, {"choices": rows}, dictionary_pagesize_limit=2**26)
 
 
-@attack("error: .*listed values in one row group")
+@attack("error: .*list values in one row group")
 def a_list_of_nothing(folder: Path) -> Path:
     import pyarrow as pa
 
@@ -504,7 +504,7 @@ def a_table_with_other_columns(folder: Path) -> Path:
     return there
 
 
-@attack("error: .*image 0 is no PNG or JPEG", checking)
+@attack("error: .*image 0 is not a PNG or JPEG", checking)
 def an_image_for_ghostscript_in_a_version(folder: Path) -> Path:
     import pyarrow.parquet as pq
 

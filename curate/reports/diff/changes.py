@@ -12,7 +12,7 @@ text      the same sample, with other words
 verdict   a reply that both versions judged is correct in one and not in the other
 gold      the answer was corrected
 question  the question's text or choices were edited
-prompt    the user's turn reads otherwise, of the same question
+prompt    the user's turn reads differently, for the same question
 
 A question's id is a hash of its images, text, choices and gold: editing any of these changes the id. So
 questions whose ids only one version has are matched by images and text.
@@ -29,7 +29,7 @@ from ovt.curate.versions.read import Version, scan
 
 KINDS = ("split", "sample", "text", "verdict", "gold", "question", "prompt")
 COMPARED = ("split", "place", "sample", "answer", "prompt", "text", "reply")
-STATUSES = ("same", "changed", "removed", "added")
+STATUSES = ("changed", "removed", "added", "same")
 MATCHES = pl.Schema(
     {"question": pl.UInt64, "question_b": pl.UInt64, "gold_changed": pl.Boolean, "question_changed": pl.Boolean}
 )

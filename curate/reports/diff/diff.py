@@ -4,7 +4,7 @@ a, b         `outline` of each; notes: files changed after they were written
 rows         a, b, same, changed, removed, added: rows of the data; sft and rl of each version are in a and b
 removed      stage, reason, rows: why the rows that only a has are not in b, from b's ledger; added: the same for b's
 changed      kind, rows: how the rows of both differ (`changes.KINDS`; a row may have several)
-questions    asked in a, in b, in both; renamed: those whose id changed with an edit of theirs
+questions    asked in a, in b, in both; renamed: those whose id changed as they were edited
 verdicts     replies that both judged, and flips: from, to, replies
 difficulty   `drift.transitions`; lengths: `drift.lengths`; cues: `drift.cues`
 drift        estimates: group, name, unit, a, b, change, low, high, direction

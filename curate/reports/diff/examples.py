@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from ovt.curate.reports.diff.changes import KINDS
+from ovt.curate.reports.diff.changes import KINDS, STATUSES
 from ovt.curate.reports.diff.diff import Diff
 from ovt.curate.reports.diff.recipes import compare_words
 from ovt.curate.reports.diff.tables import collect, hashed
-from ovt.curate.reports.show import TURNS
+from ovt.curate.versions.data import TURNS
 from ovt.curate.versions.read import Version, reading, scan
 
 FIELDS = ("question_id", "sample_id", "question", "choices", "answer", "source", "difficulty", "n_correct", "n_samples")
-SHOWN = ("changed", "removed", "added")
+SHOWN = STATUSES[:-1]
 
 Place = tuple[str, int]  # the split, and the row in it
 
@@ -28,7 +28,7 @@ def examples(diff: Diff, limit: int, images: bool = False) -> list[dict[str, Any
     question_id          in `a`, or in `b` for an added row
     a, b                 the row in each version: split, FIELDS, prompt, completion (and `images`: bytes); null if
                          absent
-    pieces               the word-level difference of the completions (`wording.compare_words`), where they differ
+    pieces               the word-level difference of the completions (`recipes.compare_words`), where they differ
     """
     chosen = pl.concat(pick(diff.rows.filter(pl.col("status") == status), limit) for status in SHOWN).to_dicts()
     columns = [*FIELDS, *TURNS, *(["images"] if images else [])]

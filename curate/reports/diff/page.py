@@ -16,7 +16,7 @@ from ovt.core.report import inline_svg, render_page
 from ovt.curate.reports.diff.diff import Diff
 from ovt.curate.reports.diff.drift import GROUPS
 from ovt.curate.reports.diff.examples import examples
-from ovt.curate.reports.diff.recipes import short_value
+from ovt.curate.reports.diff.recipes import sides
 from ovt.curate.reports.diff.summary import example_facts, response, why
 from ovt.curate.reports.figures import ARROWS, Figure, compared
 
@@ -44,7 +44,7 @@ def diff_page(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         groups=[(group, [one for one in figures if one.group == group]) for group in GROUPS],
         lengths=lengths_plot(about) if about["lengths"] else None,
         arrows=ARROWS,
-        **{tool.__name__: tool for tool in (short_value, why, whisker, shade, share_of, example_facts, response)},
+        **{tool.__name__: tool for tool in (sides, why, whisker, shade, share_of, example_facts, response)},
     )
 
 

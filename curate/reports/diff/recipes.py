@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ovt.curate.versions.manifest import Manifest, ModelUse, Provenance
@@ -36,6 +38,11 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, f"{key}.{number}")
     else:
         yield key, value
+
+
+def sides(one: Mapping[str, Any]) -> list[str]:
+    """A changed setting of `settings` in a and in b, each on a short line."""
+    return ["not set" if one["only"] not in (None, side) else short_value(one[side]) for side in "ab"]
 
 
 def short_value(setting: Any) -> str:
@@ -101,42 +108,58 @@ def _model(use: ModelUse) -> str:
 
 Piece = tuple[str, str]  # ("same", "removed" or "added"; the text)
 MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
-MOST_WORDS = 8_000  # words and spaces; beyond that, differences are shown as replaced, not compared word by word
-FEW_WORDS = 2_000  # in longer texts, frequent words are no anchors: otherwise repetitive texts take minutes
+MOST_WORDS = 4_000  # beyond that, differences are shown as replaced, not compared word by word
+FEW_WORDS = 250  # in longer texts, frequent words are no anchors: otherwise repetitive texts take minutes
 
 
 def compare_words(old: str, new: str) -> list[Piece]:
     """Pieces whose same and removed ones join to `old`, and whose same and added ones join to `new`."""
-    left, right = _words(old), _words(new)
+    left, right = (list(re.finditer(r"\S+", text)) for text in (old, new))
+    pieces: list[Piece] = []
+    at = to = 0
+    for i, j in _same([word[0] for word in left], [word[0] for word in right]):
+        pieces += [*_between(old[at : left[i].start()], new[to : right[j].start()]), ("same", left[i][0])]
+        at, to = left[i].end(), right[j].end()
+    found = (piece for piece in [*pieces, *_between(old[at:], new[to:])] if piece[1])
+    return [(what, "".join(text for _, text in run)) for what, run in groupby(found, key=itemgetter(0))]
+
+
+def _same(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of each word that both have, in order."""
     head = _shared(left, right)
     tail = _shared(left[head:][::-1], right[head:][::-1])
-    middle = _compare(left[head : len(left) - tail], right[head : len(right) - tail])
-    pieces = [("same", "".join(left[:head])), *middle, ("same", "".join(left[len(left) - tail :]))]
-    return [piece for piece in pieces if piece[1]]
+    middles = left[head : len(left) - tail], right[head : len(right) - tail]
+    longest = max(map(len, middles))
+    blocks = []
+    if longest <= MOST_WORDS:
+        blocks = SequenceMatcher(None, *middles, autojunk=longest > FEW_WORDS).get_matching_blocks()
+    yield from ((at, at) for at in range(head))
+    yield from ((head + one.a + at, head + one.b + at) for one in blocks for at in range(one.size))
+    yield from ((len(left) - at, len(right) - at) for at in range(tail, 0, -1))
 
 
-def _compare(left: list[str], right: list[str]) -> list[Piece]:
-    longest = max(len(left), len(right))
-    if longest > MOST_WORDS:
-        return [("removed", "".join(left)), ("added", "".join(right))]
-    pieces: list[Piece] = []
-    for what, i1, i2, j1, j2 in SequenceMatcher(str.isspace, left, right, autojunk=longest > FEW_WORDS).get_opcodes():
-        if what == "equal":
-            pieces.append(("same", "".join(left[i1:i2])))
-        else:
-            pieces += [("removed", "".join(left[i1:i2])), ("added", "".join(right[j1:j2]))]
-    return pieces
+def _between(old: str, new: str) -> list[Piece]:
+    """What is between two of the same words; the white space that both begin or end with is the same."""
+    lead = _shared(_margin(old), _margin(new))
+    trail = _shared(_margin(old[lead:][::-1]), _margin(new[lead:][::-1]))
+    ends = len(old) - trail, len(new) - trail
+    return [
+        ("same", old[:lead]),
+        ("removed", old[lead : ends[0]]),
+        ("added", new[lead : ends[1]]),
+        ("same", old[ends[0] :]),
+    ]
 
 
-def _shared(left: list[str], right: list[str]) -> int:
-    """The number of words that both start with."""
+def _margin(text: str) -> str:
+    """The white space that a text begins with."""
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _shared(left: Sequence[str], right: Sequence[str]) -> int:
+    """The number of words, or characters, that both start with."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((number for number, (one, other) in pairs if one != other), min(len(left), len(right)))
-
-
-def _words(text: str) -> list[str]:
-    """Words, and the white space between them (which is never an anchor by itself)."""
-    return re.findall(r"\s+|\S+", text)
 
 
 def marked(pieces: Iterable[Piece]) -> str:

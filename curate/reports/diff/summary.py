@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ovt.core.report import Report, Styled, Table, facts, names, numbers
-from ovt.curate.reports.diff.recipes import marked, short_value
+from ovt.curate.reports.diff.changes import STATUSES
+from ovt.curate.reports.diff.recipes import marked, sides
 from ovt.curate.reports.figures import compared, drift_table, model_table
-
-STATUSES = ("changed", "removed", "added", "same")
 
 
 def report(about: dict[str, Any], examples: Iterable[dict[str, Any]] = ()) -> Report:
@@ -40,8 +39,7 @@ def change_lines(about: dict[str, Any]) -> dict[str, str]:
 
 
 def _setting(one: dict[str, Any]) -> str:
-    sides = ["not there" if one["only"] not in (None, side) else short_value(one[side]) for side in ("a", "b")]
-    return f"{one['key']} {' → '.join(sides)}"
+    return f"{one['key']} {' → '.join(sides(one))}"
 
 
 def _also(about: dict[str, Any]) -> Iterator[str]:
@@ -50,7 +48,7 @@ def _also(about: dict[str, Any]) -> Iterator[str]:
     for one in about["origins"]:
         yield f"{one['what']}: {one['a'] or 'none'} → {one['b'] or 'none'}"
     if count := about["questions"]["renamed"]:
-        yield f"{count:,} questions have another id ({about['questions']['gold_corrected']:,} golds corrected)"
+        yield f"{count:,} questions have a different id ({about['questions']['gold_corrected']:,} golds corrected)"
     for flip in about["verdicts"]["flips"]:
         yield f"{flip['replies']:,} replies judged {flip['from']} → {flip['to']}"
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ovt.core.schema import ROWS, SPLITS
-from ovt.curate.reports.show import content
+from ovt.core.schema import PLACE, ROWS, SPLITS
 from ovt.curate.stages.behaviours import COLUMNS as BEHAVIOURS
+from ovt.curate.versions.data import content
 from ovt.curate.versions.read import Version, scan
 
 SUMMED = ("samples", "cut", "failed", "tokens", "cost", "unpriced")
-KEPT = "kept:"  # begins the names of columns that both versions' sources keep
+KEPT = "kept:"  # prefix of the names of columns that both versions' sources keep
 CARRIED = ("source", "pass_rate", "difficulty", "response_words", *BEHAVIOURS)
 
 
@@ -25,8 +25,8 @@ class Tables:
 
     rows       the data: split, place (its row in the split), sample and answer as hashes, prompt and text as hashes,
                CARRIED, and for a share of the rows `sampled`, the text itself
-    questions  one row each: kind (of the answer), samples, cut, failed, tokens, cost (null in all of a version that has
-               a reply without a price), edited
+    questions  one row each: kind (of the answer), samples, cut, failed, tokens, cost (null throughout a version with a
+               reply without a price), edited
     samples    the judged replies: reply, sample (hashes), outcome
     ends       where each question ended: stage, decision, reason
     """
@@ -71,9 +71,9 @@ def _rows(version: Version, share: float, kept: Collection[str]) -> pl.DataFrame
         prompt, text = content("prompt"), content("completion")
         picked = pl.col("question_id").hash(1) <= min(int(share * 2**64), 2**64 - 1)
         parts.append(
-            table.with_row_index("place").select(
+            table.with_row_index(PLACE).select(
                 pl.lit(split).alias("split"),
-                "place",
+                pl.col(PLACE).alias("place"),
                 hashed("question_id").alias("question"),
                 hashed("sample_id").alias("sample"),
                 hashed("answer").alias("answer"),
@@ -123,8 +123,8 @@ def _questions(version: Version, replies: pl.DataFrame, judged: pl.DataFrame) ->
     notes = pl.col("detail").fill_null("").str.contains("reflection cut", literal=True)
     edited = scan(version, "decisions").filter(_kept_sample(), notes).group_by(question).agg(edited=pl.len())
     table = scan(version, "questions").select(question)
-    for known in (said, kinds, edited):
-        table = table.join(known, on="question", how="left")
+    for counted in (said, kinds, edited):
+        table = table.join(counted, on="question", how="left")
     return collect(table.with_columns(pl.col("samples", "cut", "failed", "tokens", "edited").fill_null(0)))
 
 

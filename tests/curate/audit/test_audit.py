@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from ovt.commands.views.verify import audit_report
-from ovt.curate.audit.audit import Audit, Graded, Pair, as_dict, count_by_kind
+from ovt.curate.audit.audit import Audit, Graded, Pair, as_dict, count_by_kind, labelled
+from ovt.curate.labels import Label, append_label, labels_path
 
 
 def graded(ours: str, theirs: str, samples: int = 1, kind: str = "number") -> Graded:
@@ -46,6 +47,18 @@ def test_counts_are_of_samples_by_kind() -> None:
     assert (told["samples"], told["without_answer"], told["disagreements"]) == (12, 3, 2)
     assert [example["samples"] for example in told["examples"]] == [4, 2]
     assert told["not_installed"] == ["mathruler"]
+
+
+def test_a_verdict_labelled_wrong_is_the_opposite_and_an_abstention_has_none(make_build, home) -> None:
+    build = make_build(5)
+    build.verdicts[2]["outcome"] = "abstain"
+    version = build.write(home)
+    file = labels_path(version.path, version.manifest.name)
+    keys = {row["sample_id"]: row["reply_key"] for row in build.samples}
+    for row in (build.verdicts[0], build.verdicts[2]):
+        reply = keys[row["sample_id"]]
+        append_label(file, Label(version="tiny", id=row["sample_id"], reply_key=reply, label="wrong_verdict"))
+    assert [*labelled(version).values()] == ["wrong"]
 
 
 def test_the_table_fits_a_terminal_of_80_columns() -> None:

@@ -77,7 +77,7 @@ def test_a_label_against_a_known_case_is_refused(audit: Audit, tmp_path: Path) -
     label(out, "wrong", None, None)
     adopt(out, cases)
     label(out, "correct", None, None)
-    with pytest.raises(OvtError, match="line 1 labels '3:1' against '3:7' correct, but it is already wrong"):
+    with pytest.raises(OvtError, match="line 1 labels '3:1' against '3:7' correct, but it is already labelled wrong"):
         adopt(out, cases)
 
 

@@ -1,5 +1,7 @@
 """Other graders: whatever they do, one of four words comes back."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -36,6 +38,15 @@ def test_one_that_hangs_is_replaced(peer: Peer) -> None:
     assert peer.judge("x" * 3_000, "7") == "timeout"
     peer.limit_s = 60
     assert peer.judge("8", "7") == "wrong"  # and not the late reply to the question before
+
+
+def test_one_starts_below_its_own_memory_limit() -> None:
+    script = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from ovt.curate.audit.peers import Peer\nprint(Peer('math-verify', limit_s=60).judge('7.0', '7'))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout == "correct\n"
 
 
 def test_one_that_dies_is_replaced(peer: Peer) -> None:

@@ -57,7 +57,8 @@ def test_each_kind_is_found_in_any_text_column(tmp_path, kind, secret):
 def test_rows_are_counted_across_batches(tmp_path):
     path = tmp_path / "x.parquet"
     secret = SECRETS["a GitHub token"]
-    pl.DataFrame({"text": ["plain"] * 9000 + [secret] + ["plain"] * 9}).write_parquet(path, row_group_size=1000)
+    texts = ["plain"] * 9000 + [secret] + ["plain"] * 9
+    pl.DataFrame({"text": texts, "row": ["kept"] * len(texts)}).write_parquet(path, row_group_size=1000)
     assert [one.place for one in scan("x.parquet", path, make_search({}))] == ["column text, row 9001"]
 
 
@@ -108,6 +109,8 @@ def test_a_key_that_a_build_sent_is_found_after_it_was_changed(config, tmp_path)
 def test_the_keys_of_a_versions_endpoints_are_looked_for_whatever_they_are_called():
     recipe = {"endpoints": {"a": {"api_key_env": "MY_BANK"}, "b": {"api_key_env": None}, "c": {}}}
     assert key_variables(recipe) == {"MY_BANK"}
+    recipe["endpoints"]["c"] = {"headers": {"X": "$MY_HEADER"}, "query": {"sig": "$MY_QUERY", "v": "1"}}
+    assert key_variables(recipe) == {"MY_BANK", "MY_HEADER", "MY_QUERY"}
     assert key_variables({}) == set()
     files = {"README.md": b"opensesame-opensesame"}
     check_secrets(files, {"MY_BANK": "opensesame-opensesame"})

@@ -117,7 +117,7 @@ def test_examples_say_what_became_of_rows_and_why(version, home):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("reason.k=8", "asks for the other 4 only"),
+        ("reason.k=8", "asks only for the other 4"),
         ("reason.prompt=\"{question} {caption}\"", "reason.prompt needs a model or other questions"),
         ("reason.sampling.temperature=0.1", "reason.sampling.temperature needs a model"),
         ("caption.prompt=x", "caption.prompt needs a model"),

@@ -89,7 +89,7 @@ def test_a_text_in_several_lists_them(versions):
     found = look_up(versions[1:], "Which one")
     assert (found["stories"], found["total"], len(found["matches"])) == ([], 10, 10)
     assert {match["place"] for match in found["matches"]} == {"question"}
-    assert "10 questions hold it" in printed(found)
+    assert "10 questions contain it" in printed(found)
 
 
 def test_a_text_of_a_reply_is_found(versions):

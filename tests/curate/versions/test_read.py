@@ -7,13 +7,17 @@ import pytest
 
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.home import Home
+from ovt.core.report import Table
 from ovt.curate.audit.audit import answers
 from ovt.curate.questions import of_version
+from ovt.curate.reports import funnel
+from ovt.curate.reports.diff.diff import compare
 from ovt.curate.reports.head import Pick, head
 from ovt.curate.reports.show import describe
 from ovt.curate.reports.why import look_up
 from ovt.curate.screen.screen import version_pack
 from ovt.curate.versions.read import list_versions, open_version, rows_at, rows_where, scan, verify_files
+from ovt.curate.versions.write import VersionWriter
 
 
 @pytest.fixture
@@ -70,6 +74,14 @@ def damage(version, how):
     path.write_text(how(path.read_text()))
 
 
+def test_a_broken_neighbour_does_not_hide_a_hash(home, three):
+    first, second, _ = three
+    (second.path / "manifest.json").unlink()
+    assert open_version(first.manifest.hash_ref, home) == first
+    with pytest.raises(OvtError, match=r"there are tiny@v1 = @.*tiny/v2 is not a complete version"):
+        open_version(second.manifest.hash_ref, home)
+
+
 @pytest.mark.parametrize(
     ("how", "line"),
     [
@@ -84,6 +96,27 @@ def test_unreadable_manifest_is_one_line(home, three, how, line):
     with pytest.raises(OvtError, match=line) as error:
         open_version("tiny", home)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"reason": [1]},
+        {"reason": [{"k": "x"}]},
+        {"verify": 3},
+        {"verify": {"kind": 1}},
+        {"endpoints": {"a": {"query": 1}}},
+    ],
+)
+def test_a_strangers_recipe_with_odd_parts_is_one_line(home, three, part):
+    def edit(text):
+        manifest = json.loads(text)
+        manifest["provenance"]["recipe"] |= part
+        return json.dumps(manifest)
+
+    damage(three[1], edit)
+    with pytest.raises(OvtError, match=f"provenance.recipe: {next(iter(part))} is not as ovt writes it"):
+        open_version("tiny", home)
 
 
 def test_changed_files_are_named(home, three):
@@ -149,6 +182,21 @@ def test_tables_that_are_gone_or_broken_are_one_line_whoever_reads_them(home, ma
         look(version)
 
 
+@pytest.mark.parametrize("name", ["place", "row", "dropped", "kept_as", "rows_in"])
+def test_a_kept_column_may_have_any_name(home, make_build, provenance, name):
+    frames = make_build(5).frames()
+    for table in ("questions", "rows"):
+        frames[table] = frames[table].with_columns(pl.lit("x").alias(name))
+    with VersionWriter(home, "kept", pl.Schema({name: pl.String})) as writer:
+        writer.append(**frames)
+        version = writer.finish(provenance())
+    assert [row[name] for row in head(version)] == ["x"] * 3
+    assert compare(version, version).about["rows"]["same"] == 3
+    table = funnel.report(version, name).parts[0]
+    assert isinstance(table, Table)
+    assert [cells[0] for cells in list(table.rows)[:2]] == ["(unknown)", "x"]
+
+
 def test_an_unknown_split_is_one_line(home, make_build):
     with pytest.raises(RecipeError, match="'train' is not a split: choose sft or rl"):
         head(make_build(5).write(home), Pick(split="train"))
@@ -160,3 +208,9 @@ def test_few_rows_are_read_by_their_places():
     assert rows_where(table, (pl.col("id") == "c") | (pl.col("id") == "b"))["text"].to_list() == ["w", "z"]
     assert rows_where(table, pl.col("id") == "d").shape == (0, 2)
     assert rows_at(table, pl.Series([0, 1, 4]))["text"].to_list() == ["v", "w", "z"]
+
+
+def test_scattered_rows_are_not_read_one_by_one(monkeypatch):
+    table = pl.DataFrame({"id": ["a", "b"] * 300, "place": range(600)}).lazy()
+    monkeypatch.setattr(pl, "collect_all", None)
+    assert rows_where(table, pl.col("id") == "b")["place"].to_list() == list(range(1, 600, 2))

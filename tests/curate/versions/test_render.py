@@ -12,8 +12,7 @@ from ovt.commands.views import why as stories
 from ovt.commands.views.tables import view
 from ovt.curate.reports.funnel import stage_table
 from ovt.curate.reports.head import Pick, head
-from ovt.curate.reports.listing import listing
-from ovt.curate.reports.show import describe
+from ovt.curate.reports.show import describe, listing
 from ovt.curate.reports.why import story
 from ovt.curate.versions.ledger import funnel
 from ovt.curate.versions.profile import outline

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from ovt.cli import app
 from ovt.core.errors import OvtError, RecipeError
 from ovt.core.files import staging, write_file
+from ovt.core.text import size
 from ovt.curate.reports.head import Pick, head
-from ovt.curate.reports.listing import listing
+from ovt.curate.reports.show import listing
 from ovt.curate.reports.why import look_up
 from ovt.curate.sources.images import image_path
 from ovt.curate.versions.read import list_versions
@@ -86,6 +89,16 @@ def test_only_what_nothing_came_from_is_removed(make_build, home):
     assert [one.ref for one in list_versions(home)[0]] == [second.ref]
 
 
+def test_a_version_named_twice_counts_once(make_build, home):
+    version = make_build(6).write(home)
+    line = ["data", "rm", version.ref, version.ref.partition("@")[0], "--home", str(home.path)]
+    listed, removed = (CliRunner().invoke(app, [*line, *more]) for more in ([], ["--yes", "--json"]))
+    (one,) = json.loads(removed.stdout)
+    assert one["removed"]
+    assert f"nothing was removed; with --yes, {size(one['bytes'])} would be freed" in listed.stdout
+    assert not version.path.exists()
+
+
 def test_a_clean_up_takes_what_nothing_shows(make_build, home):
     version = make_build(4).write(home)
     shown = {image for row in make_build(4).questions for image in row["images"]}
@@ -102,6 +115,15 @@ def test_a_clean_up_takes_what_nothing_shows(make_build, home):
     assert not unused(home)
     assert all(image_path(home, image).exists() for image in shown)
     assert version.path.is_dir()
+
+
+@pytest.mark.parametrize("table", ["versions/tiny/v1/ledger/questions.parquet", "evals/e/questions.parquet"])
+def test_a_clean_up_names_the_table_that_it_cannot_read(make_build, home, table):
+    make_build(4).write(home)
+    (home.path / table).unlink(missing_ok=True)
+    write_file(home.path / table, b"junk")
+    with pytest.raises(OvtError, match=r"questions\.parquet (was changed|cannot be read)"):
+        unused(home)
 
 
 def test_a_running_build_keeps_everything(home):

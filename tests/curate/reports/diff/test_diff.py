@@ -15,7 +15,8 @@ from ovt.curate.hub.push import prepare, publish
 from ovt.curate.reports.diff.diff import check_files, open_side
 from ovt.curate.reports.diff.drift import figures
 from ovt.curate.reports.diff.tables import read_tables
-from ovt.curate.reports.show import FLAT, TURNS, content, describe
+from ovt.curate.reports.show import describe
+from ovt.curate.versions.data import FLAT, TURNS, content
 from ovt.curate.versions.profile import NEEDED, profile, summarise
 from ovt.curate.versions.read import list_versions, on_hub, scan, scan_rows
 from ovt.curate.versions.write import VersionWriter

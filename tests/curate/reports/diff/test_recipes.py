@@ -26,6 +26,18 @@ def test_pieces_join_to_both_texts(old, new):
         ("a b c", "a x c", [("same", "a "), ("removed", "b"), ("added", "x"), ("same", " c")]),
         ("It is 4. Wait, no.", "It is 4.", [("same", "It is 4."), ("removed", " Wait, no.")]),
         ("", "new", [("added", "new")]),
+        ("So,\nfirst, it is.", "So,\nit is.", [("same", "So,\n"), ("removed", "first, "), ("same", "it is.")]),
+        (
+            "x the bar is red, and the line is blue y",
+            "z the dot, the bar is red, and the line is green w",
+            [
+                ("removed", "x"),
+                ("added", "z the dot,"),
+                ("same", " the bar is red, and the line is "),
+                ("removed", "blue y"),
+                ("added", "green w"),
+            ],
+        ),
     ],
 )
 def test_examples(old, new, pieces):
@@ -37,4 +49,5 @@ def test_repetitive_texts_take_no_minutes(word):
     start = time.perf_counter()
     compare_words(word * 3_000, f"b {word * 2_900} c")
     compare_words(word * 900, "x " + "a b " * 900)
+    compare_words("a b b " * 160, "b a a " * 160)
     assert time.perf_counter() - start < 10
