@@ -53,12 +53,12 @@ def write_card(run: Run, home: Home) -> None:
     write_file(run.model / CARD, text)
 
 
-def wrap_up(run: Run, home: Home) -> Run:
+def wrap_up(run: Run, home: Home, keep_checkpoints: bool = False) -> Run:
     """A run that is done, with its card, and without its checkpoints unless they are kept; with a card already, as it
     is. A process that was stopped in between leaves the rest to the next."""
     if not (run.model / CARD).is_file():
         write_card(run, home)
-        if not run.record.settings.get("keep_checkpoints"):
+        if not keep_checkpoints:
             forget_checkpoints(run)
     return run
 

@@ -159,7 +159,7 @@ def train(kind: Kind[Settings], order: Order[Settings]) -> Run:
     run = runs.begin(record, order.home, order.name, order.resume)
     if run.done:
         order.say(f"run {run.name} is already done: {run.model}")
-        return wrap_up(run, order.home) if devices.is_main() else run
+        return wrap_up(run, order.home, order.settings.keep_checkpoints) if devices.is_main() else run
     with runs.held(run, devices.is_main()):
         fed = kind.choose(training)
         check_pictured(fed)
@@ -242,4 +242,5 @@ def run_trainer(kind: Kind[Settings], training: Training[Settings], fed: Fed, ru
                 return run
             best = getattr(training.settings, "load_best_model_at_end", False)
             take_model(run, chosen_checkpoint(trainer, best), training.where)
-            return wrap_up(runs.finish(run, kind.result(training, fed, run, trainer)), training.home)
+            done = runs.finish(run, kind.result(training, fed, run, trainer))
+            return wrap_up(done, training.home, training.settings.keep_checkpoints)

@@ -83,10 +83,10 @@ def test_a_damaged_evaluation_or_run_is_left_out_and_told(home, capsys):
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_what_a_stopped_run_left_undone_is_done_once(home, kept):
-    run = finish(start(record(settings={"keep_checkpoints": True} if kept else {}), home), RESULT)
+    run = finish(start(record(), home), RESULT)
     for folder in (run.model, run.checkpoints):
         folder.mkdir()
-    assert wrap_up(run, home).card.count("# first") == 1
+    assert wrap_up(run, home, kept).card.count("# first") == 1
     assert run.checkpoints.exists() == kept
     (run.model / "README.md").write_text("my own words")
     assert wrap_up(run, home).card == "my own words"

@@ -221,7 +221,7 @@ def test_what_cannot_be_reinforced_is_one_line(taught):
         ({"questions": {"sure": "rollouts"}}, "run taught has no rollouts"),
         ({"max_completion_length": 512}, "max_completion_length = 512 leaves no room for a prompt in the 512 tokens"),
         ({"max_completion_length": 510}, "no question of colours@v1 is left to ask .too_long 48."),
-        ({"trainer": {"num_iterations": "two"}}, "trainer.num_iterations is 'two': give how often"),
+        ({"trainer": {"num_iterations": "two"}}, "trainer.num_iterations is 'two': give the number of times"),
         ({"trainer": {"delta": "x"}}, "trainer.delta is 'x': Input should be a valid number"),
         ({"lr_scheduler_type": "constnt"}, "the trainer refuses these settings: constnt is not a valid SchedulerType"),
         ({"rollout_batch_size": 64, "global_batch_size": 64}, "48 questions are fewer than a rollout batch of 64"),

@@ -108,7 +108,6 @@ def test_what_adapters_start_from_has_the_processor_of_their_base(small_vlm, hom
     assert load_processor(str(adapters)).chat_template == load_processor(str(small_vlm)).chat_template
 
     def save_pretrained(folder: Path) -> None:
-        folder.mkdir()
         shutil.copyfile(small_vlm / "config.json", folder / "config.json")
 
     monkeypatch.setattr(weights, "load_model", lambda where: SimpleNamespace(save_pretrained=save_pretrained))

@@ -236,8 +236,12 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(home, small_vlm, colour_ro
         ({}, {"lr_scheduler_type": "cosin"}, "the trainer refuses these settings: cosin is not a valid SchedulerType"),
         ({}, {"report_to": "wnadb"}, "report_to = 'wnadb': expected wandb, trackio or tensorboard; did you mean wandb"),
         ({}, {"attn_implementation": "nonsense"}, "cannot load .* as a vision-language model: .*nonsense"),
-        ({}, {"lora": {"target_modules": "q_prj"}}, 'adapters is named q_prj; choose "all-linear" or of .*q_proj'),
-        ({}, {"lora": {"target_modules": "lm_head"}}, r"adapters is named lm_head; choose [^:]* or of (?!.*lm_head)"),
+        ({}, {"lora": {"target_modules": "q_prj"}}, 'adapters is named q_prj; choose "all-linear" or some of .*q_proj'),
+        (
+            {},
+            {"lora": {"target_modules": "lm_head"}},
+            r"adapters is named lm_head; choose [^:]* or some of (?!.*lm_head)",
+        ),
         ({}, {"eval_size": 4}, r"eval_size = 4 leaves nothing to train on \(4 rows, 4 groups of images\): lower it"),
     ],
 )

@@ -66,7 +66,7 @@ def test_thinking_is_learned_where_the_model_thinks(learned, name, text):
 def test_a_template_that_closes_the_thinking_before_a_response_is_told(learned):
     """Qwen3.5's of 2B and less: without thinking unless it is asked for (ms-swift#8203)."""
     _, warning = learned("qwen3_5_nothink")
-    assert warning.startswith(r"the chat template asks for a response after '<think>\n\n</think>', and writes one that")
+    assert warning.startswith(r"the chat template asks for a response after '<think>\n\n</think>', but puts one that")
     assert "{%- set enable_thinking = true %}" in warning
     text, warning = learned("qwen3_5_nothink", "{%- set enable_thinking = true %}\n")
     assert (text, warning) == (f"The picture is red.\n</think>\n\n{ANSWER}", None)
