@@ -43,20 +43,18 @@ def find_folder(text: str) -> Path | None:
         return None
 
 
-def write_file(path: Path, content: str | bytes, durable: bool = True, by_way_of: Path | None = None) -> None:
+def write_file(path: Path, content: str | bytes, durable: bool = True) -> None:
     """Writes a whole file (text as UTF-8), replacing an older one; creates missing parent folders.
 
     durable: whether it is on disk when this returns. False skips the sync and the cleanup of leftovers; it suits
     many files that can be recreated: a power cut may leave an empty one.
-    by_way_of: a folder above, in which a file that is not durable is written before it is renamed: many files for many
-    folders are written nearly twice as fast in one, since file systems such as ext4 keep a folder's files together.
     """
     data = content.encode() if isinstance(content, str) else content
     if durable:
         with replacing(path) as part:
             part.write_bytes(data)
         return
-    part = _name_part(by_way_of / path.name if by_way_of else path)
+    part = _name_part(path)
     limit = _mode_of(path.parent) & 0o666
     try:
         with open(part, "wb", opener=lambda name, flags: os.open(name, flags, limit)) as file:

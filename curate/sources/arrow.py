@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,7 @@ _REPEATS = (pa.types.is_dictionary, pa.types.is_run_end_encoded, pa.types.is_uni
             pa.types.is_large_list_view)  # fmt: skip
 
 
+@lru_cache
 def _is_shared(kind: pa.DataType) -> bool:
     """Whether a value of this type, or one in it, may be stored once and read many times."""
     kind = getattr(kind, "storage_type", kind)

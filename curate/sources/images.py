@@ -150,7 +150,7 @@ def keep_image(home: Home, data: bytes) -> str:
     if not os.path.exists(path):  # noqa: PTH110 - twice as fast as Path.exists
         with disk_errors(path.parent):
             home.make()
-            write_file(path, data, durable=False, by_way_of=home.images)
+            write_file(path, data, durable=False)
     return image_id
 
 

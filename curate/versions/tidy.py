@@ -109,6 +109,7 @@ def images_of(table: pl.LazyFrame) -> pl.Series:
 def left_over(home: Home) -> Iterator[Path]:
     for place in (
         home.images,
+        *home.images.glob("*"),
         home.imports,
         home.runs,
         home.evals,

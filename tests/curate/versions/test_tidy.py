@@ -146,3 +146,11 @@ def test_a_folder_is_not_removed(make_build, home):
 
     with pytest.raises((OvtError, RecipeError), match="delete it yourself"):
         to_remove(replace(make_build(4).write(home), ordinal=None), home)
+
+
+def test_what_killed_writers_left_is_found_in_every_folder(home):
+    places = [home.images, home.images / "ab", home.imports, home.runs, home.evals, home.versions / "charts"]
+    parts = [place / ".thing.0123456789ab.part" for place in places]
+    for part in parts:
+        write_file(part, "x")
+    assert {one.path for one in unused(home) if one.what == "leftover"} == set(parts)
