@@ -1,6 +1,5 @@
 """`ovt view`: look at versions, runs and evaluations in a browser."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -42,6 +41,8 @@ def view(
     home: HomePath = None,
 ) -> None:
     """Look at rows, chains and verdicts in a browser, from a server on this machine."""
+    import asyncio
+
     from ovt.curate.versions.read import open_version
     from ovt.view.answers import View
     from ovt.view.server import first_screen, make_app, new_token, serve
