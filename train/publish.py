@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -26,9 +26,6 @@ from ovt.train.adapters import ADAPTER
 from ovt.train.mixture import read_mixture
 from ovt.train.models import HUB_ID, weights_revision
 from ovt.train.runs import CARD, RECORD, Run, RunRecord, forget_checkpoints, list_runs, read_log
-
-if TYPE_CHECKING:
-    from ovt.evaluation.results import Evaluation
 
 KINDS = {
     "sft": "A vision-language model fine-tuned on verified reasoning",
@@ -54,12 +51,12 @@ def write_card(run: Run, home: Home) -> None:
 
 
 def wrap_up(run: Run, home: Home, keep_checkpoints: bool = False) -> Run:
-    """A run that is done, with its card, and without its checkpoints unless they are kept; with a card already, as it
-    is. A process that was stopped in between leaves the rest to the next."""
+    """A run that is done, without its checkpoints unless they are kept, and then with its card; one with a card already
+    as it is. A process that was stopped in between leaves the rest to the next."""
     if not (run.model / CARD).is_file():
-        write_card(run, home)
         if not keep_checkpoints:
             forget_checkpoints(run)
+        write_card(run, home)
     return run
 
 
@@ -138,10 +135,12 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
     """The evaluations of exactly these weights. One that cannot be read is left out, and told on stderr."""
     if not home.evals.is_dir():
         return []
-    from ovt.evaluation.results import evaluation_names, headline
+    from ovt.evaluation.results import headline, list_evaluations
 
     revision = weights_revision(str(run.model))
-    found = (readable(name, home) for name in evaluation_names(home))
+    found, broken = list_evaluations(home)
+    for line in broken:
+        devices.tell(f"warning: not on the model's card: {line}")
     return [
         {
             "name": one.name,
@@ -156,19 +155,8 @@ def evaluations(run: Run, home: Home) -> list[dict[str, Any]]:
             "verifier": one.asked.verifier_version,
         }
         for one in found
-        if one and one.asked.revision == revision
+        if one.asked.revision == revision
     ]
-
-
-def readable(name: str, home: Home) -> "Evaluation | None":
-    """An evaluation; None, and a message, for one that is damaged: the model's card does not depend on it."""
-    from ovt.evaluation.results import open_evaluation
-
-    try:
-        return open_evaluation(name, home)
-    except OvtError as error:
-        devices.tell(f"warning: not on the model's card: {error}")
-        return None
 
 
 def curve(log: list[dict[str, Any]]) -> Markdown | None:

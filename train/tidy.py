@@ -70,13 +70,10 @@ def names(record: Path, ref: str) -> bool:
     return isinstance(told, dict) and told.get("ref") == ref
 
 
-def remove(found: Iterable[Removal]) -> int:
-    """Removes what was found; returns the bytes freed."""
-    freed = 0
+def remove(found: Iterable[Removal]) -> None:
+    """Removes what was found."""
     for one in found:
-        freed += one.bytes
         if there := [folder for folder in one.folders if folder.is_dir()]:  # unless the run was named twice
             with locked(one.run.path, busy(one.run.name)):
                 for folder in there:
                     remove_folder(folder)
-    return freed

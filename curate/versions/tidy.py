@@ -119,9 +119,8 @@ def left_over(home: Home) -> Iterator[Path]:
         yield from leftovers(place)
 
 
-def remove(things: Iterable[Unused]) -> int:
-    """Removes them, and returns the bytes freed. A version stops being one at once."""
-    freed = 0
+def remove(things: Iterable[Unused]) -> None:
+    """Removes them. A version stops being one at once."""
     for one in things:
         with disk_errors(one.path):
             if one.what == "version":
@@ -130,8 +129,6 @@ def remove(things: Iterable[Unused]) -> int:
                 shutil.rmtree(one.path)
             else:
                 one.path.unlink(missing_ok=True)
-        freed += one.bytes
-    return freed
 
 
 def size_of(path: Path) -> int:
