@@ -3,12 +3,14 @@
 import errno
 import io
 import sys
-from typing import Annotated
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ovt.commands import curate, data, data_screen, data_share, data_tidy, eval_bench, loop, serve, train, verify, view
-from ovt.commands import eval as evaluation
+from ovt.commands import doctor, serve, view
 from ovt.commands.options import examples
 from ovt.commands.terminal import end_code, print_error, says_unicode, sigterm_stops_like_ctrl_c
 from ovt.core.errors import OvtError
@@ -19,20 +21,47 @@ EXIT_CODES = (
     "130 interrupted, 143 terminated. A command that ended with 3, 5, 130 or 143 can be resumed: run it again."
 )
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXIT_CODES)
-for group, parts in {
-    "curate": (curate,),
-    "data": (data, data_screen, data_share, data_tidy),
-    "verify": (verify,),
-    "train": (train,),
-    "eval": (evaluation, eval_bench),
-    "loop": (loop,),
-}.items():
-    first, *others = (part.commands for part in parts)
-    app.add_typer(first, name=group)
+PLAIN: dict[str, Any] = {"pretty_exceptions_enable": False, "rich_markup_mode": None}
+GROUPS = {  # what each is for, and its modules in commands/
+    "curate": ("Turn questions with images into verified dataset versions.", ["curate"]),
+    "data": (
+        "Look into dataset versions, check, compare and share them.",
+        ["data", "data_screen", "data_share", "data_tidy"],
+    ),
+    "verify": ("Compare PREDICTION with GOLD (after -- if one begins with a dash), or check the verifier.", ["verify"]),
+    "train": ("Train a model on a dataset version.", ["train"]),
+    "eval": (
+        "Answer benchmarks and held-out questions with a model, and compare the scores.",
+        ["eval", "eval_bench"],
+    ),
+    "loop": ("Run every iteration of data, SFT, RL and evaluation.", ["loop"]),
+}
+
+
+class Root(TyperGroup):
+    """Builds a group when one of its commands is called: building all takes as long as importing Typer."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, group(name) if name in GROUPS else found, rest
+
+
+@cache
+def group(name: str) -> Any:
+    """A group with its commands."""
+    about, parts = GROUPS[name]
+    first, *others = (import_module(f"ovt.commands.{part}").commands for part in parts)
     for commands in others:
         first.add_typer(commands)
-app.command(epilog=examples("ovt doctor", "ovt doctor charts.toml"))(curate.doctor)
+    root = typer.Typer(**PLAIN)
+    root.add_typer(first, name=name, help=about)
+    return typer.main.get_group(root).commands[name]
+
+
+app = typer.Typer(cls=Root, no_args_is_help=True, epilog=EXIT_CODES, **PLAIN)
+for name, (about, _) in GROUPS.items():
+    app.add_typer(typer.Typer(), name=name, help=about)
+app.command(epilog=examples("ovt doctor", "ovt doctor charts.toml"))(doctor.doctor)
 app.command(epilog=examples("ovt serve charts.toml"))(serve.serve)
 app.command(epilog=examples("ovt view", "ovt view charts", "ovt view charts --no-open --port 9000"))(view.view)
 

@@ -1,4 +1,4 @@
-"""`ovt curate`: build a dataset version or preview what a build would do. `ovt doctor`: check that it would work."""
+"""`ovt curate`: build a dataset version or preview what a build would do."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from ovt.commands.options import (
 from ovt.commands.terminal import live, print_built, report, resumable, tell
 from ovt.core.home import Home
 
-commands = typer.Typer(no_args_is_help=True, help="Turn questions with images into verified dataset versions.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command(
@@ -136,31 +136,3 @@ def preview(
         check_agreed(found)
         stories = run_preview(chosen, session)
     report(stories, json, stories_told)
-
-
-def doctor(
-    recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]", help="Also try this recipe's endpoints.")] = None,
-    overrides: Overrides = None,
-    yes_send_key: YesSendKey = False,
-    yes_recipe: YesRecipe = False,
-    home: HomePath = None,
-    json: Json = False,
-) -> None:
-    """Check versions, disk, GPU and token, and test a recipe's endpoints with an image."""
-    import asyncio
-
-    from ovt.commands.agree import settle
-    from ovt.commands.views.curate import findings_table
-    from ovt.curate.claims import claims
-    from ovt.curate.doctor import examine, examine_claims, examine_endpoints
-    from ovt.curate.recipe import load_recipe
-
-    findings = list(examine(Home.locate(home)))
-    if recipe:
-        chosen = load_recipe(recipe, overrides or ())
-        found = claims(chosen, Home.locate(home), recipe)
-        settle(found, yes_send_key, yes_recipe)
-        findings += [*examine_claims(found), *asyncio.run(examine_endpoints(chosen))]
-    report([vars(finding) for finding in findings], json, findings_table)
-    if any(finding.status == "fail" for finding in findings):
-        raise typer.Exit(1)

@@ -13,7 +13,7 @@ from ovt.core.records import git_commit, rebuild_line
 By = Annotated[
     str, typer.Option("--by", metavar="COLUMN", help="stage, source, reason, model, or a column that the sources keep.")
 ]
-commands = typer.Typer(no_args_is_help=True, help="Look into dataset versions, check, compare and share them.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command("list", epilog=examples("ovt data list"))

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from ovt.evaluation.results import Evaluation
     from ovt.evaluation.suite import Suite
 
-commands = typer.Typer(
-    no_args_is_help=True, help="Answer benchmarks and held-out questions with a model, and compare the scores."
-)
+commands = typer.Typer(no_args_is_help=True)
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="pocket, a run, a folder, or a server's URL (…/v1).")]
 Questions = Annotated[

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ovt.train.loop.recipe import LoopRecipe
     from ovt.train.loop.steps import Step
 
-commands = typer.Typer(no_args_is_help=True, help="Run every iteration of data, SFT, RL and evaluation.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.command(epilog=examples("ovt loop run pocket-loop --dry-run", "ovt loop run charts-loop.toml --max-usd 200"))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ovt.train.runs import Run
     from ovt.train.training import Kind, Order
 
-commands = typer.Typer(no_args_is_help=True, help="Train a model on a dataset version.")
+commands = typer.Typer(no_args_is_help=True)
 
 Model = Annotated[str, typer.Option("--model", "-m", help="pocket, a run's name, a folder or a Hub id.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]

@@ -36,7 +36,6 @@ commands = typer.Typer(
     cls=AnswerGroup,
     no_args_is_help=True,
     subcommand_metavar="PREDICTION GOLD | COMMAND [ARGS]...",
-    help="Compare PREDICTION with GOLD (after -- if one begins with a dash), or check the verifier.",
     epilog=examples("ovt verify 'x = 1/2' 0.5", "ovt verify audit charts"),
 )
 

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 import ovt
-from ovt.cli import app
+from ovt.cli import GROUPS, app, group
 from ovt.commands.options import complete_names, complete_recipes, complete_versions
 
 ROOT: Any = typer.main.get_command(app)
@@ -18,7 +18,7 @@ ROOT: Any = typer.main.get_command(app)
 def tree(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command that does something, under the words that call it."""
     for name, child in getattr(command, "commands", {}).items():
-        yield from tree(child, (*path, name))
+        yield from tree(group(name) if command is ROOT and name in GROUPS else child, (*path, name))
     if not hasattr(command, "commands"):
         yield path, command
 
